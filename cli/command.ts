@@ -1,0 +1,59 @@
+import { type ArgsDef, type CommandContext, type CommandDef, defineCommand } from 'citty'
+import { type Flags, type SettingName, settings } from '../src/config.ts'
+import { ConfigError } from '../src/errors.ts'
+
+/**
+ * A sub-command that takes exactly the flags it defines: a misspelt one is an error and not ignored.
+ * @param def as for citty's `defineCommand`
+ */
+export function command<const T extends ArgsDef>(def: CommandDef<T> & { args: T }): CommandDef<T> {
+  return defineCommand({
+    ...def,
+    setup: (context: CommandContext<T>) => refuseUnknownArguments(context.rawArgs, def.args),
+  })
+}
+
+/** The settings as arguments of a command; their values come back through `flagsOf`. */
+export function settingArgs<N extends SettingName>(...names: N[]) {
+  const entries = names.map(name => [
+    name,
+    { type: 'string', valueHint: settings[name].hint, description: settings[name].description },
+  ])
+  return Object.fromEntries(entries) as Record<N, { type: 'string'; valueHint: string; description: string }>
+}
+
+/** What was given of the settings on the command line. */
+export function flagsOf(args: Record<string, unknown>): Flags {
+  const flags: Flags = {}
+  for (const name of Object.keys(settings) as SettingName[]) {
+    const value = args[name]
+    if (typeof value === 'string') flags[name] = value
+  }
+  return flags
+}
+
+function refuseUnknownArguments(rawArgs: readonly string[], args: ArgsDef): void {
+  const positionals = Object.values(args).filter(arg => arg.type === 'positional').length
+  let words = 0
+  for (let at = 0; at < rawArgs.length; at++) {
+    const given = rawArgs[at] ?? ''
+    if (!given.startsWith('-')) {
+      if (++words > positionals) throw new ConfigError(`${JSON.stringify(given)} is one word too many: see --help`)
+      continue
+    }
+    const [flag = '', value] = given.split('=', 2)
+    const arg = findArg(args, flag)
+    if (!arg) throw new ConfigError(`${flag} is no flag of this command: see --help`)
+    if (arg.type === 'boolean') continue
+    if (value === undefined && ++at >= rawArgs.length) throw new ConfigError(`${flag} needs a value: see --help`)
+  }
+}
+
+function findArg(args: ArgsDef, flag: string) {
+  for (const [name, arg] of Object.entries(args)) {
+    if (arg.type === 'positional') continue
+    const aliases = 'alias' in arg && arg.alias ? [arg.alias].flat() : []
+    if (flag === `--${name}` || aliases.some(alias => flag === `-${alias}`)) return arg
+  }
+  return undefined
+}

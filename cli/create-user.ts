@@ -1,0 +1,67 @@
+import { readEnv, readHost, toAccessConfig } from '../src/config.ts'
+import { createAccess } from '../src/context.ts'
+import { ApiError, ConfigError } from '../src/errors.ts'
+import { qrDataUrl, qrForTerminal } from '../src/users/qr.ts'
+import type { Enrolment } from '../src/users/service.ts'
+import { groups, parseGroup, parseUsername } from '../src/users/username.ts'
+import { actAsOwnerOf } from './act-as-owner.ts'
+import { command, flagsOf, settingArgs } from './command.ts'
+
+export const createUser = command({
+  meta: {
+    name: 'cikit-api create-user',
+    description: 'Make a user, or show the secret of an existing one and end its sessions',
+  },
+  args: {
+    username: { type: 'string', alias: 'u', required: true, valueHint: 'NAME', description: 'Name of the user' },
+    group: {
+      type: 'string',
+      alias: 'g',
+      required: true,
+      valueHint: groups.join('|'),
+      description: 'What the user may do; each group includes the one before',
+    },
+    regenerate: { type: 'boolean', alias: 'r', description: 'Make a new secret, and end all sessions' },
+    json: { type: 'boolean', description: 'Print one JSON object' },
+    ...settingArgs('data-dir'),
+  },
+  run: async ({ args }) => {
+    const username = checked('-u', args.username, parseUsername)
+    const group = checked('-g', args.group, parseGroup)
+    const config = toAccessConfig(flagsOf(args), readEnv(), readHost())
+    actAsOwnerOf(config.dataDir)
+    const access = await createAccess(config)
+    try {
+      const enrolment = await access.users.provision(username, group, args.regenerate === true)
+      process.stdout.write(args.json ? await toJson(enrolment) : toText(enrolment))
+    } finally {
+      access.close()
+    }
+  },
+})
+
+async function toJson({ username, group, secret, otpauthUrl }: Enrolment): Promise<string> {
+  const qr = await qrDataUrl(otpauthUrl.reveal())
+  return `${JSON.stringify({ username, group, secret: secret.reveal(), otpauth_url: otpauthUrl.reveal(), qr })}\n`
+}
+
+function toText({ username, group, secret, otpauthUrl }: Enrolment): string {
+  return `
+  User     ${username} (${group})
+  Secret   ${secret.reveal()}
+  Address  ${otpauthUrl.reveal()}
+
+${qrForTerminal(otpauthUrl.reveal())}
+Scan the code with an authenticator app (Google Authenticator, Aegis, FreeOTP, ...) or type the secret into it.
+Then log in with the name and the six digits that the app shows.
+`
+}
+
+function checked<T>(flag: string, value: string, parse: (value: string) => T): T {
+  try {
+    return parse(value)
+  } catch (error) {
+    if (error instanceof ApiError) throw new ConfigError(`${flag} ${JSON.stringify(value)}: ${error.message}`)
+    throw error
+  }
+}

@@ -1,0 +1,50 @@
+import { stripVTControlCharacters } from 'node:util'
+import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand, runMain } from 'citty'
+import { version } from '../package.json'
+import { ApiError, ConfigError, OperatorError } from '../src/errors.ts'
+import { describeError } from '../src/log.ts'
+
+const main = defineCommand({
+  meta: {
+    name: 'cikit-api',
+    version,
+    description: 'The REST API of a CIKit Matrix',
+  },
+  subCommands: {
+    serve: () => import('./serve.ts').then(module => module.serve),
+    'create-user': () => import('./create-user.ts').then(module => module.createUser),
+    user: () => import('./user.ts').then(module => module.user),
+    image: () => import('./image.ts').then(module => module.image),
+  },
+})
+
+// Everything that this program writes is for its own user alone, whatever the shell it was started from says.
+process.umask(0o077)
+
+const rawArgs = process.argv.slice(2)
+const asksForHelp = rawArgs.length === 0 || rawArgs.some(arg => arg === '--help' || arg === '-h')
+if (asksForHelp || rawArgs[0] === '--version') {
+  await runMain(main, {
+    rawArgs: asksForHelp ? [...rawArgs.filter(arg => arg !== '-h'), '--help'] : ['--version'],
+    showUsage: printUsage,
+  })
+} else {
+  await runCommand(main, { rawArgs }).catch(fail)
+}
+
+async function printUsage<T extends ArgsDef>(command: CommandDef<T>): Promise<void> {
+  const usage = await renderUsage(command)
+  process.stdout.write(`${process.stdout.isTTY ? usage : stripVTControlCharacters(usage)}\n`)
+}
+
+/** 2 for what the command line or a setting has wrong, 1 for what could not be done; one line each, with the remedy. */
+function fail(error: unknown): void {
+  const usage = error instanceof ConfigError || (error instanceof Error && error.name === 'CLIError')
+  const expected = usage || error instanceof OperatorError || error instanceof ApiError
+  process.stderr.write(`cikit-api: ${expected ? withHint(error) : describeError(error)}\n`)
+  process.exitCode = usage ? 2 : 1
+}
+
+function withHint(error: Error): string {
+  return error.name === 'CLIError' ? `${error.message.replace(/\.$/, '')}: see cikit-api --help` : error.message
+}

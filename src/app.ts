@@ -1,0 +1,26 @@
+import { Elysia } from 'elysia'
+import { createAuthRoutes } from './auth/routes.ts'
+import type { Context } from './context.ts'
+import { createDropletRoutes } from './droplets/routes.ts'
+import { createErrorHandler } from './http/error-handler.ts'
+import { createExchange } from './http/exchange.ts'
+import { createGuard } from './http/guards.ts'
+import { createUserRoutes } from './users/routes.ts'
+
+/** For typed clients. */
+export type App = ReturnType<typeof createApp>
+
+/** The API as a function of its context: a request's way is exchange, guard, route, service, and back. */
+export function createApp(context: Context) {
+  const guard = createGuard(context.auth)
+  return new Elysia({ name: 'cikit-api' })
+    .use(createExchange(context.log))
+    .use(createErrorHandler(context.log))
+    .use(guard)
+    .group('/api/v1', api =>
+      api
+        .use(createAuthRoutes(guard, context.auth, context.users))
+        .use(createUserRoutes(guard, context.users))
+        .use(createDropletRoutes(guard, context.droplets, context.now)),
+    )
+}

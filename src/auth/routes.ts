@@ -1,0 +1,40 @@
+import { Elysia } from 'elysia'
+import type { Guard } from '../http/guards.ts'
+import { qrDataUrl } from '../users/qr.ts'
+import type { UserService } from '../users/service.ts'
+import { enrolmentBody, okBody, parseLogin, parseRefresh, tokenBody, toTokenBody } from './model.ts'
+import type { AuthService } from './service.ts'
+
+/** Logging in and out. */
+export function createAuthRoutes(guard: Guard, auth: AuthService, users: UserService) {
+  return new Elysia({ name: 'auth-routes', prefix: '/user/auth' })
+    .use(guard)
+    .post(
+      '/',
+      async ({ caller }) => {
+        const { username, code } = parseLogin(caller.fields)
+        return toTokenBody(await auth.login(username, code))
+      },
+      { open: true, response: { 200: tokenBody } },
+    )
+    .post('/refresh', async ({ caller }) => toTokenBody(await auth.refresh(parseRefresh(caller.fields))), {
+      open: true,
+      response: { 200: tokenBody },
+    })
+    .delete(
+      '/revoke/:user',
+      async ({ user, params }) => {
+        await auth.revoke(user, params.user)
+        return { status: 'ok' as const }
+      },
+      { anyToken: true, response: { 200: okBody } },
+    )
+    .get(
+      '/setup/:user',
+      async ({ params }) => {
+        const { secret, otpauthUrl } = await users.enrolmentOf(params.user)
+        return { qr: await qrDataUrl(otpauthUrl.reveal()), secret: secret.reveal() }
+      },
+      { group: 'owner', response: { 200: enrolmentBody } },
+    )
+}

@@ -1,0 +1,210 @@
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { ConfigError } from './errors.ts'
+
+/** The settings an operator can make: each is the flag `--<name>` and the variable `CIKIT_API_<NAME>`; the flag wins. */
+export const settings = {
+  host: { hint: 'ADDRESS', description: 'Address to listen on (127.0.0.1, or 0.0.0.0 with TLS)' },
+  port: { hint: 'PORT', description: 'Port to listen on, 0 for a free one (1337)' },
+  'data-dir': {
+    hint: 'DIR',
+    description: 'Where users, sessions and keys are kept (/var/lib/cikit-api as root, else $XDG_DATA_HOME/cikit-api)',
+  },
+  'docker-host': {
+    hint: 'URL',
+    description: 'The Docker Engine, unix:///PATH or tcp://HOST:PORT ($DOCKER_HOST, or unix:///var/run/docker.sock)',
+  },
+  domain: { hint: 'DOMAIN', description: 'Domain of the Matrix; droplets are cikitNN.DOMAIN (the host name)' },
+  image: { hint: 'IMAGE', description: 'Image that droplets are made from (localhost/cikit-droplet:bookworm)' },
+  prefix: { hint: 'NAME', description: 'What droplet names begin with (cikit)' },
+  'credentials-dir': { hint: 'DIR', description: "Where the droplets' SSH keys are kept (DATA-DIR/credentials)" },
+  'tls-cert': { hint: 'FILE', description: 'Certificate chain in PEM; serves HTTPS together with --tls-key' },
+  'tls-key': { hint: 'FILE', description: 'Private key of the certificate in PEM' },
+} as const satisfies Record<string, { hint: string; description: string }>
+
+export type SettingName = keyof typeof settings
+export type Flags = Partial<Record<SettingName, string | undefined>>
+export type Env = Readonly<Record<string, string | undefined>>
+
+export type EngineAddress = { kind: 'unix'; path: string } | { kind: 'tcp'; origin: string }
+
+/** What the commands on the host need, which neither listen nor speak to an engine. */
+export interface AccessConfig {
+  /** Absolute path. */
+  dataDir: string
+  /** What authenticator apps show as the account's host. */
+  hostLabel: string
+}
+
+export interface Config extends AccessConfig {
+  listen: {
+    host: string
+    /** 0 lets the system choose. */
+    port: number
+    tls?: { certFile: string; keyFile: string }
+    /** Plain HTTP on an address that others can reach: allowed, and said at start. */
+    exposedWithoutTls: boolean
+  }
+  engine: EngineAddress
+  droplets: {
+    prefix: string
+    domain: string
+    image: string
+    /** Absolute path. */
+    credentialsDir: string
+  }
+}
+
+/** Facts about this host that the defaults depend on. */
+export interface Host {
+  root: boolean
+  hostname: string
+}
+
+/** The one place that looks at the process's environment. */
+export function readEnv(): Env {
+  return { ...process.env }
+}
+
+/** What the defaults depend on, as this process has it. */
+export function readHost(): Host {
+  return { root: process.geteuid?.() === 0, hostname: hostname() }
+}
+
+/**
+ * Flags and variables to a checked configuration. Pure.
+ * @throws ConfigError naming the setting, its value and the remedy
+ */
+export function toConfig(flags: Flags, env: Env, host: Host): Config {
+  const read = reader(flags, env)
+  const access = toAccessConfig(flags, env, host)
+  const tls = tlsFiles(read('tls-cert'), read('tls-key'))
+  const listenHost = read('host')?.value ?? (tls ? '0.0.0.0' : '127.0.0.1')
+  const prefix = dropletPrefix(read('prefix'))
+
+  return {
+    ...access,
+    listen: {
+      host: listenHost,
+      port: portNumber(read('port')),
+      ...(tls && { tls }),
+      exposedWithoutTls: !tls && !isLoopback(listenHost),
+    },
+    engine: toEngineAddress(flags, env),
+    droplets: {
+      prefix,
+      domain: dropletDomain(read('domain') ?? given('the host name', host.hostname), prefix),
+      image: imageName(read('image')),
+      credentialsDir: resolve(read('credentials-dir')?.value ?? join(access.dataDir, 'credentials')),
+    },
+  }
+}
+
+/** The part of `toConfig` for commands that only work on the data directory. */
+export function toAccessConfig(flags: Flags, env: Env, host: Host): AccessConfig {
+  const dataDir = reader(flags, env)('data-dir')?.value ?? defaultDataDir(env, host.root)
+  return { dataDir: resolve(dataDir), hostLabel: host.hostname }
+}
+
+/** The part of `toConfig` for commands that only speak to the engine. */
+export function toEngineAddress(flags: Flags, env: Env): EngineAddress {
+  return engineAddress(reader(flags, env)('docker-host') ?? dockerHost(env))
+}
+
+/** `data-dir` is read from `CIKIT_API_DATA_DIR`. */
+export function variableOf(name: SettingName): string {
+  return `CIKIT_API_${name.toUpperCase().replaceAll('-', '_')}`
+}
+
+/** Reads a setting from its flag or else its variable. An empty variable counts as none, an empty flag as a mistake. */
+function reader(flags: Flags, env: Env) {
+  return (name: SettingName): Given | undefined => {
+    const flag = flags[name]
+    if (flag !== undefined) return given(`--${name}`, flag)
+    const variable = variableOf(name)
+    const value = env[variable]
+    return value === undefined || value === '' ? undefined : given(variable, value)
+  }
+}
+
+interface Given {
+  /** The flag or variable the value came from, to name it in an error. */
+  source: string
+  value: string
+}
+
+function given(source: string, value: string): Given {
+  if (value.trim() === '') throw new ConfigError(`${source} is empty: give it a value or leave it out`)
+  return { source, value }
+}
+
+function refuse(setting: Given, remedy: string): never {
+  throw new ConfigError(`${setting.source}: ${JSON.stringify(setting.value)} cannot be used: ${remedy}`)
+}
+
+function defaultDataDir(env: Env, root: boolean): string {
+  if (root) return '/var/lib/cikit-api'
+  if (env.XDG_DATA_HOME) return join(env.XDG_DATA_HOME, 'cikit-api')
+  if (env.HOME) return join(env.HOME, '.local/share/cikit-api')
+  throw new ConfigError('--data-dir: there is no $XDG_DATA_HOME and no $HOME to choose one from: name a directory')
+}
+
+function portNumber(setting: Given | undefined): number {
+  if (!setting) return 1337
+  const port = Number(setting.value)
+  if (!/^\d{1,5}$/.test(setting.value) || port > 65535) refuse(setting, 'give a number from 1 to 65535, or 0')
+  return port
+}
+
+function tlsFiles(cert: Given | undefined, key: Given | undefined): { certFile: string; keyFile: string } | undefined {
+  if (!cert && !key) return undefined
+  if (!key) throw new ConfigError(`--tls-cert ${JSON.stringify(cert?.value)} needs its key: give --tls-key too`)
+  if (!cert) throw new ConfigError(`--tls-key ${JSON.stringify(key.value)} needs its certificate: give --tls-cert too`)
+  return { certFile: resolve(cert.value), keyFile: resolve(key.value) }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+function dockerHost(env: Env): Given {
+  const value = env.DOCKER_HOST || 'unix:///var/run/docker.sock'
+  return given('DOCKER_HOST', value)
+}
+
+function engineAddress(setting: Given): EngineAddress {
+  const unix = /^unix:\/\/(\/.+)$/.exec(setting.value)
+  if (unix?.[1]) return { kind: 'unix', path: unix[1] }
+  const tcp = /^(?:tcp|http):\/\/((?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?)\/?$/.exec(setting.value)
+  if (tcp?.[1]) {
+    const origin = /:\d+$/.test(tcp[1]) ? tcp[1] : `${tcp[1]}:2375`
+    return { kind: 'tcp', origin: `http://${origin}` }
+  }
+  return refuse(setting, 'give unix:///PATH or tcp://HOST:PORT (TLS and ssh to the engine are not supported)')
+}
+
+function dropletPrefix(setting: Given | undefined): string {
+  if (!setting) return 'cikit'
+  if (!/^[a-z][a-z0-9-]{0,19}$/.test(setting.value)) {
+    refuse(setting, 'use up to 20 of a-z, 0-9 and -, beginning with a letter')
+  }
+  return setting.value
+}
+
+function dropletDomain(setting: Given, prefix: string): string {
+  // Linux keeps 64 characters of a host name (HOST_NAME_MAX, gethostname(2)); `.` and two digits go with the prefix.
+  const room = 64 - prefix.length - 3
+  const label = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
+  if (!new RegExp(`^${label}(\\.${label})*$`).test(setting.value)) refuse(setting, 'give --domain a domain name')
+  if (setting.value.length > room) refuse(setting, `give --domain a name of at most ${room} characters`)
+  return setting.value
+}
+
+function imageName(setting: Given | undefined): string {
+  if (!setting) return 'localhost/cikit-droplet:bookworm'
+  // The reference grammar of the container registries: [HOST[:PORT]/]PATH[:TAG][@DIGEST], and nothing a URL could trip over.
+  const reference =
+    /^(?:[A-Za-z0-9.-]+(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:[._-]+|\/)[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/
+  if (!reference.test(setting.value)) refuse(setting, 'give an image as [HOST/]NAME[:TAG]')
+  return setting.value
+}

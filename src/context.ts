@@ -1,0 +1,84 @@
+import { createAuthService } from './auth/service.ts'
+import type { AccessConfig, Config } from './config.ts'
+import type { DropletEngine } from './droplets/engine.ts'
+import { createDropletKeys } from './droplets/keys.ts'
+import { createDropletService } from './droplets/service.ts'
+import { createDockerClient } from './engines/docker/client.ts'
+import { createDockerEngine } from './engines/docker/engine.ts'
+import type { Log } from './log.ts'
+import { openDatabase } from './store/database.ts'
+import { openSealer, type RandomBytes } from './store/sealing.ts'
+import { createSessionStore } from './store/sessions.ts'
+import { createUnfinishedAdds } from './store/unfinished-adds.ts'
+import { createUserStore } from './store/users.ts'
+import { createUserService } from './users/service.ts'
+
+export type Access = Awaited<ReturnType<typeof createAccess>>
+export type Context = Awaited<ReturnType<typeof createContext>>
+
+/** What a test may put in the place of the real thing. */
+export interface Overrides {
+  /** Milliseconds since 1970. */
+  now?: () => number
+  random?: RandomBytes
+  engine?: DropletEngine
+}
+
+/**
+ * Users and sessions over the data directory: all that the commands on the host need, served at the same time or not.
+ * @throws OperatorError when the data directory or the key cannot be used
+ */
+export async function createAccess(config: AccessConfig, overrides: Overrides = {}) {
+  const now = overrides.now ?? Date.now
+  const random = overrides.random ?? systemRandom
+  const db = openDatabase(config.dataDir, { now })
+  try {
+    const sealer = await openSealer(db, config.dataDir, random)
+    const store = { db, users: createUserStore(db), sessions: createSessionStore(db), sealer, now, random }
+    return {
+      db,
+      auth: await createAuthService(store),
+      users: createUserService({ ...store, hostLabel: config.hostLabel }),
+      close: () => db.close(),
+    }
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/**
+ * Everything that `serve` works with, built in one place.
+ * @throws OperatorError as `createAccess`
+ */
+export async function createContext(config: Config, log: Log, overrides: Overrides = {}) {
+  const now = overrides.now ?? Date.now
+  const access = await createAccess(config, overrides)
+  const { prefix, domain, credentialsDir } = config.droplets
+  const droplets = createDropletService({
+    engine: overrides.engine ?? createEngine(config, line => log.info('image', { line })),
+    keys: createDropletKeys(credentialsDir, overrides.random ?? systemRandom),
+    unfinished: createUnfinishedAdds(access.db),
+    prefix,
+    domain,
+    now,
+    log,
+  })
+  return {
+    ...access,
+    droplets,
+    log,
+    now,
+    async close() {
+      await droplets.close()
+      access.close()
+    },
+  }
+}
+
+function createEngine(config: Config, progress: (line: string) => void): DropletEngine {
+  const { image, prefix } = config.droplets
+  return createDockerEngine(createDockerClient(config.engine), { image, prefix, progress })
+}
+
+const systemRandom: RandomBytes = size => crypto.getRandomValues(new Uint8Array(size))

@@ -1,0 +1,32 @@
+const SECOND = 1
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+/**
+ * How long ago something was, in the words of `docker ps`: `9 minutes ago`, `About an hour ago`.
+ * @param elapsed milliseconds
+ */
+export function ago(elapsed: number): string {
+  return `${duration(Math.max(0, elapsed) / 1000)} ago`
+}
+
+/** The steps are Docker's own (HumanDuration of docker/go-units), so that a list reads the same here and there. */
+function duration(seconds: number): string {
+  if (seconds < SECOND) return 'Less than a second'
+  if (seconds < 2) return '1 second'
+  if (seconds < MINUTE) return `${whole(seconds, SECOND)} seconds`
+  if (seconds < 2 * MINUTE) return 'About a minute'
+  if (seconds < HOUR) return `${whole(seconds, MINUTE)} minutes`
+  const roundedHours = Math.trunc(seconds / HOUR + 0.5)
+  if (roundedHours === 1) return 'About an hour'
+  if (roundedHours < 48) return `${roundedHours} hours`
+  if (roundedHours < 24 * 7 * 2) return `${Math.trunc(roundedHours / 24)} days`
+  if (roundedHours < 24 * 30 * 2) return `${Math.trunc(roundedHours / 24 / 7)} weeks`
+  if (roundedHours < 24 * 365 * 2) return `${Math.trunc(roundedHours / 24 / 30)} months`
+  return `${whole(seconds, DAY * 365)} years`
+}
+
+function whole(seconds: number, unit: number): number {
+  return Math.trunc(seconds / unit)
+}

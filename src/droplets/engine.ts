@@ -1,0 +1,88 @@
+import { ApiError } from '../errors.ts'
+
+/**
+ * The seam between droplets and what runs them. It speaks of droplets only, so that another engine (a cluster of
+ * hosts, say) can stand behind it. Every call may throw `ApiError` 918 when the engine is away, slow or broken,
+ * and 900 when it answers and refuses.
+ */
+export interface DropletEngine {
+  /** All droplets of the host and nothing else, newest first, true at the moment of the answer. */
+  list(): Promise<Droplet[]>
+
+  /**
+   * Sees to it that a droplet could be created now: the host is fit, the image is there (built or pulled when it is not).
+   * @throws ApiError 923 for an engine that cannot run droplets, 924 for an image that is not to be had
+   */
+  prepare(): Promise<void>
+
+  /**
+   * Creates a droplet without starting it, with `authorizedKeys` laid in.
+   * @returns its id
+   * @throws NameTakenError
+   */
+  create(droplet: NewDroplet): Promise<string>
+
+  /**
+   * Starts a droplet; one that runs is left alone.
+   * @throws PortTakenError
+   */
+  start(id: string): Promise<void>
+
+  /** Stops a droplet as a machine is stopped, by its init; one that is stopped is left alone. */
+  stop(id: string): Promise<void>
+
+  /** Removes a droplet with its data; one that is gone already is no error. */
+  remove(id: string): Promise<void>
+
+  /**
+   * Removes what was created under this mark, finished or not, running or not.
+   * @returns whether there was anything
+   */
+  removeMarked(mark: string): Promise<boolean>
+}
+
+export interface Droplet {
+  /** The engine's full id. */
+  id: string
+  name: string
+  /** Milliseconds since 1970. */
+  createdAt: number
+  /** For people, as `docker ps` words it: `Up 8 minutes`, `Exited (0) 2 hours ago`. */
+  status: string
+  /** For programs. */
+  state: DropletState
+  /** By the port inside the droplet. */
+  ports: Record<string, PortBinding>
+}
+
+export type DropletState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead'
+
+export interface PortBinding {
+  type: string
+  /** Where the host listens for it. */
+  from: { ip: string; port: number }
+}
+
+export interface NewDroplet {
+  name: string
+  hostname: string
+  ports: { host: string; hostPort: number; dropletPort: number }[]
+  /** The text of `/root/.ssh/authorized_keys`. */
+  authorizedKeys: string
+  /** Kept with the droplet, to find it again after a crash. */
+  mark: string
+}
+
+/** The name is in use, by whatever it may be. */
+export class NameTakenError extends ApiError {
+  constructor(cause: unknown) {
+    super('engineRefused', { text: 'The name of the droplet is taken', cause })
+  }
+}
+
+/** A host port of the droplet is in use, by whatever it may be. */
+export class PortTakenError extends ApiError {
+  constructor(cause: unknown) {
+    super('engineRefused', { text: 'A host port of the droplet is taken by somebody else', cause })
+  }
+}

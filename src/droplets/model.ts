@@ -1,0 +1,33 @@
+import { t } from 'elysia'
+import { ago } from './age.ts'
+import type { Droplet } from './engine.ts'
+
+const portBinding = t.Object({
+  type: t.String(),
+  from: t.Object({ ip: t.String(), port: t.Integer() }),
+})
+
+export const dropletBody = t.Object({
+  id: t.String({ description: 'The first 12 characters of the container id' }),
+  name: t.String(),
+  created: t.String({ description: 'As docker ps words it: 9 minutes ago' }),
+  created_at: t.String({ description: 'ISO 8601, UTC' }),
+  status: t.String({ description: 'As docker ps words it: Up 8 minutes' }),
+  state: t.UnionEnum(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']),
+  ports: t.Record(t.String(), portBinding, { description: 'By the port inside the droplet; empty for a stopped one' }),
+})
+
+export const dropletList = t.Array(dropletBody, { description: 'Newest first' })
+
+/** @param now milliseconds since 1970, for which the ages are true */
+export function toDropletList(droplets: Droplet[], now: number): typeof dropletList.static {
+  return droplets.map(({ id, name, createdAt, status, state, ports }) => ({
+    id: id.slice(0, 12),
+    name,
+    created: ago(now - createdAt),
+    created_at: new Date(createdAt).toISOString(),
+    status,
+    state,
+    ports,
+  }))
+}

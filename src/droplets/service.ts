@@ -1,0 +1,185 @@
+import { ApiError } from '../errors.ts'
+import { describeError, type Log } from '../log.ts'
+import type { UnfinishedAdd, UnfinishedAdds } from '../store/unfinished-adds.ts'
+import { type Droplet, type DropletEngine, NameTakenError, PortTakenError } from './engine.ts'
+import type { DropletKeys } from './keys.ts'
+import { candidateNumbers, nameOf, numberOf, portsOf } from './naming.ts'
+import { createQueue } from './queue.ts'
+
+export type DropletService = ReturnType<typeof createDropletService>
+
+/** All adds of a host go through one line; a droplet's own changes through the line of its name. */
+const ADDS = 'add'
+
+/** A request to create may still be under way inside the engine when its sender was killed: look again for that long. */
+const ENGINE_MAY_STILL_CREATE_MS = 30_000
+const TIDY_EVERY_MS = 1_000
+
+/**
+ * The life of droplets. Changes run to their end even if their caller went away, and what an add leaves undone is
+ * undone: at once, or at the next start.
+ */
+export function createDropletService(deps: {
+  engine: DropletEngine
+  keys: DropletKeys
+  unfinished: UnfinishedAdds
+  prefix: string
+  domain: string
+  now: () => number
+  log: Log
+}) {
+  const { engine, keys, unfinished, prefix, domain, now, log } = deps
+  const queue = createQueue()
+  /** Adds that this process is still at; every other entry of the journal was left behind by one that crashed. */
+  const running = new Set<string>()
+  const closing = new AbortController()
+  let tidying: Promise<void> | undefined
+
+  return {
+    /** Newest first. */
+    list: (): Promise<Droplet[]> => engine.list(),
+
+    /**
+     * Makes and starts the next droplet.
+     * @throws ApiError 919 when every number or its ports are taken, 923 and 924 as `DropletEngine.prepare`
+     */
+    add: (): Promise<void> => queue.run(ADDS, add),
+
+    /** @throws ApiError 900 for a name that is no droplet here, as do all below */
+    start: (name: string) => change(name, droplet => engine.start(droplet.id)),
+
+    stop: (name: string) => change(name, droplet => engine.stop(droplet.id)),
+
+    restart: (name: string) =>
+      change(name, async droplet => {
+        await engine.stop(droplet.id)
+        await engine.start(droplet.id)
+      }),
+
+    remove: (name: string) =>
+      change(name, async droplet => {
+        await engine.stop(droplet.id)
+        await engine.remove(droplet.id)
+        keys.remove(name)
+      }),
+
+    /** Undoes, in the background and until it is done, the adds that an earlier process left unfinished. */
+    tidyUp,
+
+    /** Resolves when no change is under way any more. */
+    idle: (): Promise<void> => queue.idle(),
+
+    /** Ends the tidying up; what is left of it is done at the next start. */
+    async close(): Promise<void> {
+      closing.abort()
+      await tidying
+    },
+  }
+
+  async function add(): Promise<void> {
+    await undoLeftovers()
+    await engine.prepare()
+    const inUse = (await engine.list()).flatMap(droplet => numberOf(droplet.name, prefix) ?? [])
+    for (const number of candidateNumbers(new Set(inUse))) {
+      try {
+        await addAs(number)
+        return
+      } catch (error) {
+        if (!(error instanceof NameTakenError || error instanceof PortTakenError)) throw error
+        log.warn('droplet number skipped', { droplet: nameOf(number, prefix), reason: error.message })
+      }
+    }
+    throw new ApiError('noFreeNumber')
+  }
+
+  async function addAs(number: number): Promise<void> {
+    const name = nameOf(number, prefix)
+    const entry = { mark: crypto.randomUUID(), name, startedAt: now() }
+    running.add(entry.mark)
+    try {
+      await unfinished.begin(entry)
+      const pair = keys.generate(name)
+      const id = await engine.create({
+        name,
+        hostname: `${name}.${domain}`,
+        ports: portsOf(number),
+        authorizedKeys: pair.publicLine,
+        mark: entry.mark,
+      })
+      // Only now is the name ours, and with it the folder of its keys.
+      keys.save(name, pair)
+      await engine.start(id)
+      await unfinished.end(entry.mark)
+      log.info('droplet added', { droplet: name, id: id.slice(0, 12) })
+    } catch (error) {
+      await undo(entry).catch(undoError => {
+        log.error('add not undone yet', { droplet: name, error: describeError(undoError) })
+      })
+      throw error
+    } finally {
+      running.delete(entry.mark)
+      if (unfinished.list().length > 0) tidyUp()
+    }
+  }
+
+  async function undoLeftovers(): Promise<void> {
+    for (const entry of leftovers()) await undo(entry)
+  }
+
+  async function undo(entry: UnfinishedAdd): Promise<void> {
+    const removed = await engine.removeMarked(entry.mark)
+    // A droplet that got the name in another way keeps the keys that lie there.
+    const others = await engine.list()
+    if (!others.some(droplet => droplet.name === entry.name)) keys.remove(entry.name)
+    const mayStillCome = !removed && !running.has(entry.mark) && now() - entry.startedAt < ENGINE_MAY_STILL_CREATE_MS
+    if (mayStillCome) return
+    await unfinished.end(entry.mark)
+    log.warn('unfinished add undone', { droplet: entry.name })
+  }
+
+  function leftovers(): UnfinishedAdd[] {
+    return unfinished.list().filter(({ mark }) => !running.has(mark))
+  }
+
+  function tidyUp(): void {
+    tidying ??= tidyUntilDone().finally(() => {
+      tidying = undefined
+    })
+  }
+
+  async function tidyUntilDone(): Promise<void> {
+    while (!closing.signal.aborted && leftovers().length > 0) {
+      await queue.run(ADDS, undoLeftovers).catch(error => {
+        log.warn('unfinished add not undone yet', { error: describeError(error) })
+      })
+      if (leftovers().length > 0) await sleepUnlessClosing()
+    }
+  }
+
+  function sleepUnlessClosing(): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(resolve, TIDY_EVERY_MS)
+      const wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      closing.signal.addEventListener('abort', wake, { once: true })
+    })
+  }
+
+  async function change(name: string, work: (droplet: Droplet) => Promise<void>): Promise<void> {
+    // Decided before the engine hears a word: a name that cannot be a droplet's is asked of nobody.
+    if (numberOf(name, prefix) === undefined) throw noSuchDroplet(name)
+    await queue.run(name, async () => {
+      const droplet = (await engine.list()).find(candidate => candidate.name === name)
+      if (!droplet) throw noSuchDroplet(name)
+      await work(droplet)
+    })
+  }
+}
+
+/** The words of the Docker daemon, which clients of the original system know. Only a harmless name is repeated. */
+function noSuchDroplet(name: string): ApiError {
+  const text = 'Error response from daemon: No such container'
+  return new ApiError('engineRefused', { text: /^[A-Za-z0-9_.-]{1,64}$/.test(name) ? `${text}: ${name}` : text })
+}

@@ -1,0 +1,197 @@
+import type { EngineAddress } from '../../config.ts'
+import { ApiError } from '../../errors.ts'
+
+/** What the engine answered and refused: the status of its own API and the `message` of the body. */
+export class DockerRefusal extends Error {
+  override readonly name = 'DockerRefusal'
+
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+export interface DockerRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Below the version, beginning with a slash. Made of ids that the engine gave and of constants: `fetch` would resolve a `..`. */
+  path: string
+  query?: Record<string, string>
+  json?: unknown
+  tar?: Uint8Array
+  /** Until the whole answer is here. */
+  timeoutMs: number
+}
+
+export type DockerClient = ReturnType<typeof createDockerClient>
+
+/** The newest Engine API that this client was written against; an older engine is spoken to in its own. */
+const NEWEST_KNOWN_API = '1.51'
+/** Nothing that is asked for comes near; a body beyond it is no engine's. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+const HANDSHAKE_TIMEOUT_MS = 2_000
+
+/**
+ * The Docker Engine API over its unix socket or TCP. Every failure to get a proper answer is `ApiError` 918; an error
+ * that the engine itself words is a `DockerRefusal`.
+ */
+export function createDockerClient(address: EngineAddress) {
+  const origin = address.kind === 'unix' ? 'http://localhost' : address.origin
+  const transport = address.kind === 'unix' ? { unix: address.path } : {}
+  let negotiated: Promise<string> | undefined
+
+  return {
+    /** @returns the parsed body; undefined for a body that is empty, as with 204 and 304 */
+    async request(request: DockerRequest): Promise<unknown> {
+      const signal = AbortSignal.timeout(request.timeoutMs)
+      const response = await send(request, signal)
+      return await translating(async () => parseBody(response.status, await readBody(response)))
+    },
+
+    /**
+     * A request that answers with a stream of JSON lines (pull, build), each handed on as it comes.
+     * @param request `timeoutMs` here is the longest silence
+     */
+    async *lines(request: DockerRequest): AsyncGenerator<unknown> {
+      const silence = createSilenceLimit(request.timeoutMs)
+      try {
+        const response = await send(request, silence.signal)
+        if (response.status >= 300) {
+          parseBody(response.status, await translating(() => readBody(response)))
+        }
+        yield* jsonLines(response, silence.heard)
+      } finally {
+        silence.end()
+      }
+    },
+  }
+
+  async function send(request: DockerRequest, signal: AbortSignal): Promise<Response> {
+    const version = await negotiate()
+    const query = request.query ? `?${new URLSearchParams(request.query)}` : ''
+    return await translating(() =>
+      fetch(`${origin}/v${version}${request.path}${query}`, {
+        ...transport,
+        method: request.method,
+        redirect: 'manual',
+        signal,
+        ...bodyOf(request),
+      }),
+    )
+  }
+
+  /** Asks once what both sides speak, and again after the engine was away: it may come back as another version. */
+  async function negotiate(): Promise<string> {
+    negotiated ??= askVersion()
+    return await negotiated
+  }
+
+  async function askVersion(): Promise<string> {
+    return await translating(async () => {
+      const signal = AbortSignal.timeout(HANDSHAKE_TIMEOUT_MS)
+      const response = await fetch(`${origin}/version`, { ...transport, redirect: 'manual', signal })
+      const answer = parseBody(response.status, await readBody(response))
+      return chooseApiVersion(answer)
+    })
+  }
+
+  async function translating<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof DockerRefusal) throw error
+      negotiated = undefined
+      if (error instanceof ApiError) throw error
+      throw new ApiError('engineUnavailable', { cause: error })
+    }
+  }
+}
+
+/**
+ * The newest API version that engine and client both know (`GET /version`: `ApiVersion`, `MinAPIVersion`).
+ * @throws ApiError 923 for an engine that no longer speaks any version known here
+ */
+export function chooseApiVersion(answer: unknown): string {
+  const versions = answer as { ApiVersion?: unknown; MinAPIVersion?: unknown } | undefined
+  const newest = versions?.ApiVersion
+  const oldest = versions?.MinAPIVersion ?? '1.12'
+  if (!isApiVersion(newest) || !isApiVersion(oldest)) throw new Error('The answer to /version is not an engine’s')
+  if (compareVersions(oldest, NEWEST_KNOWN_API) > 0) {
+    throw new ApiError('engineUnfit', {
+      text: `The container engine speaks API ${oldest} and newer, this program ${NEWEST_KNOWN_API} at most: update cikit-api`,
+    })
+  }
+  return compareVersions(newest, NEWEST_KNOWN_API) < 0 ? newest : NEWEST_KNOWN_API
+}
+
+function isApiVersion(value: unknown): value is string {
+  return typeof value === 'string' && /^\d+\.\d+$/.test(value)
+}
+
+function compareVersions(left: string, right: string): number {
+  const [leftMajor = 0, leftMinor = 0] = left.split('.').map(Number)
+  const [rightMajor = 0, rightMinor = 0] = right.split('.').map(Number)
+  return leftMajor - rightMajor || leftMinor - rightMinor
+}
+
+function bodyOf(request: DockerRequest): { body?: string | Uint8Array<ArrayBuffer>; headers?: Record<string, string> } {
+  if (request.tar) return { body: new Uint8Array(request.tar), headers: { 'content-type': 'application/x-tar' } }
+  if (request.json !== undefined) {
+    return { body: JSON.stringify(request.json), headers: { 'content-type': 'application/json' } }
+  }
+  return {}
+}
+
+async function readBody(response: Response): Promise<string> {
+  const decoder = new TextDecoder()
+  let size = 0
+  let text = ''
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength
+    if (size > MAX_ANSWER_BYTES) throw new Error(`The engine's answer is larger than ${MAX_ANSWER_BYTES} bytes`)
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
+function parseBody(status: number, text: string): unknown {
+  if (status === 204 || status === 304) return undefined
+  const body: unknown = text.trim() === '' ? undefined : JSON.parse(text)
+  if (status >= 200 && status < 300) return body
+  const message = (body as { message?: unknown } | undefined)?.message
+  if (status < 400 || typeof message !== 'string') throw new Error(`The engine answered ${status} without a message`)
+  throw new DockerRefusal(status, message)
+}
+
+async function* jsonLines(response: Response, heard: () => void): AsyncGenerator<unknown> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  try {
+    for await (const chunk of response.body ?? []) {
+      heard()
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+      rest = lines.pop() ?? ''
+      if (rest.length > MAX_ANSWER_BYTES) throw new Error('A line of the engine’s answer does not end')
+      for (const line of lines) if (line.trim() !== '') yield JSON.parse(line)
+    }
+    if (rest.trim() !== '') yield JSON.parse(rest)
+  } catch (error) {
+    throw new ApiError('engineUnavailable', { cause: error })
+  }
+}
+
+/** Aborts when nothing was heard for that long. */
+function createSilenceLimit(limitMs: number) {
+  const controller = new AbortController()
+  const start = () => setTimeout(() => controller.abort(new Error(`silent for ${limitMs} ms`)), limitMs)
+  let timer = start()
+  return {
+    signal: controller.signal,
+    heard: () => {
+      clearTimeout(timer)
+      timer = start()
+    },
+    end: () => clearTimeout(timer),
+  }
+}

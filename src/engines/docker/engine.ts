@@ -1,0 +1,164 @@
+import { createTar } from 'nanotar'
+import {
+  type Droplet,
+  type DropletEngine,
+  NameTakenError,
+  type NewDroplet,
+  PortTakenError,
+} from '../../droplets/engine.ts'
+import { ApiError } from '../../errors.ts'
+import { parseContainers, parseId, parseIds, parseInfo } from './answers.ts'
+import { cgroupRecipe, type EngineFacts } from './cgroup.ts'
+import { type DockerClient, DockerRefusal } from './client.ts'
+import { ensureImage, type Progress } from './image.ts'
+
+/** Carried by the containers that we create, to find them again. What CIKit's own tooling made carries none. */
+const MARK_LABEL = 'cikit-api.add'
+
+/** A question must be answered, or refused, within 3 seconds in all. */
+const ASK_TIMEOUT_MS = 2_500
+/** Unpacking a large image or waiting for a busy disk. */
+const CREATE_TIMEOUT_MS = 60_000
+/** The engine itself waits 10 s for the init before it kills. */
+const STOP_TIMEOUT_MS = 60_000
+
+/** Droplets as containers of one Docker Engine, over its API: what a droplet is, in Docker's terms. */
+export function createDockerEngine(
+  docker: DockerClient,
+  options: { image: string; prefix: string; progress: Progress },
+): DropletEngine {
+  const { image, prefix, progress } = options
+  // A pattern for the engine to narrow its answer down; what is a droplet is decided on our side, by the exact name.
+  const named = JSON.stringify({ name: [`^/?${prefix}[0-9]{2}$`] })
+
+  return {
+    async list(): Promise<Droplet[]> {
+      return parseContainers(await listing(named), prefix)
+    },
+
+    async prepare() {
+      cgroupRecipe(await facts(), '')
+      await refusing(() => ensureImage(docker, image, progress))
+    },
+
+    async create(droplet) {
+      const body = containerOf(droplet, image, await facts())
+      const query = { name: droplet.name }
+      const answer = await refusing(() =>
+        docker
+          .request({ method: 'POST', path: '/containers/create', query, json: body, timeoutMs: CREATE_TIMEOUT_MS })
+          .catch(error => {
+            throw error instanceof DockerRefusal && error.status === 409 ? new NameTakenError(error) : error
+          }),
+      )
+      const id = parseId(answer)
+      await layIn(id, droplet.authorizedKeys)
+      return id
+    },
+
+    async start(id) {
+      await refusing(() =>
+        docker
+          .request({ method: 'POST', path: `/containers/${id}/start`, timeoutMs: CREATE_TIMEOUT_MS })
+          .catch(error => {
+            // The words of the allocator (the engine gave the port away) and of the kernel (somebody else listens there).
+            const taken =
+              error instanceof DockerRefusal && /port is already allocated|address already in use/.test(error.message)
+            throw taken ? new PortTakenError(error) : error
+          }),
+      )
+    },
+
+    async stop(id) {
+      await refusing(() =>
+        docker.request({ method: 'POST', path: `/containers/${id}/stop`, timeoutMs: STOP_TIMEOUT_MS }),
+      )
+    },
+
+    remove,
+
+    async removeMarked(mark) {
+      const ids = parseIds(await listing(JSON.stringify({ label: [`${MARK_LABEL}=${mark}`] })))
+      for (const id of ids) await remove(id)
+      return ids.length > 0
+    },
+  }
+
+  /** `GET /containers/json`. Whatever goes wrong with it, it is never an empty list. */
+  async function listing(filters: string): Promise<unknown> {
+    const query = { all: '1', filters }
+    return await asking(() =>
+      docker.request({ method: 'GET', path: '/containers/json', query, timeoutMs: ASK_TIMEOUT_MS }),
+    )
+  }
+
+  async function facts(): Promise<EngineFacts> {
+    return parseInfo(await asking(() => docker.request({ method: 'GET', path: '/info', timeoutMs: ASK_TIMEOUT_MS })))
+  }
+
+  async function remove(id: string): Promise<void> {
+    const query = { force: '1', v: '1' }
+    await refusing(() =>
+      docker
+        .request({ method: 'DELETE', path: `/containers/${id}`, query, timeoutMs: STOP_TIMEOUT_MS })
+        .catch(error => {
+          if (!(error instanceof DockerRefusal && error.status === 404)) throw error
+        }),
+    )
+  }
+
+  /** `PUT /containers/ID/archive` works before the first start: the keys are there when sshd comes up. */
+  async function layIn(id: string, authorizedKeys: string): Promise<void> {
+    const root = { uid: 0, gid: 0, user: 'root', group: 'root' }
+    const tar = createTar([
+      { name: 'root/.ssh/', attrs: { ...root, mode: '700' } },
+      { name: 'root/.ssh/authorized_keys', data: authorizedKeys, attrs: { ...root, mode: '600' } },
+    ])
+    const path = `/containers/${id}/archive`
+    await refusing(() =>
+      docker.request({ method: 'PUT', path, query: { path: '/' }, tar, timeoutMs: CREATE_TIMEOUT_MS }),
+    )
+  }
+}
+
+/** The body of `POST /containers/create`. */
+function containerOf(droplet: NewDroplet, image: string, facts: EngineFacts) {
+  const exposed = droplet.ports.map(({ dropletPort }) => [`${dropletPort}/tcp`, {}])
+  const bindings = droplet.ports.map(({ host, hostPort, dropletPort }) => [
+    `${dropletPort}/tcp`,
+    [{ HostIp: host, HostPort: String(hostPort) }],
+  ])
+  return {
+    Image: image,
+    Hostname: droplet.hostname,
+    Labels: { [MARK_LABEL]: droplet.mark },
+    ExposedPorts: Object.fromEntries(exposed),
+    // systemd's signal for "shut down" (systemd(1), SIGRTMIN+3).
+    StopSignal: 'SIGRTMIN+3',
+    HostConfig: {
+      PortBindings: Object.fromEntries(bindings),
+      Tmpfs: { '/run': '', '/run/lock': '' },
+      ...cgroupRecipe(facts, droplet.name),
+    },
+  }
+}
+
+/** A command that the engine answers with an error of its own was refused: 900, in the daemon's words. */
+async function refusing<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof DockerRefusal)) throw error
+    throw new ApiError('engineRefused', { text: `Error response from daemon: ${error.message}`, cause: error })
+  }
+}
+
+/** A question about the host that is answered with an error: the engine is broken (918). */
+async function asking<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof DockerRefusal)) throw error
+    throw new ApiError('engineUnavailable', { cause: error })
+  }
+}

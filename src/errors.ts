@@ -1,0 +1,67 @@
+/**
+ * Every error the API can answer, in one place: a stable id that clients may rely on, the HTTP status, and the
+ * text for people. An id is never reused for another meaning; new conditions take new ids from 925 on.
+ * 907 and 911 stay reserved: the original system had them and never sent them.
+ */
+export const catalogue = {
+  internal: { id: 0, status: 500, text: 'Internal server error' },
+  routeNotFound: { id: 404, status: 404, text: 'Route not found' },
+  engineRefused: { id: 900, status: 400, text: 'The engine refused the command' },
+  credentialsMissing: { id: 901, status: 400, text: 'Both "username" and "code" are required' },
+  codeRefused: {
+    id: 902,
+    status: 400,
+    text: 'Wrong username or code, or the code was used already: wait for the next one',
+  },
+  userNotFound: { id: 903, status: 400, text: 'User not found' },
+  revokeForbidden: { id: 904, status: 401, text: 'Only the owner may revoke the tokens of somebody else' },
+  groupUnknown: { id: 905, status: 400, text: 'Unknown group: use viewer, manager or owner' },
+  ownerExists: { id: 906, status: 403, text: 'There is an owner already, and a system has exactly one' },
+  accessTokenUnknown: { id: 908, status: 401, text: 'Access token unknown or missing: log in' },
+  accessTokenExpired: { id: 909, status: 401, text: 'Access token expired: refresh it' },
+  refreshTokenUnknown: { id: 910, status: 401, text: 'Refresh token unknown, expired or already used: log in' },
+  groupForbidden: { id: 912, status: 403, text: 'Your group may not do this' },
+  userFieldsMissing: { id: 913, status: 400, text: 'Both "username" and "group" are required' },
+  usernameTaken: { id: 914, status: 400, text: 'The username is taken' },
+  tooManyAttempts: { id: 915, status: 429, text: 'Too many attempts: try again later' },
+  ownerUndeletable: { id: 916, status: 403, text: 'The owner cannot be deleted' },
+  malformed: { id: 917, status: 400, text: 'Malformed request' },
+  engineUnavailable: { id: 918, status: 503, text: 'The container engine cannot be reached or did not answer in time' },
+  noFreeNumber: { id: 919, status: 409, text: 'No free droplet number: delete a droplet first' },
+  bodyTooLarge: { id: 920, status: 413, text: 'The body is larger than 16 KiB' },
+  hostUnknown: { id: 921, status: 421, text: 'This server does not answer for that Host' },
+  storeUnavailable: { id: 922, status: 503, text: 'The store cannot be written at the moment: try again' },
+  engineUnfit: { id: 923, status: 503, text: 'The container engine cannot run droplets' },
+  imageUnavailable: { id: 924, status: 503, text: 'The droplet image is not available' },
+} as const satisfies Record<string, { id: number; status: number; text: string }>
+
+export type ErrorName = keyof typeof catalogue
+
+/**
+ * An error of the catalogue. Its message goes to the client, so it never holds a secret or an echo of the input;
+ * what went wrong underneath is the `cause`, and goes to the log.
+ */
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  readonly errorId: number
+  readonly status: number
+
+  constructor(
+    readonly kind: ErrorName,
+    options: { text?: string; cause?: unknown } = {},
+  ) {
+    super(options.text ?? catalogue[kind].text, { cause: options.cause })
+    this.errorId = catalogue[kind].id
+    this.status = catalogue[kind].status
+  }
+}
+
+/** A setting that cannot work. The message is one line naming the flag, its value and the remedy; the CLI exits with 2. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** What a command on the host cannot do, in one line with the remedy; the CLI exits with 1. */
+export class OperatorError extends Error {
+  override readonly name = 'OperatorError'
+}

@@ -1,0 +1,90 @@
+import { ApiError } from '../errors.ts'
+
+export const MAX_BODY_BYTES = 16 * 1024
+const MAX_JSON_DEPTH = 32
+
+export type Fields = Record<string, unknown>
+
+/** A body that could be read and not understood. It is told to the caller only after the guard let that one in. */
+export class MalformedBody {
+  constructor(readonly reason: string) {}
+
+  toError(): ApiError {
+    return new ApiError('malformed', { text: `Malformed body: ${this.reason}` })
+  }
+}
+
+/**
+ * The fields of a request's body, JSON or form; an empty body has none.
+ * @throws ApiError 920 as soon as more than 16 KiB are announced or sent
+ */
+export async function readFields(request: Request): Promise<Fields | MalformedBody> {
+  const bytes = await readBytes(request)
+  if (bytes.byteLength === 0) return {}
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return new MalformedBody('it is not UTF-8')
+  }
+  const [type = '', ...parameters] = (request.headers.get('content-type') ?? '').toLowerCase().split(';')
+  const charset = parameters.map(parameter => /^\s*charset="?([^"\s]+)"?\s*$/.exec(parameter)?.[1]).find(Boolean)
+  if (charset && charset !== 'utf-8') return new MalformedBody('send it as UTF-8')
+  if (type.trim() === 'application/json') return parseJson(text)
+  if (type.trim() === 'application/x-www-form-urlencoded') return parseForm(text)
+  return new MalformedBody('send it as application/json or application/x-www-form-urlencoded')
+}
+
+async function readBytes(request: Request): Promise<Uint8Array> {
+  const announced = request.headers.get('content-length')
+  if (announced !== null) {
+    // Bun has checked already that this is what comes.
+    if (Number(announced) > MAX_BODY_BYTES) throw new ApiError('bodyTooLarge')
+    return await request.bytes()
+  }
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength
+    if (size > MAX_BODY_BYTES) throw new ApiError('bodyTooLarge')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function parseJson(text: string): Fields | MalformedBody {
+  if (isDeeperThan(MAX_JSON_DEPTH, text)) return new MalformedBody('it is nested too deeply')
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return new MalformedBody('it is not JSON')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return new MalformedBody('it is not a JSON object')
+  }
+  return { ...value }
+}
+
+function isDeeperThan(limit: number, json: string): boolean {
+  let depth = 0
+  let inString = false
+  for (let at = 0; at < json.length; at++) {
+    const character = json[at]
+    if (inString) {
+      if (character === '\\') at++
+      else if (character === '"') inString = false
+    } else if (character === '"') inString = true
+    else if (character === '{' || character === '[') {
+      if (++depth > limit) return true
+    } else if (character === '}' || character === ']') depth--
+  }
+  return false
+}
+
+function parseForm(text: string): Fields | MalformedBody {
+  const entries = [...new URLSearchParams(text)]
+  const fields = Object.fromEntries(entries)
+  if (Object.keys(fields).length < entries.length) return new MalformedBody('a field is given twice')
+  return fields
+}

@@ -1,0 +1,33 @@
+import { ApiError } from '../errors.ts'
+import { type Fields, MalformedBody } from './body.ts'
+
+const TOKEN_FIELDS = ['access_token', 'refresh_token', 'token']
+
+/**
+ * The bearer token of a request: from `Authorization: Bearer TOKEN` (RFC 6750 section 2.1), the same with a colon
+ * after the scheme (as the original's README spelled it), or from the field `access_token` of the body (section 2.2).
+ * A header of another scheme, or of another form, is no token.
+ * @param body what a POST, PATCH or DELETE sent
+ * @throws ApiError 917 for two different tokens, and for one in the query string, which ends up in every log
+ */
+export function readToken(request: Request, body: Fields | MalformedBody | undefined): string | undefined {
+  refuseTokenInQuery(request.url)
+  const fromHeader = /^bearer:? +(\S+) *$/i.exec(request.headers.get('authorization') ?? '')?.[1]
+  const field = body instanceof MalformedBody ? undefined : body?.access_token
+  const fromBody = typeof field === 'string' && field !== '' ? field : undefined
+  if (fromHeader && fromBody && fromHeader !== fromBody) {
+    throw new ApiError('malformed', { text: 'Two different access tokens in one request: send one' })
+  }
+  return fromHeader ?? fromBody
+}
+
+function refuseTokenInQuery(url: string): void {
+  const start = url.indexOf('?')
+  if (start === -1) return
+  const query = new URLSearchParams(url.slice(start + 1))
+  if (TOKEN_FIELDS.some(field => query.has(field))) {
+    throw new ApiError('malformed', {
+      text: 'A token does not belong into the address: send it as Authorization: Bearer',
+    })
+  }
+}

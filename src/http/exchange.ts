@@ -1,0 +1,55 @@
+import { Elysia } from 'elysia'
+import { ApiError } from '../errors.ts'
+import type { Log } from '../log.ts'
+
+const started = new WeakMap<Request, { id: string; at: number; address: string | undefined }>()
+
+/** Names the request in the log, and to the client in `X-Request-Id`. */
+export function requestId(request: Request): string | undefined {
+  return started.get(request)?.id
+}
+
+/** One request and its answer: the id, the headers that every answer has, the line in the log. */
+export function createExchange(log: Log) {
+  return new Elysia({ name: 'exchange' })
+    .onRequest(({ request, server, set }) => {
+      const id = crypto.randomUUID()
+      started.set(request, { id, at: performance.now(), address: server?.requestIP(request)?.address })
+      Object.assign(set.headers, answerHeaders)
+      set.headers['x-request-id'] = id
+      refuseMisreadPath(request.url)
+    })
+    .onAfterResponse({ as: 'global' }, ({ request, path, set }) => {
+      const start = started.get(request)
+      log.info('request', {
+        requestId: start?.id,
+        method: request.method,
+        path,
+        status: typeof set.status === 'number' ? set.status : 200,
+        ms: start && Math.round((performance.now() - start.at) * 10) / 10,
+        address: start?.address,
+      })
+    })
+}
+
+/** An API's answer is data for its client and nothing else: never cached, framed, sniffed or run. */
+const answerHeaders = {
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+}
+
+/**
+ * Elysia looks for the path from the 11th character of the address on, which a host of up to three characters does
+ * not reach: it would take a later part of the path for the whole. Refused before any route is chosen.
+ */
+function refuseMisreadPath(url: string): void {
+  const afterScheme = url.indexOf('//') + 2
+  if (url.indexOf('/', 11) !== url.indexOf('/', afterScheme)) {
+    throw new ApiError('malformed', { text: 'The Host of the request is too short: call this server by its full name' })
+  }
+}

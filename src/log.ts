@@ -1,0 +1,50 @@
+export type Level = 'debug' | 'info' | 'warn' | 'error'
+export type Fields = Record<string, string | number | boolean | null | undefined>
+
+export interface Log {
+  debug(message: string, fields?: Fields): void
+  info(message: string, fields?: Fields): void
+  warn(message: string, fields?: Fields): void
+  error(message: string, fields?: Fields): void
+}
+
+/**
+ * A log that writes one line an entry: JSON for machines, or, when `readable`, a line for a person at a terminal.
+ * Control characters never reach the line (JSON escapes them; the readable form quotes what holds any), so that
+ * a hostile value cannot forge an entry.
+ * @param write takes one line with its line feed
+ */
+export function createLog(options: { write: (line: string) => void; readable: boolean; now: () => number }): Log {
+  const format = options.readable ? readableLine : jsonLine
+  const at =
+    (level: Level) =>
+    (message: string, fields: Fields = {}) =>
+      options.write(`${format(new Date(options.now()).toISOString(), level, message, fields)}\n`)
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+/**
+ * What may be said of a thrown value in the log: its name, text, stack and chain of causes, in one string.
+ * Never the object itself, whose own fields may hold more than was meant to be kept.
+ */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error === 'string' ? error : `thrown: ${typeof error}`
+  const own = error.stack?.includes(error.message) ? error.stack : `${error.name}: ${error.message}`
+  return error.cause === undefined ? own : `${own}\ncaused by ${describeError(error.cause)}`
+}
+
+function jsonLine(time: string, level: Level, message: string, fields: Fields): string {
+  return JSON.stringify({ time, level, message, ...fields })
+}
+
+function readableLine(time: string, level: Level, message: string, fields: Fields): string {
+  const details = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${readableValue(value)}`)
+  return [time.slice(11, 23), level.toUpperCase().padEnd(5), message, ...details].join(' ')
+}
+
+function readableValue(value: Fields[string]): string {
+  const text = String(value)
+  return /^[\w.:/@%+-]+$/.test(text) ? text : JSON.stringify(text)
+}

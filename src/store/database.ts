@@ -1,0 +1,114 @@
+import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
+import { ApiError, OperatorError } from '../errors.ts'
+import { createPrivateFile, databaseFile, prepareDataDir } from './files.ts'
+import { migrate } from './migrate.ts'
+import { type Migration, migrations as ownMigrations } from './migrations/index.ts'
+
+export interface Database {
+  /** For reads. In WAL mode they never wait for a writer. */
+  readonly sql: Sqlite
+  /**
+   * Runs `work` in one `BEGIN IMMEDIATE` transaction: all of it counts, durably, or nothing does.
+   * While another process writes, it waits without blocking the event loop.
+   * @throws ApiError 922 when the store stays locked for 5 s, is full or cannot be written
+   */
+  write<T>(work: () => T): Promise<T>
+  close(): void
+}
+
+/** How long a statement itself waits for a lock. bun:sqlite is synchronous, so this blocks the event loop: the patience is in `write`. */
+const BUSY_TIMEOUT_MS = 20
+const WRITE_PATIENCE_MS = 5_000
+
+/**
+ * Opens the database of a data directory, making and migrating it as needed; all its files are 0600.
+ * @throws OperatorError when it is corrupt, of a newer version, or cannot be opened
+ */
+export function openDatabase(
+  dataDir: string,
+  options: { now: () => number; migrations?: readonly Migration[] },
+): Database {
+  const path = databaseFile(dataDir)
+  try {
+    prepareDataDir(dataDir)
+    createPrivateFile(path)
+    const sql = new Sqlite(path, { readwrite: true, strict: true })
+    try {
+      // First of all, or opening fails where another process is just recovering or closing the database.
+      sql.run('PRAGMA busy_timeout = 5000')
+      sql.run('PRAGMA journal_mode = WAL')
+      sql.run('PRAGMA synchronous = FULL')
+      sql.run('PRAGMA foreign_keys = ON')
+      migrate(sql, { dataDir, migrations: options.migrations ?? ownMigrations, now: options.now() })
+      sql.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    } catch (error) {
+      sql.close()
+      throw error
+    }
+    return { sql, write: work => write(sql, work), close: () => closeDatabase(sql) }
+  } catch (error) {
+    throw openingFailed(error, path)
+  }
+}
+
+/** Reads every page: finds damage before it is met by chance. Takes time in proportion to the size. */
+export function checkIntegrity(db: Database, dataDir: string): void {
+  let findings: string[]
+  try {
+    findings = db.sql
+      .query<{ quick_check: string }, []>('PRAGMA quick_check')
+      .all()
+      .map(row => row.quick_check)
+  } catch (error) {
+    throw openingFailed(error, dataDir)
+  }
+  if (findings[0] !== 'ok') throw corrupt(dataDir, new Error(findings.join('; ')))
+}
+
+async function write<T>(sql: Sqlite, work: () => T): Promise<T> {
+  const transaction = sql.transaction(work)
+  const patienceEnds = performance.now() + WRITE_PATIENCE_MS
+  for (;;) {
+    try {
+      return transaction.immediate()
+    } catch (error) {
+      if (!(error instanceof SQLiteError)) throw error
+      if (!isBusy(error)) throw isUnwritable(error) ? new ApiError('storeUnavailable', { cause: error }) : error
+      if (performance.now() >= patienceEnds) throw new ApiError('storeUnavailable', { cause: error })
+      await Bun.sleep(1 + Math.random() * 10)
+    }
+  }
+}
+
+function closeDatabase(sql: Sqlite): void {
+  try {
+    sql.run('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch {
+    // Another process is reading or writing; what the WAL holds is durable where it is.
+  }
+  sql.close()
+}
+
+// https://www.sqlite.org/rescode.html: the extended codes begin with the primary one.
+const isBusy = (error: SQLiteError) => /^SQLITE_(BUSY|LOCKED)/.test(error.code ?? '')
+const isUnwritable = (error: SQLiteError) => /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(error.code ?? '')
+const isCorrupt = (error: SQLiteError) => /^SQLITE_(CORRUPT|NOTADB)/.test(error.code ?? '')
+
+function openingFailed(error: unknown, path: string): Error {
+  if (error instanceof SQLiteError && isCorrupt(error)) return corrupt(path, error)
+  if (error instanceof OperatorError) return error
+  const reason = error instanceof Error ? error.message : String(error)
+  return new OperatorError(
+    `The database ${path} cannot be opened (${reason}): check the disk and who owns the directory`,
+    {
+      cause: error,
+    },
+  )
+}
+
+function corrupt(path: string, cause: Error): OperatorError {
+  return new OperatorError(
+    `The database ${path} is corrupt (${cause.message}): put a backup in its place, or move it away and begin anew`,
+    { cause },
+  )
+}

@@ -1,0 +1,34 @@
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { OperatorError } from '../errors.ts'
+
+/** What may lie in a data directory before our database does: a mount's own folder, what the operator
+ * put there for us, and the lock that is taken first. */
+const EXPECTED_BEFORE_FIRST_START = new Set(['lost+found', 'credentials', 'sealing.key', 'serve.lock', 'serve.json'])
+
+/**
+ * Makes the data directory, or takes an existing one, and closes it to everybody else (0700) whatever the umask.
+ * @throws OperatorError for a directory that is somebody else's: closing `/etc` to others would be no service
+ */
+export function prepareDataDir(path: string): void {
+  if (existsSync(path) && !existsSync(databaseFile(path))) {
+    const strangers = readdirSync(path).filter(name => !EXPECTED_BEFORE_FIRST_START.has(name))
+    if (strangers.length > 0) {
+      throw new OperatorError(
+        `The directory ${path} is not empty and holds no cikit-api database: name a directory of its own with --data-dir`,
+      )
+    }
+  }
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  chmodSync(path, 0o700)
+}
+
+export function databaseFile(dataDir: string): string {
+  return join(dataDir, 'cikit-api.db')
+}
+
+/** Creates a file that only its owner may read (0600) whatever the umask; leaves an existing one, unless `empty` is asked. */
+export function createPrivateFile(path: string, options: { empty?: boolean } = {}): void {
+  closeSync(openSync(path, options.empty ? 'w' : 'a', 0o600))
+  chmodSync(path, 0o600)
+}

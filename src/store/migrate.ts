@@ -1,0 +1,46 @@
+import type { Database as Sqlite } from 'bun:sqlite'
+import { join } from 'node:path'
+import { OperatorError } from '../errors.ts'
+import { createPrivateFile } from './files.ts'
+import type { Migration } from './migrations/index.ts'
+
+/**
+ * Brings the database to the newest migration: each one runs in a transaction of its own and is recorded there.
+ * A database that holds something already is copied first, to `before-migration-<N>.db` beside it.
+ * @throws OperatorError when the database was written by a newer version of the program
+ */
+export function migrate(db: Sqlite, options: { dataDir: string; migrations: readonly Migration[]; now: number }): void {
+  const { dataDir, migrations, now } = options
+  const newest = migrations.at(-1)?.id ?? 0
+  const applied = appliedMigration(db)
+  if (applied > newest) {
+    throw new OperatorError(
+      `The database in ${dataDir} was written by a newer cikit-api (migration ${applied}, this one knows ${newest}): use the newer binary`,
+    )
+  }
+  if (applied > 0 && applied < newest) copyBefore(db, join(dataDir, `before-migration-${applied + 1}.db`))
+  for (const migration of migrations) {
+    db.transaction(() => {
+      // Asked again inside the transaction: another process may have migrated meanwhile.
+      if (appliedMigration(db) >= migration.id) return
+      db.run(
+        'CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT',
+      )
+      db.run(migration.sql)
+      db.query('INSERT INTO migrations (id, name, applied_at) VALUES (?, ?, ?)').run(migration.id, migration.name, now)
+    }).immediate()
+  }
+}
+
+function appliedMigration(db: Sqlite): number {
+  const table = db.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'").get()
+  if (!table) return 0
+  const row = db.query<{ id: number | null }, []>('SELECT max(id) AS id FROM migrations').get()
+  return row?.id ?? 0
+}
+
+function copyBefore(db: Sqlite, path: string): void {
+  // VACUUM INTO accepts an existing file if it is empty, which lets the mode be ours before the first byte is written.
+  createPrivateFile(path, { empty: true })
+  db.query('VACUUM INTO ?').run(path)
+}

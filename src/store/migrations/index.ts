@@ -1,0 +1,11 @@
+import usersSessions from './0001-users-sessions.sql' with { type: 'text' }
+
+export interface Migration {
+  /** Its place in the order, from 1 on without gaps. */
+  id: number
+  name: string
+  sql: string
+}
+
+/** All migrations in their order, inside the binary. One that was released is never changed. */
+export const migrations: readonly Migration[] = [{ id: 1, name: 'users-sessions', sql: usersSessions }]

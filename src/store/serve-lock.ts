@@ -1,0 +1,51 @@
+import { Database as Sqlite } from 'bun:sqlite'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { OperatorError } from '../errors.ts'
+import { createPrivateFile, prepareDataDir } from './files.ts'
+
+export interface ServeLock {
+  /** Says to a later one where the first one listens. */
+  announce(address: string): void
+  release(): void
+}
+
+/**
+ * Takes the data directory for one serving process. The lock is SQLite's own on an empty database, which the kernel
+ * drops with the process however that ends: no stale lock after a kill -9.
+ * @throws OperatorError naming the process that has it
+ */
+export function takeServeLock(dataDir: string): ServeLock {
+  const lockFile = join(dataDir, 'serve.lock')
+  const holderFile = join(dataDir, 'serve.json')
+  prepareDataDir(dataDir)
+  createPrivateFile(lockFile)
+  const lock = new Sqlite(lockFile, { readwrite: true })
+  try {
+    lock.run('BEGIN EXCLUSIVE')
+  } catch {
+    lock.close()
+    throw new OperatorError(
+      `${dataDir} is served already by ${describeHolder(holderFile)}: stop that one first, or name another --data-dir`,
+    )
+  }
+  return {
+    announce(address) {
+      createPrivateFile(holderFile, { empty: true })
+      writeFileSync(holderFile, JSON.stringify({ pid: process.pid, address }))
+    },
+    release() {
+      rmSync(holderFile, { force: true })
+      lock.close()
+    },
+  }
+}
+
+function describeHolder(file: string): string {
+  try {
+    const { pid, address } = JSON.parse(readFileSync(file, 'utf8'))
+    return `process ${Number(pid)} on ${String(address)}`
+  } catch {
+    return 'another process, which is just starting or stopping'
+  }
+}

@@ -1,0 +1,110 @@
+import type { Database } from './database.ts'
+import type { Group, User } from './users.ts'
+
+export interface TokenPair {
+  /** SHA-256 of the token. */
+  accessHash: Uint8Array
+  /** Milliseconds since 1970, as all times here. */
+  accessExpiresAt: number
+  refreshHash: Uint8Array
+  refreshExpiresAt: number
+}
+
+export interface Session {
+  id: string
+  userId: string
+  createdAt: number
+}
+
+/** A session found by one of its tokens, with its user as that is now. */
+export interface Bearer {
+  session: Session
+  user: User
+  accessExpiresAt: number
+  refreshExpiresAt: number
+}
+
+type BearerRow = {
+  session_id: string
+  session_created_at: number
+  access_expires_at: number
+  refresh_expires_at: number
+  id: string
+  username: string
+  user_group: Group
+  created_at: number
+}
+
+export type SessionStore = ReturnType<typeof createSessionStore>
+
+/** The sessions' table. Whatever changes it must run inside `database.write`. */
+export function createSessionStore({ sql }: Database) {
+  const bearerBy = (column: 'access_hash' | 'refresh_hash') =>
+    sql.query<BearerRow, [Uint8Array]>(`
+      SELECT s.id AS session_id, s.created_at AS session_created_at, s.access_expires_at, s.refresh_expires_at,
+             u.id, u.username, u.user_group, u.created_at
+      FROM sessions s JOIN users u ON u.id = s.user_id
+      WHERE s.${column} = ?`)
+  const byAccess = bearerBy('access_hash')
+  const byRefresh = bearerBy('refresh_hash')
+  const rotatedFrom = sql.query<{ session_id: string }, [Uint8Array]>(
+    'SELECT session_id FROM rotated_refresh_tokens WHERE hash = ?',
+  )
+  const insert = sql.query<null, [string, string, number, Uint8Array, number, Uint8Array, number]>(`
+    INSERT INTO sessions (id, user_id, created_at, access_hash, access_expires_at, refresh_hash, refresh_expires_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?)`)
+  const remember = sql.query<null, [Uint8Array, string]>(
+    'INSERT INTO rotated_refresh_tokens (hash, session_id) VALUES (?, ?)',
+  )
+  const replace = sql.query<null, [Uint8Array, number, Uint8Array, number, string]>(`
+    UPDATE sessions SET access_hash = ?, access_expires_at = ?, refresh_hash = ?, refresh_expires_at = ? WHERE id = ?`)
+  const removeOne = sql.query<null, [string]>('DELETE FROM sessions WHERE id = ?')
+  const removeOfUser = sql.query<null, [string]>('DELETE FROM sessions WHERE user_id = ?')
+  const removeBeyond = sql.query<null, [string, string, number]>(`
+    DELETE FROM sessions WHERE user_id = ? AND number NOT IN
+      (SELECT number FROM sessions WHERE user_id = ? ORDER BY number DESC LIMIT ?)`)
+  const removeExpired = sql.query<null, [number]>(
+    'DELETE FROM sessions WHERE max(access_expires_at, refresh_expires_at) < ?',
+  )
+
+  return {
+    findByAccess: (hash: Uint8Array): Bearer | undefined => toBearer(byAccess.get(hash)),
+    findByRefresh: (hash: Uint8Array): Bearer | undefined => toBearer(byRefresh.get(hash)),
+
+    /** The id of the session that once had this refresh token and exchanged it. */
+    findRotated: (hash: Uint8Array): string | undefined => rotatedFrom.get(hash)?.session_id,
+
+    insert(session: Session, pair: TokenPair): void {
+      insert.run(
+        session.id,
+        session.userId,
+        session.createdAt,
+        pair.accessHash,
+        pair.accessExpiresAt,
+        pair.refreshHash,
+        pair.refreshExpiresAt,
+      )
+    },
+
+    /** Exchanges both tokens of a session; the old refresh token stays known as used. */
+    rotate(id: string, usedRefreshHash: Uint8Array, pair: TokenPair): void {
+      remember.run(usedRefreshHash, id)
+      replace.run(pair.accessHash, pair.accessExpiresAt, pair.refreshHash, pair.refreshExpiresAt, id)
+    },
+
+    remove: (id: string): void => void removeOne.run(id),
+    removeAllOf: (userId: string): void => void removeOfUser.run(userId),
+    keepNewest: (userId: string, count: number): void => void removeBeyond.run(userId, userId, count),
+    removeExpiredBefore: (time: number): void => void removeExpired.run(time),
+  }
+}
+
+function toBearer(row: BearerRow | null): Bearer | undefined {
+  if (!row) return undefined
+  return {
+    session: { id: row.session_id, userId: row.id, createdAt: row.session_created_at },
+    user: { id: row.id, username: row.username, group: row.user_group, createdAt: row.created_at },
+    accessExpiresAt: row.access_expires_at,
+    refreshExpiresAt: row.refresh_expires_at,
+  }
+}

@@ -1,0 +1,92 @@
+import { SQLiteError } from 'bun:sqlite'
+import { ApiError } from '../errors.ts'
+import type { Database } from './database.ts'
+
+export type Group = 'viewer' | 'manager' | 'owner'
+
+export interface User {
+  id: string
+  username: string
+  group: Group
+  /** Milliseconds since 1970. */
+  createdAt: number
+}
+
+/** A user with what a login needs. */
+export interface Account extends User {
+  sealedSecret: Uint8Array
+}
+
+type UserRow = { id: string; username: string; user_group: Group; created_at: number }
+type AccountRow = UserRow & { secret: Uint8Array }
+
+export type UserStore = ReturnType<typeof createUserStore>
+
+/** The users' table. Whatever changes it must run inside `database.write`. */
+export function createUserStore({ sql }: Database) {
+  const columns = 'id, username, user_group, created_at'
+  const all = sql.query<UserRow, []>(`SELECT ${columns} FROM users ORDER BY number`)
+  const byName = sql.query<AccountRow, [string]>(`SELECT ${columns}, secret FROM users WHERE username = ?`)
+  const insert = sql.query<null, [string, string, Group, Uint8Array, number]>(
+    'INSERT INTO users (id, username, user_group, secret, created_at) VALUES (?, ?, ?, ?, ?)',
+  )
+  const update = sql.query<null, [Group, Uint8Array, string]>(
+    'UPDATE users SET user_group = ?, secret = ?, last_step = -1 WHERE id = ?',
+  )
+  const useStep = sql.query<null, [number, string, number, Uint8Array]>(
+    'UPDATE users SET last_step = ? WHERE id = ? AND last_step < ? AND secret = ?',
+  )
+  const remove = sql.query<null, [string]>('DELETE FROM users WHERE id = ?')
+
+  return {
+    /** Oldest first. */
+    list: (): User[] => all.all().map(toUser),
+
+    /** Ignores case, as usernames are unique that way; a login compares the exact name itself. */
+    find(username: string): Account | undefined {
+      const row = byName.get(username)
+      return row ? { ...toUser(row), sealedSecret: row.secret } : undefined
+    },
+
+    /** @throws ApiError 914 for a username that is taken, 906 for a second owner */
+    insert(account: Account): void {
+      translateConstraint(() =>
+        insert.run(account.id, account.username, account.group, account.sealedSecret, account.createdAt),
+      )
+    },
+
+    /**
+     * Gives a user another secret, and with it a new count of time steps.
+     * @throws ApiError 906 for a second owner
+     */
+    updateGroupAndSecret(id: string, group: Group, sealedSecret: Uint8Array): void {
+      translateConstraint(() => update.run(group, sealedSecret, id))
+    },
+
+    /**
+     * Takes a time step for this user, if neither it nor a later one was taken before and the secret is still the same.
+     * @returns whether the code of that step may be accepted (RFC 6238 section 5.2: never twice)
+     */
+    takeStep: (account: Account, step: number): boolean =>
+      useStep.run(step, account.id, step, account.sealedSecret).changes === 1,
+
+    /** The user's sessions go with it. */
+    remove: (id: string): boolean => remove.run(id).changes > 0,
+  }
+}
+
+function toUser(row: UserRow): User {
+  return { id: row.id, username: row.username, group: row.user_group, createdAt: row.created_at }
+}
+
+function translateConstraint(work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof SQLiteError && error.code === 'SQLITE_CONSTRAINT_UNIQUE') {
+      const owner = error.message.includes('users.user_group')
+      throw new ApiError(owner ? 'ownerExists' : 'usernameTaken', { cause: error })
+    }
+    throw error
+  }
+}

@@ -1,0 +1,11 @@
+// Files that `bun build` carries in the binary as text: import x from './file.sql' with { type: 'text' }
+
+declare module '*.sql' {
+  const text: string
+  export default text
+}
+
+declare module '*/Dockerfile' {
+  const text: string
+  export default text
+}

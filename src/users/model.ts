@@ -1,0 +1,34 @@
+import { t } from 'elysia'
+import { ApiError } from '../errors.ts'
+import type { Fields } from '../http/body.ts'
+import type { Group, User } from '../store/users.ts'
+import { groups, parseGroup, parseUsername } from './username.ts'
+
+export const userBody = t.Object({
+  id: t.String(),
+  username: t.String(),
+  group: t.UnionEnum(groups),
+  created: t.String({ description: 'ISO 8601, UTC' }),
+})
+
+export const userList = t.Array(userBody, { description: 'Oldest first' })
+
+export function toUserList(users: User[]): typeof userList.static {
+  return users.map(({ id, username, group, createdAt }) => ({
+    id,
+    username,
+    group,
+    created: new Date(createdAt).toISOString(),
+  }))
+}
+
+/** @throws ApiError 913 for a missing field, 917 for a bad username, 905 for a group that is none */
+export function parseNewUser(fields: Fields): { username: string; group: Group } {
+  const { username, group } = fields
+  if (isAbsent(username) || isAbsent(group)) throw new ApiError('userFieldsMissing')
+  return { username: parseUsername(username), group: parseGroup(group) }
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null || value === ''
+}

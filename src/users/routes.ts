@@ -1,0 +1,28 @@
+import { Elysia } from 'elysia'
+import type { Guard } from '../http/guards.ts'
+import { parseNewUser, toUserList, userList } from './model.ts'
+import type { UserService } from './service.ts'
+
+/** The people of a system, for its owner. */
+export function createUserRoutes(guard: Guard, users: UserService) {
+  return new Elysia({ name: 'user-routes', prefix: '/user' })
+    .use(guard)
+    .get('/list', () => toUserList(users.list()), { group: 'owner', response: { 200: userList } })
+    .post(
+      '/add',
+      async ({ caller }) => {
+        const { username, group } = parseNewUser(caller.fields)
+        await users.add(username, group)
+        return toUserList(users.list())
+      },
+      { group: 'owner', response: { 200: userList } },
+    )
+    .delete(
+      '/delete/:user',
+      async ({ params }) => {
+        await users.remove(params.user)
+        return toUserList(users.list())
+      },
+      { group: 'owner', response: { 200: userList } },
+    )
+}

@@ -1,0 +1,115 @@
+import { provisioningUri, TOTP_SECRET_BYTES, toBase32 } from '../auth/totp.ts'
+import { ApiError, OperatorError } from '../errors.ts'
+import { Secret } from '../secret.ts'
+import type { Database } from '../store/database.ts'
+import type { RandomBytes, Sealer } from '../store/sealing.ts'
+import type { SessionStore } from '../store/sessions.ts'
+import type { Account, Group, User, UserStore } from '../store/users.ts'
+
+/** What a person enters into an authenticator app. */
+export interface Enrolment {
+  username: string
+  group: Group
+  /** Base32. */
+  secret: Secret
+  otpauthUrl: Secret
+}
+
+export type UserService = ReturnType<typeof createUserService>
+
+/** Who may log in, and with which secret. */
+export function createUserService(deps: {
+  db: Database
+  users: UserStore
+  sessions: SessionStore
+  sealer: Sealer
+  now: () => number
+  random: RandomBytes
+  /** What authenticator apps show as the account's host. */
+  hostLabel: string
+}) {
+  const { db, users, sessions, sealer, now, random, hostLabel } = deps
+
+  return {
+    /** Oldest first. */
+    list: (): User[] => users.list(),
+
+    /** @throws ApiError 914 for a username that is taken (in any case), 906 for a second owner */
+    async add(username: string, group: Group): Promise<void> {
+      const { account } = await createAccount(username, group)
+      await db.write(() => users.insert(account))
+    },
+
+    /** @throws ApiError 903; 916 for the owner */
+    async remove(username: string): Promise<void> {
+      const account = requireAccount(username)
+      if (account.group === 'owner') throw new ApiError('ownerUndeletable')
+      await db.write(() => users.remove(account.id))
+    },
+
+    /** @throws ApiError 903 */
+    async enrolmentOf(username: string): Promise<Enrolment> {
+      const account = requireAccount(username)
+      return enrolment(account, await sealer.open(account.sealedSecret, account.id))
+    },
+
+    /**
+     * What `create-user` does on the host: a new user is made; an existing one loses its sessions and keeps its
+     * secret, or with `regenerate` gets a new one, and the group that was named.
+     * @throws ApiError 906 for a second owner
+     * @throws OperatorError when the user is in another group, differs in case only, or the owner would be no owner
+     */
+    async provision(username: string, group: Group, regenerate: boolean): Promise<Enrolment> {
+      const existing = users.find(username)
+      const fresh = await createAccount(username, group, existing?.id)
+      if (!existing) {
+        await db.write(() => users.insert(fresh.account))
+        return enrolment(fresh.account, fresh.secret)
+      }
+      refuseOtherUser(existing, username, group, regenerate)
+      await db.write(() => {
+        if (regenerate) users.updateGroupAndSecret(existing.id, group, fresh.account.sealedSecret)
+        sessions.removeAllOf(existing.id)
+      })
+      if (regenerate) return enrolment(fresh.account, fresh.secret)
+      return enrolment(existing, await sealer.open(existing.sealedSecret, existing.id))
+    },
+  }
+
+  function requireAccount(username: string): Account {
+    const account = users.find(username)
+    if (account?.username !== username) throw new ApiError('userNotFound')
+    return account
+  }
+
+  async function createAccount(username: string, group: Group, id: string = crypto.randomUUID()) {
+    const secret = random(TOTP_SECRET_BYTES)
+    const account: Account = { id, username, group, createdAt: now(), sealedSecret: await sealer.seal(secret, id) }
+    return { account, secret }
+  }
+
+  function enrolment(user: User, secret: Uint8Array<ArrayBuffer>): Enrolment {
+    const { username, group } = user
+    return {
+      username,
+      group,
+      secret: new Secret(toBase32(secret)),
+      otpauthUrl: new Secret(provisioningUri(secret, username, hostLabel)),
+    }
+  }
+}
+
+function refuseOtherUser(existing: User, username: string, group: Group, regenerate: boolean): void {
+  if (existing.username !== username) {
+    throw new OperatorError(`There is a user "${existing.username}" already, and names differ in more than case`)
+  }
+  if (existing.group === group) return
+  if (!regenerate) {
+    throw new OperatorError(
+      `The user "${username}" is in the group ${existing.group}: use -g ${existing.group}, or -r to make a new secret and put it into ${group}`,
+    )
+  }
+  if (existing.group === 'owner') {
+    throw new OperatorError(`The user "${username}" is the owner, and a system is never without one: use -g owner`)
+  }
+}
