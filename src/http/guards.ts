@@ -16,6 +16,7 @@ export type Guard = ReturnType<typeof createGuard>
 export function createGuard(auth: AuthService) {
   return new Elysia({ name: 'guard' })
     .onParse({ as: 'global' }, ({ request }) => readFields(request))
+    .onTransform({ as: 'global' }, ({ params }) => repairParameters(params))
     .derive({ as: 'global' }, ({ request, body }) => ({ caller: createCaller(auth, request, body) }))
     .onBeforeHandle({ as: 'global' }, ({ caller }) => caller.refuseUndecided())
     .macro({
@@ -36,6 +37,12 @@ export function createGuard(auth: AuthService) {
         resolve: ({ caller }: { caller: Caller }) => ({ user: caller.user }),
       }),
     })
+}
+
+/** Elysia gives null, against its own type, for a part of the path whose percent-encoding is broken. No name holds a `%`. */
+function repairParameters(params: Record<string, string | null | undefined> | undefined): void {
+  if (!params) return
+  for (const name of Object.keys(params)) params[name] ??= '%'
 }
 
 type Caller = ReturnType<typeof createCaller>

@@ -1,0 +1,94 @@
+import { createApp } from '../../src/app.ts'
+import { toConfig } from '../../src/config.ts'
+import { createContext, type Overrides } from '../../src/context.ts'
+import { createLog } from '../../src/log.ts'
+import type { Group } from '../../src/store/users.ts'
+import { createClock } from './clock.ts'
+import { codeAt } from './codes.ts'
+import { createMemoryEngine } from './memory-engine.ts'
+import { tempDir } from './temp-dir.ts'
+
+export interface Answer {
+  status: number
+  headers: Headers
+  /** The parsed JSON. */
+  body: unknown
+}
+
+export type TestApi = Awaited<ReturnType<typeof createTestApi>>
+
+/** The whole API over a data directory of its own, a clock that is moved by hand, and droplets in memory. */
+export async function createTestApi(overrides: Overrides = {}) {
+  const dir = tempDir()
+  const clock = createClock()
+  const memory = createMemoryEngine(clock.now)
+  const logged: string[] = []
+  const log = createLog({ write: line => void logged.push(line), readable: false, now: clock.now })
+  const config = toConfig({ 'data-dir': dir.path, domain: 'matrix.test' }, {}, { root: true, hostname: 'matrix' })
+  const context = await createContext(config, log, { now: clock.now, engine: memory.engine, ...overrides })
+  const app = createApp(context)
+
+  async function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+    const { token, json, headers } = options
+    const response = await app.handle(
+      new Request(`http://localhost/api/v1${path}`, {
+        method,
+        headers: {
+          ...(token && { authorization: `Bearer ${token}` }),
+          ...(json !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(json !== undefined && { body: JSON.stringify(json) }),
+        ...(options.body !== undefined && { body: options.body }),
+      }),
+    )
+    return { status: response.status, headers: response.headers, body: await response.json() }
+  }
+
+  /** Makes a user as the CLI does. */
+  async function createUser(username: string, group: Group) {
+    const { secret } = await context.users.provision(username, group, false)
+    return { username, secret: secret.reveal() }
+  }
+
+  /** Logs in with a code of the present step. */
+  async function logIn(user: { username: string; secret: string }) {
+    const answer = await call('POST', '/user/auth', {
+      json: { username: user.username, code: codeAt(user.secret, clock.now()) },
+    })
+    if (answer.status !== 200) throw new Error(`login failed: ${JSON.stringify(answer.body)}`)
+    return answer.body as { access_token: string; refresh_token: string; expires_in: number; token_type: string }
+  }
+
+  /** A logged-in user of this group. */
+  async function signedIn(group: Group, username: string = group) {
+    const user = await createUser(username, group)
+    return { ...user, token: (await logIn(user)).access_token }
+  }
+
+  return {
+    app,
+    context,
+    config,
+    clock,
+    memory,
+    dataDir: dir.path,
+    /** The lines of the log. */
+    logged,
+    call,
+    createUser,
+    logIn,
+    signedIn,
+    async [Symbol.asyncDispose]() {
+      await context.close()
+      dir[Symbol.dispose]()
+    },
+  }
+}
+
+export interface CallOptions {
+  token?: string
+  json?: unknown
+  body?: string
+  headers?: Record<string, string>
+}

@@ -1,0 +1,26 @@
+import { expect, test } from 'bun:test'
+import { createTestApi } from './_support/api.ts'
+
+test('a user logs in and lists droplets', async () => {
+  await using api = await createTestApi()
+  const owner = await api.signedIn('owner')
+  const added = await api.call('POST', '/droplet/add', { token: owner.token })
+  expect(added.status).toBe(200)
+  const { status, body } = await api.call('GET', '/droplet/list', { token: owner.token })
+  expect(status).toBe(200)
+  expect(body).toEqual([
+    {
+      id: expect.stringMatching(/^[0-9a-f]{12}$/),
+      name: 'cikit01',
+      created: 'Less than a second ago',
+      created_at: '2026-01-02T03:04:05.000Z',
+      status: 'Up Less than a second',
+      state: 'running',
+      ports: {
+        '22': { type: 'tcp', from: { ip: '0.0.0.0', port: 2201 } },
+        '80': { type: 'tcp', from: { ip: '127.0.0.1', port: 8001 } },
+        '443': { type: 'tcp', from: { ip: '127.0.0.1', port: 44301 } },
+      },
+    },
+  ])
+})
