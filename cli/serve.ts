@@ -101,12 +101,14 @@ function listen(config: Config, context: Context): Server<undefined> {
 
 /** New connections are refused, and what runs may end: the requests, and the droplets' changes whose caller went away. */
 async function drain(server: Server<undefined>, context: Context, log: Log): Promise<void> {
-  const ended = Promise.all([server.stop(), context.droplets.idle()]).then(() => true)
-  const inTime = await Promise.race([ended, Bun.sleep(DRAIN_MS).then(() => false)])
-  if (!inTime) {
+  const limit = Promise.withResolvers<'late'>()
+  const timer = setTimeout(limit.resolve, DRAIN_MS, 'late')
+  const ended = Promise.all([server.stop(), context.droplets.idle()])
+  if ((await Promise.race([ended, limit.promise])) === 'late') {
     log.warn('not all work ended in time', { seconds: DRAIN_MS / 1000 })
     await server.stop(true)
   }
+  clearTimeout(timer)
 }
 
 function nextSignal(): Promise<NodeJS.Signals> {

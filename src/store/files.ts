@@ -2,16 +2,17 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync } fr
 import { join } from 'node:path'
 import { OperatorError } from '../errors.ts'
 
-/** What may lie in a data directory before our database does: a mount's own folder, what the operator
- * put there for us, and the lock that is taken first. */
-const EXPECTED_BEFORE_FIRST_START = new Set(['lost+found', 'credentials', 'sealing.key', 'serve.lock', 'serve.json'])
+/** What may lie in a data directory before we do: a mount's own folder, and what the operator put there for us. */
+const EXPECTED_BEFORE_FIRST_START = new Set(['lost+found', 'credentials', 'sealing.key'])
+/** What is made first: by `serve` its lock, by the commands on the host the database. */
+const MADE_FIRST = ['serve.lock', 'cikit-api.db']
 
 /**
  * Makes the data directory, or takes an existing one, and closes it to everybody else (0700) whatever the umask.
  * @throws OperatorError for a directory that is somebody else's: closing `/etc` to others would be no service
  */
 export function prepareDataDir(path: string): void {
-  if (existsSync(path) && !existsSync(databaseFile(path))) {
+  if (existsSync(path) && !MADE_FIRST.some(name => existsSync(join(path, name)))) {
     const strangers = readdirSync(path).filter(name => !EXPECTED_BEFORE_FIRST_START.has(name))
     if (strangers.length > 0) {
       throw new OperatorError(

@@ -1,0 +1,56 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { socketOf, stopDockerd } from './lib/dockerd.ts'
+import { engineAnswers, engineApi } from './lib/engine-api.ts'
+import { until } from './lib/run.ts'
+import { main, Obstacle, say } from './lib/terminal.ts'
+import { credentialsDir, engineDir, hostSocket, servingPid, upDir } from './lib/up-state.ts'
+
+await main(async () => {
+  const purge = process.argv.includes('--purge')
+  const unknown = process.argv.slice(2).filter(word => word !== '--purge')
+  if (unknown.length > 0) throw new Obstacle(`${unknown.join(' ')}: the only word that is understood here is --purge`)
+  await stopServing()
+  const ownEngine = existsSync(socketOf(engineDir))
+  if (purge && !ownEngine) await removeDroplets()
+  if (ownEngine) {
+    say('Stopping our Docker Engine, and with it its droplets')
+    await stopDockerd(engineDir)
+  }
+  if (purge) {
+    say(`Removing ${upDir}`)
+    rmSync(upDir, { recursive: true, force: true })
+  }
+})
+
+async function stopServing(): Promise<void> {
+  const pid = servingPid()
+  if (pid === undefined) return say('Nothing serves here')
+  say(`Stopping cikit-api (process ${pid})`)
+  process.kill(pid, 'SIGTERM')
+  if (!(await until(70_000, () => servingPid() === undefined))) throw new Obstacle(`Process ${pid} does not end`)
+}
+
+/** On an engine that was there before us: the droplets that we made, which are those whose keys lie with our data. */
+async function removeDroplets(): Promise<void> {
+  const names = existsSync(credentialsDir) ? readdirSync(credentialsDir) : []
+  if (names.length === 0) return
+  const socket = process.env.DOCKER_HOST?.replace('unix://', '') ?? hostSocket
+  if (!(await engineAnswers(socket))) {
+    throw new Obstacle(
+      `The droplets ${names.join(', ')} are on the engine at ${socket}, which does not answer: start it first`,
+    )
+  }
+  const containers = (await (await engineApi(socket, 'GET', '/containers/json?all=1')).json()) as Container[]
+  for (const { Id, Names, Labels } of containers) {
+    const name = names.find(candidate => Names.includes(`/${candidate}`))
+    if (!name || !('cikit-api.add' in Labels)) continue
+    say(`Removing the droplet ${name}`)
+    await engineApi(socket, 'DELETE', `/containers/${Id}?force=1&v=1`)
+  }
+}
+
+interface Container {
+  Id: string
+  Names: string[]
+  Labels: Record<string, string>
+}

@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs'
+
+/** Calls the Docker Engine API without a version, which every engine takes for its newest. */
+export async function engineApi(socket: string, method: string, path: string, body?: Bun.BodyInit): Promise<Response> {
+  return await fetch(`http://localhost${path}`, {
+    unix: socket,
+    method,
+    timeout: false,
+    ...(body !== undefined && { body, headers: { 'content-type': 'application/x-tar' } }),
+  })
+}
+
+/** Whether an engine answers on this socket. */
+export async function engineAnswers(socket: string): Promise<boolean> {
+  if (!existsSync(socket)) return false
+  try {
+    const response = await fetch('http://localhost/_ping', { unix: socket, signal: AbortSignal.timeout(2_000) })
+    return response.ok
+  } catch {
+    return false
+  }
+}
+
+export async function hasImage(socket: string, image: string): Promise<boolean> {
+  return (await engineApi(socket, 'GET', `/images/${image}/json`)).ok
+}
+
+/** Makes an image of a tarball with the tree of a root filesystem; `changes` are lines of a Dockerfile. */
+export async function importImage(
+  socket: string,
+  image: string,
+  tarball: string,
+  changes: string[] = [],
+): Promise<void> {
+  const [repo = '', tag = 'latest'] = image.split(':')
+  const query = new URLSearchParams({ fromSrc: '-', repo, tag })
+  for (const change of changes) query.append('changes', change)
+  const response = await engineApi(socket, 'POST', `/images/create?${query}`, Bun.file(tarball))
+  const said = await response.text()
+  if (!response.ok || said.includes('"error"')) throw new Error(`${image} was not imported: ${said}`)
+}
+
+/**
+ * Downloads an image from its registry.
+ * @returns whether it could be had; a registry that says nothing for a minute counts as out of reach
+ */
+export async function pullImage(socket: string, image: string): Promise<boolean> {
+  const [fromImage = '', tag = 'latest'] = image.split(':')
+  const query = new URLSearchParams({ fromImage, tag })
+  try {
+    const response = await fetch(`http://localhost/images/create?${query}`, {
+      unix: socket,
+      method: 'POST',
+      signal: AbortSignal.timeout(60_000),
+    })
+    return response.ok && !(await response.text()).includes('"error"')
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { binary, workDir } from './paths.ts'
+
+// What `npm run up` keeps, and `npm run down` finds again.
+
+const upDir = join(workDir, 'up')
+export const dataDir = join(upDir, 'data')
+export const credentialsDir = join(dataDir, 'credentials')
+export const engineDir = join(upDir, 'engine')
+export const logFile = join(upDir, 'serve.log')
+export const address = 'http://127.0.0.1:1337'
+export const owner = 'owner'
+export const hostSocket = '/var/run/docker.sock'
+export { upDir }
+
+/** The process that serves our data directory, by what it wrote there and what it is. */
+export function servingPid(): number | undefined {
+  try {
+    const { pid } = JSON.parse(readFileSync(join(dataDir, 'serve.json'), 'utf8'))
+    const command = readFileSync(`/proc/${Number(pid)}/cmdline`, 'utf8').split('\0')
+    return command[0] === binary && command.includes('serve') ? Number(pid) : undefined
+  } catch {
+    return undefined
+  }
+}

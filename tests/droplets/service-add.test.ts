@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { NewDroplet } from '../../src/droplets/engine.ts'
+import { ApiError } from '../../src/errors.ts'
+import { createTestDroplets } from '../_support/droplets.ts'
+
+const twoDigits = (number: number) => String(number).padStart(2, '0')
+
+test('a new droplet is prepared, listed, created and started, in that order', async () => {
+  await using host = createTestDroplets()
+  await host.startService().add()
+  expect(host.memory.calls).toEqual(['prepare', 'list', 'create cikit01', 'start cikit01'])
+  expect(host.unfinished.list()).toEqual([])
+})
+
+test('it gets its host name, its ports, the key that is kept for it and a mark', async () => {
+  await using host = createTestDroplets()
+  const asked: NewDroplet[] = []
+  const service = host.startService({
+    create: droplet => {
+      asked.push(droplet)
+      return host.memory.engine.create(droplet)
+    },
+  })
+  await service.add()
+  expect(asked).toEqual([
+    {
+      name: 'cikit01',
+      hostname: 'cikit01.matrix.test',
+      ports: [
+        { host: '0.0.0.0', hostPort: 2201, dropletPort: 22 },
+        { host: '127.0.0.1', hostPort: 8001, dropletPort: 80 },
+        { host: '127.0.0.1', hostPort: 44301, dropletPort: 443 },
+      ],
+      authorizedKeys: readFileSync(join(host.credentialsDir, 'cikit01/cikit01.public.key'), 'utf8'),
+      mark: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    },
+  ])
+})
+
+test('an add is in the journal, with its mark, before the engine hears of it', async () => {
+  await using host = createTestDroplets()
+  const journal: unknown[] = []
+  const service = host.startService({
+    create: droplet => {
+      expect(host.unfinished.list()).toEqual([{ mark: droplet.mark, name: 'cikit01', startedAt: host.clock.now() }])
+      journal.push(droplet.mark)
+      return host.memory.engine.create(droplet)
+    },
+  })
+  await service.add()
+  expect(journal).toHaveLength(1)
+})
+
+test('20 adds at once give 20 different numbers, one after another', async () => {
+  await using host = createTestDroplets()
+  const service = host.startService()
+  await Promise.all(Array.from({ length: 20 }, () => service.add()))
+  const numbers = Array.from({ length: 20 }, (_, index) => twoDigits(index + 1))
+  expect(host.names()).toEqual(numbers.map(number => `cikit${number}`).reverse())
+  expect(host.memory.calls).toEqual(
+    numbers.flatMap(number => ['prepare', 'list', `create cikit${number}`, `start cikit${number}`]),
+  )
+  expect(host.keyFolders()).toEqual(numbers.map(number => `cikit${number}`))
+})
+
+describe('the number of a new droplet', () => {
+  test('is the next after the highest, whatever is free below', async () => {
+    await using host = createTestDroplets()
+    for (const name of ['cikit02', 'cikit41', 'cikit17']) host.put(name)
+    await host.startService().add()
+    expect(host.names()[0]).toBe('cikit42')
+  })
+
+  test('is the lowest free one when 99 is taken', async () => {
+    await using host = createTestDroplets()
+    for (const name of ['cikit01', 'cikit02', 'cikit04', 'cikit99']) host.put(name)
+    await host.startService().add()
+    expect(host.names()[0]).toBe('cikit03')
+  })
+
+  test('skips names that something else took meanwhile, and its keys are left alone', async () => {
+    await using host = createTestDroplets()
+    // Made by somebody between our listing and our creating.
+    const service = host.startService({
+      create: droplet => {
+        if (droplet.name === 'cikit01') {
+          host.put('cikit01')
+          host.keys.save('cikit01', host.keys.generate('cikit01'))
+        }
+        return host.memory.engine.create(droplet)
+      },
+    })
+    await service.add()
+    expect(host.names()).toEqual(['cikit02', 'cikit01'])
+    expect(host.keyFolders()).toEqual(['cikit01', 'cikit02'])
+    expect(host.memory.calls).not.toContain('start cikit01')
+    expect(host.unfinished.list()).toEqual([])
+  })
+
+  test.each([2201, 8001, 44301])('skips one whose port %i is taken, and leaves nothing of it', async port => {
+    await using host = createTestDroplets()
+    host.memory.takenPorts.add(port)
+    await host.startService().add()
+    expect(host.names()).toEqual(['cikit02'])
+    expect(host.keyFolders()).toEqual(['cikit02'])
+    expect(host.unfinished.list()).toEqual([])
+  })
+
+  test('is none when all 99 are in use: 919, and nothing is created', async () => {
+    await using host = createTestDroplets()
+    for (let number = 1; number <= 99; number++) host.put(`cikit${twoDigits(number)}`)
+    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 919, status: 409 })
+    expect(host.names()).toHaveLength(99)
+    expect(host.memory.calls.filter(call => call.startsWith('create'))).toEqual([])
+  })
+
+  test('is none when the ports of the free ones are taken: 919, and nothing is left', async () => {
+    await using host = createTestDroplets()
+    for (let number = 1; number <= 97; number++) host.put(`cikit${twoDigits(number)}`)
+    host.memory.takenPorts.add(2298).add(8099)
+    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 919 })
+    expect(host.names()).toHaveLength(97)
+    expect(host.keyFolders()).toEqual([])
+    expect(host.unfinished.list()).toEqual([])
+  })
+})
+
+describe('nothing is created', () => {
+  test.each(['prepare', 'list'] as const)('when the engine fails to %s', async method => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    host.memory.fail(method, new ApiError('engineUnavailable'))
+    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 918 })
+    expect(host.names()).toEqual(['cikit01'])
+    expect(host.memory.calls.filter(call => call.startsWith('create'))).toEqual([])
+    expect(host.unfinished.list()).toEqual([])
+  })
+
+  test('when the image is not to be had', async () => {
+    await using host = createTestDroplets()
+    host.memory.fail('prepare', new ApiError('imageUnavailable'))
+    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 924 })
+    expect(host.names()).toEqual([])
+    expect(host.keyFolders()).toEqual([])
+  })
+})
+
+test('a failed add does not hold up the next', async () => {
+  await using host = createTestDroplets()
+  host.memory.fail('prepare', new ApiError('engineUnavailable'))
+  const service = host.startService()
+  const [first, second] = await Promise.allSettled([service.add(), service.add()])
+  expect(first.status).toBe('rejected')
+  expect(second.status).toBe('fulfilled')
+  expect(host.names()).toEqual(['cikit01'])
+})

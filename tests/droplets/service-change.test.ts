@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'bun:test'
+import { ApiError } from '../../src/errors.ts'
+import { createTestDroplets } from '../_support/droplets.ts'
+
+const changes = ['start', 'stop', 'restart', 'remove'] as const
+
+describe('an existing droplet', () => {
+  test.each([
+    ['start', ['list', 'start cikit02'], 'running'],
+    ['stop', ['list', 'stop cikit02'], 'exited'],
+    ['restart', ['list', 'stop cikit02', 'start cikit02'], 'running'],
+  ] as const)('%s is %p, on it alone', async (change, calls, state) => {
+    await using host = createTestDroplets()
+    for (const name of ['cikit01', 'cikit02']) host.put(name)
+    const service = host.startService()
+    await service[change]('cikit02')
+    expect(host.memory.calls).toEqual([...calls])
+    expect(host.memory.droplets.map(droplet => [droplet.name, droplet.state])).toEqual([
+      ['cikit02', state],
+      ['cikit01', 'running'],
+    ])
+  })
+
+  test('remove stops it, removes it, and takes its keys and no other', async () => {
+    await using host = createTestDroplets()
+    const service = host.startService()
+    for (let count = 0; count < 2; count++) await service.add()
+    host.memory.calls.length = 0
+    await service.remove('cikit01')
+    expect(host.memory.calls).toEqual(['list', 'stop cikit01', 'remove cikit01'])
+    expect(host.names()).toEqual(['cikit02'])
+    expect(host.keyFolders()).toEqual(['cikit02'])
+  })
+
+  test.each(['stop', 'remove'] as const)('keeps its keys when the engine refuses to %s it', async call => {
+    await using host = createTestDroplets()
+    const service = host.startService()
+    await service.add()
+    host.memory.fail(call, new ApiError('engineRefused'))
+    await expect(service.remove('cikit01')).rejects.toMatchObject({ errorId: 900 })
+    expect(host.names()).toEqual(['cikit01'])
+    expect(host.keyFolders()).toEqual(['cikit01'])
+  })
+
+  test('is not started again when a restart could not stop it', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    host.memory.fail('stop', new ApiError('engineRefused'))
+    await expect(host.startService().restart('cikit01')).rejects.toMatchObject({ errorId: 900 })
+    expect(host.memory.calls).not.toContain('start cikit01')
+  })
+
+  test('changes one thing after another', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const service = host.startService()
+    await Promise.all([service.restart('cikit01'), service.stop('cikit01'), service.remove('cikit01')])
+    expect(host.memory.calls).toEqual([
+      ...['list', 'stop cikit01', 'start cikit01'],
+      ...['list', 'stop cikit01'],
+      ...['list', 'stop cikit01', 'remove cikit01'],
+    ])
+  })
+
+  test('does not wait for another one, nor for an add', async () => {
+    await using host = createTestDroplets()
+    const slow = Promise.withResolvers<void>()
+    const stuck = host.put('cikit01')
+    host.put('cikit02')
+    const service = host.startService({
+      prepare: () => slow.promise,
+      stop: id => (id === stuck.id ? slow.promise : host.memory.engine.stop(id)),
+    })
+    const waiting = [service.add(), service.stop('cikit01')]
+    await service.stop('cikit02')
+    expect(host.memory.droplets.find(({ name }) => name === 'cikit02')?.state).toBe('exited')
+    slow.resolve()
+    await Promise.all(waiting)
+  })
+})
+
+describe.each(changes)('%s', change => {
+  test.each(['cikit00', 'cikit100', 'CIKIT01', 'cikit', 'nginx', '..', '--help', '7e16c2cb0bf6', 'a'.repeat(64)])(
+    'refuses %s by its name, and asks the engine nothing',
+    async name => {
+      await using host = createTestDroplets()
+      host.put('cikit01')
+      await expect(host.startService()[change](name)).rejects.toMatchObject({
+        errorId: 900,
+        status: 400,
+        message: `Error response from daemon: No such container: ${name}`,
+      })
+      expect(host.memory.calls).toEqual([])
+    },
+  )
+
+  test.each([
+    '',
+    'cikit01\n',
+    'cikit01?force=1',
+    'cikit01\0',
+    '../../version',
+    '..%2f..%2fversion',
+    ';reboot',
+    '$(id)',
+    '{{7*7}}',
+    '(a+)+$',
+    '<b>x</b>',
+    'cikit\u202e10',
+    'a'.repeat(65),
+  ])('refuses %j without repeating it, and asks the engine nothing', async name => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    await expect(host.startService()[change](name)).rejects.toMatchObject({
+      errorId: 900,
+      message: 'Error response from daemon: No such container',
+    })
+    expect(host.memory.calls).toEqual([])
+  })
+
+  test('refuses a name that no droplet has', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    await expect(host.startService()[change]('cikit10')).rejects.toMatchObject({
+      errorId: 900,
+      message: 'Error response from daemon: No such container: cikit10',
+    })
+    expect(host.names()).toEqual(['cikit01'])
+    expect(host.memory.calls).toEqual(['list'])
+  })
+
+  test('says that the engine is away, and not that there is no droplet', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    host.memory.fail('list', new ApiError('engineUnavailable'))
+    await expect(host.startService()[change]('cikit01')).rejects.toMatchObject({ errorId: 918 })
+    expect(host.memory.calls).toEqual(['list'])
+  })
+})
+
+test('a list that fails is never an empty list', async () => {
+  await using host = createTestDroplets()
+  host.memory.fail('list', new ApiError('engineUnavailable'))
+  const service = host.startService()
+  await expect(service.list()).rejects.toMatchObject({ errorId: 918, status: 503 })
+  expect(await service.list()).toEqual([])
+})
