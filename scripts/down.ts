@@ -14,7 +14,7 @@ await main(async () => {
   if (purge && !ownEngine) await removeDroplets()
   if (ownEngine) {
     say('Stopping our Docker Engine, and with it its droplets')
-    await stopDockerd(engineDir)
+    await stopDockerd({ dir: engineDir })
   }
   if (purge) {
     say(`Removing ${upDir}`)

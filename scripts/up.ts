@@ -46,7 +46,7 @@ async function findOrStartEngine(): Promise<string> {
   // Where a service manager runs, the package has just started one.
   if (await engineAnswers(hostSocket)) return hostSocket
   say(`Starting a Docker Engine of our own on ${socketOf(engineDir)}`)
-  return (await startDockerd(engineDir)).socket
+  return (await startDockerd({ dir: engineDir })).socket
 }
 
 async function createOwnerOnce(): Promise<void> {

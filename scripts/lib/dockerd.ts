@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { engineAnswers } from './engine-api.ts'
 import { until } from './run.ts'
@@ -14,18 +14,26 @@ export function socketOf(dir: string): string {
   return join(dir, 'docker.sock')
 }
 
-/**
- * Starts dockerd with its data in `dir`, or takes the one that runs there.
- * @param wrap makes the command line that starts it in other namespaces, say
- */
-export async function startDockerd(dir: string, wrap = (command: string[]) => command): Promise<Dockerd> {
+export interface DockerdPlace {
+  /** The folder with all that this engine has. */
+  dir: string
+  /** The same folder as dockerd itself sees it, where that has another root. */
+  seenAs?: string
+  /** Makes the command line that starts it elsewhere, in other namespaces, say. */
+  wrap?: (command: string[]) => string[]
+}
+
+/** Starts dockerd with its data in a folder, or takes the one that runs there. */
+export async function startDockerd(place: DockerdPlace): Promise<Dockerd> {
+  const { dir, seenAs = dir, wrap = command => command } = place
   const socket = socketOf(dir)
-  const running = dockerdPid(dir)
+  const running = dockerdPid(place)
   if (running !== undefined && (await engineAnswers(socket))) return { socket, pid: running }
   mkdirSync(dir, { recursive: true })
-  const files = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', pidFile(dir)]
+  rmSync(pidFile(dir), { force: true })
+  const files = ['--data-root', join(seenAs, 'data'), '--exec-root', join(seenAs, 'exec'), '--pidfile', pidFile(seenAs)]
   const output = openSync(join(dir, 'dockerd.log'), 'w')
-  const child = Bun.spawn(wrap(['dockerd', '-H', `unix://${socket}`, ...files]), {
+  const child = Bun.spawn(wrap(['dockerd', '-H', `unix://${socketOf(seenAs)}`, ...files]), {
     stdin: 'ignore',
     stdout: output,
     stderr: output,
@@ -33,7 +41,7 @@ export async function startDockerd(dir: string, wrap = (command: string[]) => co
   })
   child.unref()
   const ready = await until(60_000, async () => child.exitCode !== null || (await engineAnswers(socket)))
-  const pid = dockerdPid(dir)
+  const pid = dockerdPid(place)
   if (!ready || child.exitCode !== null || pid === undefined) {
     const log = readFileSync(join(dir, 'dockerd.log'), 'utf8').trim().split('\n').slice(-5).join('\n')
     throw new Obstacle(`dockerd does not start in ${dir}:\n${log}`)
@@ -42,11 +50,12 @@ export async function startDockerd(dir: string, wrap = (command: string[]) => co
 }
 
 /** Stops the dockerd of this folder, which stops its containers; none running is fine. */
-export async function stopDockerd(dir: string): Promise<void> {
-  const pid = dockerdPid(dir)
+export async function stopDockerd(place: DockerdPlace): Promise<void> {
+  const pid = dockerdPid(place)
   if (pid === undefined) return
   process.kill(pid, 'SIGTERM')
-  if (!(await until(60_000, () => dockerdPid(dir) === undefined))) throw new Obstacle(`dockerd (${pid}) does not stop`)
+  if (!(await until(60_000, () => dockerdPid(place) === undefined)))
+    throw new Obstacle(`dockerd (${pid}) does not stop`)
 }
 
 function pidFile(dir: string): string {
@@ -54,12 +63,12 @@ function pidFile(dir: string): string {
 }
 
 /** The process in the pid file, if it is alive and a dockerd: after a reboot the number may be anybody's. */
-function dockerdPid(dir: string): number | undefined {
+function dockerdPid({ dir, seenAs = dir }: DockerdPlace): number | undefined {
   if (!existsSync(pidFile(dir))) return undefined
   const pid = Number(readFileSync(pidFile(dir), 'utf8'))
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-    return command.includes('dockerd') && command.includes(dir) ? pid : undefined
+    return command.includes('dockerd') && command.includes(seenAs) ? pid : undefined
   } catch {
     return undefined
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { OWN_IMAGE } from '../../src/engines/docker/image.ts'
 import { installPackages } from './debian.ts'
@@ -22,6 +22,7 @@ async function ensureBaseImage(socket: string): Promise<void> {
   if (await hasImage(socket, BASE_IMAGE)) return
   say(`Pulling ${BASE_IMAGE}`)
   if (await pullImage(socket, BASE_IMAGE)) return
+  say(`${BASE_IMAGE} cannot be pulled: making the same from Debian's own packages`)
   const tarball = await bootstrapDebian('bookworm')
   await importImage(socket, BASE_IMAGE, tarball, ['CMD ["bash"]'])
 }
@@ -30,14 +31,25 @@ async function ensureBaseImage(socket: string): Promise<void> {
 async function bootstrapDebian(suite: string): Promise<string> {
   const tarball = join(workDir, 'cache', `${suite}.tar`)
   if (await Bun.file(tarball).exists()) return tarball
-  await installPackages(['debootstrap'])
-  say(`${BASE_IMAGE} cannot be pulled: making the same from Debian's packages with debootstrap (half a minute)`)
   const tree = join(workDir, 'cache', suite)
-  rmSync(tree, { recursive: true, force: true })
-  mkdirSync(tree, { recursive: true })
-  await run(['debootstrap', '--variant=minbase', suite, tree])
+  say(`Running debootstrap for ${suite} (half a minute)`)
+  await debootstrap(suite, tree, [])
   await run(['tar', '-C', tree, '--numeric-owner', '-cf', `${tarball}.new`, '.'])
-  await run(['mv', `${tarball}.new`, tarball])
+  renameSync(`${tarball}.new`, tarball)
   rmSync(tree, { recursive: true, force: true })
   return tarball
+}
+
+/** Makes a root filesystem of a Debian suite in a folder, whole or not at all. */
+export async function debootstrap(suite: string, tree: string, include: string[]): Promise<void> {
+  await installPackages(['debootstrap'])
+  const draft = `${tree}.new`
+  rmSync(draft, { recursive: true, force: true })
+  mkdirSync(draft, { recursive: true })
+  const packages = include.length > 0 ? [`--include=${include.join(',')}`] : []
+  // A release that is newer than debootstrap itself is made in the way of unstable, which every one derives from.
+  const known = existsSync(`/usr/share/debootstrap/scripts/${suite}`)
+  const way = known ? [] : ['http://deb.debian.org/debian', '/usr/share/debootstrap/scripts/sid']
+  await run(['debootstrap', '--variant=minbase', ...packages, suite, draft, ...way])
+  renameSync(draft, tree)
 }

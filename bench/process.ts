@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+import { binary } from '../scripts/lib/paths.ts'
+import { type Matrix, startMatrix } from '../tests/_support/e2e/matrix.ts'
+import { tempDir } from '../tests/_support/temp-dir.ts'
+
+const PORT = 18337
+
+/** Milliseconds from the start of the process to its first answer, over a data directory that exists already. */
+export async function measureFirstAnswers(rounds: number): Promise<number[]> {
+  using dir = tempDir()
+  const times: number[] = []
+  for (let round = 0; round <= rounds; round++) {
+    const start = performance.now()
+    const child = Bun.spawn([binary, 'serve', '--port', String(PORT), '--data-dir', dir.path], {
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: 'ignore',
+    })
+    while (!(await answers())) await Bun.sleep(1)
+    times.push(performance.now() - start)
+    child.kill()
+    await child.exited
+  }
+  // The first start makes the data directory, and reads the binary from the disk.
+  return times.slice(1)
+}
+
+/** Resident memory in MB, once the process has nothing to do. */
+export async function measureIdleMemory(): Promise<number> {
+  await using matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
+  await matrix.call('GET', '/user/list')
+  await Bun.sleep(2_000)
+  return residentMegabytes(matrix)
+}
+
+export function residentMegabytes(matrix: Matrix): number {
+  const status = readFileSync(`/proc/${matrix.process.pid}/status`, 'utf8')
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024
+}
+
+async function answers(): Promise<boolean> {
+  return await fetch(`http://127.0.0.1:${PORT}/`).then(
+    () => true,
+    () => false,
+  )
+}

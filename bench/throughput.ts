@@ -1,0 +1,58 @@
+import { join } from 'node:path'
+import { run } from '../scripts/lib/run.ts'
+import type { Matrix } from '../tests/_support/e2e/matrix.ts'
+
+export interface Throughput {
+  requestsPerSecond: number
+  /** As wrk words it: 1.23ms. */
+  p50: string
+  p99: string
+}
+
+const CONNECTIONS = 16
+const SECONDS = 5
+
+/** The same list from us and, in turns with it, from a bare Bun.serve that answers the same bytes. */
+export async function compareThroughput(matrix: Matrix, path: string, token: string) {
+  const { body } = await matrix.call('GET', path, token)
+  await using bare = await startBare(JSON.stringify(body))
+  const ours: Throughput[] = []
+  const theirs: Throughput[] = []
+  for (let round = 0; round < 3; round++) {
+    theirs.push(await load(`http://127.0.0.1:${bare.port}/`, token))
+    ours.push(await load(`${matrix.url}${path}`, token))
+  }
+  return { ours: middle(ours), bare: middle(theirs) }
+}
+
+async function load(url: string, token: string): Promise<Throughput> {
+  const flags = ['-t', '1', '-c', String(CONNECTIONS), '-d', `${SECONDS}s`, '--latency']
+  const out = await run(['wrk', ...flags, '-H', `Authorization: Bearer ${token}`, url])
+  if (out.includes('Non-2xx')) throw new Error(out)
+  const read = (pattern: RegExp) => pattern.exec(out)?.[1] ?? ''
+  return {
+    requestsPerSecond: Number(read(/Requests\/sec:\s+([\d.]+)/)),
+    p50: read(/50%\s+(\S+)/),
+    p99: read(/99%\s+(\S+)/),
+  }
+}
+
+async function startBare(body: string) {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, 'bare-server.ts')], {
+    stdin: new Blob([body]),
+    stdout: 'pipe',
+  })
+  const { value } = await child.stdout.getReader().read()
+  return {
+    port: Number(new TextDecoder().decode(value)),
+    async [Symbol.asyncDispose]() {
+      child.kill()
+      await child.exited
+    },
+  }
+}
+
+function middle(results: Throughput[]): Throughput {
+  const sorted = results.toSorted((left, right) => left.requestsPerSecond - right.requestsPerSecond)
+  return sorted[Math.floor(sorted.length / 2)] as Throughput
+}

@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs'
+import { installPackages, isRoot, missingPackages } from './lib/debian.ts'
+import { main, Obstacle, print, say } from './lib/terminal.ts'
+
+// Lint, types, unit and HTTP tests, build, end-to-end tests. The last line says `N passed, N failed`.
+
+const e2ePackages = [
+  'docker.io',
+  'iptables',
+  'iproute2',
+  'debootstrap',
+  'busybox-static',
+  'oathtool',
+  'zbar-tools',
+  'openssh-client',
+  'openssl',
+  'curl',
+]
+
+interface Count {
+  passed: number
+  failed: number
+}
+
+await main(async () => {
+  const counts = [
+    await check('Lint', ['biome', 'check', '--error-on-warnings', '.']),
+    await check('Types', ['tsc', '--noEmit']),
+    await bunTest('Unit and HTTP tests', ['--path-ignore-patterns', 'tests/e2e/**']),
+  ]
+  const obstacle = await findObstacle()
+  if (obstacle) {
+    say(`Left out: the end-to-end tests. ${obstacle}`)
+    if (process.env.CI) throw new Obstacle('In CI nothing is left out')
+  } else {
+    counts.push(await check('Build', ['bun', 'scripts/build.ts']))
+    const { prepareEngines } = await import('../tests/_support/e2e/engines.ts')
+    say('Preparing the Docker Engines of the end-to-end tests (minutes at the first time, then kept in .cikit/cache)')
+    await prepareEngines()
+    counts.push(await bunTest('End-to-end tests', ['tests/e2e']))
+  }
+  const passed = counts.reduce((sum, count) => sum + count.passed, 0)
+  const failed = counts.reduce((sum, count) => sum + count.failed, 0)
+  if (failed > 0) process.exitCode = 1
+  print(`${passed} passed, ${failed} failed`)
+})
+
+/** Why the end-to-end tests cannot run here, and what to do about it; installs what root may install. */
+async function findObstacle(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return 'They need Linux.'
+  if (!isRoot) return 'They start Docker Engines of their own: run npm test as root.'
+  if (!existsSync('/usr/bin/apt-get')) {
+    const missing = missingPackages(e2ePackages)
+    return missing.length > 0 ? `Install what Debian calls ${missing.join(', ')} first.` : undefined
+  }
+  await installPackages(e2ePackages)
+  return undefined
+}
+
+/** A step that passes or fails as a whole. */
+async function check(name: string, command: string[]): Promise<Count> {
+  say(name)
+  const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' })
+  return (await child.exited) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
+}
+
+/** Runs `bun test`, and counts by its closing lines (` 5 pass`, ` 0 fail`, ` 1 error`). */
+async function bunTest(name: string, words: string[]): Promise<Count> {
+  say(name)
+  const child = Bun.spawn(['bun', 'test', ...words], { stdin: 'ignore', stdout: 'inherit', stderr: 'pipe' })
+  let text = ''
+  const decoder = new TextDecoder()
+  for await (const chunk of child.stderr) {
+    process.stderr.write(chunk)
+    text += decoder.decode(chunk, { stream: true })
+  }
+  const code = await child.exited
+  const count = (word: string) => Number(new RegExp(`^ *(\\d+) ${word}s?$`, 'm').exec(Bun.stripANSI(text))?.[1] ?? 0)
+  const passed = count('pass')
+  const failed = count('fail') + count('error')
+  // A run that ended badly without a count (a crash, no test found) is a failure all the same.
+  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed }
+}

@@ -1,0 +1,134 @@
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { binary } from '../../../scripts/lib/paths.ts'
+import { run } from '../../../scripts/lib/run.ts'
+import type { Group } from '../../../src/store/users.ts'
+import { tempDir } from '../temp-dir.ts'
+
+export interface Answer {
+  status: number
+  headers: Headers
+  body: unknown
+}
+
+/** What `create-user --json` prints. */
+export interface Enrolment {
+  username: string
+  group: Group
+  secret: string
+  otpauth_url: string
+  qr: string
+}
+
+export interface ListedDroplet {
+  id: string
+  name: string
+  created: string
+  status: string
+  state: string
+  ports: Record<string, { type: string; from: { ip: string; port: number } }>
+}
+
+export type Matrix = Awaited<ReturnType<typeof startMatrix>>
+
+interface MatrixOptions {
+  socket: string
+  /** Flags of `serve` beside those that are always given. */
+  flags?: string[]
+  /** Where an earlier one ran. */
+  dataDir?: string
+}
+
+/** The compiled binary, serving on a free port over a data directory of its own. */
+export async function startMatrix({ socket, flags = [], dataDir }: MatrixOptions) {
+  const dir = dataDir === undefined ? tempDir() : undefined
+  const data = dataDir ?? dir?.path ?? ''
+  const serve = [binary, 'serve', '--port', '0', '--data-dir', data, '--domain', 'matrix.test', ...flags]
+  const child = Bun.spawn([...serve, '--docker-host', `unix://${socket}`], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env: cleanEnvironment(),
+  })
+  const log: Record<string, unknown>[] = []
+  const listening = Promise.withResolvers<string>()
+  const lines = createInterface({ input: Readable.fromWeb(child.stdout) })
+  lines.on('line', line => {
+    const entry = JSON.parse(line)
+    log.push(entry)
+    if (entry.message === 'listening') listening.resolve(entry.address)
+  })
+  // Read to its end in any case: a pipe that nobody empties would stop the process one day.
+  const complaints = new Response(child.stderr).text()
+  lines.on('close', async () => listening.reject(new Error(`serve ended before it listened: ${await complaints}`)))
+  const url = new URL('api/v1', await listening.promise).href
+
+  async function call(method: string, path: string, token?: string, json?: unknown): Promise<Answer> {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      tls: { rejectUnauthorized: false },
+      timeout: false,
+      headers: {
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...(json !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+    })
+    return { status: response.status, headers: response.headers, body: await response.json() }
+  }
+
+  /** The list that every droplet route answers; any other status is an error here. */
+  async function droplets(method: string, path: string, token: string): Promise<ListedDroplet[]> {
+    const { status, body } = await call(method, `/droplet/${path}`, token)
+    if (status !== 200 || !Array.isArray(body)) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(body)}`)
+    return body
+  }
+
+  const cli = (...words: string[]) => run([binary, ...words, '--data-dir', data])
+
+  async function createUser(username: string, group: Group, ...more: string[]): Promise<Enrolment> {
+    return JSON.parse(await cli('create-user', '-u', username, '-g', group, '--json', ...more))
+  }
+
+  async function logIn(user: Enrolment): Promise<{ access_token: string; refresh_token: string }> {
+    const code = await currentCode(user.secret)
+    const { status, body } = await call('POST', '/user/auth', undefined, { username: user.username, code })
+    if (status !== 200) throw new Error(`login of ${user.username}: ${status} ${JSON.stringify(body)}`)
+    return body as { access_token: string; refresh_token: string }
+  }
+
+  return {
+    url,
+    dataDir: data,
+    process: child,
+    log,
+    call,
+    droplets,
+    cli,
+    createUser,
+    logIn,
+    /** A new user's access token. */
+    signIn: async (group: Group, username: string = group) =>
+      (await logIn(await createUser(username, group))).access_token,
+    /** @returns the exit code */
+    async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
+      child.kill(signal)
+      return await child.exited
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await child.exited
+      dir?.[Symbol.dispose]()
+    },
+  }
+}
+
+/** The code of now, by an authenticator that is not ours. */
+export async function currentCode(secret: string): Promise<string> {
+  return (await run(['oathtool', '--totp', '--base32', secret])).trim()
+}
+
+/** Nothing of the developer's own settings reaches the binary. */
+function cleanEnvironment(): Record<string, string> {
+  return { PATH: process.env.PATH ?? '', HOME: '/nonexistent' }
+}

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { until } from '../../scripts/lib/run.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
+import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+
+// The engine goes away and comes back, and serve stays.
+
+let engine: TestEngine
+let matrix: Matrix
+let token: string
+
+beforeAll(async () => {
+  engine = await startEngine('host')
+  matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  token = await matrix.signIn('owner')
+  await matrix.droplets('POST', 'add', token)
+})
+afterAll(async () => {
+  await matrix[Symbol.asyncDispose]()
+  await engine.clear()
+  await engine.stop()
+})
+
+const unavailable = { status: 503, body: { errorId: 918 } }
+
+async function timed<T>(work: Promise<T>): Promise<{ ms: number; answer: T }> {
+  const start = performance.now()
+  const answer = await work
+  return { ms: performance.now() - start, answer }
+}
+
+test('an engine that hangs is said to be unavailable within 3 seconds, and no list is shown', async () => {
+  process.kill(engine.pid, 'SIGSTOP')
+  try {
+    const list = await timed(matrix.call('GET', '/droplet/list', token))
+    expect(list.answer).toMatchObject(unavailable)
+    expect(list.ms).toBeLessThan(3_000)
+    const stop = await timed(matrix.call('PATCH', '/droplet/stop/cikit01', token))
+    expect(stop.answer).toMatchObject(unavailable)
+    expect(stop.ms).toBeLessThan(3_000)
+    expect((await matrix.call('GET', '/user/list', token)).status).toBe(200)
+  } finally {
+    process.kill(engine.pid, 'SIGCONT')
+  }
+  expect(await matrix.droplets('GET', 'list', token)).toMatchObject([{ name: 'cikit01', state: 'running' }])
+})
+
+test('an engine that stops is unavailable at once, and is found again within 5 seconds of its return', async () => {
+  await engine.stop()
+  const list = await timed(matrix.call('GET', '/droplet/list', token))
+  expect(list.answer).toMatchObject(unavailable)
+  expect(list.ms).toBeLessThan(3_000)
+  expect(await matrix.call('POST', '/droplet/add', token)).toMatchObject(unavailable)
+
+  // `startEngine` begins with an engine that is empty: what it removed must be gone from the list, too.
+  engine = await startEngine('host')
+  const back = () => matrix.call('GET', '/droplet/list', token).then(({ status }) => status === 200)
+  expect(await until(5_000, back)).toBe(true)
+  expect(await matrix.droplets('GET', 'list', token)).toEqual([])
+})

@@ -1,0 +1,138 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { run, until } from '../../scripts/lib/run.ts'
+import { createEngineProxy } from '../_support/e2e/engine-proxy.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
+import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+
+// Droplets beside everything else that lives on a host, with an image that starts in no time.
+
+const flags = ['--image', SMALL_IMAGE]
+let engine: TestEngine
+let matrix: Matrix
+let token: string
+
+beforeAll(async () => {
+  engine = await startEngine('host')
+})
+afterAll(() => engine.stop())
+beforeEach(async () => {
+  matrix = await startMatrix({ socket: engine.socket, flags })
+  token = await matrix.signIn('manager')
+})
+afterEach(async () => {
+  await matrix[Symbol.asyncDispose]()
+  await engine.clear()
+})
+
+const docker = (...words: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...words])
+const names = (droplets: { name: string }[]) => droplets.map(({ name }) => name)
+const keysOf = (dataDir: string) => {
+  const dir = join(dataDir, 'credentials')
+  return existsSync(dir) ? readdirSync(dir).sort() : []
+}
+
+test('20 adds at once make 20 droplets with numbers of their own, the newest first', async () => {
+  const answers = await Promise.all(Array.from({ length: 20 }, () => matrix.call('POST', '/droplet/add', token)))
+  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200))
+  const expected = Array.from({ length: 20 }, (_, index) => `cikit${String(20 - index).padStart(2, '0')}`)
+  expect(names(await matrix.droplets('GET', 'list', token))).toEqual(expected)
+  expect(keysOf(matrix.dataDir)).toEqual(expected.toReversed())
+}, 120_000)
+
+describe('what others made', () => {
+  test("a container that CIKit's own tooling made is a droplet, and the next one comes after it", async () => {
+    await docker('run', '-d', '--name', 'cikit41', '-p', '2241:22', '-p', '127.0.0.1:8041:80', SMALL_IMAGE)
+    expect(await matrix.droplets('GET', 'list', token)).toMatchObject([
+      { name: 'cikit41', ports: { 22: { from: { ip: '0.0.0.0', port: 2241 } }, 80: { from: { port: 8041 } } } },
+    ])
+    expect(await matrix.droplets('PATCH', 'stop/cikit41', token)).toMatchObject([{ state: 'exited' }])
+    expect(await matrix.droplets('PATCH', 'start/cikit41', token)).toMatchObject([{ state: 'running' }])
+    expect(names(await matrix.droplets('POST', 'add', token))).toEqual(['cikit42', 'cikit41'])
+    expect(names(await matrix.droplets('DELETE', 'delete/cikit41', token))).toEqual(['cikit42'])
+  })
+
+  test('any other container is neither listed nor touched, by whatever it is called', async () => {
+    const id = (await docker('run', '-d', '--name', 'bystander', SMALL_IMAGE)).trim()
+    await docker('run', '-d', '--name', 'cikit00', SMALL_IMAGE)
+    await docker('run', '-d', '--name', 'cikit100', SMALL_IMAGE)
+    await docker('run', '-d', '--name', 'mycikit05', SMALL_IMAGE)
+    expect(await matrix.droplets('GET', 'list', token)).toEqual([])
+    for (const name of ['bystander', id, id.slice(0, 12), 'cikit00', 'cikit100', 'mycikit05', 'cikit']) {
+      for (const [method, action] of [
+        ['PATCH', 'stop'],
+        ['DELETE', 'delete'],
+      ] as const) {
+        const { status, body } = await matrix.call(method, `/droplet/${action}/${name}`, token)
+        expect({ status, body }).toEqual({
+          status: 400,
+          body: { error: `Error response from daemon: No such container: ${name}`, errorId: 900 },
+        })
+      }
+    }
+    const running = await docker('ps', '--format', '{{.Names}}')
+    expect(running.trim().split('\n').sort()).toEqual(['bystander', 'cikit00', 'cikit100', 'mycikit05'])
+  })
+
+  test('a host port that somebody else listens on costs its number, and leaves nothing behind', async () => {
+    using taken = Bun.listen({ hostname: '0.0.0.0', port: 2201, socket: { data() {} } })
+    expect(taken.port).toBe(2201)
+    expect(names(await matrix.droplets('POST', 'add', token))).toEqual(['cikit02'])
+    expect((await docker('ps', '-a', '--format', '{{.Names}}')).trim()).toBe('cikit02')
+    expect(keysOf(matrix.dataDir)).toEqual(['cikit02'])
+  })
+})
+
+describe('serve is killed in the middle of an add', () => {
+  const nothingLeft = async () => (await docker('ps', '-aq')).trim() === '' && keysOf(matrix.dataDir).length === 0
+
+  test.each([
+    ['before the droplet starts', /\/start$/, 5_000],
+    ['while the engine creates it, which it finishes later', /\/containers\/create$/, 35_000],
+  ])(
+    '%s: the next start undoes it',
+    async (_, request, limit) => {
+      await using proxy = createEngineProxy(engine.socket)
+      const proxied = await startMatrix({ socket: proxy.socket, flags, dataDir: await stoppedDataDir() })
+      const held = proxy.hold(request)
+      const add = proxied.call('POST', '/droplet/add', token).catch(error => error)
+      await held.arrived
+      await proxied.stop('SIGKILL')
+      expect(await add).toBeInstanceOf(Error)
+      matrix = await startMatrix({ socket: engine.socket, flags, dataDir: matrix.dataDir })
+      held.release()
+      expect(await until(limit, nothingLeft)).toBe(true)
+      expect(names(await matrix.droplets('POST', 'add', token))).toEqual(['cikit01'])
+    },
+    60_000,
+  )
+
+  /** The data directory of the running matrix, free for another one. */
+  async function stoppedDataDir(): Promise<string> {
+    expect(await matrix.stop()).toBe(0)
+    return matrix.dataDir
+  }
+})
+
+test('serve that is told to stop lets a change end whose caller went away', async () => {
+  await using proxy = createEngineProxy(engine.socket)
+  expect(await matrix.stop()).toBe(0)
+  const proxied = await startMatrix({ socket: proxy.socket, flags, dataDir: matrix.dataDir })
+  const held = proxy.hold(/\/start$/)
+  const aborted = new AbortController()
+  const add = fetch(`${proxied.url}/droplet/add`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+    signal: aborted.signal,
+  }).catch(error => error)
+  await held.arrived
+  aborted.abort()
+  expect(await add).toBeInstanceOf(Error)
+  const exit = proxied.stop()
+  expect(await until(5_000, () => proxied.log.some(({ message }) => message === 'stopping'))).toBe(true)
+  held.release()
+  expect(await exit).toBe(0)
+  expect((await docker('ps', '--format', '{{.Names}}')).trim()).toBe('cikit01')
+  expect(keysOf(matrix.dataDir)).toEqual(['cikit01'])
+})

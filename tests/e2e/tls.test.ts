@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { run } from '../../scripts/lib/run.ts'
+import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+const dir = tempDir()
+const cert = join(dir.path, 'cert.pem')
+const key = join(dir.path, 'key.pem')
+let matrix: Matrix
+
+beforeAll(async () => {
+  const subject = ['-subj', '/CN=matrix.test', '-addext', 'subjectAltName=DNS:matrix.test']
+  await run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, ...subject])
+  matrix = await startMatrix({ socket: '/nonexistent/docker.sock', flags: ['--tls-cert', cert, '--tls-key', key] })
+})
+afterAll(async () => {
+  await matrix[Symbol.asyncDispose]()
+  dir[Symbol.dispose]()
+})
+
+/** A request by curl, with the certificate checked against the one that was given. */
+async function curl(...flags: string[]): Promise<{ version: string; status: string; body: string }> {
+  const { port } = new URL(matrix.url)
+  const name = ['--cacert', cert, '--connect-to', `matrix.test:${port}:127.0.0.1:${port}`]
+  const address = `https://matrix.test:${port}/api/v1/user/list`
+  const out = await run(['curl', '-s', ...name, ...flags, '-w', '\n%{http_version} %{http_code}', address])
+  const [body = '', words = ''] = out.split('\n')
+  const [version = '', status = ''] = words.split(' ')
+  return { version, status, body }
+}
+
+test('TLS serves HTTP/2 and HTTP/1.1', async () => {
+  const answer = { status: '401', body: '{"error":"Access token unknown or missing: log in","errorId":908}' }
+  expect(await curl('--http2')).toEqual({ version: '2', ...answer })
+  expect(await curl('--http1.1')).toEqual({ version: '1.1', ...answer })
+})
+
+test('with TLS the default is to listen on all addresses', () => {
+  expect(matrix.log).toContainEqual(
+    expect.objectContaining({ message: 'listening', address: expect.stringMatching(/^https:\/\/0\.0\.0\.0:/) }),
+  )
+  expect(matrix.log).not.toContainEqual(expect.objectContaining({ level: 'warn' }))
+})
+
+test('a user logs in over TLS', async () => {
+  const token = await matrix.signIn('owner')
+  expect((await matrix.call('GET', '/user/list', token)).status).toBe(200)
+})
