@@ -204,7 +204,7 @@ function imageName(setting: Given | undefined): string {
   if (!setting) return 'localhost/cikit-droplet:bookworm'
   // The reference grammar of the container registries: [HOST[:PORT]/]PATH[:TAG][@DIGEST], and nothing a URL could trip over.
   const reference =
-    /^(?:[A-Za-z0-9.-]+(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:[._-]+|\/)[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/
+    /^(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:[._-]+|\/)[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/
   if (!reference.test(setting.value)) refuse(setting, 'give an image as [HOST/]NAME[:TAG]')
   return setting.value
 }

@@ -1,6 +1,6 @@
 /**
  * Every error the API can answer, in one place: a stable id that clients may rely on, the HTTP status, and the
- * text for people. An id is never reused for another meaning; new conditions take new ids from 925 on.
+ * text for people. An id is never reused for another meaning; the next new condition takes 925.
  * 907 and 911 stay reserved: the original system had them and never sent them.
  */
 export const catalogue = {

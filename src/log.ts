@@ -34,7 +34,7 @@ export function describeError(error: unknown): string {
 }
 
 function jsonLine(time: string, level: Level, message: string, fields: Fields): string {
-  return JSON.stringify({ time, level, message, ...fields })
+  return escapeControls(JSON.stringify({ time, level, message, ...fields }))
 }
 
 function readableLine(time: string, level: Level, message: string, fields: Fields): string {
@@ -46,5 +46,13 @@ function readableLine(time: string, level: Level, message: string, fields: Field
 
 function readableValue(value: Fields[string]): string {
   const text = String(value)
-  return /^[\w.:/@%+-]+$/.test(text) ? text : JSON.stringify(text)
+  return /^[\w.:/@%+-]+$/.test(text) ? text : escapeControls(JSON.stringify(text))
+}
+
+/** JSON leaves the C1 controls (U+009B begins an escape sequence), line separators and bidirectional marks as they are. */
+function escapeControls(json: string): string {
+  return json.replace(
+    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

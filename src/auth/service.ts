@@ -2,7 +2,7 @@ import { ApiError } from '../errors.ts'
 import type { Secret } from '../secret.ts'
 import type { Database } from '../store/database.ts'
 import type { RandomBytes, Sealer } from '../store/sealing.ts'
-import type { Bearer, SessionStore, TokenPair } from '../store/sessions.ts'
+import type { Bearer, Session, SessionStore, TokenPair } from '../store/sessions.ts'
 import type { Account, User, UserStore } from '../store/users.ts'
 import { createToken, hashToken, isTokenShaped } from './tokens.ts'
 import { matchingStep, TOTP_SECRET_BYTES } from './totp.ts'
@@ -46,17 +46,17 @@ export async function createAuthService(deps: {
       const secret = await sealer.open((account ?? decoy).sealedSecret, (account ?? decoy).id)
       const step = matchingStep(secret, code, now())
       if (!account || step === undefined) throw new ApiError('codeRefused')
-      const fresh = createPair()
-      const accepted = await db.write(() => {
-        if (!users.takeStep(account, step)) return false
-        sessions.removeExpiredBefore(fresh.issuedAt - EXPIRED_KEPT_MS)
-        const session = { id: crypto.randomUUID(), userId: account.id, createdAt: fresh.issuedAt }
-        sessions.insert(session, storedPair(fresh, session.createdAt))
+      const tokens = await db.write(() => {
+        if (!users.takeStep(account, step)) return undefined
+        const session = { id: crypto.randomUUID(), userId: account.id, createdAt: now() }
+        const issued = issue(session)
+        sessions.removeExpiredBefore(session.createdAt - EXPIRED_KEPT_MS)
+        sessions.insert(session, issued.stored)
         sessions.keepNewest(account.id, SESSIONS_PER_USER)
-        return true
+        return issued.tokens
       })
-      if (!accepted) throw new ApiError('codeRefused')
-      return fresh.tokens
+      if (!tokens) throw new ApiError('codeRefused')
+      return tokens
     },
 
     /**
@@ -67,20 +67,20 @@ export async function createAuthService(deps: {
     async refresh(refreshToken: string): Promise<Tokens> {
       if (!isTokenShaped(refreshToken)) throw new ApiError('refreshTokenUnknown')
       const hash = hashToken(refreshToken)
-      const fresh = createPair()
-      const accepted = await db.write(() => {
+      const tokens = await db.write(() => {
         const bearer = sessions.findByRefresh(hash)
         if (!bearer) {
           const stolen = sessions.findRotated(hash)
           if (stolen) sessions.remove(stolen)
-          return false
+          return undefined
         }
-        if (bearer.refreshExpiresAt <= fresh.issuedAt) return false
-        sessions.rotate(bearer.session.id, hash, storedPair(fresh, bearer.session.createdAt))
-        return true
+        if (bearer.refreshExpiresAt <= now()) return undefined
+        const issued = issue(bearer.session)
+        sessions.rotate(bearer.session.id, hash, issued.stored)
+        return issued.tokens
       })
-      if (!accepted) throw new ApiError('refreshTokenUnknown')
-      return fresh.tokens
+      if (!tokens) throw new ApiError('refreshTokenUnknown')
+      return tokens
     },
 
     /** @throws ApiError 908 for an unknown access token, 909 for an expired one */
@@ -121,19 +121,22 @@ export async function createAuthService(deps: {
     return bearer.user
   }
 
-  function createPair() {
-    const tokens = { expiresIn: ACCESS_SECONDS, access: createToken(random), refresh: createToken(random) }
-    return { issuedAt: now(), tokens }
-  }
-}
-
-function storedPair(fresh: { issuedAt: number; tokens: Tokens }, sessionCreatedAt: number): TokenPair {
-  const sessionEnds = sessionCreatedAt + SESSION_MS
-  return {
-    accessHash: hashToken(fresh.tokens.access.reveal()),
-    accessExpiresAt: Math.min(fresh.issuedAt + ACCESS_SECONDS * 1000, sessionEnds),
-    refreshHash: hashToken(fresh.tokens.refresh.reveal()),
-    refreshExpiresAt: Math.min(fresh.issuedAt + REFRESH_IDLE_MS, sessionEnds),
+  /** A new pair of tokens, and what is kept of it. Neither outlives the session. */
+  function issue(session: Session): { tokens: Tokens; stored: TokenPair } {
+    const time = now()
+    const sessionEnds = session.createdAt + SESSION_MS
+    const accessExpiresAt = Math.min(time + ACCESS_SECONDS * 1000, sessionEnds)
+    const access = createToken(random)
+    const refresh = createToken(random)
+    return {
+      tokens: { expiresIn: Math.floor((accessExpiresAt - time) / 1000), access, refresh },
+      stored: {
+        accessHash: hashToken(access.reveal()),
+        accessExpiresAt,
+        refreshHash: hashToken(refresh.reveal()),
+        refreshExpiresAt: Math.min(time + REFRESH_IDLE_MS, sessionEnds),
+      },
+    }
   }
 }
 

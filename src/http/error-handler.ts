@@ -19,7 +19,7 @@ export function createErrorHandler(log: Log) {
       })
     }
     set.status = known.status
-    if (known.status === 401) set.headers['www-authenticate'] = challenge(known)
+    if (known.status === 401) set.headers['www-authenticate'] = challenge(known, request.headers.has('authorization'))
     return { error: known.message, errorId: known.errorId }
   })
 }
@@ -27,14 +27,22 @@ export function createErrorHandler(log: Log) {
 function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error
   if (error instanceof NotFoundError) return new ApiError('routeNotFound')
-  // Elysia's own text would repeat what was sent.
+  // Elysia wraps what reading the body throws.
+  if (error instanceof ParseError && error.cause instanceof ApiError) return error.cause
+  if (error instanceof ValidationError && error.type === 'response') {
+    // Not even to the log goes Elysia's own text: it holds the whole answer, which may be a secret.
+    const where = error.valueError?.path ?? 'an unknown place'
+    return new ApiError('internal', { cause: new Error(`The answer does not fit its schema at ${where}`) })
+  }
+  // Here that text would repeat what was sent.
   if (error instanceof ValidationError || error instanceof ParseError) return new ApiError('malformed')
   return new ApiError('internal', { cause: error })
 }
 
 /** RFC 6750 section 3: the scheme on every 401, and what is wrong unless no token was given at all. */
-function challenge(error: ApiError): string {
+function challenge(error: ApiError, tokenShown: boolean): string {
   const realm = 'Bearer realm="cikit-api"'
+  if (!tokenShown) return realm
   if (error.kind === 'revokeForbidden') return `${realm}, error="insufficient_scope"`
   return `${realm}, error="invalid_token", error_description="${error.message}"`
 }

@@ -1,4 +1,5 @@
 import type { Database as Sqlite } from 'bun:sqlite'
+import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../errors.ts'
 import { createPrivateFile } from './files.ts'
@@ -18,17 +19,26 @@ export function migrate(db: Sqlite, options: { dataDir: string; migrations: read
       `The database in ${dataDir} was written by a newer cikit-api (migration ${applied}, this one knows ${newest}): use the newer binary`,
     )
   }
-  if (applied > 0 && applied < newest) copyBefore(db, join(dataDir, `before-migration-${applied + 1}.db`))
-  for (const migration of migrations) {
-    db.transaction(() => {
-      // Asked again inside the transaction: another process may have migrated meanwhile.
-      if (appliedMigration(db) >= migration.id) return
-      db.run(
-        'CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT',
-      )
-      db.run(migration.sql)
-      db.query('INSERT INTO migrations (id, name, applied_at) VALUES (?, ?, ?)').run(migration.id, migration.name, now)
-    }).immediate()
+  const copy = applied > 0 && applied < newest ? copyAside(db, dataDir) : undefined
+  try {
+    for (const migration of migrations) {
+      db.transaction(() => {
+        // Asked again inside the transaction: another process may have migrated meanwhile.
+        if (appliedMigration(db) >= migration.id) return
+        if (copy && migration.id === applied + 1) renameSync(copy, join(dataDir, `before-migration-${migration.id}.db`))
+        db.run(
+          'CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT',
+        )
+        db.run(migration.sql)
+        db.query('INSERT INTO migrations (id, name, applied_at) VALUES (?, ?, ?)').run(
+          migration.id,
+          migration.name,
+          now,
+        )
+      }).immediate()
+    }
+  } finally {
+    if (copy) rmSync(copy, { force: true })
   }
 }
 
@@ -39,8 +49,11 @@ function appliedMigration(db: Sqlite): number {
   return row?.id ?? 0
 }
 
-function copyBefore(db: Sqlite, path: string): void {
+/** The copy gets its name only in the transaction that migrates: a process that comes second must not replace it. */
+function copyAside(db: Sqlite, dataDir: string): string {
+  const path = join(dataDir, `before-migration.${process.pid}`)
   // VACUUM INTO accepts an existing file if it is empty, which lets the mode be ours before the first byte is written.
   createPrivateFile(path, { empty: true })
   db.query('VACUUM INTO ?').run(path)
+  return path
 }

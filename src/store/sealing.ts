@@ -65,6 +65,7 @@ export async function createSealer(key: Secret<Uint8Array<ArrayBuffer>>, random:
 function createKeyOnce(file: string, random: RandomBytes): void {
   // Written aside and then linked: `link` fails where the file exists (as O_EXCL does), and nobody ever reads half a key.
   const draft = `${file}.${process.pid}`
+  rmSync(draft, { force: true })
   writeFileSync(draft, `${Buffer.from(random(KEY_BYTES)).toString('hex')}\n`, { mode: 0o600, flag: 'wx' })
   chmodSync(draft, 0o600)
   try {

@@ -29,6 +29,8 @@ export function takeServeLock(dataDir: string): ServeLock {
       `${dataDir} is served already by ${describeHolder(holderFile)}: stop that one first, or name another --data-dir`,
     )
   }
+  // What a holder that was killed left there.
+  rmSync(holderFile, { force: true })
   return {
     announce(address) {
       createPrivateFile(holderFile, { empty: true })

@@ -36,7 +36,7 @@ export function createUserStore({ sql }: Database) {
   const useStep = sql.query<null, [number, string, number, Uint8Array]>(
     'UPDATE users SET last_step = ? WHERE id = ? AND last_step < ? AND secret = ?',
   )
-  const remove = sql.query<null, [string]>('DELETE FROM users WHERE id = ?')
+  const remove = sql.query<null, [string]>("DELETE FROM users WHERE id = ? AND user_group <> 'owner'")
 
   return {
     /** Oldest first. */
@@ -70,7 +70,10 @@ export function createUserStore({ sql }: Database) {
     takeStep: (account: Account, step: number): boolean =>
       useStep.run(step, account.id, step, account.sealedSecret).changes === 1,
 
-    /** The user's sessions go with it. */
+    /**
+     * The user's sessions go with it; an owner stays.
+     * @returns whether there was such a user
+     */
     remove: (id: string): boolean => remove.run(id).changes > 0,
   }
 }

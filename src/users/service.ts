@@ -36,15 +36,17 @@ export function createUserService(deps: {
 
     /** @throws ApiError 914 for a username that is taken (in any case), 906 for a second owner */
     async add(username: string, group: Group): Promise<void> {
-      const { account } = await createAccount(username, group)
+      const account = await createAccount(username, group)
       await db.write(() => users.insert(account))
     },
 
     /** @throws ApiError 903; 916 for the owner */
     async remove(username: string): Promise<void> {
-      const account = requireAccount(username)
-      if (account.group === 'owner') throw new ApiError('ownerUndeletable')
-      await db.write(() => users.remove(account.id))
+      await db.write(() => {
+        const account = requireAccount(username)
+        if (account.group === 'owner') throw new ApiError('ownerUndeletable')
+        users.remove(account.id)
+      })
     },
 
     /** @throws ApiError 903 */
@@ -60,19 +62,22 @@ export function createUserService(deps: {
      * @throws OperatorError when the user is in another group, differs in case only, or the owner would be no owner
      */
     async provision(username: string, group: Group, regenerate: boolean): Promise<Enrolment> {
-      const existing = users.find(username)
-      const fresh = await createAccount(username, group, existing?.id)
-      if (!existing) {
-        await db.write(() => users.insert(fresh.account))
-        return enrolment(fresh.account, fresh.secret)
-      }
-      refuseOtherUser(existing, username, group, regenerate)
-      await db.write(() => {
-        if (regenerate) users.updateGroupAndSecret(existing.id, group, fresh.account.sealedSecret)
+      const id = users.find(username)?.id ?? crypto.randomUUID()
+      const fresh = await createAccount(username, group, id)
+      const shown = await db.write(() => {
+        const existing = users.find(username)
+        if (!existing) {
+          users.insert(fresh)
+          return fresh
+        }
+        refuseOtherUser(existing, username, group, regenerate)
+        // Somebody else may have made the user in between: then what is sealed here is bound to another id.
+        if (regenerate && existing.id !== id) throw new ApiError('usernameTaken')
+        if (regenerate) users.updateGroupAndSecret(id, group, fresh.sealedSecret)
         sessions.removeAllOf(existing.id)
+        return regenerate ? fresh : existing
       })
-      if (regenerate) return enrolment(fresh.account, fresh.secret)
-      return enrolment(existing, await sealer.open(existing.sealedSecret, existing.id))
+      return enrolment(shown, await sealer.open(shown.sealedSecret, shown.id))
     },
   }
 
@@ -82,10 +87,9 @@ export function createUserService(deps: {
     return account
   }
 
-  async function createAccount(username: string, group: Group, id: string = crypto.randomUUID()) {
-    const secret = random(TOTP_SECRET_BYTES)
-    const account: Account = { id, username, group, createdAt: now(), sealedSecret: await sealer.seal(secret, id) }
-    return { account, secret }
+  async function createAccount(username: string, group: Group, id: string = crypto.randomUUID()): Promise<Account> {
+    const sealedSecret = await sealer.seal(random(TOTP_SECRET_BYTES), id)
+    return { id, username, group, createdAt: now(), sealedSecret }
   }
 
   function enrolment(user: User, secret: Uint8Array<ArrayBuffer>): Enrolment {

@@ -89,6 +89,7 @@ export async function createTestApi(overrides: Overrides = {}) {
 export interface CallOptions {
   token?: string
   json?: unknown
-  body?: string
+  /** Sent as it is, with the content type that goes with it unless `headers` says another. */
+  body?: Bun.BodyInit
   headers?: Record<string, string>
 }

@@ -14,7 +14,8 @@ export function codeAt(secret: string, time: number): string {
   return String(number).padStart(6, '0')
 }
 
-function decodeBase32(text: string): Buffer {
+/** Base32 without padding (RFC 4648 section 6) to bytes. */
+export function decodeBase32(text: string): Buffer {
   const bits = [...text].map(character =>
     'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(character).toString(2).padStart(5, '0'),
   )

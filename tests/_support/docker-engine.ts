@@ -1,0 +1,43 @@
+import { createDockerClient } from '../../src/engines/docker/client.ts'
+import { createDockerEngine } from '../../src/engines/docker/engine.ts'
+import { createFakeDocker } from './fake-docker.ts'
+
+type Answer = Parameters<typeof createFakeDocker>[0]
+
+/** The Docker engine of the program over a fake socket. */
+export function createTestEngine(answer: Answer, image = 'localhost/cikit-droplet:bookworm') {
+  const docker = createFakeDocker(answer)
+  const progress: string[] = []
+  const client = createDockerClient(docker.address)
+  const engine = createDockerEngine(client, { image, prefix: 'cikit', progress: line => void progress.push(line) })
+  return {
+    engine,
+    client,
+    requests: docker.requests,
+    /** What the engine said while it built or pulled. */
+    progress,
+    /** The requests as `GET /v1.41/info`, with the query parameters decoded. */
+    asked: () => docker.requests.map(({ method, path }) => `${method} ${decodeURIComponent(path)}`),
+    [Symbol.asyncDispose]: docker[Symbol.asyncDispose],
+  }
+}
+
+/** An error as the engine words it. */
+export function refusal(status: number, message: string): Response {
+  return Response.json({ message }, { status })
+}
+
+/** An entry of `GET /containers/json`, as Docker 20.10 gives it for a droplet that runs. */
+export function containerEntry(changed: Record<string, unknown> = {}) {
+  return {
+    Id: '7e16c2cb0bf6'.padEnd(64, '0'),
+    Names: ['/cikit22'],
+    Image: 'br0ken/ubuntu-systemd',
+    Created: 1_767_323_045,
+    State: 'running',
+    Status: 'Up 8 minutes',
+    Ports: [{ IP: '0.0.0.0', PrivatePort: 22, PublicPort: 2222, Type: 'tcp' }],
+    Labels: {},
+    ...changed,
+  }
+}

@@ -1,0 +1,8 @@
+import { takeServeLock } from '../../src/store/serve-lock.ts'
+
+/** Run as a process of its own: takes the lock of the directory, says where it listens if it is told, and stays. */
+const [dataDir = '', address] = process.argv.slice(2)
+const lock = takeServeLock(dataDir)
+if (address) lock.announce(address)
+process.stdout.write('held\n')
+setInterval(() => {}, 60_000)

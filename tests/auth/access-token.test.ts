@@ -1,0 +1,94 @@
+import { expect, test } from 'bun:test'
+import { createTestApi, type TestApi } from '../_support/api.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+function list(api: TestApi, token: string) {
+  return api.call('GET', '/droplet/list', { token })
+}
+
+/** What cleans up after sessions that are over. */
+async function somebodyElseLogsIn(api: TestApi, name: string) {
+  await api.logIn(await api.createUser(name, 'viewer'))
+}
+
+test('an access token counts for two hours', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  api.clock.move(2 * HOUR - 1)
+  expect(await list(api, token)).toMatchObject({ status: 200 })
+  api.clock.move(1)
+  expect(await list(api, token)).toMatchObject({ status: 401, body: { errorId: 909 } })
+})
+
+test('an expired access token is told apart from an unknown one for a day at least', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  api.clock.move(2 * HOUR + DAY)
+  await somebodyElseLogsIn(api, 'other')
+  expect(await list(api, token)).toMatchObject({ status: 401, body: { errorId: 909 } })
+})
+
+test('that holds at the end of a session too, and then it is forgotten', async () => {
+  await using api = await createTestApi()
+  let tokens = await api.logIn(await api.createUser('ada', 'viewer'))
+  for (let day = 0; day < 30; day += 5) {
+    const json = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }
+    tokens = (await api.call('POST', '/user/auth/refresh', { json })).body as typeof tokens
+    api.clock.move(5 * DAY)
+  }
+  api.clock.move(DAY)
+  await somebodyElseLogsIn(api, 'bob')
+  expect(await list(api, tokens.access_token)).toMatchObject({ status: 401, body: { errorId: 909 } })
+  api.clock.move(1)
+  await somebodyElseLogsIn(api, 'eve')
+  expect(await list(api, tokens.access_token)).toMatchObject({ status: 401, body: { errorId: 908 } })
+})
+
+test('a clock that is set back lengthens no token beyond what it was given', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  api.clock.move(-HOUR)
+  expect(await list(api, token)).toMatchObject({ status: 200 })
+  api.clock.move(3 * HOUR)
+  expect(await list(api, token)).toMatchObject({ status: 401, body: { errorId: 909 } })
+})
+
+test.each<[string, (token: string) => string]>([
+  ['an unknown token', () => 'a'.repeat(64)],
+  ['a token in capitals', token => token.toUpperCase()],
+  ['a part of a token', token => token.slice(0, 63)],
+  ['a token and more', token => `${token}0`],
+  ['an injection', () => "'OR/**/1=1--"],
+  ['a word', () => 'undefined'],
+])('%s is unknown: 908', async (_, other) => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  expect(await list(api, other(token))).toMatchObject({ status: 401, body: { errorId: 908 } })
+})
+
+test('a user has ten sessions at most, and the oldest goes', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  const bob = await api.signedIn('viewer', 'bob')
+  const tokens: string[] = []
+  for (let count = 0; count < 12; count++) {
+    tokens.push((await api.logIn(ada)).access_token)
+    api.clock.move(30_000)
+  }
+  const statuses = await Promise.all(tokens.map(async token => (await list(api, token)).status))
+  expect(statuses).toEqual([401, 401, ...Array.from({ length: 10 }, () => 200)])
+  expect(await list(api, bob.token)).toMatchObject({ status: 200 })
+})
+
+test('a change of group counts from the next request on', async () => {
+  await using api = await createTestApi()
+  const ada = await api.signedIn('manager', 'ada')
+  expect(await api.call('POST', '/droplet/add', { token: ada.token })).toMatchObject({ status: 200 })
+  await api.context.db.write(() => api.context.db.sql.run("UPDATE users SET user_group = 'viewer'"))
+  expect(await api.call('POST', '/droplet/add', { token: ada.token })).toMatchObject({
+    status: 403,
+    body: { errorId: 912 },
+  })
+})

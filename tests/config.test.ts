@@ -1,0 +1,219 @@
+import { expect, test } from 'bun:test'
+import {
+  type Env,
+  type Flags,
+  readEnv,
+  type SettingName,
+  settings,
+  toAccessConfig,
+  toConfig,
+  toEngineAddress,
+  variableOf,
+} from '../src/config.ts'
+import { ConfigError } from '../src/errors.ts'
+
+const root = { root: true, hostname: 'matrix.example' }
+const config = (flags: Flags = {}, env: Env = {}) => toConfig(flags, env, root)
+
+test('without any setting, it serves this host on loopback', () => {
+  expect(config()).toEqual({
+    dataDir: '/var/lib/cikit-api',
+    hostLabel: 'matrix.example',
+    listen: { host: '127.0.0.1', port: 1337, exposedWithoutTls: false },
+    engine: { kind: 'unix', path: '/var/run/docker.sock' },
+    droplets: {
+      prefix: 'cikit',
+      domain: 'matrix.example',
+      image: 'localhost/cikit-droplet:bookworm',
+      credentialsDir: '/var/lib/cikit-api/credentials',
+    },
+  })
+})
+
+test('with TLS, it serves every address', () => {
+  expect(config({ 'tls-cert': '/tls/cert.pem', 'tls-key': '/tls/key.pem' }).listen).toEqual({
+    host: '0.0.0.0',
+    port: 1337,
+    tls: { certFile: '/tls/cert.pem', keyFile: '/tls/key.pem' },
+    exposedWithoutTls: false,
+  })
+})
+
+test.each([
+  ['0.0.0.0', true],
+  ['::', true],
+  ['192.0.2.1', true],
+  ['matrix.example', true],
+  ['127.0.0.1.example.com', true],
+  ['127.0.0.1', false],
+  ['127.1.2.3', false],
+  ['::1', false],
+  ['localhost', false],
+])('plain HTTP on %s is exposed: %p', (host, exposed) => {
+  expect(config({ host }).listen).toEqual({ host, port: 1337, exposedWithoutTls: exposed })
+})
+
+test.each<[SettingName, string]>([
+  ['host', 'CIKIT_API_HOST'],
+  ['data-dir', 'CIKIT_API_DATA_DIR'],
+  ['credentials-dir', 'CIKIT_API_CREDENTIALS_DIR'],
+  ['tls-cert', 'CIKIT_API_TLS_CERT'],
+])('the variable of --%s is %s', (name, variable) => {
+  expect(variableOf(name)).toBe(variable)
+})
+
+test('every setting can be made by its variable', () => {
+  const values: Record<SettingName, string> = {
+    host: '::1',
+    port: '8080',
+    'data-dir': '/data',
+    'docker-host': 'unix:///engine.sock',
+    domain: 'example.org',
+    image: 'debian:12',
+    prefix: 'box',
+    'credentials-dir': '/keys',
+    'tls-cert': '/cert.pem',
+    'tls-key': '/key.pem',
+  }
+  expect(Object.keys(values).toSorted()).toEqual(Object.keys(settings).toSorted())
+  const env = Object.fromEntries(Object.entries(values).map(([name, value]) => [variableFor(name), value]))
+  const expected = {
+    dataDir: '/data',
+    hostLabel: 'matrix.example',
+    listen: {
+      host: '::1',
+      port: 8080,
+      tls: { certFile: '/cert.pem', keyFile: '/key.pem' },
+      exposedWithoutTls: false,
+    },
+    engine: { kind: 'unix' as const, path: '/engine.sock' },
+    droplets: { prefix: 'box', domain: 'example.org', image: 'debian:12', credentialsDir: '/keys' },
+  }
+  expect(config({}, env)).toEqual(expected)
+  expect(config(values, {})).toEqual(expected)
+})
+
+function variableFor(name: string): string {
+  return `CIKIT_API_${name.replaceAll('-', '_').toUpperCase()}`
+}
+
+test('a flag wins over its variable', () => {
+  expect(config({ port: '1' }, { CIKIT_API_PORT: '2' }).listen.port).toBe(1)
+})
+
+test('an empty variable counts as none', () => {
+  expect(config({}, { CIKIT_API_PORT: '' }).listen.port).toBe(1337)
+})
+
+test('relative directories become absolute ones', () => {
+  const { dataDir, droplets } = config({ 'data-dir': 'data', 'credentials-dir': 'keys' })
+  expect(dataDir).toBe(`${process.cwd()}/data`)
+  expect(droplets.credentialsDir).toBe(`${process.cwd()}/keys`)
+})
+
+test.each<[string, Env, string]>([
+  ['$XDG_DATA_HOME', { XDG_DATA_HOME: '/xdg', HOME: '/home/ada' }, '/xdg/cikit-api'],
+  ['$HOME', { HOME: '/home/ada' }, '/home/ada/.local/share/cikit-api'],
+])('who is not root has the data under %s', (_, env, dataDir) => {
+  expect(toAccessConfig({}, env, { root: false, hostname: 'matrix' })).toEqual({ dataDir, hostLabel: 'matrix' })
+})
+
+test('who is not root and has no home is asked for a directory', () => {
+  expect(() => toAccessConfig({}, {}, { root: false, hostname: 'matrix' })).toThrow(/^--data-dir: /)
+})
+
+test.each<[string, ReturnType<typeof toEngineAddress>]>([
+  ['unix:///run/user/1000/docker.sock', { kind: 'unix', path: '/run/user/1000/docker.sock' }],
+  ['tcp://10.0.0.1:2376', { kind: 'tcp', origin: 'http://10.0.0.1:2376' }],
+  ['tcp://engine.example', { kind: 'tcp', origin: 'http://engine.example:2375' }],
+  ['http://[::1]:2375/', { kind: 'tcp', origin: 'http://[::1]:2375' }],
+  ['tcp://[::1]', { kind: 'tcp', origin: 'http://[::1]:2375' }],
+])('the engine at %s is understood', (address, expected) => {
+  expect(toEngineAddress({ 'docker-host': address }, {})).toEqual(expected)
+  expect(toEngineAddress({}, { DOCKER_HOST: address })).toEqual(expected)
+})
+
+test('our own setting of the engine wins over the one of Docker', () => {
+  const env = { DOCKER_HOST: 'unix:///theirs', CIKIT_API_DOCKER_HOST: 'unix:///ours' }
+  expect(toEngineAddress({}, env)).toEqual({ kind: 'unix', path: '/ours' })
+})
+
+const unusable: [SettingName, ...string[]][] = [
+  ['port', '', ' ', '65536', '-1', '1e3', '80.5', ' 80', '0x50', '999999', 'http'],
+  ['host', '', '  '],
+  [
+    'docker-host',
+    '',
+    'unix://relative',
+    'unix:///',
+    'ssh://host',
+    'https://host:2376',
+    'tcp://host:x',
+    'tcp://a/b',
+    'x',
+  ],
+  ['prefix', '', 'Cikit', '1box', '-box', 'box_', 'box/../x', 'a'.repeat(21), 'box\n', '.*'],
+  ['domain', '', '-example.org', 'example..org', 'exa mple', 'example.org;reboot', `${'a'.repeat(64)}.org`, '../etc'],
+  ['domain', `${'a.'.repeat(28)}a`, 'example.org\n', '.'],
+  ['image', '', 'UPPER', '../image', 'image:', 'image tag', 'image?x=1', 'image#x', '/image', 'image@sha256:abc', '-v'],
+  ['data-dir', ''],
+  ['tls-cert', ''],
+]
+
+test.each(unusable.flatMap(([name, ...values]) => values.map((value): [SettingName, string] => [name, value])))(
+  '--%s %j is refused with the flag, and its variable with its own name',
+  (name, value) => {
+    const flag = () => config({ [name]: value })
+    expect(flag).toThrow(ConfigError)
+    expect(flag).toThrow(`--${name}`)
+    if (value === '') return
+    const variable = () => config({}, { [variableOf(name)]: value })
+    expect(variable).toThrow(ConfigError)
+    expect(variable).toThrow(variableOf(name))
+    expect(variable).not.toThrow(`--${name}:`)
+  },
+)
+
+test('an error is one line, with the value and the remedy', () => {
+  const refused = () => config({ port: '8080\nforged' })
+  expect(refused).toThrow('--port: "8080\\nforged" cannot be used: give a number from 1 to 65535, or 0')
+})
+
+test.each<[Flags, string, string]>([
+  [{ 'tls-cert': '/cert.pem' }, '--tls-cert', '--tls-key'],
+  [{ 'tls-key': '/key.pem' }, '--tls-key', '--tls-cert'],
+])('half of TLS, %j, is refused with what is missing', (flags, given, missing) => {
+  expect(() => config(flags)).toThrow(ConfigError)
+  expect(() => config(flags)).toThrow(new RegExp(`^${given} .* ${missing} too$`))
+})
+
+test.each(['0', '1', '65535'])('the port %s is taken', port => {
+  expect(config({ port }).listen.port).toBe(Number(port))
+})
+
+test.each([
+  'debian',
+  'debian:12',
+  'br0ken/ubuntu-systemd',
+  'localhost:5000/a/b-c:v1.2_3',
+  `debian@sha256:${'a'.repeat(64)}`,
+])('the image %s is taken', image => {
+  expect(config({ image }).droplets.image).toBe(image)
+})
+
+test('a domain may be as long as a host name of Linux leaves room for', () => {
+  // 64 characters with the name of the droplet, `cikit01.`, before it.
+  const longest = `${'a'.repeat(52)}.org`
+  expect(config({ domain: longest }).droplets.domain).toBe(longest)
+  expect(() => config({ domain: `a${longest}` })).toThrow(/at most 56 characters/)
+})
+
+test('the host name is checked as a domain, since it is the default of one', () => {
+  expect(() => toConfig({}, {}, { root: true, hostname: 'my_host' })).toThrow(/the host name: .* --domain/)
+})
+
+test('the environment is read as it is, into a copy', () => {
+  const env = readEnv()
+  expect(env.PATH).toBe(process.env.PATH)
+  expect(env).not.toBe(process.env)
+})

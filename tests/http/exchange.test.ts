@@ -1,0 +1,75 @@
+import { expect, test } from 'bun:test'
+import { createTestApi, type TestApi } from '../_support/api.ts'
+import { codeAt } from '../_support/codes.ts'
+
+type Entry = Record<string, unknown>
+
+/** The line of a request is written after its answer: this waits until as many are there. */
+async function requestsOf(api: TestApi, count: number): Promise<Entry[]> {
+  for (;;) {
+    const entries: Entry[] = api.logged.map(line => JSON.parse(line)).filter(({ message }) => message === 'request')
+    if (entries.length >= count) return entries
+    await new Promise(setImmediate)
+  }
+}
+
+test('every request is one line of the log, with its id and what became of it', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  const answers = [
+    await api.call('GET', '/user/list?page=1', { token }),
+    await api.call('GET', '/user/list'),
+    await api.call('GET', '/nowhere'),
+  ]
+  const entries = (await requestsOf(api, 4)).slice(1)
+  const line = (at: number, path: string, status: number) => ({
+    time: '2026-01-02T03:04:05.000Z',
+    level: 'info',
+    message: 'request',
+    requestId: answers[at]?.headers.get('x-request-id'),
+    method: 'GET',
+    path,
+    status,
+    ms: expect.any(Number),
+  })
+  expect(entries).toEqual([
+    line(0, '/api/v1/user/list', 200),
+    line(1, '/api/v1/user/list', 401),
+    line(2, '/api/v1/nowhere', 404),
+  ])
+})
+
+test('a line feed in the path forges no line', async () => {
+  await using api = await createTestApi()
+  await api.call('GET', '/nowhere%0a{"level":"error"}%0d')
+  await requestsOf(api, 1)
+  for (const line of api.logged) expect(line).toMatch(/^[^\r\n]*\n$/)
+})
+
+test('no line of the log holds a secret, a code or a token, whatever is asked and however it fails', async () => {
+  await using api = await createTestApi()
+  const owner = await api.createUser('owner', 'owner')
+  const code = codeAt(owner.secret, api.clock.now())
+  const first = await api.logIn(owner)
+  const json = { grant_type: 'refresh_token', refresh_token: first.refresh_token }
+  const second = (await api.call('POST', '/user/auth/refresh', { json })).body as typeof first
+  const token = second.access_token
+
+  await api.call('POST', '/user/auth', { json: { username: 'owner', code } })
+  await api.call('POST', '/user/auth', { body: `{"code":"${code}"`, headers: { 'content-type': 'application/json' } })
+  await api.call('GET', '/user/auth/setup/owner', { token })
+  await api.call('GET', `/user/list?access_token=${token}`)
+  await api.call('POST', '/droplet/add', { json: { access_token: token } })
+  api.memory.fail('list', new Error('unexpected'))
+  await api.call('GET', '/droplet/list', { token })
+  await api.call('DELETE', '/user/auth/revoke/owner', { token: second.refresh_token })
+  await api.call('POST', '/user/auth/refresh', { json })
+  await requestsOf(api, 10)
+
+  const log = api.logged.join('')
+  expect(log).toContain('/api/v1/user/auth/setup/owner')
+  expect(log).toContain('unexpected')
+  const hidden = [owner.secret, first.access_token, first.refresh_token, token, second.refresh_token]
+  for (const text of hidden) expect(log).not.toContain(text)
+  expect(log).not.toMatch(new RegExp(`\\b${code}\\b`))
+})

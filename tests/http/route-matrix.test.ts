@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { type CallOptions, createTestApi, type TestApi } from '../_support/api.ts'
+
+type Caller = 'nobody' | 'viewer' | 'manager' | 'owner'
+
+const callers: Caller[] = ['nobody', 'viewer', 'manager', 'owner']
+const everybody = callers
+const viewers: Caller[] = ['viewer', 'manager', 'owner']
+const managers: Caller[] = ['manager', 'owner']
+const owners: Caller[] = ['owner']
+
+/** Who may call each route. A route that is not here, and a row that is no route, fail the first test. */
+const matrix: Record<string, Caller[]> = {
+  'POST /user/auth/': everybody,
+  'POST /user/auth/refresh': everybody,
+  // For somebody else; that everybody may revoke for itself is told in tests/auth/revoke.test.ts.
+  'DELETE /user/auth/revoke/:user': owners,
+  'GET /user/auth/setup/:user': owners,
+  'GET /user/list': owners,
+  'POST /user/add': owners,
+  'DELETE /user/delete/:user': owners,
+  'GET /droplet/list': viewers,
+  'POST /droplet/add': managers,
+  'PATCH /droplet/start/:droplet': managers,
+  'PATCH /droplet/stop/:droplet': managers,
+  'PATCH /droplet/restart/:droplet': managers,
+  'DELETE /droplet/delete/:droplet': managers,
+}
+
+const forbidden = { status: 403, body: { errorId: 912 } }
+/** Every user may call this one, and is then told for whom: with a bad body only of that. */
+const forOthers = { status: 401, body: { errorId: 904 } }
+const malformed = { status: 400, body: { errorId: 917 } }
+
+function refusalOf(route: string, caller: Caller, body: string) {
+  if (caller === 'nobody') return { status: 401, body: { errorId: 908 } }
+  if (!route.includes('/revoke/')) return forbidden
+  return body === 'a bad body' ? malformed : forOthers
+}
+
+const bodies: [string, CallOptions][] = [
+  ['no body', {}],
+  ['a JSON body', { json: { username: 'new', group: 'viewer' } }],
+  ['a form', { body: 'username=new&group=viewer', headers: { 'content-type': 'application/x-www-form-urlencoded' } }],
+  ['a bad body', { body: '{', headers: { 'content-type': 'application/json' } }],
+  ['an empty token', { json: { access_token: '' } }],
+]
+
+const cases = Object.keys(matrix).flatMap(route => {
+  const sendable = route.startsWith('GET ') ? bodies.slice(0, 1) : bodies
+  return callers.flatMap(caller => sendable.map(([name, options]) => ({ route, caller, name, options })))
+})
+
+let api: TestApi
+const tokens: Partial<Record<Caller, string>> = {}
+
+beforeAll(async () => {
+  api = await createTestApi()
+  for (const group of ['viewer', 'manager', 'owner'] as const) tokens[group] = (await api.signedIn(group)).token
+})
+
+afterAll(async () => await api[Symbol.asyncDispose]())
+
+test('every route of the app has a row, and every row is a route', () => {
+  const routes = api.app.routes.map(({ method, path }) => `${method} ${path.replace('/api/v1', '')}`)
+  expect(routes.toSorted()).toEqual(Object.keys(matrix).toSorted())
+})
+
+describe.each(callers)('as %s', caller => {
+  test.each(cases.filter(row => row.caller === caller))('$route with $name', async ({ route, name, options }) => {
+    const [method = '', template = ''] = route.split(' ')
+    const path = template.replace(':user', 'somebody').replace(':droplet', 'cikit01')
+    const token = tokens[caller]
+    const usersBefore = api.context.users.list()
+    const callsBefore = api.memory.calls.length
+    const answer = await api.call(method, path, { ...options, ...(token && { token }) })
+
+    if (matrix[route]?.includes(caller)) {
+      expect([200, 400]).toContain(answer.status)
+      return
+    }
+    expect(answer).toMatchObject(refusalOf(route, caller, name))
+    expect(answer.body).toEqual({ error: expect.any(String), errorId: expect.any(Number) })
+    expect(api.context.users.list()).toEqual(usersBefore)
+    expect(api.memory.calls).toHaveLength(callsBefore)
+  })
+})

@@ -1,0 +1,75 @@
+import { expect, test } from 'bun:test'
+import { createLog, describeError, type Fields } from '../src/log.ts'
+import { Secret } from '../src/secret.ts'
+
+function logged(readable: boolean, message: string, fields?: Fields): string {
+  const lines: string[] = []
+  const now = () => Date.parse('2026-01-02T03:04:05.678Z')
+  createLog({ write: line => void lines.push(line), readable, now }).warn(message, fields)
+  expect(lines).toHaveLength(1)
+  return lines.join('')
+}
+
+test.each(['debug', 'info', 'warn', 'error'] as const)('an entry of the level %s is one line of JSON', level => {
+  const lines: string[] = []
+  const log = createLog({ write: line => void lines.push(line), readable: false, now: () => 0 })
+  log[level]('droplet added', { droplet: 'cikit01', ms: 1.5, ok: true, gone: undefined, none: null })
+  expect(lines).toEqual([
+    `{"time":"1970-01-01T00:00:00.000Z","level":"${level}","message":"droplet added","droplet":"cikit01","ms":1.5,"ok":true,"none":null}\n`,
+  ])
+})
+
+test('an entry for people is one line, with quotes where they are needed', () => {
+  expect(logged(true, 'droplet added', { droplet: 'cikit01', text: 'two words', gone: undefined })).toBe(
+    '03:04:05.678 WARN  droplet added droplet=cikit01 text="two words"\n',
+  )
+})
+
+const hostile = [
+  ['a line feed', 'x\n2026 INFO forged'],
+  ['a carriage return', 'x\rforged'],
+  ['an escape sequence', 'x\u001b[2J'],
+  ['a NUL', 'x\0y'],
+  ['a delete', 'x\u007fy'],
+  ['an 8-bit escape sequence', 'x\u009b2J'],
+  ['an 8-bit new line', 'x\u0085forged'],
+] as const
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+
+test.each(hostile)('%s never reaches the line for people', (_, value) => {
+  expect(logged(true, 'request', { path: value }).slice(0, -1)).not.toMatch(CONTROL)
+})
+
+test.each(hostile)('%s never reaches the line of JSON, which still says the same', (_, value) => {
+  const line = logged(false, 'request', { path: value })
+  expect(line.slice(0, -1)).not.toMatch(CONTROL)
+  expect(JSON.parse(line)).toMatchObject({ path: value })
+})
+
+test('an error is described with its causes', () => {
+  const error = new Error('outer', { cause: new TypeError('inner', { cause: 'innermost' }) })
+  const text = describeError(error)
+  expect(text).toMatch(/outer[\s\S]*\ncaused by TypeError: inner[\s\S]*\ncaused by innermost$/)
+})
+
+test('an error is described by its text even when its stack does not hold it', () => {
+  const error = new Error('before')
+  error.message = 'after'
+  error.stack = 'somewhere'
+  expect(describeError(error)).toBe('Error: after')
+})
+
+test('the own fields of an error are not told', () => {
+  const error = Object.assign(new Error('refused'), { request: 'Bearer abc', token: new Secret('abc') })
+  expect(describeError(error)).not.toContain('abc')
+})
+
+test.each([
+  ['text', 'text'],
+  [{ token: 'abc' }, 'thrown: object'],
+  [undefined, 'thrown: undefined'],
+])('a thrown %p is described as %s', (thrown, text) => {
+  expect(describeError(thrown)).toBe(text)
+})

@@ -1,0 +1,178 @@
+import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
+import { expect, test } from 'bun:test'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ApiError, OperatorError } from '../../src/errors.ts'
+import { checkIntegrity, openDatabase } from '../../src/store/database.ts'
+import { modeOf, modesIn, umask } from '../_support/modes.ts'
+import { accountOf, createTestStore } from '../_support/store.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+const options = { now: () => 0 }
+
+test('the directory is 0700 and every file in it 0600, whatever the umask', async () => {
+  using _ = umask(0)
+  using store = createTestStore()
+  await store.db.write(() => store.users.insert(accountOf('viewer')))
+  expect(modeOf(store.dataDir)).toBe('700')
+  expect(modesIn(store.dataDir)).toEqual({
+    'cikit-api.db': '600',
+    'cikit-api.db-shm': '600',
+    'cikit-api.db-wal': '600',
+  })
+})
+
+test('an open directory and database are closed to others when they are opened', () => {
+  using _ = umask(0)
+  using dir = tempDir()
+  openDatabase(dir.path, options).close()
+  chmodSync(dir.path, 0o777)
+  chmodSync(join(dir.path, 'cikit-api.db'), 0o666)
+  openDatabase(dir.path, options).close()
+  expect(modeOf(dir.path)).toBe('700')
+  expect(modesIn(dir.path)).toEqual({ 'cikit-api.db': '600' })
+})
+
+test('missing directories above are made', () => {
+  using dir = tempDir()
+  const path = join(dir.path, 'a', 'b')
+  openDatabase(path, options).close()
+  expect(modeOf(path)).toBe('700')
+})
+
+test.each([
+  ['journal_mode', 'wal'],
+  ['synchronous', 2],
+  ['foreign_keys', 1],
+])('the pragma %s is %p', (pragma, value) => {
+  using store = createTestStore()
+  expect(store.db.sql.query(`PRAGMA ${pragma}`).get()).toEqual({ [pragma]: value })
+})
+
+test('a write answers what its work answers', async () => {
+  using store = createTestStore()
+  expect(await store.db.write(() => 42)).toBe(42)
+})
+
+test('a write that throws leaves nothing behind', async () => {
+  using store = createTestStore()
+  const failing = store.db.write(() => {
+    store.users.insert(accountOf('viewer'))
+    throw new ApiError('malformed')
+  })
+  await expect(failing).rejects.toMatchObject({ errorId: 917 })
+  expect(store.users.list()).toEqual([])
+  await store.db.write(() => store.users.insert(accountOf('other')))
+  expect(store.users.list()).toMatchObject([{ username: 'other' }])
+})
+
+test('a mistake in SQL is not taken for a store that cannot be written', async () => {
+  using store = createTestStore()
+  await expect(store.db.write(() => store.db.sql.run('INSERT INTO nowhere VALUES (1)'))).rejects.toBeInstanceOf(
+    SQLiteError,
+  )
+})
+
+test('a write waits while somebody else writes, and then counts', async () => {
+  using store = createTestStore()
+  using other = new Sqlite(join(store.dataDir, 'cikit-api.db'))
+  other.run('BEGIN IMMEDIATE')
+  // Its first attempt is made, and fails, before the call returns.
+  const written = store.db.write(() => store.users.insert(accountOf('viewer')))
+  expect(store.users.list()).toEqual([])
+  other.run('COMMIT')
+  await written
+  expect(store.users.list()).toMatchObject([{ username: 'viewer' }])
+})
+
+test('a write gives up with 922 when the lock stays, without blocking the process', async () => {
+  using store = createTestStore()
+  using other = new Sqlite(join(store.dataDir, 'cikit-api.db'))
+  other.run('BEGIN IMMEDIATE')
+  let ticks = 0
+  const ticking = setInterval(() => ticks++, 10)
+  const start = performance.now()
+  const refused = await store.db.write(() => store.users.insert(accountOf('viewer'))).catch((error: unknown) => error)
+  const waited = performance.now() - start
+  clearInterval(ticking)
+
+  expect(refused).toBeInstanceOf(ApiError)
+  expect(refused).toMatchObject({ errorId: 922, status: 503, cause: expect.any(SQLiteError) })
+  expect(waited).toBeWithin(5_000, 10_000)
+  expect(ticks).toBeGreaterThan(20)
+  other.run('ROLLBACK')
+  expect(store.users.list()).toEqual([])
+  await store.db.write(() => store.users.insert(accountOf('viewer')))
+  expect(store.users.list()).toHaveLength(1)
+}, 20_000)
+
+test('a full store gives 922, and reads go on', async () => {
+  using store = createTestStore()
+  await store.db.write(() => store.users.insert(accountOf('viewer')))
+  store.db.sql.run('PRAGMA max_page_count = 1')
+  const big = { ...accountOf('other'), sealedSecret: new Uint8Array(1_000_000) }
+  await expect(store.db.write(() => store.users.insert(big))).rejects.toMatchObject({ errorId: 922 })
+  expect(store.users.list()).toMatchObject([{ username: 'viewer' }])
+  store.db.sql.run('PRAGMA max_page_count = 1073741823')
+  await store.db.write(() => store.users.insert(big))
+  expect(store.users.list()).toHaveLength(2)
+})
+
+test('what is no database says so, and stays as it is', () => {
+  using dir = tempDir()
+  const file = join(dir.path, 'cikit-api.db')
+  writeFileSync(file, 'no database, but long enough for the header of one '.repeat(100))
+  const before = readFileSync(file)
+  expect(() => openDatabase(dir.path, options)).toThrow(/cikit-api\.db is corrupt .*: put a backup in its place/)
+  expect(() => openDatabase(dir.path, options)).toThrow(OperatorError)
+  expect(readFileSync(file)).toEqual(before)
+})
+
+test('damage in a page is found by the check of integrity', async () => {
+  using dir = tempDir()
+  openDatabase(dir.path, options).close()
+  const file = join(dir.path, 'cikit-api.db')
+  const bytes = readFileSync(file)
+  const pageSize = bytes.readUInt16BE(16)
+  // All pages but the first, which holds the schema.
+  writeFileSync(file, Buffer.concat([bytes.subarray(0, pageSize), Buffer.alloc(bytes.length - pageSize, 0xa5)]))
+  const open = () => {
+    const db = openDatabase(dir.path, options)
+    try {
+      checkIntegrity(db, dir.path)
+    } finally {
+      db.close()
+    }
+  }
+  expect(open).toThrow(OperatorError)
+  expect(open).toThrow(/is corrupt/)
+})
+
+test('a sound database passes the check of integrity', () => {
+  using store = createTestStore()
+  expect(() => checkIntegrity(store.db, store.dataDir)).not.toThrow()
+})
+
+test('a directory of somebody else is refused, and neither closed nor written to', () => {
+  using dir = tempDir()
+  writeFileSync(join(dir.path, 'passwd'), 'root')
+  chmodSync(dir.path, 0o755)
+  expect(() => openDatabase(dir.path, options)).toThrow(OperatorError)
+  expect(() => openDatabase(dir.path, options)).toThrow(/is not empty and holds no cikit-api database/)
+  expect(modeOf(dir.path)).toBe('755')
+  expect(readdirSync(dir.path)).toEqual(['passwd'])
+})
+
+test.each(['lost+found', 'credentials', 'sealing.key', 'serve.lock'])('a directory with only %s is taken', name => {
+  using dir = tempDir()
+  mkdirSync(join(dir.path, name))
+  openDatabase(dir.path, options).close()
+  expect(readdirSync(dir.path).toSorted()).toEqual(['cikit-api.db', name].toSorted())
+})
+
+test('a path that is a file is refused in words', () => {
+  using dir = tempDir()
+  const file = join(dir.path, 'file')
+  writeFileSync(file, '')
+  expect(() => openDatabase(file, options)).toThrow(OperatorError)
+})

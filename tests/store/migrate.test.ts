@@ -1,0 +1,105 @@
+import { Database as Sqlite } from 'bun:sqlite'
+import { expect, test } from 'bun:test'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { OperatorError } from '../../src/errors.ts'
+import { openDatabase } from '../../src/store/database.ts'
+import { type Migration, migrations } from '../../src/store/migrations/index.ts'
+import { modeOf, umask } from '../_support/modes.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+const first: Migration = { id: 1, name: 'notes', sql: 'CREATE TABLE notes (text TEXT); CREATE TABLE more (text TEXT)' }
+const second: Migration = { id: 2, name: 'authors', sql: 'ALTER TABLE notes ADD COLUMN author TEXT' }
+const failing: Migration = { id: 2, name: 'failing', sql: 'DROP TABLE notes; INSERT INTO nowhere VALUES (1)' }
+
+function open(dataDir: string, list: readonly Migration[], now = 0) {
+  return openDatabase(dataDir, { now: () => now, migrations: list })
+}
+
+function withNote(dataDir: string) {
+  const db = open(dataDir, [first], 1_000)
+  db.sql.run("INSERT INTO notes VALUES ('kept')")
+  db.close()
+}
+
+function columnsOf(sql: Sqlite, table: string): string[] {
+  return sql
+    .query<{ name: string }, [string]>('SELECT name FROM pragma_table_info(?)')
+    .all(table)
+    .map(({ name }) => name)
+}
+
+test('our own migrations are numbered from 1 on without gaps', () => {
+  expect(migrations.map(({ id }) => id)).toEqual(migrations.map((_, index) => index + 1))
+})
+
+test('a new database is migrated and recorded, with nothing to copy', () => {
+  using dir = tempDir()
+  const db = open(dir.path, [first, second], 1_000)
+  expect(db.sql.query('SELECT * FROM migrations ORDER BY id').all()).toEqual([
+    { id: 1, name: 'notes', applied_at: 1_000 },
+    { id: 2, name: 'authors', applied_at: 1_000 },
+  ])
+  expect(columnsOf(db.sql, 'more')).toEqual(['text'])
+  db.close()
+  expect(readdirSync(dir.path)).toEqual(['cikit-api.db'])
+})
+
+test('an existing database is copied before it is migrated, for its owner only', () => {
+  using _ = umask(0)
+  using dir = tempDir()
+  withNote(dir.path)
+  const db = open(dir.path, [first, second])
+  expect(db.sql.query('SELECT * FROM notes').all()).toEqual([{ text: 'kept', author: null }])
+  db.close()
+
+  const copyFile = join(dir.path, 'before-migration-2.db')
+  expect(modeOf(copyFile)).toBe('600')
+  using copy = new Sqlite(copyFile, { readonly: true })
+  expect(columnsOf(copy, 'notes')).toEqual(['text'])
+  expect(copy.query('SELECT * FROM notes').all()).toEqual([{ text: 'kept' }])
+  expect(copy.query('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
+})
+
+test('a database that is up to date is not copied', () => {
+  using dir = tempDir()
+  withNote(dir.path)
+  open(dir.path, [first]).close()
+  expect(readdirSync(dir.path)).toEqual(['cikit-api.db'])
+})
+
+test('a migration that fails leaves the database as it was', () => {
+  using dir = tempDir()
+  withNote(dir.path)
+  expect(() => open(dir.path, [first, failing])).toThrow(OperatorError)
+  expect(existsSync(join(dir.path, 'before-migration-2.db'))).toBe(true)
+
+  const db = open(dir.path, [first])
+  expect(db.sql.query('SELECT * FROM notes').all()).toEqual([{ text: 'kept' }])
+  expect(db.sql.query('SELECT id FROM migrations').all()).toEqual([{ id: 1 }])
+  db.close()
+})
+
+test('after a migration that failed, a right one goes through and the copy is made anew', () => {
+  using dir = tempDir()
+  withNote(dir.path)
+  expect(() => open(dir.path, [first, failing])).toThrow()
+  const db = open(dir.path, [first, second])
+  expect(columnsOf(db.sql, 'notes')).toEqual(['text', 'author'])
+  db.close()
+  using copy = new Sqlite(join(dir.path, 'before-migration-2.db'), { readonly: true })
+  expect(columnsOf(copy, 'notes')).toEqual(['text'])
+})
+
+test('a database of a newer version is refused, and not touched', () => {
+  using dir = tempDir()
+  open(dir.path, [first, second]).close()
+  expect(() => open(dir.path, [first])).toThrow(OperatorError)
+  expect(() => open(dir.path, [first])).toThrow(
+    /newer cikit-api \(migration 2, this one knows 1\): use the newer binary/,
+  )
+  const db = open(dir.path, [first, second])
+  expect(columnsOf(db.sql, 'notes')).toEqual(['text', 'author'])
+  db.close()
+  expect(readdirSync(dir.path)).toEqual(['cikit-api.db'])
+})

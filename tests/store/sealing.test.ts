@@ -1,0 +1,119 @@
+import { expect, test } from 'bun:test'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { OperatorError } from '../../src/errors.ts'
+import { Secret } from '../../src/secret.ts'
+import { createSealer, openSealer } from '../../src/store/sealing.ts'
+import { modeOf, umask } from '../_support/modes.ts'
+import { createTestStore } from '../_support/store.ts'
+
+const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
+const bytes = (text: string) => new TextEncoder().encode(text)
+const keyFileOf = (store: { dataDir: string }) => join(store.dataDir, 'sealing.key')
+const otherKey = `${'a5'.repeat(32)}\n`
+
+test('what is sealed opens for the same user', async () => {
+  const sealer = await createSealer(new Secret(random(32)), random)
+  expect(await sealer.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
+})
+
+test('what is sealed for one user opens for no other', async () => {
+  const sealer = await createSealer(new Secret(random(32)), random)
+  const sealed = await sealer.seal(bytes('plain'), 'ada')
+  await expect(sealer.open(sealed, 'bob')).rejects.toThrow()
+})
+
+test('what is sealed opens with no other key', async () => {
+  const sealer = await createSealer(new Secret(random(32)), random)
+  const other = await createSealer(new Secret(random(32)), random)
+  await expect(other.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).rejects.toThrow()
+})
+
+test('a change of any byte is found', async () => {
+  const sealer = await createSealer(new Secret(random(32)), random)
+  const sealed = await sealer.seal(bytes('plain'), 'ada')
+  for (const at of sealed.keys()) {
+    const changed = sealed.map((byte, index) => (index === at ? byte ^ 1 : byte))
+    await expect(sealer.open(changed, 'ada')).rejects.toThrow()
+  }
+})
+
+test('what is sealed shows nothing of the text, and never looks the same twice', async () => {
+  const sealer = await createSealer(new Secret(random(32)), random)
+  const first = await sealer.seal(bytes('plain text'), 'ada')
+  const second = await sealer.seal(bytes('plain text'), 'ada')
+  expect(Buffer.from(first).includes('plain')).toBe(false)
+  expect(first).not.toEqual(second)
+})
+
+test('the key is made at the first start, 0600 whatever the umask, and nothing else is left', async () => {
+  using _ = umask(0)
+  using store = createTestStore()
+  await openSealer(store.db, store.dataDir, random)
+  expect(readFileSync(keyFileOf(store), 'utf8')).toMatch(/^[0-9a-f]{64}\n$/)
+  expect(modeOf(keyFileOf(store))).toBe('600')
+  expect(readdirSync(store.dataDir).filter(name => name.startsWith('sealing'))).toEqual(['sealing.key'])
+})
+
+test('no two data directories have the same key', async () => {
+  using one = createTestStore()
+  using two = createTestStore()
+  await openSealer(one.db, one.dataDir, random)
+  await openSealer(two.db, two.dataDir, random)
+  expect(readFileSync(keyFileOf(one), 'utf8')).not.toBe(readFileSync(keyFileOf(two), 'utf8'))
+})
+
+test('the key stays, and opens at the next start what was sealed before', async () => {
+  using store = createTestStore()
+  const sealed = await (await openSealer(store.db, store.dataDir, random)).seal(bytes('plain'), 'ada')
+  const key = readFileSync(keyFileOf(store), 'utf8')
+  const again = await openSealer(store.db, store.dataDir, random)
+  expect(await again.open(sealed, 'ada')).toEqual(bytes('plain'))
+  expect(readFileSync(keyFileOf(store), 'utf8')).toBe(key)
+})
+
+test('a key that the operator put there is taken', async () => {
+  using store = createTestStore()
+  writeFileSync(keyFileOf(store), otherKey, { mode: 0o600 })
+  const sealer = await openSealer(store.db, store.dataDir, random)
+  expect(readFileSync(keyFileOf(store), 'utf8')).toBe(otherKey)
+  const same = await createSealer(new Secret(Uint8Array.fromHex('a5'.repeat(32))), random)
+  expect(await same.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
+})
+
+test('a missing key is an error that names the file, and no new one is made', async () => {
+  using store = createTestStore()
+  await openSealer(store.db, store.dataDir, random)
+  rmSync(keyFileOf(store))
+  const refused = await openSealer(store.db, store.dataDir, random).catch((error: unknown) => error)
+  expect(refused).toBeInstanceOf(OperatorError)
+  expect(String(refused)).toContain(`The key file ${keyFileOf(store)} is missing`)
+  expect(existsSync(keyFileOf(store))).toBe(false)
+})
+
+test.each([
+  ['another key', otherKey, /is not the one that the secrets .* were sealed with/],
+  ['half a key', 'a5'.repeat(16), /does not hold a key/],
+  ['no key', '', /does not hold a key/],
+  ['something else', 'x'.repeat(64), /does not hold a key/],
+])('%s in the file is an error that names it and shows nothing of it', async (_, content, text) => {
+  using store = createTestStore()
+  await openSealer(store.db, store.dataDir, random)
+  writeFileSync(keyFileOf(store), content)
+  const refused = await openSealer(store.db, store.dataDir, random).catch((error: unknown) => error)
+  expect(refused).toBeInstanceOf(OperatorError)
+  expect(String(refused)).toMatch(text)
+  expect(String(refused)).toContain(keyFileOf(store))
+  if (content) expect(String(refused)).not.toContain(content.trim())
+  expect(readFileSync(keyFileOf(store), 'utf8')).toBe(content)
+})
+
+test('of many that start at once, all have the same key', async () => {
+  using store = createTestStore()
+  const sealers = await Promise.all(Array.from({ length: 10 }, () => openSealer(store.db, store.dataDir, random)))
+  for (const sealer of sealers) {
+    for (const other of sealers) {
+      expect(await other.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
+    }
+  }
+})

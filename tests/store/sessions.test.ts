@@ -1,0 +1,106 @@
+import { expect, test } from 'bun:test'
+import type { Bearer } from '../../src/store/sessions.ts'
+import { accountOf, createTestStore, pairOf } from '../_support/store.ts'
+
+const hash = (text: string) => Buffer.from(text)
+
+async function withSessions(store: ReturnType<typeof createTestStore>, username: string, ...names: string[]) {
+  await store.db.write(() => {
+    store.users.insert(accountOf(username))
+    for (const id of names) {
+      const session = { id, userId: `id-of-${username}`, createdAt: 1_000 }
+      store.sessions.insert(session, pairOf(id, { access: 2_000, refresh: 3_000 }))
+    }
+  })
+}
+
+test('a session is found by each of its tokens with its user, and by the other kind by none', async () => {
+  using store = createTestStore()
+  await withSessions(store, 'ada', 'one')
+  const bearer: Bearer = {
+    session: { id: 'one', userId: 'id-of-ada', createdAt: 1_000 },
+    user: { id: 'id-of-ada', username: 'ada', group: 'viewer', createdAt: 1_000 },
+    accessExpiresAt: 2_000,
+    refreshExpiresAt: 3_000,
+  }
+  expect(store.sessions.findByAccess(hash('access one'))).toEqual(bearer)
+  expect(store.sessions.findByRefresh(hash('refresh one'))).toEqual(bearer)
+  expect(store.sessions.findByAccess(hash('refresh one'))).toBeUndefined()
+  expect(store.sessions.findByRefresh(hash('access one'))).toBeUndefined()
+})
+
+test('the user of a session is as it is now', async () => {
+  using store = createTestStore()
+  await withSessions(store, 'ada', 'one')
+  await store.db.write(() => store.users.updateGroupAndSecret('id-of-ada', 'manager', hash('new')))
+  expect(store.sessions.findByAccess(hash('access one'))?.user.group).toBe('manager')
+})
+
+test('a rotation replaces both tokens, and the used refresh token stays known', async () => {
+  using store = createTestStore()
+  await withSessions(store, 'ada', 'one')
+  const next = pairOf('two', { access: 4_000, refresh: 5_000 })
+  await store.db.write(() => store.sessions.rotate('one', hash('refresh one'), next))
+  expect(store.sessions.findByAccess(hash('access one'))).toBeUndefined()
+  expect(store.sessions.findByRefresh(hash('refresh one'))).toBeUndefined()
+  expect(store.sessions.findRotated(hash('refresh one'))).toBe('one')
+  expect(store.sessions.findRotated(hash('refresh two'))).toBeUndefined()
+  expect(store.sessions.findByAccess(hash('access two'))).toMatchObject({
+    session: { id: 'one', createdAt: 1_000 },
+    accessExpiresAt: 4_000,
+    refreshExpiresAt: 5_000,
+  })
+})
+
+test('an ended session takes its tokens and its used refresh tokens with it', async () => {
+  using store = createTestStore()
+  await withSessions(store, 'ada', 'one', 'other')
+  const next = pairOf('two', { access: 4_000, refresh: 5_000 })
+  await store.db.write(() => store.sessions.rotate('one', hash('refresh one'), next))
+  await store.db.write(() => store.sessions.remove('one'))
+  expect(store.sessions.findByAccess(hash('access two'))).toBeUndefined()
+  expect(store.sessions.findRotated(hash('refresh one'))).toBeUndefined()
+  expect(store.sessions.findByAccess(hash('access other'))).toBeDefined()
+})
+
+test('ending all sessions of a user leaves those of others', async () => {
+  using store = createTestStore()
+  await withSessions(store, 'ada', 'one', 'two')
+  await withSessions(store, 'bob', 'three')
+  await store.db.write(() => store.sessions.removeAllOf('id-of-ada'))
+  expect(store.sessions.findByAccess(hash('access one'))).toBeUndefined()
+  expect(store.sessions.findByAccess(hash('access two'))).toBeUndefined()
+  expect(store.sessions.findByAccess(hash('access three'))).toBeDefined()
+})
+
+test('the sessions of a removed user go with it', async () => {
+  using store = createTestStore()
+  await withSessions(store, 'ada', 'one')
+  await store.db.write(() => store.users.remove('id-of-ada'))
+  expect(store.db.sql.query('SELECT count(*) AS count FROM sessions').get()).toEqual({ count: 0 })
+})
+
+test('only the newest sessions of a user are kept, in the order in which they came', async () => {
+  using store = createTestStore()
+  await withSessions(store, 'ada', 'one', 'two', 'three')
+  await withSessions(store, 'bob', 'four')
+  await store.db.write(() => store.sessions.keepNewest('id-of-ada', 2))
+  const kept = ['one', 'two', 'three', 'four'].filter(id => store.sessions.findByAccess(hash(`access ${id}`)))
+  expect(kept).toEqual(['two', 'three', 'four'])
+})
+
+test('a session is removed when both of its tokens had expired before', async () => {
+  using store = createTestStore()
+  await withSessions(store, 'ada', 'one')
+  await store.db.write(() => store.sessions.removeExpiredBefore(3_000))
+  expect(store.sessions.findByAccess(hash('access one'))).toBeDefined()
+  await store.db.write(() => store.sessions.removeExpiredBefore(3_001))
+  expect(store.sessions.findByAccess(hash('access one'))).toBeUndefined()
+})
+
+test('a session of nobody is refused', async () => {
+  using store = createTestStore()
+  const session = { id: 'one', userId: 'nobody', createdAt: 0 }
+  const inserted = store.db.write(() => store.sessions.insert(session, pairOf('one', { access: 1, refresh: 1 })))
+  await expect(inserted).rejects.toThrow(/FOREIGN KEY/)
+})

@@ -1,0 +1,75 @@
+import { expect, test } from 'bun:test'
+import { createTestApi, type TestApi } from '../_support/api.ts'
+import { badUsernames } from '../_support/usernames.ts'
+
+function namesIn(api: TestApi): string[] {
+  return api.context.users.list().map(({ username }) => username)
+}
+
+test.each(['viewer', 'manager'])('a new %s is last in the list that is answered', async group => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  const { status, body } = await api.call('POST', '/user/add', { token, json: { username: 'ada', group } })
+  expect(status).toBe(200)
+  expect(body).toMatchObject([{ username: 'owner' }, { username: 'ada', group }])
+})
+
+test('a form is as good as JSON', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  const body = new URLSearchParams({ username: 'ada', group: 'viewer', access_token: token })
+  expect(await api.call('POST', '/user/add', { body })).toMatchObject({ status: 200 })
+  expect(namesIn(api)).toEqual(['owner', 'ada'])
+})
+
+test.each<[string, unknown, number, number]>([
+  ['nothing', {}, 400, 913],
+  ['no group', { username: 'ada' }, 400, 913],
+  ['no username', { group: 'viewer' }, 400, 913],
+  ['an empty group', { username: 'ada', group: '' }, 400, 913],
+  ['an empty username', { username: '', group: 'viewer' }, 400, 913],
+  ['a null username', { username: null, group: 'viewer' }, 400, 913],
+  ['an unknown group', { username: 'ada', group: 'admin' }, 400, 905],
+  ['a group in capitals', { username: 'ada', group: 'VIEWER' }, 400, 905],
+  ['a group in an array', { username: 'ada', group: ['viewer'] }, 400, 905],
+  ['a taken username', { username: 'owner', group: 'viewer' }, 400, 914],
+  ['a taken username in other letters', { username: 'OWNER', group: 'viewer' }, 400, 914],
+  ['a second owner', { username: 'ada', group: 'owner' }, 403, 906],
+])('%s: %j gives %i with %i, and adds nobody', async (_, json, status, errorId) => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  expect(await api.call('POST', '/user/add', { token, json })).toMatchObject({ status, body: { errorId } })
+  expect(namesIn(api)).toEqual(['owner'])
+})
+
+test.each(badUsernames.map(name => [name]))('the username %j gives 917 and adds nobody', async username => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  const answer = await api.call('POST', '/user/add', { token, json: { username, group: 'viewer' } })
+  expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
+  expect(namesIn(api)).toEqual(['owner'])
+})
+
+test('of 20 owners made at once, one is', async () => {
+  await using api = await createTestApi()
+  const made = await Promise.allSettled(
+    Array.from({ length: 20 }, (_, index) => api.context.users.provision(`owner${index}`, 'owner', false)),
+  )
+  expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  expect(api.context.users.list()).toHaveLength(1)
+  const refused = made.filter(result => result.status === 'rejected')
+  for (const { reason } of refused) expect(reason).toMatchObject({ errorId: 906 })
+})
+
+test('of 20 requests for one name at once, one is granted', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  const json = { username: 'ada', group: 'viewer' }
+  const add = () => api.call('POST', '/user/add', { token, json })
+  const answers = await Promise.all(Array.from({ length: 20 }, add))
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+  expect(answers.filter(({ status }) => status !== 200)).toMatchObject(
+    Array.from({ length: 19 }, () => ({ status: 400, body: { errorId: 914 } })),
+  )
+  expect(namesIn(api)).toEqual(['owner', 'ada'])
+})

@@ -1,0 +1,39 @@
+import { expect, test } from 'bun:test'
+import { createTestApi } from '../_support/api.ts'
+
+test('users are listed oldest first, with when they came', async () => {
+  await using api = await createTestApi()
+  const owner = await api.signedIn('owner', 'zoe')
+  api.clock.move(60_000)
+  await api.createUser('adam', 'manager')
+  api.clock.move(-3_600_000)
+  await api.createUser('bob', 'viewer')
+  const { status, body } = await api.call('GET', '/user/list', { token: owner.token })
+  const id = expect.stringMatching(/^[0-9a-f-]{36}$/)
+  expect(status).toBe(200)
+  expect(body).toEqual([
+    { id, username: 'zoe', group: 'owner', created: '2026-01-02T03:04:05.000Z' },
+    { id, username: 'adam', group: 'manager', created: '2026-01-02T03:05:05.000Z' },
+    { id, username: 'bob', group: 'viewer', created: '2026-01-02T02:05:05.000Z' },
+  ])
+})
+
+test('no list holds a secret, sealed or not', async () => {
+  await using api = await createTestApi()
+  const owner = await api.signedIn('owner')
+  const ada = await api.createUser('ada', 'viewer')
+  const { token } = owner
+  const answers = [
+    await api.call('GET', '/user/list', { token }),
+    await api.call('POST', '/user/add', { token, json: { username: 'bob', group: 'viewer' } }),
+    await api.call('DELETE', '/user/delete/bob', { token }),
+  ]
+  for (const { status, body } of answers) {
+    expect(status).toBe(200)
+    const text = JSON.stringify(body)
+    expect(text).toContain('ada')
+    for (const hidden of [owner.secret, ada.secret, token, 'secret', 'sealed', 'last_step']) {
+      expect(text).not.toContain(hidden)
+    }
+  }
+})
