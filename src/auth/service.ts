@@ -1,6 +1,7 @@
 import { ApiError } from '../errors.ts'
 import type { Secret } from '../secret.ts'
 import type { Database } from '../store/database.ts'
+import { createReadCache } from '../store/read-cache.ts'
 import type { RandomBytes, Sealer } from '../store/sealing.ts'
 import type { Bearer, Session, SessionStore, TokenPair } from '../store/sessions.ts'
 import type { Account, User, UserStore } from '../store/users.ts'
@@ -34,6 +35,7 @@ export async function createAuthService(deps: {
 }) {
   const { db, users, sessions, sealer, now, random } = deps
   const decoy = await createDecoy(sealer, random)
+  const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
 
   return {
     /**
@@ -85,7 +87,7 @@ export async function createAuthService(deps: {
 
     /** @throws ApiError 908 for an unknown access token, 909 for an expired one */
     authenticate(accessToken: string | undefined): User {
-      const bearer = accessToken && isTokenShaped(accessToken) && sessions.findByAccess(hashToken(accessToken))
+      const bearer = accessToken && isTokenShaped(accessToken) && bearerOf(accessToken)
       if (!bearer) throw new ApiError('accessTokenUnknown')
       return userOfAccess(bearer)
     },

@@ -13,6 +13,8 @@ export interface Database {
    * @throws ApiError 922 when the store stays locked for 5 s, is full or cannot be written
    */
   write<T>(work: () => T): Promise<T>
+  /** Another number after every commit, whoever made it. */
+  version(): number
   close(): void
 }
 
@@ -45,7 +47,7 @@ export function openDatabase(
       sql.close()
       throw error
     }
-    return { sql, write: work => write(sql, work), close: () => closeDatabase(sql) }
+    return createDatabase(sql)
   } catch (error) {
     throw openingFailed(error, path)
   }
@@ -65,12 +67,29 @@ export function checkIntegrity(db: Database, dataDir: string): void {
   if (findings[0] !== 'ok') throw corrupt(dataDir, new Error(findings.join('; ')))
 }
 
-async function write<T>(sql: Sqlite, work: () => T): Promise<T> {
+function createDatabase(sql: Sqlite): Database {
+  // https://www.sqlite.org/pragma.html#pragma_data_version: changes with the commits of other connections, not our own.
+  const others = sql.query<{ data_version: number }, []>('PRAGMA data_version')
+  let own = 0
+  return {
+    sql,
+    write: work =>
+      write(sql, work, () => {
+        own += 1
+      }),
+    version: () => own * 2 ** 32 + (others.get()?.data_version ?? 0),
+    close: () => closeDatabase(sql),
+  }
+}
+
+async function write<T>(sql: Sqlite, work: () => T, committed: () => void): Promise<T> {
   const transaction = sql.transaction(work)
   const patienceEnds = performance.now() + WRITE_PATIENCE_MS
   for (;;) {
     try {
-      return transaction.immediate()
+      const result = transaction.immediate()
+      committed()
+      return result
     } catch (error) {
       if (!(error instanceof SQLiteError)) throw error
       if (!isBusy(error)) throw isUnwritable(error) ? new ApiError('storeUnavailable', { cause: error }) : error

@@ -1,6 +1,7 @@
 import { SQLiteError } from 'bun:sqlite'
 import { ApiError } from '../errors.ts'
 import type { Database } from './database.ts'
+import { createReadCache } from './read-cache.ts'
 
 export type Group = 'viewer' | 'manager' | 'owner'
 
@@ -23,9 +24,11 @@ type AccountRow = UserRow & { secret: Uint8Array }
 export type UserStore = ReturnType<typeof createUserStore>
 
 /** The users' table. Whatever changes it must run inside `database.write`. */
-export function createUserStore({ sql }: Database) {
+export function createUserStore(db: Database) {
+  const { sql } = db
   const columns = 'id, username, user_group, created_at'
   const all = sql.query<UserRow, []>(`SELECT ${columns} FROM users ORDER BY number`)
+  const list = createReadCache(db, (_: 'all') => all.all().map(toUser))
   const byName = sql.query<AccountRow, [string]>(`SELECT ${columns}, secret FROM users WHERE username = ?`)
   const insert = sql.query<null, [string, string, Group, Uint8Array, number]>(
     'INSERT INTO users (id, username, user_group, secret, created_at) VALUES (?, ?, ?, ?, ?)',
@@ -40,7 +43,7 @@ export function createUserStore({ sql }: Database) {
 
   return {
     /** Oldest first. */
-    list: (): User[] => all.all().map(toUser),
+    list: (): readonly User[] => list('all') ?? [],
 
     /** Ignores case, as usernames are unique that way; a login compares the exact name itself. */
     find(username: string): Account | undefined {

@@ -13,7 +13,7 @@ export const userBody = t.Object({
 
 export const userList = t.Array(userBody, { description: 'Oldest first' })
 
-export function toUserList(users: User[]): typeof userList.static {
+export function toUserList(users: readonly User[]): typeof userList.static {
   return users.map(({ id, username, group, createdAt }) => ({
     id,
     username,

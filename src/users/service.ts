@@ -32,7 +32,7 @@ export function createUserService(deps: {
 
   return {
     /** Oldest first. */
-    list: (): User[] => users.list(),
+    list: (): readonly User[] => users.list(),
 
     /** @throws ApiError 914 for a username that is taken (in any case), 906 for a second owner */
     async add(username: string, group: Group): Promise<void> {

@@ -1,0 +1,25 @@
+import type { Database } from './database.ts'
+
+/**
+ * Remembers what was read until anything is committed, by this process or by another one: the answer is always what
+ * the database would say. What is not there is not remembered.
+ * @param limit entries; when there are more, all are forgotten, so that strangers cannot fill the memory
+ */
+export function createReadCache<K, V>(db: Database, read: (key: K) => V | undefined, limit = 1_000) {
+  const entries = new Map<K, V>()
+  let version = Number.NaN
+
+  return (key: K): V | undefined => {
+    // Asked before reading: what is read now is as new as this, or newer and then asked for again.
+    const present = db.version()
+    if (present !== version || entries.size >= limit) {
+      entries.clear()
+      version = present
+    }
+    const known = entries.get(key)
+    if (known !== undefined) return known
+    const value = read(key)
+    if (value !== undefined) entries.set(key, value)
+    return value
+  }
+}
