@@ -1,6 +1,7 @@
 // A server that does nothing but answer the bytes it was given: what the machine can do at most.
 
 export {}
+
 const body = await Bun.stdin.text()
 const server = Bun.serve({
   port: 0,

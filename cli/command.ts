@@ -45,7 +45,9 @@ function refuseUnknownArguments(rawArgs: readonly string[], args: ArgsDef): void
     const arg = findArg(args, flag)
     if (!arg) throw new ConfigError(`${flag} is no flag of this command: see --help`)
     if (arg.type === 'boolean') continue
-    if (value === undefined && ++at >= rawArgs.length) throw new ConfigError(`${flag} needs a value: see --help`)
+    if (value !== undefined) continue
+    const next = rawArgs[++at]
+    if (next === undefined || next.startsWith('-')) throw new ConfigError(`${flag} needs a value: see --help`)
   }
 }
 

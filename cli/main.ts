@@ -28,6 +28,8 @@ if (asksForHelp || rawArgs[0] === '--version') {
     rawArgs: asksForHelp ? [...rawArgs.filter(arg => arg !== '-h'), '--help'] : ['--version'],
     showUsage: printUsage,
   })
+} else if (rawArgs[0]?.startsWith('-')) {
+  fail(new ConfigError(`${rawArgs[0]} is no flag of cikit-api itself: begin with a command, see cikit-api --help`))
 } else {
   await runCommand(main, { rawArgs }).catch(fail)
 }
@@ -46,5 +48,6 @@ function fail(error: unknown): void {
 }
 
 function withHint(error: Error): string {
-  return error.name === 'CLIError' ? `${error.message.replace(/\.$/, '')}: see cikit-api --help` : error.message
+  if (error.name !== 'CLIError') return error.message
+  return `${stripVTControlCharacters(error.message).replace(/\.$/, '')}: see cikit-api --help`
 }

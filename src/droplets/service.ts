@@ -32,6 +32,8 @@ export function createDropletService(deps: {
   const queue = createQueue()
   /** Adds that this process is still at; every other entry of the journal was left behind by one that crashed. */
   const running = new Set<string>()
+  /** When the engine did not answer for these adds. */
+  const lostAt = new Map<string, number>()
   const closing = new AbortController()
   let tidying: Promise<void> | undefined
 
@@ -112,28 +114,33 @@ export function createDropletService(deps: {
       await unfinished.end(entry.mark)
       log.info('droplet added', { droplet: name, id: id.slice(0, 12) })
     } catch (error) {
-      await undo(entry).catch(undoError => {
+      running.delete(entry.mark)
+      // An engine that answered is done with this droplet; one that did not may still create it.
+      const answered = !(error instanceof ApiError && error.kind === 'engineUnavailable')
+      await undo(entry, answered ? 0 : now()).catch(undoError => {
         log.error('add not undone yet', { droplet: name, error: describeError(undoError) })
       })
       throw error
     } finally {
       running.delete(entry.mark)
-      if (unfinished.list().length > 0) tidyUp()
+      if (leftovers().length > 0) tidyUp()
     }
   }
 
   async function undoLeftovers(): Promise<void> {
-    for (const entry of leftovers()) await undo(entry)
+    for (const entry of leftovers()) await undo(entry, lostAt.get(entry.mark) ?? entry.startedAt)
   }
 
-  async function undo(entry: UnfinishedAdd): Promise<void> {
+  /** @param askedAt when the engine was last asked for this droplet without an answer, 0 for an engine that answered */
+  async function undo(entry: UnfinishedAdd, askedAt: number): Promise<void> {
+    if (askedAt > 0) lostAt.set(entry.mark, askedAt)
     const removed = await engine.removeMarked(entry.mark)
     // A droplet that got the name in another way keeps the keys that lie there.
     const others = await engine.list()
     if (!others.some(droplet => droplet.name === entry.name)) keys.remove(entry.name)
-    const mayStillCome = !removed && !running.has(entry.mark) && now() - entry.startedAt < ENGINE_MAY_STILL_CREATE_MS
-    if (mayStillCome) return
+    if (!removed && now() - askedAt < ENGINE_MAY_STILL_CREATE_MS) return
     await unfinished.end(entry.mark)
+    lostAt.delete(entry.mark)
     log.warn('unfinished add undone', { droplet: entry.name })
   }
 
@@ -158,6 +165,7 @@ export function createDropletService(deps: {
 
   function sleepUnlessClosing(): Promise<void> {
     return new Promise(resolve => {
+      if (closing.signal.aborted) return resolve()
       const timer = setTimeout(resolve, TIDY_EVERY_MS)
       const wake = () => {
         clearTimeout(timer)

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createDropletKeys } from '../../src/droplets/keys.ts'
 import { tempDir } from '../_support/temp-dir.ts'
@@ -33,7 +33,7 @@ test('a pair lies where CIKit looks for it, and nothing else beside it', () => {
   expect(readFileSync(publicFile, 'utf8')).toBe(pair.publicLine)
 })
 
-test.each(['000', '022', '377'])('files and folders are closed to others under umask %s', umask => {
+test.each(['000', '022', '077'])('files and folders are closed to others under umask %s', umask => {
   using fixture = createTestKeys()
   const { keys, credentials, folder, privateFile, publicFile } = fixture
   const before = process.umask(Number.parseInt(umask, 8))
@@ -84,6 +84,14 @@ test('a pair that an earlier droplet left behind is replaced', () => {
   expect(readFileSync(publicFile, 'utf8')).toBe(pair.publicLine)
   expect([privateFile, publicFile].map(modeOf)).toEqual(['400', '600'])
   expect(readdirSync(folder)).toHaveLength(2)
+})
+
+test('a folder that was open to others is closed', () => {
+  using fixture = createTestKeys()
+  const { keys, folder } = fixture
+  mkdirSync(folder, { recursive: true, mode: 0o755 })
+  keys.save('cikit01', keys.generate('cikit01'))
+  expect(modeOf(folder)).toBe('700')
 })
 
 test('removing takes the pair and its folder, and no other pair', () => {

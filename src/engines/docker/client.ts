@@ -45,8 +45,10 @@ export function createDockerClient(address: EngineAddress) {
     /** @returns the parsed body; undefined for a body that is empty, as with 204 and 304 */
     async request(request: DockerRequest): Promise<unknown> {
       const signal = AbortSignal.timeout(request.timeoutMs)
-      const response = await send(request, signal)
-      return await translating(async () => parseBody(response.status, await readBody(response)))
+      return await negotiating(async () => {
+        const response = await send(request, signal)
+        return parseBody(response.status, await readBody(response))
+      })
     },
 
     /**
@@ -56,10 +58,11 @@ export function createDockerClient(address: EngineAddress) {
     async *lines(request: DockerRequest): AsyncGenerator<unknown> {
       const silence = createSilenceLimit(request.timeoutMs)
       try {
-        const response = await send(request, silence.signal)
-        if (response.status >= 300) {
-          parseBody(response.status, await translating(() => readBody(response)))
-        }
+        const response = await negotiating(async () => {
+          const answer = await send(request, silence.signal)
+          if (answer.status >= 300) parseBody(answer.status, await readBody(answer))
+          return answer
+        })
         yield* jsonLines(response, silence.heard)
       } finally {
         silence.end()
@@ -68,32 +71,35 @@ export function createDockerClient(address: EngineAddress) {
   }
 
   async function send(request: DockerRequest, signal: AbortSignal): Promise<Response> {
-    const version = await negotiate()
-    const query = request.query ? `?${new URLSearchParams(request.query)}` : ''
-    return await translating(() =>
-      fetch(`${origin}/v${version}${request.path}${query}`, {
-        ...transport,
-        method: request.method,
-        redirect: 'manual',
-        signal,
-        ...bodyOf(request),
-      }),
-    )
-  }
-
-  /** Asks once what both sides speak, and again after the engine was away: it may come back as another version. */
-  async function negotiate(): Promise<string> {
     negotiated ??= askVersion()
-    return await negotiated
+    const query = request.query ? `?${new URLSearchParams(request.query)}` : ''
+    return await fetch(`${origin}/v${await negotiated}${request.path}${query}`, {
+      ...transport,
+      method: request.method,
+      redirect: 'manual',
+      signal,
+      ...bodyOf(request),
+    })
   }
 
   async function askVersion(): Promise<string> {
-    return await translating(async () => {
-      const signal = AbortSignal.timeout(HANDSHAKE_TIMEOUT_MS)
-      const response = await fetch(`${origin}/version`, { ...transport, redirect: 'manual', signal })
-      const answer = parseBody(response.status, await readBody(response))
-      return chooseApiVersion(answer)
-    })
+    const signal = AbortSignal.timeout(HANDSHAKE_TIMEOUT_MS)
+    const response = await fetch(`${origin}/version`, { ...transport, redirect: 'manual', signal })
+    return chooseApiVersion(parseBody(response.status, await readBody(response)))
+  }
+
+  /**
+   * What both sides speak is asked once, and again after the engine was away: it may come back as another version.
+   * It may have done so between two requests, too, and then says that ours is wrong.
+   */
+  async function negotiating<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await translating(work)
+    } catch (error) {
+      if (!(error instanceof DockerRefusal && isVersionRefused(error))) throw error
+      negotiated = undefined
+      return await translating(work)
+    }
   }
 
   async function translating<T>(work: () => Promise<T>): Promise<T> {
@@ -106,6 +112,10 @@ export function createDockerClient(address: EngineAddress) {
       throw new ApiError('engineUnavailable', { cause: error })
     }
   }
+}
+
+function isVersionRefused(refusal: DockerRefusal): boolean {
+  return refusal.status === 400 && /client version .* is too (old|new)/.test(refusal.message)
 }
 
 /**

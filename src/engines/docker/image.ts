@@ -50,8 +50,9 @@ async function hasImage(docker: DockerClient, image: string): Promise<boolean> {
     await docker.request({ method: 'GET', path: `/images/${image}/json`, timeoutMs: 2_500 })
     return true
   } catch (error) {
-    if (error instanceof DockerRefusal && error.status === 404) return false
-    throw error
+    if (!(error instanceof DockerRefusal)) throw error
+    if (error.status === 404) return false
+    throw new ApiError('engineUnavailable', { cause: error })
   }
 }
 

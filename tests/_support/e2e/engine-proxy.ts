@@ -10,7 +10,7 @@ export function createEngineProxy(socket: string) {
   const holds: { matches: RegExp; arrived: () => void; released: Promise<void> }[] = []
   const server = Bun.serve({
     unix: path,
-    
+
     async fetch(request) {
       const { pathname, search } = new URL(request.url)
       const body = await request.bytes()

@@ -1,0 +1,53 @@
+import { expect, test } from 'bun:test'
+import { cli, refusedWith } from '../_support/cli.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+async function createHost() {
+  const dir = tempDir()
+  const run = (...args: string[]) => cli([...args, '--data-dir', dir.path])
+  await run('create-user', '-u', 'ann', '-g', 'owner')
+  await run('create-user', '-u', 'bob', '-g', 'viewer')
+  return { run, [Symbol.dispose]: dir[Symbol.dispose] }
+}
+
+test('user list shows the users, oldest first, and no secret', async () => {
+  using host = await createHost()
+  const { exitCode, stdout, stderr } = await host.run('user', 'list')
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  expect(stdout.split('\n').map(line => line.trim().split(/ +/).slice(0, 2))).toEqual([
+    ['USERNAME', 'GROUP'],
+    ['ann', 'owner'],
+    ['bob', 'viewer'],
+    [''],
+  ])
+  expect(stdout).not.toMatch(/[A-Z2-7]{32}/)
+})
+
+test('user list --json is one array, as the API gives it', async () => {
+  using host = await createHost()
+  const { stdout } = await host.run('user', 'list', '--json')
+  const created = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  expect(JSON.parse(stdout)).toEqual([
+    { id: expect.any(String), username: 'ann', group: 'owner', created },
+    { id: expect.any(String), username: 'bob', group: 'viewer', created },
+  ])
+})
+
+test('user delete takes that user and no other', async () => {
+  using host = await createHost()
+  expect(await host.run('user', 'delete', 'bob')).toEqual({ exitCode: 0, stdout: 'Deleted bob\n', stderr: '' })
+  const { stdout } = await host.run('user', 'list')
+  expect(stdout).toContain('ann')
+  expect(stdout).not.toContain('bob')
+})
+
+test.each([
+  ['carl', /not found/],
+  ['Bob', /not found/],
+  ['ann', /owner cannot be deleted/],
+])('user delete %s is refused', async (name, words) => {
+  using host = await createHost()
+  expect(await host.run('user', 'delete', name)).toEqual(refusedWith(1, words))
+  const { stdout } = await host.run('user', 'list')
+  expect(stdout).toMatch(/ann[^]*bob/)
+})

@@ -1,0 +1,196 @@
+import { describe, expect, test } from 'bun:test'
+import { ApiError } from '../../src/errors.ts'
+import { createTestApi } from '../_support/api.ts'
+
+const changes = [
+  ['PATCH', '/droplet/start/'],
+  ['PATCH', '/droplet/stop/'],
+  ['PATCH', '/droplet/restart/'],
+  ['DELETE', '/droplet/delete/'],
+] as const
+
+const routes = [
+  ['GET', '/droplet/list'],
+  ['POST', '/droplet/add'],
+  ...changes.map(([method, path]) => [method, `${path}cikit01`] as const),
+] as const
+
+/** The whole API with a manager logged in. */
+async function createManagedApi() {
+  const api = await createTestApi()
+  const { token } = await api.signedIn('manager')
+  return {
+    ...api,
+    as: (method: string, path: string) => api.call(method, path, { token }),
+    [Symbol.asyncDispose]: api[Symbol.asyncDispose],
+  }
+}
+
+const ports = (number: string) => ({
+  '22': { type: 'tcp', from: { ip: '0.0.0.0', port: Number(`22${number}`) } },
+  '80': { type: 'tcp', from: { ip: '127.0.0.1', port: Number(`80${number}`) } },
+  '443': { type: 'tcp', from: { ip: '127.0.0.1', port: Number(`443${number}`) } },
+})
+
+const listed = (number: string, changed: object = {}) => ({
+  id: expect.stringMatching(/^[0-9a-f]{12}$/),
+  name: `cikit${number}`,
+  created: 'Less than a second ago',
+  created_at: '2026-01-02T03:04:05.000Z',
+  status: 'Up Less than a second',
+  state: 'running',
+  ports: ports(number),
+  ...changed,
+})
+
+test('the list is empty where there are no droplets', async () => {
+  await using api = await createManagedApi()
+  const { status, body, headers } = await api.as('GET', '/droplet/list')
+  expect({ status, body }).toEqual({ status: 200, body: [] })
+  expect(headers.get('content-type')).toContain('application/json')
+})
+
+test('the list is newest first, and its ages are true at the moment of the answer', async () => {
+  await using api = await createManagedApi()
+  await api.as('POST', '/droplet/add')
+  api.clock.move(9 * 60_000)
+  await api.as('POST', '/droplet/add')
+  const { body } = await api.as('GET', '/droplet/list')
+  expect(body).toEqual([
+    listed('02', { created_at: '2026-01-02T03:13:05.000Z' }),
+    listed('01', { created: '9 minutes ago' }),
+  ])
+})
+
+test('the list holds the id of the container, short, and nothing of how it was made', async () => {
+  await using api = await createManagedApi()
+  const { body } = await api.as('POST', '/droplet/add')
+  const text = JSON.stringify(body)
+  expect(text).toContain(`"${api.memory.droplets[0]?.id.slice(0, 12)}"`)
+  expect(text).not.toContain(api.memory.droplets[0]?.id ?? 'no id')
+  expect(text).not.toContain(api.memory.droplets[0]?.mark ?? 'no mark')
+})
+
+test('every change answers the list as it is after it', async () => {
+  await using api = await createManagedApi()
+  const stopped = { state: 'exited', status: 'Exited (0) Less than a second ago' }
+  const steps: [string, string, unknown[]][] = [
+    ['POST', '/droplet/add', [listed('01')]],
+    ['POST', '/droplet/add', [listed('02'), listed('01')]],
+    ['PATCH', '/droplet/stop/cikit01', [listed('02'), listed('01', stopped)]],
+    ['PATCH', '/droplet/start/cikit01', [listed('02'), listed('01')]],
+    ['PATCH', '/droplet/restart/cikit02', [listed('02'), listed('01')]],
+    ['DELETE', '/droplet/delete/cikit02', [listed('01')]],
+    ['POST', '/droplet/add', [listed('02'), listed('01')]],
+    ['DELETE', '/droplet/delete/cikit01', [listed('02')]],
+  ]
+  for (const [method, path, body] of steps) {
+    expect([path, await api.as(method, path)]).toEqual([path, expect.objectContaining({ status: 200, body })])
+  }
+})
+
+describe.each(routes)('%s %s', (method, path) => {
+  test('answers 918 while the engine is away, and works again when it is back', async () => {
+    await using api = await createManagedApi()
+    await api.as('POST', '/droplet/add')
+    api.memory.fail('list', new ApiError('engineUnavailable', { cause: new Error('/run/engine.sock') }))
+    const { status, body } = await api.as(method, path)
+    expect({ status, body }).toEqual({
+      status: 503,
+      body: { errorId: 918, error: 'The container engine cannot be reached or did not answer in time' },
+    })
+    expect((await api.as(method, path)).status).toBe(200)
+  })
+
+  test('answers an unforeseen failure without its details', async () => {
+    await using api = await createManagedApi()
+    await api.as('POST', '/droplet/add')
+    api.memory.fail('list', new Error('secret of the engine'))
+    const { status, body } = await api.as(method, path)
+    expect({ status, body }).toEqual({ status: 500, body: { error: 'Internal server error', errorId: 0 } })
+    expect(api.logged.join('')).toContain('secret of the engine')
+  })
+})
+
+describe('adding', () => {
+  test('answers 919 with 409 when every number is taken', async () => {
+    await using api = await createManagedApi()
+    for (let number = 1; number <= 99; number++) api.memory.takenPorts.add(Number(`${8000 + number}`))
+    const { status, body } = await api.as('POST', '/droplet/add')
+    expect({ status, body }).toEqual({
+      status: 409,
+      body: { error: 'No free droplet number: delete a droplet first', errorId: 919 },
+    })
+    expect((await api.as('GET', '/droplet/list')).body).toEqual([])
+  })
+
+  test.each([
+    ['engineUnfit', 923, 'The container engine cannot run droplets: Docker 1.13 is not known to boot systemd'],
+    ['imageUnavailable', 924, 'The droplet image is not available: no basic auth credentials'],
+  ] as const)('answers %s as %i with 503, in words', async (kind, errorId, text) => {
+    await using api = await createManagedApi()
+    api.memory.fail('prepare', new ApiError(kind, { text }))
+    const { status, body } = await api.as('POST', '/droplet/add')
+    expect({ status, body }).toEqual({ status: 503, body: { error: text, errorId } })
+  })
+
+  test('answers what the engine refused as 900, in its words', async () => {
+    await using api = await createManagedApi()
+    const text = 'Error response from daemon: no space left on device'
+    api.memory.fail('start', new ApiError('engineRefused', { text }))
+    const { status, body } = await api.as('POST', '/droplet/add')
+    expect({ status, body }).toEqual({ status: 400, body: { error: text, errorId: 900 } })
+  })
+})
+
+describe.each(changes)('%s %s', (method, path) => {
+  test('answers 900 for a droplet that is not there', async () => {
+    await using api = await createManagedApi()
+    const { status, body } = await api.as(method, `${path}cikit42`)
+    const error = 'Error response from daemon: No such container: cikit42'
+    expect({ status, body }).toEqual({ status: 400, body: { error, errorId: 900 } })
+  })
+
+  test.each([
+    '%2e%2e%2fcikit01',
+    '..%2f..%2fversion',
+    'cikit01%00',
+    'cikit01%0d%0aX-Evil:%201',
+    '%ff',
+    '%',
+    '%zz',
+    ';reboot',
+    '$(id)',
+    '{{7*7}}',
+    '(a+)+$',
+    '%3Cscript%3E',
+    'cikit%F0%9F%92%A9',
+  ])('answers 900 for %s without repeating it, and asks the engine nothing', async name => {
+    await using api = await createManagedApi()
+    await api.as('POST', '/droplet/add')
+    api.memory.calls.length = 0
+    const { status, body, headers } = await api.as(method, `${path}${name}`)
+    const error = 'Error response from daemon: No such container'
+    expect({ status, body }).toEqual({ status: 400, body: { error, errorId: 900 } })
+    expect(headers.has('x-evil')).toBe(false)
+    expect(api.memory.calls).toEqual([])
+  })
+
+  test('takes the first 12 characters of an id for no name', async () => {
+    await using api = await createManagedApi()
+    await api.as('POST', '/droplet/add')
+    api.memory.calls.length = 0
+    const { body } = await api.as(method, `${path}${api.memory.droplets[0]?.id.slice(0, 12)}`)
+    expect(body).toMatchObject({ errorId: 900 })
+    expect(api.memory.calls).toEqual([])
+  })
+})
+
+test('a viewer may look and not touch', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  const statuses = []
+  for (const [method, path] of routes) statuses.push((await api.call(method, path, { token })).status)
+  expect(statuses).toEqual([200, 403, 403, 403, 403, 403])
+  expect(api.memory.calls).toEqual(['list'])
+})

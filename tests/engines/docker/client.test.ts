@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'bun:test'
+import { chooseApiVersion, createDockerClient } from '../../../src/engines/docker/client.ts'
+import { createTestEngine, refusal } from '../../_support/docker-engine.ts'
+import { createFakeDocker } from '../../_support/fake-docker.ts'
+
+const list = { method: 'GET', path: '/containers/json', timeoutMs: 2_500 } as const
+
+describe('the version of the API', () => {
+  test.each([
+    ['Docker 20.10', { ApiVersion: '1.41', MinAPIVersion: '1.12' }, '1.41'],
+    ['an engine that names no oldest one', { ApiVersion: '1.41' }, '1.41'],
+    ['Docker 28.5', { ApiVersion: '1.51', MinAPIVersion: '1.24' }, '1.51'],
+    ['Docker 29', { ApiVersion: '1.52', MinAPIVersion: '1.44' }, '1.51'],
+    ['an engine that has just left us behind', { ApiVersion: '1.60', MinAPIVersion: '1.51' }, '1.51'],
+    ['an engine of two digits less', { ApiVersion: '1.9', MinAPIVersion: '1.9' }, '1.9'],
+    ['a second generation', { ApiVersion: '2.0', MinAPIVersion: '1.44' }, '1.51'],
+  ])('with %s', (_, answer, version) => {
+    expect(chooseApiVersion(answer)).toBe(version)
+  })
+
+  test.each(['1.52', '1.100', '2.0'])('is 923 in words with an engine that speaks %s and newer', MinAPIVersion => {
+    expect(() => chooseApiVersion({ ApiVersion: '2.1', MinAPIVersion })).toThrow(
+      expect.objectContaining({
+        errorId: 923,
+        message: `The container engine speaks API ${MinAPIVersion} and newer, this program 1.51 at most: update cikit-api`,
+      }),
+    )
+  })
+
+  test.each([
+    ['nothing', undefined],
+    ['an object without it', {}],
+    ['a number', { ApiVersion: 1.41 }],
+    ['a path', { ApiVersion: '1.41/../..' }],
+    ['a text before it', { ApiVersion: 'v1.41' }],
+    ['an oldest one that is none', { ApiVersion: '1.41', MinAPIVersion: 'all' }],
+  ])('is not taken from %s', (_, answer) => {
+    expect(() => chooseApiVersion(answer)).toThrow('not an engine')
+  })
+
+  test('is asked once and then part of every request', async () => {
+    await using docker = createTestEngine(({ path }) =>
+      path.startsWith('/containers/json') ? Response.json([]) : undefined,
+    )
+    await docker.engine.list()
+    await Promise.all([docker.engine.list(), docker.engine.list()])
+    expect(docker.requests.map(({ path }) => path.split('?')[0])).toEqual([
+      '/version',
+      ...Array(3).fill('/v1.41/containers/json'),
+    ])
+  })
+
+  test('is 923 for whoever asks such an engine, and nothing else is asked of it', async () => {
+    await using docker = createTestEngine(() => Response.json({ ApiVersion: '1.70', MinAPIVersion: '1.60' }))
+    await expect(docker.engine.list()).rejects.toMatchObject({ errorId: 923, message: expect.stringContaining('1.60') })
+    expect(docker.asked()).toEqual(['GET /version'])
+  })
+
+  test('is asked anew after the engine was away', async () => {
+    let versions = { ApiVersion: '1.41', MinAPIVersion: '1.12' }
+    let away = false
+    await using docker = createTestEngine(({ path }) => {
+      if (away) return new Response('<h1>bad gateway</h1>', { status: 502 })
+      return path === '/version' ? Response.json(versions) : Response.json([])
+    })
+    await docker.engine.list()
+    away = true
+    await expect(docker.engine.list()).rejects.toMatchObject({ errorId: 918 })
+    away = false
+    versions = { ApiVersion: '1.51', MinAPIVersion: '1.44' }
+    await docker.engine.list()
+    expect(docker.requests.at(-1)?.path).toStartWith('/v1.51/containers/json')
+  })
+
+  test.each([
+    ['newer', '1.41', '1.51', 'client version 1.41 is too old. Minimum supported API version is 1.44'],
+    ['older', '1.51', '1.41', 'client version 1.51 is too new. Maximum supported API version is 1.41'],
+  ])('is asked anew when the engine was exchanged for a %s one between two requests', async (_, was, is, complaint) => {
+    let spoken = was
+    await using docker = createTestEngine(({ path }) =>
+      path === '/version'
+        ? Response.json({ ApiVersion: spoken, MinAPIVersion: spoken })
+        : versionOfLast() === spoken
+          ? Response.json([])
+          : refusal(400, complaint),
+    )
+    const versionOfLast = () => /^\/v([^/]+)/.exec(docker.requests.at(-1)?.path ?? '')?.[1]
+    expect(await docker.engine.list()).toEqual([])
+    spoken = is
+    // One request may find it out the hard way; from then on all is well.
+    await docker.engine.list().catch(error => expect(error).toMatchObject({ errorId: 918 }))
+    expect(await docker.engine.list()).toEqual([])
+  })
+})
+
+describe('what the engine answers', () => {
+  test.each([204, 304])('%i is success without a body', async status => {
+    await using docker = createTestEngine(({ path }) =>
+      path === '/version' ? undefined : new Response(null, { status }),
+    )
+    expect(await docker.client.request(list)).toBeUndefined()
+  })
+
+  test('an error that it words is told with its status and its words', async () => {
+    await using docker = createTestEngine(({ path }) => (path === '/version' ? undefined : refusal(409, 'in use')))
+    await expect(docker.client.request(list)).rejects.toMatchObject({
+      name: 'DockerRefusal',
+      status: 409,
+      message: 'in use',
+    })
+  })
+
+  test('JSON goes out as JSON, and a tar as a tar', async () => {
+    const types: (string | null)[] = []
+    const server = Bun.serve({
+      hostname: '127.0.0.1',
+      port: 0,
+      fetch: request => {
+        types.push(request.headers.get('content-type'))
+        return Response.json({ ApiVersion: '1.41' })
+      },
+    })
+    try {
+      const client = createDockerClient({ kind: 'tcp', origin: `http://127.0.0.1:${server.port}` })
+      await client.request({ ...list, method: 'POST', json: {} })
+      await client.request({ ...list, method: 'PUT', tar: new Uint8Array(512) })
+      expect(types).toEqual([null, 'application/json', 'application/x-tar'])
+    } finally {
+      await server.stop(true)
+    }
+  })
+
+  test('a stream is handed on line by line, however it was cut', async () => {
+    const pieces = ['{"stream":"St', 'ep 1"}\r\n{"str', 'eam":"Zürich"}\n\n', '{"aux":{}}']
+    const bytes = pieces.map(piece => new TextEncoder().encode(piece))
+    const stream = new ReadableStream<Uint8Array>({
+      pull: controller => {
+        const next = bytes.shift()
+        if (next) controller.enqueue(next)
+        else controller.close()
+      },
+    })
+    await using docker = createFakeDocker(({ path }) => (path === '/build' ? new Response(stream) : undefined))
+    const lines: unknown[] = []
+    const client = createDockerClient(docker.address)
+    for await (const line of client.lines({ ...list, method: 'POST', path: '/build' })) lines.push(line)
+    expect(lines).toEqual([{ stream: 'Step 1' }, { stream: 'Zürich' }, { aux: {} }])
+  })
+})

@@ -1,0 +1,214 @@
+import { describe, expect, test } from 'bun:test'
+import { parseTar } from 'nanotar'
+import { NameTakenError, type NewDroplet, PortTakenError } from '../../../src/droplets/engine.ts'
+import { containerEntry, createTestEngine, refusal } from '../../_support/docker-engine.ts'
+import type { Recorded } from '../../_support/fake-docker.ts'
+
+const ID = '7e16c2cb0bf6'.padEnd(64, '0')
+
+const newDroplet: NewDroplet = {
+  name: 'cikit07',
+  hostname: 'cikit07.matrix.test',
+  ports: [
+    { host: '0.0.0.0', hostPort: 2207, dropletPort: 22 },
+    { host: '127.0.0.1', hostPort: 8007, dropletPort: 80 },
+  ],
+  authorizedKeys: 'ssh-ed25519 AAAA cikit07\n',
+  mark: 'b2f6a3f0-mark',
+}
+
+/** An engine on which all goes well, but for what `answer` says. */
+function createWorkingEngine(answer: (request: Recorded) => Response | undefined = () => undefined) {
+  return createTestEngine(request => {
+    const special = answer(request)
+    if (special) return special
+    if (request.path.startsWith('/containers/create')) return Response.json({ Id: ID, Warnings: [] }, { status: 201 })
+    if (request.path.endsWith('/archive?path=%2F')) return new Response('')
+    return request.path.startsWith(`/containers/${ID}`) ? new Response(null, { status: 204 }) : undefined
+  })
+}
+
+const answeringTo = (path: string, response: () => Response) => (request: Recorded) =>
+  request.path.startsWith(path) ? response() : undefined
+
+describe('listing', () => {
+  test('asks for stopped ones too, narrowed to the names of droplets', async () => {
+    await using docker = createTestEngine(answeringTo('/containers/json', () => Response.json([containerEntry()])))
+    const names = (await docker.engine.list()).map(({ name }) => name)
+    expect(names).toEqual(['cikit22'])
+    expect(docker.asked()).toEqual([
+      'GET /version',
+      'GET /v1.41/containers/json?all=1&filters={"name":["^/?cikit[0-9]{2}$"]}',
+    ])
+  })
+
+  test('shows no other container, even when the engine ignores the filter', async () => {
+    const entries = [containerEntry({ Names: ['/nginx'] }), containerEntry(), containerEntry({ Names: ['/cikit220'] })]
+    await using docker = createTestEngine(answeringTo('/containers/json', () => Response.json(entries)))
+    expect((await docker.engine.list()).map(({ name }) => name)).toEqual(['cikit22'])
+  })
+})
+
+describe('creating', () => {
+  test('sends what a droplet is', async () => {
+    await using docker = createWorkingEngine()
+    expect(await docker.engine.create(newDroplet)).toBe(ID)
+    expect(docker.asked()).toEqual([
+      'GET /version',
+      'GET /v1.41/info',
+      'POST /v1.41/containers/create?name=cikit07',
+      `PUT /v1.41/containers/${ID}/archive?path=/`,
+    ])
+    expect(JSON.parse(docker.requests[2]?.body ?? '')).toEqual({
+      Image: 'localhost/cikit-droplet:bookworm',
+      Hostname: 'cikit07.matrix.test',
+      Labels: { 'cikit-api.add': 'b2f6a3f0-mark' },
+      ExposedPorts: { '22/tcp': {}, '80/tcp': {} },
+      StopSignal: 'SIGRTMIN+3',
+      HostConfig: {
+        PortBindings: {
+          '22/tcp': [{ HostIp: '0.0.0.0', HostPort: '2207' }],
+          '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '8007' }],
+        },
+        Tmpfs: { '/run': '', '/run/lock': '' },
+        Binds: ['/sys/fs/cgroup:/sys/fs/cgroup:ro'],
+        SecurityOpt: ['seccomp=unconfined'],
+      },
+    })
+  })
+
+  test('follows the engine that is there now', async () => {
+    const info = { ServerVersion: '28.5.2', OSType: 'linux', CgroupVersion: '2', SecurityOptions: [] }
+    await using docker = createWorkingEngine(answeringTo('/info', () => Response.json(info)))
+    await docker.engine.create(newDroplet)
+    const { HostConfig } = JSON.parse(docker.requests[2]?.body ?? '')
+    expect(HostConfig).toMatchObject({ CgroupnsMode: 'private', SecurityOpt: ['writable-cgroups=true'] })
+    expect(HostConfig).not.toHaveProperty('Binds')
+    expect(HostConfig).not.toHaveProperty('Privileged')
+  })
+
+  test('lays the keys in for root alone', async () => {
+    await using docker = createWorkingEngine()
+    await docker.engine.create(newDroplet)
+    const files = parseTar(new TextEncoder().encode(docker.requests[3]?.body))
+    const root = { uid: 0, gid: 0, user: 'root', group: 'root' }
+    expect(files.map(({ name, type, text, attrs }) => ({ name, type, text, attrs }))).toEqual([
+      { name: 'root/.ssh/', type: 'directory', text: '', attrs: expect.objectContaining(root) },
+      {
+        name: 'root/.ssh/authorized_keys',
+        type: 'file',
+        text: newDroplet.authorizedKeys,
+        attrs: expect.objectContaining(root),
+      },
+    ])
+    expect(files.map(({ attrs }) => Number.parseInt(attrs?.mode ?? '', 8))).toEqual([0o700, 0o600])
+  })
+
+  test('is a taken name at 409, and nothing is laid into the other one', async () => {
+    const conflict = () => refusal(409, 'Conflict. The container name "/cikit07" is already in use')
+    await using docker = createWorkingEngine(answeringTo('/containers/create', conflict))
+    await expect(docker.engine.create(newDroplet)).rejects.toBeInstanceOf(NameTakenError)
+    expect(docker.asked().filter(request => request.startsWith('PUT'))).toEqual([])
+  })
+
+  test('is refused in the words of the engine', async () => {
+    const absent = () => refusal(404, 'No such image: localhost/cikit-droplet:bookworm')
+    await using docker = createWorkingEngine(answeringTo('/containers/create', absent))
+    await expect(docker.engine.create(newDroplet)).rejects.toMatchObject({
+      errorId: 900,
+      message: 'Error response from daemon: No such image: localhost/cikit-droplet:bookworm',
+    })
+  })
+
+  test('fails when the keys cannot be laid in', async () => {
+    await using docker = createWorkingEngine(answeringTo(`/containers/${ID}/archive`, () => refusal(500, 'disk full')))
+    await expect(docker.engine.create(newDroplet)).rejects.toMatchObject({
+      errorId: 900,
+      message: 'Error response from daemon: disk full',
+    })
+  })
+
+  test.each(['', '../../info', 'abc'])('does not go on with the id %j', async Id => {
+    await using docker = createWorkingEngine(answeringTo('/containers/create', () => Response.json({ Id })))
+    await expect(docker.engine.create(newDroplet)).rejects.toMatchObject({ errorId: 918 })
+    expect(docker.asked()).toHaveLength(3)
+  })
+})
+
+describe('starting', () => {
+  test.each([
+    ['given away by the engine', 'Bind for 0.0.0.0:2207 failed: port is already allocated'],
+    ['listened on by somebody', 'listen tcp4 0.0.0.0:2207: bind: address already in use'],
+  ])('is a taken port when it is %s', async (_, words) => {
+    const message = `driver failed programming external connectivity on endpoint cikit07 (abc): ${words}`
+    await using docker = createWorkingEngine(answeringTo(`/containers/${ID}/start`, () => refusal(500, message)))
+    await expect(docker.engine.start(ID)).rejects.toBeInstanceOf(PortTakenError)
+  })
+
+  test('that fails for another reason is no taken port', async () => {
+    await using docker = createWorkingEngine(answeringTo(`/containers/${ID}/start`, () => refusal(500, 'no memory')))
+    const error = await docker.engine.start(ID).catch((thrown: unknown) => thrown)
+    expect(error).not.toBeInstanceOf(PortTakenError)
+    expect(error).toMatchObject({ errorId: 900, message: 'Error response from daemon: no memory' })
+  })
+})
+
+describe.each(['start', 'stop', 'remove'] as const)('%s', change => {
+  const request = {
+    start: `POST /v1.41/containers/${ID}/start`,
+    stop: `POST /v1.41/containers/${ID}/stop`,
+    remove: `DELETE /v1.41/containers/${ID}?force=1&v=1`,
+  }[change]
+
+  test.each([204, 304])('asks with the full id, and %i is success', async status => {
+    await using docker = createWorkingEngine(answeringTo(`/containers/${ID}`, () => new Response(null, { status })))
+    expect(await docker.engine[change](ID)).toBeUndefined()
+    expect(docker.asked()).toEqual(['GET /version', request])
+  })
+
+  test('is refused in the words of the engine', async () => {
+    await using docker = createWorkingEngine(answeringTo(`/containers/${ID}`, () => refusal(409, 'it is in progress')))
+    await expect(docker.engine[change](ID)).rejects.toMatchObject({
+      errorId: 900,
+      status: 400,
+      message: 'Error response from daemon: it is in progress',
+    })
+  })
+
+  test('is 918 when the engine has no words', async () => {
+    await using docker = createWorkingEngine(
+      answeringTo(`/containers/${ID}`, () => new Response('<h1>proxy</h1>', { status: 502 })),
+    )
+    await expect(docker.engine[change](ID)).rejects.toMatchObject({ errorId: 918 })
+  })
+})
+
+test('removing what is gone already is no error, stopping it is one', async () => {
+  const gone = () => refusal(404, `No such container: ${ID}`)
+  await using docker = createWorkingEngine(answeringTo(`/containers/${ID}`, gone))
+  expect(await docker.engine.remove(ID)).toBeUndefined()
+  await expect(docker.engine.stop(ID)).rejects.toMatchObject({ errorId: 900 })
+})
+
+describe('removing by mark', () => {
+  const ids = ['a', 'b'].map(digit => digit.repeat(64))
+
+  test('asks for the very label, stopped ones too, and removes all that carry it', async () => {
+    await using docker = createTestEngine(({ method, path }) => {
+      if (path.startsWith('/containers/json')) return Response.json(ids.map(Id => ({ Id })))
+      return method === 'DELETE' ? new Response(null, { status: 204 }) : undefined
+    })
+    expect(await docker.engine.removeMarked('b2f6-mark')).toBe(true)
+    expect(docker.asked()).toEqual([
+      'GET /version',
+      'GET /v1.41/containers/json?all=1&filters={"label":["cikit-api.add=b2f6-mark"]}',
+      ...ids.map(id => `DELETE /v1.41/containers/${id}?force=1&v=1`),
+    ])
+  })
+
+  test('says when there was nothing, and removes nothing', async () => {
+    await using docker = createTestEngine(answeringTo('/containers/json', () => Response.json([])))
+    expect(await docker.engine.removeMarked('b2f6-mark')).toBe(false)
+    expect(docker.asked().filter(request => request.startsWith('DELETE'))).toEqual([])
+  })
+})

@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'bun:test'
+import { parseTar } from 'nanotar'
+import dockerfile from '../../../src/engines/docker/droplet-image/Dockerfile' with { type: 'text' }
+import { OWN_IMAGE } from '../../../src/engines/docker/image.ts'
+import { createTestEngine, refusal } from '../../_support/docker-engine.ts'
+
+const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`
+
+const streamOf = (...lines: object[]) => new Response(lines.map(line => `${JSON.stringify(line)}\r\n`).join(''))
+
+/** An engine without the image, which answers to a build or a pull. */
+function createEngineWithout(image: string, answer: () => Response = () => streamOf({ status: 'Done' })) {
+  return createTestEngine(({ method, path }) => {
+    if (path.startsWith('/images/') && path.endsWith('/json')) return refusal(404, `No such image: ${image}`)
+    return method === 'POST' ? answer() : undefined
+  }, image)
+}
+
+test.each([OWN_IMAGE, 'debian', 'registry.test:5000/a/b:1'])('%s is left as it is when it is there', async image => {
+  await using docker = createTestEngine(
+    ({ path }) => (path.startsWith('/images/') ? Response.json({ Id: DIGEST }) : undefined),
+    image,
+  )
+  await docker.engine.prepare()
+  expect(docker.asked()).toEqual(['GET /version', 'GET /v1.41/info', `GET /v1.41/images/${image}/json`])
+})
+
+test('the own image is built from the Dockerfile of this program when it is absent, and never pulled', async () => {
+  await using docker = createEngineWithout(OWN_IMAGE, () =>
+    streamOf({ stream: 'Step 1/9 : FROM debian\n' }, { aux: { ID: DIGEST } }, { stream: 'Done\n' }),
+  )
+  await docker.engine.prepare()
+  expect(docker.asked().slice(2)).toEqual([
+    `GET /v1.41/images/${OWN_IMAGE}/json`,
+    `POST /v1.41/build?t=${OWN_IMAGE}&rm=1&forcerm=1`,
+  ])
+  const files = parseTar(new TextEncoder().encode(docker.requests.at(-1)?.body))
+  expect(files.map(({ name, text }) => ({ name, text }))).toEqual([{ name: 'Dockerfile', text: dockerfile }])
+  expect(docker.progress).toEqual(['Step 1/9 : FROM debian', 'Done'])
+})
+
+describe('another image is pulled when it is absent', () => {
+  test.each([
+    ['debian', 'debian:latest'],
+    ['debian:12', 'debian:12'],
+    ['br0ken/ubuntu-systemd', 'br0ken/ubuntu-systemd:latest'],
+    ['registry.test:5000/vm', 'registry.test:5000/vm:latest'],
+    ['registry.test:5000/team/vm:2', 'registry.test:5000/team/vm:2'],
+    ['localhost:5000/vm', 'localhost:5000/vm:latest'],
+    [`debian@${DIGEST}`, `debian@${DIGEST}`],
+    [`registry.test:5000/vm:2@${DIGEST}`, `registry.test:5000/vm:2@${DIGEST}`],
+  ])('%s as %s', async (image, pulled) => {
+    await using docker = createEngineWithout(image)
+    await docker.engine.prepare()
+    expect(docker.asked().slice(2)).toEqual([
+      `GET /v1.41/images/${image}/json`,
+      `POST /v1.41/images/create?fromImage=${pulled}`,
+    ])
+  })
+
+  test('and says how far it is', async () => {
+    await using docker = createEngineWithout('debian', () =>
+      streamOf({ status: 'Pulling from debian', id: '12' }, { status: 'Digest: x' }, { progressDetail: {} }),
+    )
+    await docker.engine.prepare()
+    expect(docker.progress).toEqual(['12: Pulling from debian', 'Digest: x'])
+  })
+})
+
+test.each(['localhost/vm', 'localhost/team/vm:1'])('%s is never pulled: 924 with the remedy', async image => {
+  await using docker = createEngineWithout(image)
+  await expect(docker.engine.prepare()).rejects.toMatchObject({
+    errorId: 924,
+    message: expect.stringMatching(new RegExp(`^The droplet image is not available: ${image} is not.*build or load`)),
+  })
+  expect(docker.asked().filter(request => request.startsWith('POST'))).toEqual([])
+})
+
+describe.each([
+  [OWN_IMAGE, 'built'],
+  ['debian:12', 'pulled'],
+])('%s cannot be %s', (image, done) => {
+  const failure = `The droplet image is not available: ${image} cannot be ${done}: no space left on device`
+
+  test('when a line of the stream says so: 924 in the words of the engine', async () => {
+    const error = 'no space left on device'
+    await using docker = createEngineWithout(image, () =>
+      streamOf({ status: 'Working' }, { errorDetail: { message: error }, error }, { status: 'never said' }),
+    )
+    await expect(docker.engine.prepare()).rejects.toMatchObject({ errorId: 924, status: 503, message: failure })
+    expect(docker.progress).toEqual(['Working'])
+  })
+
+  test('when the engine refuses: 924 in its words', async () => {
+    await using docker = createEngineWithout(image, () => refusal(500, 'no space left on device'))
+    await expect(docker.engine.prepare()).rejects.toMatchObject({ errorId: 924, message: failure })
+  })
+
+  test.each([
+    ['with half a line', () => new Response('{"status":"Wor')],
+    ['with no JSON', () => new Response('<h1>proxy</h1>\n')],
+    ['as a proxy does', () => new Response('<h1>proxy</h1>', { status: 502 })],
+    ['with a redirection', () => Response.redirect('http://localhost/elsewhere', 301)],
+  ])('when the engine answers %s: 918', async (_, answer) => {
+    await using docker = createEngineWithout(image, answer)
+    await expect(docker.engine.prepare()).rejects.toMatchObject({ errorId: 918 })
+  })
+})
+
+test('an engine that fails to say whether the image is there is not asked to make it', async () => {
+  await using docker = createTestEngine(({ path }) =>
+    path.startsWith('/images/') ? refusal(500, 'broken') : undefined,
+  )
+  await expect(docker.engine.prepare()).rejects.toMatchObject({ errorId: 918 })
+  expect(docker.asked().filter(request => request.startsWith('POST'))).toEqual([])
+})
+
+test('an engine that cannot run droplets is asked for no image', async () => {
+  const info = { ServerVersion: '28.5.2', OSType: 'windows', SecurityOptions: [] }
+  await using docker = createTestEngine(({ path }) => (path === '/info' ? Response.json(info) : undefined))
+  await expect(docker.engine.prepare()).rejects.toMatchObject({ errorId: 923 })
+  expect(docker.asked()).toEqual(['GET /version', 'GET /v1.41/info'])
+})

@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'bun:test'
+import { containerEntry, createTestEngine } from '../../_support/docker-engine.ts'
+import { createTestDroplets } from '../../_support/droplets.ts'
+
+const NGINX = 'fe'.repeat(32)
+const DROPLET = '7e16c2cb0bf6'.padEnd(64, '0')
+const changes = ['start', 'stop', 'restart', 'remove'] as const
+
+/** A host with a droplet `cikit22`, and an nginx that is none of ours. */
+function createHost() {
+  const droplets = createTestDroplets()
+  const docker = createTestEngine(({ path }) => {
+    if (path === '/version' || path === '/info') return undefined
+    if (!path.startsWith('/containers/json')) return new Response(null, { status: 204 })
+    return Response.json([containerEntry({ Id: NGINX, Names: ['/nginx', '/cikit22/web'] }), containerEntry()])
+  })
+  return {
+    service: droplets.startService(docker.engine),
+    asked: docker.asked,
+    async [Symbol.asyncDispose]() {
+      await droplets[Symbol.asyncDispose]()
+      await docker[Symbol.asyncDispose]()
+    },
+  }
+}
+
+describe.each(changes)('%s', change => {
+  test.each([
+    ...['..', '%2e%2e', '..%2f..%2fversion', '../../info', '/cikit22', 'cikit22/', 'cikit22/../nginx'],
+    ...['cikit22?force=1', 'cikit22#', 'cikit22%00', 'cikit22\0', 'cikit22\r\nX: y', 'cikit22 ', 'CIKIT22', 'cikit00'],
+    ...[';reboot', '$(id)', '`id`', '--help', '{{7*7}}', '(a+)+$', "' OR 1=1--", '{"$ne":null}', '__proto__', ''],
+    ...['nginx', 'cikit22-web', NGINX, NGINX.slice(0, 12), DROPLET, DROPLET.slice(0, 12), 'x'.repeat(100_000)],
+  ])('of %.40j asks nothing of the engine', async name => {
+    await using host = createHost()
+    await expect(host.service[change](name)).rejects.toMatchObject({ errorId: 900 })
+    expect(host.asked()).toEqual([])
+  })
+
+  test('of a name that no droplet has only lists, and never says the name', async () => {
+    await using host = createHost()
+    await expect(host.service[change]('cikit23')).rejects.toMatchObject({ errorId: 900 })
+    expect(host.asked()).toEqual([
+      'GET /version',
+      'GET /v1.41/containers/json?all=1&filters={"name":["^/?cikit[0-9]{2}$"]}',
+    ])
+  })
+
+  test('of a droplet acts on the full id of the listing, and on nothing else', async () => {
+    await using host = createHost()
+    await host.service[change]('cikit22')
+    const acts = host.asked().filter(request => !request.startsWith('GET'))
+    expect(acts.length).toBeGreaterThan(0)
+    expect(acts.filter(request => !request.includes(`/v1.41/containers/${DROPLET}`))).toEqual([])
+    expect(host.asked().join()).not.toContain('cikit22')
+    expect(host.asked().join()).not.toContain(NGINX)
+  })
+})
+
+test.each([
+  ['restart', [`POST /v1.41/containers/${DROPLET}/stop`, `POST /v1.41/containers/${DROPLET}/start`]],
+  ['remove', [`POST /v1.41/containers/${DROPLET}/stop`, `DELETE /v1.41/containers/${DROPLET}?force=1&v=1`]],
+] as const)('%s is %p', async (change, requests) => {
+  await using host = createHost()
+  await host.service[change]('cikit22')
+  expect(host.asked().filter(request => !request.startsWith('GET'))).toEqual([...requests])
+})
