@@ -17,6 +17,9 @@ const e2ePackages = [
   'curl',
 ]
 
+/** A limit for what hangs, not a measure: a true droplet boots in seconds, and on a busy machine in many. */
+const TEST_LIMIT_MS = 120_000
+
 interface Count {
   passed: number
   failed: number
@@ -67,7 +70,11 @@ async function check(name: string, command: string[]): Promise<Count> {
 /** Runs `bun test`, and counts by its closing lines (` 5 pass`, ` 0 fail`, ` 1 error`). */
 async function bunTest(name: string, words: string[]): Promise<Count> {
   say(name)
-  const child = Bun.spawn(['bun', 'test', ...words], { stdin: 'ignore', stdout: 'inherit', stderr: 'pipe' })
+  const child = Bun.spawn(['bun', 'test', '--timeout', String(TEST_LIMIT_MS), ...words], {
+    stdin: 'ignore',
+    stdout: 'inherit',
+    stderr: 'pipe',
+  })
   let text = ''
   const decoder = new TextDecoder()
   for await (const chunk of child.stderr) {

@@ -49,5 +49,5 @@ test.each([
   using host = await createHost()
   expect(await host.run('user', 'delete', name)).toEqual(refusedWith(1, words))
   const { stdout } = await host.run('user', 'list')
-  expect(stdout).toMatch(/ann[^]*bob/)
+  expect(stdout).toMatch(/ann[\s\S]*bob/)
 })
