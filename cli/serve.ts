@@ -29,6 +29,8 @@ export const serve = command({
     'credentials-dir',
     'tls-cert',
     'tls-key',
+    'allowed-hosts',
+    'trusted-proxies',
   ),
   run: async ({ args }) => {
     const config = toConfig(flagsOf(args), readEnv(), readHost())

@@ -31,9 +31,22 @@ const remove = command({
     }),
 })
 
+const unlock = command({
+  meta: { name: 'cikit-api user unlock', description: 'Lift the locks on a login, and on addresses' },
+  args: {
+    name: { type: 'positional', required: true, description: 'Name of the user' },
+    ...settingArgs('data-dir'),
+  },
+  run: ({ args }) =>
+    withAccess(args, async ({ users }) => {
+      await users.unlockOnHost(args.name)
+      process.stdout.write(`Unlocked ${args.name}\n`)
+    }),
+})
+
 export const user = defineCommand({
-  meta: { name: 'cikit-api user', description: 'List and delete users' },
-  subCommands: { list, delete: remove },
+  meta: { name: 'cikit-api user', description: 'List, delete and unlock users' },
+  subCommands: { list, delete: remove, unlock },
 })
 
 async function withAccess(args: Record<string, unknown>, work: (access: Access) => void | Promise<void>) {

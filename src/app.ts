@@ -14,7 +14,7 @@ export type App = ReturnType<typeof createApp>
 export function createApp(context: Context) {
   const guard = createGuard(context.auth)
   return new Elysia({ name: 'cikit-api' })
-    .use(createExchange(context.log))
+    .use(createExchange(context.log, context.config.listen))
     .use(createErrorHandler(context.log))
     .use(guard)
     .group('/api/v1', api =>

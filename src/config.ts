@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ConfigError } from './errors.ts'
+import { type Network, parseNetwork } from './network.ts'
 
 /** The settings an operator can make: each is the flag `--<name>` and the variable `CIKIT_API_<NAME>`; the flag wins. */
 export const settings = {
@@ -20,6 +21,11 @@ export const settings = {
   'credentials-dir': { hint: 'DIR', description: "Where the droplets' SSH keys are kept (DATA-DIR/credentials)" },
   'tls-cert': { hint: 'FILE', description: 'Certificate chain in PEM; serves HTTPS together with --tls-key' },
   'tls-key': { hint: 'FILE', description: 'Private key of the certificate in PEM' },
+  'allowed-hosts': { hint: 'NAMES', description: 'Host names to answer for, separated by commas (any)' },
+  'trusted-proxies': {
+    hint: 'NETWORKS',
+    description: 'Proxies whose X-Forwarded-For counts, as addresses or CIDR separated by commas (none)',
+  },
 } as const satisfies Record<string, { hint: string; description: string }>
 
 export type SettingName = keyof typeof settings
@@ -44,6 +50,10 @@ export interface Config extends AccessConfig {
     tls?: { certFile: string; keyFile: string }
     /** Plain HTTP on an address that others can reach: allowed, and said at start. */
     exposedWithoutTls: boolean
+    /** Lower case; empty for any. */
+    allowedHosts: readonly string[]
+    /** Proxies whose word on where a request comes from counts. */
+    trustedProxies: readonly Network[]
   }
   engine: EngineAddress
   droplets: {
@@ -89,6 +99,8 @@ export function toConfig(flags: Flags, env: Env, host: Host): Config {
       port: portNumber(read('port')),
       ...(tls && { tls }),
       exposedWithoutTls: !tls && !isLoopback(listenHost),
+      allowedHosts: hostNames(read('allowed-hosts')),
+      trustedProxies: networks(read('trusted-proxies')),
     },
     engine: toEngineAddress(flags, env),
     droplets: {
@@ -161,6 +173,27 @@ function tlsFiles(cert: Given | undefined, key: Given | undefined): { certFile: 
   if (!key) throw new ConfigError(`--tls-cert ${JSON.stringify(cert?.value)} needs its key: give --tls-key too`)
   if (!cert) throw new ConfigError(`--tls-key ${JSON.stringify(key.value)} needs its certificate: give --tls-cert too`)
   return { certFile: resolve(cert.value), keyFile: resolve(key.value) }
+}
+
+function hostNames(setting: Given | undefined): string[] {
+  if (!setting) return []
+  const names = words(setting.value)
+  const fit = names.every(name => /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])$/.test(name))
+  if (!fit) refuse(setting, 'give host names without ports, separated by commas')
+  return names.map(name => name.toLowerCase())
+}
+
+function networks(setting: Given | undefined): Network[] {
+  if (!setting) return []
+  const remedy = 'give addresses or networks such as 10.0.0.0/8, separated by commas'
+  return words(setting.value).map(word => parseNetwork(word) ?? refuse(setting, remedy))
+}
+
+function words(list: string): string[] {
+  return list
+    .split(',')
+    .map(word => word.trim())
+    .filter(word => word !== '')
 }
 
 function isLoopback(host: string): boolean {

@@ -1,4 +1,5 @@
 import { createAuthService } from './auth/service.ts'
+import { createThrottle } from './auth/throttle.ts'
 import type { AccessConfig, Config } from './config.ts'
 import type { DropletEngine } from './droplets/engine.ts'
 import { createDropletKeys } from './droplets/keys.ts'
@@ -7,6 +8,7 @@ import { createDockerClient } from './engines/docker/client.ts'
 import { createDockerEngine } from './engines/docker/engine.ts'
 import type { Log } from './log.ts'
 import { openDatabase } from './store/database.ts'
+import { createLaneStore } from './store/lanes.ts'
 import { openSealer, type RandomBytes } from './store/sealing.ts'
 import { createSessionStore } from './store/sessions.ts'
 import { createUnfinishedAdds } from './store/unfinished-adds.ts'
@@ -34,7 +36,8 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
   const db = openDatabase(config.dataDir, { now })
   try {
     const sealer = await openSealer(db, config.dataDir, random)
-    const store = { db, users: createUserStore(db), sessions: createSessionStore(db), sealer, now, random }
+    const throttle = createThrottle(createLaneStore(db), now)
+    const store = { db, users: createUserStore(db), sessions: createSessionStore(db), throttle, sealer, now, random }
     return {
       db,
       auth: await createAuthService(store),
@@ -66,6 +69,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   })
   return {
     ...access,
+    config,
     droplets,
     log,
     now,

@@ -45,13 +45,16 @@ export class ApiError extends Error {
   override readonly name = 'ApiError'
   readonly errorId: number
   readonly status: number
+  /** When to try again, for the header `Retry-After`. */
+  readonly retryAfterSeconds: number | undefined
 
   constructor(
     readonly kind: ErrorName,
-    options: { text?: string; cause?: unknown } = {},
+    options: { text?: string; cause?: unknown; retryAfterSeconds?: number } = {},
   ) {
     super(options.text ?? catalogue[kind].text, { cause: options.cause })
     this.errorId = catalogue[kind].id
+    this.retryAfterSeconds = options.retryAfterSeconds
     this.status = catalogue[kind].status
   }
 }

@@ -11,15 +11,17 @@ import {
   variableOf,
 } from '../src/config.ts'
 import { ConfigError } from '../src/errors.ts'
+import { parseNetwork } from '../src/network.ts'
 
 const root = { root: true, hostname: 'matrix.example' }
+const unlimited = { allowedHosts: [], trustedProxies: [] }
 const config = (flags: Flags = {}, env: Env = {}) => toConfig(flags, env, root)
 
 test('without any setting, it serves this host on loopback', () => {
   expect(config()).toEqual({
     dataDir: '/var/lib/cikit-api',
     hostLabel: 'matrix.example',
-    listen: { host: '127.0.0.1', port: 1337, exposedWithoutTls: false },
+    listen: { host: '127.0.0.1', port: 1337, exposedWithoutTls: false, ...unlimited },
     engine: { kind: 'unix', path: '/var/run/docker.sock' },
     droplets: {
       prefix: 'cikit',
@@ -36,6 +38,7 @@ test('with TLS, it serves every address', () => {
     port: 1337,
     tls: { certFile: '/tls/cert.pem', keyFile: '/tls/key.pem' },
     exposedWithoutTls: false,
+    ...unlimited,
   })
 })
 
@@ -50,7 +53,7 @@ test.each([
   ['::1', false],
   ['localhost', false],
 ])('plain HTTP on %s is exposed: %p', (host, exposed) => {
-  expect(config({ host }).listen).toEqual({ host, port: 1337, exposedWithoutTls: exposed })
+  expect(config({ host }).listen).toEqual({ host, port: 1337, exposedWithoutTls: exposed, ...unlimited })
 })
 
 test.each<[SettingName, string]>([
@@ -74,6 +77,8 @@ test('every setting can be made by its variable', () => {
     'credentials-dir': '/keys',
     'tls-cert': '/cert.pem',
     'tls-key': '/key.pem',
+    'allowed-hosts': 'Matrix.example,[::1]',
+    'trusted-proxies': '127.0.0.1, 10.0.0.0/8',
   }
   expect(Object.keys(values).toSorted()).toEqual(Object.keys(settings).toSorted())
   const env = Object.fromEntries(Object.entries(values).map(([name, value]) => [variableFor(name), value]))
@@ -85,6 +90,8 @@ test('every setting can be made by its variable', () => {
       port: 8080,
       tls: { certFile: '/cert.pem', keyFile: '/key.pem' },
       exposedWithoutTls: false,
+      allowedHosts: ['matrix.example', '[::1]'],
+      trustedProxies: [network('127.0.0.1'), network('10.0.0.0/8')],
     },
     engine: { kind: 'unix' as const, path: '/engine.sock' },
     droplets: { prefix: 'box', domain: 'example.org', image: 'debian:12', credentialsDir: '/keys' },
@@ -92,6 +99,12 @@ test('every setting can be made by its variable', () => {
   expect(config({}, env)).toEqual(expected)
   expect(config(values, {})).toEqual(expected)
 })
+
+function network(text: string) {
+  const parsed = parseNetwork(text)
+  if (!parsed) throw new Error(`${text} is no network`)
+  return parsed
+}
 
 function variableFor(name: string): string {
   return `CIKIT_API_${name.replaceAll('-', '_').toUpperCase()}`

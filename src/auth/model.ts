@@ -24,8 +24,6 @@ export const enrolmentBody = t.Object({
   secret: t.String({ description: 'The same secret for typing in, Base32' }),
 })
 
-export const okBody = t.Object({ status: t.Literal('ok') })
-
 /** @throws ApiError 901 for a missing field, 917 for a username that is no text, 902 for a code of another form */
 export function parseLogin(fields: Fields): { username: string; code: string } {
   const { username, code } = fields

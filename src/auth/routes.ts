@@ -1,8 +1,9 @@
 import { Elysia } from 'elysia'
 import type { Guard } from '../http/guards.ts'
+import { okBody } from '../http/model.ts'
 import { qrDataUrl } from '../users/qr.ts'
 import type { UserService } from '../users/service.ts'
-import { enrolmentBody, okBody, parseLogin, parseRefresh, tokenBody, toTokenBody } from './model.ts'
+import { enrolmentBody, parseLogin, parseRefresh, tokenBody, toTokenBody } from './model.ts'
 import type { AuthService } from './service.ts'
 
 /** Logging in and out. */
@@ -13,14 +14,18 @@ export function createAuthRoutes(guard: Guard, auth: AuthService, users: UserSer
       '/',
       async ({ caller }) => {
         const { username, code } = parseLogin(caller.fields)
-        return toTokenBody(await auth.login(username, code))
+        return toTokenBody(await auth.login(username, code, caller.address, caller.token))
       },
       { open: true, response: { 200: tokenBody } },
     )
-    .post('/refresh', async ({ caller }) => toTokenBody(await auth.refresh(parseRefresh(caller.fields))), {
-      open: true,
-      response: { 200: tokenBody },
-    })
+    .post(
+      '/refresh',
+      async ({ caller }) => toTokenBody(await auth.refresh(parseRefresh(caller.fields), caller.address)),
+      {
+        open: true,
+        response: { 200: tokenBody },
+      },
+    )
     .delete(
       '/revoke/:user',
       async ({ user, params }) => {

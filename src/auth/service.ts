@@ -5,6 +5,7 @@ import { createReadCache } from '../store/read-cache.ts'
 import type { RandomBytes, Sealer } from '../store/sealing.ts'
 import type { Bearer, Session, SessionStore, TokenPair } from '../store/sessions.ts'
 import type { Account, User, UserStore } from '../store/users.ts'
+import type { Throttle } from './throttle.ts'
 import { createToken, hashToken, isTokenShaped } from './tokens.ts'
 import { matchingStep, TOTP_SECRET_BYTES } from './totp.ts'
 
@@ -29,11 +30,12 @@ export async function createAuthService(deps: {
   db: Database
   users: UserStore
   sessions: SessionStore
+  throttle: Throttle
   sealer: Sealer
   now: () => number
   random: RandomBytes
 }) {
-  const { db, users, sessions, sealer, now, random } = deps
+  const { db, users, sessions, throttle, sealer, now, random } = deps
   const decoy = await createDecoy(sealer, random)
   const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
 
@@ -41,15 +43,22 @@ export async function createAuthService(deps: {
     /**
      * Opens a session for a user that shows a fresh code.
      * @param code six digits
-     * @throws ApiError 902 for everything that does not fit, with the same work done
+     * @param token one of the user's own, if it came along: it proves the caller to be no stranger
+     * @throws ApiError 902 for everything that does not fit, with the same work done; 915 while locked, whatever the code
      */
-    async login(username: string, code: string): Promise<Tokens> {
+    async login(username: string, code: string, address: string, token?: string): Promise<Tokens> {
       const account = findExactly(users, username)
       const secret = await sealer.open((account ?? decoy).sealedSecret, (account ?? decoy).id)
-      const step = matchingStep(secret, code, now())
-      if (!account || step === undefined) throw new ApiError('codeRefused')
+      const origin = { address, sessionId: account && sessionOf(account, token) }
       const tokens = await db.write(() => {
-        if (!users.takeStep(account, step)) return undefined
+        const lane = throttle.laneOf(username, account?.id, origin)
+        throttle.refuseLocked(origin, lane)
+        const step = matchingStep(secret, code, now())
+        if (!account || step === undefined || !users.takeStep(account, step)) {
+          throttle.countFailure(origin, lane)
+          return undefined
+        }
+        throttle.countSuccess(origin, lane, account.id)
         const session = { id: crypto.randomUUID(), userId: account.id, createdAt: now() }
         const issued = issue(session)
         sessions.removeExpiredBefore(session.createdAt - EXPIRED_KEPT_MS)
@@ -64,19 +73,21 @@ export async function createAuthService(deps: {
     /**
      * Exchanges a refresh token for a new pair. One that was exchanged before ends its session: a copy of it is in
      * other hands, and nobody can tell whose are the right ones (RFC 9700 section 4.14.2).
-     * @throws ApiError 910
+     * @throws ApiError 910, or 915 while the address is locked; a token that is right is let in from there, too, since
+     * 256 bits are not found by trying and a neighbour behind the same address has done nothing wrong
      */
-    async refresh(refreshToken: string): Promise<Tokens> {
-      if (!isTokenShaped(refreshToken)) throw new ApiError('refreshTokenUnknown')
+    async refresh(refreshToken: string, address: string): Promise<Tokens> {
       const hash = hashToken(refreshToken)
+      const origin = { address }
       const tokens = await db.write(() => {
         const bearer = sessions.findByRefresh(hash)
-        if (!bearer) {
+        if (!bearer || bearer.refreshExpiresAt <= now()) {
           const stolen = sessions.findRotated(hash)
           if (stolen) sessions.remove(stolen)
+          else throttle.refuseLockedAddress(origin)
+          throttle.countAddressFailure(origin)
           return undefined
         }
-        if (bearer.refreshExpiresAt <= now()) return undefined
         const issued = issue(bearer.session)
         sessions.rotate(bearer.session.id, hash, issued.stored)
         return issued.tokens
@@ -121,6 +132,14 @@ export async function createAuthService(deps: {
   function userOfAccess(bearer: Bearer): User {
     if (bearer.accessExpiresAt <= now()) throw new ApiError('accessTokenExpired')
     return bearer.user
+  }
+
+  /** The session of this user that a token, access or refresh, belongs to. */
+  function sessionOf(account: Account, token: string | undefined): string | undefined {
+    if (!token || !isTokenShaped(token)) return undefined
+    const hash = hashToken(token)
+    const bearer = sessions.findByAccess(hash) ?? sessions.findByRefresh(hash)
+    return bearer?.user.id === account.id ? bearer.session.id : undefined
   }
 
   /** A new pair of tokens, and what is kept of it. Neither outlives the session. */

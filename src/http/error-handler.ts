@@ -20,6 +20,7 @@ export function createErrorHandler(log: Log) {
     }
     set.status = known.status
     if (known.status === 401) set.headers['www-authenticate'] = challenge(known, request.headers.has('authorization'))
+    if (known.retryAfterSeconds !== undefined) set.headers['retry-after'] = String(known.retryAfterSeconds)
     return { error: known.message, errorId: known.errorId }
   })
 }

@@ -1,26 +1,43 @@
 import { Elysia } from 'elysia'
+import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { clientAddress } from '../network.ts'
 
-const started = new WeakMap<Request, { id: string; at: number; address: string | undefined }>()
+interface Start {
+  id: string
+  /** `performance.now()`. */
+  at: number
+  address: string
+}
+
+const starts = new WeakMap<Request, Start>()
 
 /** Names the request in the log, and to the client in `X-Request-Id`. */
 export function requestId(request: Request): string | undefined {
-  return started.get(request)?.id
+  return starts.get(request)?.id
+}
+
+/** Where the request comes from, as far as the trusted proxies tell. */
+export function addressOf(request: Request): string {
+  return starts.get(request)?.address ?? 'unknown'
 }
 
 /** One request and its answer: the id, the headers that every answer has, the line in the log. */
-export function createExchange(log: Log) {
+export function createExchange(log: Log, listen: Pick<Config['listen'], 'allowedHosts' | 'trustedProxies'>) {
   return new Elysia({ name: 'exchange' })
     .onRequest(({ request, server, set }) => {
       const id = crypto.randomUUID()
-      started.set(request, { id, at: performance.now(), address: server?.requestIP(request)?.address })
+      const peer = server?.requestIP(request)?.address ?? 'unknown'
+      const address = clientAddress(peer, request.headers.get('x-forwarded-for'), listen.trustedProxies)
+      starts.set(request, { id, at: performance.now(), address })
       Object.assign(set.headers, answerHeaders)
       set.headers['x-request-id'] = id
       refuseMisreadPath(request.url)
+      refuseUnknownHost(request.url, listen.allowedHosts)
     })
     .onAfterResponse({ as: 'global' }, ({ request, path, set }) => {
-      const start = started.get(request)
+      const start = starts.get(request)
       log.info('request', {
         requestId: start?.id,
         method: request.method,
@@ -52,4 +69,9 @@ function refuseMisreadPath(url: string): void {
   if (url.indexOf('/', 11) !== url.indexOf('/', afterScheme)) {
     throw new ApiError('malformed', { text: 'The Host of the request is too short: call this server by its full name' })
   }
+}
+
+/** RFC 9110 section 15.5.20: a request for another host was misdirected, be it by DNS rebinding. */
+function refuseUnknownHost(url: string, allowed: readonly string[]): void {
+  if (allowed.length > 0 && !allowed.includes(new URL(url).hostname)) throw new ApiError('hostUnknown')
 }

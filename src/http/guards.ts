@@ -1,10 +1,12 @@
 import { Elysia } from 'elysia'
 import type { AuthService } from '../auth/service.ts'
 import { ApiError } from '../errors.ts'
+import { addressGroup } from '../network.ts'
 import type { Group, User } from '../store/users.ts'
 import { includesGroup } from '../users/username.ts'
 import { type Fields, MalformedBody, readFields } from './body.ts'
 import { readToken } from './credentials.ts'
+import { addressOf } from './exchange.ts'
 
 /** Who may call a route. Every route says one of these; a route that says none answers nobody (see `refuseUndecided`). */
 export type Guard = ReturnType<typeof createGuard>
@@ -57,6 +59,16 @@ function createCaller(auth: AuthService, request: Request, parsed: unknown) {
     /** What the body says. */
     get fields(): Fields {
       return body instanceof MalformedBody ? {} : (body ?? {})
+    },
+
+    /** What failures of this caller are counted by. */
+    get address(): string {
+      return addressGroup(addressOf(request))
+    },
+
+    /** The token that came along, for the routes that are open without one. */
+    get token(): string | undefined {
+      return readToken(request, body)
     },
 
     /** The user that a guard let in. */

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import type { Guard } from '../http/guards.ts'
+import { okBody } from '../http/model.ts'
 import { parseNewUser, toUserList, userList } from './model.ts'
 import type { UserService } from './service.ts'
 
@@ -16,6 +17,14 @@ export function createUserRoutes(guard: Guard, users: UserService) {
         return toUserList(users.list())
       },
       { group: 'owner', response: { 200: userList } },
+    )
+    .patch(
+      '/unlock/:user',
+      async ({ params }) => {
+        await users.unlock(params.user)
+        return { status: 'ok' as const }
+      },
+      { group: 'owner', response: { 200: okBody } },
     )
     .delete(
       '/delete/:user',

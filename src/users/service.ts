@@ -1,3 +1,4 @@
+import type { Throttle } from '../auth/throttle.ts'
 import { provisioningUri, TOTP_SECRET_BYTES, toBase32 } from '../auth/totp.ts'
 import { ApiError, OperatorError } from '../errors.ts'
 import { Secret } from '../secret.ts'
@@ -22,13 +23,14 @@ export function createUserService(deps: {
   db: Database
   users: UserStore
   sessions: SessionStore
+  throttle: Throttle
   sealer: Sealer
   now: () => number
   random: RandomBytes
   /** What authenticator apps show as the account's host. */
   hostLabel: string
 }) {
-  const { db, users, sessions, sealer, now, random, hostLabel } = deps
+  const { db, users, sessions, throttle, sealer, now, random, hostLabel } = deps
 
   return {
     /** Oldest first. */
@@ -56,6 +58,25 @@ export function createUserService(deps: {
     },
 
     /**
+     * Lifts the locks on a user's login.
+     * @throws ApiError 903
+     */
+    async unlock(username: string): Promise<void> {
+      await db.write(() => throttle.unlock(requireAccount(username).username))
+    },
+
+    /**
+     * The same on the host, which lifts the locks on addresses as well: whoever is there is let back in.
+     * @throws ApiError 903
+     */
+    async unlockOnHost(username: string): Promise<void> {
+      await db.write(() => {
+        throttle.unlock(requireAccount(username).username)
+        throttle.unlockAddresses()
+      })
+    },
+
+    /**
      * What `create-user` does on the host: a new user is made; an existing one loses its sessions and keeps its
      * secret, or with `regenerate` gets a new one, and the group that was named.
      * @throws ApiError 906 for a second owner
@@ -75,6 +96,7 @@ export function createUserService(deps: {
         if (regenerate && existing.id !== id) throw new ApiError('usernameTaken')
         if (regenerate) users.updateGroupAndSecret(id, group, fresh.sealedSecret)
         sessions.removeAllOf(existing.id)
+        throttle.unlock(username)
         return regenerate ? fresh : existing
       })
       return enrolment(shown, await sealer.open(shown.sealedSecret, shown.id))

@@ -25,8 +25,9 @@ export async function createTestApi(overrides: Overrides = {}) {
   const logged: string[] = []
   const log = createLog({ write: line => void logged.push(line), readable: false, now: clock.now })
   const config = toConfig({ 'data-dir': dir.path, domain: 'matrix.test' }, {}, { root: true, hostname: 'matrix' })
-  const context = await createContext(config, log, { now: clock.now, engine: memory.engine, ...overrides })
-  const app = createApp(context)
+  const open = () => createContext(config, log, { now: clock.now, engine: memory.engine, ...overrides })
+  let context = await open()
+  let app = createApp(context)
 
   async function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
     const { token, json, headers } = options
@@ -67,8 +68,18 @@ export async function createTestApi(overrides: Overrides = {}) {
   }
 
   return {
-    app,
-    context,
+    get app() {
+      return app
+    },
+    get context() {
+      return context
+    },
+    /** Everything anew over the same data directory, as after a restart. */
+    async restart() {
+      await context.close()
+      context = await open()
+      app = createApp(context)
+    },
     config,
     clock,
     memory,

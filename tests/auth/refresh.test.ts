@@ -82,7 +82,9 @@ test('of 50 refreshes with one token at once, exactly one succeeds', async () =>
   const { refresh_token } = await logIn(api)
   const answers = await Promise.all(Array.from({ length: 50 }, () => tryRefresh(api, refresh_token)))
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
-  for (const other of answers.filter(({ status }) => status !== 200)) expect(other).toMatchObject(refused)
+  // So many failures from one address lock it on the way.
+  const ids = new Set(answers.filter(({ status }) => status !== 200).map(({ body }) => (body as Refusal).errorId))
+  expect([...ids].toSorted()).toEqual([910, 915])
 })
 
 test('a session that was idle for 7 days is over', async () => {
@@ -151,3 +153,7 @@ test('a refresh token as bearer opens no other route', async () => {
     body: { errorId: 908 },
   })
 })
+
+interface Refusal {
+  errorId: number
+}

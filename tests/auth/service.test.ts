@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createAuthService } from '../../src/auth/service.ts'
+import { createThrottle } from '../../src/auth/throttle.ts'
+import { createLaneStore } from '../../src/store/lanes.ts'
 import { openSealer, type Sealer } from '../../src/store/sealing.ts'
 import { createTestStore } from '../_support/store.ts'
 
@@ -16,12 +18,13 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of on
       return sealer.open(sealed, context)
     },
   }
-  const auth = await createAuthService({ ...store, sealer: counting, now: () => 0, random })
+  const throttle = createThrottle(createLaneStore(store.db), () => 0)
+  const auth = await createAuthService({ ...store, throttle, sealer: counting, now: () => 0, random })
   const sealedSecret = await sealer.seal(random(20), 'id-of-ada')
   await store.db.write(() =>
     store.users.insert({ id: 'id-of-ada', username: 'ada', group: 'viewer', createdAt: 0, sealedSecret }),
   )
-  await expect(auth.login(username, 'no code')).rejects.toMatchObject({ errorId: 902 })
+  await expect(auth.login(username, 'no code', '192.0.2.1')).rejects.toMatchObject({ errorId: 902 })
   expect(opened).toHaveLength(1)
   expect(opened.includes('id-of-ada')).toBe(username === 'ada')
 })

@@ -31,6 +31,7 @@ test('every request is one line of the log, with its id and what became of it', 
     path,
     status,
     ms: expect.any(Number),
+    address: 'unknown',
   })
   expect(entries).toEqual([
     line(0, '/api/v1/user/list', 200),

@@ -20,7 +20,7 @@ function createForgetfulApp({ context }: TestApi) {
     .get('/forgotten', handler('forgotten'))
     .post('/forgotten/:thing', handler('forgotten'))
   const app = new Elysia()
-    .use(createExchange(context.log))
+    .use(createExchange(context.log, context.config.listen))
     .use(createErrorHandler(context.log))
     .use(guard)
     .group('/api', api => api.use(routes))

@@ -18,6 +18,7 @@ const matrix: Record<string, Caller[]> = {
   'GET /user/auth/setup/:user': owners,
   'GET /user/list': owners,
   'POST /user/add': owners,
+  'PATCH /user/unlock/:user': owners,
   'DELETE /user/delete/:user': owners,
   'GET /droplet/list': viewers,
   'POST /droplet/add': managers,

@@ -1,4 +1,5 @@
 import usersSessions from './0001-users-sessions.sql' with { type: 'text' }
+import loginLocks from './0002-login-locks.sql' with { type: 'text' }
 
 export interface Migration {
   /** Its place in the order, from 1 on without gaps. */
@@ -8,4 +9,7 @@ export interface Migration {
 }
 
 /** All migrations in their order, inside the binary. One that was released is never changed. */
-export const migrations: readonly Migration[] = [{ id: 1, name: 'users-sessions', sql: usersSessions }]
+export const migrations: readonly Migration[] = [
+  { id: 1, name: 'users-sessions', sql: usersSessions },
+  { id: 2, name: 'login-locks', sql: loginLocks },
+]

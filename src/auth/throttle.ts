@@ -1,0 +1,137 @@
+import { ApiError } from '../errors.ts'
+import type { LaneRecord, LaneStore } from '../store/lanes.ts'
+
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
+
+/** How many failures a lane bears, and what follows. */
+interface Limits {
+  /** Without a success in between; each one from this on locks. */
+  consecutive: number
+  firstLockMs: number
+  longestLockMs: number
+  /** Within the window, whatever succeeds in between; then the lane is closed until the window ends. */
+  windowFailures: number
+  windowMs: number
+}
+
+/**
+ * A user's lane. Two of a million codes are right at a time, and any 365 days touch two windows: at most 200 guesses,
+ * a chance below 1 in 2,000 for strangers however many addresses they have.
+ */
+export const USER_LIMITS: Limits = {
+  consecutive: 5,
+  firstLockMs: MINUTE_MS,
+  longestLockMs: 60 * MINUTE_MS,
+  windowFailures: 100,
+  windowMs: 365 * DAY_MS,
+}
+
+/** An address, whatever users it tries: 20 failures in 10 minutes close it until those are over. */
+export const ADDRESS_LIMITS: Limits = {
+  consecutive: Number.POSITIVE_INFINITY,
+  firstLockMs: 0,
+  longestLockMs: 0,
+  windowFailures: 20,
+  windowMs: 10 * MINUTE_MS,
+}
+
+/** Names that nobody has get lanes as well, or they would be told apart. Of these and of addresses so many are kept. */
+const STRANGE_LANES_KEPT = 50_000
+const FAILURES_PER_CLEANING = 1_000
+const PROVEN_ADDRESSES_KEPT = 10
+
+/** Where an attempt comes from. */
+export interface Origin {
+  /** An IPv4 address or an IPv6 /64. */
+  address: string
+  /** The session of this user whose token came along. */
+  sessionId?: string | undefined
+}
+
+export type Throttle = ReturnType<typeof createThrottle>
+
+/**
+ * Counts failures and refuses what comes too often (ASVS 5.0 6.3.1, RFC 4226 section 7.3). All of it runs inside the
+ * transaction of the attempt itself, so that of a hundred guesses at once no more count than of a hundred in a row.
+ */
+export function createThrottle(lanes: LaneStore, now: () => number) {
+  let failures = 0
+
+  return {
+    /** @throws ApiError 915 with the time to wait, while the address or this user's lane is locked */
+    refuseLocked(origin: Origin, lane: string): void {
+      refuseIfLocked(addressLane(origin), ADDRESS_LIMITS)
+      refuseIfLocked(lane, USER_LIMITS)
+    },
+
+    /** @throws ApiError 915 while the address is locked */
+    refuseLockedAddress: (origin: Origin): void => refuseIfLocked(addressLane(origin), ADDRESS_LIMITS),
+
+    countFailure(origin: Origin, lane: string): void {
+      count(addressLane(origin), ADDRESS_LIMITS)
+      count(lane, USER_LIMITS)
+    },
+
+    countAddressFailure: (origin: Origin): void => count(addressLane(origin), ADDRESS_LIMITS),
+
+    /** A success ends the row of failures of its own lane, and no other: a stranger's guesses stay counted. */
+    countSuccess(origin: Origin, lane: string, userId: string): void {
+      const record = lanes.find(lane)
+      if (record) lanes.put(lane, { ...record, consecutive: 0, lockedUntil: 0 })
+      lanes.prove(userId, origin.address, now(), PROVEN_ADDRESSES_KEPT)
+    },
+
+    /**
+     * The lane of an attempt on a user. Addresses and sessions that the user proved before have lanes of their own, so
+     * that a stranger who knows the name cannot lock its owner out.
+     */
+    laneOf(username: string, userId: string | undefined, origin: Origin): string {
+      if (userId === undefined) return `nobody:${username}`
+      if (origin.sessionId !== undefined) return `user:${username}:session:${origin.sessionId}`
+      if (lanes.isProven(userId, origin.address)) return `user:${username}:address:${origin.address}`
+      return `user:${username}:strangers`
+    },
+
+    /** Lifts every lock on a user. */
+    unlock: (username: string): void => lanes.removeBelow(`user:${username}:`),
+
+    /** Lifts every lock on addresses. */
+    unlockAddresses: (): void => lanes.removeBelow('address:'),
+  }
+
+  function refuseIfLocked(lane: string, limits: Limits): void {
+    const record = lanes.find(lane)
+    const until = record ? lockedUntil(record, limits) : 0
+    if (until <= now()) return
+    throw new ApiError('tooManyAttempts', { retryAfterSeconds: Math.ceil((until - now()) / 1000) })
+  }
+
+  function lockedUntil(record: LaneRecord, limits: Limits): number {
+    const windowEnds = record.windowStartsAt + limits.windowMs
+    const closed = record.windowFailures >= limits.windowFailures && now() < windowEnds
+    return closed ? Math.max(windowEnds, record.lockedUntil) : record.lockedUntil
+  }
+
+  function count(lane: string, limits: Limits): void {
+    const time = now()
+    const before = lanes.find(lane)
+    const sameWindow = before !== undefined && time < before.windowStartsAt + limits.windowMs
+    const consecutive = (before?.consecutive ?? 0) + 1
+    const locksPassed = consecutive - limits.consecutive
+    const lockMs = locksPassed < 0 ? 0 : Math.min(limits.firstLockMs * 2 ** locksPassed, limits.longestLockMs)
+    lanes.put(lane, {
+      consecutive,
+      lockedUntil: lockMs > 0 ? time + lockMs : 0,
+      windowFailures: sameWindow ? before.windowFailures + 1 : 1,
+      windowStartsAt: sameWindow ? before.windowStartsAt : time,
+      lastFailureAt: time,
+    })
+    failures += 1
+    if (failures % FAILURES_PER_CLEANING === 0) lanes.keepNewest(STRANGE_LANES_KEPT)
+  }
+}
+
+function addressLane(origin: Origin): string {
+  return `address:${origin.address}`
+}

@@ -1,0 +1,53 @@
+import ipaddr, { type IPv4, type IPv6 } from 'ipaddr.js'
+
+/** An address and how many of its bits are the network's. */
+export type Network = [address: IPv4 | IPv6, prefixLength: number]
+
+/** `10.0.0.0/8`, `fd00::/8`, or a single address. */
+export function parseNetwork(text: string): Network | undefined {
+  const [host = '', length] = text.split('/')
+  if (!isAddress(host)) return undefined
+  if (length !== undefined) return ipaddr.isValidCIDR(text) ? ipaddr.parseCIDR(text) : undefined
+  const address = ipaddr.process(host)
+  return [address, address.kind() === 'ipv4' ? 32 : 128]
+}
+
+/**
+ * Where a request comes from: the nearest hop that is no trusted proxy. Each proxy adds the address that it saw to the
+ * right of `X-Forwarded-For`; what stands further left is only what a stranger claims.
+ * @param peer the address at the other end of the connection
+ */
+export function clientAddress(peer: string, forwardedFor: string | null, trusted: readonly Network[]): string {
+  let client = peer
+  for (const hop of (forwardedFor ?? '').split(',').reverse()) {
+    if (!isTrusted(client, trusted)) break
+    if (!isAddress(hop.trim())) break
+    client = hop.trim()
+  }
+  return client
+}
+
+/**
+ * What failures are counted by: an IPv4 address, or the /64 of an IPv6 address, since a whole one is what every
+ * household and every server gets.
+ */
+export function addressGroup(address: string): string {
+  if (!isAddress(address)) return 'unknown'
+  const parsed = ipaddr.process(address)
+  if (parsed.kind() === 'ipv4') return parsed.toString()
+  const network = parsed.toByteArray().slice(0, 8)
+  return `${Buffer.from(network)
+    .toString('hex')
+    .replace(/(.{4})(?=.)/g, '$1:')}::/64`
+}
+
+function isTrusted(address: string, trusted: readonly Network[]): boolean {
+  if (!isAddress(address)) return false
+  const parsed = ipaddr.process(address)
+  return trusted.some(([network, length]) => network.kind() === parsed.kind() && parsed.match(network, length))
+}
+
+/** The usual forms only: the library also knows `0x7f.1`, which nobody means. */
+function isAddress(text: string): boolean {
+  return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)
+}

@@ -1,0 +1,62 @@
+import type { Database } from './database.ts'
+
+/** The failures of one lane. Times are milliseconds since 1970. */
+export interface LaneRecord {
+  consecutive: number
+  lockedUntil: number
+  windowFailures: number
+  windowStartsAt: number
+  lastFailureAt: number
+}
+
+export type LaneStore = ReturnType<typeof createLaneStore>
+
+/** Lanes of failures, and the addresses that users proved. Whatever changes them must run inside `database.write`. */
+export function createLaneStore({ sql }: Database) {
+  const one = sql.query<LaneRecord, [string]>(`
+    SELECT consecutive, locked_until AS lockedUntil, window_failures AS windowFailures,
+           window_starts_at AS windowStartsAt, last_failure_at AS lastFailureAt
+    FROM lanes WHERE lane = ?`)
+  const put = sql.query<null, [string, number, number, number, number, number]>(`
+    INSERT OR REPLACE INTO lanes (lane, consecutive, locked_until, window_failures, window_starts_at, last_failure_at)
+    VALUES (?, ?, ?, ?, ?, ?)`)
+  const removeOne = sql.query<null, [string]>('DELETE FROM lanes WHERE lane = ?')
+  const removeBelow = sql.query<null, [string, string]>('DELETE FROM lanes WHERE lane >= ? AND lane < ?')
+  const removeBeyond = sql.query<null, [number]>(`
+    DELETE FROM lanes WHERE lane IN
+      (SELECT lane FROM lanes WHERE lane < 'user:' ORDER BY last_failure_at DESC LIMIT -1 OFFSET ?)`)
+  const isProven = sql.query<{ one: 1 }, [string, string]>(
+    'SELECT 1 AS one FROM proven_addresses WHERE user_id = ? AND address = ?',
+  )
+  const prove = sql.query<null, [string, string, number]>(
+    'INSERT OR REPLACE INTO proven_addresses (user_id, address, last_used_at) VALUES (?, ?, ?)',
+  )
+  const forgetBeyond = sql.query<null, [string, string, number]>(`
+    DELETE FROM proven_addresses WHERE user_id = ? AND address NOT IN
+      (SELECT address FROM proven_addresses WHERE user_id = ? ORDER BY last_used_at DESC LIMIT ?)`)
+
+  return {
+    find: (lane: string): LaneRecord | undefined => one.get(lane) ?? undefined,
+
+    put(lane: string, record: LaneRecord): void {
+      const { consecutive, lockedUntil, windowFailures, windowStartsAt, lastFailureAt } = record
+      put.run(lane, consecutive, lockedUntil, windowFailures, windowStartsAt, lastFailureAt)
+    },
+
+    remove: (lane: string): void => void removeOne.run(lane),
+
+    /** All lanes whose name begins so. `prefix` ends in `:`, after which `;` is the next character. */
+    removeBelow: (prefix: string): void => void removeBelow.run(prefix, `${prefix.slice(0, -1)};`),
+
+    /** Of the lanes that are no user's, keeps those that failed last. */
+    keepNewest: (count: number): void => void removeBeyond.run(count),
+
+    isProven: (userId: string, address: string): boolean => isProven.get(userId, address) !== null,
+
+    /** Remembers from where a user logged in, the `keep` newest. */
+    prove(userId: string, address: string, now: number, keep: number): void {
+      prove.run(userId, address, now)
+      forgetBeyond.run(userId, userId, keep)
+    },
+  }
+}

@@ -1,0 +1,22 @@
+-- Failures of those who show a secret, by lane: an address, or a user as seen from strangers, from one address that the
+-- user proved before, or from one session. Times are milliseconds since 1970.
+CREATE TABLE lanes (
+  lane             TEXT PRIMARY KEY,
+  -- Without a success in between.
+  consecutive      INTEGER NOT NULL,
+  locked_until     INTEGER NOT NULL,
+  -- All failures since the window began.
+  window_failures  INTEGER NOT NULL,
+  window_starts_at INTEGER NOT NULL,
+  last_failure_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX lanes_by_age ON lanes (last_failure_at);
+
+-- From where a user has logged in.
+CREATE TABLE proven_addresses (
+  user_id      TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  address      TEXT NOT NULL,
+  last_used_at INTEGER NOT NULL,
+  PRIMARY KEY (user_id, address)
+) STRICT, WITHOUT ROWID;
