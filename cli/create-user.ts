@@ -23,7 +23,7 @@ export const createUser = command({
     },
     regenerate: { type: 'boolean', alias: 'r', description: 'Make a new secret, and end all sessions' },
     json: { type: 'boolean', description: 'Print one JSON object' },
-    ...settingArgs('data-dir'),
+    ...settingArgs('data-dir', 'secret-key-file'),
   },
   run: async ({ args }) => {
     const username = checked('-u', args.username, parseUsername)

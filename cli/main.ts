@@ -48,6 +48,7 @@ function fail(error: unknown): void {
 }
 
 function withHint(error: Error): string {
+  if (error instanceof ApiError && error.cause instanceof Error) return `${error.message} (${error.cause.message})`
   if (error.name !== 'CLIError') return error.message
   return `${stripVTControlCharacters(error.message).replace(/\.$/, '')}: see cikit-api --help`
 }

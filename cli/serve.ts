@@ -1,20 +1,18 @@
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
 import type { Server } from 'bun'
 import { version } from '../package.json'
 import { createApp } from '../src/app.ts'
 import { type Config, readEnv, readHost, toConfig } from '../src/config.ts'
 import { type Context, createContext } from '../src/context.ts'
 import { ConfigError, OperatorError } from '../src/errors.ts'
+import { IDLE_SECONDS } from '../src/http/idle.ts'
 import { createLog, describeError, type Log } from '../src/log.ts'
-import { checkIntegrity } from '../src/store/database.ts'
 import { type ServeLock, takeServeLock } from '../src/store/serve-lock.ts'
 import { command, flagsOf, settingArgs } from './command.ts'
 import { createStdoutSink } from './stdout-sink.ts'
 
 /** How long running requests and droplet operations may take to end after the first signal. */
 const DRAIN_MS = 60_000
-/** Seconds without a byte after which a connection is closed. */
-const IDLE_SECONDS = 15
 
 export const serve = command({
   meta: { name: 'cikit-api serve', description: 'Serve the API' },
@@ -22,6 +20,7 @@ export const serve = command({
     'host',
     'port',
     'data-dir',
+    'secret-key-file',
     'docker-host',
     'domain',
     'image',
@@ -38,7 +37,13 @@ export const serve = command({
     const log = createLog({ write: sink.write, readable: process.stdout.isTTY === true, now: Date.now })
     const lock = takeServeLock(config.dataDir)
     try {
-      await serveUntilSignal(config, lock, log)
+      checkCredentialsDir(config.droplets.credentialsDir)
+      const drained = await serveUntilSignal(config, lock, log)
+      if (!drained) {
+        // What still runs may write: the directory stays locked until the process is gone, and that is now.
+        await sink.flush()
+        process.exit(1)
+      }
     } finally {
       lock.release()
       await sink.flush()
@@ -46,14 +51,14 @@ export const serve = command({
   },
 })
 
-async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Promise<void> {
+/** @returns whether all work ended in time */
+async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Promise<boolean> {
   // Heard from the first moment on: a signal during the start is no reason to leave things half done.
   const signalled = nextSignal()
   const context = await createContext(config, log)
+  let server: Server<undefined> | undefined
   try {
-    checkIntegrity(context.db, config.dataDir)
-    const server = listen(config, context)
-    // `%h:%p` for a person, and where the next `serve` says this one is.
+    server = listen(config, context)
     const address = String(server.url)
     lock.announce(address)
     log.info('listening', { address, version, dataDir: config.dataDir, pid: process.pid })
@@ -68,11 +73,18 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
     const signal = await signalled
     log.info('stopping', { signal })
     nextSignal().then(() => process.exit(130))
-    await drain(server, context, log)
-  } finally {
+    if (!(await drain(server, context))) {
+      log.warn('not all work ended in time', { seconds: DRAIN_MS / 1000 })
+      return false
+    }
+  } catch (error) {
+    await server?.stop(true)
     await context.close()
+    throw error
   }
+  await context.close()
   log.info('stopped')
+  return true
 }
 
 function listen(config: Config, context: Context): Server<undefined> {
@@ -101,16 +113,29 @@ function listen(config: Config, context: Context): Server<undefined> {
   }
 }
 
-/** New connections are refused, and what runs may end: the requests, and the droplets' changes whose caller went away. */
-async function drain(server: Server<undefined>, context: Context, log: Log): Promise<void> {
-  const limit = Promise.withResolvers<'late'>()
-  const timer = setTimeout(limit.resolve, DRAIN_MS, 'late')
-  const ended = Promise.all([server.stop(), context.droplets.idle()])
-  if ((await Promise.race([ended, limit.promise])) === 'late') {
-    log.warn('not all work ended in time', { seconds: DRAIN_MS / 1000 })
-    await server.stop(true)
-  }
+/**
+ * New connections are refused, and what runs may end: the requests, and the droplets' changes whose caller went away.
+ * @returns whether all of it did in time
+ */
+async function drain(server: Server<undefined>, context: Context): Promise<boolean> {
+  const limit = Promise.withResolvers<false>()
+  const timer = setTimeout(limit.resolve, DRAIN_MS, false)
+  const ended = Promise.all([server.stop(), context.droplets.idle()]).then(() => true)
+  const inTime = await Promise.race([ended, limit.promise])
   clearTimeout(timer)
+  return inTime
+}
+
+/** Found out before the first add, which would have to be undone. */
+function checkCredentialsDir(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    accessSync(path, constants.W_OK)
+  } catch (error) {
+    throw new ConfigError(
+      `--credentials-dir ${path} cannot be used (${messageOf(error)}): name a directory that this user may write to`,
+    )
+  }
 }
 
 function nextSignal(): Promise<NodeJS.Signals> {

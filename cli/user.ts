@@ -9,7 +9,7 @@ const list = command({
   meta: { name: 'cikit-api user list', description: 'List the users, oldest first' },
   args: {
     json: { type: 'boolean', description: 'Print one JSON array' },
-    ...settingArgs('data-dir'),
+    ...settingArgs('data-dir', 'secret-key-file'),
   },
   run: ({ args }) =>
     withAccess(args, ({ users }) => {
@@ -22,7 +22,7 @@ const remove = command({
   meta: { name: 'cikit-api user delete', description: 'Delete a user and end its sessions' },
   args: {
     name: { type: 'positional', required: true, description: 'Name of the user' },
-    ...settingArgs('data-dir'),
+    ...settingArgs('data-dir', 'secret-key-file'),
   },
   run: ({ args }) =>
     withAccess(args, async ({ users }) => {
@@ -35,7 +35,7 @@ const unlock = command({
   meta: { name: 'cikit-api user unlock', description: 'Lift the locks on a login, and on addresses' },
   args: {
     name: { type: 'positional', required: true, description: 'Name of the user' },
-    ...settingArgs('data-dir'),
+    ...settingArgs('data-dir', 'secret-key-file'),
   },
   run: ({ args }) =>
     withAccess(args, async ({ users }) => {

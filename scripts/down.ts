@@ -1,17 +1,18 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { socketOf, stopDockerd } from './lib/dockerd.ts'
 import { engineAnswers, engineApi } from './lib/engine-api.ts'
 import { until } from './lib/run.ts'
 import { main, Obstacle, say } from './lib/terminal.ts'
-import { credentialsDir, engineDir, hostSocket, servingPid, upDir } from './lib/up-state.ts'
+import { credentialsDir, engineDir, servingPid, socketFile, upDir } from './lib/up-state.ts'
 
 await main(async () => {
   const purge = process.argv.includes('--purge')
   const unknown = process.argv.slice(2).filter(word => word !== '--purge')
   if (unknown.length > 0) throw new Obstacle(`${unknown.join(' ')}: the only word that is understood here is --purge`)
   await stopServing()
-  const ownEngine = existsSync(socketOf(engineDir))
-  if (purge && !ownEngine) await removeDroplets()
+  const socket = existsSync(socketFile) ? readFileSync(socketFile, 'utf8') : undefined
+  const ownEngine = socket === socketOf(engineDir)
+  if (purge && socket !== undefined && !ownEngine) await removeDroplets(socket)
   if (ownEngine) {
     say('Stopping our Docker Engine, and with it its droplets')
     await stopDockerd({ dir: engineDir })
@@ -31,10 +32,9 @@ async function stopServing(): Promise<void> {
 }
 
 /** On an engine that was there before us: the droplets that we made, which are those whose keys lie with our data. */
-async function removeDroplets(): Promise<void> {
+async function removeDroplets(socket: string): Promise<void> {
   const names = existsSync(credentialsDir) ? readdirSync(credentialsDir) : []
   if (names.length === 0) return
-  const socket = process.env.DOCKER_HOST?.replace('unix://', '') ?? hostSocket
   if (!(await engineAnswers(socket))) {
     throw new Obstacle(
       `The droplets ${names.join(', ')} are on the engine at ${socket}, which does not answer: start it first`,

@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, readFileSync } from 'node:fs'
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { installPackages, isRoot } from './lib/debian.ts'
 import { socketOf, startDockerd } from './lib/dockerd.ts'
 import { engineAnswers } from './lib/engine-api.ts'
@@ -6,7 +6,17 @@ import { ensureDropletImage } from './lib/images.ts'
 import { binary } from './lib/paths.ts'
 import { run, until } from './lib/run.ts'
 import { main, Obstacle, print, say } from './lib/terminal.ts'
-import { address, dataDir, engineDir, hostSocket, logFile, owner, servingPid, upDir } from './lib/up-state.ts'
+import {
+  address,
+  dataDir,
+  engineDir,
+  hostSocket,
+  logFile,
+  owner,
+  servingPid,
+  socketFile,
+  upDir,
+} from './lib/up-state.ts'
 
 await main(async () => {
   mkdirSync(upDir, { recursive: true, mode: 0o700 })
@@ -14,6 +24,7 @@ await main(async () => {
   if (running === undefined) await build()
   else say(`Already serving on ${address} (process ${running}); npm run down stops it`)
   const socket = await findOrStartEngine()
+  writeFileSync(socketFile, socket)
   await ensureDropletImage(socket)
   await createOwnerOnce()
   if (running === undefined) await serve(socket)

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ConfigError } from './errors.ts'
-import { type Network, parseNetwork } from './network.ts'
+import { isAddress, type Network, parseNetwork } from './network.ts'
 
 /** The settings an operator can make: each is the flag `--<name>` and the variable `CIKIT_API_<NAME>`; the flag wins. */
 export const settings = {
@@ -10,6 +10,10 @@ export const settings = {
   'data-dir': {
     hint: 'DIR',
     description: 'Where users, sessions and keys are kept (/var/lib/cikit-api as root, else $XDG_DATA_HOME/cikit-api)',
+  },
+  'secret-key-file': {
+    hint: 'FILE',
+    description: 'The key that secrets are sealed with, 64 hex digits (DATA-DIR/sealing.key, made at the first start)',
   },
   'docker-host': {
     hint: 'URL',
@@ -38,6 +42,8 @@ export type EngineAddress = { kind: 'unix'; path: string } | { kind: 'tcp'; orig
 export interface AccessConfig {
   /** Absolute path. */
   dataDir: string
+  /** The sealing key, where the operator keeps it elsewhere. Absolute path. */
+  keyFile?: string
   /** What authenticator apps show as the account's host. */
   hostLabel: string
 }
@@ -89,7 +95,7 @@ export function toConfig(flags: Flags, env: Env, host: Host): Config {
   const read = reader(flags, env)
   const access = toAccessConfig(flags, env, host)
   const tls = tlsFiles(read('tls-cert'), read('tls-key'))
-  const listenHost = read('host')?.value ?? (tls ? '0.0.0.0' : '127.0.0.1')
+  const listenHost = listenAddress(read('host')) ?? (tls ? '0.0.0.0' : '127.0.0.1')
   const prefix = dropletPrefix(read('prefix'))
 
   return {
@@ -114,8 +120,10 @@ export function toConfig(flags: Flags, env: Env, host: Host): Config {
 
 /** The part of `toConfig` for commands that only work on the data directory. */
 export function toAccessConfig(flags: Flags, env: Env, host: Host): AccessConfig {
-  const dataDir = reader(flags, env)('data-dir')?.value ?? defaultDataDir(env, host.root)
-  return { dataDir: resolve(dataDir), hostLabel: host.hostname }
+  const read = reader(flags, env)
+  const dataDir = read('data-dir')?.value ?? defaultDataDir(env, host.root)
+  const keyFile = read('secret-key-file')?.value
+  return { dataDir: resolve(dataDir), hostLabel: host.hostname, ...(keyFile && { keyFile: resolve(keyFile) }) }
 }
 
 /** The part of `toConfig` for commands that only speak to the engine. */
@@ -159,6 +167,13 @@ function defaultDataDir(env: Env, root: boolean): string {
   if (env.XDG_DATA_HOME) return join(env.XDG_DATA_HOME, 'cikit-api')
   if (env.HOME) return join(env.HOME, '.local/share/cikit-api')
   throw new ConfigError('--data-dir: there is no $XDG_DATA_HOME and no $HOME to choose one from: name a directory')
+}
+
+function listenAddress(setting: Given | undefined): string | undefined {
+  if (!setting) return undefined
+  const name = /^(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(setting.value)
+  if (!name && !isAddress(setting.value)) refuse(setting, 'give an IPv4 or IPv6 address of this host, or its name')
+  return setting.value
 }
 
 function portNumber(setting: Given | undefined): number {
@@ -210,8 +225,8 @@ function engineAddress(setting: Given): EngineAddress {
   if (unix?.[1]) return { kind: 'unix', path: unix[1] }
   const tcp = /^(?:tcp|http):\/\/((?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?)\/?$/.exec(setting.value)
   if (tcp?.[1]) {
-    const origin = /:\d+$/.test(tcp[1]) ? tcp[1] : `${tcp[1]}:2375`
-    return { kind: 'tcp', origin: `http://${origin}` }
+    const origin = `http://${/:\d+$/.test(tcp[1]) ? tcp[1] : `${tcp[1]}:2375`}`
+    if (URL.canParse(origin)) return { kind: 'tcp', origin }
   }
   return refuse(setting, 'give unix:///PATH or tcp://HOST:PORT (TLS and ssh to the engine are not supported)')
 }

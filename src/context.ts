@@ -35,7 +35,7 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
   const random = overrides.random ?? systemRandom
   const db = openDatabase(config.dataDir, { now })
   try {
-    const sealer = await openSealer(db, config.dataDir, random)
+    const sealer = await openSealer(db, config, random)
     const throttle = createThrottle(createLaneStore(db), now)
     const store = { db, users: createUserStore(db), sessions: createSessionStore(db), throttle, sealer, now, random }
     return {

@@ -38,7 +38,8 @@ export const catalogue = {
 export type ErrorName = keyof typeof catalogue
 
 /**
- * An error of the catalogue. Its message goes to the client, so it never holds a secret or an echo of the input;
+ * An error of the catalogue. Its message goes to the client, so it never holds a secret, nor an echo of the input
+ * beyond a name that is harmless;
  * what went wrong underneath is the `cause`, and goes to the log.
  */
 export class ApiError extends Error {
@@ -47,14 +48,17 @@ export class ApiError extends Error {
   readonly status: number
   /** When to try again, for the header `Retry-After`. */
   readonly retryAfterSeconds: number | undefined
+  /** The caller showed no token at all. */
+  readonly anonymous: boolean
 
   constructor(
     readonly kind: ErrorName,
-    options: { text?: string; cause?: unknown; retryAfterSeconds?: number } = {},
+    options: { text?: string; cause?: unknown; retryAfterSeconds?: number; anonymous?: boolean } = {},
   ) {
     super(options.text ?? catalogue[kind].text, { cause: options.cause })
     this.errorId = catalogue[kind].id
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.anonymous = options.anonymous === true
     this.status = catalogue[kind].status
   }
 }

@@ -1,8 +1,7 @@
-export type Level = 'debug' | 'info' | 'warn' | 'error'
+export type Level = 'info' | 'warn' | 'error'
 export type Fields = Record<string, string | number | boolean | null | undefined>
 
 export interface Log {
-  debug(message: string, fields?: Fields): void
   info(message: string, fields?: Fields): void
   warn(message: string, fields?: Fields): void
   error(message: string, fields?: Fields): void
@@ -20,7 +19,7 @@ export function createLog(options: { write: (line: string) => void; readable: bo
     (level: Level) =>
     (message: string, fields: Fields = {}) =>
       options.write(`${format(new Date(options.now()).toISOString(), level, message, fields)}\n`)
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+  return { info: at('info'), warn: at('warn'), error: at('error') }
 }
 
 /**

@@ -48,6 +48,6 @@ function isTrusted(address: string, trusted: readonly Network[]): boolean {
 }
 
 /** The usual forms only: the library also knows `0x7f.1`, which nobody means. */
-function isAddress(text: string): boolean {
+export function isAddress(text: string): boolean {
   return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)
 }

@@ -70,6 +70,7 @@ test('every setting can be made by its variable', () => {
     host: '::1',
     port: '8080',
     'data-dir': '/data',
+    'secret-key-file': '/key.hex',
     'docker-host': 'unix:///engine.sock',
     domain: 'example.org',
     image: 'debian:12',
@@ -84,6 +85,7 @@ test('every setting can be made by its variable', () => {
   const env = Object.fromEntries(Object.entries(values).map(([name, value]) => [variableFor(name), value]))
   const expected = {
     dataDir: '/data',
+    keyFile: '/key.hex',
     hostLabel: 'matrix.example',
     listen: {
       host: '::1',

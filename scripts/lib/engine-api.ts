@@ -42,7 +42,7 @@ export async function importImage(
 
 /**
  * Downloads an image from its registry.
- * @returns whether it could be had; a registry that says nothing for a minute counts as out of reach
+ * @returns whether it could be had; a registry that has not sent it within five minutes counts as out of reach
  */
 export async function pullImage(socket: string, image: string): Promise<boolean> {
   const [fromImage = '', tag = 'latest'] = image.split(':')
@@ -51,7 +51,7 @@ export async function pullImage(socket: string, image: string): Promise<boolean>
     const response = await fetch(`http://localhost/images/create?${query}`, {
       unix: socket,
       method: 'POST',
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.timeout(300_000),
     })
     return response.ok && !(await response.text()).includes('"error"')
   } catch {

@@ -51,5 +51,6 @@ export async function debootstrap(suite: string, tree: string, include: string[]
   const known = existsSync(`/usr/share/debootstrap/scripts/${suite}`)
   const way = known ? [] : ['http://deb.debian.org/debian', '/usr/share/debootstrap/scripts/sid']
   await run(['debootstrap', '--variant=minbase', ...packages, suite, draft, ...way])
+  rmSync(tree, { recursive: true, force: true })
   renameSync(draft, tree)
 }

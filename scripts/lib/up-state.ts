@@ -4,7 +4,9 @@ import { binary, workDir } from './paths.ts'
 
 // What `npm run up` keeps, and `npm run down` finds again.
 
-const upDir = join(workDir, 'up')
+export const upDir = join(workDir, 'up')
+/** Holds the socket of the engine that `up` used. */
+export const socketFile = join(upDir, 'engine-socket')
 export const dataDir = join(upDir, 'data')
 export const credentialsDir = join(dataDir, 'credentials')
 export const engineDir = join(upDir, 'engine')
@@ -12,7 +14,6 @@ export const logFile = join(upDir, 'serve.log')
 export const address = 'http://127.0.0.1:1337'
 export const owner = 'owner'
 export const hostSocket = '/var/run/docker.sock'
-export { upDir }
 
 /** The process that serves our data directory, by what it wrote there and what it is. */
 export function servingPid(): number | undefined {

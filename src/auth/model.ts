@@ -1,6 +1,6 @@
 import { t } from 'elysia'
 import { ApiError } from '../errors.ts'
-import type { Fields } from '../http/body.ts'
+import { type Fields, isAbsent } from '../http/body.ts'
 import type { Tokens } from './service.ts'
 
 export const tokenBody = t.Object({
@@ -48,8 +48,4 @@ function parseCode(code: unknown): string {
   const text = typeof code === 'number' && Number.isInteger(code) ? String(code) : code
   if (typeof text !== 'string' || !/^[0-9]{6}$/.test(text)) throw new ApiError('codeRefused')
   return text
-}
-
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null || value === ''
 }

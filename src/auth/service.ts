@@ -99,7 +99,7 @@ export async function createAuthService(deps: {
     /** @throws ApiError 908 for an unknown access token, 909 for an expired one */
     authenticate(accessToken: string | undefined): User {
       const bearer = accessToken && isTokenShaped(accessToken) && bearerOf(accessToken)
-      if (!bearer) throw new ApiError('accessTokenUnknown')
+      if (!bearer) throw new ApiError('accessTokenUnknown', { anonymous: accessToken === undefined })
       return userOfAccess(bearer)
     },
 
@@ -108,7 +108,7 @@ export async function createAuthService(deps: {
      * @throws ApiError 908 and 909 as `authenticate`, 910 for a refresh token that is expired or was exchanged
      */
     authenticateToRevoke(token: string | undefined): User {
-      if (!token || !isTokenShaped(token)) throw new ApiError('accessTokenUnknown')
+      if (!token || !isTokenShaped(token)) throw new ApiError('accessTokenUnknown', { anonymous: token === undefined })
       const hash = hashToken(token)
       const byAccess = sessions.findByAccess(hash)
       if (byAccess) return userOfAccess(byAccess)

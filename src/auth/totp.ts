@@ -32,7 +32,7 @@ export function toBase32(secret: Uint8Array<ArrayBuffer>): string {
  * @param hostLabel the name of this host, shown as the account
  */
 export function provisioningUri(secret: Uint8Array<ArrayBuffer>, username: string, hostLabel: string): string {
-  return createTotp(secret, { issuer: `CIKit Matrix (${username})`, label: hostLabel }).toString()
+  return createTotp(secret, { issuer: `CIKIT Matrix (${username})`, label: hostLabel }).toString()
 }
 
 function createTotp(secret: Uint8Array<ArrayBuffer>, names: { issuer?: string; label?: string } = {}): TOTP {

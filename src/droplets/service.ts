@@ -114,7 +114,6 @@ export function createDropletService(deps: {
       await unfinished.end(entry.mark)
       log.info('droplet added', { droplet: name, id: id.slice(0, 12) })
     } catch (error) {
-      running.delete(entry.mark)
       // An engine that answered is done with this droplet; one that did not may still create it.
       const answered = !(error instanceof ApiError && error.kind === 'engineUnavailable')
       await undo(entry, answered ? 0 : now()).catch(undoError => {
@@ -138,7 +137,8 @@ export function createDropletService(deps: {
     // A droplet that got the name in another way keeps the keys that lie there.
     const others = await engine.list()
     if (!others.some(droplet => droplet.name === entry.name)) keys.remove(entry.name)
-    if (!removed && now() - askedAt < ENGINE_MAY_STILL_CREATE_MS) return
+    const waited = now() - askedAt
+    if (!removed && waited >= 0 && waited < ENGINE_MAY_STILL_CREATE_MS) return
     await unfinished.end(entry.mark)
     lostAt.delete(entry.mark)
     log.warn('unfinished add undone', { droplet: entry.name })
@@ -155,9 +155,12 @@ export function createDropletService(deps: {
   }
 
   async function tidyUntilDone(): Promise<void> {
+    let told = false
     while (!closing.signal.aborted && leftovers().length > 0) {
       await queue.run(ADDS, undoLeftovers).catch(error => {
-        log.warn('unfinished add not undone yet', { error: describeError(error) })
+        // Told once: an engine may be away for days.
+        if (!told) log.warn('unfinished adds not undone yet, trying on', { error: describeError(error) })
+        told = true
       })
       if (leftovers().length > 0) await sleepUnlessClosing()
     }

@@ -5,6 +5,11 @@ const MAX_JSON_DEPTH = 32
 
 export type Fields = Record<string, unknown>
 
+/** A field that was left out, or sent with nothing in it. */
+export function isAbsent(field: unknown): boolean {
+  return field === undefined || field === null || field === ''
+}
+
 /** A body that could be read and not understood. It is told to the caller only after the guard let that one in. */
 export class MalformedBody {
   constructor(readonly reason: string) {}

@@ -12,13 +12,19 @@ const TOKEN_FIELDS = ['access_token', 'refresh_token', 'token']
  */
 export function readToken(request: Request, body: Fields | MalformedBody | undefined): string | undefined {
   refuseTokenInQuery(request.url)
-  const fromHeader = /^bearer:? +(\S+) *$/i.exec(request.headers.get('authorization') ?? '')?.[1]
+  // Two headers of one name come as one, with a comma between (RFC 9110 section 5.3).
+  const shown = (request.headers.get('authorization') ?? '').split(',').flatMap(value => bearerOf(value) ?? [])
   const field = body instanceof MalformedBody ? undefined : body?.access_token
   const fromBody = typeof field === 'string' && field !== '' ? field : undefined
-  if (fromHeader && fromBody && fromHeader !== fromBody) {
+  const tokens = new Set(fromBody ? [...shown, fromBody] : shown)
+  if (tokens.size > 1) {
     throw new ApiError('malformed', { text: 'Two different access tokens in one request: send one' })
   }
-  return fromHeader ?? fromBody
+  return tokens.values().next().value
+}
+
+function bearerOf(header: string): string | undefined {
+  return /^ *bearer:? +(\S+) *$/i.exec(header)?.[1]
 }
 
 function refuseTokenInQuery(url: string): void {

@@ -19,7 +19,7 @@ export function createErrorHandler(log: Log) {
       })
     }
     set.status = known.status
-    if (known.status === 401) set.headers['www-authenticate'] = challenge(known, request.headers.has('authorization'))
+    if (known.status === 401) set.headers['www-authenticate'] = challenge(known)
     if (known.retryAfterSeconds !== undefined) set.headers['retry-after'] = String(known.retryAfterSeconds)
     return { error: known.message, errorId: known.errorId }
   })
@@ -41,9 +41,9 @@ function toApiError(error: unknown): ApiError {
 }
 
 /** RFC 6750 section 3: the scheme on every 401, and what is wrong unless no token was given at all. */
-function challenge(error: ApiError, tokenShown: boolean): string {
+function challenge(error: ApiError): string {
   const realm = 'Bearer realm="cikit-api"'
-  if (!tokenShown) return realm
+  if (error.anonymous) return realm
   if (error.kind === 'revokeForbidden') return `${realm}, error="insufficient_scope"`
   return `${realm}, error="invalid_token", error_description="${error.message}"`
 }

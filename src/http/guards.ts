@@ -78,7 +78,8 @@ function createCaller(auth: AuthService, request: Request, parsed: unknown) {
     },
 
     letIn(): void {
-      readToken(request, undefined)
+      // Nobody is asked who it is, but a request that would be refused elsewhere is refused here, too.
+      readToken(request, body)
       decide()
     },
 

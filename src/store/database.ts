@@ -1,5 +1,5 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
-import { ApiError, OperatorError } from '../errors.ts'
+import { ApiError, ConfigError, OperatorError } from '../errors.ts'
 import { createPrivateFile, databaseFile, prepareDataDir } from './files.ts'
 import { migrate } from './migrate.ts'
 import { type Migration, migrations as ownMigrations } from './migrations/index.ts'
@@ -9,17 +9,15 @@ export interface Database {
   readonly sql: Sqlite
   /**
    * Runs `work` in one `BEGIN IMMEDIATE` transaction: all of it counts, durably, or nothing does.
-   * While another process writes, it waits without blocking the event loop.
+   * While another process writes, it waits without blocking the event loop, in the order of the calls.
    * @throws ApiError 922 when the store stays locked for 5 s, is full or cannot be written
    */
   write<T>(work: () => T): Promise<T>
-  /** Another number after every commit, whoever made it. */
-  version(): number
+  /** Another one after every commit, whoever made it. */
+  version(): string
   close(): void
 }
 
-/** How long a statement itself waits for a lock. bun:sqlite is synchronous, so this blocks the event loop: the patience is in `write`. */
-const BUSY_TIMEOUT_MS = 20
 const WRITE_PATIENCE_MS = 5_000
 
 /**
@@ -42,7 +40,9 @@ export function openDatabase(
       sql.run('PRAGMA synchronous = FULL')
       sql.run('PRAGMA foreign_keys = ON')
       migrate(sql, { dataDir, migrations: options.migrations ?? ownMigrations, now: options.now() })
-      sql.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+      checkIntegrity(sql, path)
+      // bun:sqlite is synchronous: a statement that waits stops the event loop. The patience is in `write`.
+      sql.run('PRAGMA busy_timeout = 0')
     } catch (error) {
       sql.close()
       throw error
@@ -53,38 +53,40 @@ export function openDatabase(
   }
 }
 
-/** Reads every page: finds damage before it is met by chance. Takes time in proportion to the size. */
-export function checkIntegrity(db: Database, dataDir: string): void {
-  let findings: string[]
-  try {
-    findings = db.sql
-      .query<{ quick_check: string }, []>('PRAGMA quick_check')
-      .all()
-      .map(row => row.quick_check)
-  } catch (error) {
-    throw openingFailed(error, dataDir)
-  }
-  if (findings[0] !== 'ok') throw corrupt(dataDir, new Error(findings.join('; ')))
-}
-
 function createDatabase(sql: Sqlite): Database {
   // https://www.sqlite.org/pragma.html#pragma_data_version: changes with the commits of other connections, not our own.
   const others = sql.query<{ data_version: number }, []>('PRAGMA data_version')
   let own = 0
+  let last: Promise<unknown> = Promise.resolve()
   return {
     sql,
-    write: work =>
-      write(sql, work, () => {
-        own += 1
-      }),
-    version: () => own * 2 ** 32 + (others.get()?.data_version ?? 0),
+    write(work) {
+      const patienceEnds = performance.now() + WRITE_PATIENCE_MS
+      // One after another: where another process holds the lock, only the first in the line asks for it.
+      const written = last.then(() =>
+        write(sql, work, patienceEnds, () => {
+          own += 1
+        }),
+      )
+      last = written.catch(() => undefined)
+      return written
+    },
+    version: () => `${own}:${others.get()?.data_version}`,
     close: () => closeDatabase(sql),
   }
 }
 
-async function write<T>(sql: Sqlite, work: () => T, committed: () => void): Promise<T> {
+/** Reads every page: damage is found now, and not when it is met by chance. */
+function checkIntegrity(sql: Sqlite, path: string): void {
+  const findings = sql
+    .query<{ quick_check: string }, []>('PRAGMA quick_check')
+    .all()
+    .map(row => row.quick_check)
+  if (findings[0] !== 'ok') throw corrupt(path, new Error(findings.join('; ')))
+}
+
+async function write<T>(sql: Sqlite, work: () => T, patienceEnds: number, committed: () => void): Promise<T> {
   const transaction = sql.transaction(work)
-  const patienceEnds = performance.now() + WRITE_PATIENCE_MS
   for (;;) {
     try {
       const result = transaction.immediate()
@@ -115,7 +117,7 @@ const isCorrupt = (error: SQLiteError) => /^SQLITE_(CORRUPT|NOTADB)/.test(error.
 
 function openingFailed(error: unknown, path: string): Error {
   if (error instanceof SQLiteError && isCorrupt(error)) return corrupt(path, error)
-  if (error instanceof OperatorError) return error
+  if (error instanceof OperatorError || error instanceof ConfigError) return error
   const reason = error instanceof Error ? error.message : String(error)
   return new OperatorError(
     `The database ${path} cannot be opened (${reason}): check the disk and who owns the directory`,

@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { OperatorError } from '../errors.ts'
+import { ConfigError, OperatorError } from '../errors.ts'
 
 /** What may lie in a data directory before we do: a mount's own folder, and what the operator put there for us. */
 const EXPECTED_BEFORE_FIRST_START = new Set(['lost+found', 'credentials', 'sealing.key'])
@@ -10,8 +10,19 @@ const MADE_FIRST = ['serve.lock', 'cikit-api.db']
 /**
  * Makes the data directory, or takes an existing one, and closes it to everybody else (0700) whatever the umask.
  * @throws OperatorError for a directory that is somebody else's: closing `/etc` to others would be no service
+ * @throws ConfigError for a path that can be no directory of ours
  */
 export function prepareDataDir(path: string): void {
+  try {
+    makeDataDir(path)
+  } catch (error) {
+    if (error instanceof OperatorError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ConfigError(`--data-dir ${path} cannot be used (${reason}): name a directory that this user may write to`)
+  }
+}
+
+function makeDataDir(path: string): void {
   if (existsSync(path) && !MADE_FIRST.some(name => existsSync(join(path, name)))) {
     const strangers = readdirSync(path).filter(name => !EXPECTED_BEFORE_FIRST_START.has(name))
     if (strangers.length > 0) {

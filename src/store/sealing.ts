@@ -1,5 +1,15 @@
-import { chmodSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { OperatorError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { Database } from './database.ts'
@@ -19,19 +29,30 @@ const NONCE_BYTES = 12
 const CHECK_CONTEXT = 'sealing-check'
 
 /**
- * The sealer with the key of this data directory (`sealing.key`, 0600, 32 bytes in hex). The key is made only while
- * nothing is sealed yet, so that a lost key is an error and never a silent new beginning.
+ * The sealer with the key of this data directory (`sealing.key`, 0600, 32 bytes in hex), or of the file that the
+ * operator named. Only the former is ever made, and only while nothing is sealed yet, so that a lost key is an error
+ * and never a silent new beginning.
  * @throws OperatorError naming the file, when the key is missing or wrong
  */
-export async function openSealer(db: Database, dataDir: string, random: RandomBytes): Promise<Sealer> {
-  const file = join(dataDir, 'sealing.key')
+export async function openSealer(
+  db: Database,
+  place: { dataDir: string; keyFile?: string },
+  random: RandomBytes,
+): Promise<Sealer> {
+  const { dataDir, keyFile } = place
+  const file = keyFile ?? join(dataDir, 'sealing.key')
   const check = db.sql.query<{ sealed: Uint8Array }, []>('SELECT sealed FROM sealing_check')
-  if (!check.get()) createKeyOnce(file, random)
+  if (keyFile === undefined) {
+    if (!check.get()) createKeyOnce(file, random)
+    else if (existsSync(file)) chmodSync(file, 0o600)
+  }
   const sealer = await createSealer(readKey(file), random)
-  const mine = await sealer.seal(new TextEncoder().encode(CHECK_CONTEXT), CHECK_CONTEXT)
-  await db.write(() => db.sql.query('INSERT OR IGNORE INTO sealing_check (one, sealed) VALUES (1, ?)').run(mine))
-  const sealed = check.get()?.sealed ?? mine
-  await sealer.open(sealed, CHECK_CONTEXT).catch(cause => {
+  if (!check.get()) {
+    const mine = await sealer.seal(new TextEncoder().encode(CHECK_CONTEXT), CHECK_CONTEXT)
+    // Another process may do the same at this moment: one check counts, and the key is held against that.
+    await db.write(() => db.sql.query('INSERT OR IGNORE INTO sealing_check (one, sealed) VALUES (1, ?)').run(mine))
+  }
+  await sealer.open(check.get()?.sealed ?? new Uint8Array(), CHECK_CONTEXT).catch(cause => {
     throw new OperatorError(
       `The key in ${file} is not the one that the secrets in ${dataDir} were sealed with: put the right one back`,
       { cause },
@@ -66,7 +87,8 @@ function createKeyOnce(file: string, random: RandomBytes): void {
   // Written aside and then linked: `link` fails where the file exists (as O_EXCL does), and nobody ever reads half a key.
   const draft = `${file}.${process.pid}`
   rmSync(draft, { force: true })
-  writeFileSync(draft, `${Buffer.from(random(KEY_BYTES)).toString('hex')}\n`, { mode: 0o600, flag: 'wx' })
+  // On the disk before anything is sealed with it: a power cut must not leave secrets without their key.
+  writeFileSync(draft, `${random(KEY_BYTES).toHex()}\n`, { mode: 0o600, flag: 'wx', flush: true })
   chmodSync(draft, 0o600)
   try {
     linkSync(draft, file)
@@ -75,6 +97,13 @@ function createKeyOnce(file: string, random: RandomBytes): void {
   } finally {
     rmSync(draft)
   }
+  syncDirectory(dirname(file))
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r')
+  fsyncSync(directory)
+  closeSync(directory)
 }
 
 function readKey(file: string): Secret<Uint8Array<ArrayBuffer>> {

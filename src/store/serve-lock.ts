@@ -1,4 +1,4 @@
-import { Database as Sqlite } from 'bun:sqlite'
+import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../errors.ts'
@@ -23,8 +23,13 @@ export function takeServeLock(dataDir: string): ServeLock {
   const lock = new Sqlite(lockFile, { readwrite: true })
   try {
     lock.run('BEGIN EXCLUSIVE')
-  } catch {
+  } catch (error) {
     lock.close()
+    if (!(error instanceof SQLiteError && error.code === 'SQLITE_BUSY')) {
+      throw new OperatorError(`The lock ${lockFile} cannot be taken (${String(error)}): remove the file`, {
+        cause: error,
+      })
+    }
     throw new OperatorError(
       `${dataDir} is served already by ${describeHolder(holderFile)}: stop that one first, or name another --data-dir`,
     )
@@ -33,8 +38,13 @@ export function takeServeLock(dataDir: string): ServeLock {
   rmSync(holderFile, { force: true })
   return {
     announce(address) {
-      createPrivateFile(holderFile, { empty: true })
-      writeFileSync(holderFile, JSON.stringify({ pid: process.pid, address }))
+      // A courtesy to the next one: on a full disk we serve all the same.
+      try {
+        createPrivateFile(holderFile, { empty: true })
+        writeFileSync(holderFile, JSON.stringify({ pid: process.pid, address }))
+      } catch {
+        rmSync(holderFile, { force: true })
+      }
     },
     release() {
       rmSync(holderFile, { force: true })

@@ -1,6 +1,6 @@
 import { t } from 'elysia'
 import { ApiError } from '../errors.ts'
-import type { Fields } from '../http/body.ts'
+import { type Fields, isAbsent } from '../http/body.ts'
 import type { Group, User } from '../store/users.ts'
 import { groups, parseGroup, parseUsername } from './username.ts'
 
@@ -27,8 +27,4 @@ export function parseNewUser(fields: Fields): { username: string; group: Group }
   const { username, group } = fields
   if (isAbsent(username) || isAbsent(group)) throw new ApiError('userFieldsMissing')
   return { username: parseUsername(username), group: parseGroup(group) }
-}
-
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null || value === ''
 }

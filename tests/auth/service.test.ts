@@ -9,7 +9,7 @@ const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 
 test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of one secret', async username => {
   using store = createTestStore()
-  const sealer = await openSealer(store.db, store.dataDir, random)
+  const sealer = await openSealer(store.db, store, random)
   const opened: string[] = []
   const counting: Sealer = {
     seal: (plain, context) => sealer.seal(plain, context),

@@ -44,9 +44,9 @@ test('the address for authenticator apps says all that they need', () => {
   const url = new URL(provisioningUri(secret, 'ada', 'matrix.example'))
   expect(url.protocol).toBe('otpauth:')
   expect(url.host).toBe('totp')
-  expect(decodeURIComponent(url.pathname)).toBe('/CIKit Matrix (ada):matrix.example')
+  expect(decodeURIComponent(url.pathname)).toBe('/CIKIT Matrix (ada):matrix.example')
   expect(Object.fromEntries(url.searchParams)).toEqual({
-    issuer: 'CIKit Matrix (ada)',
+    issuer: 'CIKIT Matrix (ada)',
     secret: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
     algorithm: 'SHA1',
     digits: '6',

@@ -46,13 +46,13 @@ test('the address holds what authenticator apps need', async () => {
   const { otpauth_url = '', secret = '' } = await host.enrol('-u', 'ann', '-g', 'viewer')
   const url = new URL(otpauth_url)
   expect(Object.fromEntries(url.searchParams)).toEqual({
-    issuer: 'CIKit Matrix (ann)',
+    issuer: 'CIKIT Matrix (ann)',
     secret,
     algorithm: 'SHA1',
     digits: '6',
     period: '30',
   })
-  expect(decodeURIComponent(url.pathname)).toMatch(/CIKit Matrix \(ann\):.+$/)
+  expect(decodeURIComponent(url.pathname)).toMatch(/CIKIT Matrix \(ann\):.+$/)
 })
 
 test('the form for a terminal shows secret, address, and a QR code of the address', async () => {

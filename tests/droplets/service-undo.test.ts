@@ -157,7 +157,7 @@ describe('what a crashed process left', () => {
     await host.leaveUnfinished('cikit01', 'crashed')
     host.memory.fail('removeMarked', away())
     host.startService().tidyUp()
-    await host.untilLogged('unfinished add not undone yet')
+    await host.untilLogged('unfinished adds not undone yet, trying on')
     await host.untilLogged('unfinished add undone')
     expectNothingLeft(host)
   })

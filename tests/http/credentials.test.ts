@@ -24,7 +24,6 @@ test.each<[string, (token: string) => string]>([
   ['without a space', token => `Bearer${token}`],
   ['with a colon and no space', token => `Bearer:${token}`],
   ['with two tokens', token => `Bearer ${token} ${token}`],
-  ['with two credentials', token => `Bearer ${token}, Bearer ${token}`],
   ['with quotes', token => `Bearer "${token}"`],
   ['without a token', () => 'Bearer'],
   ['that is empty', () => ''],
@@ -119,4 +118,19 @@ test('a query without a token is nothing to complain of', async () => {
   await using api = await createTestApi()
   const { token } = await api.signedIn('viewer')
   expect(await api.call('GET', '/droplet/list?page=1&x=token', { token })).toMatchObject({ status: 200 })
+})
+
+test('two Authorization headers with different tokens are refused, with the same one they are one', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  const list = (authorization: string) => api.call('GET', '/droplet/list', { headers: { authorization } })
+  expect((await list(`Bearer ${token}, Bearer ${token}`)).status).toBe(200)
+  expect(await list(`Bearer ${token}, Bearer ${'0'.repeat(64)}`)).toMatchObject({ status: 400, body: { errorId: 917 } })
+})
+
+test('two different tokens are refused on the open routes, too', async () => {
+  await using api = await createTestApi()
+  const json = { username: 'ada', code: '123456', access_token: '1'.repeat(64) }
+  const answer = await api.call('POST', '/user/auth', { token: '0'.repeat(64), json })
+  expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
 })

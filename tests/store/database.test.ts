@@ -2,8 +2,8 @@ import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ApiError, OperatorError } from '../../src/errors.ts'
-import { checkIntegrity, openDatabase } from '../../src/store/database.ts'
+import { ApiError, ConfigError, OperatorError } from '../../src/errors.ts'
+import { openDatabase } from '../../src/store/database.ts'
 import { modeOf, modesIn, umask } from '../_support/modes.ts'
 import { accountOf, createTestStore } from '../_support/store.ts'
 import { tempDir } from '../_support/temp-dir.ts'
@@ -136,21 +136,29 @@ test('damage in a page is found by the check of integrity', async () => {
   const pageSize = bytes.readUInt16BE(16)
   // All pages but the first, which holds the schema.
   writeFileSync(file, Buffer.concat([bytes.subarray(0, pageSize), Buffer.alloc(bytes.length - pageSize, 0xa5)]))
-  const open = () => {
-    const db = openDatabase(dir.path, options)
-    try {
-      checkIntegrity(db, dir.path)
-    } finally {
-      db.close()
-    }
-  }
+  const open = () => openDatabase(dir.path, options).close()
   expect(open).toThrow(OperatorError)
   expect(open).toThrow(/is corrupt/)
 })
 
-test('a sound database passes the check of integrity', () => {
+test('a hundred writers that wait for another process leave the event loop free', async () => {
   using store = createTestStore()
-  expect(() => checkIntegrity(store.db, store.dataDir)).not.toThrow()
+  using other = new Sqlite(join(store.dataDir, 'cikit-api.db'))
+  other.run('BEGIN IMMEDIATE')
+  const writes = Array.from({ length: 100 }, (_, number) =>
+    store.db.write(() => store.users.insert(accountOf(`user${number}`))),
+  )
+  let longest = 0
+  const end = performance.now() + 300
+  for (let last = performance.now(); last < end; ) {
+    await Bun.sleep(1)
+    longest = Math.max(longest, performance.now() - last)
+    last = performance.now()
+  }
+  other.run('COMMIT')
+  await Promise.all(writes)
+  expect(store.users.list()).toHaveLength(100)
+  expect(longest).toBeLessThan(150)
 })
 
 test('a directory of somebody else is refused, and neither closed nor written to', () => {
@@ -174,5 +182,5 @@ test('a path that is a file is refused in words', () => {
   using dir = tempDir()
   const file = join(dir.path, 'file')
   writeFileSync(file, '')
-  expect(() => openDatabase(file, options)).toThrow(OperatorError)
+  expect(() => openDatabase(file, options)).toThrow(ConfigError)
 })

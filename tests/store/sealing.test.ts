@@ -49,7 +49,7 @@ test('what is sealed shows nothing of the text, and never looks the same twice',
 test('the key is made at the first start, 0600 whatever the umask, and nothing else is left', async () => {
   using _ = umask(0)
   using store = createTestStore()
-  await openSealer(store.db, store.dataDir, random)
+  await openSealer(store.db, store, random)
   expect(readFileSync(keyFileOf(store), 'utf8')).toMatch(/^[0-9a-f]{64}\n$/)
   expect(modeOf(keyFileOf(store))).toBe('600')
   expect(readdirSync(store.dataDir).filter(name => name.startsWith('sealing'))).toEqual(['sealing.key'])
@@ -58,16 +58,16 @@ test('the key is made at the first start, 0600 whatever the umask, and nothing e
 test('no two data directories have the same key', async () => {
   using one = createTestStore()
   using two = createTestStore()
-  await openSealer(one.db, one.dataDir, random)
-  await openSealer(two.db, two.dataDir, random)
+  await openSealer(one.db, one, random)
+  await openSealer(two.db, two, random)
   expect(readFileSync(keyFileOf(one), 'utf8')).not.toBe(readFileSync(keyFileOf(two), 'utf8'))
 })
 
 test('the key stays, and opens at the next start what was sealed before', async () => {
   using store = createTestStore()
-  const sealed = await (await openSealer(store.db, store.dataDir, random)).seal(bytes('plain'), 'ada')
+  const sealed = await (await openSealer(store.db, store, random)).seal(bytes('plain'), 'ada')
   const key = readFileSync(keyFileOf(store), 'utf8')
-  const again = await openSealer(store.db, store.dataDir, random)
+  const again = await openSealer(store.db, store, random)
   expect(await again.open(sealed, 'ada')).toEqual(bytes('plain'))
   expect(readFileSync(keyFileOf(store), 'utf8')).toBe(key)
 })
@@ -75,7 +75,7 @@ test('the key stays, and opens at the next start what was sealed before', async 
 test('a key that the operator put there is taken', async () => {
   using store = createTestStore()
   writeFileSync(keyFileOf(store), otherKey, { mode: 0o600 })
-  const sealer = await openSealer(store.db, store.dataDir, random)
+  const sealer = await openSealer(store.db, store, random)
   expect(readFileSync(keyFileOf(store), 'utf8')).toBe(otherKey)
   const same = await createSealer(new Secret(Uint8Array.fromHex('a5'.repeat(32))), random)
   expect(await same.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
@@ -83,9 +83,9 @@ test('a key that the operator put there is taken', async () => {
 
 test('a missing key is an error that names the file, and no new one is made', async () => {
   using store = createTestStore()
-  await openSealer(store.db, store.dataDir, random)
+  await openSealer(store.db, store, random)
   rmSync(keyFileOf(store))
-  const refused = await openSealer(store.db, store.dataDir, random).catch((error: unknown) => error)
+  const refused = await openSealer(store.db, store, random).catch((error: unknown) => error)
   expect(refused).toBeInstanceOf(OperatorError)
   expect(String(refused)).toContain(`The key file ${keyFileOf(store)} is missing`)
   expect(existsSync(keyFileOf(store))).toBe(false)
@@ -98,9 +98,9 @@ test.each([
   ['something else', 'x'.repeat(64), /does not hold a key/],
 ])('%s in the file is an error that names it and shows nothing of it', async (_, content, text) => {
   using store = createTestStore()
-  await openSealer(store.db, store.dataDir, random)
+  await openSealer(store.db, store, random)
   writeFileSync(keyFileOf(store), content)
-  const refused = await openSealer(store.db, store.dataDir, random).catch((error: unknown) => error)
+  const refused = await openSealer(store.db, store, random).catch((error: unknown) => error)
   expect(refused).toBeInstanceOf(OperatorError)
   expect(String(refused)).toMatch(text)
   expect(String(refused)).toContain(keyFileOf(store))
@@ -110,7 +110,7 @@ test.each([
 
 test('of many that start at once, all have the same key', async () => {
   using store = createTestStore()
-  const sealers = await Promise.all(Array.from({ length: 10 }, () => openSealer(store.db, store.dataDir, random)))
+  const sealers = await Promise.all(Array.from({ length: 10 }, () => openSealer(store.db, store, random)))
   for (const sealer of sealers) {
     for (const other of sealers) {
       expect(await other.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))

@@ -1,0 +1,22 @@
+import type { Server } from 'bun'
+
+/** Seconds without a byte after which a connection is closed. */
+export const IDLE_SECONDS = 15
+
+/**
+ * Lets a piece of work take longer than a connection may be silent. For callers that a guard has let in: whoever else
+ * could hold connections open for nothing.
+ * @param server null where there is none, as in tests of the app alone
+ */
+export async function withoutIdleLimit<T>(
+  server: Server<unknown> | null,
+  request: Request,
+  work: () => Promise<T>,
+): Promise<T> {
+  server?.timeout(request, 0)
+  try {
+    return await work()
+  } finally {
+    server?.timeout(request, IDLE_SECONDS)
+  }
+}

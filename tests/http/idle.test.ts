@@ -1,0 +1,35 @@
+import { expect, test } from 'bun:test'
+import { createApp } from '../../src/app.ts'
+import { createTestApi } from '../_support/api.ts'
+
+/** The limits, in seconds, that were set on connections while a request was answered. */
+async function limitsDuring(method: string, path: string, token?: string): Promise<number[]> {
+  await using api = await createTestApi()
+  const owner = await api.signedIn('owner')
+  const app = createApp(api.context)
+  const limits: number[] = []
+  using server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: app.fetch })
+  app.server = new Proxy(server, {
+    get(target, name) {
+      if (name === 'timeout') return (_: Request, seconds: number) => limits.push(seconds)
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const headers: Record<string, string> = token === 'owner' ? { authorization: `Bearer ${owner.token}` } : {}
+  await (await fetch(`${server.url}api/v1${path}`, { method, headers })).text()
+  return limits
+}
+
+test('a change of a droplet may take longer than a connection may be silent, and only the change', async () => {
+  expect(await limitsDuring('POST', '/droplet/add', 'owner')).toEqual([0, 15])
+})
+
+test('a change that fails brings the limit back', async () => {
+  expect(await limitsDuring('PATCH', '/droplet/stop/cikit07', 'owner')).toEqual([0, 15])
+})
+
+test('nobody without the right to change lifts the limit', async () => {
+  expect(await limitsDuring('POST', '/droplet/add')).toEqual([])
+  expect(await limitsDuring('GET', '/droplet/list')).toEqual([])
+})
