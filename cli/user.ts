@@ -44,9 +44,22 @@ const unlock = command({
     }),
 })
 
+const handOver = command({
+  meta: { name: 'cikit-api user hand-over', description: 'Make a user the owner, and the present owner a manager' },
+  args: {
+    name: { type: 'positional', required: true, description: 'Name of the user' },
+    ...settingArgs('data-dir', 'secret-key-file'),
+  },
+  run: ({ args }) =>
+    withAccess(args, async ({ users }) => {
+      await users.handOver(args.name)
+      process.stdout.write(`The owner is ${args.name}\n`)
+    }),
+})
+
 export const user = defineCommand({
-  meta: { name: 'cikit-api user', description: 'List, delete and unlock users' },
-  subCommands: { list, delete: remove, unlock },
+  meta: { name: 'cikit-api user', description: 'List, delete and unlock users, hand the ownership over' },
+  subCommands: { list, delete: remove, unlock, 'hand-over': handOver },
 })
 
 async function withAccess(args: Record<string, unknown>, work: (access: Access) => void | Promise<void>) {

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { createAuthRoutes } from './auth/routes.ts'
+import { createSessionRoutes } from './auth/session-routes.ts'
 import type { Context } from './context.ts'
 import { createDropletRoutes } from './droplets/routes.ts'
 import { createErrorHandler } from './http/error-handler.ts'
@@ -20,6 +21,7 @@ export function createApp(context: Context) {
     .group('/api/v1', api =>
       api
         .use(createAuthRoutes(guard, context.auth, context.users))
+        .use(createSessionRoutes(guard, context.auth))
         .use(createUserRoutes(guard, context.users))
         .use(createDropletRoutes(guard, context.droplets, context.now)),
     )

@@ -1,6 +1,6 @@
 /**
  * Every error the API can answer, in one place: a stable id that clients may rely on, the HTTP status, and the
- * text for people. An id is never reused for another meaning; the next new condition takes 925.
+ * text for people. An id is never reused for another meaning; the next new condition takes 926.
  * 907 and 911 stay reserved: the original system had them and never sent them.
  */
 export const catalogue = {
@@ -33,6 +33,7 @@ export const catalogue = {
   storeUnavailable: { id: 922, status: 503, text: 'The store cannot be written at the moment: try again' },
   engineUnfit: { id: 923, status: 503, text: 'The container engine cannot run droplets' },
   imageUnavailable: { id: 924, status: 503, text: 'The droplet image is not available' },
+  sessionNotFound: { id: 925, status: 404, text: 'Session not found' },
 } as const satisfies Record<string, { id: number; status: number; text: string }>
 
 export type ErrorName = keyof typeof catalogue

@@ -28,6 +28,7 @@ const contract: Record<ErrorName, [id: number, status: number]> = {
   storeUnavailable: [922, 503],
   engineUnfit: [923, 503],
   imageUnavailable: [924, 503],
+  sessionNotFound: [925, 404],
 }
 
 test('the catalogue is the contract, no more and no less', () => {

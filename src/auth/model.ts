@@ -1,6 +1,7 @@
 import { t } from 'elysia'
 import { ApiError } from '../errors.ts'
 import { type Fields, isAbsent } from '../http/body.ts'
+import type { Session } from '../store/sessions.ts'
 import type { Tokens } from './service.ts'
 
 export const tokenBody = t.Object({
@@ -17,6 +18,27 @@ export function toTokenBody(tokens: Tokens): typeof tokenBody.static {
     access_token: tokens.access.reveal(),
     refresh_token: tokens.refresh.reveal(),
   }
+}
+
+export const sessionList = t.Array(
+  t.Object({
+    id: t.String(),
+    created: t.String({ description: 'ISO 8601, UTC' }),
+    last_used: t.String({ description: 'ISO 8601, UTC, to the minute' }),
+    address: t.String({ description: 'From where the user logged in' }),
+    agent: t.String({ description: 'The User-Agent of that login' }),
+  }),
+  { description: 'Oldest first' },
+)
+
+export function toSessionList(sessions: Session[]): typeof sessionList.static {
+  return sessions.map(({ id, createdAt, lastUsedAt, address, agent }) => ({
+    id,
+    created: new Date(createdAt).toISOString(),
+    last_used: new Date(lastUsedAt).toISOString(),
+    address,
+    agent,
+  }))
 }
 
 export const enrolmentBody = t.Object({

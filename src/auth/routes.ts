@@ -14,13 +14,13 @@ export function createAuthRoutes(guard: Guard, auth: AuthService, users: UserSer
       '/',
       async ({ caller }) => {
         const { username, code } = parseLogin(caller.fields)
-        return toTokenBody(await auth.login(username, code, caller.address, caller.token))
+        return toTokenBody(await auth.login(username, code, caller.origin))
       },
       { open: true, response: { 200: tokenBody } },
     )
     .post(
       '/refresh',
-      async ({ caller }) => toTokenBody(await auth.refresh(parseRefresh(caller.fields), caller.address)),
+      async ({ caller }) => toTokenBody(await auth.refresh(parseRefresh(caller.fields), caller.origin.address)),
       {
         open: true,
         response: { 200: tokenBody },

@@ -1,4 +1,5 @@
 import { ApiError } from '../errors.ts'
+import { addressGroup } from '../network.ts'
 import type { Secret } from '../secret.ts'
 import type { Database } from '../store/database.ts'
 import { createReadCache } from '../store/read-cache.ts'
@@ -15,6 +16,17 @@ const SESSION_MS = 30 * 86_400_000
 const SESSIONS_PER_USER = 10
 /** How long an expired token is still told apart from one that never was. */
 const EXPIRED_KEPT_MS = 86_400_000
+
+const TOUCH_EVERY_MS = 60_000
+
+/** Where a login comes from. */
+export interface Origin {
+  address: string
+  /** What the client calls itself. */
+  agent: string
+  /** A token of the user's own, if one came along: it proves the caller to be no stranger. */
+  token?: string | undefined
+}
 
 export interface Tokens {
   /** Seconds until the access token expires. */
@@ -37,31 +49,40 @@ export async function createAuthService(deps: {
 }) {
   const { db, users, sessions, throttle, sealer, now, random } = deps
   const decoy = await createDecoy(sealer, random)
+  const touching = new Set<string>()
   const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
 
   return {
     /**
      * Opens a session for a user that shows a fresh code.
      * @param code six digits
-     * @param token one of the user's own, if it came along: it proves the caller to be no stranger
      * @throws ApiError 902 for everything that does not fit, with the same work done; 915 while locked, whatever the code
      */
-    async login(username: string, code: string, address: string, token?: string): Promise<Tokens> {
+    async login(username: string, code: string, origin: Origin): Promise<Tokens> {
       const account = findExactly(users, username)
       const secret = await sealer.open((account ?? decoy).sealedSecret, (account ?? decoy).id)
-      const origin = { address, sessionId: account && sessionOf(account, token) }
+      const source = { address: addressGroup(origin.address), sessionId: account && sessionOf(account, origin.token) }
       const tokens = await db.write(() => {
-        const lane = throttle.laneOf(username, account?.id, origin)
-        throttle.refuseLocked(origin, lane)
+        const lane = throttle.laneOf(username, account?.id, source)
+        throttle.refuseLocked(source, lane)
         const step = matchingStep(secret, code, now())
         if (!account || step === undefined || !users.takeStep(account, step)) {
-          throttle.countFailure(origin, lane)
+          throttle.countFailure(source, lane)
           return undefined
         }
-        throttle.countSuccess(origin, lane, account.id)
-        const session = { id: crypto.randomUUID(), userId: account.id, createdAt: now() }
+        throttle.countSuccess(source, lane, account.id)
+        const time = now()
+        const { address, agent } = origin
+        const session = {
+          id: crypto.randomUUID(),
+          userId: account.id,
+          createdAt: time,
+          lastUsedAt: time,
+          address,
+          agent,
+        }
         const issued = issue(session)
-        sessions.removeExpiredBefore(session.createdAt - EXPIRED_KEPT_MS)
+        sessions.removeExpiredBefore(time - EXPIRED_KEPT_MS)
         sessions.insert(session, issued.stored)
         sessions.keepNewest(account.id, SESSIONS_PER_USER)
         return issued.tokens
@@ -78,18 +99,19 @@ export async function createAuthService(deps: {
      */
     async refresh(refreshToken: string, address: string): Promise<Tokens> {
       const hash = hashToken(refreshToken)
-      const origin = { address }
+      const source = { address: addressGroup(address) }
       const tokens = await db.write(() => {
         const bearer = sessions.findByRefresh(hash)
         if (!bearer || bearer.refreshExpiresAt <= now()) {
           const stolen = sessions.findRotated(hash)
           if (stolen) sessions.remove(stolen)
-          else throttle.refuseLockedAddress(origin)
-          throttle.countAddressFailure(origin)
+          else throttle.refuseLockedAddress(source)
+          throttle.countAddressFailure(source)
           return undefined
         }
         const issued = issue(bearer.session)
         sessions.rotate(bearer.session.id, hash, issued.stored)
+        sessions.touch(bearer.session.id, now())
         return issued.tokens
       })
       if (!tokens) throw new ApiError('refreshTokenUnknown')
@@ -127,11 +149,47 @@ export async function createAuthService(deps: {
       if (!account) throw new ApiError('userNotFound')
       await db.write(() => sessions.removeAllOf(account.id))
     },
+
+    /**
+     * The sessions of a user that have not ended, oldest first.
+     * @throws ApiError 912 when somebody else than the owner asks for another, told before the user is looked up; 903
+     */
+    listSessions(caller: User, username: string): Session[] {
+      if (caller.username !== username && caller.group !== 'owner') throw new ApiError('groupForbidden')
+      const account = findExactly(users, username)
+      if (!account) throw new ApiError('userNotFound')
+      return sessions.list(account.id, now())
+    },
+
+    /**
+     * Ends one session.
+     * @throws ApiError 925 for one that does not exist, and in the same way for one of somebody else, unless the owner asks
+     */
+    async endSession(caller: User, id: string): Promise<void> {
+      const ended = await db.write(() => {
+        const session = sessions.find(id)
+        if (!session || (session.userId !== caller.id && caller.group !== 'owner')) return false
+        sessions.remove(id)
+        return true
+      })
+      if (!ended) throw new ApiError('sessionNotFound')
+    },
   }
 
   function userOfAccess(bearer: Bearer): User {
     if (bearer.accessExpiresAt <= now()) throw new ApiError('accessTokenExpired')
+    touch(bearer.session)
     return bearer.user
+  }
+
+  /** Noted once a minute: a durable write for each request would cost more than the request. */
+  function touch({ id, lastUsedAt }: Session): void {
+    if (now() - lastUsedAt < TOUCH_EVERY_MS || touching.has(id)) return
+    touching.add(id)
+    db.write(() => sessions.touch(id, now()))
+      // A store that cannot be written at the moment is no reason to refuse a reader.
+      .catch(() => undefined)
+      .finally(() => touching.delete(id))
   }
 
   /** The session of this user that a token, access or refresh, belongs to. */

@@ -41,9 +41,9 @@ const STRANGE_LANES_KEPT = 50_000
 const FAILURES_PER_CLEANING = 1_000
 const PROVEN_ADDRESSES_KEPT = 10
 
-/** Where an attempt comes from. */
-export interface Origin {
-  /** An IPv4 address or an IPv6 /64. */
+/** Where an attempt comes from, as far as locks go. */
+export interface Source {
+  /** An IPv4 address or an IPv6 /64 (`addressGroup`). */
   address: string
   /** The session of this user whose token came along. */
   sessionId?: string | undefined
@@ -60,36 +60,36 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
 
   return {
     /** @throws ApiError 915 with the time to wait, while the address or this user's lane is locked */
-    refuseLocked(origin: Origin, lane: string): void {
-      refuseIfLocked(addressLane(origin), ADDRESS_LIMITS)
+    refuseLocked(source: Source, lane: string): void {
+      refuseIfLocked(addressLane(source), ADDRESS_LIMITS)
       refuseIfLocked(lane, USER_LIMITS)
     },
 
     /** @throws ApiError 915 while the address is locked */
-    refuseLockedAddress: (origin: Origin): void => refuseIfLocked(addressLane(origin), ADDRESS_LIMITS),
+    refuseLockedAddress: (source: Source): void => refuseIfLocked(addressLane(source), ADDRESS_LIMITS),
 
-    countFailure(origin: Origin, lane: string): void {
-      count(addressLane(origin), ADDRESS_LIMITS)
+    countFailure(source: Source, lane: string): void {
+      count(addressLane(source), ADDRESS_LIMITS)
       count(lane, USER_LIMITS)
     },
 
-    countAddressFailure: (origin: Origin): void => count(addressLane(origin), ADDRESS_LIMITS),
+    countAddressFailure: (source: Source): void => count(addressLane(source), ADDRESS_LIMITS),
 
     /** A success ends the row of failures of its own lane, and no other: a stranger's guesses stay counted. */
-    countSuccess(origin: Origin, lane: string, userId: string): void {
+    countSuccess(source: Source, lane: string, userId: string): void {
       const record = lanes.find(lane)
       if (record) lanes.put(lane, { ...record, consecutive: 0, lockedUntil: 0 })
-      lanes.prove(userId, origin.address, now(), PROVEN_ADDRESSES_KEPT)
+      lanes.prove(userId, source.address, now(), PROVEN_ADDRESSES_KEPT)
     },
 
     /**
      * The lane of an attempt on a user. Addresses and sessions that the user proved before have lanes of their own, so
      * that a stranger who knows the name cannot lock its owner out.
      */
-    laneOf(username: string, userId: string | undefined, origin: Origin): string {
+    laneOf(username: string, userId: string | undefined, source: Source): string {
       if (userId === undefined) return `nobody:${username}`
-      if (origin.sessionId !== undefined) return `user:${username}:session:${origin.sessionId}`
-      if (lanes.isProven(userId, origin.address)) return `user:${username}:address:${origin.address}`
+      if (source.sessionId !== undefined) return `user:${username}:session:${source.sessionId}`
+      if (lanes.isProven(userId, source.address)) return `user:${username}:address:${source.address}`
       return `user:${username}:strangers`
     },
 
@@ -132,6 +132,6 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
   }
 }
 
-function addressLane(origin: Origin): string {
-  return `address:${origin.address}`
+function addressLane(source: Source): string {
+  return `address:${source.address}`
 }

@@ -1,12 +1,13 @@
 import { Elysia } from 'elysia'
-import type { AuthService } from '../auth/service.ts'
+import type { AuthService, Origin } from '../auth/service.ts'
 import { ApiError } from '../errors.ts'
-import { addressGroup } from '../network.ts'
 import type { Group, User } from '../store/users.ts'
 import { includesGroup } from '../users/username.ts'
 import { type Fields, MalformedBody, readFields } from './body.ts'
 import { readToken } from './credentials.ts'
 import { addressOf } from './exchange.ts'
+
+const MAX_AGENT_LENGTH = 200
 
 /** Who may call a route. Every route says one of these; a route that says none answers nobody (see `refuseUndecided`). */
 export type Guard = ReturnType<typeof createGuard>
@@ -61,14 +62,10 @@ function createCaller(auth: AuthService, request: Request, parsed: unknown) {
       return body instanceof MalformedBody ? {} : (body ?? {})
     },
 
-    /** What failures of this caller are counted by. */
-    get address(): string {
-      return addressGroup(addressOf(request))
-    },
-
-    /** The token that came along, for the routes that are open without one. */
-    get token(): string | undefined {
-      return readToken(request, body)
+    /** Where it comes from, and with which token, for the routes that are open without one. */
+    get origin(): Origin {
+      const agent = [...(request.headers.get('user-agent') ?? '')].slice(0, MAX_AGENT_LENGTH).join('')
+      return { address: addressOf(request), agent, token: readToken(request, body) }
     },
 
     /** The user that a guard let in. */

@@ -10,6 +10,9 @@ export interface ServeLock {
   release(): void
 }
 
+/** Keeps the locks from the garbage collector, which would close the database and with it let go of the lock. */
+const held = new Set<Sqlite>()
+
 /**
  * Takes the data directory for one serving process. The lock is SQLite's own on an empty database, which the kernel
  * drops with the process however that ends: no stale lock after a kill -9.
@@ -25,7 +28,7 @@ export function takeServeLock(dataDir: string): ServeLock {
     lock.run('BEGIN EXCLUSIVE')
   } catch (error) {
     lock.close()
-    if (!(error instanceof SQLiteError && error.code === 'SQLITE_BUSY')) {
+    if (!(error instanceof SQLiteError && error.code?.startsWith('SQLITE_BUSY'))) {
       throw new OperatorError(`The lock ${lockFile} cannot be taken (${String(error)}): remove the file`, {
         cause: error,
       })
@@ -34,6 +37,7 @@ export function takeServeLock(dataDir: string): ServeLock {
       `${dataDir} is served already by ${describeHolder(holderFile)}: stop that one first, or name another --data-dir`,
     )
   }
+  held.add(lock)
   // What a holder that was killed left there.
   rmSync(holderFile, { force: true })
   return {
@@ -48,6 +52,7 @@ export function takeServeLock(dataDir: string): ServeLock {
     },
     release() {
       rmSync(holderFile, { force: true })
+      held.delete(lock)
       lock.close()
     },
   }

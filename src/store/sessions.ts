@@ -14,6 +14,12 @@ export interface Session {
   id: string
   userId: string
   createdAt: number
+  /** To the minute. */
+  lastUsedAt: number
+  /** From where the user logged in. */
+  address: string
+  /** What the client called itself then. */
+  agent: string
 }
 
 /** A session found by one of its tokens, with its user as that is now. */
@@ -24,9 +30,16 @@ export interface Bearer {
   refreshExpiresAt: number
 }
 
-type BearerRow = {
+type SessionRow = {
   session_id: string
+  user_id: string
   session_created_at: number
+  last_used_at: number
+  address: string
+  agent: string
+}
+
+type BearerRow = SessionRow & {
   access_expires_at: number
   refresh_expires_at: number
   id: string
@@ -39,9 +52,11 @@ export type SessionStore = ReturnType<typeof createSessionStore>
 
 /** The sessions' table. Whatever changes it must run inside `database.write`. */
 export function createSessionStore({ sql }: Database) {
+  const columns = `
+    s.id AS session_id, s.user_id, s.created_at AS session_created_at, s.last_used_at, s.address, s.agent`
   const bearerBy = (column: 'access_hash' | 'refresh_hash') =>
     sql.query<BearerRow, [Uint8Array]>(`
-      SELECT s.id AS session_id, s.created_at AS session_created_at, s.access_expires_at, s.refresh_expires_at,
+      SELECT ${columns}, s.access_expires_at, s.refresh_expires_at,
              u.id, u.username, u.user_group, u.created_at
       FROM sessions s JOIN users u ON u.id = s.user_id
       WHERE s.${column} = ?`)
@@ -50,9 +65,18 @@ export function createSessionStore({ sql }: Database) {
   const rotatedFrom = sql.query<{ session_id: string }, [Uint8Array]>(
     'SELECT session_id FROM rotated_refresh_tokens WHERE hash = ?',
   )
-  const insert = sql.query<null, [string, string, number, Uint8Array, number, Uint8Array, number]>(`
-    INSERT INTO sessions (id, user_id, created_at, access_hash, access_expires_at, refresh_hash, refresh_expires_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?)`)
+  const ofUser = sql.query<SessionRow, [string, number]>(
+    `SELECT ${columns} FROM sessions s WHERE s.user_id = ? AND s.refresh_expires_at > ? ORDER BY s.number`,
+  )
+  const byId = sql.query<SessionRow, [string]>(`SELECT ${columns} FROM sessions s WHERE s.id = ?`)
+  const insert = sql.query<
+    null,
+    [string, string, number, string, string, number, Uint8Array, number, Uint8Array, number]
+  >(`
+    INSERT INTO sessions (id, user_id, created_at, address, agent, last_used_at,
+                          access_hash, access_expires_at, refresh_hash, refresh_expires_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const touch = sql.query<null, [number, string]>('UPDATE sessions SET last_used_at = ? WHERE id = ?')
   const remember = sql.query<null, [Uint8Array, string]>(
     'INSERT INTO rotated_refresh_tokens (hash, session_id) VALUES (?, ?)',
   )
@@ -71,6 +95,17 @@ export function createSessionStore({ sql }: Database) {
     findByAccess: (hash: Uint8Array): Bearer | undefined => toBearer(byAccess.get(hash)),
     findByRefresh: (hash: Uint8Array): Bearer | undefined => toBearer(byRefresh.get(hash)),
 
+    find: (id: string): Session | undefined => {
+      const row = byId.get(id)
+      return row ? toSession(row) : undefined
+    },
+
+    /** The sessions of a user that can still be refreshed, oldest first. */
+    list: (userId: string, now: number): Session[] => ofUser.all(userId, now).map(toSession),
+
+    /** A token of the session was seen. */
+    touch: (id: string, now: number): void => void touch.run(now, id),
+
     /** The id of the session that once had this refresh token and exchanged it. */
     findRotated: (hash: Uint8Array): string | undefined => rotatedFrom.get(hash)?.session_id,
 
@@ -79,6 +114,9 @@ export function createSessionStore({ sql }: Database) {
         session.id,
         session.userId,
         session.createdAt,
+        session.address,
+        session.agent,
+        session.lastUsedAt,
         pair.accessHash,
         pair.accessExpiresAt,
         pair.refreshHash,
@@ -102,9 +140,20 @@ export function createSessionStore({ sql }: Database) {
 function toBearer(row: BearerRow | null): Bearer | undefined {
   if (!row) return undefined
   return {
-    session: { id: row.session_id, userId: row.id, createdAt: row.session_created_at },
+    session: toSession(row),
     user: { id: row.id, username: row.username, group: row.user_group, createdAt: row.created_at },
     accessExpiresAt: row.access_expires_at,
     refreshExpiresAt: row.refresh_expires_at,
+  }
+}
+
+function toSession(row: SessionRow): Session {
+  return {
+    id: row.session_id,
+    userId: row.user_id,
+    createdAt: row.session_created_at,
+    lastUsedAt: row.last_used_at,
+    address: row.address,
+    agent: row.agent,
   }
 }

@@ -36,6 +36,7 @@ export function createUserStore(db: Database) {
   const update = sql.query<null, [Group, Uint8Array, string]>(
     'UPDATE users SET user_group = ?, secret = ?, last_step = -1 WHERE id = ?',
   )
+  const setGroup = sql.query<null, [Group, string]>('UPDATE users SET user_group = ? WHERE id = ?')
   const useStep = sql.query<null, [number, string, number, Uint8Array]>(
     'UPDATE users SET last_step = ? WHERE id = ? AND last_step < ? AND secret = ?',
   )
@@ -65,6 +66,9 @@ export function createUserStore(db: Database) {
     updateGroupAndSecret(id: string, group: Group, sealedSecret: Uint8Array): void {
       translateConstraint(() => update.run(group, sealedSecret, id))
     },
+
+    /** @throws ApiError 906 for a second owner */
+    setGroup: (id: string, group: Group): void => translateConstraint(() => setGroup.run(group, id)),
 
     /**
      * Takes a time step for this user, if neither it nor a later one was taken before and the secret is still the same.

@@ -77,6 +77,20 @@ export function createUserService(deps: {
     },
 
     /**
+     * Makes another user the owner; the old one becomes a manager. Both keep their sessions, whose rights change with
+     * the next request.
+     * @throws ApiError 903
+     */
+    async handOver(username: string): Promise<void> {
+      await db.write(() => {
+        const heir = requireAccount(username)
+        // The old one first: the table never holds two.
+        for (const owner of users.list().filter(({ group }) => group === 'owner')) users.setGroup(owner.id, 'manager')
+        users.setGroup(heir.id, 'owner')
+      })
+    },
+
+    /**
      * What `create-user` does on the host: a new user is made; an existing one loses its sessions and keeps its
      * secret, or with `regenerate` gets a new one, and the group that was named.
      * @throws ApiError 906 for a second owner

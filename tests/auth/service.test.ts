@@ -24,7 +24,9 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of on
   await store.db.write(() =>
     store.users.insert({ id: 'id-of-ada', username: 'ada', group: 'viewer', createdAt: 0, sealedSecret }),
   )
-  await expect(auth.login(username, 'no code', '192.0.2.1')).rejects.toMatchObject({ errorId: 902 })
+  await expect(auth.login(username, 'no code', { address: '192.0.2.1', agent: '' })).rejects.toMatchObject({
+    errorId: 902,
+  })
   expect(opened).toHaveLength(1)
   expect(opened.includes('id-of-ada')).toBe(username === 'ada')
 })

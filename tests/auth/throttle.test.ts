@@ -16,7 +16,7 @@ type User = { username: string; secret: string }
 /** The error id of an attempt (200 for none), with the seconds to wait where there are some. */
 async function attempt(api: TestApi, user: User, address: string, code: string, token?: string) {
   try {
-    await api.context.auth.login(user.username, code, address, token)
+    await api.context.auth.login(user.username, code, { address, agent: 'test', token })
     return { id: 200 }
   } catch (error) {
     const { errorId: id, retryAfterSeconds } = error as ApiError
@@ -116,8 +116,8 @@ describe('whoever proved to be the user keeps a count of its own', () => {
   test('a token of a session of that user lets it in from anywhere, a token of another user does not', async () => {
     await using api = await createTestApi()
     const [ada, bob] = [await api.createUser('ada', 'viewer'), await api.createUser('bob', 'viewer')]
-    const { access } = await api.context.auth.login('ada', rightCode(api, ada), HOME)
-    const stranger = await api.context.auth.login('bob', rightCode(api, bob), HOME)
+    const { access } = await api.context.auth.login('ada', rightCode(api, ada), { address: HOME, agent: 'test' })
+    const stranger = await api.context.auth.login('bob', rightCode(api, bob), { address: HOME, agent: 'test' })
     api.clock.move(MINUTE)
     await guess(api, ada, 6)
     const from = '203.0.113.1'
@@ -159,7 +159,7 @@ describe('an address', () => {
   test('that is locked may not try refresh tokens, while the right one of a neighbour is let in', async () => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
-    const { refresh } = await api.context.auth.login('ada', rightCode(api, ada), HOME)
+    const { refresh } = await api.context.auth.login('ada', rightCode(api, ada), { address: HOME, agent: 'test' })
     const tries: number[] = []
     for (let count = 0; count < 22; count++) {
       const token = String(count).padStart(64, '0')

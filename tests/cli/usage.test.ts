@@ -19,7 +19,7 @@ test.each([
     ['create-user'],
     ['-u, --username=<NAME>', '-g, --group=<viewer|manager|owner>', '-r, --regenerate', '--json', '--data-dir=<DIR>'],
   ],
-  [['user'], ['list', 'delete', 'unlock', 'List, delete and unlock users']],
+  [['user'], ['list', 'delete', 'unlock', 'hand-over', 'List, delete and unlock users']],
   [
     ['user', 'list'],
     ['--json', '--data-dir=<DIR>', 'List the users, oldest first'],

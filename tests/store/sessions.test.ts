@@ -2,13 +2,14 @@ import { expect, test } from 'bun:test'
 import type { Bearer } from '../../src/store/sessions.ts'
 import { accountOf, createTestStore, pairOf } from '../_support/store.ts'
 
+const whereabouts = { lastUsedAt: 1_000, address: '192.0.2.1', agent: 'test' }
 const hash = (text: string) => Buffer.from(text)
 
 async function withSessions(store: ReturnType<typeof createTestStore>, username: string, ...names: string[]) {
   await store.db.write(() => {
     store.users.insert(accountOf(username))
     for (const id of names) {
-      const session = { id, userId: `id-of-${username}`, createdAt: 1_000 }
+      const session = { id, userId: `id-of-${username}`, createdAt: 1_000, ...whereabouts }
       store.sessions.insert(session, pairOf(id, { access: 2_000, refresh: 3_000 }))
     }
   })
@@ -18,7 +19,7 @@ test('a session is found by each of its tokens with its user, and by the other k
   using store = createTestStore()
   await withSessions(store, 'ada', 'one')
   const bearer: Bearer = {
-    session: { id: 'one', userId: 'id-of-ada', createdAt: 1_000 },
+    session: { id: 'one', userId: 'id-of-ada', createdAt: 1_000, ...whereabouts },
     user: { id: 'id-of-ada', username: 'ada', group: 'viewer', createdAt: 1_000 },
     accessExpiresAt: 2_000,
     refreshExpiresAt: 3_000,
@@ -100,7 +101,7 @@ test('a session is removed when both of its tokens had expired before', async ()
 
 test('a session of nobody is refused', async () => {
   using store = createTestStore()
-  const session = { id: 'one', userId: 'nobody', createdAt: 0 }
+  const session = { id: 'one', userId: 'nobody', createdAt: 0, ...whereabouts }
   const inserted = store.db.write(() => store.sessions.insert(session, pairOf('one', { access: 1, refresh: 1 })))
   await expect(inserted).rejects.toThrow(/FOREIGN KEY/)
 })

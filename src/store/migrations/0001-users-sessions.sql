@@ -20,6 +20,10 @@ CREATE TABLE sessions (
   id                 TEXT NOT NULL UNIQUE,
   user_id            TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   created_at         INTEGER NOT NULL,
+  -- From where and with what the user logged in, and when a token of the session was last seen (to the minute).
+  address            TEXT NOT NULL,
+  agent              TEXT NOT NULL,
+  last_used_at       INTEGER NOT NULL,
   access_hash        BLOB NOT NULL UNIQUE,
   access_expires_at  INTEGER NOT NULL,
   refresh_hash       BLOB NOT NULL UNIQUE,

@@ -1,0 +1,99 @@
+import { expect, test } from 'bun:test'
+import { createTestApi, type TestApi } from '../_support/api.ts'
+import { codeAt } from '../_support/codes.ts'
+
+const MINUTE = 60_000
+
+interface Listed {
+  id: string
+  created: string
+  last_used: string
+  address: string
+  agent: string
+}
+
+async function sessionsOf(api: TestApi, username: string, token: string): Promise<Listed[]> {
+  const { status, body } = await api.call('GET', `/user/sessions/${username}`, { token })
+  expect(status).toBe(200)
+  return body as Listed[]
+}
+
+async function logInWith(api: TestApi, user: { username: string; secret: string }, agent: string): Promise<string> {
+  const json = { username: user.username, code: codeAt(user.secret, api.clock.now()) }
+  const { body } = await api.call('POST', '/user/auth', { json, headers: { 'user-agent': agent } })
+  return (body as { access_token: string }).access_token
+}
+
+test('a user sees where it is logged in, oldest first, and no token', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  const phone = await logInWith(api, ada, 'phone/1.0')
+  api.clock.move(MINUTE)
+  await logInWith(api, ada, 'laptop/2.0')
+  const listed = await sessionsOf(api, 'ada', phone)
+  expect(listed.map(({ agent }) => agent)).toEqual(['phone/1.0', 'laptop/2.0'])
+  expect(Object.keys(listed[0] ?? {}).toSorted()).toEqual(['address', 'agent', 'created', 'id', 'last_used'])
+  expect(listed[1]?.created).toBe('2026-01-02T03:05:05.000Z')
+  expect(JSON.stringify(listed)).not.toContain(phone)
+})
+
+test('the last use is true to the minute', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  const lastUse = async () => (await sessionsOf(api, 'viewer', token))[0]?.last_used
+  api.clock.move(MINUTE - 1)
+  expect(await lastUse()).toBe('2026-01-02T03:04:05.000Z')
+  api.clock.move(1)
+  await lastUse()
+  // Noted beside the request; a write that comes after it waits for it.
+  await api.context.db.write(() => {})
+  expect(await lastUse()).toBe('2026-01-02T03:05:05.000Z')
+})
+
+test('the owner sees everybody’s sessions, others only their own, whoever is asked for', async () => {
+  await using api = await createTestApi()
+  const owner = await api.signedIn('owner')
+  const viewer = await api.signedIn('viewer')
+  expect(await sessionsOf(api, 'viewer', owner.token)).toHaveLength(1)
+  for (const username of ['owner', 'nobody']) {
+    const refused = await api.call('GET', `/user/sessions/${username}`, { token: viewer.token })
+    expect(refused).toMatchObject({ status: 403, body: { errorId: 912 } })
+  }
+  const unknown = await api.call('GET', '/user/sessions/nobody', { token: owner.token })
+  expect(unknown).toMatchObject({ status: 400, body: { errorId: 903 } })
+})
+
+test('a user ends one of its sessions, and the others go on', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  const phone = await logInWith(api, ada, 'phone')
+  api.clock.move(MINUTE)
+  const laptop = await logInWith(api, ada, 'laptop')
+  const [lost] = await sessionsOf(api, 'ada', laptop)
+  const ended = await api.call('DELETE', `/user/session/${lost?.id}`, { token: laptop })
+  expect(ended).toMatchObject({ status: 200, body: { status: 'ok' } })
+  expect((await api.call('GET', '/droplet/list', { token: phone })).body).toMatchObject({ errorId: 908 })
+  expect(await sessionsOf(api, 'ada', laptop)).toHaveLength(1)
+})
+
+test('a session of somebody else is, for all but the owner, one that does not exist', async () => {
+  await using api = await createTestApi()
+  const owner = await api.signedIn('owner')
+  const manager = await api.signedIn('manager')
+  const [theirs] = await sessionsOf(api, 'owner', owner.token)
+  const end = (id: string | undefined, token: string) => api.call('DELETE', `/user/session/${id}`, { token })
+  const missing = { status: 404, body: { error: 'Session not found', errorId: 925 } }
+  expect(await end(theirs?.id, manager.token)).toMatchObject(missing)
+  expect(await end(crypto.randomUUID(), manager.token)).toMatchObject(missing)
+  expect((await api.call('GET', '/droplet/list', { token: owner.token })).status).toBe(200)
+  const [managers] = await sessionsOf(api, 'manager', owner.token)
+  expect((await end(managers?.id, owner.token)).status).toBe(200)
+  expect((await api.call('GET', '/droplet/list', { token: manager.token })).body).toMatchObject({ errorId: 908 })
+})
+
+test('a client that calls itself at length is cut short', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  const token = await logInWith(api, ada, 'x'.repeat(5_000))
+  expect((await sessionsOf(api, 'ada', token))[0]?.agent).toBe('x'.repeat(200))
+})
