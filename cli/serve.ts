@@ -68,6 +68,7 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
       )
     }
     context.droplets.tidyUp()
+    markTimeRegularly(context, log)
     process.on('unhandledRejection', error => log.error('unhandled rejection', { error: describeError(error) }))
 
     const signal = await signalled
@@ -82,9 +83,20 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
     await context.close()
     throw error
   }
+  await context.markTime()
   await context.close()
   log.info('stopped')
   return true
+}
+
+/** A clock that is set back while nobody serves lengthens no token by more than this. */
+const MARK_TIME_EVERY_MS = 30_000
+
+function markTimeRegularly(context: Context, log: Log): void {
+  const mark = () =>
+    context.markTime().catch(error => log.warn('the time was not noted', { error: describeError(error) }))
+  setInterval(mark, MARK_TIME_EVERY_MS).unref()
+  mark()
 }
 
 function listen(config: Config, context: Context): Server<undefined> {

@@ -7,6 +7,8 @@ import { createDropletService } from './droplets/service.ts'
 import { createDockerClient } from './engines/docker/client.ts'
 import { createDockerEngine } from './engines/docker/engine.ts'
 import type { Log } from './log.ts'
+import { createSteadyClock } from './steady-clock.ts'
+import { createClockMark } from './store/clock-mark.ts'
 import { openDatabase } from './store/database.ts'
 import { createLaneStore } from './store/lanes.ts'
 import { openSealer, type RandomBytes } from './store/sealing.ts'
@@ -22,6 +24,8 @@ export type Context = Awaited<ReturnType<typeof createContext>>
 export interface Overrides {
   /** Milliseconds since 1970. */
   now?: () => number
+  /** Milliseconds since some moment; goes on whatever happens to `now`. */
+  monotonic?: () => number
   random?: RandomBytes
   engine?: DropletEngine
 }
@@ -36,12 +40,17 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
   const db = openDatabase(config.dataDir, { now })
   try {
     const sealer = await openSealer(db, config, random)
-    const throttle = createThrottle(createLaneStore(db), now)
+    const clockMark = createClockMark(db)
+    const monotonic = overrides.monotonic ?? (() => performance.now())
+    const steady = createSteadyClock(now, monotonic, clockMark.get())
+    const throttle = createThrottle(createLaneStore(db), steady)
     const store = { db, users: createUserStore(db), sessions: createSessionStore(db), throttle, sealer, now, random }
     return {
       db,
-      auth: await createAuthService(store),
+      auth: await createAuthService({ ...store, steady }),
       users: createUserService({ ...store, hostLabel: config.hostLabel }),
+      /** Notes how late it is, for the next process. */
+      markTime: () => clockMark.set(steady()),
       close: () => db.close(),
     }
   } catch (error) {

@@ -1,6 +1,7 @@
 import { ApiError } from '../errors.ts'
 import { addressGroup } from '../network.ts'
 import type { Secret } from '../secret.ts'
+import type { SteadyClock } from '../steady-clock.ts'
 import type { Database } from '../store/database.ts'
 import { createReadCache } from '../store/read-cache.ts'
 import type { RandomBytes, Sealer } from '../store/sealing.ts'
@@ -44,10 +45,13 @@ export async function createAuthService(deps: {
   sessions: SessionStore
   throttle: Throttle
   sealer: Sealer
+  /** The time that phones have, for codes. */
   now: () => number
+  /** The time by which sessions end. */
+  steady: SteadyClock
   random: RandomBytes
 }) {
-  const { db, users, sessions, throttle, sealer, now, random } = deps
+  const { db, users, sessions, throttle, sealer, now, steady, random } = deps
   const decoy = await createDecoy(sealer, random)
   const touching = new Set<string>()
   const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
@@ -71,7 +75,7 @@ export async function createAuthService(deps: {
           return undefined
         }
         throttle.countSuccess(source, lane, account.id)
-        const time = now()
+        const time = steady()
         const { address, agent } = origin
         const session = {
           id: crypto.randomUUID(),
@@ -102,7 +106,7 @@ export async function createAuthService(deps: {
       const source = { address: addressGroup(address) }
       const tokens = await db.write(() => {
         const bearer = sessions.findByRefresh(hash)
-        if (!bearer || bearer.refreshExpiresAt <= now()) {
+        if (!bearer || bearer.refreshExpiresAt <= steady()) {
           const stolen = sessions.findRotated(hash)
           if (stolen) sessions.remove(stolen)
           else throttle.refuseLockedAddress(source)
@@ -111,7 +115,7 @@ export async function createAuthService(deps: {
         }
         const issued = issue(bearer.session)
         sessions.rotate(bearer.session.id, hash, issued.stored)
-        sessions.touch(bearer.session.id, now())
+        sessions.touch(bearer.session.id, steady())
         return issued.tokens
       })
       if (!tokens) throw new ApiError('refreshTokenUnknown')
@@ -135,7 +139,7 @@ export async function createAuthService(deps: {
       const byAccess = sessions.findByAccess(hash)
       if (byAccess) return userOfAccess(byAccess)
       const byRefresh = sessions.findByRefresh(hash)
-      if (byRefresh && byRefresh.refreshExpiresAt > now()) return byRefresh.user
+      if (byRefresh && byRefresh.refreshExpiresAt > steady()) return byRefresh.user
       throw new ApiError(byRefresh || sessions.findRotated(hash) ? 'refreshTokenUnknown' : 'accessTokenUnknown')
     },
 
@@ -158,7 +162,7 @@ export async function createAuthService(deps: {
       if (caller.username !== username && caller.group !== 'owner') throw new ApiError('groupForbidden')
       const account = findExactly(users, username)
       if (!account) throw new ApiError('userNotFound')
-      return sessions.list(account.id, now())
+      return sessions.list(account.id, steady())
     },
 
     /**
@@ -177,16 +181,16 @@ export async function createAuthService(deps: {
   }
 
   function userOfAccess(bearer: Bearer): User {
-    if (bearer.accessExpiresAt <= now()) throw new ApiError('accessTokenExpired')
+    if (bearer.accessExpiresAt <= steady()) throw new ApiError('accessTokenExpired')
     touch(bearer.session)
     return bearer.user
   }
 
   /** Noted once a minute: a durable write for each request would cost more than the request. */
   function touch({ id, lastUsedAt }: Session): void {
-    if (now() - lastUsedAt < TOUCH_EVERY_MS || touching.has(id)) return
+    if (steady() - lastUsedAt < TOUCH_EVERY_MS || touching.has(id)) return
     touching.add(id)
-    db.write(() => sessions.touch(id, now()))
+    db.write(() => sessions.touch(id, steady()))
       // A store that cannot be written at the moment is no reason to refuse a reader.
       .catch(() => undefined)
       .finally(() => touching.delete(id))
@@ -202,7 +206,7 @@ export async function createAuthService(deps: {
 
   /** A new pair of tokens, and what is kept of it. Neither outlives the session. */
   function issue(session: Session): { tokens: Tokens; stored: TokenPair } {
-    const time = now()
+    const time = steady()
     const sessionEnds = session.createdAt + SESSION_MS
     const accessExpiresAt = Math.min(time + ACCESS_SECONDS * 1000, sessionEnds)
     const access = createToken(random)

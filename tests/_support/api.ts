@@ -25,7 +25,8 @@ export async function createTestApi(overrides: Overrides = {}) {
   const logged: string[] = []
   const log = createLog({ write: line => void logged.push(line), readable: false, now: clock.now })
   const config = toConfig({ 'data-dir': dir.path, domain: 'matrix.test' }, {}, { root: true, hostname: 'matrix' })
-  const open = () => createContext(config, log, { now: clock.now, engine: memory.engine, ...overrides })
+  const open = () =>
+    createContext(config, log, { now: clock.now, monotonic: clock.monotonic, engine: memory.engine, ...overrides })
   let context = await open()
   let app = createApp(context)
 

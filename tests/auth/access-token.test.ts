@@ -92,3 +92,17 @@ test('a change of group counts from the next request on', async () => {
     body: { errorId: 912 },
   })
 })
+
+test('a clock that is set back lengthens no token, not across a restart either', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  const status = async () => (await api.call('GET', '/droplet/list', { token })).status
+  api.clock.move(7_199_000)
+  expect(await status()).toBe(200)
+  api.clock.set(-86_400_000)
+  expect(await status()).toBe(200)
+  await api.context.markTime()
+  await api.restart()
+  api.clock.move(1_000)
+  expect(await status()).toBe(401)
+})

@@ -19,7 +19,7 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of on
     },
   }
   const throttle = createThrottle(createLaneStore(store.db), () => 0)
-  const auth = await createAuthService({ ...store, throttle, sealer: counting, now: () => 0, random })
+  const auth = await createAuthService({ ...store, throttle, sealer: counting, now: () => 0, steady: () => 0, random })
   const sealedSecret = await sealer.seal(random(20), 'id-of-ada')
   await store.db.write(() =>
     store.users.insert({ id: 'id-of-ada', username: 'ada', group: 'viewer', createdAt: 0, sealedSecret }),

@@ -47,6 +47,12 @@ CREATE TABLE unfinished_adds (
   started_at INTEGER NOT NULL
 ) STRICT;
 
+-- The latest time that tokens were measured by: the system's clock may be set back, what expires by it may not live longer.
+CREATE TABLE clock_mark (
+  one  INTEGER PRIMARY KEY CHECK (one = 1),
+  time INTEGER NOT NULL
+) STRICT;
+
 -- A text sealed with the key of this system, by which a wrong key is found out before it does harm.
 CREATE TABLE sealing_check (
   one    INTEGER PRIMARY KEY CHECK (one = 1),
