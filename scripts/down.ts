@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { socketOf, stopDockerd } from './lib/dockerd.ts'
+import { runsDockerd, socketOf, stopDockerd } from './lib/dockerd.ts'
 import { engineAnswers, engineApi } from './lib/engine-api.ts'
 import { until } from './lib/run.ts'
 import { main, Obstacle, say } from './lib/terminal.ts'
 import { credentialsDir, engineDir, servingPid, socketFile, upDir } from './lib/up-state.ts'
 
 await main(async () => {
-  const purge = process.argv.includes('--purge')
+  // Without the `--` before it, npm takes the word for itself and tells it only so.
+  const purge = process.argv.includes('--purge') || process.env.npm_config_purge === 'true'
   const unknown = process.argv.slice(2).filter(word => word !== '--purge')
   if (unknown.length > 0) throw new Obstacle(`${unknown.join(' ')}: the only word that is understood here is --purge`)
   await stopServing()
@@ -14,7 +15,7 @@ await main(async () => {
   const ownEngine = socket === socketOf(engineDir)
   if (purge && socket !== undefined && !ownEngine) await removeDroplets(socket)
   if (ownEngine) {
-    say('Stopping our Docker Engine, and with it its droplets')
+    if (runsDockerd({ dir: engineDir })) say('Stopping our Docker Engine, and with it its droplets')
     await stopDockerd({ dir: engineDir })
   }
   if (purge) {

@@ -1,6 +1,6 @@
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { installPackages, isRoot } from './lib/debian.ts'
-import { socketOf, startDockerd } from './lib/dockerd.ts'
+import { runsDockerd, socketOf, startDockerd } from './lib/dockerd.ts'
 import { engineAnswers } from './lib/engine-api.ts'
 import { ensureDropletImage } from './lib/images.ts'
 import { binary } from './lib/paths.ts'
@@ -19,10 +19,14 @@ import {
 } from './lib/up-state.ts'
 
 await main(async () => {
+  const words = process.argv.slice(2)
+  if (words.length > 0) throw new Obstacle(`${words.join(' ')}: npm run up takes no words, see the README`)
   mkdirSync(upDir, { recursive: true, mode: 0o700 })
   const running = servingPid()
-  if (running === undefined) await build()
-  else say(`Already serving on ${address} (process ${running}); npm run down stops it`)
+  if (running === undefined) {
+    refuseTakenPort()
+    await build()
+  } else say(`Already serving on ${address} (process ${running}); npm run down stops it`)
   const socket = await findOrStartEngine()
   writeFileSync(socketFile, socket)
   await ensureDropletImage(socket)
@@ -30,6 +34,16 @@ await main(async () => {
   if (running === undefined) await serve(socket)
   tellHowToGoOn()
 })
+
+/** Found out before anything takes minutes. */
+function refuseTakenPort(): void {
+  const { hostname, port } = new URL(address)
+  try {
+    Bun.listen({ hostname, port: Number(port), socket: { data() {} } }).stop(true)
+  } catch {
+    throw new Obstacle(`Something else listens on ${hostname}:${port}: stop it first`)
+  }
+}
 
 async function build(): Promise<void> {
   say('Building dist/cikit-api')
@@ -56,7 +70,8 @@ async function findOrStartEngine(): Promise<string> {
   await installPackages(['docker.io', 'iptables'])
   // Where a service manager runs, the package has just started one.
   if (await engineAnswers(hostSocket)) return hostSocket
-  say(`Starting a Docker Engine of our own on ${socketOf(engineDir)}`)
+  const running = runsDockerd({ dir: engineDir })
+  say(`${running ? 'Using' : 'Starting'} a Docker Engine of our own on ${socketOf(engineDir)}`)
   return (await startDockerd({ dir: engineDir })).socket
 }
 
@@ -103,5 +118,5 @@ curl -s -X POST ${api}/droplet/add -H "Authorization: Bearer $TOKEN"
 curl -s ${api}/droplet/list -H "Authorization: Bearer $TOKEN"
 
 The QR code again (this ends the sessions):  dist/cikit-api create-user -u ${owner} -g owner --data-dir ${dataDir}
-To stop: npm run down    To remove all that was made here: npm run down -- --purge`)
+To stop: npm run down    To remove droplets, engine and data, too: npm run down -- --purge`)
 }

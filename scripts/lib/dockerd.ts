@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { engineAnswers } from './engine-api.ts'
-import { until } from './run.ts'
+import { run, until } from './run.ts'
 import { Obstacle } from './terminal.ts'
 
 /** A Docker Engine of our own: everything it has lies in one folder. */
@@ -52,10 +52,26 @@ export async function startDockerd(place: DockerdPlace): Promise<Dockerd> {
 /** Stops the dockerd of this folder, which stops its containers; none running is fine. */
 export async function stopDockerd(place: DockerdPlace): Promise<void> {
   const pid = dockerdPid(place)
-  if (pid === undefined) return
-  process.kill(pid, 'SIGTERM')
-  if (!(await until(60_000, () => dockerdPid(place) === undefined)))
-    throw new Obstacle(`dockerd (${pid}) does not stop`)
+  if (pid !== undefined) {
+    process.kill(pid, 'SIGTERM')
+    const gone = await until(60_000, () => dockerdPid(place) === undefined)
+    if (!gone) throw new Obstacle(`dockerd (${pid}) does not stop`)
+  }
+  for (const mount of mountsBelow(place.dir)) await run(['umount', mount])
+}
+
+/** Whether a dockerd of this folder runs. */
+export function runsDockerd(place: DockerdPlace): boolean {
+  return dockerdPid(place) !== undefined
+}
+
+/** What dockerd mounted in its folder and, depending on how that is mounted itself, leaves behind; the innermost first. */
+function mountsBelow(dir: string): string[] {
+  const points = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map(line => line.split(' ')[4] ?? '')
+    .filter(point => point.startsWith(`${dir}/`))
+  return points.toReversed()
 }
 
 function pidFile(dir: string): string {

@@ -32,6 +32,7 @@ async function bootstrapDebian(suite: string): Promise<string> {
   const tarball = join(workDir, 'cache', `${suite}.tar`)
   if (await Bun.file(tarball).exists()) return tarball
   const tree = join(workDir, 'cache', suite)
+  await installPackages(['debootstrap'])
   say(`Running debootstrap for ${suite} (half a minute)`)
   await debootstrap(suite, tree, [])
   await run(['tar', '-C', tree, '--numeric-owner', '-cf', `${tarball}.new`, '.'])

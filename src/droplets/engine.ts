@@ -36,9 +36,10 @@ export interface DropletEngine {
 
   /**
    * Removes what was created under this mark, finished or not, running or not.
+   * @param answered whether the engine said of the creation that it is over; else it may just be at it
    * @returns whether there was anything
    */
-  removeMarked(mark: string): Promise<boolean>
+  removeMarked(mark: string, answered: boolean): Promise<boolean>
 }
 
 export interface Droplet {

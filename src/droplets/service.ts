@@ -133,7 +133,7 @@ export function createDropletService(deps: {
   /** @param askedAt when the engine was last asked for this droplet without an answer, 0 for an engine that answered */
   async function undo(entry: UnfinishedAdd, askedAt: number): Promise<void> {
     if (askedAt > 0) lostAt.set(entry.mark, askedAt)
-    const removed = await engine.removeMarked(entry.mark)
+    const removed = await engine.removeMarked(entry.mark, askedAt === 0)
     // A droplet that got the name in another way keeps the keys that lie there.
     const others = await engine.list()
     if (!others.some(droplet => droplet.name === entry.name)) keys.remove(entry.name)

@@ -51,18 +51,6 @@ test('the public key is one line of authorized_keys, with the name of the drople
   expect(publicLine).toMatch(/^ssh-ed25519 [A-Za-z0-9+/]+=* cikit01\n$/)
 })
 
-test('OpenSSH reads the private key and finds the same public key in it', async () => {
-  using fixture = createTestKeys()
-  const { keys, privateFile, publicFile } = fixture
-  keys.save('cikit01', keys.generate('cikit01'))
-  const ssh = Bun.spawn(['ssh-keygen', '-y', '-P', '', '-f', privateFile], { stderr: 'pipe' })
-  const [derived, complaint] = await Promise.all([ssh.stdout.text(), ssh.stderr.text()])
-  expect(complaint).toBe('')
-  expect(await ssh.exited).toBe(0)
-  const [type, key] = readFileSync(publicFile, 'utf8').split(' ')
-  expect(derived.trim().split(' ').slice(0, 2)).toEqual([type ?? 'no type', key ?? 'no key'])
-})
-
 test('no two pairs are the same, and a private key does not print itself', () => {
   using fixture = createTestKeys()
   const one = fixture.keys.generate('cikit01')

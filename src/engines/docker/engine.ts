@@ -22,6 +22,12 @@ const CREATE_TIMEOUT_MS = 60_000
 /** The engine itself waits 10 s for the init before it kills. */
 const STOP_TIMEOUT_MS = 60_000
 
+/**
+ * Docker lists a container a moment before it is done creating it, and one that is removed in that moment stays in its
+ * listing as a ghost that cannot be removed.
+ */
+const CREATION_SETTLES_MS = 500
+
 /** Droplets as containers of one Docker Engine, over its API: what a droplet is, in Docker's terms. */
 export function createDockerEngine(
   docker: DockerClient,
@@ -77,8 +83,9 @@ export function createDockerEngine(
 
     remove,
 
-    async removeMarked(mark) {
+    async removeMarked(mark, answered) {
       const ids = parseIds(await listing(JSON.stringify({ label: [`${MARK_LABEL}=${mark}`] })))
+      if (ids.length > 0 && !answered) await Bun.sleep(CREATION_SETTLES_MS)
       for (const id of ids) await remove(id)
       return ids.length > 0
     },

@@ -13,7 +13,7 @@ const engineAt = (address: Parameters<typeof createDockerClient>[0]) =>
 /** The questions to the engine that a broken one must not be able to answer with "there is nothing". */
 const questions = {
   'a list': engine => engine.list(),
-  'a search for a mark': engine => engine.removeMarked('mark'),
+  'a search for a mark': engine => engine.removeMarked('mark', true),
 } satisfies Record<string, (engine: ReturnType<typeof engineAt>) => Promise<unknown>>
 
 const unavailable = { errorId: 918, status: 503, message: expect.not.stringContaining('docker.sock') }

@@ -198,7 +198,7 @@ describe('removing by mark', () => {
       if (path.startsWith('/containers/json')) return Response.json(ids.map(Id => ({ Id })))
       return method === 'DELETE' ? new Response(null, { status: 204 }) : undefined
     })
-    expect(await docker.engine.removeMarked('b2f6-mark')).toBe(true)
+    expect(await docker.engine.removeMarked('b2f6-mark', true)).toBe(true)
     expect(docker.asked()).toEqual([
       'GET /version',
       'GET /v1.41/containers/json?all=1&filters={"label":["cikit-api.add=b2f6-mark"]}',
@@ -208,7 +208,7 @@ describe('removing by mark', () => {
 
   test('says when there was nothing, and removes nothing', async () => {
     await using docker = createTestEngine(answeringTo('/containers/json', () => Response.json([])))
-    expect(await docker.engine.removeMarked('b2f6-mark')).toBe(false)
+    expect(await docker.engine.removeMarked('b2f6-mark', true)).toBe(false)
     expect(docker.asked().filter(request => request.startsWith('DELETE'))).toEqual([])
   })
 })
