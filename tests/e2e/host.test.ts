@@ -102,6 +102,7 @@ describe('serve is killed in the middle of an add', () => {
       expect(await add).toBeInstanceOf(Error)
       matrix = await startMatrix({ socket: engine.socket, flags, dataDir: matrix.dataDir })
       held.release()
+      await held.answered
       expect(await until(limit, nothingLeft)).toBe(true)
       expect(names(await matrix.droplets('POST', 'add', token))).toEqual(['cikit01'])
     },

@@ -7,7 +7,7 @@ import { tempDir } from '../temp-dir.ts'
 export function createEngineProxy(socket: string) {
   const dir = tempDir()
   const path = join(dir.path, 'docker.sock')
-  const holds: { matches: RegExp; arrived: () => void; released: Promise<void> }[] = []
+  const holds: { matches: RegExp; arrived: () => void; released: Promise<void>; answered: () => void }[] = []
   const server = Bun.serve({
     unix: path,
 
@@ -19,22 +19,25 @@ export function createEngineProxy(socket: string) {
       hold?.arrived()
       await hold?.released
       const type = request.headers.get('content-type') ?? 'application/json'
-      return await fetch(`http://localhost${pathname}${search}`, {
+      const answer = await fetch(`http://localhost${pathname}${search}`, {
         unix: socket,
         method: request.method,
         headers: { 'content-type': type },
         ...(body.length > 0 && { body }),
       })
+      hold?.answered()
+      return answer
     },
   })
   return {
     socket: path,
-    /** Holds the next request back that matches `METHOD /path`, until it is released. */
+    /** Holds the next request back that matches `METHOD /path`, until it is released; then the engine answers it. */
     hold(matches: RegExp) {
       const arrived = Promise.withResolvers<void>()
       const released = Promise.withResolvers<void>()
-      holds.push({ matches, arrived: arrived.resolve, released: released.promise })
-      return { arrived: arrived.promise, release: released.resolve }
+      const answered = Promise.withResolvers<void>()
+      holds.push({ matches, arrived: arrived.resolve, released: released.promise, answered: answered.resolve })
+      return { arrived: arrived.promise, release: released.resolve, answered: answered.promise }
     },
     async [Symbol.asyncDispose]() {
       await server.stop(true)
