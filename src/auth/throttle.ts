@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { ApiError } from '../errors.ts'
 import type { LaneRecord, LaneStore } from '../store/lanes.ts'
 
@@ -36,8 +37,13 @@ export const ADDRESS_LIMITS: Limits = {
   windowMs: 10 * MINUTE_MS,
 }
 
-/** Names that nobody has get lanes as well, or they would be told apart. Of these and of addresses so many are kept. */
-const STRANGE_LANES_KEPT = 50_000
+/**
+ * Strangers are counted by a bucket that the name falls into, whether somebody has that name or not: a name that exists
+ * is not to be told from one that does not, however many others are tried in between, and the table stays small. Two
+ * users share a bucket as rarely as the number is large, and then only as far as strangers go.
+ */
+const STRANGER_BUCKETS = 2 ** 18
+const ADDRESSES_KEPT = 50_000
 const FAILURES_PER_CLEANING = 1_000
 const PROVEN_ADDRESSES_KEPT = 10
 
@@ -87,14 +93,18 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
      * that a stranger who knows the name cannot lock its owner out.
      */
     laneOf(username: string, userId: string | undefined, source: Source): string {
-      if (userId === undefined) return `nobody:${username}`
-      if (source.sessionId !== undefined) return `user:${username}:session:${source.sessionId}`
-      if (lanes.isProven(userId, source.address)) return `user:${username}:address:${source.address}`
-      return `user:${username}:strangers`
+      if (userId !== undefined && source.sessionId !== undefined) return `user:${username}:session:${source.sessionId}`
+      if (userId !== undefined && lanes.isProven(userId, source.address)) {
+        return `user:${username}:address:${source.address}`
+      }
+      return strangersLane(username)
     },
 
     /** Lifts every lock on a user. */
-    unlock: (username: string): void => lanes.removeBelow(`user:${username}:`),
+    unlock(username: string): void {
+      lanes.removeBelow(`user:${username}:`)
+      lanes.remove(strangersLane(username))
+    },
 
     /** Lifts every lock on addresses. */
     unlockAddresses: (): void => lanes.removeBelow('address:'),
@@ -128,10 +138,15 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
       lastFailureAt: time,
     })
     failures += 1
-    if (failures % FAILURES_PER_CLEANING === 0) lanes.keepNewest(STRANGE_LANES_KEPT)
+    if (failures % FAILURES_PER_CLEANING === 0) lanes.keepNewestAddresses(ADDRESSES_KEPT)
   }
 }
 
 function addressLane(source: Source): string {
   return `address:${source.address}`
+}
+
+function strangersLane(username: string): string {
+  const bucket = createHash('sha256').update(username).digest().readUInt32BE() % STRANGER_BUCKETS
+  return `strangers:${bucket}`
 }

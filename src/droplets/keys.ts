@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { getKeys } from 'micro-key-producer/ssh.js'
+import { ApiError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { RandomBytes } from '../store/sealing.ts'
 
@@ -24,13 +25,20 @@ export function createDropletKeys(directory: string, random: RandomBytes) {
       return { privateKey: new Secret(pair.privateKey), publicLine: `${pair.publicKey}\n` }
     },
 
-    /** Keeps a pair; what an earlier droplet of that name left behind is replaced. */
+    /**
+     * Keeps a pair; what an earlier droplet of that name left behind is replaced.
+     * @throws ApiError 922 when it cannot be written
+     */
     save(name: string, pair: KeyPair): void {
-      mkdirSync(directory, { recursive: true, mode: 0o700 })
-      mkdirSync(folder(name), { recursive: true, mode: 0o700 })
-      chmodSync(folder(name), 0o700)
-      replaceFile(privateKey(name), pair.privateKey.reveal(), 0o400)
-      replaceFile(publicKey(name), pair.publicLine, 0o600)
+      try {
+        mkdirSync(directory, { recursive: true, mode: 0o700 })
+        mkdirSync(folder(name), { recursive: true, mode: 0o700 })
+        chmodSync(folder(name), 0o700)
+        replaceFile(privateKey(name), pair.privateKey.reveal(), 0o400)
+        replaceFile(publicKey(name), pair.publicLine, 0o600)
+      } catch (cause) {
+        throw new ApiError('storeUnavailable', { cause })
+      }
     },
 
     /** Removes the pair, and its folder unless somebody keeps other things in it. */

@@ -2,6 +2,8 @@ import { ApiError } from '../errors.ts'
 
 export const MAX_BODY_BYTES = 16 * 1024
 const MAX_JSON_DEPTH = 32
+/** HTTP/2 keeps a stream open as long as a byte comes now and then. */
+const BODY_LIMIT_MS = 10_000
 
 export type Fields = Record<string, unknown>
 
@@ -23,8 +25,9 @@ export class MalformedBody {
  * The fields of a request's body, JSON or form; an empty body has none.
  * @throws ApiError 920 as soon as more than 16 KiB are announced or sent
  */
-export async function readFields(request: Request): Promise<Fields | MalformedBody> {
-  const bytes = await readBytes(request)
+export async function readFields(request: Request, limitMs = BODY_LIMIT_MS): Promise<Fields | MalformedBody> {
+  const bytes = await withinLimit(readBytes(request), limitMs)
+  if (!bytes) return new MalformedBody('it came too slowly')
   if (bytes.byteLength === 0) return {}
   let text: string
   try {
@@ -38,6 +41,17 @@ export async function readFields(request: Request): Promise<Fields | MalformedBo
   if (type.trim() === 'application/json') return parseJson(text)
   if (type.trim() === 'application/x-www-form-urlencoded') return parseForm(text)
   return new MalformedBody('send it as application/json or application/x-www-form-urlencoded')
+}
+
+/** @returns undefined when it took too long */
+async function withinLimit<T>(work: Promise<T>, limitMs: number): Promise<T | undefined> {
+  const limit = Promise.withResolvers<undefined>()
+  const timer = setTimeout(limit.resolve, limitMs, undefined)
+  try {
+    return await Promise.race([work, limit.promise])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 async function readBytes(request: Request): Promise<Uint8Array> {

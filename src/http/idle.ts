@@ -1,7 +1,7 @@
 import type { Server } from 'bun'
 
-/** Seconds without a byte after which a connection is closed. */
-export const IDLE_SECONDS = 15
+/** Seconds after which a slow connection is closed; Bun looks every 4 s, so that the limit of 15 s is kept with this. */
+export const IDLE_SECONDS = 12
 
 /**
  * Lets a piece of work take longer than a connection may be silent. For callers that a guard has let in: whoever else

@@ -24,7 +24,7 @@ export function createLaneStore({ sql }: Database) {
   const removeBelow = sql.query<null, [string, string]>('DELETE FROM lanes WHERE lane >= ? AND lane < ?')
   const removeBeyond = sql.query<null, [number]>(`
     DELETE FROM lanes WHERE lane IN
-      (SELECT lane FROM lanes WHERE lane < 'user:' ORDER BY last_failure_at DESC LIMIT -1 OFFSET ?)`)
+      (SELECT lane FROM lanes WHERE lane >= 'address:' AND lane < 'address;' ORDER BY last_failure_at DESC LIMIT -1 OFFSET ?)`)
   const isProven = sql.query<{ one: 1 }, [string, string]>(
     'SELECT 1 AS one FROM proven_addresses WHERE user_id = ? AND address = ?',
   )
@@ -48,8 +48,8 @@ export function createLaneStore({ sql }: Database) {
     /** All lanes whose name begins so. `prefix` ends in `:`, after which `;` is the next character. */
     removeBelow: (prefix: string): void => void removeBelow.run(prefix, `${prefix.slice(0, -1)};`),
 
-    /** Of the lanes that are no user's, keeps those that failed last. */
-    keepNewest: (count: number): void => void removeBeyond.run(count),
+    /** Of the addresses' lanes, keeps those that failed last. */
+    keepNewestAddresses: (count: number): void => void removeBeyond.run(count),
 
     isProven: (userId: string, address: string): boolean => isProven.get(userId, address) !== null,
 

@@ -87,6 +87,27 @@ test('a user that does not exist is locked in the same way', async () => {
   expect(await guess(api, nobody, 7)).toEqual(await guess(api, ada, 7))
 })
 
+test('a name that exists is not told from one that does not by trying many others in between', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  const nobody = { ...ada, username: 'nobody' }
+  for (const user of [ada, nobody]) await guess(api, user, 5)
+  for (let number = 0; number < 2_500; number++) {
+    const user = { ...ada, username: `stranger-${number}` }
+    await attempt(api, user, `10.0.${number >> 8}.${number & 255}`, wrongCode(api, user))
+  }
+  const ids = [ada, nobody].map(user => attempt(api, user, HOME, wrongCode(api, user)))
+  expect(await Promise.all(ids)).toEqual(Array(2).fill({ id: 915, retryAfterSeconds: 60 }))
+})
+
+test('a name of any length costs no more room than another', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  await attempt(api, { ...ada, username: 'x'.repeat(10_000) }, HOME, '000000')
+  const lanes = api.context.db.sql.query<{ lane: string }, []>('SELECT lane FROM lanes').all()
+  expect(lanes.map(({ lane }) => lane.length).filter(length => length > 40)).toEqual([])
+})
+
 test('a lock on one user delays no other', async () => {
   await using api = await createTestApi()
   const [ada, bob] = [await api.createUser('ada', 'viewer'), await api.createUser('bob', 'viewer')]

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { MalformedBody, readFields } from '../../src/http/body.ts'
 import { type CallOptions, createTestApi, type TestApi } from '../_support/api.ts'
 
 const LIMIT = 16 * 1024
@@ -125,4 +126,12 @@ test('where nothing is required, an empty body is fine', async () => {
   expect(await api.call('POST', '/droplet/add', { token })).toMatchObject({ status: 200 })
   expect(await api.call('PATCH', '/droplet/stop/cikit01', { token, body: '' })).toMatchObject({ status: 200 })
   expect(await api.call('DELETE', '/droplet/delete/cikit01', { token, json: {} })).toMatchObject({ status: 200 })
+})
+
+test('a body that does not come to its end in time is given up', async () => {
+  const endless = new ReadableStream<Uint8Array>({ start: controller => controller.enqueue(new Uint8Array([123])) })
+  const request = new Request('http://localhost/', { method: 'POST', body: endless })
+  const body = await readFields(request, 20)
+  expect(body).toBeInstanceOf(MalformedBody)
+  expect(body).toMatchObject({ reason: 'it came too slowly' })
 })

@@ -74,3 +74,13 @@ test('no line of the log holds a secret, a code or a token, whatever is asked an
   for (const text of hidden) expect(log).not.toContain(text)
   expect(log).not.toMatch(new RegExp(`\\b${code}\\b`))
 })
+
+test('a token that was put into the path by mistake does not come into the log', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  await api.call('DELETE', `/user/auth/revoke/${token}`, { token })
+  await api.call('GET', '/user/list')
+  const log = (await requestsOf(api, 2)).map(entry => JSON.stringify(entry)).join('\n')
+  expect(log).toContain('/user/auth/revoke/[token]')
+  expect(log).not.toContain(token)
+})

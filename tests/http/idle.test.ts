@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { createApp } from '../../src/app.ts'
+import { IDLE_SECONDS } from '../../src/http/idle.ts'
 import { createTestApi } from '../_support/api.ts'
 
 /** The limits, in seconds, that were set on connections while a request was answered. */
@@ -22,11 +23,11 @@ async function limitsDuring(method: string, path: string, token?: string): Promi
 }
 
 test('a change of a droplet may take longer than a connection may be silent, and only the change', async () => {
-  expect(await limitsDuring('POST', '/droplet/add', 'owner')).toEqual([0, 15])
+  expect(await limitsDuring('POST', '/droplet/add', 'owner')).toEqual([0, IDLE_SECONDS])
 })
 
 test('a change that fails brings the limit back', async () => {
-  expect(await limitsDuring('PATCH', '/droplet/stop/cikit07', 'owner')).toEqual([0, 15])
+  expect(await limitsDuring('PATCH', '/droplet/stop/cikit07', 'owner')).toEqual([0, IDLE_SECONDS])
 })
 
 test('nobody without the right to change lifts the limit', async () => {

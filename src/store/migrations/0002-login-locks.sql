@@ -1,5 +1,5 @@
--- Failures of those who show a secret, by lane: an address, or a user as seen from strangers, from one address that the
--- user proved before, or from one session. Times are milliseconds since 1970.
+-- Failures of those who show a secret, by lane: an address, a user as seen from one address that it proved before or
+-- from one session, or the bucket of names that strangers are counted by. Times are milliseconds since 1970.
 CREATE TABLE lanes (
   lane             TEXT PRIMARY KEY,
   -- Without a success in between.

@@ -1,0 +1,26 @@
+import { expect, test } from 'bun:test'
+import { createApp } from '../../src/app.ts'
+import { createTestApi } from '../_support/api.ts'
+
+/** What a request to this authority is answered, where only good.example is allowed. */
+async function answerTo(authority: string, path = '/api/v1/user/list') {
+  await using api = await createTestApi()
+  const config = { ...api.config, listen: { ...api.config.listen, allowedHosts: ['good.example'] } }
+  const app = createApp({ ...api.context, config })
+  // An object with the address as Bun hands it on: the constructor would refuse what a socket can send.
+  const request = new Request('http://localhost/')
+  Object.defineProperty(request, 'url', { value: `http://${authority}${path}` })
+  const response = await app.handle(request)
+  return { status: response.status, body: await response.json() }
+}
+
+test.each(['good.example', 'GOOD.example', 'good.example:1337'])('%s is answered', async authority => {
+  expect(await answerTo(authority)).toMatchObject({ status: 401, body: { errorId: 908 } })
+})
+
+test.each(['evil.example', 'good.example.evil', 'evil.example:99999', '[::1', '1.2.3.4.5', 'xgood.example'])(
+  '%s is misdirected',
+  async authority => {
+    expect(await answerTo(authority)).toMatchObject({ status: 421, body: { errorId: 921 } })
+  },
+)
