@@ -18,6 +18,7 @@ export function parseNetwork(text: string): Network | undefined {
  * @param peer the address at the other end of the connection
  */
 export function clientAddress(peer: string, forwardedFor: string | null, trusted: readonly Network[]): string {
+  if (trusted.length === 0) return peer
   let client = peer
   for (const hop of (forwardedFor ?? '').split(',').reverse()) {
     if (!isTrusted(client, trusted)) break

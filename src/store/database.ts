@@ -13,7 +13,7 @@ export interface Database {
    * @throws ApiError 922 when the store stays locked for 5 s, is full or cannot be written
    */
   write<T>(work: () => T): Promise<T>
-  /** Another one after every commit, whoever made it. */
+  /** Another one after every commit, of ours at once, of another process from the next turn of the event loop on. */
   version(): string
   close(): void
 }
@@ -56,6 +56,17 @@ export function openDatabase(
 function createDatabase(sql: Sqlite): Database {
   // https://www.sqlite.org/pragma.html#pragma_data_version: changes with the commits of other connections, not our own.
   const others = sql.query<{ data_version: number }, []>('PRAGMA data_version')
+  let seen: number | undefined
+  // Asked once a turn of the event loop: what another process commits meanwhile comes after the requests of this turn.
+  const othersVersion = () => {
+    if (seen === undefined) {
+      seen = others.get()?.data_version ?? 0
+      setImmediate(() => {
+        seen = undefined
+      })
+    }
+    return seen
+  }
   let own = 0
   let last: Promise<unknown> = Promise.resolve()
   return {
@@ -71,7 +82,7 @@ function createDatabase(sql: Sqlite): Database {
       last = written.catch(() => undefined)
       return written
     },
-    version: () => `${own}:${others.get()?.data_version}`,
+    version: () => `${own}:${othersVersion()}`,
     close: () => closeDatabase(sql),
   }
 }

@@ -1,8 +1,8 @@
 import type { Database } from './database.ts'
 
 /**
- * Remembers what was read until anything is committed, by this process or by another one: the answer is always what
- * the database would say. What is not there is not remembered. Inside a transaction it is asked before anything is
+ * Remembers what was read until anything is committed, by this process or by another one: the answer is what the
+ * database would say at this turn of the event loop. What is not there is not remembered. Inside a transaction it is asked before anything is
  * changed, or not at all: what is not committed yet has no version of its own.
  * @param limit entries; when there are more, all are forgotten, so that strangers cannot fill the memory
  */
