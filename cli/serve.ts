@@ -13,6 +13,8 @@ import { createStdoutSink } from './stdout-sink.ts'
 
 /** How long running requests and droplet operations may take to end after the first signal. */
 const DRAIN_MS = 60_000
+/** A clock that is set back while nobody serves lengthens no token by more than this. */
+const MARK_TIME_EVERY_MS = 30_000
 
 export const serve = command({
   meta: { name: 'cikit-api serve', description: 'Serve the API' },
@@ -68,7 +70,10 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
       )
     }
     context.droplets.tidyUp()
-    markTimeRegularly(context, log)
+    const markTime = () =>
+      context.markTime().catch(error => log.warn('the time was not noted', { error: describeError(error) }))
+    setInterval(markTime, MARK_TIME_EVERY_MS).unref()
+    await markTime()
     process.on('unhandledRejection', error => log.error('unhandled rejection', { error: describeError(error) }))
 
     const signal = await signalled
@@ -78,25 +83,15 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
       log.warn('not all work ended in time', { seconds: DRAIN_MS / 1000 })
       return false
     }
+    await markTime()
   } catch (error) {
     await server?.stop(true)
     await context.close()
     throw error
   }
-  await context.markTime()
   await context.close()
   log.info('stopped')
   return true
-}
-
-/** A clock that is set back while nobody serves lengthens no token by more than this. */
-const MARK_TIME_EVERY_MS = 30_000
-
-function markTimeRegularly(context: Context, log: Log): void {
-  const mark = () =>
-    context.markTime().catch(error => log.warn('the time was not noted', { error: describeError(error) }))
-  setInterval(mark, MARK_TIME_EVERY_MS).unref()
-  mark()
 }
 
 function listen(config: Config, context: Context): Server<undefined> {

@@ -1,6 +1,5 @@
 import { Elysia } from 'elysia'
-import { createAuthRoutes } from './auth/routes.ts'
-import { createSessionRoutes } from './auth/session-routes.ts'
+import { createAuthRoutes, createSessionRoutes } from './auth/routes.ts'
 import type { Context } from './context.ts'
 import { createDropletRoutes } from './droplets/routes.ts'
 import { createErrorHandler } from './http/error-handler.ts'

@@ -3,7 +3,7 @@ import type { Guard } from '../http/guards.ts'
 import { okBody } from '../http/model.ts'
 import { qrDataUrl } from '../users/qr.ts'
 import type { UserService } from '../users/service.ts'
-import { enrolmentBody, parseLogin, parseRefresh, tokenBody, toTokenBody } from './model.ts'
+import { enrolmentBody, parseLogin, parseRefresh, sessionList, tokenBody, toSessionList, toTokenBody } from './model.ts'
 import type { AuthService } from './service.ts'
 
 /** Logging in and out. */
@@ -41,5 +41,23 @@ export function createAuthRoutes(guard: Guard, auth: AuthService, users: UserSer
         return { qr: await qrDataUrl(otpauthUrl.reveal()), secret: secret.reveal() }
       },
       { group: 'owner', response: { 200: enrolmentBody } },
+    )
+}
+
+/** Where a user is logged in: for itself, and for the owner. */
+export function createSessionRoutes(guard: Guard, auth: AuthService) {
+  return new Elysia({ name: 'session-routes', prefix: '/user' })
+    .use(guard)
+    .get('/sessions/:user', ({ user, params }) => toSessionList(auth.listSessions(user, params.user)), {
+      group: 'viewer',
+      response: { 200: sessionList },
+    })
+    .delete(
+      '/session/:id',
+      async ({ user, params }) => {
+        await auth.endSession(user, params.id)
+        return { status: 'ok' as const }
+      },
+      { group: 'viewer', response: { 200: okBody } },
     )
 }
