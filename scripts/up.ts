@@ -41,7 +41,7 @@ function refuseTakenPort(): void {
   try {
     Bun.listen({ hostname, port: Number(port), socket: { data() {} } }).stop(true)
   } catch {
-    throw new Obstacle(`Something else listens on ${hostname}:${port}: stop it first`)
+    throw new Obstacle(`Something else listens on ${hostname}:${port}: stop it first, or choose another CIKIT_API_PORT`)
   }
 }
 

@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
+import { run } from '../../scripts/lib/run.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
+import { currentCode } from '../_support/e2e/matrix.ts'
+import { paintTerminal, scanPicture } from '../_support/e2e/qr.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+// `npm run up` and `npm run down` on a host that has an engine already, and something else on it.
+
+const PORT = '18399'
+const dir = tempDir()
+const upDir = join(dir.path, 'up')
+let engine: TestEngine
+let shown: string
+let secret: string
+
+const docker = (...words: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...words])
+const names = async () => (await docker('ps', '-a', '--format', '{{.Names}}')).trim().split('\n').sort()
+const npm = (...words: string[]) =>
+  run(['npm', '--prefix', root, 'run', ...words], {
+    env: { CIKIT_UP_DIR: upDir, CIKIT_API_PORT: PORT, DOCKER_HOST: `unix://${engine.socket}` },
+  })
+
+beforeAll(async () => {
+  engine = await startEngine('host')
+  await docker('run', '-d', '--name', 'bystander', SMALL_IMAGE)
+  shown = await npm('up')
+  secret = /Secret +([A-Z2-7]{32})/.exec(shown)?.[1] ?? ''
+})
+afterAll(async () => {
+  await npm('down', '--', '--purge')
+  await engine.clear()
+  await engine.stop()
+  dir[Symbol.dispose]()
+})
+
+test('up shows the owner, with a QR code that can be scanned', async () => {
+  expect(shown).toContain(`Using the Docker Engine on ${engine.socket}`)
+  const address = await scanPicture(paintTerminal(shown), 'pgm')
+  expect(new URL(address).searchParams.get('secret')).toBe(secret)
+})
+
+test('the three lines that it prints log in, add a droplet and list it', async () => {
+  const lines = shown.split('\n').filter(line => /^(TOKEN=|curl )/.test(line))
+  expect(lines).toHaveLength(3)
+  const script = lines.join('\necho\n').replace('123456', await currentCode(secret))
+  const [, added = '', listed = ''] = (await run(['bash', '-c', script])).split('\n')
+  for (const answer of [added, listed])
+    expect(JSON.parse(answer)).toMatchObject([{ name: 'cikit01', state: 'running' }])
+})
+
+test('up again goes on where it was: the same owner, and no new secret', async () => {
+  const again = await npm('up')
+  expect(again).toContain('Already serving')
+  expect(again).toContain('The owner is owner')
+  expect(again).not.toContain('Secret ')
+})
+
+test('down stops it and leaves the rest; up after it serves the same data', async () => {
+  await npm('down')
+  expect(await fetch(`http://127.0.0.1:${PORT}/`).catch(() => 'nobody')).toBe('nobody')
+  expect(await names()).toEqual(['bystander', 'cikit01'])
+  const again = await npm('up')
+  expect(again).toContain('The owner is owner')
+  expect((await fetch(`http://127.0.0.1:${PORT}/`)).status).toBe(404)
+})
+
+test('down --purge, also after down, removes its droplets and its data and nothing else', async () => {
+  await npm('down')
+  await npm('down', '--', '--purge')
+  expect(existsSync(upDir)).toBe(false)
+  expect(await names()).toEqual(['bystander'])
+})
