@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
 export type Level = 'info' | 'warn' | 'error'
 export type Fields = Record<string, string | number | boolean | null | undefined>
 
@@ -5,6 +7,13 @@ export interface Log {
   info(message: string, fields?: Fields): void
   warn(message: string, fields?: Fields): void
   error(message: string, fields?: Fields): void
+}
+
+const requestScope = new AsyncLocalStorage<string>()
+
+/** What is logged by this work, and by all that it waits for, carries the id of the request that asked for it. */
+export function withRequestId<T>(id: string, work: () => Promise<T>): Promise<T> {
+  return requestScope.run(id, work)
 }
 
 /**
@@ -17,8 +26,10 @@ export function createLog(options: { write: (line: string) => void; readable: bo
   const format = options.readable ? readableLine : jsonLine
   const at =
     (level: Level) =>
-    (message: string, fields: Fields = {}) =>
-      options.write(`${format(new Date(options.now()).toISOString(), level, message, fields)}\n`)
+    (message: string, fields: Fields = {}) => {
+      const own = { requestId: requestScope.getStore(), ...fields }
+      options.write(`${format(new Date(options.now()).toISOString(), level, message, own)}\n`)
+    }
   return { info: at('info'), warn: at('warn'), error: at('error') }
 }
 

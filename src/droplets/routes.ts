@@ -1,7 +1,9 @@
 import type { Server } from 'bun'
 import { Elysia } from 'elysia'
+import { requestId } from '../http/exchange.ts'
 import type { Guard } from '../http/guards.ts'
 import { withoutIdleLimit } from '../http/idle.ts'
+import { withRequestId } from '../log.ts'
 import { dropletList, toDropletList } from './model.ts'
 import type { DropletService } from './service.ts'
 
@@ -10,7 +12,7 @@ export function createDropletRoutes(guard: Guard, droplets: DropletService, now:
   const list = async () => toDropletList(await droplets.list(), now())
   const listAfter = ({ server, request }: Call, change: () => Promise<void>) =>
     withoutIdleLimit(server, request, async () => {
-      await change()
+      await withRequestId(requestId(request), change)
       return await list()
     })
   const viewer = { group: 'viewer', response: { 200: dropletList } } as const

@@ -14,8 +14,8 @@ interface Start {
 const starts = new WeakMap<Request, Start>()
 
 /** Names the request in the log, and to the client in `X-Request-Id`. */
-export function requestId(request: Request): string | undefined {
-  return starts.get(request)?.id
+export function requestId(request: Request): string {
+  return starts.get(request)?.id ?? 'unknown'
 }
 
 /** Where the request comes from, as far as the trusted proxies tell. */

@@ -194,3 +194,12 @@ test('a viewer may look and not touch', async () => {
   expect(statuses).toEqual([200, 403, 403, 403, 403, 403])
   expect(api.memory.calls).toEqual(['list'])
 })
+
+test('what a change logs on its way carries the id of its request, also while others wait behind it', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('manager')
+  const answers = await Promise.all([1, 2, 3].map(() => api.call('POST', '/droplet/add', { token })))
+  const entries = api.logged.map(line => JSON.parse(line)).filter(({ message }) => message === 'droplet added')
+  expect(entries.map(({ droplet }) => droplet)).toEqual(['cikit01', 'cikit02', 'cikit03'])
+  expect(entries.map(({ requestId }) => requestId)).toEqual(answers.map(({ headers }) => headers.get('x-request-id')))
+})
