@@ -1,7 +1,8 @@
 import { defineCommand } from 'citty'
 import { readEnv, toEngineAddress } from '../src/config.ts'
 import { createDockerClient } from '../src/engines/docker/client.ts'
-import { buildOwnImage, OWN_IMAGE } from '../src/engines/docker/image.ts'
+import { buildOwnImage } from '../src/engines/docker/image.ts'
+import { OWN_IMAGE } from '../src/setting-values.ts'
 import { command, flagsOf, settingArgs } from './command.ts'
 
 const build = command({

@@ -1,4 +1,4 @@
-import { defineCommand } from 'citty'
+import { type CommandMeta, defineCommand } from 'citty'
 import { readEnv, readHost, toAccessConfig } from '../src/config.ts'
 import { type Access, createAccess } from '../src/context.ts'
 import { toUserList } from '../src/users/model.ts'
@@ -18,49 +18,48 @@ const list = command({
     }),
 })
 
-const remove = command({
+const remove = onUser({
   meta: { name: 'cikit-api user delete', description: 'Delete a user and end its sessions' },
-  args: {
-    name: { type: 'positional', required: true, description: 'Name of the user' },
-    ...settingArgs('data-dir', 'secret-key-file'),
-  },
-  run: ({ args }) =>
-    withAccess(args, async ({ users }) => {
-      await users.remove(args.name)
-      process.stdout.write(`Deleted ${args.name}\n`)
-    }),
+  work: ({ users }, name) => users.remove(name),
+  done: name => `Deleted ${name}`,
 })
 
-const unlock = command({
+const unlock = onUser({
   meta: { name: 'cikit-api user unlock', description: 'Lift the locks on a login, and on addresses' },
-  args: {
-    name: { type: 'positional', required: true, description: 'Name of the user' },
-    ...settingArgs('data-dir', 'secret-key-file'),
-  },
-  run: ({ args }) =>
-    withAccess(args, async ({ users }) => {
-      await users.unlockOnHost(args.name)
-      process.stdout.write(`Unlocked ${args.name}\n`)
-    }),
+  work: ({ users }, name) => users.unlockOnHost(name),
+  done: name => `Unlocked ${name}`,
 })
 
-const handOver = command({
+const handOver = onUser({
   meta: { name: 'cikit-api user hand-over', description: 'Make a user the owner, and the present owner a manager' },
-  args: {
-    name: { type: 'positional', required: true, description: 'Name of the user' },
-    ...settingArgs('data-dir', 'secret-key-file'),
-  },
-  run: ({ args }) =>
-    withAccess(args, async ({ users }) => {
-      await users.handOver(args.name)
-      process.stdout.write(`The owner is ${args.name}\n`)
-    }),
+  work: ({ users }, name) => users.handOver(name),
+  done: name => `The owner is ${name}`,
 })
 
 export const user = defineCommand({
   meta: { name: 'cikit-api user', description: 'List, delete and unlock users, hand the ownership over' },
   subCommands: { list, delete: remove, unlock, 'hand-over': handOver },
 })
+
+/** A command that does one thing to the user that it names, and says so. */
+function onUser(options: {
+  meta: CommandMeta
+  work: (access: Access, name: string) => Promise<void>
+  done: (name: string) => string
+}) {
+  return command({
+    meta: options.meta,
+    args: {
+      name: { type: 'positional', required: true, description: 'Name of the user' },
+      ...settingArgs('data-dir', 'secret-key-file'),
+    },
+    run: ({ args }) =>
+      withAccess(args, async access => {
+        await options.work(access, args.name)
+        process.stdout.write(`${options.done(args.name)}\n`)
+      }),
+  })
+}
 
 async function withAccess(args: Record<string, unknown>, work: (access: Access) => void | Promise<void>) {
   const config = toAccessConfig(flagsOf(args), readEnv(), readHost())

@@ -12,6 +12,7 @@ import {
   imageName,
   listenAddress,
   networks,
+  OWN_IMAGE,
   portNumber,
   tlsFiles,
 } from './setting-values.ts'
@@ -33,7 +34,7 @@ export const settings = {
     description: 'The Docker Engine, unix:///PATH or tcp://HOST:PORT ($DOCKER_HOST, or unix:///var/run/docker.sock)',
   },
   domain: { hint: 'DOMAIN', description: 'Domain of the Matrix; droplets are cikitNN.DOMAIN (the host name)' },
-  image: { hint: 'IMAGE', description: 'Image that droplets are made from (localhost/cikit-droplet:bookworm)' },
+  image: { hint: 'IMAGE', description: `Image that droplets are made from (${OWN_IMAGE})` },
   prefix: { hint: 'NAME', description: 'What droplet names begin with (cikit)' },
   'credentials-dir': { hint: 'DIR', description: "Where the droplets' SSH keys are kept (DATA-DIR/credentials)" },
   'tls-cert': { hint: 'FILE', description: 'Certificate chain in PEM; serves HTTPS together with --tls-key' },

@@ -5,6 +5,9 @@ import { isAddress, type Network, parseNetwork } from './network.ts'
 
 // How each setting is read from its text. All of them throw a ConfigError that names flag or variable, value and remedy.
 
+/** The image that this program makes itself; it lives nowhere but on the host, so it is never pulled. */
+export const OWN_IMAGE = 'localhost/cikit-droplet:bookworm'
+
 /** What an operator gave for a setting. */
 export interface Given {
   /** The flag or variable the value came from, to name it in an error. */
@@ -95,7 +98,7 @@ export function dropletDomain(setting: Given, prefix: string): string {
 }
 
 export function imageName(setting: Given | undefined): string {
-  if (!setting) return 'localhost/cikit-droplet:bookworm'
+  if (!setting) return OWN_IMAGE
   // The reference grammar of the container registries: [HOST[:PORT]/]PATH[:TAG][@DIGEST], and nothing a URL could trip over.
   const reference =
     /^(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:[._-]+|\/)[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { run, until } from '../../scripts/lib/run.ts'
 import { createEngineProxy } from '../_support/e2e/engine-proxy.ts'
@@ -137,3 +138,29 @@ test('serve that is told to stop lets a change end whose caller went away', asyn
   expect((await docker('ps', '--format', '{{.Names}}')).trim()).toBe('cikit01')
   expect(keysOf(matrix.dataDir)).toEqual(['cikit01'])
 })
+
+test('an engine that is spoken to over TCP makes droplets as well', async () => {
+  expect(await matrix.stop()).toBe(0)
+  using forward = createTcpForward(engine.socket)
+  await using remote = await startMatrix({
+    socket: `tcp://127.0.0.1:${forward.port}`,
+    flags,
+    dataDir: matrix.dataDir,
+  })
+  expect(names(await remote.droplets('POST', 'add', token))).toEqual(['cikit01'])
+  expect(await remote.droplets('PATCH', 'stop/cikit01', token)).toMatchObject([{ state: 'exited' }])
+  expect(await remote.droplets('DELETE', 'delete/cikit01', token)).toEqual([])
+})
+
+/** A TCP port on loopback behind which the socket lies, byte for byte. */
+function createTcpForward(socket: string) {
+  const server = createServer(client => {
+    const upstream = connect(socket)
+    client.pipe(upstream).pipe(client)
+    client.on('error', () => upstream.destroy())
+    upstream.on('error', () => client.destroy())
+  }).listen(0, '127.0.0.1')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return { port: address.port, [Symbol.dispose]: () => void server.close() }
+}

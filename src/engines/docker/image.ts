@@ -1,10 +1,8 @@
 import { createTar } from 'nanotar'
 import { ApiError } from '../../errors.ts'
+import { OWN_IMAGE } from '../../setting-values.ts'
 import { type DockerClient, DockerRefusal } from './client.ts'
 import dockerfile from './droplet-image/Dockerfile' with { type: 'text' }
-
-/** The image that this program makes itself; it lives nowhere but on the host, so it is never pulled. */
-export const OWN_IMAGE = 'localhost/cikit-droplet:bookworm'
 
 /** Downloading a layer or installing packages may say nothing for a while. */
 const LONGEST_SILENCE_MS = 300_000

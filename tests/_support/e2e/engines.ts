@@ -7,7 +7,7 @@ import { debootstrap, ensureDropletImage } from '../../../scripts/lib/images.ts'
 import { workDir } from '../../../scripts/lib/paths.ts'
 import { run } from '../../../scripts/lib/run.ts'
 import { say } from '../../../scripts/lib/terminal.ts'
-import { OWN_IMAGE } from '../../../src/engines/docker/image.ts'
+import { OWN_IMAGE } from '../../../src/setting-values.ts'
 
 // The real engines of the end-to-end tests. `prepareEngines` does once what takes minutes; a test then starts what it needs in seconds.
 

@@ -32,6 +32,7 @@ export interface ListedDroplet {
 export type Matrix = Awaited<ReturnType<typeof startMatrix>>
 
 interface MatrixOptions {
+  /** The engine's unix socket, or its address. */
   socket: string
   /** Flags of `serve` beside those that are always given. */
   flags?: string[]
@@ -44,7 +45,7 @@ export async function startMatrix({ socket, flags = [], dataDir }: MatrixOptions
   const dir = dataDir === undefined ? tempDir() : undefined
   const data = dataDir ?? dir?.path ?? ''
   const serve = [binary, 'serve', '--port', '0', '--data-dir', data, '--domain', 'matrix.test', ...flags]
-  const child = Bun.spawn([...serve, '--docker-host', `unix://${socket}`], {
+  const child = Bun.spawn([...serve, '--docker-host', socket.includes('://') ? socket : `unix://${socket}`], {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { parseTar } from 'nanotar'
 import dockerfile from '../../../src/engines/docker/droplet-image/Dockerfile' with { type: 'text' }
-import { OWN_IMAGE } from '../../../src/engines/docker/image.ts'
+import { OWN_IMAGE } from '../../../src/setting-values.ts'
 import { createTestEngine, refusal } from '../../_support/docker-engine.ts'
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`
