@@ -132,7 +132,7 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
     const lockMs = locksPassed < 0 ? 0 : Math.min(limits.firstLockMs * 2 ** locksPassed, limits.longestLockMs)
     lanes.put(lane, {
       consecutive,
-      lockedUntil: lockMs > 0 ? time + lockMs : 0,
+      lockedUntil: time + lockMs,
       windowFailures: sameWindow ? before.windowFailures + 1 : 1,
       windowStartsAt: sameWindow ? before.windowStartsAt : time,
       lastFailureAt: time,

@@ -40,7 +40,7 @@ export function createUserStore(db: Database) {
   const useStep = sql.query<null, [number, string, number, Uint8Array]>(
     'UPDATE users SET last_step = ? WHERE id = ? AND last_step < ? AND secret = ?',
   )
-  const remove = sql.query<null, [string]>("DELETE FROM users WHERE id = ? AND user_group <> 'owner'")
+  const remove = sql.query<null, [string]>('DELETE FROM users WHERE id = ?')
 
   return {
     /** Oldest first. */
@@ -78,7 +78,7 @@ export function createUserStore(db: Database) {
       useStep.run(step, account.id, step, account.sealedSecret).changes === 1,
 
     /**
-     * The user's sessions go with it; an owner stays.
+     * The user's sessions go with it.
      * @returns whether there was such a user
      */
     remove: (id: string): boolean => remove.run(id).changes > 0,

@@ -4,5 +4,8 @@ import { takeServeLock } from '../../src/store/serve-lock.ts'
 const [dataDir = '', address] = process.argv.slice(2)
 const lock = takeServeLock(dataDir)
 if (address) lock.announce(address)
+// Nothing here refers to the lock any more: it has to outlive that.
+await new Promise(setImmediate)
+Bun.gc(true)
 process.stdout.write('held\n')
 setInterval(() => {}, 60_000)

@@ -68,8 +68,8 @@ export function createMemoryEngine(now: () => number) {
       called(`remove ${droplet.name}`, 'remove')
       droplets.splice(droplets.indexOf(droplet), 1)
     },
-    async removeMarked(mark) {
-      called('removeMarked', 'removeMarked')
+    async removeMarked(mark, answered) {
+      called(answered ? 'removeMarked' : 'removeMarked of an unanswered create', 'removeMarked')
       const at = droplets.findIndex(droplet => droplet.mark === mark)
       if (at === -1) return false
       droplets.splice(at, 1)

@@ -61,6 +61,16 @@ test('each further failure doubles the lock, up to an hour', async () => {
   expect(locks).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60])
 })
 
+test('a right code ends the row of wrong ones', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  for (let round = 0; round < 3; round++) {
+    for (let count = 0; count < 4; count++) await attempt(api, ada, HOME, wrongCode(api, ada))
+    expect(await attempt(api, ada, HOME, rightCode(api, ada))).toEqual({ id: 200 })
+    api.clock.move(MINUTE)
+  }
+})
+
 test('over HTTP a lock is a 429 with Retry-After', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
@@ -214,6 +224,17 @@ describe('a lock is lifted', () => {
     await lift(api)
     expect(await attempt(api, ada, HOME, rightCode(api, ada))).toEqual({ id: 200 })
   })
+})
+
+test('on the host, locked addresses are let in again, too', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  for (let count = 0; count < 20; count++) {
+    await attempt(api, { ...ada, username: `nobody-${count}` }, HOME, '000000')
+  }
+  expect(await attempt(api, ada, HOME, rightCode(api, ada))).toMatchObject({ id: 915 })
+  await api.context.users.unlockOnHost('ada')
+  expect(await attempt(api, ada, HOME, rightCode(api, ada))).toEqual({ id: 200 })
 })
 
 test('a year of guessing from ever new addresses: fewer than 1 in 1,000 to be right once', async () => {

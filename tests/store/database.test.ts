@@ -49,6 +49,11 @@ test.each([
   expect(store.db.sql.query(`PRAGMA ${pragma}`).get()).toEqual({ [pragma]: value })
 })
 
+test('no statement waits for a lock on its own, which would stop the event loop', () => {
+  using store = createTestStore()
+  expect(store.db.sql.query('PRAGMA busy_timeout').get()).toEqual({ timeout: 0 })
+})
+
 test('a write answers what its work answers', async () => {
   using store = createTestStore()
   expect(await store.db.write(() => 42)).toBe(42)
@@ -159,6 +164,20 @@ test('a hundred writers that wait for another process leave the event loop free'
   await Promise.all(writes)
   expect(store.users.list()).toHaveLength(100)
   expect(longest).toBeLessThan(150)
+})
+
+test('writers that waited for another process come in the order of their calls', async () => {
+  using store = createTestStore()
+  using other = new Sqlite(join(store.dataDir, 'cikit-api.db'))
+  other.run('BEGIN IMMEDIATE')
+  const numbers = Array.from({ length: 20 }, (_, number) => number)
+  const done: number[] = []
+  const writes = numbers.map(number => store.db.write(() => void done.push(number)))
+  // By then each of them has tried once.
+  await new Promise(setImmediate)
+  other.run('COMMIT')
+  await Promise.all(writes)
+  expect(done).toEqual(numbers)
 })
 
 test('a directory of somebody else is refused, and neither closed nor written to', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../../src/errors.ts'
 import { Secret } from '../../src/secret.ts'
@@ -116,4 +116,38 @@ test('of many that start at once, all have the same key', async () => {
       expect(await other.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
     }
   }
+})
+
+test('a key that others could read is closed to them at the next start', async () => {
+  using store = createTestStore()
+  await openSealer(store.db, store, random)
+  chmodSync(keyFileOf(store), 0o644)
+  await openSealer(store.db, store, random)
+  expect(modeOf(keyFileOf(store))).toBe('600')
+})
+
+test('what a killed first start left of a key does not stop the next one', async () => {
+  using store = createTestStore()
+  writeFileSync(`${keyFileOf(store)}.${process.pid}`, 'half a k')
+  await openSealer(store.db, store, random)
+  expect(readdirSync(store.dataDir).filter(name => name.startsWith('sealing'))).toEqual(['sealing.key'])
+})
+
+test('a key file that the operator names is the one that counts, and no other is made', async () => {
+  using store = createTestStore()
+  const keyFile = join(store.dataDir, 'named.hex')
+  writeFileSync(keyFile, otherKey)
+  const sealed = await (await openSealer(store.db, { ...store, keyFile }, random)).seal(bytes('plain'), 'ada')
+  const named = await createSealer(new Secret(Uint8Array.fromHex(otherKey.trim())), random)
+  expect(await named.open(sealed, 'ada')).toEqual(bytes('plain'))
+  expect(existsSync(keyFileOf(store))).toBe(false)
+})
+
+test('a key file that the operator names is never made for it', async () => {
+  using store = createTestStore()
+  const keyFile = join(store.dataDir, 'named.hex')
+  const refused = await openSealer(store.db, { ...store, keyFile }, random).catch((error: unknown) => error)
+  expect(refused).toBeInstanceOf(OperatorError)
+  expect(String(refused)).toContain(keyFile)
+  expect(existsSync(keyFile)).toBe(false)
 })

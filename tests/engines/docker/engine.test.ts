@@ -206,6 +206,17 @@ describe('removing by mark', () => {
     ])
   })
 
+  test('gives a creation that was never answered the time to end', async () => {
+    const times: Record<string, number> = {}
+    await using docker = createTestEngine(({ method, path }) => {
+      times[method] = performance.now()
+      if (path.startsWith('/containers/json')) return Response.json([{ Id: ids[0] }])
+      return method === 'DELETE' ? new Response(null, { status: 204 }) : undefined
+    })
+    expect(await docker.engine.removeMarked('b2f6-mark', false)).toBe(true)
+    expect((times.DELETE ?? 0) - (times.GET ?? 0)).toBeGreaterThan(400)
+  })
+
   test('says when there was nothing, and removes nothing', async () => {
     await using docker = createTestEngine(answeringTo('/containers/json', () => Response.json([])))
     expect(await docker.engine.removeMarked('b2f6-mark', true)).toBe(false)
