@@ -171,6 +171,20 @@ describe('whoever proved to be the user keeps a count of its own', () => {
   })
 })
 
+test('the ten addresses from which a user logged in last are known, older ones are strangers again', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  const known = Array.from({ length: 11 }, (_, number) => `192.0.2.${number}`)
+  for (const address of known) {
+    expect(await attempt(api, ada, address, rightCode(api, ada))).toEqual({ id: 200 })
+    api.clock.move(MINUTE)
+  }
+  await guess(api, ada, 5)
+  const [oldest = '', second = ''] = known
+  expect(await attempt(api, ada, oldest, rightCode(api, ada))).toMatchObject({ id: 915 })
+  expect(await attempt(api, ada, second, rightCode(api, ada))).toEqual({ id: 200 })
+})
+
 describe('an address', () => {
   test('that failed 20 times within 10 minutes is locked for every user, until they are over', async () => {
     await using api = await createTestApi()
