@@ -1,15 +1,15 @@
-import { readEnv, readHost, toAccessConfig } from '../src/config.ts'
-import { createAccess } from '../src/context.ts'
 import { ApiError, ConfigError } from '../src/errors.ts'
 import { qrDataUrl, qrForTerminal } from '../src/users/qr.ts'
 import type { Enrolment } from '../src/users/service.ts'
 import { groups, parseGroup, parseUsername } from '../src/users/username.ts'
-import { actAsOwnerOf } from './act-as-owner.ts'
-import { command, flagsOf, settingArgs } from './command.ts'
+import { withAct } from './access.ts'
+import { command, settingArgs } from './command.ts'
+
+const NAME = 'cikit-api create-user'
 
 export const createUser = command({
   meta: {
-    name: 'cikit-api create-user',
+    name: NAME,
     description: 'Make a user, or show the secret of an existing one and end its sessions',
   },
   args: {
@@ -28,15 +28,10 @@ export const createUser = command({
   run: async ({ args }) => {
     const username = checked('-u', args.username, parseUsername)
     const group = checked('-g', args.group, parseGroup)
-    const config = toAccessConfig(flagsOf(args), readEnv(), readHost())
-    actAsOwnerOf(config.dataDir)
-    const access = await createAccess(config)
-    try {
-      const enrolment = await access.users.provision(username, group, args.regenerate === true)
+    await withAct(args, NAME, username, async ({ users }, act) => {
+      const enrolment = await users.provision(act, username, group, args.regenerate === true)
       process.stdout.write(args.json ? await toJson(enrolment) : toText(enrolment))
-    } finally {
-      access.close()
-    }
+    })
   },
 })
 

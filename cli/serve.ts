@@ -14,7 +14,7 @@ import { createStdoutSink } from './stdout-sink.ts'
 /** How long running requests and droplet operations may take to end after the first signal. */
 const DRAIN_MS = 60_000
 /** A clock that is set back while nobody serves lengthens no token by more than this. */
-const MARK_TIME_EVERY_MS = 30_000
+const KEEP_HOUSE_EVERY_MS = 30_000
 
 export const serve = command({
   meta: { name: 'cikit-api serve', description: 'Serve the API' },
@@ -69,11 +69,14 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
         'plain HTTP on an address that others can reach: put a proxy with TLS in front, or give --tls-cert and --tls-key',
       )
     }
+    await context.audit.recordInterrupted()
     context.droplets.tidyUp()
-    const markTime = () =>
-      context.markTime().catch(error => log.warn('the time was not noted', { error: describeError(error) }))
-    setInterval(markTime, MARK_TIME_EVERY_MS).unref()
-    await markTime()
+    const keepHouse = () =>
+      Promise.all([context.markTime(), context.audit.settle()]).catch(error =>
+        log.warn('time and audit were not noted', { error: describeError(error) }),
+      )
+    setInterval(keepHouse, KEEP_HOUSE_EVERY_MS).unref()
+    await keepHouse()
     process.on('unhandledRejection', error => log.error('unhandled rejection', { error: describeError(error) }))
 
     const signal = await signalled
@@ -83,7 +86,7 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
       log.warn('not all work ended in time', { seconds: DRAIN_MS / 1000 })
       return false
     }
-    await markTime()
+    await keepHouse()
   } catch (error) {
     await server?.stop(true)
     await context.close()

@@ -1,9 +1,9 @@
 import { type CommandMeta, defineCommand } from 'citty'
-import { readEnv, readHost, toAccessConfig } from '../src/config.ts'
-import { type Access, createAccess } from '../src/context.ts'
+import type { Act } from '../src/audit/service.ts'
+import type { Access } from '../src/context.ts'
 import { toUserList } from '../src/users/model.ts'
-import { actAsOwnerOf } from './act-as-owner.ts'
-import { command, flagsOf, settingArgs } from './command.ts'
+import { withAccess, withAct } from './access.ts'
+import { command, settingArgs } from './command.ts'
 
 const list = command({
   meta: { name: 'cikit-api user list', description: 'List the users, oldest first' },
@@ -20,19 +20,19 @@ const list = command({
 
 const remove = onUser({
   meta: { name: 'cikit-api user delete', description: 'Delete a user and end its sessions' },
-  work: ({ users }, name) => users.remove(name),
+  work: ({ users }, act, name) => users.remove(act, name),
   done: name => `Deleted ${name}`,
 })
 
 const unlock = onUser({
   meta: { name: 'cikit-api user unlock', description: 'Lift the locks on a login, and on addresses' },
-  work: ({ users }, name) => users.unlockOnHost(name),
+  work: ({ users }, act, name) => users.unlockOnHost(act, name),
   done: name => `Unlocked ${name}`,
 })
 
 const handOver = onUser({
   meta: { name: 'cikit-api user hand-over', description: 'Make a user the owner, and the present owner a manager' },
-  work: ({ users }, name) => users.handOver(name),
+  work: ({ users }, act, name) => users.handOver(act, name),
   done: name => `The owner is ${name}`,
 })
 
@@ -43,8 +43,8 @@ export const user = defineCommand({
 
 /** A command that does one thing to the user that it names, and says so. */
 function onUser(options: {
-  meta: CommandMeta
-  work: (access: Access, name: string) => Promise<void>
+  meta: CommandMeta & { name: string }
+  work: (access: Access, act: Act, name: string) => Promise<void>
   done: (name: string) => string
 }) {
   return command({
@@ -54,22 +54,11 @@ function onUser(options: {
       ...settingArgs('data-dir', 'secret-key-file'),
     },
     run: ({ args }) =>
-      withAccess(args, async access => {
-        await options.work(access, args.name)
+      withAct(args, options.meta.name, args.name, async (access, act) => {
+        await options.work(access, act, args.name)
         process.stdout.write(`${options.done(args.name)}\n`)
       }),
   })
-}
-
-async function withAccess(args: Record<string, unknown>, work: (access: Access) => void | Promise<void>) {
-  const config = toAccessConfig(flagsOf(args), readEnv(), readHost())
-  actAsOwnerOf(config.dataDir)
-  const access = await createAccess(config)
-  try {
-    await work(access)
-  } finally {
-    access.close()
-  }
 }
 
 function toTable(rows: ReturnType<typeof toUserList>): string {

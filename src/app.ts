@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { createAuditRoutes } from './audit/routes.ts'
 import { createAuthRoutes, createSessionRoutes } from './auth/routes.ts'
 import type { Context } from './context.ts'
 import { createDropletRoutes } from './droplets/routes.ts'
@@ -15,13 +16,14 @@ export function createApp(context: Context) {
   const guard = createGuard(context.auth)
   return new Elysia({ name: 'cikit-api' })
     .use(createExchange(context.log, context.config.listen))
-    .use(createErrorHandler(context.log))
+    .use(createErrorHandler(context.log, context.audit))
     .use(guard)
     .group('/api/v1', api =>
       api
         .use(createAuthRoutes(guard, context.auth, context.users))
         .use(createSessionRoutes(guard, context.auth))
         .use(createUserRoutes(guard, context.users))
+        .use(createAuditRoutes(guard, context.audit))
         .use(createDropletRoutes(guard, context.droplets, context.now)),
     )
 }

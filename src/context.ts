@@ -1,3 +1,4 @@
+import { openAudit } from './audit/service.ts'
 import { createAuthService } from './auth/service.ts'
 import { createThrottle } from './auth/throttle.ts'
 import type { AccessConfig, Config } from './config.ts'
@@ -10,8 +11,9 @@ import type { Log } from './log.ts'
 import { createSteadyClock } from './steady-clock.ts'
 import { createClockMark } from './store/clock-mark.ts'
 import { openDatabase } from './store/database.ts'
+import type { RandomBytes } from './store/key-file.ts'
 import { createLaneStore } from './store/lanes.ts'
-import { openSealer, type RandomBytes } from './store/sealing.ts'
+import { openSealer, sealingKeyFile } from './store/sealing.ts'
 import { createSessionStore } from './store/sessions.ts'
 import { createUnfinishedAdds } from './store/unfinished-adds.ts'
 import { createUserStore } from './store/users.ts'
@@ -20,7 +22,7 @@ import { createUserService } from './users/service.ts'
 export type Access = Awaited<ReturnType<typeof createAccess>>
 export type Context = Awaited<ReturnType<typeof createContext>>
 
-/** What a test may put in the place of the real thing. */
+/** What a test may put in the place of the real thing, and what a command on the host may ask for. */
 export interface Overrides {
   /** Milliseconds since 1970. */
   now?: () => number
@@ -28,6 +30,8 @@ export interface Overrides {
   monotonic?: () => number
   random?: RandomBytes
   engine?: DropletEngine
+  /** As `openAudit`. */
+  auditAnew?: boolean
 }
 
 /**
@@ -44,14 +48,26 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
     const monotonic = overrides.monotonic ?? (() => performance.now())
     const steady = createSteadyClock(now, monotonic, clockMark.get())
     const throttle = createThrottle(createLaneStore(db), steady)
-    const store = { db, users: createUserStore(db), sessions: createSessionStore(db), throttle, sealer, now, random }
+    const audit = await openAudit({
+      db,
+      sealingKeyFile: sealingKeyFile(config),
+      now,
+      random,
+      anew: overrides.auditAnew === true,
+    })
+    const users = createUserStore(db)
+    const store = { db, users, sessions: createSessionStore(db), throttle, audit, sealer, now, random }
     return {
       db,
+      audit,
       auth: await createAuthService({ ...store, steady }),
       users: createUserService({ ...store, hostLabel: config.hostLabel }),
       /** Notes how late it is, for the next process. */
       markTime: () => clockMark.set(steady()),
-      close: () => db.close(),
+      async close(): Promise<void> {
+        await audit.close()
+        db.close()
+      },
     }
   } catch (error) {
     db.close()
@@ -71,6 +87,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     engine: overrides.engine ?? createEngine(config, line => log.info('image', { line })),
     keys: createDropletKeys(credentialsDir, overrides.random ?? systemRandom),
     unfinished: createUnfinishedAdds(access.db),
+    audit: access.audit,
     prefix,
     domain,
     now,
@@ -84,7 +101,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     now,
     async close() {
       await droplets.close()
-      access.close()
+      await access.close()
     },
   }
 }

@@ -59,6 +59,16 @@ function readableValue(value: Fields[string]): string {
   return /^[\w.:/@%+-]+$/.test(text) ? text : escapeControls(JSON.stringify(text))
 }
 
+/** What was put by mistake where a name belongs is no business of a log: tokens, and the secrets of authenticator apps. */
+export function hideTokens(text: string): string {
+  return text.replace(/[0-9a-f]{64}/gi, '[token]').replace(/[A-Z2-7]{32}/g, '[secret]')
+}
+
+/** A text on one line, with nothing in it that a terminal would take for a command. */
+export function escapeText(text: string): string {
+  return escapeControls(JSON.stringify(text)).slice(1, -1)
+}
+
 /** JSON leaves the C1 controls (U+009B begins an escape sequence), line separators and bidirectional marks as they are. */
 function escapeControls(json: string): string {
   return json.replace(

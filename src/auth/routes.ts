@@ -14,30 +14,26 @@ export function createAuthRoutes(guard: Guard, auth: AuthService, users: UserSer
       '/',
       async ({ caller }) => {
         const { username, code } = parseLogin(caller.fields)
-        return toTokenBody(await auth.login(username, code, caller.origin))
+        return toTokenBody(await auth.login(caller.act, username, code, caller.origin))
       },
       { open: true, response: { 200: tokenBody } },
     )
-    .post(
-      '/refresh',
-      async ({ caller }) => toTokenBody(await auth.refresh(parseRefresh(caller.fields), caller.origin.address)),
-      {
-        open: true,
-        response: { 200: tokenBody },
-      },
-    )
+    .post('/refresh', async ({ caller }) => toTokenBody(await auth.refresh(caller.act, parseRefresh(caller.fields))), {
+      open: true,
+      response: { 200: tokenBody },
+    })
     .delete(
       '/revoke/:user',
-      async ({ user, params }) => {
-        await auth.revoke(user, params.user)
+      async ({ caller, user, params }) => {
+        await auth.revoke(caller.act, user, params.user)
         return { status: 'ok' as const }
       },
       { anyToken: true, response: { 200: okBody } },
     )
     .get(
       '/setup/:user',
-      async ({ params }) => {
-        const { secret, otpauthUrl } = await users.enrolmentOf(params.user)
+      async ({ caller, params }) => {
+        const { secret, otpauthUrl } = await users.enrolmentOf(caller.act, params.user)
         return { qr: await qrDataUrl(otpauthUrl.reveal()), secret: secret.reveal() }
       },
       { group: 'owner', response: { 200: enrolmentBody } },
@@ -54,8 +50,8 @@ export function createSessionRoutes(guard: Guard, auth: AuthService) {
     })
     .delete(
       '/session/:id',
-      async ({ user, params }) => {
-        await auth.endSession(user, params.id)
+      async ({ caller, user, params }) => {
+        await auth.endSession(caller.act, user, params.id)
         return { status: 'ok' as const }
       },
       { group: 'viewer', response: { 200: okBody } },

@@ -1,10 +1,12 @@
-import { ApiError } from '../errors.ts'
+import type { Act, Audit } from '../audit/service.ts'
+import { ApiError, catalogue } from '../errors.ts'
 import { addressGroup } from '../network.ts'
 import type { Secret } from '../secret.ts'
 import type { SteadyClock } from '../steady-clock.ts'
 import type { Database } from '../store/database.ts'
+import type { RandomBytes } from '../store/key-file.ts'
 import { createReadCache } from '../store/read-cache.ts'
-import type { RandomBytes, Sealer } from '../store/sealing.ts'
+import type { Sealer } from '../store/sealing.ts'
 import type { Bearer, Session, SessionStore, TokenPair } from '../store/sessions.ts'
 import type { Account, User, UserStore } from '../store/users.ts'
 import type { Throttle } from './throttle.ts'
@@ -20,9 +22,8 @@ const EXPIRED_KEPT_MS = 86_400_000
 
 const TOUCH_EVERY_MS = 60_000
 
-/** Where a login comes from. */
+/** What a login brings along beside its code. */
 export interface Origin {
-  address: string
   /** What the client calls itself. */
   agent: string
   /** A token of the user's own, if one came along: it proves the caller to be no stranger. */
@@ -44,6 +45,7 @@ export async function createAuthService(deps: {
   users: UserStore
   sessions: SessionStore
   throttle: Throttle
+  audit: Audit
   sealer: Sealer
   /** The time that phones have, for codes. */
   now: () => number
@@ -51,7 +53,7 @@ export async function createAuthService(deps: {
   steady: SteadyClock
   random: RandomBytes
 }) {
-  const { db, users, sessions, throttle, sealer, now, steady, random } = deps
+  const { db, users, sessions, throttle, audit, sealer, now, steady, random } = deps
   const decoy = await createDecoy(sealer, random)
   const touching = new Set<string>()
   const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
@@ -62,10 +64,10 @@ export async function createAuthService(deps: {
      * @param code six digits
      * @throws ApiError 902 for everything that does not fit, with the same work done; 915 while locked, whatever the code
      */
-    async login(username: string, code: string, origin: Origin): Promise<Tokens> {
+    async login(act: Act, username: string, code: string, origin: Origin): Promise<Tokens> {
       const account = findExactly(users, username)
       const secret = await sealer.open((account ?? decoy).sealedSecret, (account ?? decoy).id)
-      const source = { address: addressGroup(origin.address), sessionId: account && sessionOf(account, origin.token) }
+      const source = { address: addressGroup(act.address), sessionId: account && sessionOf(account, origin.token) }
       const tokens = await db.write(() => {
         const lane = throttle.laneOf(username, account?.id, source)
         throttle.refuseLocked(source, lane)
@@ -76,19 +78,19 @@ export async function createAuthService(deps: {
         }
         throttle.countSuccess(source, lane, account.id)
         const time = steady()
-        const { address, agent } = origin
         const session = {
           id: crypto.randomUUID(),
           userId: account.id,
           createdAt: time,
           lastUsedAt: time,
-          address,
-          agent,
+          address: act.address,
+          agent: origin.agent,
         }
         const issued = issue(session)
         sessions.removeExpiredBefore(time - EXPIRED_KEPT_MS)
         sessions.insert(session, issued.stored)
         sessions.keepNewest(account.id, SESSIONS_PER_USER)
+        audit.record(act, username)
         return issued.tokens
       })
       if (!tokens) throw new ApiError('codeRefused')
@@ -101,14 +103,14 @@ export async function createAuthService(deps: {
      * @throws ApiError 910, or 915 while the address is locked; a token that is right is let in from there, too, since
      * 256 bits are not found by trying and a neighbour behind the same address has done nothing wrong
      */
-    async refresh(refreshToken: string, address: string): Promise<Tokens> {
+    async refresh(act: Act, refreshToken: string): Promise<Tokens> {
       const hash = hashToken(refreshToken)
-      const source = { address: addressGroup(address) }
+      const source = { address: addressGroup(act.address) }
       const tokens = await db.write(() => {
         const bearer = sessions.findByRefresh(hash)
         if (!bearer || bearer.refreshExpiresAt <= steady()) {
           const stolen = sessions.findRotated(hash)
-          if (stolen) sessions.remove(stolen)
+          if (stolen) endStolen(act, stolen)
           else throttle.refuseLockedAddress(source)
           throttle.countAddressFailure(source)
           return undefined
@@ -116,6 +118,8 @@ export async function createAuthService(deps: {
         const issued = issue(bearer.session)
         sessions.rotate(bearer.session.id, hash, issued.stored)
         sessions.touch(bearer.session.id, steady())
+        const { username } = bearer.user
+        audit.record({ ...act, user: username }, username)
         return issued.tokens
       })
       if (!tokens) throw new ApiError('refreshTokenUnknown')
@@ -147,11 +151,14 @@ export async function createAuthService(deps: {
      * Ends all sessions of a user.
      * @throws ApiError 904 when somebody else than the owner revokes for another, told before the user is looked up; 903
      */
-    async revoke(caller: User, username: string): Promise<void> {
+    async revoke(act: Act, caller: User, username: string): Promise<void> {
       if (caller.username !== username && caller.group !== 'owner') throw new ApiError('revokeForbidden')
       const account = findExactly(users, username)
       if (!account) throw new ApiError('userNotFound')
-      await db.write(() => sessions.removeAllOf(account.id))
+      await db.write(() => {
+        sessions.removeAllOf(account.id)
+        audit.record(act, username)
+      })
     },
 
     /**
@@ -169,15 +176,23 @@ export async function createAuthService(deps: {
      * Ends one session.
      * @throws ApiError 925 for one that does not exist, and in the same way for one of somebody else, unless the owner asks
      */
-    async endSession(caller: User, id: string): Promise<void> {
+    async endSession(act: Act, caller: User, id: string): Promise<void> {
       const ended = await db.write(() => {
         const session = sessions.find(id)
         if (!session || (session.userId !== caller.id && caller.group !== 'owner')) return false
         sessions.remove(id)
+        audit.record(act, id)
         return true
       })
       if (!ended) throw new ApiError('sessionNotFound')
     },
+  }
+
+  /** An exchanged refresh token that comes again: a copy is in other hands. */
+  function endStolen(act: Act, sessionId: string): void {
+    const user = users.list().find(({ id }) => id === sessions.find(sessionId)?.userId)
+    sessions.remove(sessionId)
+    audit.record({ ...act, user: user?.username ?? '' }, sessionId, 'refused', catalogue.refreshTokenUnknown.id)
   }
 
   function userOfAccess(bearer: Bearer): User {

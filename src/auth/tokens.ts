@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Secret } from '../secret.ts'
-import type { RandomBytes } from '../store/sealing.ts'
+import type { RandomBytes } from '../store/key-file.ts'
 
 const TOKEN_BYTES = 32
 

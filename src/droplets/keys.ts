@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { getKeys } from 'micro-key-producer/ssh.js'
 import { ApiError } from '../errors.ts'
 import { Secret } from '../secret.ts'
-import type { RandomBytes } from '../store/sealing.ts'
+import type { RandomBytes } from '../store/key-file.ts'
 
 export type DropletKeys = ReturnType<typeof createDropletKeys>
 

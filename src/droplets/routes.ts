@@ -21,11 +21,27 @@ export function createDropletRoutes(guard: Guard, droplets: DropletService, now:
   return new Elysia({ name: 'droplet-routes', prefix: '/droplet' })
     .use(guard)
     .get('/list', list, viewer)
-    .post('/add', call => listAfter(call, () => droplets.add()), manager)
-    .patch('/start/:droplet', call => listAfter(call, () => droplets.start(call.params.droplet)), manager)
-    .patch('/stop/:droplet', call => listAfter(call, () => droplets.stop(call.params.droplet)), manager)
-    .patch('/restart/:droplet', call => listAfter(call, () => droplets.restart(call.params.droplet)), manager)
-    .delete('/delete/:droplet', call => listAfter(call, () => droplets.remove(call.params.droplet)), manager)
+    .post('/add', call => listAfter(call, () => droplets.add(call.caller.act)), manager)
+    .patch(
+      '/start/:droplet',
+      call => listAfter(call, () => droplets.start(call.caller.act, call.params.droplet)),
+      manager,
+    )
+    .patch(
+      '/stop/:droplet',
+      call => listAfter(call, () => droplets.stop(call.caller.act, call.params.droplet)),
+      manager,
+    )
+    .patch(
+      '/restart/:droplet',
+      call => listAfter(call, () => droplets.restart(call.caller.act, call.params.droplet)),
+      manager,
+    )
+    .delete(
+      '/delete/:droplet',
+      call => listAfter(call, () => droplets.remove(call.caller.act, call.params.droplet)),
+      manager,
+    )
 }
 
 interface Call {

@@ -1,3 +1,4 @@
+import type { Act, Audit } from '../audit/service.ts'
 import { ApiError } from '../errors.ts'
 import { describeError, type Log } from '../log.ts'
 import type { UnfinishedAdd, UnfinishedAdds } from '../store/unfinished-adds.ts'
@@ -23,12 +24,13 @@ export function createDropletService(deps: {
   engine: DropletEngine
   keys: DropletKeys
   unfinished: UnfinishedAdds
+  audit: Pick<Audit, 'during'>
   prefix: string
   domain: string
   now: () => number
   log: Log
 }) {
-  const { engine, keys, unfinished, prefix, domain, now, log } = deps
+  const { engine, keys, unfinished, audit, prefix, domain, now, log } = deps
   const queue = createQueue()
   /** Adds that this process is still at; every other entry of the journal was left behind by one that crashed. */
   const running = new Set<string>()
@@ -45,21 +47,21 @@ export function createDropletService(deps: {
      * Makes and starts the next droplet.
      * @throws ApiError 919 when every number or its ports are taken, 923 and 924 as `DropletEngine.prepare`
      */
-    add: (): Promise<void> => queue.run(ADDS, add),
+    add: (act: Act): Promise<void> => queue.run(ADDS, () => audit.during(act, '', add)),
 
     /** @throws ApiError 900 for a name that is no droplet here, as do all below */
-    start: (name: string) => change(name, droplet => engine.start(droplet.id)),
+    start: (act: Act, name: string) => change(act, name, droplet => engine.start(droplet.id)),
 
-    stop: (name: string) => change(name, droplet => engine.stop(droplet.id)),
+    stop: (act: Act, name: string) => change(act, name, droplet => engine.stop(droplet.id)),
 
-    restart: (name: string) =>
-      change(name, async droplet => {
+    restart: (act: Act, name: string) =>
+      change(act, name, async droplet => {
         await engine.stop(droplet.id)
         await engine.start(droplet.id)
       }),
 
-    remove: (name: string) =>
-      change(name, async droplet => {
+    remove: (act: Act, name: string) =>
+      change(act, name, async droplet => {
         await engine.stop(droplet.id)
         await engine.remove(droplet.id)
         keys.remove(name)
@@ -78,12 +80,13 @@ export function createDropletService(deps: {
     },
   }
 
-  async function add(): Promise<void> {
+  async function add(concern: (name: string) => void): Promise<void> {
     await undoLeftovers()
     await engine.prepare()
     const inUse = (await engine.list()).flatMap(droplet => numberOf(droplet.name, prefix) ?? [])
     for (const number of candidateNumbers(new Set(inUse))) {
       try {
+        concern(nameOf(number, prefix))
         await addAs(number)
         return
       } catch (error) {
@@ -178,13 +181,13 @@ export function createDropletService(deps: {
     })
   }
 
-  async function change(name: string, work: (droplet: Droplet) => Promise<void>): Promise<void> {
+  async function change(act: Act, name: string, work: (droplet: Droplet) => Promise<void>): Promise<void> {
     // Decided before the engine hears a word: a name that cannot be a droplet's is asked of nobody.
     if (numberOf(name, prefix) === undefined) throw noSuchDroplet(name)
     await queue.run(name, async () => {
       const droplet = (await engine.list()).find(candidate => candidate.name === name)
       if (!droplet) throw noSuchDroplet(name)
-      await work(droplet)
+      await audit.during(act, name, () => work(droplet))
     })
   }
 }

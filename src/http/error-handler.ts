@@ -1,13 +1,14 @@
 import { Elysia, NotFoundError, ParseError, ValidationError } from 'elysia'
+import type { Audit } from '../audit/service.ts'
 import { ApiError } from '../errors.ts'
 import { describeError, type Log } from '../log.ts'
-import { requestId } from './exchange.ts'
+import { attemptOf, requestId } from './exchange.ts'
 
 /**
  * Turns whatever was thrown into `{error, errorId}`. Mounted before any route. What is not of our catalogue is told
  * to the client without details, and to the log with all of them.
  */
-export function createErrorHandler(log: Log) {
+export function createErrorHandler(log: Log, audit: Pick<Audit, 'refused'>) {
   return new Elysia({ name: 'error-handler' }).onError({ as: 'global' }, ({ error, request, set }) => {
     const known = toApiError(error)
     if (known.kind === 'internal' || known.cause !== undefined) {
@@ -18,6 +19,8 @@ export function createErrorHandler(log: Log) {
         error: describeError(known),
       })
     }
+    const attempt = attemptOf(request)
+    if (attempt && known.status < 500) audit.refused(attempt.act, attempt.target, known, attempt.known)
     set.status = known.status
     if (known.status === 401) set.headers['www-authenticate'] = challenge(known)
     if (known.retryAfterSeconds !== undefined) set.headers['retry-after'] = String(known.retryAfterSeconds)

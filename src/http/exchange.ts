@@ -1,7 +1,8 @@
 import { Elysia } from 'elysia'
+import type { Act } from '../audit/service.ts'
 import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
-import type { Log } from '../log.ts'
+import { hideTokens, type Log } from '../log.ts'
 import { clientAddress } from '../network.ts'
 
 interface Start {
@@ -9,6 +10,15 @@ interface Start {
   /** `performance.now()`. */
   at: number
   address: string
+  attempt?: Attempt
+}
+
+/** What a request is about, as soon as it has a route. */
+export interface Attempt {
+  act: Act
+  target: string
+  /** Whether the user of the act is known to be that user, and not only claimed. */
+  known: boolean
 }
 
 const starts = new WeakMap<Request, Start>()
@@ -21,6 +31,16 @@ export function requestId(request: Request): string {
 /** Where the request comes from, as far as the trusted proxies tell. */
 export function addressOf(request: Request): string {
   return starts.get(request)?.address ?? 'unknown'
+}
+
+/** Remembers what a request is about, for the audit. */
+export function noteAttempt(request: Request, attempt: Attempt): void {
+  const start = starts.get(request)
+  if (start) start.attempt = attempt
+}
+
+export function attemptOf(request: Request): Attempt | undefined {
+  return starts.get(request)?.attempt
 }
 
 /** One request and its answer: the id, the headers that every answer has, the line in the log. */
@@ -41,11 +61,11 @@ export function createExchange(log: Log, listen: Pick<Config['listen'], 'allowed
       log.info('request', {
         requestId: start?.id,
         method: request.method,
-        // A token that somebody put there by mistake is no business of the log.
-        path: path.replace(/[0-9a-f]{64}/gi, '[token]'),
+        path: hideTokens(path),
         status: typeof set.status === 'number' ? set.status : 200,
         ms: start && Math.round((performance.now() - start.at) * 10) / 10,
         address: start?.address,
+        user: start?.attempt?.known ? start.attempt.act.user : undefined,
       })
     })
 }

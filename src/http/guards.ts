@@ -5,7 +5,7 @@ import type { Group, User } from '../store/users.ts'
 import { includesGroup } from '../users/username.ts'
 import { type Fields, MalformedBody, readFields } from './body.ts'
 import { readToken } from './credentials.ts'
-import { addressOf } from './exchange.ts'
+import { type Attempt, addressOf, noteAttempt } from './exchange.ts'
 
 const MAX_AGENT_LENGTH = 200
 
@@ -20,7 +20,9 @@ export function createGuard(auth: AuthService) {
   return new Elysia({ name: 'guard' })
     .onParse({ as: 'global' }, ({ request }) => readFields(request))
     .onTransform({ as: 'global' }, ({ params }) => repairParameters(params))
-    .derive({ as: 'global' }, ({ request, body }) => ({ caller: createCaller(auth, request, body) }))
+    .derive({ as: 'global' }, ({ request, route, params, body }) => ({
+      caller: createCaller(auth, { request, route, params, body }),
+    }))
     .onBeforeHandle({ as: 'global' }, ({ caller }) => caller.refuseUndecided())
     .macro({
       /** Open to everybody: the routes by which one becomes somebody. */
@@ -48,24 +50,48 @@ function repairParameters(params: Record<string, string | null | undefined> | un
   for (const name of Object.keys(params)) params[name] ??= '%'
 }
 
+interface Call {
+  request: Request
+  /** As it was written: `/api/v1/droplet/stop/:droplet`. */
+  route: string
+  params: Record<string, string | undefined> | undefined
+  body: unknown
+}
+
+/** The words of a route: `droplet.stop`. */
+function actionOf(route: string): string {
+  const words = route.replace('/api/v1', '').split('/')
+  return words.filter(word => word !== '' && !word.startsWith(':')).join('.')
+}
+
 type Caller = ReturnType<typeof createCaller>
 
-function createCaller(auth: AuthService, request: Request, parsed: unknown) {
+function createCaller(auth: AuthService, call: Call) {
+  const { request } = call
   // Bun discards the body of a GET, and Elysia then has none.
-  const body = parsed as Fields | MalformedBody | undefined
+  const body = call.body as Fields | MalformedBody | undefined
+  const fields = body instanceof MalformedBody ? {} : (body ?? {})
+  const claimed = typeof fields.username === 'string' ? fields.username : ''
+  const attempt: Attempt = {
+    act: { user: '', address: addressOf(request), action: actionOf(call.route) },
+    target: Object.values(call.params ?? {})[0] ?? claimed,
+    known: false,
+  }
+  noteAttempt(request, attempt)
   let known: User | undefined
   let decided = false
 
   return {
     /** What the body says. */
-    get fields(): Fields {
-      return body instanceof MalformedBody ? {} : (body ?? {})
-    },
+    fields,
 
-    /** Where it comes from, and with which token, for the routes that are open without one. */
+    /** Who does what from where, for the audit. */
+    act: attempt.act,
+
+    /** With what it comes along, for the routes that are open without a token. */
     get origin(): Origin {
       const agent = [...(request.headers.get('user-agent') ?? '')].slice(0, MAX_AGENT_LENGTH).join('')
-      return { address: addressOf(request), agent, token: readToken(request, body) }
+      return { agent, token: readToken(request, body) }
     },
 
     /** The user that a guard let in. */
@@ -76,18 +102,19 @@ function createCaller(auth: AuthService, request: Request, parsed: unknown) {
 
     letIn(): void {
       // Nobody is asked who it is, but a request that would be refused elsewhere is refused here, too.
+      attempt.act.user = claimed
       readToken(request, body)
       decide()
     },
 
     requireGroup(minimum: Group): void {
-      known = auth.authenticate(readToken(request, body))
-      if (!includesGroup(known.group, minimum)) throw new ApiError('groupForbidden')
+      identify(auth.authenticate(readToken(request, body)))
+      if (!includesGroup(this.user.group, minimum)) throw new ApiError('groupForbidden')
       decide()
     },
 
     requireAnyToken(): void {
-      known = auth.authenticateToRevoke(readToken(request, body))
+      identify(auth.authenticateToRevoke(readToken(request, body)))
       decide()
     },
 
@@ -95,6 +122,12 @@ function createCaller(auth: AuthService, request: Request, parsed: unknown) {
     refuseUndecided(): void {
       if (!decided) throw new Error('A route without a guard was called')
     },
+  }
+
+  function identify(user: User): void {
+    known = user
+    attempt.act.user = user.username
+    attempt.known = true
   }
 
   function decide(): void {

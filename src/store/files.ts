@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ConfigError, OperatorError } from '../errors.ts'
 
 /** What may lie in a data directory before we do: a mount's own folder, and what the operator put there for us. */
-const EXPECTED_BEFORE_FIRST_START = new Set(['lost+found', 'credentials', 'sealing.key'])
+const EXPECTED_BEFORE_FIRST_START = new Set(['lost+found', 'credentials', 'sealing.key', 'audit.key'])
 /** What is made first: by `serve` its lock, by the commands on the host the database. */
 const MADE_FIRST = ['serve.lock', 'cikit-api.db']
 

@@ -1,20 +1,8 @@
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
+import { chmodSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { OperatorError } from '../errors.ts'
-import { Secret } from '../secret.ts'
 import type { Database } from './database.ts'
-
-export type RandomBytes = (size: number) => Uint8Array<ArrayBuffer>
+import { createKeyOnce, type Key, type RandomBytes, readKey } from './key-file.ts'
 
 /** AES-256-GCM over small values. What is sealed for one context (a user's id) does not open for another. */
 export interface Sealer {
@@ -23,7 +11,17 @@ export interface Sealer {
   open(sealed: Uint8Array, context: string): Promise<Uint8Array<ArrayBuffer>>
 }
 
-const KEY_BYTES = 32
+/** Where the sealing key is. */
+export interface KeyPlace {
+  dataDir: string
+  /** Where the operator keeps it elsewhere. */
+  keyFile?: string
+}
+
+export function sealingKeyFile({ dataDir, keyFile }: KeyPlace): string {
+  return keyFile ?? join(dataDir, 'sealing.key')
+}
+
 // NIST SP 800-38D section 8.2.2: a 96-bit random nonce for each value.
 const NONCE_BYTES = 12
 const CHECK_CONTEXT = 'sealing-check'
@@ -34,13 +32,9 @@ const CHECK_CONTEXT = 'sealing-check'
  * and never a silent new beginning.
  * @throws OperatorError naming the file, when the key is missing or wrong
  */
-export async function openSealer(
-  db: Database,
-  place: { dataDir: string; keyFile?: string },
-  random: RandomBytes,
-): Promise<Sealer> {
+export async function openSealer(db: Database, place: KeyPlace, random: RandomBytes): Promise<Sealer> {
   const { dataDir, keyFile } = place
-  const file = keyFile ?? join(dataDir, 'sealing.key')
+  const file = sealingKeyFile(place)
   const check = db.sql.query<{ sealed: Uint8Array }, []>('SELECT sealed FROM sealing_check')
   if (keyFile === undefined) {
     if (!check.get()) createKeyOnce(file, random)
@@ -62,7 +56,7 @@ export async function openSealer(
 }
 
 /** @param key 32 bytes */
-export async function createSealer(key: Secret<Uint8Array<ArrayBuffer>>, random: RandomBytes): Promise<Sealer> {
+export async function createSealer(key: Key, random: RandomBytes): Promise<Sealer> {
   const cryptoKey = await crypto.subtle.importKey('raw', key.reveal(), 'AES-GCM', false, ['encrypt', 'decrypt'])
   const bound = (iv: Uint8Array<ArrayBuffer>, context: string) => ({
     name: 'AES-GCM',
@@ -81,49 +75,4 @@ export async function createSealer(key: Secret<Uint8Array<ArrayBuffer>>, random:
       return new Uint8Array(await crypto.subtle.decrypt(bound(nonce, context), cryptoKey, bytes.slice(NONCE_BYTES)))
     },
   }
-}
-
-function createKeyOnce(file: string, random: RandomBytes): void {
-  // Written aside and then linked: `link` fails where the file exists (as O_EXCL does), and nobody ever reads half a key.
-  const draft = `${file}.${process.pid}`
-  rmSync(draft, { force: true })
-  // On the disk before anything is sealed with it: a power cut must not leave secrets without their key.
-  writeFileSync(draft, `${random(KEY_BYTES).toHex()}\n`, { mode: 0o600, flag: 'wx', flush: true })
-  chmodSync(draft, 0o600)
-  try {
-    linkSync(draft, file)
-  } catch (error) {
-    if (!isExisting(error)) throw error
-  } finally {
-    rmSync(draft)
-  }
-  syncDirectory(dirname(file))
-}
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r')
-  fsyncSync(directory)
-  closeSync(directory)
-}
-
-function readKey(file: string): Secret<Uint8Array<ArrayBuffer>> {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8').trim()
-  } catch (cause) {
-    throw new OperatorError(
-      `The key file ${file} is missing or cannot be read: put it back, nothing opens without it`,
-      {
-        cause,
-      },
-    )
-  }
-  if (!/^[0-9a-f]{64}$/.test(text)) {
-    throw new OperatorError(`The key file ${file} does not hold a key (64 hex digits): put the right one back`)
-  }
-  return new Secret(Uint8Array.fromHex(text))
-}
-
-function isExisting(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EEXIST'
 }

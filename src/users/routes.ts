@@ -13,23 +13,23 @@ export function createUserRoutes(guard: Guard, users: UserService) {
       '/add',
       async ({ caller }) => {
         const { username, group } = parseNewUser(caller.fields)
-        await users.add(username, group)
+        await users.add(caller.act, username, group)
         return toUserList(users.list())
       },
       { group: 'owner', response: { 200: userList } },
     )
     .patch(
       '/unlock/:user',
-      async ({ params }) => {
-        await users.unlock(params.user)
+      async ({ caller, params }) => {
+        await users.unlock(caller.act, params.user)
         return { status: 'ok' as const }
       },
       { group: 'owner', response: { 200: okBody } },
     )
     .delete(
       '/delete/:user',
-      async ({ params }) => {
-        await users.remove(params.user)
+      async ({ caller, params }) => {
+        await users.remove(caller.act, params.user)
         return toUserList(users.list())
       },
       { group: 'owner', response: { 200: userList } },

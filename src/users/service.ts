@@ -1,9 +1,11 @@
+import type { Act, Audit } from '../audit/service.ts'
 import type { Throttle } from '../auth/throttle.ts'
 import { provisioningUri, TOTP_SECRET_BYTES, toBase32 } from '../auth/totp.ts'
 import { ApiError, OperatorError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { Database } from '../store/database.ts'
-import type { RandomBytes, Sealer } from '../store/sealing.ts'
+import type { RandomBytes } from '../store/key-file.ts'
+import type { Sealer } from '../store/sealing.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import type { Account, Group, User, UserStore } from '../store/users.ts'
 
@@ -24,36 +26,45 @@ export function createUserService(deps: {
   users: UserStore
   sessions: SessionStore
   throttle: Throttle
+  audit: Audit
   sealer: Sealer
   now: () => number
   random: RandomBytes
   /** What authenticator apps show as the account's host. */
   hostLabel: string
 }) {
-  const { db, users, sessions, throttle, sealer, now, random, hostLabel } = deps
+  const { db, users, sessions, throttle, audit, sealer, now, random, hostLabel } = deps
 
   return {
     /** Oldest first. */
     list: (): readonly User[] => users.list(),
 
     /** @throws ApiError 914 for a username that is taken (in any case), 906 for a second owner */
-    async add(username: string, group: Group): Promise<void> {
+    async add(act: Act, username: string, group: Group): Promise<void> {
       const account = await createAccount(username, group)
-      await db.write(() => users.insert(account))
+      await db.write(() => {
+        users.insert(account)
+        audit.record(act, username)
+      })
     },
 
     /** @throws ApiError 903; 916 for the owner */
-    async remove(username: string): Promise<void> {
+    async remove(act: Act, username: string): Promise<void> {
       await db.write(() => {
         const account = requireAccount(username)
         if (account.group === 'owner') throw new ApiError('ownerUndeletable')
         users.remove(account.id)
+        audit.record(act, username)
       })
     },
 
-    /** @throws ApiError 903 */
-    async enrolmentOf(username: string): Promise<Enrolment> {
+    /**
+     * The secret of a user as it is. Whoever sees one is recorded.
+     * @throws ApiError 903
+     */
+    async enrolmentOf(act: Act, username: string): Promise<Enrolment> {
       const account = requireAccount(username)
+      await db.write(() => audit.record(act, username))
       return enrolment(account, await sealer.open(account.sealedSecret, account.id))
     },
 
@@ -61,18 +72,22 @@ export function createUserService(deps: {
      * Lifts the locks on a user's login.
      * @throws ApiError 903
      */
-    async unlock(username: string): Promise<void> {
-      await db.write(() => throttle.unlock(requireAccount(username).username))
+    async unlock(act: Act, username: string): Promise<void> {
+      await db.write(() => {
+        throttle.unlock(requireAccount(username).username)
+        audit.record(act, username)
+      })
     },
 
     /**
      * The same on the host, which lifts the locks on addresses as well: whoever is there is let back in.
      * @throws ApiError 903
      */
-    async unlockOnHost(username: string): Promise<void> {
+    async unlockOnHost(act: Act, username: string): Promise<void> {
       await db.write(() => {
         throttle.unlock(requireAccount(username).username)
         throttle.unlockAddresses()
+        audit.record(act, username)
       })
     },
 
@@ -81,12 +96,13 @@ export function createUserService(deps: {
      * the next request.
      * @throws ApiError 903
      */
-    async handOver(username: string): Promise<void> {
+    async handOver(act: Act, username: string): Promise<void> {
       await db.write(() => {
         const heir = requireAccount(username)
         // The old one first: the table never holds two.
         for (const owner of users.list().filter(({ group }) => group === 'owner')) users.setGroup(owner.id, 'manager')
         users.setGroup(heir.id, 'owner')
+        audit.record(act, username)
       })
     },
 
@@ -96,10 +112,11 @@ export function createUserService(deps: {
      * @throws ApiError 906 for a second owner
      * @throws OperatorError when the user is in another group, differs in case only, or the owner would be no owner
      */
-    async provision(username: string, group: Group, regenerate: boolean): Promise<Enrolment> {
+    async provision(act: Act, username: string, group: Group, regenerate: boolean): Promise<Enrolment> {
       const id = users.find(username)?.id ?? crypto.randomUUID()
       const fresh = await createAccount(username, group, id)
       const shown = await db.write(() => {
+        audit.record(act, username)
         const existing = users.find(username)
         if (!existing) {
           users.insert(fresh)

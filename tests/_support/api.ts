@@ -3,6 +3,7 @@ import { toConfig } from '../../src/config.ts'
 import { createContext, type Overrides } from '../../src/context.ts'
 import { createLog } from '../../src/log.ts'
 import type { Group } from '../../src/store/users.ts'
+import { ACT } from './act.ts'
 import { createClock } from './clock.ts'
 import { codeAt } from './codes.ts'
 import { createMemoryEngine } from './memory-engine.ts'
@@ -49,7 +50,7 @@ export async function createTestApi(overrides: Overrides = {}) {
 
   /** Makes a user as the CLI does. */
   async function createUser(username: string, group: Group) {
-    const { secret } = await context.users.provision(username, group, false)
+    const { secret } = await context.users.provision(ACT, username, group, false)
     return { username, secret: secret.reveal() }
   }
 

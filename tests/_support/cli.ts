@@ -9,7 +9,7 @@ const LIMIT_MS = 20_000
 export type Env = Record<string, string>
 
 /** The program from its source, in an environment of its own: nothing of this process's variables gets in. */
-function spawnCli(args: string[], env: Env) {
+export function spawnCli(args: string[], env: Env) {
   return Bun.spawn([process.execPath, 'cli/main.ts', ...args], {
     cwd: ROOT,
     env: { HOME: '/nonexistent', ...env },

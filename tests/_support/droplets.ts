@@ -41,6 +41,7 @@ export function createTestDroplets() {
         engine: { ...memory.engine, ...changed },
         keys,
         unfinished,
+        audit: { during: (_act, _target, work) => work(() => {}) },
         prefix: 'cikit',
         domain: 'matrix.test',
         now: clock.now,

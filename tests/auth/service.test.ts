@@ -1,8 +1,11 @@
 import { expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { openAudit } from '../../src/audit/service.ts'
 import { createAuthService } from '../../src/auth/service.ts'
 import { createThrottle } from '../../src/auth/throttle.ts'
 import { createLaneStore } from '../../src/store/lanes.ts'
 import { openSealer, type Sealer } from '../../src/store/sealing.ts'
+import { ACT } from '../_support/act.ts'
 import { createTestStore } from '../_support/store.ts'
 
 const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
@@ -19,12 +22,15 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of on
     },
   }
   const throttle = createThrottle(createLaneStore(store.db), () => 0)
-  const auth = await createAuthService({ ...store, throttle, sealer: counting, now: () => 0, steady: () => 0, random })
+  const now = () => 0
+  const audit = await openAudit({ db: store.db, sealingKeyFile: join(store.dataDir, 'sealing.key'), now, random })
+  const deps = { ...store, throttle, audit, sealer: counting, now, steady: now, random }
+  const auth = await createAuthService(deps)
   const sealedSecret = await sealer.seal(random(20), 'id-of-ada')
   await store.db.write(() =>
     store.users.insert({ id: 'id-of-ada', username: 'ada', group: 'viewer', createdAt: 0, sealedSecret }),
   )
-  await expect(auth.login(username, 'no code', { address: '192.0.2.1', agent: '' })).rejects.toMatchObject({
+  await expect(auth.login(ACT, username, 'no code', { agent: '' })).rejects.toMatchObject({
     errorId: 902,
   })
   expect(opened).toHaveLength(1)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { ApiError } from '../../src/errors.ts'
+import { ACT } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { codeAt } from '../_support/codes.ts'
 
@@ -9,6 +10,7 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
 const HOME = '192.0.2.1'
+const FROM_HOME = { ...ACT, address: HOME }
 const strangers = Array.from({ length: 250 }, (_, number) => `198.51.100.${number}`)
 
 type User = { username: string; secret: string }
@@ -16,7 +18,7 @@ type User = { username: string; secret: string }
 /** The error id of an attempt (200 for none), with the seconds to wait where there are some. */
 async function attempt(api: TestApi, user: User, address: string, code: string, token?: string) {
   try {
-    await api.context.auth.login(user.username, code, { address, agent: 'test', token })
+    await api.context.auth.login({ ...ACT, address }, user.username, code, { agent: 'test', token })
     return { id: 200 }
   } catch (error) {
     const { errorId: id, retryAfterSeconds } = error as ApiError
@@ -147,8 +149,8 @@ describe('whoever proved to be the user keeps a count of its own', () => {
   test('a token of a session of that user lets it in from anywhere, a token of another user does not', async () => {
     await using api = await createTestApi()
     const [ada, bob] = [await api.createUser('ada', 'viewer'), await api.createUser('bob', 'viewer')]
-    const { access } = await api.context.auth.login('ada', rightCode(api, ada), { address: HOME, agent: 'test' })
-    const stranger = await api.context.auth.login('bob', rightCode(api, bob), { address: HOME, agent: 'test' })
+    const { access } = await api.context.auth.login(FROM_HOME, 'ada', rightCode(api, ada), { agent: 'test' })
+    const stranger = await api.context.auth.login(FROM_HOME, 'bob', rightCode(api, bob), { agent: 'test' })
     api.clock.move(MINUTE)
     await guess(api, ada, 6)
     const from = '203.0.113.1'
@@ -204,14 +206,14 @@ describe('an address', () => {
   test('that is locked may not try refresh tokens, while the right one of a neighbour is let in', async () => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
-    const { refresh } = await api.context.auth.login('ada', rightCode(api, ada), { address: HOME, agent: 'test' })
+    const { refresh } = await api.context.auth.login(FROM_HOME, 'ada', rightCode(api, ada), { agent: 'test' })
     const tries: number[] = []
     for (let count = 0; count < 22; count++) {
       const token = String(count).padStart(64, '0')
-      tries.push(await api.context.auth.refresh(token, HOME).catch(error => error.errorId))
+      tries.push(await api.context.auth.refresh(FROM_HOME, token).catch(error => error.errorId))
     }
     expect(tries).toEqual([...Array(20).fill(910), 915, 915])
-    await api.context.auth.refresh(refresh.reveal(), HOME)
+    await api.context.auth.refresh(FROM_HOME, refresh.reveal())
   })
 })
 
@@ -229,8 +231,8 @@ describe('a lock is lifted', () => {
   })
 
   test.each([
-    ['unlockOnHost', (api: TestApi) => api.context.users.unlockOnHost('ada')],
-    ['provision', (api: TestApi) => api.context.users.provision('ada', 'viewer', false)],
+    ['unlockOnHost', (api: TestApi) => api.context.users.unlockOnHost(ACT, 'ada')],
+    ['provision', (api: TestApi) => api.context.users.provision(ACT, 'ada', 'viewer', false)],
   ])('on the host, by %s', async (_, lift) => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
@@ -247,7 +249,7 @@ test('on the host, locked addresses are let in again, too', async () => {
     await attempt(api, { ...ada, username: `nobody-${count}` }, HOME, '000000')
   }
   expect(await attempt(api, ada, HOME, rightCode(api, ada))).toMatchObject({ id: 915 })
-  await api.context.users.unlockOnHost('ada')
+  await api.context.users.unlockOnHost(ACT, 'ada')
   expect(await attempt(api, ada, HOME, rightCode(api, ada))).toEqual({ id: 200 })
 })
 

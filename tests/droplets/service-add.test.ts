@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NewDroplet } from '../../src/droplets/engine.ts'
 import { ApiError } from '../../src/errors.ts'
+import { ACT } from '../_support/act.ts'
 import { createTestDroplets } from '../_support/droplets.ts'
 
 const twoDigits = (number: number) => String(number).padStart(2, '0')
 
 test('a new droplet is prepared, listed, created and started, in that order', async () => {
   await using host = createTestDroplets()
-  await host.startService().add()
+  await host.startService().add(ACT)
   expect(host.memory.calls).toEqual(['prepare', 'list', 'create cikit01', 'start cikit01'])
   expect(host.unfinished.list()).toEqual([])
 })
@@ -23,7 +24,7 @@ test('it gets its host name, its ports, the key that is kept for it and a mark',
       return host.memory.engine.create(droplet)
     },
   })
-  await service.add()
+  await service.add(ACT)
   expect(asked).toEqual([
     {
       name: 'cikit01',
@@ -49,14 +50,14 @@ test('an add is in the journal, with its mark, before the engine hears of it', a
       return host.memory.engine.create(droplet)
     },
   })
-  await service.add()
+  await service.add(ACT)
   expect(journal).toHaveLength(1)
 })
 
 test('20 adds at once give 20 different numbers, one after another', async () => {
   await using host = createTestDroplets()
   const service = host.startService()
-  await Promise.all(Array.from({ length: 20 }, () => service.add()))
+  await Promise.all(Array.from({ length: 20 }, () => service.add(ACT)))
   const numbers = Array.from({ length: 20 }, (_, index) => twoDigits(index + 1))
   expect(host.names()).toEqual(numbers.map(number => `cikit${number}`).reverse())
   expect(host.memory.calls).toEqual(
@@ -69,14 +70,14 @@ describe('the number of a new droplet', () => {
   test('is the next after the highest, whatever is free below', async () => {
     await using host = createTestDroplets()
     for (const name of ['cikit02', 'cikit41', 'cikit17']) host.put(name)
-    await host.startService().add()
+    await host.startService().add(ACT)
     expect(host.names()[0]).toBe('cikit42')
   })
 
   test('is the lowest free one when 99 is taken', async () => {
     await using host = createTestDroplets()
     for (const name of ['cikit01', 'cikit02', 'cikit04', 'cikit99']) host.put(name)
-    await host.startService().add()
+    await host.startService().add(ACT)
     expect(host.names()[0]).toBe('cikit03')
   })
 
@@ -92,7 +93,7 @@ describe('the number of a new droplet', () => {
         return host.memory.engine.create(droplet)
       },
     })
-    await service.add()
+    await service.add(ACT)
     expect(host.names()).toEqual(['cikit02', 'cikit01'])
     expect(host.keyFolders()).toEqual(['cikit01', 'cikit02'])
     expect(host.memory.calls).not.toContain('start cikit01')
@@ -102,7 +103,7 @@ describe('the number of a new droplet', () => {
   test.each([2201, 8001, 44301])('skips one whose port %i is taken, and leaves nothing of it', async port => {
     await using host = createTestDroplets()
     host.memory.takenPorts.add(port)
-    await host.startService().add()
+    await host.startService().add(ACT)
     expect(host.names()).toEqual(['cikit02'])
     expect(host.keyFolders()).toEqual(['cikit02'])
     expect(host.unfinished.list()).toEqual([])
@@ -111,7 +112,7 @@ describe('the number of a new droplet', () => {
   test('is none when all 99 are in use: 919, and nothing is created', async () => {
     await using host = createTestDroplets()
     for (let number = 1; number <= 99; number++) host.put(`cikit${twoDigits(number)}`)
-    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 919, status: 409 })
+    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 919, status: 409 })
     expect(host.names()).toHaveLength(99)
     expect(host.memory.calls.filter(call => call.startsWith('create'))).toEqual([])
   })
@@ -120,7 +121,7 @@ describe('the number of a new droplet', () => {
     await using host = createTestDroplets()
     for (let number = 1; number <= 97; number++) host.put(`cikit${twoDigits(number)}`)
     host.memory.takenPorts.add(2298).add(8099)
-    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 919 })
+    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 919 })
     expect(host.names()).toHaveLength(97)
     expect(host.keyFolders()).toEqual([])
     expect(host.unfinished.list()).toEqual([])
@@ -132,7 +133,7 @@ describe('nothing is created', () => {
     await using host = createTestDroplets()
     host.put('cikit01')
     host.memory.fail(method, new ApiError('engineUnavailable'))
-    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 918 })
+    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 918 })
     expect(host.names()).toEqual(['cikit01'])
     expect(host.memory.calls.filter(call => call.startsWith('create'))).toEqual([])
     expect(host.unfinished.list()).toEqual([])
@@ -141,7 +142,7 @@ describe('nothing is created', () => {
   test('when the image is not to be had', async () => {
     await using host = createTestDroplets()
     host.memory.fail('prepare', new ApiError('imageUnavailable'))
-    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 924 })
+    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 924 })
     expect(host.names()).toEqual([])
     expect(host.keyFolders()).toEqual([])
   })
@@ -151,7 +152,7 @@ test('a failed add does not hold up the next', async () => {
   await using host = createTestDroplets()
   host.memory.fail('prepare', new ApiError('engineUnavailable'))
   const service = host.startService()
-  const [first, second] = await Promise.allSettled([service.add(), service.add()])
+  const [first, second] = await Promise.allSettled([service.add(ACT), service.add(ACT)])
   expect(first.status).toBe('rejected')
   expect(second.status).toBe('fulfilled')
   expect(host.names()).toEqual(['cikit01'])

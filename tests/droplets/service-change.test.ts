@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { ApiError } from '../../src/errors.ts'
+import { ACT } from '../_support/act.ts'
 import { createTestDroplets } from '../_support/droplets.ts'
 
 const changes = ['start', 'stop', 'restart', 'remove'] as const
@@ -13,7 +14,7 @@ describe('an existing droplet', () => {
     await using host = createTestDroplets()
     for (const name of ['cikit01', 'cikit02']) host.put(name)
     const service = host.startService()
-    await service[change]('cikit02')
+    await service[change](ACT, 'cikit02')
     expect(host.memory.calls).toEqual([...calls])
     expect(host.memory.droplets.map(droplet => [droplet.name, droplet.state])).toEqual([
       ['cikit02', state],
@@ -24,9 +25,9 @@ describe('an existing droplet', () => {
   test('remove stops it, removes it, and takes its keys and no other', async () => {
     await using host = createTestDroplets()
     const service = host.startService()
-    for (let count = 0; count < 2; count++) await service.add()
+    for (let count = 0; count < 2; count++) await service.add(ACT)
     host.memory.calls.length = 0
-    await service.remove('cikit01')
+    await service.remove(ACT, 'cikit01')
     expect(host.memory.calls).toEqual(['list', 'stop cikit01', 'remove cikit01'])
     expect(host.names()).toEqual(['cikit02'])
     expect(host.keyFolders()).toEqual(['cikit02'])
@@ -35,9 +36,9 @@ describe('an existing droplet', () => {
   test.each(['stop', 'remove'] as const)('keeps its keys when the engine refuses to %s it', async call => {
     await using host = createTestDroplets()
     const service = host.startService()
-    await service.add()
+    await service.add(ACT)
     host.memory.fail(call, new ApiError('engineRefused'))
-    await expect(service.remove('cikit01')).rejects.toMatchObject({ errorId: 900 })
+    await expect(service.remove(ACT, 'cikit01')).rejects.toMatchObject({ errorId: 900 })
     expect(host.names()).toEqual(['cikit01'])
     expect(host.keyFolders()).toEqual(['cikit01'])
   })
@@ -46,7 +47,7 @@ describe('an existing droplet', () => {
     await using host = createTestDroplets()
     host.put('cikit01')
     host.memory.fail('stop', new ApiError('engineRefused'))
-    await expect(host.startService().restart('cikit01')).rejects.toMatchObject({ errorId: 900 })
+    await expect(host.startService().restart(ACT, 'cikit01')).rejects.toMatchObject({ errorId: 900 })
     expect(host.memory.calls).not.toContain('start cikit01')
   })
 
@@ -54,7 +55,7 @@ describe('an existing droplet', () => {
     await using host = createTestDroplets()
     host.put('cikit01')
     const service = host.startService()
-    await Promise.all([service.restart('cikit01'), service.stop('cikit01'), service.remove('cikit01')])
+    await Promise.all([service.restart(ACT, 'cikit01'), service.stop(ACT, 'cikit01'), service.remove(ACT, 'cikit01')])
     expect(host.memory.calls).toEqual([
       ...['list', 'stop cikit01', 'start cikit01'],
       ...['list', 'stop cikit01'],
@@ -71,8 +72,8 @@ describe('an existing droplet', () => {
       prepare: () => slow.promise,
       stop: id => (id === stuck.id ? slow.promise : host.memory.engine.stop(id)),
     })
-    const waiting = [service.add(), service.stop('cikit01')]
-    await service.stop('cikit02')
+    const waiting = [service.add(ACT), service.stop(ACT, 'cikit01')]
+    await service.stop(ACT, 'cikit02')
     expect(host.memory.droplets.find(({ name }) => name === 'cikit02')?.state).toBe('exited')
     slow.resolve()
     await Promise.all(waiting)
@@ -85,7 +86,7 @@ describe.each(changes)('%s', change => {
     async name => {
       await using host = createTestDroplets()
       host.put('cikit01')
-      await expect(host.startService()[change](name)).rejects.toMatchObject({
+      await expect(host.startService()[change](ACT, name)).rejects.toMatchObject({
         errorId: 900,
         status: 400,
         message: `Error response from daemon: No such container: ${name}`,
@@ -111,7 +112,7 @@ describe.each(changes)('%s', change => {
   ])('refuses %j without repeating it, and asks the engine nothing', async name => {
     await using host = createTestDroplets()
     host.put('cikit01')
-    await expect(host.startService()[change](name)).rejects.toMatchObject({
+    await expect(host.startService()[change](ACT, name)).rejects.toMatchObject({
       errorId: 900,
       message: 'Error response from daemon: No such container',
     })
@@ -121,7 +122,7 @@ describe.each(changes)('%s', change => {
   test('refuses a name that no droplet has', async () => {
     await using host = createTestDroplets()
     host.put('cikit01')
-    await expect(host.startService()[change]('cikit10')).rejects.toMatchObject({
+    await expect(host.startService()[change](ACT, 'cikit10')).rejects.toMatchObject({
       errorId: 900,
       message: 'Error response from daemon: No such container: cikit10',
     })
@@ -133,7 +134,7 @@ describe.each(changes)('%s', change => {
     await using host = createTestDroplets()
     host.put('cikit01')
     host.memory.fail('list', new ApiError('engineUnavailable'))
-    await expect(host.startService()[change]('cikit01')).rejects.toMatchObject({ errorId: 918 })
+    await expect(host.startService()[change](ACT, 'cikit01')).rejects.toMatchObject({ errorId: 918 })
     expect(host.memory.calls).toEqual(['list'])
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { ApiError } from '../../src/errors.ts'
+import { ACT } from '../_support/act.ts'
 import { createTestDroplets } from '../_support/droplets.ts'
 
 type Host = ReturnType<typeof createTestDroplets>
@@ -18,7 +19,7 @@ describe('a failed add', () => {
   test.each(['create', 'start'] as const)('at %s leaves no container, no key and no entry of the journal', async at => {
     await using host = createTestDroplets()
     host.memory.fail(at, refused())
-    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 900, message: refused().message })
+    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 900, message: refused().message })
     expectNothingLeft(host)
     // The engine said that it is done, so there is nothing to wait for.
     expect(host.memory.calls).toContain('removeMarked')
@@ -32,7 +33,7 @@ describe('a failed add', () => {
         throw away()
       },
     })
-    await expect(service.add()).rejects.toMatchObject({ errorId: 918 })
+    await expect(service.add(ACT)).rejects.toMatchObject({ errorId: 918 })
     expectNothingLeft(host)
   })
 
@@ -45,19 +46,19 @@ describe('a failed add', () => {
         throw away()
       },
     })
-    await expect(service.add()).rejects.toMatchObject({ errorId: 918 })
+    await expect(service.add(ACT)).rejects.toMatchObject({ errorId: 918 })
     host.put('cikit01', mark)
     const later = host.startService()
-    await later.add()
+    await later.add(ACT)
     expect(host.memory.droplets.some(droplet => droplet.mark === mark)).toBe(false)
   })
 
   test('touches no other droplet and no other key', async () => {
     await using host = createTestDroplets()
     const service = host.startService()
-    await service.add()
+    await service.add(ACT)
     host.memory.fail('start', refused())
-    await expect(service.add()).rejects.toMatchObject({ errorId: 900 })
+    await expect(service.add(ACT)).rejects.toMatchObject({ errorId: 900 })
     expect(host.names()).toEqual(['cikit01'])
     expect(host.keyFolders()).toEqual(['cikit01'])
   })
@@ -66,7 +67,7 @@ describe('a failed add', () => {
     await using host = createTestDroplets()
     host.memory.fail('start', refused())
     host.memory.fail('removeMarked', away())
-    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 900 })
+    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 900 })
     await host.untilLogged('unfinished add undone')
     expectNothingLeft(host)
   })
@@ -75,7 +76,7 @@ describe('a failed add', () => {
     await using host = createTestDroplets()
     host.memory.fail('start', refused())
     for (let failure = 0; failure < 2; failure++) host.memory.fail('removeMarked', away())
-    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 900 })
+    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 900 })
     await host.untilLogged('unfinished add undone')
     expectNothingLeft(host)
   })
@@ -97,7 +98,7 @@ describe('what a crashed process left', () => {
         return never()
       },
     })
-    void crashed.add()
+    void crashed.add(ACT)
     await reached.promise
     expect(host.names()).toEqual(['cikit01'])
     host.startService().tidyUp()
@@ -110,7 +111,7 @@ describe('what a crashed process left', () => {
     host.put('cikit01', 'crashed')
     host.keys.save('cikit01', host.keys.generate('cikit01'))
     await host.leaveUnfinished('cikit01', 'crashed')
-    await host.startService().add()
+    await host.startService().add(ACT)
     expect(host.memory.calls.slice(0, 3)).toEqual(['removeMarked of an unanswered create', 'list', 'prepare'])
     expect(host.memory.droplets.map(({ name, mark }) => [name, mark === 'crashed'])).toEqual([['cikit01', false]])
     expect(host.unfinished.list()).toEqual([])
@@ -120,7 +121,7 @@ describe('what a crashed process left', () => {
     await using host = createTestDroplets()
     await host.leaveUnfinished('cikit01', 'crashed')
     host.memory.fail('removeMarked', away())
-    await expect(host.startService().add()).rejects.toMatchObject({ errorId: 918 })
+    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 918 })
     expect(host.names()).toEqual([])
     expect(host.unfinished.list()).toHaveLength(1)
   })
@@ -167,7 +168,7 @@ describe('what a crashed process left', () => {
   test('is all undone, and nothing but that', async () => {
     await using host = createTestDroplets()
     const service = host.startService()
-    await service.add()
+    await service.add(ACT)
     for (const name of ['cikit05', 'cikit06']) {
       host.put(name, name)
       host.keys.save(name, host.keys.generate(name))
@@ -215,7 +216,7 @@ test('an add under way is no leftover', async () => {
       await host.memory.engine.start(id)
     },
   })
-  const adding = service.add()
+  const adding = service.add(ACT)
   await started.promise
   service.tidyUp()
   goOn.resolve()

@@ -13,7 +13,7 @@ async function requestsOf(api: TestApi, count: number): Promise<Entry[]> {
   }
 }
 
-test('every request is one line of the log, with its id and what became of it', async () => {
+test('every request is one line of the log, with its id, who asked and what became of it', async () => {
   await using api = await createTestApi()
   const { token } = await api.signedIn('owner')
   const answers = [
@@ -34,7 +34,7 @@ test('every request is one line of the log, with its id and what became of it', 
     address: 'unknown',
   })
   expect(entries).toEqual([
-    line(0, '/api/v1/user/list', 200),
+    { ...line(0, '/api/v1/user/list', 200), user: 'owner' },
     line(1, '/api/v1/user/list', 401),
     line(2, '/api/v1/nowhere', 404),
   ])

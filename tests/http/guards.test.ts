@@ -21,7 +21,7 @@ function createForgetfulApp({ context }: TestApi) {
     .post('/forgotten/:thing', handler('forgotten'))
   const app = new Elysia()
     .use(createExchange(context.log, context.config.listen))
-    .use(createErrorHandler(context.log))
+    .use(createErrorHandler(context.log, context.audit))
     .use(guard)
     .group('/api', api => api.use(routes))
     .get('/beside', handler('beside'))

@@ -23,6 +23,7 @@ const matrix: Record<string, Caller[]> = {
   'POST /user/add': owners,
   'PATCH /user/unlock/:user': owners,
   'DELETE /user/delete/:user': owners,
+  'GET /audit/list': owners,
   'GET /droplet/list': viewers,
   'POST /droplet/add': managers,
   'PATCH /droplet/start/:droplet': managers,

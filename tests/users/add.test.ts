@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { ACT } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { badUsernames } from '../_support/usernames.ts'
 
@@ -53,7 +54,7 @@ test.each(badUsernames.map(name => [name]))('the username %j gives 917 and adds 
 test('of 20 owners made at once, one is', async () => {
   await using api = await createTestApi()
   const made = await Promise.allSettled(
-    Array.from({ length: 20 }, (_, index) => api.context.users.provision(`owner${index}`, 'owner', false)),
+    Array.from({ length: 20 }, (_, index) => api.context.users.provision(ACT, `owner${index}`, 'owner', false)),
   )
   expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   expect(api.context.users.list()).toHaveLength(1)

@@ -1,10 +1,11 @@
 import { expect, test } from 'bun:test'
 import { ApiError, OperatorError } from '../../src/errors.ts'
 import type { Group } from '../../src/store/users.ts'
+import { ACT } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 
 async function stateOf(api: TestApi, username: string) {
-  const { group, secret } = await api.context.users.enrolmentOf(username)
+  const { group, secret } = await api.context.users.enrolmentOf(ACT, username)
   return { group, secret: secret.reveal() }
 }
 
@@ -14,7 +15,7 @@ async function statusWith(api: TestApi, token: string): Promise<number> {
 
 test.each(['viewer', 'manager', 'owner'] as const)('a new %s is made, and its secret shown', async group => {
   await using api = await createTestApi()
-  const enrolment = await api.context.users.provision('ada', group, false)
+  const enrolment = await api.context.users.provision(ACT, 'ada', group, false)
   expect(enrolment).toMatchObject({ username: 'ada', group })
   const secret = enrolment.secret.reveal()
   expect(secret).toMatch(/^[A-Z2-7]{32}$/)
@@ -26,7 +27,7 @@ test.each(['viewer', 'manager', 'owner'] as const)('a new %s is made, and its se
 
 test('a new user with a new secret asked for is just made', async () => {
   await using api = await createTestApi()
-  const { secret } = await api.context.users.provision('ada', 'viewer', true)
+  const { secret } = await api.context.users.provision(ACT, 'ada', 'viewer', true)
   await api.logIn({ username: 'ada', secret: secret.reveal() })
 })
 
@@ -41,7 +42,7 @@ test('an existing user keeps its secret and loses its sessions', async () => {
   await using api = await createTestApi()
   const ada = await api.signedIn('viewer', 'ada')
   const bob = await api.signedIn('viewer', 'bob')
-  const again = await api.context.users.provision('ada', 'viewer', false)
+  const again = await api.context.users.provision(ACT, 'ada', 'viewer', false)
   expect(again.secret.reveal()).toBe(ada.secret)
   expect(await statusWith(api, ada.token)).toBe(401)
   expect(await statusWith(api, bob.token)).toBe(200)
@@ -54,7 +55,7 @@ test('an existing user keeps its secret and loses its sessions', async () => {
 test('an existing user gets a new secret when that is asked for, and loses its sessions', async () => {
   await using api = await createTestApi()
   const ada = await api.signedIn('viewer', 'ada')
-  const again = await api.context.users.provision('ada', 'viewer', true)
+  const again = await api.context.users.provision(ACT, 'ada', 'viewer', true)
   const secret = again.secret.reveal()
   expect(secret).not.toBe(ada.secret)
   expect(await statusWith(api, ada.token)).toBe(401)
@@ -66,7 +67,7 @@ test('an existing user gets a new secret when that is asked for, and loses its s
 test('a new secret counts at once, though the step of the old one was used', async () => {
   await using api = await createTestApi()
   await api.signedIn('viewer', 'ada')
-  const again = await api.context.users.provision('ada', 'viewer', true)
+  const again = await api.context.users.provision(ACT, 'ada', 'viewer', true)
   await api.logIn({ username: 'ada', secret: again.secret.reveal() })
 })
 
@@ -75,7 +76,7 @@ test('with a new secret, an existing user may get another group, and keeps its p
   await api.createUser('ada', 'viewer')
   await api.createUser('bob', 'viewer')
   const [before] = api.context.users.list()
-  await api.context.users.provision('ada', 'manager', true)
+  await api.context.users.provision(ACT, 'ada', 'manager', true)
   expect(api.context.users.list()).toMatchObject([{ ...before, group: 'manager' }, { username: 'bob' }])
 })
 
@@ -89,7 +90,7 @@ test.each<[Group, Group, boolean, RegExp]>([
   async (has, asked, regenerate, text) => {
     await using api = await createTestApi()
     const ada = await api.signedIn(has, 'ada')
-    const refused = await api.context.users.provision('ada', asked, regenerate).catch((error: unknown) => error)
+    const refused = await api.context.users.provision(ACT, 'ada', asked, regenerate).catch((error: unknown) => error)
     expect(refused).toBeInstanceOf(OperatorError)
     expect(String(refused)).toMatch(text)
     expect(await stateOf(api, 'ada')).toEqual({ group: has, secret: ada.secret })
@@ -100,7 +101,7 @@ test.each<[Group, Group, boolean, RegExp]>([
 test.each([false, true])('a second owner is refused, with a new secret %p', async regenerate => {
   await using api = await createTestApi()
   const owner = await api.signedIn('owner')
-  const refused = await api.context.users.provision('second', 'owner', regenerate).catch((error: unknown) => error)
+  const refused = await api.context.users.provision(ACT, 'second', 'owner', regenerate).catch((error: unknown) => error)
   expect(refused).toBeInstanceOf(ApiError)
   expect(refused).toMatchObject({ errorId: 906 })
   expect(api.context.users.list()).toMatchObject([{ username: 'owner' }])
@@ -111,7 +112,7 @@ test('a second owner is refused for an existing user too, who keeps all it has',
   await using api = await createTestApi()
   await api.createUser('owner', 'owner')
   const ada = await api.signedIn('viewer', 'ada')
-  await expect(api.context.users.provision('ada', 'owner', true)).rejects.toMatchObject({ errorId: 906 })
+  await expect(api.context.users.provision(ACT, 'ada', 'owner', true)).rejects.toMatchObject({ errorId: 906 })
   expect(await stateOf(api, 'ada')).toEqual({ group: 'viewer', secret: ada.secret })
   expect(await statusWith(api, ada.token)).toBe(200)
 })
@@ -119,7 +120,7 @@ test('a second owner is refused for an existing user too, who keeps all it has',
 test.each([false, true])('a name that differs in case only is refused, with a new secret %p', async regenerate => {
   await using api = await createTestApi()
   const ada = await api.signedIn('viewer', 'Ada')
-  const refused = await api.context.users.provision('ada', 'viewer', regenerate).catch((error: unknown) => error)
+  const refused = await api.context.users.provision(ACT, 'ada', 'viewer', regenerate).catch((error: unknown) => error)
   expect(refused).toBeInstanceOf(OperatorError)
   expect(String(refused)).toContain('There is a user "Ada" already')
   expect(await stateOf(api, 'Ada')).toEqual({ group: 'viewer', secret: ada.secret })

@@ -1,5 +1,6 @@
 import usersSessions from './0001-users-sessions.sql' with { type: 'text' }
 import loginLocks from './0002-login-locks.sql' with { type: 'text' }
+import audit from './0003-audit.sql' with { type: 'text' }
 
 export interface Migration {
   /** Its place in the order, from 1 on without gaps. */
@@ -12,4 +13,5 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { id: 1, name: 'users-sessions', sql: usersSessions },
   { id: 2, name: 'login-locks', sql: loginLocks },
+  { id: 3, name: 'audit', sql: audit },
 ]

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { ACT } from '../../_support/act.ts'
 import { containerEntry, createTestEngine } from '../../_support/docker-engine.ts'
 import { createTestDroplets } from '../../_support/droplets.ts'
 
@@ -32,13 +33,13 @@ describe.each(changes)('%s', change => {
     ...['nginx', 'cikit22-web', NGINX, NGINX.slice(0, 12), DROPLET, DROPLET.slice(0, 12), 'x'.repeat(100_000)],
   ])('of %.40j asks nothing of the engine', async name => {
     await using host = createHost()
-    await expect(host.service[change](name)).rejects.toMatchObject({ errorId: 900 })
+    await expect(host.service[change](ACT, name)).rejects.toMatchObject({ errorId: 900 })
     expect(host.asked()).toEqual([])
   })
 
   test('of a name that no droplet has only lists, and never says the name', async () => {
     await using host = createHost()
-    await expect(host.service[change]('cikit23')).rejects.toMatchObject({ errorId: 900 })
+    await expect(host.service[change](ACT, 'cikit23')).rejects.toMatchObject({ errorId: 900 })
     expect(host.asked()).toEqual([
       'GET /version',
       'GET /v1.41/containers/json?all=1&filters={"name":["^/?cikit[0-9]{2}$"]}',
@@ -47,7 +48,7 @@ describe.each(changes)('%s', change => {
 
   test('of a droplet acts on the full id of the listing, and on nothing else', async () => {
     await using host = createHost()
-    await host.service[change]('cikit22')
+    await host.service[change](ACT, 'cikit22')
     const acts = host.asked().filter(request => !request.startsWith('GET'))
     expect(acts.length).toBeGreaterThan(0)
     expect(acts.filter(request => !request.includes(`/v1.41/containers/${DROPLET}`))).toEqual([])
@@ -61,6 +62,6 @@ test.each([
   ['remove', [`POST /v1.41/containers/${DROPLET}/stop`, `DELETE /v1.41/containers/${DROPLET}?force=1&v=1`]],
 ] as const)('%s is %p', async (change, requests) => {
   await using host = createHost()
-  await host.service[change]('cikit22')
+  await host.service[change](ACT, 'cikit22')
   expect(host.asked().filter(request => !request.startsWith('GET'))).toEqual([...requests])
 })

@@ -1,0 +1,87 @@
+import { type AuditQuery, parseAuditFilter, toAuditList } from '../src/audit/model.ts'
+import type { Audit } from '../src/audit/service.ts'
+import { ApiError, ConfigError, OperatorError } from '../src/errors.ts'
+import type { AuditFilter, AuditRecord } from '../src/store/audit.ts'
+import { withAccess } from './access.ts'
+import { command, settingArgs } from './command.ts'
+
+const LOOK_EVERY_MS = 1_000
+/** Refusals that strangers go on with are shown once they were counted up for so long. */
+const COUNTING_MS = 5_000
+const MOST_AT_ONCE = 100_000
+
+export const audit = command({
+  meta: { name: 'cikit-api audit', description: 'Show what was done on this system and what was refused, newest last' },
+  args: {
+    since: { type: 'string', valueHint: 'TIME', description: 'From this time on, such as 2026-11-23T16:00:00Z' },
+    user: { type: 'string', valueHint: 'NAME', description: 'Of this user only' },
+    action: {
+      type: 'string',
+      valueHint: 'WORDS',
+      description: 'This action only, such as droplet.add, or all of droplet',
+    },
+    limit: { type: 'string', valueHint: 'NUMBER', description: 'The newest so many, 1000 at most (100)' },
+    follow: { type: 'boolean', description: 'Go on with what comes, until Ctrl-C' },
+    json: { type: 'boolean', description: 'Print one JSON object a line' },
+    verify: { type: 'boolean', description: 'Check that no record was changed, removed or moved' },
+    restart: { type: 'boolean', description: 'Begin a new chain, after audit.key was lost' },
+    ...settingArgs('data-dir', 'secret-key-file'),
+  },
+  run: async ({ args }) => {
+    const filter = checked(args)
+    if (args.restart) return await withAccess(args, restarted, { alone: true, auditAnew: true })
+    await withAccess(args, async ({ audit }) => {
+      if (args.verify) return verify(audit, args.json === true)
+      const print = args.json ? printJson : printText
+      let shown = await show(await audit.list(filter), print)
+      while (args.follow) {
+        await Bun.sleep(LOOK_EVERY_MS)
+        const news = await audit.list({ ...filter, after: shown, limit: MOST_AT_ONCE }, COUNTING_MS)
+        shown = Math.max(shown, await show(news, print))
+      }
+    })
+  },
+})
+
+function checked(args: AuditQuery): Partial<AuditFilter> {
+  try {
+    return parseAuditFilter(args)
+  } catch (error) {
+    if (error instanceof ApiError) throw new ConfigError(error.message.replace(/"(\w+)"/, '--$1'))
+    throw error
+  }
+}
+
+/** @throws OperatorError when something does not fit, so that scripts see it */
+function verify(audit: Audit, json: boolean): void {
+  const { records, newest, mac, findings } = audit.verify()
+  if (json) process.stdout.write(`${JSON.stringify({ ok: findings.length === 0, records, newest, mac, findings })}\n`)
+  else if (findings.length === 0) {
+    process.stdout.write(
+      `${records} records, none changed, removed or moved. The newest is ${newest}, its mac ${mac}\n`,
+    )
+  } else process.stdout.write(`${findings.join('\n')}\n`)
+  if (findings.length > 0) throw new OperatorError('The audit was tampered with: look at backups of the database')
+}
+
+function restarted(): void {
+  process.stdout.write(
+    'The audit goes on with the key that is there. Records of an earlier key can be read, and not verified\n',
+  )
+}
+
+/** @returns the number of the newest, 0 for none */
+async function show(records: AuditRecord[], print: (record: AuditRecord) => string): Promise<number> {
+  await Bun.write(Bun.stdout, records.toReversed().map(print).join(''))
+  return records[0]?.number ?? 0
+}
+
+function printJson(record: AuditRecord): string {
+  return `${JSON.stringify(toAuditList([record])[0])}\n`
+}
+
+function printText({ time, user, address, action, target, result, errorId, count }: AuditRecord): string {
+  const outcome = `${result}${errorId === null ? '' : ` ${errorId}`}${count > 1 ? ` (${count} times)` : ''}`
+  const columns = [user || '-', address, action, target || '-']
+  return `${new Date(time).toISOString()}  ${columns.map(column => column.padEnd(15)).join(' ')} ${outcome}\n`
+}

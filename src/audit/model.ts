@@ -1,0 +1,67 @@
+import { t } from 'elysia'
+import { ApiError } from '../errors.ts'
+import type { AuditFilter, AuditRecord } from '../store/audit.ts'
+
+const MOST_RECORDS = 1_000
+
+export const auditList = t.Array(
+  t.Object({
+    id: t.Integer({ description: 'From 1 on without gaps; the cursor of the next page' }),
+    time: t.String({ description: 'ISO 8601, UTC; of the first one, where several were counted up' }),
+    user: t.String({ description: 'Who did it, or claimed to; empty for a stranger, * for several' }),
+    address: t.String({ description: 'From where; host for a command on the host' }),
+    action: t.String({ description: 'The words of the route or of the command, with dots between' }),
+    target: t.String({ description: 'To whom or what' }),
+    result: t.UnionEnum(['ok', 'refused', 'failed', 'interrupted']),
+    error_id: t.Nullable(t.Integer({ description: 'Of the error that was answered' })),
+    count: t.Integer({ description: 'More than 1 where refusals were counted up' }),
+  }),
+  { description: 'Newest first' },
+)
+
+export function toAuditList(records: AuditRecord[]): typeof auditList.static {
+  return records.map(({ number, time, user, address, action, target, result, errorId, count }) => ({
+    id: number,
+    time: new Date(time).toISOString(),
+    user,
+    address,
+    action,
+    target,
+    result,
+    error_id: errorId,
+    count,
+  }))
+}
+
+export type AuditQuery = Partial<Record<'since' | 'user' | 'action' | 'limit' | 'cursor', string | undefined>>
+
+/** @throws ApiError 917 naming what cannot be understood */
+export function parseAuditFilter(query: AuditQuery): Partial<AuditFilter> {
+  const { since, user, action, limit, cursor } = query
+  return {
+    ...(since && { since: parseTime(since) }),
+    ...(user && { user }),
+    ...(action && { action }),
+    ...(limit && { limit: parseCount('limit', limit, MOST_RECORDS) }),
+    ...(cursor && { before: parseCount('cursor', cursor, Number.MAX_SAFE_INTEGER) }),
+  }
+}
+
+/** ISO 8601 with a day at least; without a zone it is UTC. */
+function parseTime(text: string): number {
+  const parts = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(text)
+  const [, day, clock = '00:00', zone = 'Z'] = parts ?? []
+  const time = Date.parse(`${day}T${clock}${zone}`)
+  if (Number.isNaN(time)) {
+    throw new ApiError('malformed', { text: 'The "since" must be a time such as 2026-11-23T16:00:00Z' })
+  }
+  return time
+}
+
+function parseCount(name: string, text: string, most: number): number {
+  const count = Number(text)
+  if (!/^[0-9]{1,16}$/.test(text) || count < 1 || count > most) {
+    throw new ApiError('malformed', { text: `The "${name}" must be a number from 1 to ${most}` })
+  }
+  return count
+}

@@ -1,0 +1,14 @@
+import { Elysia } from 'elysia'
+import type { Guard } from '../http/guards.ts'
+import { auditList, parseAuditFilter, toAuditList } from './model.ts'
+import type { Audit } from './service.ts'
+
+/** What was done and refused, for the owner. */
+export function createAuditRoutes(guard: Guard, audit: Audit) {
+  return new Elysia({ name: 'audit-routes', prefix: '/audit' })
+    .use(guard)
+    .get('/list', async ({ query }) => toAuditList(await audit.list(parseAuditFilter(query))), {
+      group: 'owner',
+      response: { 200: auditList },
+    })
+}

@@ -1,0 +1,218 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { ApiError, OperatorError } from '../errors.ts'
+import { escapeText, hideTokens } from '../log.ts'
+import { addressGroup } from '../network.ts'
+import {
+  type AuditFilter,
+  type AuditRecord,
+  type AuditResult,
+  type BegunWork,
+  createAuditStore,
+} from '../store/audit.ts'
+import type { Database } from '../store/database.ts'
+import { createKeyOnce, type RandomBytes, readKey } from '../store/key-file.ts'
+import { type Chain, createChain, type Verification } from './chain.ts'
+import { createRefusals } from './refusals.ts'
+
+/** A refusal is counted up with others of its kind for this long before it becomes a record. */
+const COUNTING_MS = 60_000
+/** What was refused is in the store after this time at the latest. */
+const STORE_AFTER_MS = 1_000
+const RECORDS_KEPT = 500_000
+const RECORDS_PER_PRUNING = 1_000
+const LONGEST_TEXT = 100
+
+/** Who does what, from where. */
+export interface Act {
+  /** Empty for a stranger. */
+  user: string
+  address: string
+  /** The words of the route or of the command, with dots between: `droplet.add`, `user.hand-over`. */
+  action: string
+}
+
+export type Audit = Awaited<ReturnType<typeof openAudit>>
+
+/**
+ * The audit of this data directory. Its key (`audit.key`) lies beside the sealing key, and is made once.
+ * @throws OperatorError naming the file, when the key is missing or wrong
+ */
+export async function openAudit(deps: {
+  db: Database
+  sealingKeyFile: string
+  now: () => number
+  random: RandomBytes
+  /** Begins a new chain, with a new key where there is none, after the records of a key that is lost. */
+  anew?: boolean
+}) {
+  const { db, now, random } = deps
+  const store = createAuditStore(db)
+  const chain = await openChain()
+  const refusals = createRefusals(store)
+  /** Errors that a record tells of already. */
+  const told = new WeakSet<object>()
+  /** What is to be written as soon as the store can be written again. */
+  let late: (() => void)[] = []
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  return {
+    /** Records something in the transaction that does it: both count, or neither does. Runs inside `database.write`. */
+    record,
+
+    /**
+     * Records work outside of the database: that it began is durable before it begins, and what came of it when it ends.
+     * @param work may say what it turns out to concern
+     * @throws ApiError 922 without having begun, when the store cannot be written; else what `work` throws
+     */
+    async during<T>(act: Act, target: string, work: (concern: (target: string) => void) => Promise<T>): Promise<T> {
+      const id = crypto.randomUUID()
+      const begun = { time: now(), ...cleaned(act, target) }
+      await db.write(() => store.begin(id, begun))
+      try {
+        const result = await work(known => {
+          begun.target = cleaned(act, known).target
+        })
+        await end(id, begun, 'ok', null)
+        return result
+      } catch (error) {
+        const refused = error instanceof ApiError && error.status < 500
+        if (error instanceof Error) told.add(error)
+        await end(id, begun, refused ? 'refused' : 'failed', errorIdOf(error))
+        throw error
+      }
+    },
+
+    /**
+     * Counts a refusal up, in memory: it is stored within a second, and a record within a minute or so.
+     * @param error what the caller was told; one that `during` has recorded already is left alone
+     * @param known whether the user of the act proved to be that user
+     */
+    refused(act: Act, target: string, error: ApiError, known: boolean): void {
+      if (told.has(error)) return
+      const address = addressGroup(act.address)
+      const refusal = { time: now(), ...cleaned({ ...act, address }, target), errorId: error.errorId, count: 1 }
+      refusals.note(refusal, !known)
+      timer ??= setTimeout(() => {
+        timer = undefined
+        // Tried again with the next refusal, or at the next housekeeping.
+        settle().catch(() => undefined)
+      }, STORE_AFTER_MS)
+      timer.unref()
+    },
+
+    /** Records a command on the host that came to nothing. */
+    async failed(act: Act, target: string, error: unknown): Promise<void> {
+      // What went wrong is told to who gave the command, whether it can be recorded or not.
+      await db.write(() => record(act, target, 'refused', errorIdOf(error))).catch(() => undefined)
+    },
+
+    /** Records what an earlier process was at when it ended. For who holds the serve lock. */
+    async recordInterrupted(): Promise<void> {
+      await db.write(() => {
+        for (const begun of store.takeBegun()) append({ ...begun, result: 'interrupted', errorId: null, count: 1 })
+      })
+    },
+
+    settle,
+
+    /** Newest first, the refusals that were counted up for so long included. */
+    async list(filter: Partial<AuditFilter>, countingMs = 0): Promise<AuditRecord[]> {
+      await settle(countingMs).catch(error => {
+        // A store that cannot be written at the moment can still be read.
+        if (!(error instanceof ApiError)) throw error
+      })
+      return store.list({
+        after: 0,
+        before: Number.MAX_SAFE_INTEGER,
+        since: 0,
+        user: '',
+        action: '',
+        limit: 100,
+        ...filter,
+      })
+    },
+
+    verify: (): Verification => db.sql.transaction(() => chain.verify()).deferred(),
+
+    async close(): Promise<void> {
+      clearTimeout(timer)
+      await settle().catch(() => undefined)
+    },
+  }
+
+  function record(act: Act, target: string, result: AuditResult = 'ok', errorId: number | null = null): void {
+    append({ time: now(), ...cleaned(act, target), result, errorId, count: 1 })
+  }
+
+  function append(entry: Parameters<Chain['append']>[0]): void {
+    chain.append(entry)
+    const { number } = store.mark('head') ?? { number: 0 }
+    if (number % RECORDS_PER_PRUNING === 0) chain.pruneUpTo(number - RECORDS_KEPT)
+  }
+
+  async function end(id: string, begun: BegunWork, result: AuditResult, errorId: number | null): Promise<void> {
+    const write = () => {
+      store.end(id)
+      append({ ...begun, result, errorId, count: 1 })
+    }
+    // The work is done: that it cannot be recorded at the moment does not make it undone.
+    await db.write(write).catch(() => late.push(write))
+  }
+
+  /**
+   * Stores what is noted in memory only, and makes records of the refusals that were counted up for long enough.
+   * @throws ApiError 922 when the store cannot be written; then nothing is forgotten
+   */
+  async function settle(countingMs: number = COUNTING_MS): Promise<void> {
+    if (late.length === 0 && refusals.isSettled()) return
+    const writes = late
+    const noted = refusals.take()
+    late = []
+    try {
+      await db.write(() => {
+        for (const write of writes) write()
+        closeRefusals(COUNTING_MS)
+        for (const [key, refusal] of noted) refusals.store(key, refusal)
+        closeRefusals(countingMs)
+      })
+    } catch (error) {
+      late = [...writes, ...late]
+      refusals.putBack(noted)
+      throw error
+    }
+  }
+
+  function closeRefusals(countingMs: number): void {
+    for (const refusal of store.takeRefusals(now() - countingMs)) append({ ...refusal, result: 'refused' })
+  }
+
+  async function openChain(): Promise<Chain> {
+    const file = join(dirname(deps.sealingKeyFile), 'audit.key')
+    const isNew = () => store.mark('start') === undefined && store.newest() === undefined
+    if (isNew() || (deps.anew && !existsSync(file))) createKeyOnce(file, random)
+    const opened = createChain(store, readKey(file))
+    if (isNew() || (deps.anew && !opened.isOurs())) {
+      await db.write(() => {
+        // Another process may do the same at this moment.
+        if (isNew() || deps.anew) opened.begin(now())
+      })
+    }
+    if (!opened.isOurs()) {
+      throw new OperatorError(
+        `The key in ${file} is not the one of this system's audit, or its beginning was tampered with: put the right key back, or begin anew with cikit-api audit --restart`,
+      )
+    }
+    return opened
+  }
+}
+
+/** Nothing in a record can forge another one, or a terminal's command. */
+function cleaned({ user, address, action }: Act, target: string): Act & { target: string } {
+  const clean = (text: string) => escapeText(hideTokens(text.slice(0, LONGEST_TEXT)))
+  return { user: clean(user), address: clean(address), action, target: clean(target) }
+}
+
+function errorIdOf(error: unknown): number | null {
+  return error instanceof ApiError ? error.errorId : null
+}

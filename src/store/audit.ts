@@ -1,0 +1,142 @@
+import type { Database } from './database.ts'
+
+/** What was done or refused. Texts hold no control characters. */
+export interface AuditEntry {
+  /** Milliseconds since 1970. */
+  time: number
+  /** Who did it; empty for a stranger, `*` for several. */
+  user: string
+  address: string
+  action: string
+  target: string
+  result: AuditResult
+  /** Of the error catalogue; null where there was no error, or more than one. */
+  errorId: number | null
+  count: number
+}
+
+/** `interrupted`: this program ended in the middle of it. */
+export type AuditResult = 'ok' | 'refused' | 'failed' | 'interrupted'
+
+export interface AuditRecord extends AuditEntry {
+  /** From 1 on without gaps. */
+  number: number
+  mac: Uint8Array
+}
+
+/** An end of the chain, sealed by itself. */
+export interface AuditMark {
+  number: number
+  mac: Uint8Array
+  seal: Uint8Array
+}
+
+export interface AuditFilter {
+  /** Records after this number only, and before that one. */
+  after: number
+  before: number
+  /** Records of this moment or later only, milliseconds since 1970. */
+  since: number
+  /** Of this user only; empty for all. */
+  user: string
+  /** This action only, and those below it (`user` for all of `user.add`, `user.delete`, …); empty for all. */
+  action: string
+  limit: number
+}
+
+/** Refusals of one kind that are still counted up. */
+export type OpenRefusal = Omit<AuditEntry, 'result'>
+
+/** Work that has begun and not ended. */
+export type BegunWork = Pick<AuditEntry, 'time' | 'user' | 'address' | 'action' | 'target'>
+
+export type AuditStore = ReturnType<typeof createAuditStore>
+
+/** The tables of the audit. Whatever changes them must run inside `database.write`. */
+export function createAuditStore({ sql }: Database) {
+  const columns = 'number, time, user, address, action, target, result, error_id AS errorId, count, mac'
+  const mark = sql.query<AuditMark, [string]>('SELECT number, mac, seal FROM audit_marks WHERE name = ?')
+  const putMark = sql.query<null, [string, number, Uint8Array, Uint8Array]>(
+    'INSERT OR REPLACE INTO audit_marks (name, number, mac, seal) VALUES (?, ?, ?, ?)',
+  )
+  const one = sql.query<AuditRecord, [number]>(`SELECT ${columns} FROM audit WHERE number = ?`)
+  const newest = sql.query<AuditRecord, []>(`SELECT ${columns} FROM audit ORDER BY number DESC LIMIT 1`)
+  const after = sql.query<AuditRecord, [number, number]>(
+    `SELECT ${columns} FROM audit WHERE number > ? ORDER BY number LIMIT ?`,
+  )
+  const select = sql.query<AuditRecord, [Record<keyof AuditFilter, string | number>]>(`
+    SELECT ${columns} FROM audit
+    WHERE number > $after AND number < $before AND time >= $since
+      AND ($user = '' OR user = $user)
+      AND ($action = '' OR action = $action OR substr(action, 1, length($action) + 1) = $action || '.')
+    ORDER BY number DESC LIMIT $limit`)
+  const insert = sql.query<
+    null,
+    [number, number, string, string, string, string, AuditResult, number | null, number, Uint8Array]
+  >(`
+    INSERT INTO audit (number, time, user, address, action, target, result, error_id, count, mac)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const removeUpTo = sql.query<null, [number]>('DELETE FROM audit WHERE number <= ?')
+
+  const refusalColumns = 'since AS time, user, address, action, target, error_id AS errorId, count'
+  const refusal = sql.query<OpenRefusal, [string]>(`SELECT ${refusalColumns} FROM audit_refusals WHERE key = ?`)
+  const countRefusals = sql.query<{ open: number }, [string]>(
+    'SELECT count(*) AS open FROM audit_refusals WHERE substr(key, 1, length(?1)) = ?1',
+  )
+  const putRefusal = sql.query<null, [string, number, string, string, string, string, number | null, number]>(`
+    INSERT INTO audit_refusals (key, since, user, address, action, target, error_id, count)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET (since, user, address, action, target, error_id, count) =
+      (excluded.since, excluded.user, excluded.address, excluded.action, excluded.target, excluded.error_id, excluded.count)`)
+  const refusalsUntil = sql.query<OpenRefusal, [number]>(
+    `SELECT ${refusalColumns} FROM audit_refusals WHERE since <= ? ORDER BY number`,
+  )
+  const removeRefusals = sql.query<null, [number]>('DELETE FROM audit_refusals WHERE since <= ?')
+
+  const begin = sql.query<null, [string, number, string, string, string, string]>(
+    'INSERT INTO audit_begun (id, time, user, address, action, target) VALUES (?, ?, ?, ?, ?, ?)',
+  )
+  const end = sql.query<null, [string]>('DELETE FROM audit_begun WHERE id = ?')
+  const takeBegun = sql.query<BegunWork, []>('DELETE FROM audit_begun RETURNING time, user, address, action, target')
+
+  return {
+    mark: (name: 'start' | 'head'): AuditMark | undefined => mark.get(name) ?? undefined,
+    putMark: (name: 'start' | 'head', { number, mac, seal }: AuditMark): void =>
+      void putMark.run(name, number, mac, seal),
+
+    find: (number: number): AuditRecord | undefined => one.get(number) ?? undefined,
+    newest: (): AuditRecord | undefined => newest.get() ?? undefined,
+    /** In the order of their numbers. */
+    after: (number: number, limit: number): AuditRecord[] => after.all(number, limit),
+    /** Newest first. */
+    list: (filter: AuditFilter): AuditRecord[] => select.all({ ...filter }),
+
+    insert(record: AuditRecord): void {
+      const { number, time, user, address, action, target, result, errorId, count, mac } = record
+      insert.run(number, time, user, address, action, target, result, errorId, count, mac)
+    },
+
+    /** Only what lies before the mark `start` can be removed. */
+    removeUpTo: (number: number): void => void removeUpTo.run(number),
+
+    refusal: (key: string): OpenRefusal | undefined => refusal.get(key) ?? undefined,
+    /** How many there are whose key begins so. */
+    openRefusals: (prefix: string): number => countRefusals.get(prefix)?.open ?? 0,
+    putRefusal(key: string, { time, user, address, action, target, errorId, count }: OpenRefusal): void {
+      putRefusal.run(key, time, user, address, action, target, errorId, count)
+    },
+    /** Removes and returns those that began at `time` or before. */
+    takeRefusals(time: number): OpenRefusal[] {
+      const taken = refusalsUntil.all(time)
+      removeRefusals.run(time)
+      return taken
+    },
+
+    begin(id: string, { time, user, address, action, target }: BegunWork): void {
+      begin.run(id, time, user, address, action, target)
+    },
+    end: (id: string): void => void end.run(id),
+    /** Removes and returns all of it. */
+    takeBegun: (): BegunWork[] => takeBegun.all(),
+  }
+}

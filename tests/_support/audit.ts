@@ -1,0 +1,28 @@
+import type { TestApi } from './api.ts'
+
+/** A record as the API tells it. */
+export interface Told {
+  id: number
+  time: string
+  user: string
+  address: string
+  action: string
+  target: string
+  result: string
+  error_id: number | null
+  count: number
+}
+
+/** The audit as the owner reads it, oldest first, without what the audit says of itself and what tests do to begin. */
+export async function readAudit(api: TestApi, token: string, query = ''): Promise<Told[]> {
+  const { status, body } = await api.call('GET', `/audit/list${query}`, { token })
+  if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`)
+  return (body as Told[]).toReversed()
+}
+
+/** `user action target result error count`, as far as there are any. */
+export function inWords({ user, action, target, result, error_id, count }: Told): string {
+  return [user || '-', action, target || '-', result, error_id, count > 1 ? `x${count}` : null]
+    .filter(word => word !== null)
+    .join(' ')
+}

@@ -1,0 +1,172 @@
+import { describe, expect, test } from 'bun:test'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createChain } from '../../src/audit/chain.ts'
+import { openAudit } from '../../src/audit/service.ts'
+import { Secret } from '../../src/secret.ts'
+import { type AuditEntry, createAuditStore } from '../../src/store/audit.ts'
+import { createTestStore } from '../_support/store.ts'
+
+const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
+
+function entry(number: number): AuditEntry {
+  const act = { user: `user${number}`, address: '192.0.2.1', action: 'droplet.stop', target: 'cikit01' }
+  return { time: number, ...act, result: 'ok', errorId: null, count: 1 }
+}
+
+/** A chain of ten records after that of its beginning, and somebody who gets at the database without the key. */
+async function createHost() {
+  const store = createTestStore()
+  const sealingKeyFile = join(store.dataDir, 'sealing.key')
+  const open = (anew = false) => openAudit({ db: store.db, sealingKeyFile, now: () => 1_000, random, anew })
+  const audit = await open()
+  await store.db.write(() => {
+    for (let number = 2; number <= 11; number++) audit.record({ ...entry(number) }, 'cikit01')
+  })
+  return {
+    ...store,
+    audit,
+    open,
+    keyFile: join(store.dataDir, 'audit.key'),
+    tamper(sql: string) {
+      for (const trigger of ['audit_is_not_changed', 'audit_is_only_pruned'])
+        store.db.sql.run(`DROP TRIGGER IF EXISTS ${trigger}`)
+      store.db.sql.run(sql)
+    },
+    findings: () => audit.verify().findings,
+  }
+}
+
+test('an untouched chain has nothing to find', async () => {
+  using host = await createHost()
+  expect(host.audit.verify()).toEqual({
+    records: 11,
+    newest: 11,
+    mac: expect.stringMatching(/^[0-9a-f]{64}$/),
+    findings: [],
+  })
+})
+
+describe('somebody without the key who', () => {
+  test.each([
+    ['changes a user', "UPDATE audit SET user = 'eve' WHERE number = 5", ['Record 5 was changed or moved']],
+    ['changes a time', 'UPDATE audit SET time = time + 1 WHERE number = 5', ['Record 5 was changed or moved']],
+    ['changes a count', 'UPDATE audit SET count = 2 WHERE number = 11', ['Record 11 was changed or moved']],
+    ['changes a result', "UPDATE audit SET result = 'refused' WHERE number = 2", ['Record 2 was changed or moved']],
+    ['removes one', 'DELETE FROM audit WHERE number = 5', ['Record 5 is missing']],
+    ['removes some', 'DELETE FROM audit WHERE number BETWEEN 5 AND 7', ['Records 5 to 7 are missing']],
+    ['removes the first', 'DELETE FROM audit WHERE number = 1', ['Record 1 is missing']],
+    ['cuts the end off', 'DELETE FROM audit WHERE number > 8', ['Records 9 to 11 are missing at the end']],
+    [
+      'adds one',
+      'INSERT INTO audit SELECT 12, time, user, address, action, target, result, error_id, count, mac FROM audit WHERE number = 11',
+      ['Record 12 was changed or moved', 'Record 12 is not written by us'],
+    ],
+    ['removes all', 'DELETE FROM audit', ['Records 1 to 11 are missing at the end']],
+    ['removes the head', "DELETE FROM audit_marks WHERE name = 'head'", ['The mark of the end was changed']],
+    [
+      'moves the start',
+      "UPDATE audit_marks SET number = 3, mac = (SELECT mac FROM audit WHERE number = 3) WHERE name = 'start'",
+      ['The mark of the beginning was changed'],
+    ],
+  ])('%s is found out', async (_, sql, findings) => {
+    using host = await createHost()
+    host.tamper(sql)
+    expect(host.findings()).toEqual(findings)
+  })
+
+  test('swaps two is found out', async () => {
+    using host = await createHost()
+    host.tamper('UPDATE audit SET number = -1 WHERE number = 4')
+    host.tamper('UPDATE audit SET number = 4 WHERE number = 7')
+    host.tamper('UPDATE audit SET number = 7 WHERE number = -1')
+    expect(host.findings()).toEqual([4, 5, 7, 8].map(number => `Record ${number} was changed or moved`))
+  })
+
+  test('cuts the end off and mends the head is found out, now and after what comes next', async () => {
+    using host = await createHost()
+    host.tamper('DELETE FROM audit WHERE number > 8')
+    host.tamper("UPDATE audit_marks SET number = 8, mac = (SELECT mac FROM audit WHERE number = 8) WHERE name = 'head'")
+    expect(host.findings()).toEqual(['The mark of the end was changed'])
+    await host.db.write(() => host.audit.record(entry(12), 'cikit01'))
+    expect(host.findings()).toEqual(['Record 9 says that the end did not fit: look at what is before it'])
+    expect(host.audit.verify().newest).toBe(10)
+  })
+
+  test('adds one cannot keep us from recording', async () => {
+    using host = await createHost()
+    host.tamper("INSERT INTO audit VALUES (12, 0, 'eve', '', 'droplet.add', '', 'ok', NULL, 1, x'00')")
+    await host.db.write(() => host.audit.record(entry(12), 'cikit01'))
+    expect(host.findings()).toHaveLength(2)
+  })
+})
+
+test('the database itself refuses to change or remove a record', async () => {
+  using host = await createHost()
+  expect(() => host.db.sql.run("UPDATE audit SET user = 'eve' WHERE number = 5")).toThrow('never changed')
+  expect(() => host.db.sql.run('DELETE FROM audit WHERE number = 5')).toThrow('never removed')
+})
+
+test('pruning leaves a mark from which the rest is verified', async () => {
+  using host = await createHost()
+  const store = createAuditStore(host.db)
+  const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
+  const chain = createChain(store, key)
+  await host.db.write(() => chain.pruneUpTo(6))
+  expect((await host.audit.list({})).map(({ number }) => number)).toEqual([11, 10, 9, 8, 7])
+  expect(host.audit.verify()).toMatchObject({ records: 5, newest: 11, findings: [] })
+  await host.db.write(() => chain.pruneUpTo(3))
+  expect(host.audit.verify()).toMatchObject({ records: 5, findings: [] })
+  host.tamper('DELETE FROM audit WHERE number = 7')
+  expect(host.findings()).toEqual(['Record 7 is missing'])
+})
+
+describe('the key', () => {
+  test('is 0600, and the same at every start', async () => {
+    using host = await createHost()
+    const before = await Bun.file(host.keyFile).text()
+    expect(before).toMatch(/^[0-9a-f]{64}\n$/)
+    expect((await Bun.file(host.keyFile).stat()).mode & 0o777).toBe(0o600)
+    await host.open()
+    expect(await Bun.file(host.keyFile).text()).toBe(before)
+  })
+
+  test('that is missing or wrong stops the start, and is named', async () => {
+    using host = await createHost()
+    writeFileSync(host.keyFile, `${'0'.repeat(64)}\n`)
+    await expect(host.open()).rejects.toThrow(`The key in ${host.keyFile} is not the one of this system's audit`)
+    rmSync(host.keyFile)
+    await expect(host.open()).rejects.toThrow(`The key file ${host.keyFile} is missing`)
+  })
+
+  test('that is lost can be replaced: a new chain begins after the records that are there', async () => {
+    using host = await createHost()
+    rmSync(host.keyFile)
+    const anew = await host.open(true)
+    expect(anew.verify()).toMatchObject({ records: 1, newest: 12, findings: [] })
+    expect(await anew.list({})).toHaveLength(12)
+    await host.open()
+  })
+
+  test('that is there is never replaced', async () => {
+    using host = await createHost()
+    const before = await Bun.file(host.keyFile).text()
+    await host.open(true)
+    expect(await Bun.file(host.keyFile).text()).toBe(before)
+    expect(host.audit.verify()).toMatchObject({ records: 11 })
+  })
+})
+
+test('a table that was emptied, marks and all, begins anew in sight', async () => {
+  using host = await createHost()
+  host.tamper('DELETE FROM audit')
+  host.tamper('DELETE FROM audit_marks')
+  const again = await host.open()
+  expect((await again.list({})).map(({ action, time }) => [action, time])).toEqual([['audit.begin', 1_000]])
+})
+
+test('records whose marks are gone are not taken for a new beginning', async () => {
+  using host = await createHost()
+  host.tamper('DELETE FROM audit_marks')
+  await expect(host.open()).rejects.toThrow('its beginning was tampered with')
+})

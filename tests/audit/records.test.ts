@@ -1,0 +1,151 @@
+import { expect, test } from 'bun:test'
+import { ApiError } from '../../src/errors.ts'
+import { createTestApi, type TestApi } from '../_support/api.ts'
+import { inWords, readAudit } from '../_support/audit.ts'
+import { codeAt } from '../_support/codes.ts'
+
+/** What was recorded since the owner logged in. */
+async function recordsOf(api: TestApi, token: string) {
+  const records = (await readAudit(api, token, '?limit=1000')).map(inWords)
+  return records.slice(records.indexOf('owner user.auth owner ok') + 1)
+}
+
+test('logging in and out, refreshing and ending sessions: who, what, to whom', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  const ada = await api.createUser('ada', 'viewer')
+  const tokens = await api.logIn(ada)
+  const json = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }
+  const { body } = await api.call('POST', '/user/auth/refresh', { json })
+  const [session] = api.context.auth.listSessions({ id: '', createdAt: 0, username: 'owner', group: 'owner' }, 'ada')
+  await api.call('DELETE', `/user/session/${session?.id}`, { token: (body as typeof tokens).access_token })
+  await api.call('DELETE', '/user/auth/revoke/ada', { token })
+  expect(await recordsOf(api, token)).toEqual([
+    'somebody test ada ok',
+    'ada user.auth ada ok',
+    'ada user.auth.refresh ada ok',
+    `ada user.session ${session?.id} ok`,
+    'owner user.auth.revoke ada ok',
+  ])
+})
+
+test('users: added, shown, unlocked, deleted', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  await api.call('POST', '/user/add', { token, json: { username: 'ada', group: 'viewer' } })
+  await api.call('GET', '/user/auth/setup/ada', { token })
+  await api.call('PATCH', '/user/unlock/ada', { token })
+  await api.call('DELETE', '/user/delete/ada', { token })
+  expect(await recordsOf(api, token)).toEqual([
+    'owner user.add ada ok',
+    'owner user.auth.setup ada ok',
+    'owner user.unlock ada ok',
+    'owner user.delete ada ok',
+  ])
+})
+
+test('droplets: each change with what came of it', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  await api.call('POST', '/droplet/add', { token })
+  for (const change of ['stop', 'start', 'restart']) await api.call('PATCH', `/droplet/${change}/cikit01`, { token })
+  await api.call('DELETE', '/droplet/delete/cikit01', { token })
+  await api.call('PATCH', '/droplet/stop/cikit01', { token })
+  expect(await recordsOf(api, token)).toEqual([
+    'owner droplet.add cikit01 ok',
+    'owner droplet.stop cikit01 ok',
+    'owner droplet.start cikit01 ok',
+    'owner droplet.restart cikit01 ok',
+    'owner droplet.delete cikit01 ok',
+    'owner droplet.stop cikit01 refused 900',
+  ])
+})
+
+test('a change that the engine fails is one record, with the error', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  await api.call('POST', '/droplet/add', { token })
+  api.memory.fail('stop', new ApiError('engineUnavailable'))
+  expect((await api.call('PATCH', '/droplet/stop/cikit01', { token })).status).toBe(503)
+  expect((await recordsOf(api, token)).slice(1)).toEqual(['owner droplet.stop cikit01 failed 918'])
+})
+
+test('what fails leaves no record of having been done', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  await api.call('POST', '/user/add', { token, json: { username: 'OWNER', group: 'viewer' } })
+  await api.call('DELETE', '/user/delete/owner', { token })
+  await api.call('DELETE', '/user/auth/revoke/nobody', { token })
+  expect(await recordsOf(api, token)).toEqual([
+    'owner user.add OWNER refused 914',
+    'owner user.delete owner refused 916',
+    'owner user.auth.revoke nobody refused 903',
+  ])
+})
+
+test('users who may not do something, and what they tried', async () => {
+  await using api = await createTestApi()
+  const { token: viewer } = await api.signedIn('viewer')
+  const { token } = await api.signedIn('owner')
+  await api.call('POST', '/droplet/add', { token: viewer })
+  await api.call('DELETE', '/droplet/delete/cikit01', { token: viewer })
+  await api.call('DELETE', '/droplet/delete/cikit02', { token: viewer })
+  await api.call('GET', '/audit/list', { token: viewer })
+  expect(await recordsOf(api, token)).toEqual([
+    'viewer droplet.add - refused 912',
+    'viewer droplet.delete * refused 912 x2',
+    'viewer audit.list - refused 912',
+  ])
+})
+
+test('a stolen refresh token: the session that it ends, and whose it was', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  const ada = await api.createUser('ada', 'viewer')
+  const { refresh_token } = await api.logIn(ada)
+  const json = { grant_type: 'refresh_token', refresh_token }
+  await api.call('POST', '/user/auth/refresh', { json })
+  await api.call('POST', '/user/auth/refresh', { json })
+  const records = await readAudit(api, token, '?action=user.auth.refresh&user=ada')
+  expect(records.map(({ result, error_id }) => [result, error_id])).toEqual([
+    ['ok', null],
+    ['refused', 910],
+  ])
+})
+
+test('a restart records what it finds begun and not ended', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  const entered = Promise.withResolvers<void>()
+  // As of a process that is killed in the middle: its work never ends.
+  void api.context.audit.during({ user: 'ada', address: '192.0.2.7', action: 'droplet.stop' }, 'cikit01', () => {
+    entered.resolve()
+    return new Promise(() => {})
+  })
+  await entered.promise
+  await api.restart()
+  await api.context.audit.recordInterrupted()
+  await api.context.audit.recordInterrupted()
+  expect(await recordsOf(api, token)).toEqual(['ada droplet.stop cikit01 interrupted'])
+})
+
+test('hostile names are escaped, and cut', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  await api.call('POST', '/user/auth', { json: { username: 'a\r\nb\u001b[31m\u202e"', code: '123456' } })
+  const [, refused] = await readAudit(api, token, '?action=user.auth')
+  expect(refused).toMatchObject({ user: 'a\\r\\nb\\u001b[31m\\u202e\\"', target: 'a\\r\\nb\\u001b[31m\\u202e\\"' })
+  await api.call('POST', '/user/auth', { json: { username: 'x'.repeat(5_000), code: codeAt('AAAA', 0) } })
+  expect((await readAudit(api, token, '?action=user.auth')).at(-1)?.user).toBe('x'.repeat(100))
+})
+
+test('no record holds a code, a token or a secret that was sent in the place of something else', async () => {
+  await using api = await createTestApi()
+  const owner = await api.signedIn('owner')
+  const { refresh_token } = await api.logIn(await api.createUser('ada', 'viewer'))
+  await api.call('DELETE', `/user/session/${refresh_token}`, { token: owner.token })
+  await api.call('POST', '/user/auth', { json: { username: refresh_token, code: '123456' } })
+  const told = JSON.stringify(await readAudit(api, owner.token))
+  expect(told).toContain('[token]')
+  for (const secret of [refresh_token, owner.token, owner.secret]) expect(told).not.toContain(secret)
+})

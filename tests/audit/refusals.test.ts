@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'bun:test'
+import { openAudit } from '../../src/audit/service.ts'
+import { ApiError } from '../../src/errors.ts'
+import type { Database } from '../../src/store/database.ts'
+import { createTestApi } from '../_support/api.ts'
+import { inWords, readAudit } from '../_support/audit.ts'
+import { createTestStore } from '../_support/store.ts'
+
+const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
+const refused = new ApiError('codeRefused')
+const login = (user: string, address: string) => ({ user, address, action: 'user.auth' })
+
+/** The audit alone, with a clock that is moved by hand. */
+async function createAudit() {
+  const store = createTestStore()
+  const clock = { time: 1_000_000 }
+  const open = (db: Database) =>
+    openAudit({ db, sealingKeyFile: `${store.dataDir}/sealing.key`, now: () => clock.time, random })
+  return {
+    audit: await open(store.db),
+    clock,
+    db: store.db,
+    /** `user action target result error count`, oldest first, without how the chain began. */
+    async told(filter = {}, countingMs = 60_000) {
+      const records = await this.audit.list({ limit: 1_000, ...filter }, countingMs)
+      return records.toReversed().filter(({ action }) => action !== 'audit.begin')
+    },
+    async [Symbol.asyncDispose]() {
+      await this.audit.close()
+      store[Symbol.dispose]()
+    },
+  }
+}
+
+describe('what strangers are refused', () => {
+  test('is one record a minute and address, whatever they try', async () => {
+    await using host = await createAudit()
+    for (const name of ['ada', 'bob']) {
+      for (let count = 0; count < 500; count++) host.audit.refused(login(name, '192.0.2.1'), name, refused, false)
+    }
+    host.audit.refused(
+      { user: '', address: '192.0.2.1', action: 'user.list' },
+      '',
+      new ApiError('accessTokenUnknown'),
+      false,
+    )
+    await host.audit.settle()
+    expect(await host.told()).toEqual([])
+    host.clock.time += 60_000
+    host.audit.refused(login('ada', '192.0.2.1'), 'ada', refused, false)
+    expect(await host.told()).toMatchObject([
+      { time: 1_000_000, user: '*', address: '192.0.2.1', action: '*', target: '*', errorId: null, count: 1_001 },
+    ])
+    expect(await host.told({}, 0)).toMatchObject([
+      { count: 1_001 },
+      { time: 1_060_000, user: 'ada', action: 'user.auth', target: 'ada', errorId: 902, count: 1 },
+    ])
+  })
+
+  test('from one /64 is counted as one', async () => {
+    await using host = await createAudit()
+    for (let count = 0; count < 9; count++)
+      host.audit.refused(login('ada', `2001:db8:0:1::${count}`), 'ada', refused, false)
+    expect(await host.told({}, 0)).toMatchObject([{ address: '2001:0db8:0000:0001::/64', count: 9 }])
+  })
+
+  test('from ever new addresses makes some twenty records a minute at most, and none is forgotten', async () => {
+    await using host = await createAudit()
+    for (let round = 0; round < 5; round++) {
+      for (let count = 0; count < 100; count++) {
+        host.audit.refused(login('ada', `198.51.${round}.${count}`), 'ada', refused, false)
+      }
+      await host.audit.settle()
+    }
+    const records = await host.told({}, 0)
+    expect(records).toHaveLength(21)
+    expect(records.reduce((sum, { count }) => sum + count, 0)).toBe(500)
+    expect(records.find(({ address }) => address === '*')?.count).toBe(480)
+  })
+
+  test('does not hide what users are refused', async () => {
+    await using host = await createAudit()
+    for (let count = 0; count < 100; count++)
+      host.audit.refused(login('ada', `198.51.100.${count}`), 'ada', refused, false)
+    const act = { user: 'viewer', address: '192.0.2.1', action: 'droplet.add' }
+    host.audit.refused(act, '', new ApiError('groupForbidden'), true)
+    expect(await host.told({ user: 'viewer' }, 0)).toMatchObject([{ address: '192.0.2.1', errorId: 912, count: 1 }])
+  })
+})
+
+test('what was counted when the store could not be written is not forgotten', async () => {
+  await using host = await createAudit()
+  host.db.sql.run('PRAGMA query_only = ON')
+  host.audit.refused(login('ada', '192.0.2.1'), 'ada', refused, false)
+  await expect(host.audit.settle()).rejects.toMatchObject({ errorId: 922 })
+  host.audit.refused(login('ada', '192.0.2.1'), 'ada', refused, false)
+  // The list can be read all the same.
+  expect(await host.told({}, 0)).toEqual([])
+  host.db.sql.run('PRAGMA query_only = OFF')
+  expect(await host.told({}, 0)).toMatchObject([{ count: 2 }])
+})
+
+test('what ended when the store could not be written is recorded later', async () => {
+  await using host = await createAudit()
+  const act = { user: 'ada', address: '192.0.2.1', action: 'droplet.stop' }
+  const result = await host.audit.during(act, 'cikit01', async () => {
+    host.db.sql.run('PRAGMA query_only = ON')
+    return 'stopped'
+  })
+  expect(result).toBe('stopped')
+  host.db.sql.run('PRAGMA query_only = OFF')
+  await host.audit.settle()
+  expect(await host.told()).toMatchObject([{ action: 'droplet.stop', target: 'cikit01', result: 'ok' }])
+  await host.audit.recordInterrupted()
+  expect(await host.told()).toHaveLength(1)
+})
+
+test('nothing is begun that cannot be recorded', async () => {
+  await using host = await createAudit()
+  host.db.sql.run('PRAGMA query_only = ON')
+  let begun = false
+  const work = async () => {
+    begun = true
+  }
+  const act = { user: 'ada', address: '192.0.2.1', action: 'droplet.stop' }
+  await expect(host.audit.during(act, 'cikit01', work)).rejects.toMatchObject({ errorId: 922 })
+  expect(begun).toBe(false)
+})
+
+test('over the API: thirty wrong logins are one record, seen at once', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  for (let count = 0; count < 30; count++) {
+    await api.call('POST', '/user/auth', { json: { username: 'ada', code: '000000' } })
+  }
+  const records = await readAudit(api, token, '?user=ada')
+  expect(records.map(inWords)).toEqual(['ada user.auth ada refused x30'])
+})

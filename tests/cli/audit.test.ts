@@ -1,0 +1,118 @@
+import { Database } from 'bun:sqlite'
+import { expect, test } from 'bun:test'
+import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { cli, refusedWith, spawnCli } from '../_support/cli.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+/** Who runs the tests. */
+const USER = execFileSync('id', ['-un'], { encoding: 'utf8' }).trim()
+
+async function createHost() {
+  const dir = tempDir()
+  const run = (...args: string[]) => cli([...args, '--data-dir', dir.path])
+  await run('create-user', '-u', 'ann', '-g', 'owner')
+  return { path: dir.path, run, [Symbol.dispose]: dir[Symbol.dispose] }
+}
+
+/** An audit that goes on until its scope ends. */
+function follow(path: string, ...args: string[]) {
+  const child = spawnCli(['audit', '--follow', '--data-dir', path, ...args], {})
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  return {
+    /** Resolves with what was printed when this was. */
+    async until(words: string): Promise<string> {
+      while (!text.includes(words)) {
+        const { value, done } = await reader.read()
+        if (done) throw new Error(`ended without "${words}": ${text}`)
+        text += value
+      }
+      return text
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await child.exited
+    },
+  }
+}
+
+test('audit shows what was done on the host, newest last, and what came to nothing', async () => {
+  using host = await createHost()
+  await host.run('create-user', '-u', 'bob', '-g', 'owner')
+  await host.run('user', 'hand-over', 'nobody')
+  await host.run('user', 'unlock', 'ann')
+  const { exitCode, stdout, stderr } = await host.run('audit')
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  const lines = stdout.trimEnd().split('\n')
+  expect(lines.map(line => line.split(/ +/).slice(1).join(' '))).toEqual([
+    '- host audit.begin - ok',
+    `host:${USER} host create-user ann ok`,
+    `host:${USER} host create-user bob refused 906`,
+    `host:${USER} host user.hand-over nobody refused 903`,
+    `host:${USER} host user.unlock ann ok`,
+  ])
+  for (const line of lines) expect(line).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z {2}/)
+})
+
+test('audit --json is one object a line, as the API gives them, of what was asked for', async () => {
+  using host = await createHost()
+  await host.run('user', 'unlock', 'ann')
+  const { stdout } = await host.run('audit', '--json', '--action', 'user', '--limit', '1')
+  expect(JSON.parse(stdout)).toEqual({
+    id: 3,
+    time: expect.any(String),
+    user: `host:${USER}`,
+    address: 'host',
+    action: 'user.unlock',
+    target: 'ann',
+    result: 'ok',
+    error_id: null,
+    count: 1,
+  })
+})
+
+test('audit --follow goes on with what comes', async () => {
+  using host = await createHost()
+  await using following = follow(host.path, '--json')
+  await following.until('create-user')
+  await host.run('user', 'unlock', 'ann')
+  const lines = (await following.until('user.unlock')).trim().split('\n')
+  expect(lines.map(line => JSON.parse(line).id)).toEqual([1, 2, 3])
+})
+
+test('audit --verify finds what was changed, and says so to scripts', async () => {
+  using host = await createHost()
+  const whole = await host.run('audit', '--verify')
+  expect(whole).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(whole.stdout).toMatch(/^2 records, none changed, removed or moved\. The newest is 2, its mac [0-9a-f]{64}\n$/)
+  using db = new Database(join(host.path, 'cikit-api.db'))
+  db.run('DROP TRIGGER audit_is_not_changed')
+  db.run("UPDATE audit SET target = 'eve' WHERE number = 2")
+  expect(await host.run('audit', '--verify')).toEqual({
+    exitCode: 1,
+    stdout: 'Record 2 was changed or moved\n',
+    stderr: 'cikit-api: The audit was tampered with: look at backups of the database\n',
+  })
+  const told = await host.run('audit', '--verify', '--json')
+  expect(JSON.parse(told.stdout)).toMatchObject({ ok: false, records: 2, findings: ['Record 2 was changed or moved'] })
+})
+
+test('a lost audit.key stops everything, until audit --restart begins a new chain', async () => {
+  using host = await createHost()
+  rmSync(join(host.path, 'audit.key'))
+  expect(await host.run('user', 'list')).toEqual(refusedWith(1, /audit\.key is missing/))
+  expect(await host.run('audit', '--restart')).toMatchObject({ exitCode: 0, stderr: '' })
+  const { stdout } = await host.run('audit', '--verify')
+  expect(stdout).toStartWith('1 records')
+  expect((await host.run('audit')).stdout.match(/audit\.begin/g)).toHaveLength(2)
+})
+
+test.each([
+  [['--limit', '0'], '--limit must be a number'],
+  [['--since', 'yesterday'], '--since must be a time'],
+])('audit %p is refused', async (flags, words) => {
+  using dir = tempDir()
+  expect(await cli(['audit', ...flags, '--data-dir', dir.path])).toEqual(refusedWith(2, new RegExp(words)))
+})
