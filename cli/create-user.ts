@@ -1,6 +1,7 @@
 import { ApiError, ConfigError } from '../src/errors.ts'
+import type { Secret } from '../src/secret.ts'
 import { qrDataUrl, qrForTerminal } from '../src/users/qr.ts'
-import type { Enrolment } from '../src/users/service.ts'
+import type { UserService } from '../src/users/service.ts'
 import { groups, parseGroup, parseUsername } from '../src/users/username.ts'
 import { withAct } from './access.ts'
 import { command, settingArgs } from './command.ts'
@@ -35,12 +36,16 @@ export const createUser = command({
   },
 })
 
-async function toJson({ username, group, secret, otpauthUrl }: Enrolment): Promise<string> {
+type Provisioned = Awaited<ReturnType<UserService['provision']>>
+
+async function toJson({ username, group, secret, otpauthUrl, recoveryCodes }: Provisioned): Promise<string> {
   const qr = await qrDataUrl(otpauthUrl.reveal())
-  return `${JSON.stringify({ username, group, secret: secret.reveal(), otpauth_url: otpauthUrl.reveal(), qr })}\n`
+  const shown = { username, group, secret: secret.reveal(), otpauth_url: otpauthUrl.reveal(), qr }
+  const codes = recoveryCodes && { recovery_codes: recoveryCodes.map(code => code.reveal()) }
+  return `${JSON.stringify({ ...shown, ...codes })}\n`
 }
 
-function toText({ username, group, secret, otpauthUrl }: Enrolment): string {
+function toText({ username, group, secret, otpauthUrl, recoveryCodes }: Provisioned): string {
   return `
   User     ${username} (${group})
   Secret   ${secret.reveal()}
@@ -49,7 +54,16 @@ function toText({ username, group, secret, otpauthUrl }: Enrolment): string {
 ${qrForTerminal(otpauthUrl.reveal())}
 Scan the code with an authenticator app (Google Authenticator, Aegis, FreeOTP, ...) or type the secret into it.
 Then log in with the name and the six digits that the app shows.
-`
+${recoveryCodes ? recoveryText(recoveryCodes) : ''}`
+}
+
+function recoveryText(codes: Secret[]): string {
+  const [left, right] = [codes.slice(0, 5), codes.slice(5)]
+  const lines = left.map((code, row) => `  ${code.reveal()}   ${right[row]?.reveal() ?? ''}\n`)
+  return `
+Recovery codes, shown this once. Each lets its user set up another phone, once, when this one is lost:
+
+${lines.join('')}`
 }
 
 function checked<T>(flag: string, value: string, parse: (value: string) => T): T {

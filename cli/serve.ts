@@ -30,6 +30,7 @@ export const serve = command({
     'credentials-dir',
     'tls-cert',
     'tls-key',
+    'public-url',
     'allowed-hosts',
     'trusted-proxies',
   ),

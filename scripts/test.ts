@@ -14,6 +14,7 @@ const e2ePackages = [
   'zbar-tools',
   'openssh-client',
   'openssl',
+  'chromium',
   'curl',
 ]
 

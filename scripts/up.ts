@@ -92,10 +92,13 @@ async function serve(socket: string): Promise<void> {
   say(`Starting cikit-api serve (its log: ${logFile})`)
   const output = openSync(logFile, 'w', 0o600)
   const { hostname: host, port } = new URL(address)
-  const child = Bun.spawn(
-    [binary, 'serve', '--host', host, '--port', port, '--data-dir', dataDir, '--docker-host', `unix://${socket}`],
-    { stdin: 'ignore', stdout: output, stderr: output, detached: true },
-  )
+  const flags = ['--host', host, '--port', port, '--public-url', address, '--docker-host', `unix://${socket}`]
+  const child = Bun.spawn([binary, 'serve', '--data-dir', dataDir, ...flags], {
+    stdin: 'ignore',
+    stdout: output,
+    stderr: output,
+    detached: true,
+  })
   child.unref()
   const answered = () =>
     fetch(`${address}/`).then(

@@ -1,12 +1,13 @@
 import { Elysia } from 'elysia'
 import { createAuditRoutes } from './audit/routes.ts'
-import { createAuthRoutes, createSessionRoutes } from './auth/routes.ts'
+import { createAuthRoutes, createEnrolmentRoutes, createSessionRoutes } from './auth/routes.ts'
 import type { Context } from './context.ts'
 import { createDropletRoutes } from './droplets/routes.ts'
 import { createErrorHandler } from './http/error-handler.ts'
 import { createExchange } from './http/exchange.ts'
 import { createGuard } from './http/guards.ts'
 import { createUserRoutes } from './users/routes.ts'
+import { createWebRoutes } from './web/routes.ts'
 
 /** For typed clients. */
 export type App = ReturnType<typeof createApp>
@@ -18,9 +19,11 @@ export function createApp(context: Context) {
     .use(createExchange(context.log, context.config.listen))
     .use(createErrorHandler(context.log, context.audit))
     .use(guard)
+    .use(createWebRoutes(guard))
     .group('/api/v1', api =>
       api
         .use(createAuthRoutes(guard, context.auth, context.users))
+        .use(createEnrolmentRoutes(guard, context.enrolment, context.config.publicUrl))
         .use(createSessionRoutes(guard, context.auth))
         .use(createUserRoutes(guard, context.users))
         .use(createAuditRoutes(guard, context.audit))

@@ -14,6 +14,7 @@ import {
   networks,
   OWN_IMAGE,
   portNumber,
+  publicUrl,
   tlsFiles,
 } from './setting-values.ts'
 
@@ -39,6 +40,7 @@ export const settings = {
   'credentials-dir': { hint: 'DIR', description: "Where the droplets' SSH keys are kept (DATA-DIR/credentials)" },
   'tls-cert': { hint: 'FILE', description: 'Certificate chain in PEM; serves HTTPS together with --tls-key' },
   'tls-key': { hint: 'FILE', description: 'Private key of the certificate in PEM' },
+  'public-url': { hint: 'URL', description: 'Where people reach this server, for links in answers (none)' },
   'allowed-hosts': { hint: 'NAMES', description: 'Host names to answer for, separated by commas (any)' },
   'trusted-proxies': {
     hint: 'NETWORKS',
@@ -75,6 +77,8 @@ export interface Config extends AccessConfig {
     /** Proxies whose word on where a request comes from counts. */
     trustedProxies: readonly Network[]
   }
+  /** Where people reach this server, ending in a slash; empty when it was not told. */
+  publicUrl: string
   engine: EngineAddress
   droplets: {
     prefix: string
@@ -122,6 +126,7 @@ export function toConfig(flags: Flags, env: Env, host: Host): Config {
       allowedHosts: hostNames(read('allowed-hosts')),
       trustedProxies: networks(read('trusted-proxies')),
     },
+    publicUrl: publicUrl(read('public-url')),
     engine: toEngineAddress(flags, env),
     droplets: {
       prefix,

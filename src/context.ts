@@ -11,12 +11,14 @@ import type { Log } from './log.ts'
 import { createSteadyClock } from './steady-clock.ts'
 import { createClockMark } from './store/clock-mark.ts'
 import { openDatabase } from './store/database.ts'
+import { createEnrolmentStore } from './store/enrolments.ts'
 import type { RandomBytes } from './store/key-file.ts'
 import { createLaneStore } from './store/lanes.ts'
 import { openSealer, sealingKeyFile } from './store/sealing.ts'
 import { createSessionStore } from './store/sessions.ts'
 import { createUnfinishedAdds } from './store/unfinished-adds.ts'
 import { createUserStore } from './store/users.ts'
+import { createEnrolmentService } from './users/enrolment.ts'
 import { createUserService } from './users/service.ts'
 
 export type Access = Awaited<ReturnType<typeof createAccess>>
@@ -56,12 +58,16 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
       anew: overrides.auditAnew === true,
     })
     const users = createUserStore(db)
-    const store = { db, users, sessions: createSessionStore(db), throttle, audit, sealer, now, random }
+    const sessions = createSessionStore(db)
+    const enrolments = createEnrolmentStore(db)
+    const { hostLabel } = config
+    const store = { db, users, sessions, enrolments, throttle, audit, sealer, now, steady, random, hostLabel }
     return {
       db,
       audit,
-      auth: await createAuthService({ ...store, steady }),
-      users: createUserService({ ...store, hostLabel: config.hostLabel }),
+      auth: await createAuthService(store),
+      users: createUserService(store),
+      enrolment: createEnrolmentService(store),
       /** Notes how late it is, for the next process. */
       markTime: () => clockMark.set(steady()),
       async close(): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * Every error the API can answer, in one place: a stable id that clients may rely on, the HTTP status, and the
- * text for people. An id is never reused for another meaning; the next new condition takes 926.
+ * text for people. An id is never reused for another meaning; the next new condition takes 928.
  * 907 and 911 stay reserved: the original system had them and never sent them.
  */
 export const catalogue = {
@@ -34,6 +34,12 @@ export const catalogue = {
   engineUnfit: { id: 923, status: 503, text: 'The container engine cannot run droplets' },
   imageUnavailable: { id: 924, status: 503, text: 'The droplet image is not available' },
   sessionNotFound: { id: 925, status: 404, text: 'Session not found' },
+  enrolmentUnknown: {
+    id: 926,
+    status: 400,
+    text: 'Enrolment link unknown, expired or already used: ask the owner for another, or use a recovery code',
+  },
+  recoveryRefused: { id: 927, status: 400, text: 'Wrong username or recovery code, or the code was used already' },
 } as const satisfies Record<string, { id: number; status: number; text: string }>
 
 export type ErrorName = keyof typeof catalogue

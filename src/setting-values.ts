@@ -48,6 +48,14 @@ export function tlsFiles(
   return { certFile: resolve(cert.value), keyFile: resolve(key.value) }
 }
 
+export function publicUrl(setting: Given | undefined): string {
+  if (!setting) return ''
+  const url = URL.parse(setting.value)
+  const plain = url && /^https?:$/.test(url.protocol) && `${url.origin}${url.pathname}` === url.href
+  if (!plain) refuse(setting, 'give https://NAME[:PORT][/PATH] as people type it')
+  return url.href.endsWith('/') ? url.href : `${url.href}/`
+}
+
 export function hostNames(setting: Given | undefined): string[] {
   if (!setting) return []
   const names = words(setting.value)

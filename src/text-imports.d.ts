@@ -9,3 +9,18 @@ declare module '*/Dockerfile' {
   const text: string
   export default text
 }
+
+declare module '*/page.html' {
+  const text: string
+  export default text
+}
+
+declare module '*/page.css' {
+  const text: string
+  export default text
+}
+
+declare module '*/page.js' {
+  const text: string
+  export default text
+}

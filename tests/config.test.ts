@@ -21,6 +21,7 @@ test('without any setting, it serves this host on loopback', () => {
   expect(config()).toEqual({
     dataDir: '/var/lib/cikit-api',
     hostLabel: 'matrix.example',
+    publicUrl: '',
     listen: { host: '127.0.0.1', port: 1337, exposedWithoutTls: false, ...unlimited },
     engine: { kind: 'unix', path: '/var/run/docker.sock' },
     droplets: {
@@ -78,6 +79,7 @@ test('every setting can be made by its variable', () => {
     'credentials-dir': '/keys',
     'tls-cert': '/cert.pem',
     'tls-key': '/key.pem',
+    'public-url': 'https://matrix.example/cikit',
     'allowed-hosts': 'Matrix.example,[::1]',
     'trusted-proxies': '127.0.0.1, 10.0.0.0/8',
   }
@@ -87,6 +89,7 @@ test('every setting can be made by its variable', () => {
     dataDir: '/data',
     keyFile: '/key.hex',
     hostLabel: 'matrix.example',
+    publicUrl: 'https://matrix.example/cikit/',
     listen: {
       host: '::1',
       port: 8080,
@@ -100,6 +103,13 @@ test('every setting can be made by its variable', () => {
   }
   expect(config({}, env)).toEqual(expected)
   expect(config(values, {})).toEqual(expected)
+})
+
+test.each([
+  ...['matrix.example', 'ftp://matrix.example', 'javascript:alert(1)', 'https://', 'https://ada:secret@matrix.example'],
+  ...['https://matrix.example/?page=1', 'https://matrix.example/#here', '//matrix.example'],
+])('--public-url %s is refused', url => {
+  expect(() => config({ 'public-url': url })).toThrow(`--public-url: ${JSON.stringify(url)} cannot be used`)
 })
 
 function network(text: string) {

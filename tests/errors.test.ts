@@ -29,6 +29,8 @@ const contract: Record<ErrorName, [id: number, status: number]> = {
   engineUnfit: [923, 503],
   imageUnavailable: [924, 503],
   sessionNotFound: [925, 404],
+  enrolmentUnknown: [926, 400],
+  recoveryRefused: [927, 400],
 }
 
 test('the catalogue is the contract, no more and no less', () => {

@@ -2,6 +2,8 @@ import { t } from 'elysia'
 import { ApiError } from '../errors.ts'
 import { type Fields, isAbsent } from '../http/body.ts'
 import type { Session } from '../store/sessions.ts'
+import type { EnrolmentLink, ShownEnrolment } from '../users/enrolment.ts'
+import { qrDataUrl } from '../users/qr.ts'
 import type { Tokens } from './service.ts'
 
 export const tokenBody = t.Object({
@@ -45,6 +47,60 @@ export const enrolmentBody = t.Object({
   qr: t.String({ description: 'The QR code for an authenticator app, a PNG as data: address' }),
   secret: t.String({ description: 'The same secret for typing in, Base32' }),
 })
+
+export const enrolmentLinkBody = t.Object({
+  url: t.String({
+    description: 'The page that shows the new secret, once; relative to this server without --public-url',
+  }),
+  enrolment_token: t.String({ description: 'The same, for POST /user/auth/enrol: 64 hex digits' }),
+  expires: t.String({ description: 'ISO 8601, UTC' }),
+})
+
+/** @param publicUrl of this server, ending in a slash; empty where the operator named none: `Host` is anybody's word */
+export function toEnrolmentLinkBody(link: EnrolmentLink, publicUrl: string): typeof enrolmentLinkBody.static {
+  const token = link.token.reveal()
+  // In the fragment, which browsers send to nobody (RFC 3986 section 3.5).
+  const url = `${publicUrl || '/'}enrol#${token}`
+  return { url, enrolment_token: token, expires: new Date(link.expiresAt).toISOString() }
+}
+
+export const shownEnrolmentBody = t.Object({
+  username: t.String(),
+  secret: t.String({ description: 'Base32' }),
+  otpauth_url: t.String(),
+  qr: t.String({ description: 'The QR code for an authenticator app, a PNG as data: address' }),
+  recovery_codes: t.Array(t.String()),
+  expires: t.String({ description: 'ISO 8601, UTC: log in with a code of this secret by then, or it is forgotten' }),
+})
+
+export async function toShownEnrolmentBody(shown: ShownEnrolment): Promise<typeof shownEnrolmentBody.static> {
+  return {
+    username: shown.username,
+    secret: shown.secret.reveal(),
+    otpauth_url: shown.otpauthUrl.reveal(),
+    qr: await qrDataUrl(shown.otpauthUrl.reveal()),
+    recovery_codes: shown.recoveryCodes.map(code => code.reveal()),
+    expires: new Date(shown.expiresAt).toISOString(),
+  }
+}
+
+/** @throws ApiError 901 for a missing field, 917 for one that is no text */
+export function parseRecovery(fields: Fields): { username: string; recoveryCode: string } {
+  const { username, recovery_code: recoveryCode } = fields
+  if (isAbsent(username) || isAbsent(recoveryCode)) {
+    throw new ApiError('credentialsMissing', { text: 'Both "username" and "recovery_code" are required' })
+  }
+  if (typeof username !== 'string' || typeof recoveryCode !== 'string') {
+    throw new ApiError('malformed', { text: 'The "username" and the "recovery_code" must be texts' })
+  }
+  return { username, recoveryCode }
+}
+
+/** @throws ApiError 917 */
+export function parseEnrolmentToken(fields: Fields): string {
+  if (typeof fields.enrolment_token === 'string' && fields.enrolment_token !== '') return fields.enrolment_token
+  throw new ApiError('malformed', { text: 'The "enrolment_token" is required, as a text' })
+}
 
 /** @throws ApiError 901 for a missing field, 917 for a username that is no text, 902 for a code of another form */
 export function parseLogin(fields: Fields): { username: string; code: string } {

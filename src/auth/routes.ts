@@ -1,9 +1,24 @@
 import { Elysia } from 'elysia'
 import type { Guard } from '../http/guards.ts'
 import { okBody } from '../http/model.ts'
+import type { EnrolmentService } from '../users/enrolment.ts'
 import { qrDataUrl } from '../users/qr.ts'
 import type { UserService } from '../users/service.ts'
-import { enrolmentBody, parseLogin, parseRefresh, sessionList, tokenBody, toSessionList, toTokenBody } from './model.ts'
+import {
+  enrolmentBody,
+  enrolmentLinkBody,
+  parseEnrolmentToken,
+  parseLogin,
+  parseRecovery,
+  parseRefresh,
+  sessionList,
+  shownEnrolmentBody,
+  toEnrolmentLinkBody,
+  tokenBody,
+  toSessionList,
+  toShownEnrolmentBody,
+  toTokenBody,
+} from './model.ts'
 import type { AuthService } from './service.ts'
 
 /** Logging in and out. */
@@ -37,6 +52,31 @@ export function createAuthRoutes(guard: Guard, auth: AuthService, users: UserSer
         return { qr: await qrDataUrl(otpauthUrl.reveal()), secret: secret.reveal() }
       },
       { group: 'owner', response: { 200: enrolmentBody } },
+    )
+}
+
+/** A new secret by a link, which the owner gives or a recovery code buys. */
+export function createEnrolmentRoutes(guard: Guard, enrolment: EnrolmentService, publicUrl: string) {
+  return new Elysia({ name: 'enrolment-routes', prefix: '/user' })
+    .use(guard)
+    .post(
+      '/enrol/:user',
+      async ({ caller, params }) => toEnrolmentLinkBody(await enrolment.issue(caller.act, params.user), publicUrl),
+      { group: 'owner', response: { 200: enrolmentLinkBody } },
+    )
+    .post(
+      '/auth/recover',
+      async ({ caller }) => {
+        const { username, recoveryCode } = parseRecovery(caller.fields)
+        return toEnrolmentLinkBody(await enrolment.recover(caller.act, username, recoveryCode), publicUrl)
+      },
+      { open: true, response: { 200: enrolmentLinkBody } },
+    )
+    .post(
+      '/auth/enrol',
+      async ({ caller }) =>
+        await toShownEnrolmentBody(await enrolment.redeem(caller.act, parseEnrolmentToken(caller.fields))),
+      { open: true, response: { 200: shownEnrolmentBody } },
     )
 }
 

@@ -4,6 +4,7 @@ import { addressGroup } from '../network.ts'
 import type { Secret } from '../secret.ts'
 import type { SteadyClock } from '../steady-clock.ts'
 import type { Database } from '../store/database.ts'
+import type { EnrolmentStore, PendingSecret } from '../store/enrolments.ts'
 import type { RandomBytes } from '../store/key-file.ts'
 import { createReadCache } from '../store/read-cache.ts'
 import type { Sealer } from '../store/sealing.ts'
@@ -44,6 +45,7 @@ export async function createAuthService(deps: {
   db: Database
   users: UserStore
   sessions: SessionStore
+  enrolments: EnrolmentStore
   throttle: Throttle
   audit: Audit
   sealer: Sealer
@@ -53,7 +55,7 @@ export async function createAuthService(deps: {
   steady: SteadyClock
   random: RandomBytes
 }) {
-  const { db, users, sessions, throttle, audit, sealer, now, steady, random } = deps
+  const { db, users, sessions, enrolments, throttle, audit, sealer, now, steady, random } = deps
   const decoy = await createDecoy(sealer, random)
   const touching = new Set<string>()
   const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
@@ -65,14 +67,19 @@ export async function createAuthService(deps: {
      * @throws ApiError 902 for everything that does not fit, with the same work done; 915 while locked, whatever the code
      */
     async login(act: Act, username: string, code: string, origin: Origin): Promise<Tokens> {
-      const account = findExactly(users, username)
+      const account = users.findExactly(username)
+      const pending = account && enrolments.pendingSecret(account.id)
+      // As many secrets are opened for everybody: time tells nothing of who exists, or is about to change its phone.
       const secret = await sealer.open((account ?? decoy).sealedSecret, (account ?? decoy).id)
+      const next = await sealer.open((pending ?? decoy).sealedSecret, (pending ? account : decoy).id)
       const source = { address: addressGroup(act.address), sessionId: account && sessionOf(account, origin.token) }
       const tokens = await db.write(() => {
         const lane = throttle.laneOf(username, account?.id, source)
         throttle.refuseLocked(source, lane)
         const step = matchingStep(secret, code, now())
-        if (!account || step === undefined || !users.takeStep(account, step)) {
+        const nextStep = matchingStep(next, code, now())
+        const taken = account && step !== undefined && users.takeStep(account, step)
+        if (!account || !(taken || takeEffect(act, account, pending, nextStep))) {
           throttle.countFailure(source, lane)
           return undefined
         }
@@ -153,7 +160,7 @@ export async function createAuthService(deps: {
      */
     async revoke(act: Act, caller: User, username: string): Promise<void> {
       if (caller.username !== username && caller.group !== 'owner') throw new ApiError('revokeForbidden')
-      const account = findExactly(users, username)
+      const account = users.findExactly(username)
       if (!account) throw new ApiError('userNotFound')
       await db.write(() => {
         sessions.removeAllOf(account.id)
@@ -167,7 +174,7 @@ export async function createAuthService(deps: {
      */
     listSessions(caller: User, username: string): Session[] {
       if (caller.username !== username && caller.group !== 'owner') throw new ApiError('groupForbidden')
-      const account = findExactly(users, username)
+      const account = users.findExactly(username)
       if (!account) throw new ApiError('userNotFound')
       return sessions.list(account.id, steady())
     },
@@ -186,6 +193,22 @@ export async function createAuthService(deps: {
       })
       if (!ended) throw new ApiError('sessionNotFound')
     },
+  }
+
+  /**
+   * The first right code of a new secret puts it in the place of the old one, and ends what was opened with that.
+   * @returns whether it did
+   */
+  function takeEffect(act: Act, account: Account, pending: PendingSecret | undefined, step: number | undefined) {
+    const present = enrolments.pendingSecret(account.id)
+    if (!pending || !present || step === undefined || present.expiresAt <= steady()) return false
+    // What was opened must still be what is pending.
+    if (!Buffer.from(present.sealedSecret).equals(pending.sealedSecret)) return false
+    users.replaceSecret(account.id, present.sealedSecret, step)
+    enrolments.complete(account.id)
+    sessions.removeAllOf(account.id)
+    audit.record({ ...act, action: 'user.enrolled' }, account.username)
+    return true
   }
 
   /** An exchanged refresh token that comes again: a copy is in other hands. */
@@ -236,12 +259,6 @@ export async function createAuthService(deps: {
       },
     }
   }
-}
-
-/** Usernames are unique ignoring case, and exact where somebody acts under them. */
-function findExactly(users: UserStore, username: string): Account | undefined {
-  const account = users.find(username)
-  return account?.username === username ? account : undefined
 }
 
 /** Stands in for a user that does not exist, so that its login costs what every wrong code costs. */

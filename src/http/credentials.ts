@@ -1,7 +1,7 @@
 import { ApiError } from '../errors.ts'
 import { type Fields, MalformedBody } from './body.ts'
 
-const TOKEN_FIELDS = ['access_token', 'refresh_token', 'token']
+const TOKEN_FIELDS = ['access_token', 'refresh_token', 'enrolment_token', 'token']
 
 /**
  * The bearer token of a request: from `Authorization: Bearer TOKEN` (RFC 6750 section 2.1), the same with a colon

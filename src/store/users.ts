@@ -36,20 +36,31 @@ export function createUserStore(db: Database) {
   const update = sql.query<null, [Group, Uint8Array, string]>(
     'UPDATE users SET user_group = ?, secret = ?, last_step = -1 WHERE id = ?',
   )
+  const replaceSecret = sql.query<null, [Uint8Array, number, string]>(
+    'UPDATE users SET secret = ?, last_step = ? WHERE id = ?',
+  )
   const setGroup = sql.query<null, [Group, string]>('UPDATE users SET user_group = ? WHERE id = ?')
   const useStep = sql.query<null, [number, string, number, Uint8Array]>(
     'UPDATE users SET last_step = ? WHERE id = ? AND last_step < ? AND secret = ?',
   )
   const remove = sql.query<null, [string]>('DELETE FROM users WHERE id = ?')
 
+  function find(username: string): Account | undefined {
+    const row = byName.get(username)
+    return row ? { ...toUser(row), sealedSecret: row.secret } : undefined
+  }
+
   return {
     /** Oldest first. */
     list: (): readonly User[] => list('all') ?? [],
 
-    /** Ignores case, as usernames are unique that way; a login compares the exact name itself. */
-    find(username: string): Account | undefined {
-      const row = byName.get(username)
-      return row ? { ...toUser(row), sealedSecret: row.secret } : undefined
+    /** Ignores case, as usernames are unique that way. */
+    find,
+
+    /** As somebody must be named who acts, or is acted upon. */
+    findExactly(username: string): Account | undefined {
+      const account = find(username)
+      return account?.username === username ? account : undefined
     },
 
     /** @throws ApiError 914 for a username that is taken, 906 for a second owner */
@@ -66,6 +77,10 @@ export function createUserStore(db: Database) {
     updateGroupAndSecret(id: string, group: Group, sealedSecret: Uint8Array): void {
       translateConstraint(() => update.run(group, sealedSecret, id))
     },
+
+    /** Gives a user another secret, of which this time step is used already. */
+    replaceSecret: (id: string, sealedSecret: Uint8Array, usedStep: number): void =>
+      void replaceSecret.run(sealedSecret, usedStep, id),
 
     /** @throws ApiError 906 for a second owner */
     setGroup: (id: string, group: Group): void => translateConstraint(() => setGroup.run(group, id)),

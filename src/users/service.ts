@@ -1,22 +1,16 @@
 import type { Act, Audit } from '../audit/service.ts'
+import { createRecoveryCodes, hashRecoveryCode } from '../auth/recovery-codes.ts'
 import type { Throttle } from '../auth/throttle.ts'
-import { provisioningUri, TOTP_SECRET_BYTES, toBase32 } from '../auth/totp.ts'
+import { TOTP_SECRET_BYTES } from '../auth/totp.ts'
 import { ApiError, OperatorError } from '../errors.ts'
-import { Secret } from '../secret.ts'
+import type { Secret } from '../secret.ts'
 import type { Database } from '../store/database.ts'
+import type { EnrolmentStore } from '../store/enrolments.ts'
 import type { RandomBytes } from '../store/key-file.ts'
 import type { Sealer } from '../store/sealing.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import type { Account, Group, User, UserStore } from '../store/users.ts'
-
-/** What a person enters into an authenticator app. */
-export interface Enrolment {
-  username: string
-  group: Group
-  /** Base32. */
-  secret: Secret
-  otpauthUrl: Secret
-}
+import { type Enrolment, toEnrolment } from './enrolment.ts'
 
 export type UserService = ReturnType<typeof createUserService>
 
@@ -25,6 +19,7 @@ export function createUserService(deps: {
   db: Database
   users: UserStore
   sessions: SessionStore
+  enrolments: EnrolmentStore
   throttle: Throttle
   audit: Audit
   sealer: Sealer
@@ -33,7 +28,7 @@ export function createUserService(deps: {
   /** What authenticator apps show as the account's host. */
   hostLabel: string
 }) {
-  const { db, users, sessions, throttle, audit, sealer, now, random, hostLabel } = deps
+  const { db, users, sessions, enrolments, throttle, audit, sealer, now, random, hostLabel } = deps
 
   return {
     /** Oldest first. */
@@ -65,7 +60,7 @@ export function createUserService(deps: {
     async enrolmentOf(act: Act, username: string): Promise<Enrolment> {
       const account = requireAccount(username)
       await db.write(() => audit.record(act, username))
-      return enrolment(account, await sealer.open(account.sealedSecret, account.id))
+      return toEnrolment(account, await sealer.open(account.sealedSecret, account.id), hostLabel)
     },
 
     /**
@@ -108,51 +103,53 @@ export function createUserService(deps: {
 
     /**
      * What `create-user` does on the host: a new user is made; an existing one loses its sessions and keeps its
-     * secret, or with `regenerate` gets a new one, and the group that was named.
+     * secret, or with `regenerate` gets a new one, and the group that was named. Recovery codes come with a new secret.
      * @throws ApiError 906 for a second owner
      * @throws OperatorError when the user is in another group, differs in case only, or the owner would be no owner
      */
-    async provision(act: Act, username: string, group: Group, regenerate: boolean): Promise<Enrolment> {
+    async provision(
+      act: Act,
+      username: string,
+      group: Group,
+      regenerate: boolean,
+    ): Promise<Enrolment & { recoveryCodes?: Secret[] }> {
       const id = users.find(username)?.id ?? crypto.randomUUID()
       const fresh = await createAccount(username, group, id)
+      const recoveryCodes = createRecoveryCodes(random)
+      const hashes = recoveryCodes.map(code => hashRecoveryCode(id, code.reveal()))
       const shown = await db.write(() => {
         audit.record(act, username)
         const existing = users.find(username)
         if (!existing) {
           users.insert(fresh)
+          enrolments.replaceCodes(id, hashes)
           return fresh
         }
         refuseOtherUser(existing, username, group, regenerate)
         // Somebody else may have made the user in between: then what is sealed here is bound to another id.
         if (regenerate && existing.id !== id) throw new ApiError('usernameTaken')
-        if (regenerate) users.updateGroupAndSecret(id, group, fresh.sealedSecret)
+        if (regenerate) {
+          users.updateGroupAndSecret(id, group, fresh.sealedSecret)
+          enrolments.replaceCodes(id, hashes)
+        }
         sessions.removeAllOf(existing.id)
         throttle.unlock(username)
         return regenerate ? fresh : existing
       })
-      return enrolment(shown, await sealer.open(shown.sealedSecret, shown.id))
+      const enrolment = toEnrolment(shown, await sealer.open(shown.sealedSecret, shown.id), hostLabel)
+      return shown === fresh ? { ...enrolment, recoveryCodes } : enrolment
     },
   }
 
   function requireAccount(username: string): Account {
-    const account = users.find(username)
-    if (account?.username !== username) throw new ApiError('userNotFound')
+    const account = users.findExactly(username)
+    if (!account) throw new ApiError('userNotFound')
     return account
   }
 
   async function createAccount(username: string, group: Group, id: string = crypto.randomUUID()): Promise<Account> {
     const sealedSecret = await sealer.seal(random(TOTP_SECRET_BYTES), id)
     return { id, username, group, createdAt: now(), sealedSecret }
-  }
-
-  function enrolment(user: User, secret: Uint8Array<ArrayBuffer>): Enrolment {
-    const { username, group } = user
-    return {
-      username,
-      group,
-      secret: new Secret(toBase32(secret)),
-      otpauthUrl: new Secret(provisioningUri(secret, username, hostLabel)),
-    }
   }
 }
 

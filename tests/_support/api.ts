@@ -1,5 +1,5 @@
 import { createApp } from '../../src/app.ts'
-import { toConfig } from '../../src/config.ts'
+import { type Flags, toConfig } from '../../src/config.ts'
 import { createContext, type Overrides } from '../../src/context.ts'
 import { createLog } from '../../src/log.ts'
 import type { Group } from '../../src/store/users.ts'
@@ -18,14 +18,19 @@ export interface Answer {
 
 export type TestApi = Awaited<ReturnType<typeof createTestApi>>
 
-/** The whole API over a data directory of its own, a clock that is moved by hand, and droplets in memory. */
-export async function createTestApi(overrides: Overrides = {}) {
+/** The whole API over a data directory of its own, a clock that is moved by hand, and droplets in memory.
+ * @param flags settings beside those that are always made */
+export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}) {
   const dir = tempDir()
   const clock = createClock()
   const memory = createMemoryEngine(clock.now)
   const logged: string[] = []
   const log = createLog({ write: line => void logged.push(line), readable: false, now: clock.now })
-  const config = toConfig({ 'data-dir': dir.path, domain: 'matrix.test' }, {}, { root: true, hostname: 'matrix' })
+  const config = toConfig(
+    { 'data-dir': dir.path, domain: 'matrix.test', ...flags },
+    {},
+    { root: true, hostname: 'matrix' },
+  )
   const open = () =>
     createContext(config, log, { now: clock.now, monotonic: clock.monotonic, engine: memory.engine, ...overrides })
   let context = await open()

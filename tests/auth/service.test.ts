@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { openAudit } from '../../src/audit/service.ts'
 import { createAuthService } from '../../src/auth/service.ts'
 import { createThrottle } from '../../src/auth/throttle.ts'
+import { createEnrolmentStore } from '../../src/store/enrolments.ts'
 import { createLaneStore } from '../../src/store/lanes.ts'
 import { openSealer, type Sealer } from '../../src/store/sealing.ts'
 import { ACT } from '../_support/act.ts'
@@ -10,7 +11,7 @@ import { createTestStore } from '../_support/store.ts'
 
 const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 
-test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of one secret', async username => {
+test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of as many secrets', async username => {
   using store = createTestStore()
   const sealer = await openSealer(store.db, store, random)
   const opened: string[] = []
@@ -24,7 +25,8 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of on
   const throttle = createThrottle(createLaneStore(store.db), () => 0)
   const now = () => 0
   const audit = await openAudit({ db: store.db, sealingKeyFile: join(store.dataDir, 'sealing.key'), now, random })
-  const deps = { ...store, throttle, audit, sealer: counting, now, steady: now, random }
+  const enrolments = createEnrolmentStore(store.db)
+  const deps = { ...store, enrolments, throttle, audit, sealer: counting, now, steady: now, random }
   const auth = await createAuthService(deps)
   const sealedSecret = await sealer.seal(random(20), 'id-of-ada')
   await store.db.write(() =>
@@ -33,6 +35,6 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of on
   await expect(auth.login(ACT, username, 'no code', { agent: '' })).rejects.toMatchObject({
     errorId: 902,
   })
-  expect(opened).toHaveLength(1)
+  expect(opened).toHaveLength(2)
   expect(opened.includes('id-of-ada')).toBe(username === 'ada')
 })

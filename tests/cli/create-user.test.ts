@@ -4,13 +4,15 @@ import { create } from 'qrcode'
 import { cli, refusedWith } from '../_support/cli.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
+type Enrolment = Record<'username' | 'group' | 'secret' | 'otpauth_url' | 'qr', string> & { recovery_codes?: string[] }
+
 function createHost() {
   const dir = tempDir()
   const at = ['--data-dir', join(dir.path, 'data')]
   const createUser = (...args: string[]) => cli(['create-user', ...args, ...at])
   return {
     createUser,
-    async enrol(...args: string[]): Promise<Record<string, string>> {
+    async enrol(...args: string[]): Promise<Enrolment> {
       const { exitCode, stdout, stderr } = await createUser(...args, '--json')
       expect({ exitCode, stderr, lines: stdout.split('\n').length }).toEqual({ exitCode: 0, stderr: '', lines: 2 })
       return JSON.parse(stdout)
@@ -38,12 +40,13 @@ test('--json prints one object: the user, its secret, the address and a picture 
     secret: expect.stringMatching(/^[A-Z2-7]{32}$/),
     otpauth_url: expect.stringMatching(/^otpauth:\/\/totp\//),
     qr: expect.stringMatching(/^data:image\/png;base64,iVBOR/),
+    recovery_codes: Array(10).fill(expect.stringMatching(/^[a-z2-7]{4}(-[a-z2-7]{4}){3}$/)),
   })
 })
 
 test('the address holds what authenticator apps need', async () => {
   using host = createHost()
-  const { otpauth_url = '', secret = '' } = await host.enrol('-u', 'ann', '-g', 'viewer')
+  const { otpauth_url, secret } = await host.enrol('-u', 'ann', '-g', 'viewer')
   const url = new URL(otpauth_url)
   expect(Object.fromEntries(url.searchParams)).toEqual({
     issuer: 'CIKIT Matrix (ann)',
@@ -69,10 +72,23 @@ test('the form for a terminal shows secret, address, and a QR code of the addres
   expect(modulesOf(stdout)).toEqual(expected)
 })
 
+test('the form for a terminal shows ten recovery codes where there is a new secret, and none else', async () => {
+  using host = createHost()
+  const codes = async (...more: string[]) => {
+    const { stdout } = await host.createUser('-u', 'ann', '-g', 'manager', ...more)
+    return stdout.match(/\b[a-z2-7]{4}(-[a-z2-7]{4}){3}\b/g) ?? []
+  }
+  const first = await codes()
+  expect(new Set(first).size).toBe(10)
+  expect(await codes()).toEqual([])
+  const second = await codes('-r')
+  expect(new Set([...first, ...second]).size).toBe(20)
+})
+
 describe('an existing user', () => {
   test('keeps its secret without -r', async () => {
     using host = createHost()
-    const first = await host.enrol('-u', 'ann', '-g', 'viewer')
+    const { recovery_codes: _, ...first } = await host.enrol('-u', 'ann', '-g', 'viewer')
     for (let again = 0; again < 2; again++) expect(await host.enrol('-u', 'ann', '-g', 'viewer')).toEqual(first)
   })
 

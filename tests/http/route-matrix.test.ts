@@ -13,6 +13,9 @@ const owners: Caller[] = ['owner']
 const matrix: Record<string, Caller[]> = {
   'POST /user/auth/': everybody,
   'POST /user/auth/refresh': everybody,
+  'POST /user/auth/recover': everybody,
+  'POST /user/auth/enrol': everybody,
+  'POST /user/enrol/:user': owners,
   // For somebody else; that everybody may revoke for itself is told in tests/auth/revoke.test.ts.
   'DELETE /user/auth/revoke/:user': owners,
   'GET /user/auth/setup/:user': owners,
@@ -31,6 +34,9 @@ const matrix: Record<string, Caller[]> = {
   'PATCH /droplet/restart/:droplet': managers,
   'DELETE /droplet/delete/:droplet': managers,
 }
+
+/** The same for everybody, and with nothing in them: tests/web. */
+const pages = ['GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js']
 
 const forbidden = { status: 403, body: { errorId: 912 } }
 /** Every user may call this one, and is then told for whom: with a bad body only of that. */
@@ -68,7 +74,7 @@ afterAll(async () => await api[Symbol.asyncDispose]())
 
 test('every route of the app has a row, and every row is a route', () => {
   const routes = api.app.routes.map(({ method, path }) => `${method} ${path.replace('/api/v1', '')}`)
-  expect(routes.toSorted()).toEqual(Object.keys(matrix).toSorted())
+  expect(routes.toSorted()).toEqual([...Object.keys(matrix), ...pages].toSorted())
 })
 
 describe.each(callers)('as %s', caller => {

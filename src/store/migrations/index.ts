@@ -1,6 +1,7 @@
 import usersSessions from './0001-users-sessions.sql' with { type: 'text' }
 import loginLocks from './0002-login-locks.sql' with { type: 'text' }
 import audit from './0003-audit.sql' with { type: 'text' }
+import enrolment from './0004-enrolment.sql' with { type: 'text' }
 
 export interface Migration {
   /** Its place in the order, from 1 on without gaps. */
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   { id: 1, name: 'users-sessions', sql: usersSessions },
   { id: 2, name: 'login-locks', sql: loginLocks },
   { id: 3, name: 'audit', sql: audit },
+  { id: 4, name: 'enrolment', sql: enrolment },
 ]

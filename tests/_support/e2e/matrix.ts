@@ -18,6 +18,8 @@ export interface Enrolment {
   secret: string
   otpauth_url: string
   qr: string
+  /** Where there is a new secret. */
+  recovery_codes?: string[]
 }
 
 export interface ListedDroplet {

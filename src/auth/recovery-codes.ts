@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto'
+import { Secret } from '../secret.ts'
+import type { RandomBytes } from '../store/key-file.ts'
+
+const CODES = 10
+const CODE_BYTES = 10
+/** Base32 (RFC 4648 section 6) in small letters. */
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
+
+/** Ten codes of 80 random bits each, as `abcd-efgh-ijkl-mnop`: 0, 1, 8 and 9 are not among them, so that O and I are no zero and one. */
+export function createRecoveryCodes(random: RandomBytes): Secret[] {
+  return Array.from({ length: CODES }, () => {
+    const bits = [...random(CODE_BYTES)].map(byte => byte.toString(2).padStart(8, '0')).join('')
+    const letters = (bits.match(/.{5}/g) ?? []).map(five => ALPHABET[Number.parseInt(five, 2)])
+    return new Secret((letters.join('').match(/.{4}/g) ?? []).join('-'))
+  })
+}
+
+/**
+ * What is kept of a recovery code: its SHA-256, bound to the user. It has 80 bits of chance and few tries, so a slow hash
+ * would add nothing. Case, spaces and hyphens do not matter.
+ */
+export function hashRecoveryCode(userId: string, code: string): Uint8Array {
+  const letters = code.toLowerCase().replace(/[\s-]/g, '')
+  return createHash('sha256').update(`${userId} ${letters}`).digest()
+}

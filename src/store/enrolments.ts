@@ -1,0 +1,72 @@
+import type { Database } from './database.ts'
+
+/** A new secret that was shown and has not taken effect. */
+export interface PendingSecret {
+  sealedSecret: Uint8Array
+  /** Milliseconds since 1970. */
+  expiresAt: number
+}
+
+export type EnrolmentStore = ReturnType<typeof createEnrolmentStore>
+
+/** Secrets on their way to users, and recovery codes. Whatever changes them must run inside `database.write`. */
+export function createEnrolmentStore({ sql }: Database) {
+  const issue = sql.query<null, [string, Uint8Array, number]>(
+    'INSERT OR REPLACE INTO enrolments (user_id, token_hash, expires_at, secret) VALUES (?, ?, ?, NULL)',
+  )
+  const byToken = sql.query<{ userId: string; expiresAt: number }, [Uint8Array]>(
+    'SELECT user_id AS userId, expires_at AS expiresAt FROM enrolments WHERE token_hash = ?',
+  )
+  const show = sql.query<null, [Uint8Array, number, string]>(
+    'UPDATE enrolments SET token_hash = NULL, secret = ?, expires_at = ? WHERE user_id = ?',
+  )
+  const pending = sql.query<PendingSecret, [string]>(
+    'SELECT secret AS sealedSecret, expires_at AS expiresAt FROM enrolments WHERE user_id = ? AND secret IS NOT NULL',
+  )
+  const remove = sql.query<null, [string]>('DELETE FROM enrolments WHERE user_id = ?')
+
+  const addCode = sql.query<null, [string, Uint8Array, 0 | 1]>(
+    'INSERT INTO recovery_codes (user_id, hash, pending) VALUES (?, ?, ?)',
+  )
+  const removeCodes = sql.query<null, [string, 0 | 1]>('DELETE FROM recovery_codes WHERE user_id = ? AND pending = ?')
+  const confirmCodes = sql.query<null, [string]>('UPDATE recovery_codes SET pending = 0 WHERE user_id = ?')
+  const useCode = sql.query<null, [string, Uint8Array]>(
+    'DELETE FROM recovery_codes WHERE user_id = ? AND hash = ? AND pending = 0',
+  )
+
+  return {
+    /** Begins an enrolment in the place of an earlier one. */
+    issue(userId: string, tokenHash: Uint8Array, expiresAt: number): void {
+      removeCodes.run(userId, 1)
+      issue.run(userId, tokenHash, expiresAt)
+    },
+
+    /** The enrolment of a link that was not used yet. */
+    findByToken: (tokenHash: Uint8Array) => byToken.get(tokenHash) ?? undefined,
+
+    /** The link is used up, and this is what was shown for it. */
+    show(userId: string, shown: PendingSecret, codeHashes: Uint8Array[]): void {
+      show.run(shown.sealedSecret, shown.expiresAt, userId)
+      for (const hash of codeHashes) addCode.run(userId, hash, 1)
+    },
+
+    pendingSecret: (userId: string): PendingSecret | undefined => pending.get(userId) ?? undefined,
+
+    /** What was shown with the secret counts from now on, and what counted before does not. */
+    complete(userId: string): void {
+      remove.run(userId)
+      removeCodes.run(userId, 0)
+      confirmCodes.run(userId)
+    },
+
+    /** Ends an enrolment without its taking effect, and gives the user other recovery codes. */
+    replaceCodes(userId: string, codeHashes: Uint8Array[]): void {
+      remove.run(userId)
+      for (const which of [0, 1] as const) removeCodes.run(userId, which)
+      for (const hash of codeHashes) addCode.run(userId, hash, 0)
+    },
+
+    /** @returns whether the user had this recovery code; now it has it no more */
+    useCode: (userId: string, hash: Uint8Array): boolean => useCode.run(userId, hash).changes === 1,
+  }
+}

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { launchBrowser } from '../_support/e2e/browser.ts'
+import { currentCode, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { scanPicture } from '../_support/e2e/qr.ts'
+
+let browser: Browser
+let matrix: Matrix
+
+beforeAll(async () => {
+  browser = await launchBrowser()
+  matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
+})
+
+afterAll(async () => {
+  await browser.close()
+  await matrix[Symbol.asyncDispose]()
+})
+
+/** A page that fails its test when it breaks its own policy, complains, or asks anything of another server. */
+async function openPage(path: string, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext(options)
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('console', message => {
+    // A refused request is told by the browser, too.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text())
+  })
+  page.on('pageerror', error => complaints.push(String(error)))
+  page.on('request', request => {
+    if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(new URL('/', matrix.url).href)) {
+      complaints.push(`asks for ${request.url()}`)
+    }
+  })
+  await page.goto(new URL(path, matrix.url).href)
+  return {
+    page,
+    complaints,
+    async [Symbol.asyncDispose]() {
+      await context.close()
+    },
+  }
+}
+
+const qrOf = async (page: Page) => {
+  const source = (await page.locator('#qr').getAttribute('src')) ?? ''
+  return await scanPicture(Buffer.from(source.replace('data:image/png;base64,', ''), 'base64'), 'png')
+}
+
+test('an owner gives a link, a person sets up a phone with it and logs in', async () => {
+  const token = await matrix.signIn('owner')
+  const ann = await matrix.createUser('ann', 'manager')
+  const { body } = await matrix.call('POST', '/user/enrol/ann', token)
+  const { url } = body as { url: string }
+  await using opened = await openPage(url)
+  const { page } = opened
+  expect(new URL(page.url()).hash).toBe('')
+  await page.getByRole('button', { name: 'Show it now' }).click()
+  await page.getByRole('heading', { name: '1. Scan this with your authenticator app' }).waitFor()
+  const uri = new URL(await qrOf(page))
+  const secret = uri.searchParams.get('secret') ?? ''
+  expect((await page.locator('#secret').textContent())?.replaceAll(' ', '')).toBe(secret)
+  expect(secret).not.toBe(ann.secret)
+  expect(await page.locator('#codes li').count()).toBe(10)
+  await page.getByLabel('Six digits').fill('000000')
+  await page.getByRole('button', { name: 'Finish' }).click()
+  await page.getByRole('alert').filter({ hasText: 'Wrong username or code' }).waitFor()
+  await page.getByLabel('Six digits').fill(await currentCode(secret))
+  await page.getByRole('button', { name: 'Finish' }).click()
+  await page.getByRole('heading', { name: 'Your phone is set up' }).waitFor()
+  expect((await matrix.call('GET', '/user/sessions/ann', token)).body).toEqual([])
+  const shown = await matrix.call('GET', '/user/auth/setup/ann', token)
+  expect(shown.body).toMatchObject({ secret })
+  expect(opened.complaints).toEqual([])
+})
+
+test('a link that was used says so, and what to do', async () => {
+  await using opened = await openPage(`/enrol#${'0'.repeat(64)}`)
+  await opened.page.getByRole('button', { name: 'Show it now' }).click()
+  await opened.page.getByRole('alert').filter({ hasText: 'ask the owner for another' }).waitFor()
+  expect(opened.complaints).toEqual([])
+})
+
+test('without a link, a recovery code sets up another phone; on a small dark screen, too', async () => {
+  const { recovery_codes } = await matrix.createUser('bob', 'viewer')
+  await using opened = await openPage('/enrol', { viewport: { width: 360, height: 740 }, colorScheme: 'dark' })
+  const { page } = opened
+  await page.getByLabel('Username').fill('bob')
+  await page.getByLabel('Recovery code').fill(recovery_codes?.[3] ?? '')
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await page.getByRole('heading', { name: '2. Keep these recovery codes' }).waitFor()
+  const widths = await page.evaluate('[document.documentElement.scrollWidth, window.innerWidth]')
+  expect(widths).toEqual([360, 360])
+  const secret = new URL(await qrOf(page)).searchParams.get('secret') ?? ''
+  await page.getByLabel('Six digits').fill(await currentCode(secret))
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Your phone is set up' }).waitFor()
+  expect(opened.complaints).toEqual([])
+})
