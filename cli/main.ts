@@ -14,6 +14,7 @@ const main = defineCommand({
     serve: () => import('./serve.ts').then(module => module.serve),
     'create-user': () => import('./create-user.ts').then(module => module.createUser),
     user: () => import('./user.ts').then(module => module.user),
+    'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),
     image: () => import('./image.ts').then(module => module.image),
   },

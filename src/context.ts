@@ -1,4 +1,4 @@
-import { openAudit } from './audit/service.ts'
+import { type Act, openAudit } from './audit/service.ts'
 import { createAuthService } from './auth/service.ts'
 import { createThrottle } from './auth/throttle.ts'
 import type { AccessConfig, Config } from './config.ts'
@@ -13,8 +13,9 @@ import { createClockMark } from './store/clock-mark.ts'
 import { openDatabase } from './store/database.ts'
 import { createEnrolmentStore } from './store/enrolments.ts'
 import type { RandomBytes } from './store/key-file.ts'
+import { rotateKey } from './store/key-rotation.ts'
 import { createLaneStore } from './store/lanes.ts'
-import { openSealer, sealingKeyFile } from './store/sealing.ts'
+import { openSealer, sealingKeyFile } from './store/sealing-key.ts'
 import { createSessionStore } from './store/sessions.ts'
 import { createUnfinishedAdds } from './store/unfinished-adds.ts'
 import { createUserStore } from './store/users.ts'
@@ -68,6 +69,8 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
       auth: await createAuthService(store),
       users: createUserService(store),
       enrolment: createEnrolmentService(store),
+      /** As `rotateKey`: how many secrets there were. */
+      rotateKey: (act: Act) => rotateKey(db, config, random, () => audit.record(act, '')),
       /** Notes how late it is, for the next process. */
       markTime: () => clockMark.set(steady()),
       async close(): Promise<void> {

@@ -7,7 +7,7 @@ import type { Database } from '../store/database.ts'
 import type { EnrolmentStore, PendingSecret } from '../store/enrolments.ts'
 import type { RandomBytes } from '../store/key-file.ts'
 import { createReadCache } from '../store/read-cache.ts'
-import type { Sealer } from '../store/sealing.ts'
+import type { KeptSealer } from '../store/sealing-key.ts'
 import type { Bearer, Session, SessionStore, TokenPair } from '../store/sessions.ts'
 import type { Account, User, UserStore } from '../store/users.ts'
 import type { Throttle } from './throttle.ts'
@@ -48,7 +48,7 @@ export async function createAuthService(deps: {
   enrolments: EnrolmentStore
   throttle: Throttle
   audit: Audit
-  sealer: Sealer
+  sealer: KeptSealer
   /** The time that phones have, for codes. */
   now: () => number
   /** The time by which sessions end. */
@@ -56,7 +56,7 @@ export async function createAuthService(deps: {
   random: RandomBytes
 }) {
   const { db, users, sessions, enrolments, throttle, audit, sealer, now, steady, random } = deps
-  const decoy = await createDecoy(sealer, random)
+  let decoy = await createDecoy(sealer, random)
   const touching = new Set<string>()
   const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
 
@@ -69,6 +69,7 @@ export async function createAuthService(deps: {
     async login(act: Act, username: string, code: string, origin: Origin): Promise<Tokens> {
       const account = users.findExactly(username)
       const pending = account && enrolments.pendingSecret(account.id)
+      if (!sealer.isCurrent(decoy.sealedSecret)) decoy = await createDecoy(sealer, random)
       // As many secrets are opened for everybody: time tells nothing of who exists, or is about to change its phone.
       const secret = await sealer.open((account ?? decoy).sealedSecret, (account ?? decoy).id)
       const next = await sealer.open((pending ?? decoy).sealedSecret, (pending ? account : decoy).id)
@@ -262,7 +263,7 @@ export async function createAuthService(deps: {
 }
 
 /** Stands in for a user that does not exist, so that its login costs what every wrong code costs. */
-async function createDecoy(sealer: Sealer, random: RandomBytes): Promise<Pick<Account, 'id' | 'sealedSecret'>> {
+async function createDecoy(sealer: KeptSealer, random: RandomBytes): Promise<Pick<Account, 'id' | 'sealedSecret'>> {
   const id = crypto.randomUUID()
   return { id, sealedSecret: await sealer.seal(random(TOTP_SECRET_BYTES), id) }
 }

@@ -10,7 +10,7 @@ import type { SteadyClock } from '../steady-clock.ts'
 import type { Database } from '../store/database.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
 import type { RandomBytes } from '../store/key-file.ts'
-import type { Sealer } from '../store/sealing.ts'
+import type { KeptSealer } from '../store/sealing-key.ts'
 import type { Group, User, UserStore } from '../store/users.ts'
 
 /** How long a link is good, and from its use on the secret that it showed. */
@@ -51,7 +51,7 @@ export function createEnrolmentService(deps: {
   enrolments: EnrolmentStore
   throttle: Throttle
   audit: Audit
-  sealer: Sealer
+  sealer: KeptSealer
   /** The time by which links expire. */
   steady: SteadyClock
   random: RandomBytes
@@ -115,6 +115,7 @@ export function createEnrolmentService(deps: {
           throttle.countAddressFailure(source)
           return undefined
         }
+        sealer.requireCurrent(sealedSecret)
         const expiresAt = steady() + ENROLMENT_MS
         const hashes = recoveryCodes.map(code => hashRecoveryCode(user.id, code.reveal()))
         enrolments.show(user.id, { sealedSecret, expiresAt }, hashes)

@@ -7,7 +7,7 @@ import type { Secret } from '../secret.ts'
 import type { Database } from '../store/database.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
 import type { RandomBytes } from '../store/key-file.ts'
-import type { Sealer } from '../store/sealing.ts'
+import type { KeptSealer } from '../store/sealing-key.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import type { Account, Group, User, UserStore } from '../store/users.ts'
 import { type Enrolment, toEnrolment } from './enrolment.ts'
@@ -22,7 +22,7 @@ export function createUserService(deps: {
   enrolments: EnrolmentStore
   throttle: Throttle
   audit: Audit
-  sealer: Sealer
+  sealer: KeptSealer
   now: () => number
   random: RandomBytes
   /** What authenticator apps show as the account's host. */
@@ -38,6 +38,7 @@ export function createUserService(deps: {
     async add(act: Act, username: string, group: Group): Promise<void> {
       const account = await createAccount(username, group)
       await db.write(() => {
+        sealer.requireCurrent(account.sealedSecret)
         users.insert(account)
         audit.record(act, username)
       })
@@ -118,6 +119,7 @@ export function createUserService(deps: {
       const recoveryCodes = createRecoveryCodes(random)
       const hashes = recoveryCodes.map(code => hashRecoveryCode(id, code.reveal()))
       const shown = await db.write(() => {
+        sealer.requireCurrent(fresh.sealedSecret)
         audit.record(act, username)
         const existing = users.find(username)
         if (!existing) {

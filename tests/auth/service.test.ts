@@ -5,7 +5,7 @@ import { createAuthService } from '../../src/auth/service.ts'
 import { createThrottle } from '../../src/auth/throttle.ts'
 import { createEnrolmentStore } from '../../src/store/enrolments.ts'
 import { createLaneStore } from '../../src/store/lanes.ts'
-import { openSealer, type Sealer } from '../../src/store/sealing.ts'
+import { type KeptSealer, openSealer } from '../../src/store/sealing-key.ts'
 import { ACT } from '../_support/act.ts'
 import { createTestStore } from '../_support/store.ts'
 
@@ -15,8 +15,8 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of as
   using store = createTestStore()
   const sealer = await openSealer(store.db, store, random)
   const opened: string[] = []
-  const counting: Sealer = {
-    seal: (plain, context) => sealer.seal(plain, context),
+  const counting: KeptSealer = {
+    ...sealer,
     open: (sealed, context) => {
       opened.push(context)
       return sealer.open(sealed, context)

@@ -51,3 +51,11 @@ test.each([
   const { stdout } = await host.run('user', 'list')
   expect(stdout).toMatch(/ann[\s\S]*bob/)
 })
+
+test('rotate-key says how many secrets it sealed anew, and the audit that it was done', async () => {
+  using host = await createHost()
+  const { exitCode, stdout, stderr } = await host.run('rotate-key')
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  expect(stdout).toStartWith('Sealed 2 secrets with a new key. ')
+  expect((await host.run('audit', '--action', 'rotate-key')).stdout).toMatch(/rotate-key +- +ok/)
+})

@@ -3,7 +3,8 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { OperatorError } from '../../src/errors.ts'
 import { Secret } from '../../src/secret.ts'
-import { createSealer, openSealer } from '../../src/store/sealing.ts'
+import { createSealer } from '../../src/store/sealing.ts'
+import { openSealer } from '../../src/store/sealing-key.ts'
 import { modeOf, umask } from '../_support/modes.ts'
 import { createTestStore } from '../_support/store.ts'
 

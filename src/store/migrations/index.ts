@@ -2,6 +2,7 @@ import usersSessions from './0001-users-sessions.sql' with { type: 'text' }
 import loginLocks from './0002-login-locks.sql' with { type: 'text' }
 import audit from './0003-audit.sql' with { type: 'text' }
 import enrolment from './0004-enrolment.sql' with { type: 'text' }
+import keyRotation from './0005-key-rotation.sql' with { type: 'text' }
 
 export interface Migration {
   /** Its place in the order, from 1 on without gaps. */
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   { id: 2, name: 'login-locks', sql: loginLocks },
   { id: 3, name: 'audit', sql: audit },
   { id: 4, name: 'enrolment', sql: enrolment },
+  { id: 5, name: 'key-rotation', sql: keyRotation },
 ]

@@ -1,0 +1,103 @@
+import { dirname } from 'node:path'
+import { OperatorError } from '../errors.ts'
+import { Secret } from '../secret.ts'
+import type { Database } from './database.ts'
+import { type Key, type RandomBytes, syncDirectory, writeKey } from './key-file.ts'
+import { createSealer } from './sealing.ts'
+import {
+  createCheck,
+  equal,
+  finishRotation,
+  hashOf,
+  type KeyPlace,
+  nextKeyFile,
+  openSealer,
+  sealCheck,
+  sealingKeyFile,
+} from './sealing-key.ts'
+
+const KEY_BYTES = 32
+const ATTEMPTS = 5
+
+/**
+ * Seals every secret anew, with a new key, while others may be reading and writing.
+ * @param record is called in the same transaction
+ * @returns how many secrets there were
+ * @throws OperatorError when the key file cannot be written, or users change faster than they can be sealed
+ */
+export async function rotateKey(
+  db: Database,
+  place: KeyPlace,
+  random: RandomBytes,
+  record: () => void,
+): Promise<number> {
+  const file = sealingKeyFile(place)
+  const sealer = await openSealer(db, place, random)
+  const before = createCheck(db)
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const key: Key = new Secret(random(KEY_BYTES))
+    const next = await createSealer(key, random)
+    const oldHash = before.get()?.hash
+    const secrets = readSecrets(db)
+    const sealed = await Promise.all(
+      secrets.map(async ({ secret, userId }) => await next.seal(await sealer.open(secret, userId), userId)),
+    )
+    const check = await sealCheck(next)
+    const done = await db.write(() => {
+      const unchanged = equal(before.get()?.hash, oldHash) && sameSecrets(readSecrets(db), secrets)
+      if (!unchanged) return false
+      // On the disk before the transaction is: whatever is committed has its key in one of two files.
+      writeNextKey(file, key)
+      for (const [at, { table, userId }] of secrets.entries()) {
+        db.sql.query(`UPDATE ${table} SET secret = ? WHERE ${idColumns[table]} = ?`).run(sealed[at] ?? null, userId)
+      }
+      db.sql.query('UPDATE sealing_check SET sealed = ?, key_hash = ?').run(check, hashOf(key))
+      record()
+      return true
+    })
+    if (done) {
+      await finishRotation(db, file)
+      return secrets.length
+    }
+  }
+  throw new OperatorError('Users were changed all the while: run it again at a quieter moment')
+}
+
+function writeNextKey(file: string, key: Key): void {
+  try {
+    writeKey(nextKeyFile(file), key)
+    syncDirectory(dirname(file))
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new OperatorError(
+      `The new key cannot be written beside ${file} (${reason}): let this user write there, nothing was changed`,
+      { cause },
+    )
+  }
+}
+
+const idColumns = { users: 'id', enrolments: 'user_id' } as const
+
+interface StoredSecret {
+  table: keyof typeof idColumns
+  userId: string
+  secret: Uint8Array
+}
+
+/** All that is sealed, and what it is sealed for. */
+function readSecrets({ sql }: Database): StoredSecret[] {
+  return (Object.keys(idColumns) as StoredSecret['table'][]).flatMap(table => {
+    const column = idColumns[table]
+    const rows = sql.query<Omit<StoredSecret, 'table'>, []>(
+      `SELECT ${column} AS userId, secret FROM ${table} WHERE secret IS NOT NULL ORDER BY ${column}`,
+    )
+    return rows.all().map(row => ({ table, ...row }))
+  })
+}
+
+function sameSecrets(left: StoredSecret[], right: StoredSecret[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every(({ userId, secret }, at) => userId === right[at]?.userId && equal(secret, right[at]?.secret))
+  )
+}
