@@ -58,10 +58,17 @@ interface Call {
   body: unknown
 }
 
+const actions = new Map<string, string>()
+
 /** The words of a route: `droplet.stop`. */
 function actionOf(route: string): string {
-  const words = route.replace('/api/v1', '').split('/')
-  return words.filter(word => word !== '' && !word.startsWith(':')).join('.')
+  let action = actions.get(route)
+  if (action === undefined) {
+    const words = route.replace('/api/v1', '').split('/')
+    action = words.filter(word => word !== '' && !word.startsWith(':')).join('.')
+    actions.set(route, action)
+  }
+  return action
 }
 
 type Caller = ReturnType<typeof createCaller>
