@@ -87,6 +87,8 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
       context = await open()
       app = createApp(context)
     },
+    /** Lifts every lock and forgets every failed attempt. */
+    forgetFailures: () => context.db.write(() => void context.db.sql.run('DELETE FROM lanes')),
     config,
     clock,
     memory,

@@ -1,0 +1,170 @@
+import { expect, test } from 'bun:test'
+import fc from 'fast-check'
+import type { Droplet } from '../../src/droplets/engine.ts'
+import { candidateNumbers, nameOf, numberOf, portsOf } from '../../src/droplets/naming.ts'
+import { createTestApi, type TestApi } from '../_support/api.ts'
+import { refusalIn, send } from '../_support/exchange.ts'
+import { anyText, holds, hostileTexts } from '../_support/properties.ts'
+
+const DROPLETS = ['cikit01', 'cikit42', 'cikit99']
+/** No droplet: an engine that lists it would be wrong, and it is not to be reached all the same. */
+const FOREIGN = 'bystander'
+
+/** Method, action, and what that is to the engine. */
+type Action = [string, string, string[]]
+type Case = [Action, string]
+
+const actions = fc.constantFrom<Action[]>(
+  ['PATCH', 'start', ['start']],
+  ['PATCH', 'stop', ['stop']],
+  ['PATCH', 'restart', ['stop', 'start']],
+  ['DELETE', 'delete', ['stop', 'remove']],
+)
+
+const wellFormed = fc.integer({ min: 1, max: 99 }).map(number => nameOf(number, 'cikit'))
+const closeTo = fc
+  .tuple(
+    wellFormed,
+    fc.oneof(fc.string({ maxLength: 3 }), fc.constantFrom('\n', '\0', ' ', '/', '.', '%', '\u0661')),
+    fc.nat(7),
+  )
+  .map(([name, more, at]) => name.slice(0, at) + more + name.slice(at))
+const names = fc.oneof(
+  fc.constantFrom(...DROPLETS, FOREIGN),
+  wellFormed,
+  closeTo,
+  anyText,
+  fc.constantFrom(...hostileTexts),
+)
+
+function putAll({ memory, clock }: TestApi): void {
+  const droplets = [FOREIGN, ...DROPLETS].map((name, index): Droplet => {
+    const id = String(index).padEnd(64, 'abcdef0123456789')
+    return { id, name, createdAt: clock.now(), status: 'Up 2 hours', state: 'running', ports: {} }
+  })
+  memory.droplets.splice(0, Number.POSITIVE_INFINITY, ...droplets)
+  memory.calls.length = 0
+}
+
+/** What the engine hears of a request for this droplet: of a name that cannot be one, nothing. */
+function callsFor(name: string | undefined, does: string[]): string[] {
+  if (name === undefined || !/^cikit(0[1-9]|[1-9][0-9])$/.test(name)) return []
+  return DROPLETS.includes(name) ? ['list', ...does.map(call => `${call} ${name}`), 'list'] : ['list']
+}
+
+async function managed() {
+  const api = await createTestApi()
+  const { token } = await api.signedIn('manager')
+  return {
+    api,
+    init: { headers: { authorization: `Bearer ${token}` } },
+    [Symbol.asyncDispose]: api[Symbol.asyncDispose],
+  }
+}
+
+test('a name that is no droplet’s is refused without a word to the engine, and one that is moves no other', async () => {
+  await using scope = await managed()
+  const { api, init } = scope
+  await holds(
+    'droplets: names',
+    fc.tuple(actions, names),
+    async ([[method, action, does], name]) => {
+      putAll(api)
+      const answer = await send(api, method, `/droplet/${action}/${encodeURIComponent(name)}`, init)
+      expect(api.memory.calls).toEqual(callsFor(name, does))
+      if (DROPLETS.includes(name)) return expect(answer.status).toBe(200)
+      // An empty part of a path is none, and one of dots is another path.
+      expect(refusalIn(answer)).toBe(['', '.', '..'].includes(name) ? 404 : 900)
+      const repeated = /^[A-Za-z0-9_.-]{1,64}$/.test(name)
+      if (!repeated && name.length > 3) expect(answer.text).not.toContain(JSON.stringify(name).slice(1, -1))
+    },
+    hostileTexts.map((name): Case => [['PATCH', 'stop', ['stop']], name]),
+  )
+})
+
+const pathPart = fc.constantFrom(
+  '/',
+  '..',
+  '.',
+  '\\',
+  '%2f',
+  '%5c',
+  '%2e',
+  '%00',
+  '%25',
+  '?',
+  ';',
+  '&',
+  '=',
+  '%',
+  '%zz',
+  '%c3%28',
+  '+',
+  '@',
+  ':',
+)
+const paths = fc
+  .array(
+    fc.oneof(
+      pathPart,
+      fc.constantFrom('cikit01', 'bystander', 'stop', 'force=1', 'droplet', 'delete'),
+      fc.string({ maxLength: 3 }),
+    ),
+    {
+      minLength: 1,
+      maxLength: 7,
+    },
+  )
+  // A fragment never leaves a client.
+  .map(parts => parts.join('').replaceAll('#', '%23'))
+
+/** The droplet that a path names when it is read as the URL standard says; a slash at the end counts nothing. */
+function namedBy(path: string, action: string): string | undefined {
+  const { pathname } = new URL(`http://localhost/api/v1${path}`)
+  const part = new RegExp(`^/api/v1/droplet/${action}/([^/]+)/?$`).exec(pathname)?.[1]
+  try {
+    return part === undefined ? undefined : decodeURIComponent(part)
+  } catch {
+    return undefined
+  }
+}
+
+test('whatever is written into the path, the engine hears of the droplet that it names and of no other', async () => {
+  await using scope = await managed()
+  const { api, init } = scope
+  await holds('droplets: paths', paths, async path => {
+    putAll(api)
+    const answer = await send(api, 'PATCH', `/droplet/stop/${path}`, init)
+    const moved = ['start', 'stop', 'restart'].flatMap(action => {
+      const does = action === 'restart' ? ['stop', 'start'] : [action]
+      return callsFor(namedBy(`/droplet/stop/${path}`, action), does)
+    })
+    expect(api.memory.calls).toEqual(moved)
+    if (moved.length < 2) expect([404, 900, 917]).toContain(refusalIn(answer))
+  })
+})
+
+test('a name and its number are one and the same, for every prefix; the free numbers come once each, the highest first', async () => {
+  const prefixes = fc.stringMatching(/^[a-z][a-z0-9-]{0,19}$/)
+  const used = fc.uniqueArray(fc.integer({ min: 1, max: 99 }), { maxLength: 99, size: 'max' })
+  await holds('droplets: numbers', fc.tuple(prefixes, anyText, used), ([prefix, text, inUse]) => {
+    for (const name of [text, prefix + text]) {
+      const number = numberOf(name, prefix)
+      if (number !== undefined) expect(nameOf(number, prefix)).toBe(name)
+    }
+    const candidates = candidateNumbers(new Set(inUse))
+    expect([...candidates, ...inUse].toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 99 }, (_, index) => index + 1),
+    )
+    const highest = Math.max(0, ...inUse)
+    const above = candidates.filter(number => number > highest)
+    expect(candidates).toEqual([
+      ...above.toSorted((a, b) => a - b),
+      ...candidates.filter(number => number < highest).toSorted((a, b) => a - b),
+    ])
+    for (const number of candidates) {
+      expect(numberOf(nameOf(number, prefix), prefix)).toBe(number)
+      expect(portsOf(number).every(({ hostPort }) => hostPort % 100 === number && hostPort < 65_536)).toBe(true)
+    }
+  })
+})

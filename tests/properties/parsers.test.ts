@@ -1,0 +1,179 @@
+import { expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { type SettingName, settings, toConfig } from '../../src/config.ts'
+import { ago } from '../../src/droplets/age.ts'
+import { ConfigError } from '../../src/errors.ts'
+import { createLog } from '../../src/log.ts'
+import { addressGroup, clientAddress, parseNetwork } from '../../src/network.ts'
+import { anyText, holds, hostileTexts } from '../_support/properties.ts'
+
+const trusted = ['10.0.0.0/8', 'fd00::/8'].map(parseNetwork).filter(network => network !== undefined)
+const byte = fc.nat(255)
+const proxies = fc.oneof(
+  fc.tuple(byte, byte, byte).map(bytes => `10.${bytes.join('.')}`),
+  fc.tuple(byte, byte, byte).map(bytes => `::ffff:10.${bytes.join('.')}`),
+  fc.nat(0xffff).map(group => `fd00::${group.toString(16)}`),
+)
+const strangers = fc.oneof(
+  fc.tuple(byte, byte).map(bytes => `203.0.${bytes.join('.')}`),
+  fc.nat(0xffff).map(group => `2001:db8::${group.toString(16)}`),
+)
+const claims = fc.array(
+  fc.oneof(proxies, strangers, anyText, fc.constantFrom('', 'unknown', '0x7f.1', '10.1', '_hidden')),
+  { maxLength: 4 },
+)
+
+test('the client is the nearest hop that is no trusted proxy, whatever it claims itself', async () => {
+  const chains = fc.record({
+    claims,
+    client: strangers,
+    hops: fc.array(proxies, { maxLength: 4 }),
+    peer: fc.option(proxies, { nil: undefined }),
+    space: fc.constantFrom('', ' ', '  ', '\t'),
+  })
+  await holds('network: forwarded', chains, ({ claims, client, hops, peer, space }) => {
+    const header = [...claims, client, ...hops].join(`,${space}`)
+    // With a proxy at the other end, it is whom the outermost proxy saw; without one, it is who is there.
+    if (peer !== undefined) expect(clientAddress(peer, header, trusted)).toBe(client)
+    expect(clientAddress(client, header, trusted)).toBe(client)
+    expect(clientAddress(peer ?? client, header, [])).toBe(peer ?? client)
+  })
+})
+
+const groupsOf16 = fc.array(fc.nat(0xffff), { minLength: 8, maxLength: 8 })
+
+test('failures are counted by an IPv4 address or an IPv6 /64, in whichever of its spellings it comes', async () => {
+  await holds('network: groups', fc.tuple(groupsOf16, groupsOf16, fc.ipV4(), anyText), ([one, other, ipv4, text]) => {
+    const spell = (groups: number[]) => groups.map(group => group.toString(16)).join(':')
+    const long = one.map(group => group.toString(16).padStart(4, '0')).join(':')
+    const neighbour = [...one.slice(0, 4), ...other.slice(4)]
+    const mapped = (groups: number[]) => spell(groups).startsWith('0:0:0:0:')
+    fc.pre(!mapped(one) && !mapped(other))
+    expect(addressGroup(long.toUpperCase())).toBe(addressGroup(spell(one)))
+    expect(addressGroup(spell(neighbour))).toBe(addressGroup(spell(one)))
+    expect(addressGroup(spell(other)) === addressGroup(spell(one))).toBe(
+      spell(other.slice(0, 4)) === spell(one.slice(0, 4)),
+    )
+    expect(addressGroup(ipv4)).toBe(ipv4)
+    expect(addressGroup(`::ffff:${ipv4}`)).toBe(ipv4)
+    // Nothing that a header brings gets into the table as it is.
+    expect(addressGroup(text)).toMatch(/^(unknown|[0-9.]+|[0-9a-f:]+\/64)$/)
+  })
+})
+
+const values = fc.oneof(
+  anyText,
+  fc.constantFrom(
+    ...hostileTexts,
+    '127.0.0.1',
+    '::1',
+    '0',
+    '65535',
+    '65536',
+    'unix:///x',
+    'tcp://h',
+    'a.b',
+    'debian:12',
+    '10.0.0.0/8,::1',
+    '[::1],a',
+  ),
+  fc
+    .array(
+      fc.constantFrom(
+        'a',
+        'A',
+        '0',
+        '.',
+        '-',
+        ':',
+        '/',
+        '//',
+        ',',
+        ' ',
+        '[',
+        ']',
+        '@',
+        '_',
+        'tcp:',
+        'unix:',
+        '\n',
+        '\0',
+        '%',
+        '..',
+      ),
+      { maxLength: 8 },
+    )
+    .map(parts => parts.join('')),
+)
+const names = fc.constantFrom(...(Object.keys(settings) as SettingName[]))
+const HOST = { root: true, hostname: 'matrix.test' }
+
+test('any text for a setting is either one that can be used or refused in one line that names the flag', async () => {
+  await holds('config: any text', fc.tuple(names, values), ([name, value]) => {
+    try {
+      const { listen, droplets, engine } = toConfig({ [name]: value }, {}, HOST)
+      expect(listen.port === Math.trunc(listen.port) && listen.port >= 0 && listen.port <= 65_535).toBe(true)
+      // What goes into host names, paths and addresses holds nothing that means more there.
+      expect(listen.host).toMatch(/^[A-Za-z0-9.:%-]+$/)
+      expect(`${droplets.prefix}.${droplets.domain}`).toMatch(/^[A-Za-z0-9.-]+$/)
+      expect(`${droplets.prefix}01.${droplets.domain}`.length).toBeLessThanOrEqual(64)
+      expect(droplets.image).toMatch(/^[\w./:@-]+$/)
+      expect(droplets.image).not.toMatch(/(^|\/)\.+(\/|$)/)
+      if (engine.kind === 'tcp') expect(new URL(engine.origin).origin.startsWith('http://')).toBe(true)
+      for (const host of listen.allowedHosts) expect(host).toMatch(/^[a-z0-9.[\]:-]+$/)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      expect(error.message).toStartWith(`--${name}`)
+      expect(error.message).not.toMatch(/[\r\n]/)
+    }
+  })
+})
+
+const UNITS = ['second', 'minute', 'hour', 'day', 'week', 'month', 'year']
+const SECOND = 1_000
+const DAY = 86_400 * SECOND
+const MS = [SECOND, 60 * SECOND, 3_600 * SECOND, DAY, 7 * DAY, 30 * DAY, 365 * DAY]
+
+/** The words of an age as its unit and how many of it. */
+function read(words: string): [unit: number, count: number] {
+  if (words === 'Less than a second ago') return [0, 0]
+  const [, count, unit = ''] = /^(About an?|\d+) (second|minute|hour|day|week|month|year)s? ago$/.exec(words) ?? []
+  if (count === undefined) throw new Error(`no age: ${words}`)
+  return [UNITS.indexOf(unit), count.startsWith('About') ? 1 : Number(count)]
+}
+
+test('an age in words is true to its unit, and what is older never reads as younger', async () => {
+  const ages = fc.oneof(
+    fc.nat(100 * SECOND),
+    fc.nat(DAY),
+    fc.nat(100 * DAY),
+    fc.maxSafeNat().map(ms => ms % (40 * 365 * DAY)),
+  )
+  await holds('age: words', fc.tuple(ages, ages), ([one, other]) => {
+    const [younger, older] = [read(ago(Math.min(one, other))), read(ago(Math.max(one, other)))]
+    expect(older[0] > younger[0] || (older[0] === younger[0] && older[1] >= younger[1])).toBe(true)
+    const [unit, count] = read(ago(one))
+    // Docker rounds hours, and counts by them.
+    expect(one).toBeGreaterThanOrEqual(count * (MS[unit] ?? 0) - 1_800 * SECOND)
+    expect(one).toBeLessThan((count + 1) * (MS[unit] ?? 0))
+  })
+})
+
+test('whatever is logged is one line that says it, without a control character', async () => {
+  const fields = fc.dictionary(
+    fc.stringMatching(/^[a-z]{1,8}$/),
+    fc.oneof(anyText, fc.string({ unit: fc.constantFrom('\n', '\r', '\u009b', '\u2028', '\u202e', '"', '\\', 'a') })),
+  )
+  await holds('log: lines', fc.tuple(anyText, fields), ([message, values]) => {
+    const lines: string[] = []
+    for (const readable of [false, true]) {
+      createLog({ write: line => void lines.push(line), readable, now: () => 0 }).info('entry', {
+        message,
+        ...values,
+        level: message,
+      })
+    }
+    for (const line of lines) expect(line).toMatch(/^[^\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+\n$/u)
+    expect(JSON.parse(lines[0] ?? '')).toEqual({ time: expect.any(String), message, ...values, level: message })
+  })
+})
