@@ -98,6 +98,10 @@ describe('a request in the body of another is no request:', () => {
     expect(await answersTo(matrix.url, bytes())).toEqual([{ status: 400 }])
   })
 
+  test('while one that begins where a body ends is answered, and would be seen here', async () => {
+    expect(await answersTo(matrix.url, `${post('{}')}${listAs(token)}`, 2)).toEqual([missing, good, LAST_ANSWER])
+  })
+
   test('in the place of trailers: the body is answered, and the rest refused', async () => {
     for (const rest of [listAs(token), `XX${listAs(token)}`, `${bearer(token)}\r\n${listAs(token)}`]) {
       expect(await answersTo(matrix.url, chunked(`2\r\n{}\r\n0\r\n${rest}`))).toEqual([missing, { status: 400 }])
