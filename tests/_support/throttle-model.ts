@@ -25,15 +25,16 @@ export function createThrottleModel() {
   const addresses = new Map<string, Failures>()
 
   return {
-    /** When this attempt is let through: not in the future means now. */
-    openAt({ address, count }: Attempt): number {
+    /** When the count of the name and that of the address let this attempt through: not in the future means now. */
+    openAt({ address, count }: Attempt): { count: number; address: number } {
       const [ofCount, ofAddress] = [counts.get(count), addresses.get(address)]
       const lock = ofCount && ofCount.row >= 5 ? Math.min(MINUTE * 2 ** (ofCount.row - 5), HOUR) : 0
-      return Math.max(
-        ofCount ? ofCount.last + lock : 0,
-        ofCount && ofCount.inWindow >= 100 ? ofCount.windowBegan + YEAR : 0,
-        ofAddress && ofAddress.inWindow >= 20 ? ofAddress.windowBegan + 10 * MINUTE : 0,
-      )
+      const lockEnds = ofCount ? ofCount.last + lock : 0
+      const yearEnds = ofCount && ofCount.inWindow >= 100 ? ofCount.windowBegan + YEAR : 0
+      return {
+        count: Math.max(lockEnds, yearEnds),
+        address: ofAddress && ofAddress.inWindow >= 20 ? ofAddress.windowBegan + 10 * MINUTE : 0,
+      }
     },
 
     failed({ address, count }: Attempt, now: number): void {

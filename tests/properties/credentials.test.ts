@@ -99,9 +99,12 @@ const visible = fc.string({
 /** What stands before the token, between, and after it, and in which header. */
 type Near = [before: string, between: string, after: string, header: string]
 const near: fc.Arbitrary<Near> = fc.tuple(
-  fc.oneof(visible, fc.constantFrom('Bearer', 'bearer:', 'Basic', 'Bearer Bearer', 'Bearer,', 'Token')),
+  fc.oneof(
+    visible,
+    fc.constantFrom('Bearer', 'bearer:', 'Basic', 'Bearer Bearer', 'Bearer,', 'Token', 'Basic Bearer', '"Bearer'),
+  ),
   fc.constantFrom(' ', '', ':', '  ', '\t', ': ', '="', '\u00a0'),
-  fc.oneof(visible, fc.constant('')),
+  fc.oneof(visible, fc.constantFrom('', ' x', '\t', ';', '"')),
   fc.constantFrom('authorization', 'authorization', 'x-access-token', 'cookie', 'proxy-authorization'),
 )
 

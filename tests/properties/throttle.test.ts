@@ -12,8 +12,10 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
-/** One attempt at ada's login, after some time or as soon as the door is open. */
+/** One attempt at a login, after some time or as soon as the door is open. */
 interface Try {
+  /** 0 is ada, whom alone there is. */
+  name: number
   from: number
   /** A token of ada's own session comes along. */
   withSession: boolean
@@ -21,23 +23,36 @@ interface Try {
   wait: number | 'until open'
 }
 
-const wait = fc.oneof(
-  { arbitrary: fc.constantFrom<Try['wait'][]>('until open'), weight: 3 },
-  { arbitrary: fc.constant(0), weight: 3 },
-  { arbitrary: fc.constantFrom(1, 1_000, MINUTE - 1, MINUTE, 10 * MINUTE, HOUR, DAY, 364 * DAY, 365 * DAY), weight: 1 },
-)
-const tryOf = (rightOnes: number, addresses: number): fc.Arbitrary<Try> =>
-  fc.record({
+const UNTIL_OPEN = { arbitrary: fc.constant<Try['wait']>('until open'), weight: 3 }
+const AT_ONCE = { arbitrary: fc.constant(0), weight: 3 }
+const SOON = fc.constantFrom(1, 1_000, MINUTE - 1, MINUTE)
+const LATER = fc.constantFrom(10 * MINUTE - 1, 10 * MINUTE, HOUR, DAY, 364 * DAY, 365 * DAY)
+
+/** Tries at so many names from so many addresses, of a hundred so many with the right code. */
+function triesOf(
+  names: number,
+  addresses: number,
+  right: number,
+  wait: fc.Arbitrary<Try['wait']>,
+): fc.Arbitrary<Try[]> {
+  const chance = (percent: number) => fc.integer({ min: 0, max: 99 }).map(chosen => chosen < percent)
+  const one = fc.record({
+    name: fc.nat(names - 1),
     from: fc.nat(addresses - 1),
-    withSession: fc.integer({ min: 0, max: 9 }).map(chance => chance === 0),
-    right: fc.integer({ min: 0, max: 99 }).map(chance => chance < rightOnes),
+    withSession: chance(5),
+    right: chance(right),
     wait,
   })
+  return fc.array(one, { maxLength: 250, size: 'max' })
+}
 
-/** Few addresses, which run full, or many, from which a name runs full. */
 const tries = fc.oneof(
-  fc.array(tryOf(10, 4), { maxLength: 200, size: 'max' }),
-  fc.array(tryOf(0, 100), { maxLength: 200, size: 'max' }),
+  // Few addresses that try many names run full within their ten minutes.
+  triesOf(40, 3, 5, fc.oneof(AT_ONCE, AT_ONCE, SOON, UNTIL_OPEN)),
+  // A name runs full within a year, from many addresses or from one of its own.
+  triesOf(1, 100, 0, fc.oneof(UNTIL_OPEN, AT_ONCE, LATER)),
+  triesOf(1, 1, 20, fc.oneof(UNTIL_OPEN, AT_ONCE, SOON)),
+  triesOf(2, 4, 10, fc.oneof(UNTIL_OPEN, AT_ONCE, SOON, LATER)),
 )
 
 /** The throttle over a store of its own, with nobody having failed yet. */
@@ -61,8 +76,8 @@ function createDoor() {
     },
 
     /** @returns undefined for an attempt that was let through, else the seconds to wait */
-    attempt(source: Source, right: boolean): number | undefined {
-      const lane = throttle.laneOf('ada', ada.id, source)
+    attempt(username: string, source: Source, right: boolean): number | undefined {
+      const lane = throttle.laneOf(username, username === 'ada' ? ada.id : undefined, source)
       try {
         throttle.refuseLocked(source, lane)
       } catch (error) {
@@ -79,11 +94,13 @@ function createDoor() {
   }
 }
 
-function sourceOf({ from, withSession }: Try): Source {
-  return { address: `192.0.2.${from}`, sessionId: withSession ? 'session' : undefined }
+const nameOf = ({ name }: Try) => (name === 0 ? 'ada' : `nobody-${name}`)
+
+function sourceOf({ name, from, withSession }: Try): Source {
+  return { address: `192.0.2.${from}`, sessionId: withSession && name === 0 ? 'session' : undefined }
 }
 
-test('what is let through is what the limits say, and the seconds to wait are true', async () => {
+test('what is let through is what the limits say, and the seconds to wait are those of a lock', async () => {
   using door = createDoor()
   await holds('throttle: like the limits', tries, async given => {
     await door.during(() => {
@@ -91,16 +108,22 @@ test('what is let through is what the limits say, and the seconds to wait are tr
       const proven = new Set<string>()
       for (const one of given) {
         const source = sourceOf(one)
-        const { address } = source
-        const count = one.withSession ? 'session' : proven.has(address) ? address : 'strangers'
+        const { address, sessionId } = source
+        const own = one.name === 0 && proven.has(address) ? address : undefined
+        const count = sessionId ?? own ?? `strangers at ${nameOf(one)}`
+        const right = one.right && one.name === 0
         const attempt: Attempt = { address, count }
         const opens = model.openAt(attempt)
-        door.clock.move(one.wait === 'until open' ? Math.max(0, opens - door.clock.now()) : one.wait)
+        const wait = one.wait === 'until open' ? Math.max(opens.count, opens.address) - door.clock.now() : one.wait
+        door.clock.move(Math.max(0, wait))
 
-        const left = Math.ceil((opens - door.clock.now()) / 1000)
-        expect(door.attempt(source, one.right)).toBe(left > 0 ? left : undefined)
-        if (left > 0) continue
-        if (!one.right) model.failed(attempt, door.clock.now())
+        const now = door.clock.now()
+        const locks = [opens.count, opens.address].filter(until => until > now)
+        const left = door.attempt(nameOf(one), source, right)
+        if (locks.length === 0) expect(left).toBeUndefined()
+        else expect(locks.map(until => Math.ceil((until - now) / 1000))).toContain(left ?? 0)
+        if (locks.length > 0) continue
+        if (!right) model.failed(attempt, now)
         else {
           model.succeeded(attempt)
           // The ten newest are kept; here are four at the most that ever succeed.
@@ -111,8 +134,17 @@ test('what is let through is what the limits say, and the seconds to wait are tr
   })
 })
 
-const strangersOnly = fc.array(
-  fc.record({ tries: fc.array(tryOf(0, 30), { maxLength: 40, size: 'max' }), own: tryOf(30, 1) }),
+/** What strangers try, and then who is at home. */
+interface Round {
+  tries: Try[]
+  own: { right: boolean; wait: Try['wait'] }
+}
+
+const rounds: fc.Arbitrary<Round[]> = fc.array(
+  fc.record({
+    tries: triesOf(2, 30, 0, fc.oneof(AT_ONCE, SOON, LATER)),
+    own: fc.record({ right: fc.boolean(), wait: fc.oneof(AT_ONCE, SOON, LATER) }),
+  }),
   { maxLength: 8, size: 'max' },
 )
 
@@ -121,19 +153,20 @@ test('whatever strangers try, an address that a user proved is answered as if th
   const home: Source = { address: '203.0.113.1' }
 
   /** What home is answered, with the strangers or without them. */
-  function answers(rounds: { tries: Try[]; own: Try }[], strangers: boolean): unknown[] {
-    door.attempt(home, true)
-    return rounds.map(({ tries, own }) => {
+  function answers(given: Round[], strangers: boolean): unknown[] {
+    const pass = (wait: Try['wait']) => door.clock.move(wait === 'until open' ? HOUR : wait)
+    door.attempt('ada', home, true)
+    return given.map(({ tries, own }) => {
       for (const one of tries) {
-        door.clock.move(one.wait === 'until open' ? HOUR : one.wait)
-        if (strangers) door.attempt({ address: sourceOf(one).address }, false)
+        pass(one.wait)
+        if (strangers) door.attempt(nameOf(one), { address: sourceOf(one).address }, false)
       }
-      door.clock.move(own.wait === 'until open' ? HOUR : own.wait)
-      return door.attempt(home, own.right)
+      pass(own.wait)
+      return door.attempt('ada', home, own.right)
     })
   }
 
-  await holds('throttle: strangers apart', strangersOnly, async rounds => {
+  await holds('throttle: strangers apart', rounds, async rounds => {
     const given: unknown[][] = []
     await door.during(() => void given.push(answers(rounds, true)))
     await door.during(() => void given.push(answers(rounds, false)))
