@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Group } from '../../src/store/users.ts'
+import { ACT } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { codeAt } from '../_support/codes.ts'
 import { holds } from '../_support/properties.ts'
@@ -142,8 +143,8 @@ async function createRun(api: TestApi) {
   }
 
   async function makeAnew(user: ModelUser, way: 'newSecret' | 'delete'): Promise<void> {
-    if (way === 'delete' && user.group !== 'owner') await api.context.users.remove(user.username)
-    const { secret } = await api.context.users.provision(user.username, user.group, true)
+    if (way === 'delete' && user.group !== 'owner') await api.context.users.remove(ACT, user.username)
+    const { secret } = await api.context.users.provision(ACT, user.username, user.group, true)
     model.removeAllOf(user)
     Object.assign(user, { secret: secret.reveal(), lastStep: -1 })
   }
@@ -162,7 +163,7 @@ async function createRun(api: TestApi) {
         return
       }
       case 'handOver': {
-        await api.context.users.handOver(userAt(step.who).username)
+        await api.context.users.handOver(ACT, userAt(step.who).username)
         for (const user of users) if (user.group === 'owner') user.group = 'manager'
         userAt(step.who).group = 'owner'
         return
