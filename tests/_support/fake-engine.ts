@@ -1,0 +1,99 @@
+import { createFakeDocker, type Recorded } from './fake-docker.ts'
+
+export type FakeEngine = ReturnType<typeof createFakeEngine>
+
+interface Container {
+  id: string
+  name: string
+  labels: Record<string, string>
+  state: 'created' | 'running' | 'exited'
+  /** Seconds since 1970. */
+  created: number
+  bindings: Record<string, { HostIp: string; HostPort: string }[]>
+}
+
+/**
+ * A Docker Engine in memory, on a socket of its own: containers are listed, created, started, stopped and removed, and
+ * nothing ever runs in them. For what is not about a real engine and needs the whole program.
+ */
+export function createFakeEngine() {
+  /** Newest first. */
+  const containers: Container[] = []
+  const faults: { matches: RegExp; answer: () => Response | Promise<Response> }[] = []
+
+  const docker = createFakeDocker(request => {
+    const at = faults.findIndex(({ matches }) => matches.test(`${request.method} ${request.path}`))
+    if (at !== -1) return faults.splice(at, 1)[0]?.answer()
+    return answerOf(request)
+  })
+
+  function answerOf({ method, path, body }: Recorded): Response | undefined {
+    const { pathname, searchParams } = new URL(path, 'http://localhost')
+    if (pathname.startsWith('/images/')) return Response.json({ Id: 'sha256:0' })
+    if (pathname === '/containers/json') return Response.json(listed(searchParams.get('filters') ?? '{}'))
+    if (pathname === '/containers/create') return create(searchParams.get('name') ?? '', body)
+    const [, id = '', action = ''] = /^\/containers\/([^/]+)\/?(.*)$/.exec(pathname) ?? []
+    const container = containers.find(candidate => candidate.id === id)
+    if (id === '') return undefined
+    if (!container) return Response.json({ message: `No such container: ${id}` }, { status: 404 })
+    if (method === 'DELETE') containers.splice(containers.indexOf(container), 1)
+    else if (action === 'start') container.state = 'running'
+    else if (action === 'stop') container.state = 'exited'
+    else if (action === 'archive') return new Response(null, { status: 200 })
+    else return undefined
+    return new Response(null, { status: 204 })
+  }
+
+  function create(name: string, body: string): Response {
+    if (containers.some(container => container.name === name)) {
+      return Response.json({ message: `Conflict. The container name "/${name}" is already in use` }, { status: 409 })
+    }
+    const { Labels, HostConfig } = JSON.parse(body)
+    const id = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
+    const created = Math.floor(Date.now() / 1000)
+    containers.unshift({ id, name, labels: Labels, state: 'created', created, bindings: HostConfig.PortBindings })
+    return Response.json({ Id: id, Warnings: [] }, { status: 201 })
+  }
+
+  function listed(filters: string) {
+    const { name, label }: { name?: string[]; label?: string[] } = JSON.parse(filters)
+    return containers
+      .filter(container => name?.every(pattern => new RegExp(pattern).test(`/${container.name}`)) ?? true)
+      .filter(({ labels }) => {
+        const own = Object.entries(labels).map(pair => pair.join('='))
+        return label?.every(wanted => own.includes(wanted)) ?? true
+      })
+      .map(toEntry)
+  }
+
+  return {
+    socket: docker.address.path,
+    requests: docker.requests,
+    /** The next request that matches `METHOD /path?query` gets this answer, once. */
+    answerNext: (matches: RegExp, answer: () => Response | Promise<Response>) => void faults.push({ matches, answer }),
+    [Symbol.asyncDispose]: docker[Symbol.asyncDispose],
+  }
+}
+
+/** An entry of `GET /containers/json`. */
+function toEntry({ id, name, labels, state, created, bindings }: Container) {
+  const published = Object.entries(bindings).flatMap(([port, places]) =>
+    places.map(({ HostIp, HostPort }) => ({
+      IP: HostIp,
+      PrivatePort: Number.parseInt(port, 10),
+      PublicPort: Number(HostPort),
+      Type: 'tcp',
+    })),
+  )
+  const status = { created: 'Created', running: 'Up Less than a second', exited: 'Exited (0) Less than a second ago' }
+  return {
+    Id: id,
+    Names: [`/${name}`],
+    Image: 'localhost/cikit-droplet:bookworm',
+    Created: created,
+    State: state,
+    Status: status[state],
+    Ports: state === 'running' ? published : [],
+    Labels: labels,
+  }
+}
