@@ -71,6 +71,8 @@ export function createFakeEngine() {
     requests: docker.requests,
     /** The next request that matches `METHOD /path?query` gets this answer, once. */
     answerNext: (matches: RegExp, answer: () => Response | Promise<Response>) => void faults.push({ matches, answer }),
+    /** Drops the answers that nobody has asked for. */
+    forgetAnswers: () => void faults.splice(0),
     [Symbol.asyncDispose]: docker[Symbol.asyncDispose],
   }
 }

@@ -105,6 +105,8 @@ export async function startMatrix({ socket, flags = [], dataDir }: MatrixOptions
     dataDir: data,
     process: child,
     log,
+    /** All that came to standard error, once the process has ended. */
+    complaints,
     call,
     droplets,
     cli,

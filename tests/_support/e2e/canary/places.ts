@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** The files of a data directory whose purpose it is to hold a key. */
+const KEY_FILES = /^(sealing\.key|credentials\/[^/]+\/[^/]+\.private\.key)$/
+
+/** Every other file of a data directory, by its name there. The database's WAL is as it lies, before any checkpoint. */
+export function readDataDir(dataDir: string): Map<string, Buffer> {
+  const names = readdirSync(dataDir, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name).slice(dataDir.length + 1))
+  return new Map(names.filter(name => !KEY_FILES.test(name)).map(name => [name, readFileSync(join(dataDir, name))]))
+}
+
+/** What everybody on the host, or a crash report, sees of a process and of those that it started. */
+export function readProcess(pid: number): Buffer {
+  const file = (name: string) => readFileSync(`/proc/${pid}/${name}`)
+  const children = file(`task/${pid}/children`).toString().split(' ').filter(Boolean).map(Number)
+  return Buffer.concat([file('cmdline'), file('environ'), ...children.map(readProcess)])
+}
+
+/** The private halves of the droplets' keys that lie there now, by the file: its lines, and the seed that they encode. */
+export function readPrivateKeys(dataDir: string): Map<string, { lines: string[]; seed: Buffer }> {
+  const dir = join(dataDir, 'credentials')
+  const names = readdirSync(dir)
+  return new Map(
+    names.map(name => {
+      const lines = readFileSync(join(dir, name, `${name}.private.key`), 'utf8')
+        .trim()
+        .split('\n')
+        .slice(1, -1)
+      const [, publicKey = ''] = readFileSync(join(dir, name, `${name}.public.key`), 'utf8').split(' ')
+      // Both end in the 32 bytes of the public key; in the private one the seed stands right before it (OpenSSH, PROTOCOL.key).
+      const point = Buffer.from(publicKey, 'base64').subarray(-32)
+      const whole = Buffer.from(lines.join(''), 'base64')
+      const end = whole.lastIndexOf(point)
+      return [`${name}.private.key`, { lines, seed: whole.subarray(end - 32, end) }]
+    }),
+  )
+}

@@ -1,0 +1,59 @@
+import type { Canaries } from './canaries.ts'
+
+export type Recorder = ReturnType<typeof createRecorder>
+
+export interface Asked {
+  /** `METHOD /path` as the app names it, with its parameters. */
+  route: string
+  /** The path with the parameters filled in, and a query. */
+  path: string
+  headers?: Record<string, string>
+  body?: string
+  json?: unknown
+}
+
+/** The route whose purpose it is to show a secret that is known already. What logins show is new each time. */
+const SHOWS_SECRET = 'GET /user/auth/setup/:user'
+
+/** Sends requests, and keeps what came back: secrets of ours into the canaries, all the rest to be searched. */
+export function createRecorder(url: string, canaries: Canaries) {
+  /** The answers, without what was granted to their callers. */
+  const answers: string[] = []
+  /** The statuses that each route has answered. */
+  const statuses = new Map<string, Set<number>>()
+
+  async function ask({ route, path, headers, body, json }: Asked): Promise<{ status: number; body: unknown }> {
+    const [method = ''] = route.split(' ')
+    const sent = json === undefined ? body : JSON.stringify(json)
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: { ...(json !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(sent !== undefined && method !== 'GET' && { body: sent }),
+    })
+    const text = await response.text()
+    statuses.set(route, (statuses.get(route) ?? new Set()).add(response.status))
+    const answer: unknown = text === '' ? undefined : JSON.parse(text)
+    const head = JSON.stringify([...response.headers])
+    if (route !== SHOWS_SECRET || !response.ok) {
+      answers.push(`${route} ${response.status} ${head} ${withoutGranted(route, text)}`)
+    }
+    harvest(route, answer)
+    return { status: response.status, body: answer }
+  }
+
+  /** What the server has just made for this caller is a secret from now on. */
+  function harvest(route: string, answer: unknown): void {
+    const { access_token, refresh_token, secret } = (answer ?? {}) as Record<string, unknown>
+    if (typeof access_token === 'string') canaries.addHex(`an access token from ${route}`, access_token)
+    if (typeof refresh_token === 'string') canaries.addHex(`a refresh token from ${route}`, refresh_token)
+    if (typeof secret === 'string') canaries.addBase32(`a TOTP secret from ${route}`, secret)
+  }
+
+  return { ask, statuses, answers }
+}
+
+/** A pair of tokens is told to its own session, once; and the contract grants one echo, the name of a droplet that is not there. */
+function withoutGranted(route: string, text: string): string {
+  if (route.includes('/droplet/')) return text.replace(/(?<=^{"error":"[^"]*No such container: )[\w.-]{1,64}(?=",)/, '')
+  return /^POST \/user\/auth\//.test(route) ? text.replace(/"(access|refresh)_token":"[0-9a-f]{64}"/g, '') : text
+}

@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createTestApi } from '../../api.ts'
+import { codeAt } from '../../codes.ts'
+import type { FakeEngine } from '../../fake-engine.ts'
+import { type Matrix, startMatrix } from '../matrix.ts'
+import { type Canaries, createCanaries, isUnlikely } from './canaries.ts'
+import { readPrivateKeys } from './places.ts'
+import { createRecorder, type Recorder } from './recorder.ts'
+
+export interface Tokens {
+  access_token: string
+  refresh_token: string
+}
+
+export interface World {
+  matrix: Matrix
+  engine: FakeEngine
+  canaries: Canaries
+  recorder: Recorder
+  /** `METHOD /path` of every route of the app. */
+  routes: string[]
+  /** The owner's access token. */
+  owner: string
+}
+
+/** The binary with an owner who is logged in, and the secrets known that exist from the beginning. */
+export async function createWorld(engine: FakeEngine): Promise<World> {
+  const canaries = createCanaries()
+  const matrix = await startMatrix({ socket: engine.socket })
+  const recorder = createRecorder(matrix.url, canaries)
+  canaries.addHex('the sealing key', readFileSync(join(matrix.dataDir, 'sealing.key'), 'utf8').trim())
+  const owner = await matrix.createUser('owner', 'owner')
+  canaries.addBase32('the TOTP secret of the owner', owner.secret)
+  const { access_token } = await logIn(recorder, owner.username, codeAt(owner.secret, Date.now()))
+  return { matrix, engine, canaries, recorder, routes: await listRoutes(), owner: access_token }
+}
+
+/** As the app itself names them, so that a new one is driven without a word here. */
+async function listRoutes(): Promise<string[]> {
+  await using api = await createTestApi()
+  return api.app.routes.map(({ method, path }) => `${method} ${path.replace('/api/v1', '')}`)
+}
+
+/** A new viewer, made over the API. */
+export async function newUser({ recorder, owner }: World): Promise<{ username: string; secret: string }> {
+  const headers = { authorization: `Bearer ${owner}` }
+  const username = `user-${crypto.randomUUID()}`
+  await recorder.ask({ route: 'POST /user/add', path: '/user/add', headers, json: { username, group: 'viewer' } })
+  const path = `/user/auth/setup/${username}`
+  const { body } = await recorder.ask({ route: 'GET /user/auth/setup/:user', path, headers })
+  return { username, secret: (body as { secret: string }).secret }
+}
+
+/** A new viewer whose code of now is one that can be searched for, which is one in ten. */
+export async function newLogin(world: World): Promise<{ username: string; code: string }> {
+  const headers = { authorization: `Bearer ${world.owner}` }
+  for (;;) {
+    const { username, secret } = await newUser(world)
+    const code = codeAt(secret, Date.now())
+    if (isUnlikely(code)) {
+      world.canaries.addCode('a right code', code)
+      return { username, code }
+    }
+    const path = `/user/delete/${username}`
+    await world.recorder.ask({ route: 'DELETE /user/delete/:user', path, headers })
+  }
+}
+
+/** A new viewer who is logged in. */
+export async function newSession(world: World): Promise<Tokens & { username: string; code: string }> {
+  const { username, code } = await newLogin(world)
+  return { ...(await logIn(world.recorder, username, code)), username, code }
+}
+
+/** @returns its name */
+export async function newDroplet(world: World): Promise<string> {
+  const headers = { authorization: `Bearer ${world.owner}` }
+  const { body } = await world.recorder.ask({ route: 'POST /droplet/add', path: '/droplet/add', headers })
+  learnPrivateKeys(world)
+  const [newest] = body as { name: string }[]
+  return newest?.name ?? ''
+}
+
+/** There are 99 numbers, and the drive is longer. */
+export async function removeDroplets({ matrix, owner }: World): Promise<void> {
+  for (const { name } of await matrix.droplets('GET', 'list', owner)) {
+    await matrix.droplets('DELETE', `delete/${name}`, owner)
+  }
+}
+
+/** The keys of the droplets that are there now are secrets as well. */
+export function learnPrivateKeys({ matrix, canaries }: World): string[] {
+  const keys = [...readPrivateKeys(matrix.dataDir)]
+  for (const [file, { lines, seed }] of keys) {
+    canaries.addBytes(`the seed in ${file}`, seed)
+    // The first line is the format's own; the seed is in those after it.
+    for (const line of lines.slice(2)) canaries.addText(`a line of ${file}`, line)
+  }
+  return keys.flatMap(([, { lines }]) => lines.at(2) ?? [])
+}
+
+async function logIn(recorder: Recorder, username: string, code: string): Promise<Tokens> {
+  const json = { username, code }
+  const { status, body } = await recorder.ask({ route: 'POST /user/auth/', path: '/user/auth', json })
+  if (status !== 200) throw new Error(`login of ${username}: ${status} ${JSON.stringify(body)}`)
+  return body as Tokens
+}

@@ -1,0 +1,48 @@
+import { expect, test } from 'bun:test'
+import { createCanaries, isUnlikely } from '../_support/e2e/canary/canaries.ts'
+
+// A search that finds nothing proves nothing, unless it is known to find.
+
+const token = '5e11'.repeat(16)
+const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP'
+const raw = Buffer.from(token, 'hex')
+
+function find(place: string | Buffer): number {
+  const canaries = createCanaries()
+  canaries.addHex('token', token)
+  canaries.addBase32('secret', secret)
+  canaries.addCode('code', '083915')
+  return canaries.findIn(Buffer.from(place)).length
+}
+
+test.each([
+  ['as it is', token],
+  ['as its bytes', Buffer.concat([Buffer.from([1, 2, 3]), raw, Buffer.from([4])])],
+  ['its bytes in upper case', token.toUpperCase()],
+  ['its text in hex', Buffer.from(token).toString('hex')],
+  ['its text in Base64', Buffer.from(token).toString('base64')],
+  ['its text in Base64 after one character', Buffer.from(`:${token}`).toString('base64')],
+  ['its text in Base64 after two characters', Buffer.from(`a:${token}`).toString('base64')],
+  ['its bytes in Base64', raw.toString('base64')],
+  ['percent-encoded', encodeURIComponent(token).replace(/./g, character => `%${character.charCodeAt(0).toString(16)}`)],
+  ['a TOTP secret', `secret=${secret}&issuer=x`],
+  ['a TOTP secret in hex', Buffer.from('48656c6c6f21deadbeef48656c6c6f21deadbeef').toString()],
+  ['a code', '{"code":"083915"}'],
+  ['a code in Base64', Buffer.from('083915').toString('base64')],
+])('%s is found', (_, place) => {
+  expect(find(place)).toBeGreaterThan(0)
+})
+
+test.each([
+  ['another token', '5e12'.repeat(16)],
+  ['a token that is cut', token.slice(1)],
+  ['a code within a longer number', '1083915'],
+  ['a code within a hex id', 'a083915f'],
+  ['nothing', ''],
+])('%s is not', (_, place) => {
+  expect(find(place)).toBe(0)
+})
+
+test('a code that may be a number by chance is not searched for', () => {
+  expect(['083915', '183915', '000001'].map(isUnlikely)).toEqual([true, false, false])
+})
