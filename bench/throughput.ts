@@ -25,7 +25,8 @@ export async function compareThroughput(matrix: Matrix, path: string, token: str
   return { ours: middle(ours), bare: middle(theirs) }
 }
 
-async function load(url: string, token: string): Promise<Throughput> {
+/** Sixteen connections that ask without a pause. */
+export async function load(url: string, token: string): Promise<Throughput> {
   const flags = ['-t', '1', '-c', String(CONNECTIONS), '-d', `${SECONDS}s`, '--latency']
   const out = await run(['wrk', ...flags, '-H', `Authorization: Bearer ${token}`, url])
   if (out.includes('Non-2xx')) throw new Error(out)
@@ -52,7 +53,8 @@ async function startBare(body: string) {
   }
 }
 
-function middle(results: Throughput[]): Throughput {
+/** The result with the median rate. */
+export function middle(results: Throughput[]): Throughput {
   const sorted = results.toSorted((left, right) => left.requestsPerSecond - right.requestsPerSecond)
   return sorted[Math.floor(sorted.length / 2)] as Throughput
 }

@@ -40,13 +40,15 @@ interface MatrixOptions {
   flags?: string[]
   /** Where an earlier one ran. */
   dataDir?: string
+  /** Another binary than the one of this tree. */
+  program?: string
 }
 
 /** The compiled binary, serving on a free port over a data directory of its own. */
-export async function startMatrix({ socket, flags = [], dataDir }: MatrixOptions) {
+export async function startMatrix({ socket, flags = [], dataDir, program = binary }: MatrixOptions) {
   const dir = dataDir === undefined ? tempDir() : undefined
   const data = dataDir ?? dir?.path ?? ''
-  const serve = [binary, 'serve', '--port', '0', '--data-dir', data, '--domain', 'matrix.test', ...flags]
+  const serve = [program, 'serve', '--port', '0', '--data-dir', data, '--domain', 'matrix.test', ...flags]
   const child = Bun.spawn([...serve, '--docker-host', socket.includes('://') ? socket : `unix://${socket}`], {
     stdin: 'ignore',
     stdout: 'pipe',
@@ -87,7 +89,7 @@ export async function startMatrix({ socket, flags = [], dataDir }: MatrixOptions
     return body
   }
 
-  const cli = (...words: string[]) => run([binary, ...words, '--data-dir', data])
+  const cli = (...words: string[]) => run([program, ...words, '--data-dir', data])
 
   async function createUser(username: string, group: Group, ...more: string[]): Promise<Enrolment> {
     return JSON.parse(await cli('create-user', '-u', username, '-g', group, '--json', ...more))
