@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The files of a data directory whose purpose it is to hold a key. */
@@ -22,7 +22,8 @@ export function readProcess(pid: number): Buffer {
 /** The private halves of the droplets' keys that lie there now, by the file: its lines, and the seed that they encode. */
 export function readPrivateKeys(dataDir: string): Map<string, { lines: string[]; seed: Buffer }> {
   const dir = join(dataDir, 'credentials')
-  const names = readdirSync(dir)
+  // A folder may outlive its keys; what else lies in it is searched like every file.
+  const names = readdirSync(dir).filter(name => existsSync(join(dir, name, `${name}.private.key`)))
   return new Map(
     names.map(name => {
       const lines = readFileSync(join(dir, name, `${name}.private.key`), 'utf8')
