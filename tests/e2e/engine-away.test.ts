@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { until } from '../../scripts/lib/run.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
+import { freeze } from '../_support/e2e/freeze.ts'
 import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { timed } from '../_support/e2e/timed.ts'
 
 // The engine goes away and comes back, and serve stays.
 
@@ -23,15 +25,9 @@ afterAll(async () => {
 
 const unavailable = { status: 503, body: { errorId: 918 } }
 
-async function timed<T>(work: Promise<T>): Promise<{ ms: number; answer: T }> {
-  const start = performance.now()
-  const answer = await work
-  return { ms: performance.now() - start, answer }
-}
-
 test('an engine that hangs is said to be unavailable within 3 seconds, and no list is shown', async () => {
-  process.kill(engine.pid, 'SIGSTOP')
-  try {
+  {
+    using _frozen = await freeze(engine.pid)
     const list = await timed(matrix.call('GET', '/droplet/list', token))
     expect(list.answer).toMatchObject(unavailable)
     expect(list.ms).toBeLessThan(3_000)
@@ -39,8 +35,6 @@ test('an engine that hangs is said to be unavailable within 3 seconds, and no li
     expect(stop.answer).toMatchObject(unavailable)
     expect(stop.ms).toBeLessThan(3_000)
     expect((await matrix.call('GET', '/user/list', token)).status).toBe(200)
-  } finally {
-    process.kill(engine.pid, 'SIGCONT')
   }
   expect(await matrix.droplets('GET', 'list', token)).toMatchObject([{ name: 'cikit01', state: 'running' }])
 })

@@ -61,7 +61,8 @@ export async function prepareEngines(): Promise<void> {
   }
 }
 
-export async function startEngine(kind: EngineKind): Promise<TestEngine> {
+/** @param options `keep`: with the containers that it had when it stopped, instead of none */
+export async function startEngine(kind: EngineKind, { keep = false } = {}): Promise<TestEngine> {
   const place = places[kind]()
   const dockerd = await startDockerd(place)
   const clear = async () => {
@@ -70,7 +71,7 @@ export async function startEngine(kind: EngineKind): Promise<TestEngine> {
     }[]
     await Promise.all(containers.map(({ Id }) => engineApi(dockerd.socket, 'DELETE', `/containers/${Id}?force=1&v=1`)))
   }
-  await clear()
+  if (!keep) await clear()
   return {
     ...dockerd,
     kind,

@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { run, until } from '../../scripts/lib/run.ts'
+import * as disturbances from '../_support/e2e/disturbances.ts'
+import { createEngineProxy } from '../_support/e2e/engine-proxy.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
+import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { forgetPeak, peakMegabytes } from '../_support/e2e/peak-memory.ts'
+import { timed } from '../_support/e2e/timed.ts'
+
+// An engine that answers nonsense, seen by a client of the binary. What it never answers is in engine-silence.test.ts.
+
+let engine: TestEngine
+let proxy: ReturnType<typeof createEngineProxy>
+let matrix: Matrix
+let token: string
+
+let followed = 0
+const elsewhere = Bun.serve({
+  hostname: '127.0.0.1',
+  port: 0,
+  fetch() {
+    followed++
+    return Response.json([])
+  },
+})
+const flood = disturbances.createFlood()
+const MIB = 1024 * 1024
+
+beforeAll(async () => {
+  engine = await startEngine('host')
+  proxy = createEngineProxy(engine.socket)
+  matrix = await startMatrix({ socket: proxy.socket, flags: ['--image', SMALL_IMAGE] })
+  token = await matrix.signIn('owner')
+  await matrix.droplets('POST', 'add', token)
+})
+afterAll(async () => {
+  await matrix[Symbol.asyncDispose]()
+  await proxy[Symbol.asyncDispose]()
+  await engine.clear()
+  await engine.stop()
+  await elsewhere.stop(true)
+})
+
+const unavailable = {
+  status: 503,
+  body: { error: 'The container engine cannot be reached or did not answer in time', errorId: 918 },
+}
+const refused = { status: 400, body: { error: 'Error response from daemon: layer store is gone', errorId: 900 } }
+
+const list = () => matrix.call('GET', '/droplet/list', token)
+const states = async () => (await matrix.droplets('GET', 'list', token)).map(({ name, state }) => [name, state])
+const containers = async () =>
+  (await run(['docker', '-H', `unix://${engine.socket}`, 'ps', '-a', '--format', '{{.Names}}'])).trim()
+const keys = () => readdirSync(join(matrix.dataDir, 'credentials')).join()
+
+const nonsense = [
+  ['500 in words', disturbances.refuses],
+  ['502 in HTML', disturbances.refusesInHtml],
+  ['half a JSON', disturbances.halfJson],
+  ['an answer that breaks off', disturbances.hangsUpMidway],
+  ['301 to another server', disturbances.redirects(elsewhere.url.href)],
+  ['100 MB', flood.answer],
+] as const
+const silences = [
+  ['one byte a second', disturbances.drips],
+  ['nothing, ever', disturbances.neverAnswers],
+] as const
+
+const listing = /^GET \S+\/containers\/json$/
+
+describe.each([
+  ['the list', listing],
+  ['whatever it is asked', /./],
+])('an engine that answers %s', (_, asked) => {
+  test.each([...nonsense, ...silences])(
+    'with %s is 918 within 3 seconds, and found again at once',
+    async (_, answer) => {
+      const before = await states()
+      {
+        using _disturbed = proxy.disturb(asked, answer)
+        // The second round begins without anything that was learnt of the engine before.
+        for (const round of [1, 2]) {
+          const users = timed(matrix.call('GET', '/user/list', token))
+          const asking = [
+            list(),
+            matrix.call('PATCH', '/droplet/stop/cikit01', token),
+            matrix.call('POST', '/droplet/add', token),
+          ]
+          const { ms, answer: answers } = await timed(Promise.all(asking))
+          for (const answered of answers) expect({ round, ...answered }).toMatchObject({ round, ...unavailable })
+          expect(ms).toBeLessThan(3_000)
+          expect((await users).answer).toMatchObject({ status: 200, body: [{ username: 'owner' }] })
+          expect((await users).ms).toBeLessThan(2_000)
+        }
+      }
+      expect(await states()).toEqual(before)
+    },
+  )
+})
+
+describe.each([
+  ['stop', 'running', 'exited'],
+  ['start', 'exited', 'running'],
+] as const)('an engine that answers %s', (action, is, becomes) => {
+  const asked = new RegExp(`^POST \\S+/containers/[0-9a-f]{64}/${action}$`)
+  const change = (name: string) => matrix.call('PATCH', `/droplet/${name}/cikit01`, token)
+
+  test.each(nonsense)('with %s is told so at once, and is obeyed later', async (what, answer) => {
+    expect(await change(is === 'running' ? 'start' : 'stop')).toMatchObject({ status: 200 })
+    {
+      using _disturbed = proxy.disturb(asked, answer)
+      const { ms, answer: answered } = await timed(change(action))
+      expect(answered).toMatchObject(what === '500 in words' ? refused : unavailable)
+      expect(ms).toBeLessThan(3_000)
+      expect(await states()).toEqual([['cikit01', is]])
+      expect(await matrix.call('GET', '/user/list', token)).toMatchObject({ status: 200 })
+    }
+    expect(await change(action)).toMatchObject({ status: 200, body: [{ name: 'cikit01', state: becomes }] })
+  })
+})
+
+describe.each([
+  ['has not created anything', false],
+  ['has created the droplet', true],
+])('an engine that %s and answers', (_, passOn) => {
+  test.each(nonsense)('with %s has nothing left of it 5 seconds later', async (what, answer) => {
+    const nothingLeft = async () => (await containers()) === 'cikit01' && keys() === 'cikit01'
+    {
+      using _disturbed = proxy.disturb(/^POST \S+\/containers\/create$/, answer, { passOn })
+      expect(await matrix.call('POST', '/droplet/add', token)).toMatchObject(
+        what === '500 in words' ? refused : unavailable,
+      )
+      expect(await until(5_000, nothingLeft)).toBe(true)
+      expect(await matrix.call('GET', '/user/list', token)).toMatchObject({ status: 200 })
+    }
+    expect((await matrix.droplets('POST', 'add', token)).map(({ name }) => name)).toEqual(['cikit02', 'cikit01'])
+    await matrix.droplets('DELETE', 'delete/cikit02', token)
+  })
+})
+
+test('a redirection is not followed', async () => {
+  followed = 0
+  using _disturbed = proxy.disturb(/./, disturbances.redirects(elsewhere.url.href))
+  expect(await list()).toMatchObject(unavailable)
+  expect(await matrix.call('POST', '/droplet/add', token)).toMatchObject(unavailable)
+  expect(followed).toBe(0)
+  // Whoever follows is counted.
+  await fetch(elsewhere.url)
+  expect(followed).toBe(1)
+})
+
+test('100 MB are not read to their end, and ten times 100 MB are not kept', async () => {
+  using _disturbed = proxy.disturb(listing, flood.answer)
+  forgetPeak(matrix.process.pid)
+  const before = peakMegabytes(matrix.process.pid)
+  for (let count = 0; count < 10; count++) {
+    flood.sent = 0
+    expect(await list()).toMatchObject(unavailable)
+    // 16 MB are read, and some more lie in the buffers of the socket.
+    expect(flood.sent).toBeLessThan(32 * MIB)
+  }
+  expect(peakMegabytes(matrix.process.pid) - before).toBeLessThan(300)
+})
