@@ -1,0 +1,32 @@
+import { connect } from 'node:net'
+
+/** What a server said to a request whose path nothing on the way resolved, decoded or encoded. */
+export interface RawAnswer {
+  status: number
+  body: string
+}
+
+/**
+ * Sends a request with its path to the letter, which `fetch` would normalise.
+ * @param url of the server, of which host and port count
+ */
+export async function rawRequest(url: string, method: string, path: string, token: string): Promise<RawAnswer> {
+  const { hostname, port, host } = new URL(url)
+  const head = [
+    `${method} ${path} HTTP/1.1`,
+    `Host: ${host}`,
+    `Authorization: Bearer ${token}`,
+    'Content-Length: 0',
+    'Connection: close',
+  ]
+  const answer = await new Promise<string>((resolve, reject) => {
+    const chunks: Buffer[] = []
+    const socket = connect(Number(port), hostname)
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    socket.once('end', () => resolve(Buffer.concat(chunks).toString()))
+    socket.once('error', reject)
+    socket.write(Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'utf8'))
+  })
+  const end = answer.indexOf('\r\n\r\n')
+  return { status: Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1]), body: answer.slice(end + 4) }
+}
