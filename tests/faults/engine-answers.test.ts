@@ -70,18 +70,18 @@ const silences = [
 
 const listing = /^GET \S+\/containers\/json$/
 
+// In a second round nothing is known of the engine any more, and its version is the first question.
 describe.each([
-  ['the list', listing],
-  ['whatever it is asked', /./],
-])('an engine that answers %s', (_, asked) => {
+  ['the list', listing, 1],
+  ['whatever it is asked', /./, 2],
+])('an engine that answers %s', (_, asked, rounds) => {
   test.each([...nonsense, ...silences])(
     'with %s is 918 within 3 seconds, and found again at once',
     async (_, answer) => {
       const before = await states()
       {
         using _disturbed = proxy.disturb(asked, answer)
-        // The second round begins without anything that was learnt of the engine before.
-        for (const round of [1, 2]) {
+        for (let round = 1; round <= rounds; round++) {
           const users = timed(matrix.call('GET', '/user/list', token))
           const asking = [
             list(),
@@ -121,12 +121,13 @@ describe.each([
   })
 })
 
+const nothingLeft = async () => (await containers()) === 'cikit01' && keys() === 'cikit01'
+
 describe.each([
   ['has not created anything', false],
   ['has created the droplet', true],
 ])('an engine that %s and answers', (_, passOn) => {
   test.each(nonsense)('with %s has nothing left of it 5 seconds later', async (what, answer) => {
-    const nothingLeft = async () => (await containers()) === 'cikit01' && keys() === 'cikit01'
     {
       using _disturbed = proxy.disturb(/^POST \S+\/containers\/create$/, answer, { passOn })
       expect(await matrix.call('POST', '/droplet/add', token)).toMatchObject(
@@ -138,6 +139,17 @@ describe.each([
     expect((await matrix.droplets('POST', 'add', token)).map(({ name }) => name)).toEqual(['cikit02', 'cikit01'])
     await matrix.droplets('DELETE', 'delete/cikit02', token)
   })
+})
+
+test.each([
+  ['laid the keys in', /^PUT \S+\/archive$/],
+  ['started the droplet', /^POST \S+\/start$/],
+])('an engine that has %s and breaks off has nothing left of it 5 seconds later', async (_, asked) => {
+  {
+    using _disturbed = proxy.disturb(asked, disturbances.hangsUpMidway, { passOn: true })
+    expect(await matrix.call('POST', '/droplet/add', token)).toMatchObject(unavailable)
+  }
+  expect(await until(5_000, nothingLeft)).toBe(true)
 })
 
 test('a redirection is not followed', async () => {

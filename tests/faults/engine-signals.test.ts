@@ -65,6 +65,11 @@ async function endInMidStop(name: string, client: 'there' | 'gone'): Promise<voi
   expect(await fetch(`${matrix.url}/droplet/list`).catch(error => error)).toBeInstanceOf(Error)
   expect(await exit).toBe(0)
   expect(await stateOf(name)).toBe('exited 137')
+  // Not only the process: its store, too, stays open until the work is done.
+  await told(matrix, 'stopped')
+  const stopped = matrix.log.find(({ message }) => message === 'stopped')
+  const finished = Date.parse(await inspect(name, '{{.State.FinishedAt}}'))
+  expect(Date.parse(String(stopped?.time))).toBeGreaterThanOrEqual(finished)
   if (client === 'there') {
     expect(await stop).toMatchObject({
       status: 200,
@@ -77,7 +82,8 @@ async function told(matrix: { log: Record<string, unknown>[] }, what: string): P
   expect(await until(5_000, () => matrix.log.some(({ message }) => message === what))).toBe(true)
 }
 
-async function stateOf(name: string): Promise<string> {
-  const format = '{{.State.Status}} {{.State.ExitCode}}'
+const stateOf = (name: string) => inspect(name, '{{.State.Status}} {{.State.ExitCode}}')
+
+async function inspect(name: string, format: string): Promise<string> {
   return (await run(['docker', '-H', `unix://${engine.socket}`, 'inspect', '-f', format, name])).trim()
 }
