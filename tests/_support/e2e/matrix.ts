@@ -42,18 +42,22 @@ interface MatrixOptions {
   dataDir?: string
   /** Another binary than the one of this tree. */
   program?: string
+  /** What its command line is put behind, such as a limit: it must become the binary by `exec`. */
+  wrap?: string[]
+  /** Variables of its own. */
+  env?: Record<string, string>
 }
 
 /** The compiled binary, serving on a free port over a data directory of its own. */
-export async function startMatrix({ socket, flags = [], dataDir, program = binary }: MatrixOptions) {
+export async function startMatrix({ socket, flags = [], dataDir, program = binary, wrap = [], env = {} }: MatrixOptions) {
   const dir = dataDir === undefined ? tempDir() : undefined
   const data = dataDir ?? dir?.path ?? ''
-  const serve = [program, 'serve', '--port', '0', '--data-dir', data, '--domain', 'matrix.test', ...flags]
+  const serve = [...wrap, program, 'serve', '--port', '0', '--data-dir', data, '--domain', 'matrix.test', ...flags]
   const child = Bun.spawn([...serve, '--docker-host', socket.includes('://') ? socket : `unix://${socket}`], {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    env: cleanEnvironment(),
+    env: { ...cleanEnvironment(), ...env },
   })
   const log: Record<string, unknown>[] = []
   const listening = Promise.withResolvers<string>()
@@ -68,7 +72,8 @@ export async function startMatrix({ socket, flags = [], dataDir, program = binar
   lines.on('close', async () => listening.reject(new Error(`serve ended before it listened: ${await complaints}`)))
   const url = new URL('api/v1', await listening.promise).href
 
-  async function call(method: string, path: string, token?: string, json?: unknown): Promise<Answer> {
+  /** @param address where a trusted proxy says that the request comes from */
+  async function call(method: string, path: string, token?: string, json?: unknown, address?: string): Promise<Answer> {
     const response = await fetch(`${url}${path}`, {
       method,
       tls: { rejectUnauthorized: false },
@@ -76,6 +81,7 @@ export async function startMatrix({ socket, flags = [], dataDir, program = binar
       headers: {
         ...(token && { authorization: `Bearer ${token}` }),
         ...(json !== undefined && { 'content-type': 'application/json' }),
+        ...(address && { 'x-forwarded-for': address }),
       },
       ...(json !== undefined && { body: JSON.stringify(json) }),
     })
