@@ -3,7 +3,7 @@ import { until } from '../../scripts/lib/run.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
 import { freeze } from '../_support/e2e/freeze.ts'
 import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
-import { timed } from '../_support/e2e/timed.ts'
+import { timed } from '../_support/timed.ts'
 
 // The engine goes away and comes back, and serve stays.
 

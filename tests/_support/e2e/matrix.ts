@@ -95,6 +95,15 @@ export async function startMatrix({ socket, flags = [], dataDir, program = binar
     return body
   }
 
+  /** The names in the list of users, oldest first; any other status is an error here. */
+  async function usernames(token: string): Promise<string[]> {
+    const { status, body } = await call('GET', '/user/list', token)
+    if (status !== 200 || !Array.isArray(body)) throw new Error(`list of users: ${status} ${JSON.stringify(body)}`)
+    return body.map(({ username }: { username: string }) => username)
+  }
+
+  const addUser = (token: string, username: string) => call('POST', '/user/add', token, { username, group: 'viewer' })
+
   const cli = (...words: string[]) => run([program, ...words, '--data-dir', data])
 
   async function createUser(username: string, group: Group, ...more: string[]): Promise<Enrolment> {
@@ -117,6 +126,8 @@ export async function startMatrix({ socket, flags = [], dataDir, program = binar
     complaints,
     call,
     droplets,
+    usernames,
+    addUser,
     cli,
     createUser,
     logIn,

@@ -1,0 +1,80 @@
+import { expect, test } from 'bun:test'
+import { refusedWith } from '../_support/cli.ts'
+import { currentCode, startMatrix } from '../_support/e2e/matrix.ts'
+import { refusedStart } from '../_support/faults/refused-start.ts'
+import { mountSmallDisk } from '../_support/faults/small-disk.ts'
+
+// A data directory on a disk of 2 MB that is full.
+
+const KILOBYTES = 2_048
+const socket = '/nonexistent/docker.sock'
+/** With less than SQLite shares between processes in a file, the latter. */
+const noSpace = /(?:disk is full|disk I\/O error)/
+const unwritable = { status: 503, body: { errorId: 922 } }
+
+test('writes are refused, logins open nothing and use up no code, reads go on; with space again all is well', async () => {
+  await using disk = await mountSmallDisk(KILOBYTES)
+  await using matrix = await startMatrix({ socket, dataDir: disk.dataDir })
+  const token = await matrix.signIn('owner')
+  const viewer = await matrix.createUser('viewer', 'viewer')
+  disk.fill()
+  expect(await matrix.addUser(token, 'refused')).toMatchObject(unwritable)
+  expect(await matrix.call('DELETE', '/user/auth/revoke/owner', token)).toMatchObject(unwritable)
+  const attempt = { username: 'viewer', code: await currentCode(viewer.secret) }
+  expect(await matrix.call('POST', '/user/auth', undefined, attempt)).toMatchObject(unwritable)
+  expect(await matrix.usernames(token)).toEqual(['owner', 'viewer'])
+  expect(await matrix.call('GET', '/user/sessions/viewer', token)).toMatchObject({ status: 200, body: [] })
+
+  disk.free()
+  expect(await matrix.call('POST', '/user/auth', undefined, attempt)).toMatchObject({ status: 200 })
+  expect((await matrix.addUser(token, 'late')).status).toBe(200)
+  expect(await matrix.usernames(token)).toEqual(['owner', 'viewer', 'late'])
+})
+
+test('the command line says in one line that the disk is full', async () => {
+  await using disk = await mountSmallDisk(KILOBYTES)
+  await using matrix = await startMatrix({ socket, dataDir: disk.dataDir })
+  disk.fill()
+  await expect(matrix.createUser('late', 'viewer')).rejects.toThrow(/:\ncikit-api: [^\n]*disk is full\)$/)
+})
+
+test.each([
+  ['SIGTERM', 0],
+  ['SIGKILL', 137],
+] as const)('after %s on a full disk the next start has all that was acknowledged', async (signal, exitCode) => {
+  await using disk = await mountSmallDisk(KILOBYTES)
+  await using matrix = await startMatrix({ socket, dataDir: disk.dataDir })
+  const token = await matrix.signIn('owner')
+  for (const username of ['one', 'two']) expect((await matrix.addUser(token, username)).status).toBe(200)
+  disk.fill()
+  expect(await matrix.addUser(token, 'refused')).toMatchObject(unwritable)
+  expect(await matrix.stop(signal)).toBe(exitCode)
+  disk.free()
+  await using again = await startMatrix({ socket, dataDir: disk.dataDir })
+  expect(await again.usernames(token)).toEqual(['owner', 'one', 'two'])
+})
+
+test('a start on a full disk says so in one line, and the next one with space has everything', async () => {
+  await using disk = await mountSmallDisk(KILOBYTES)
+  await using matrix = await startMatrix({ socket, dataDir: disk.dataDir })
+  const token = await matrix.signIn('owner')
+  expect(await matrix.stop()).toBe(0)
+  for (const blocks of [0, 1, 2, 3]) {
+    disk.fill(blocks)
+    expect(await refusedStart(disk.dataDir)).toEqual(refusedWith(1, noSpace))
+    disk.free()
+  }
+  await using again = await startMatrix({ socket, dataDir: disk.dataDir })
+  expect(await again.usernames(token)).toEqual(['owner'])
+})
+
+test('a first start that finds the disk full leaves nothing that keeps the next one from starting', async () => {
+  await using disk = await mountSmallDisk(KILOBYTES)
+  for (const blocks of [0, 4, 16]) {
+    disk.fill(blocks)
+    expect(await refusedStart(disk.dataDir)).toEqual(refusedWith(1, noSpace))
+    disk.free()
+  }
+  await using matrix = await startMatrix({ socket, dataDir: disk.dataDir })
+  expect(await matrix.usernames(await matrix.signIn('owner'))).toEqual(['owner'])
+})
