@@ -12,7 +12,7 @@ export interface Recorded {
  * A socket that answers like an engine, or like a broken one: for what a real engine cannot be brought to say.
  * @param answer gets the request, without its version prefix in `path`; undefined falls back to a plain 20.10 engine
  */
-export function createFakeDocker(answer: (request: Recorded) => Response | Promise<Response> | undefined) {
+export function createFakeDocker(answer: (request: Recorded) => Response | undefined | Promise<Response | undefined>) {
   const dir = tempDir()
   const path = join(dir.path, 'docker.sock')
   const requests: Recorded[] = []

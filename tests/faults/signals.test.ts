@@ -1,0 +1,128 @@
+import { Database as Sqlite } from 'bun:sqlite'
+import { expect, test } from 'bun:test'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { until } from '../../scripts/lib/run.ts'
+import { containerEntry } from '../_support/docker-engine.ts'
+import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { createFakeDocker } from '../_support/fake-docker.ts'
+import { timed } from '../_support/timed.ts'
+
+// SIGTERM and SIGINT while something is under way: the stop of a droplet, which an engine takes its time for, or a write.
+
+/** An engine with one droplet, whose stop takes until it is released. */
+function createSlowEngine() {
+  const asked = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
+  let state = 'running'
+  const docker = createFakeDocker(async ({ method, path }) => {
+    if (path.startsWith('/containers/json')) return Response.json([containerEntry({ State: state })])
+    if (method !== 'POST' || !path.endsWith('/stop')) return undefined
+    asked.resolve()
+    await released.promise
+    state = 'exited'
+    return new Response(null, { status: 204 })
+  })
+  return {
+    socket: docker.address.path,
+    asked: asked.promise,
+    release: released.resolve,
+    state: () => state,
+    async [Symbol.asyncDispose]() {
+      released.resolve()
+      await docker[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const logged = (matrix: Matrix, text: string) =>
+  until(5_000, () => matrix.log.some(({ message }) => message === text)).then(found => expect(found).toBe(true))
+
+const isRefused = (matrix: Matrix) =>
+  fetch(matrix.url, { headers: { connection: 'close' } }).then(
+    () => false,
+    () => true,
+  )
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s in the middle of a stop: the client gets its answer', async signal => {
+  await using engine = createSlowEngine()
+  await using matrix = await startMatrix({ socket: engine.socket })
+  const token = await matrix.signIn('manager')
+  const stop = matrix.droplets('PATCH', 'stop/cikit22', token)
+  await engine.asked
+  const exit = matrix.stop(signal)
+  await logged(matrix, 'stopping')
+  expect(await until(5_000, () => isRefused(matrix))).toBe(true)
+  expect(matrix.process.exitCode).toBeNull()
+  engine.release()
+  expect(await stop).toMatchObject([{ name: 'cikit22', state: 'exited' }])
+  expect(await exit).toBe(0)
+  await logged(matrix, 'stopped')
+})
+
+test('SIGTERM in the middle of a stop whose client went away: it is done to its end', async () => {
+  await using engine = createSlowEngine()
+  await using matrix = await startMatrix({ socket: engine.socket })
+  const token = await matrix.signIn('manager')
+  const client = new AbortController()
+  const stop = fetch(`${matrix.url}/droplet/stop/cikit22`, {
+    method: 'PATCH',
+    headers: { authorization: `Bearer ${token}` },
+    signal: client.signal,
+  }).catch(error => error)
+  await engine.asked
+  client.abort()
+  expect(await stop).toBeInstanceOf(Error)
+  const exit = matrix.stop()
+  await logged(matrix, 'stopping')
+  // As long as it would take to end if it waited for nothing.
+  expect(await Promise.race([exit, Bun.sleep(1_000)])).toBeUndefined()
+  engine.release()
+  expect(await exit).toBe(0)
+  expect(engine.state()).toBe('exited')
+})
+
+test('SIGTERM while a write waits for the store: it is written and acknowledged first', async () => {
+  await using matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
+  const token = await matrix.signIn('owner')
+  const other = new Sqlite(join(matrix.dataDir, 'cikit-api.db'))
+  other.run('BEGIN IMMEDIATE')
+  const add = matrix.addUser(token, 'last')
+  // Answered after the add came in, over other connections: that one waits by now.
+  for (let read = 0; read < 3; read++) expect(await matrix.usernames(token)).toEqual(['owner'])
+  const exit = matrix.stop()
+  await logged(matrix, 'stopping')
+  other.run('ROLLBACK')
+  other.close()
+  expect((await add).status).toBe(200)
+  expect(await exit).toBe(0)
+  await using again = await startMatrix({ socket: '/nonexistent/docker.sock', dataDir: matrix.dataDir })
+  expect(await again.usernames(token)).toEqual(['owner', 'last'])
+})
+
+test('a second signal ends it at once, and what was acknowledged is there', async () => {
+  await using engine = createSlowEngine()
+  await using matrix = await startMatrix({ socket: engine.socket })
+  const token = await matrix.signIn('owner')
+  const stop = matrix.droplets('PATCH', 'stop/cikit22', token).catch(error => error)
+  await engine.asked
+  matrix.process.kill('SIGTERM')
+  await logged(matrix, 'stopping')
+  const { ms, answer } = await timed(matrix.stop('SIGINT'))
+  expect(answer).toBe(130)
+  expect(ms).toBeLessThan(2_000)
+  expect(await stop).toBeInstanceOf(Error)
+  await using again = await startMatrix({ socket: engine.socket, dataDir: matrix.dataDir })
+  expect(await again.usernames(token)).toEqual(['owner'])
+})
+
+test('at its end the log is in the database, and nothing of the process is left in the data directory', async () => {
+  await using matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
+  const token = await matrix.signIn('owner')
+  expect((await matrix.addUser(token, 'last')).status).toBe(200)
+  expect(readdirSync(matrix.dataDir)).toContain('cikit-api.db-wal')
+  expect(await matrix.stop()).toBe(0)
+  expect(readdirSync(matrix.dataDir).toSorted()).toEqual(['cikit-api.db', 'credentials', 'sealing.key', 'serve.lock'])
+  using db = new Sqlite(join(matrix.dataDir, 'cikit-api.db'), { readonly: true })
+  expect(db.query('SELECT username FROM users ORDER BY number').values()).toEqual([['owner'], ['last']])
+})
