@@ -3,8 +3,8 @@ import { expect, test } from 'bun:test'
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Enrolment, startMatrix } from '../_support/e2e/matrix.ts'
+import { briefServe } from '../_support/faults/brief-serve.ts'
 import { flipByte } from '../_support/faults/flip-byte.ts'
-import { refusedStart } from '../_support/faults/refused-start.ts'
 
 // One byte of the database, or of the key, is another one than was written.
 
@@ -23,7 +23,7 @@ test('damage at the beginning of any page is found at the start, which is refuse
   const pageSize = bytes.readUInt16BE(PAGE_SIZE_AT)
   for (let at = 0; at < bytes.length; at += pageSize) {
     flipByte(file, at)
-    expect({ at, ...(await refusedStart(matrix.dataDir)) }).toEqual({
+    expect({ at, ...(await briefServe(matrix.dataDir)) }).toEqual({
       at,
       exitCode: 1,
       stdout: '',
@@ -60,7 +60,7 @@ test.each([
   // Whatever the digit was, it is another one now.
   const other = digit === key[at] ? '4' : digit
   await Bun.write(file, key.slice(0, at) + other + key.slice(at + 1))
-  const { exitCode, stdout, stderr } = await refusedStart(matrix.dataDir)
+  const { exitCode, stdout, stderr } = await briefServe(matrix.dataDir)
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
   expect(stderr).toMatch(new RegExp(`^cikit-api: The key (?:file|in) ${file} [^\\n]+: put the right one back\\n$`))
   expect(stderr).not.toContain(key.slice(1, 20))

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { refusedWith } from '../_support/cli.ts'
 import { currentCode, startMatrix } from '../_support/e2e/matrix.ts'
-import { refusedStart } from '../_support/faults/refused-start.ts'
+import { briefServe } from '../_support/faults/brief-serve.ts'
 import { mountSmallDisk } from '../_support/faults/small-disk.ts'
 
 // A data directory on a disk of 2 MB that is full.
@@ -61,7 +61,7 @@ test('a start on a full disk says so in one line, and the next one with space ha
   expect(await matrix.stop()).toBe(0)
   for (const blocks of [0, 1, 2, 3]) {
     disk.fill(blocks)
-    expect(await refusedStart(disk.dataDir)).toEqual(refusedWith(1, noSpace))
+    expect(await briefServe(disk.dataDir)).toEqual(refusedWith(1, noSpace))
     disk.free()
   }
   await using again = await startMatrix({ socket, dataDir: disk.dataDir })
@@ -72,7 +72,7 @@ test('a first start that finds the disk full leaves nothing that keeps the next 
   await using disk = await mountSmallDisk(KILOBYTES)
   for (const blocks of [0, 4, 16]) {
     disk.fill(blocks)
-    expect(await refusedStart(disk.dataDir)).toEqual(refusedWith(1, noSpace))
+    expect(await briefServe(disk.dataDir)).toEqual(refusedWith(1, noSpace))
     disk.free()
   }
   await using matrix = await startMatrix({ socket, dataDir: disk.dataDir })

@@ -1,10 +1,10 @@
 import { binary } from '../../../scripts/lib/paths.ts'
 
-/** How long a start may take until it is refused; one that is not is killed, and says so by its exit code. */
-const LIMIT_MS = 20_000
-
-/** Runs a `serve` that is expected to refuse, to be held against `refusedWith`. */
-export async function refusedStart(dataDir: string) {
+/**
+ * Runs a `serve` that does not stay: it refuses, to be held against `refusedWith`, or is killed (kill -9) at the limit,
+ * which the exit code says.
+ */
+export async function briefServe(dataDir: string, limitMs = 20_000) {
   const flags = [
     '--data-dir',
     dataDir,
@@ -20,7 +20,7 @@ export async function refusedStart(dataDir: string) {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    timeout: LIMIT_MS,
+    timeout: limitMs,
     killSignal: 'SIGKILL',
   })
   const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
