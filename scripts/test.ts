@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { installPackages, isRoot, missingPackages } from './lib/debian.ts'
 import { main, Obstacle, print, say } from './lib/terminal.ts'
 
-// Lint, types, unit and HTTP tests, build, end-to-end tests. The last line says `N passed, N failed`.
+// Lint, types, unit and HTTP tests, build, end-to-end tests, fault tests; with the word `faults` the build and the fault
+// tests alone, in more rounds. The last line says `N passed, N failed`.
 
-const e2ePackages = [
+const rootPackages = [
   'docker.io',
   'iptables',
   'iproute2',
@@ -16,6 +17,8 @@ const e2ePackages = [
   'openssl',
   'chromium',
   'curl',
+  'faketime',
+  'strace',
 ]
 
 /** A limit for what hangs, not a measure: a true droplet boots in seconds, and on a busy machine in many. */
@@ -26,22 +29,32 @@ interface Count {
   failed: number
 }
 
+/** How often the server is killed, and the like, where chance decides what that meets. */
+const MANY_ROUNDS = 200
+
 await main(async () => {
+  const onlyFaults = process.argv[2] === 'faults'
   const obstacle = await findObstacle()
-  const counts = [
-    await check('Lint', ['biome', 'check', '--error-on-warnings', '.']),
-    await check('Types', ['tsc', '--noEmit']),
-    await bunTest('Unit and HTTP tests', ['--path-ignore-patterns', 'tests/e2e/**']),
-  ]
+  const counts: Count[] = []
+  if (!onlyFaults) {
+    counts.push(
+      await check('Lint', ['biome', 'check', '--error-on-warnings', '.']),
+      await check('Types', ['tsc', '--noEmit']),
+      await bunTest('Unit and HTTP tests', ['--path-ignore-patterns', 'tests/{e2e,faults}/**']),
+    )
+  }
   if (obstacle) {
-    say(`Left out: the end-to-end tests. ${obstacle}`)
-    if (process.env.CI) throw new Obstacle('In CI nothing is left out')
+    say(`Left out: the end-to-end and fault tests. ${obstacle}`)
+    if (process.env.CI || onlyFaults)
+      throw new Obstacle('Nothing is left out in CI, nor when the fault tests are asked for')
   } else {
     counts.push(await check('Build', ['bun', 'scripts/build.ts']))
     const { prepareEngines } = await import('../tests/_support/e2e/engines.ts')
-    say('Preparing the Docker Engines of the end-to-end tests (minutes at the first time, then kept in .cikit/cache)')
+    say('Preparing the Docker Engines of these tests (minutes at the first time, then kept in .cikit/cache)')
     await prepareEngines()
-    counts.push(await bunTest('End-to-end tests', ['tests/e2e']))
+    if (onlyFaults) process.env.CIKIT_FAULT_ROUNDS ??= String(MANY_ROUNDS)
+    else counts.push(await bunTest('End-to-end tests', ['tests/e2e']))
+    counts.push(await bunTest('Fault tests', ['tests/faults']))
   }
   const passed = counts.reduce((sum, count) => sum + count.passed, 0)
   const failed = counts.reduce((sum, count) => sum + count.failed, 0)
@@ -49,15 +62,15 @@ await main(async () => {
   print(`${passed} passed, ${failed} failed`)
 })
 
-/** Why the end-to-end tests cannot run here, and what to do about it; installs what root may install. */
+/** Why the end-to-end and fault tests cannot run here, and what to do about it; installs what root may install. */
 async function findObstacle(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'They need Linux.'
   if (!isRoot) return 'They start Docker Engines of their own: run npm test as root.'
   if (!existsSync('/usr/bin/apt-get')) {
-    const missing = missingPackages(e2ePackages)
+    const missing = missingPackages(rootPackages)
     return missing.length > 0 ? `Install what Debian calls ${missing.join(', ')} first.` : undefined
   }
-  await installPackages(e2ePackages)
+  await installPackages(rootPackages)
   return undefined
 }
 

@@ -16,6 +16,8 @@ const broughtFile: Record<string, string> = {
   'busybox-static': '/bin/busybox',
   openssl: '/usr/bin/openssl',
   curl: '/usr/bin/curl',
+  faketime: '/usr/bin/faketime',
+  strace: '/usr/bin/strace',
   wrk: '/usr/bin/wrk',
 }
 

@@ -1,9 +1,9 @@
 import { Database as Sqlite } from 'bun:sqlite'
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { startMatrix } from '../_support/e2e/matrix.ts'
+import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
 import { audit } from '../_support/faults/audit.ts'
-import type { Life } from '../_support/faults/life.ts'
+import type { Life, Pair } from '../_support/faults/life.ts'
 import { loadUntilKilled } from '../_support/faults/load.ts'
 import { modeOf, modesIn, umask } from '../_support/modes.ts'
 import { tempDir } from '../_support/temp-dir.ts'
@@ -12,38 +12,67 @@ import { tempDir } from '../_support/temp-dir.ts'
 // directory: nothing that was acknowledged is lost, and what was not is there as a whole or not at all.
 
 const rounds = Number(process.env.CIKIT_FAULT_ROUNDS ?? 20)
-const MOST_ACKNOWLEDGEMENTS = 80
+const limitMs = 60_000 + rounds * 10_000
 
-test(
-  `${rounds} rounds of kill -9 under load lose nothing that was acknowledged`,
-  async () => {
-    using _ = umask(0)
-    using dir = tempDir()
-    // Each user comes from an address of its own: the tried codes are failures, and those are counted by address.
-    const options = {
-      socket: '/nonexistent/docker.sock',
-      dataDir: dir.path,
-      flags: ['--trusted-proxies', '127.0.0.1'],
-    }
-    const lives: Life[] = []
-    let matrix = await startMatrix(options)
-    try {
-      const owner = await matrix.logIn(await matrix.createUser('owner', 'owner'))
-      for (let round = 1; round <= rounds; round++) {
-        await loadUntilKilled(matrix, owner, lives, 1 + Math.floor(Math.random() * MOST_ACKNOWLEDGEMENTS))
-        matrix = await startMatrix(options)
-        const findings = await audit(matrix, owner, lives)
-        expect({ round, findings }).toEqual({ round, findings: [] })
-        expect({ round, integrity: integrityOf(dir.path) }).toEqual({ round, integrity: 'ok' })
-        expect(openFiles(dir.path)).toEqual([])
-      }
-      expect(await matrix.stop()).toBe(0)
-    } finally {
-      await matrix[Symbol.asyncDispose]()
-    }
-  },
-  60_000 + rounds * 10_000,
-)
+const upTo = (most: number) => 1 + Math.floor(Math.random() * most)
+type Start = (wrap?: string[]) => Promise<Matrix>
+
+describe(`${rounds} rounds of kill -9 under load lose nothing that was acknowledged`, () => {
+  test(
+    'right after an answer, while other requests are under way',
+    () =>
+      killInRounds(async (start, owner, lives) => {
+        await using matrix = await start()
+        await loadUntilKilled(matrix, owner, lives, upTo(80))
+      }),
+    limitMs,
+  )
+
+  test(
+    'between two writes to the file of one transaction',
+    () =>
+      killInRounds(async (start, owner, lives) => {
+        await using matrix = await start(killedAtWrite(START_WRITES + upTo(600)))
+        await loadUntilKilled(matrix, owner, lives)
+      }),
+    limitMs,
+  )
+})
+
+async function killInRounds(untilKilled: (start: Start, owner: Pair, lives: Life[]) => Promise<void>): Promise<void> {
+  using _ = umask(0)
+  using dir = tempDir()
+  const dataDir = dir.path
+  // Each user comes from an address of its own: the tried codes are failures, and those are counted by address.
+  const flags = ['--trusted-proxies', '127.0.0.1']
+  const start: Start = (wrap = []) => startMatrix({ socket: '/nonexistent/docker.sock', dataDir, flags, wrap })
+  const owner = await logInOwner(start)
+  const lives: Life[] = []
+  for (let round = 1; round <= rounds; round++) {
+    await untilKilled(start, owner, lives)
+    await using matrix = await start()
+    const findings = await audit(matrix, owner, lives)
+    expect({ round, findings }).toEqual({ round, findings: [] })
+    expect({ round, integrity: integrityOf(dataDir) }).toEqual({ round, integrity: 'ok' })
+    expect(openFiles(dataDir)).toEqual([])
+    // In turn, so that the next process finds the log as it was left, or none.
+    await matrix.stop(round % 2 === 0 ? 'SIGTERM' : 'SIGKILL')
+  }
+}
+
+async function logInOwner(start: Start): Promise<Pair> {
+  await using matrix = await start()
+  return await matrix.logIn(await matrix.createUser('owner', 'owner'))
+}
+
+/** So many writes, and a few more, are made before the first request comes. */
+const START_WRITES = 20
+
+/** By strace, which with -D leaves the process our child: the kernel kills it when it asks to write for the nth time. */
+function killedAtWrite(nth: number): string[] {
+  const inject = `inject=pwrite64:signal=SIGKILL:when=${nth}`
+  return ['strace', '-D', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=pwrite64', '-e', inject]
+}
 
 function integrityOf(dataDir: string): unknown {
   using db = new Sqlite(join(dataDir, 'cikit-api.db'), { readonly: true })

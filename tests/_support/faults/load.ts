@@ -8,35 +8,43 @@ const CROWD = 24
 /** An answer that no load of this kind may get. */
 class UnexpectedAnswer extends Error {}
 
+/** How long after an answer stayed out a server that was killed is gone. */
+const DEATH_MS = 5_000
+
 /**
- * Adds and deletes users, logs in, refreshes and revokes with eight callers at once, until the server was killed in the
- * middle of it, right after it acknowledged `acknowledgements` of these. What it answered is noted in `lives`.
+ * Adds and deletes users, logs in, refreshes and revokes with eight callers at once until the server was killed in the
+ * middle of it. What it answered is noted in `lives`.
+ * @param killAfter acknowledgements after which it is killed; without, somebody else does that
  */
 export async function loadUntilKilled(
   matrix: Matrix,
   owner: Pair,
   lives: Life[],
-  acknowledgements: number,
+  killAfter = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const busy = new Set<Life>()
-  let left = acknowledgements
-  const killed = () => left <= 0
+  let left = killAfter
 
   await Promise.all(Array.from({ length: WORKERS }, work))
-  await matrix.process.exited
 
   async function work(): Promise<void> {
-    while (!killed()) {
+    for (;;) {
       const life = take()
       try {
         await liveOn(life)
       } catch (error) {
         // Whoever waited for an answer when the server was killed has none, and that is what `doubt` says.
-        if (!killed() || error instanceof UnexpectedAnswer) throw error
+        if (error instanceof UnexpectedAnswer || !(await diesSoon())) throw error
+        return
       } finally {
         busy.delete(life)
       }
     }
+  }
+
+  async function diesSoon(): Promise<boolean> {
+    const patience = Bun.sleep(DEATH_MS).then(() => false)
+    return await Promise.race([matrix.process.exited.then(() => true), patience])
   }
 
   function take(): Life {
