@@ -1,11 +1,13 @@
 import { connect, type Socket } from 'node:net'
 
-/** TCP connections to a server that send so much and then nothing, until the scope ends. */
+/** TCP connections to a server that send so much and then nothing more, until the scope ends. */
 export async function openConnections(url: string, count: number, bytes = '') {
   const sockets = await Promise.all(Array.from({ length: count }, () => open(url)))
   for (const socket of sockets) {
     // What the server cuts is no matter here.
     socket.on('error', () => undefined)
+    // An answer that nobody reads would hide the end of the connection.
+    socket.resume()
     if (bytes) socket.write(bytes)
   }
   const close = () => {
