@@ -59,9 +59,12 @@ function readableValue(value: Fields[string]): string {
   return /^[\w.:/@%+-]+$/.test(text) ? text : escapeControls(JSON.stringify(text))
 }
 
-/** What was put by mistake where a name belongs is no business of a log: tokens, and the secrets of authenticator apps. */
+/**
+ * What was put by mistake where a name belongs is no business of a log: tokens in any spelling, and the secrets of
+ * authenticator apps. Names so long lose by it, too.
+ */
 export function hideTokens(text: string): string {
-  return text.replace(/[0-9a-f]{64}/gi, '[token]').replace(/[A-Z2-7]{32}/g, '[secret]')
+  return text.replace(/[\w%+=-]{40,}/g, '[token]').replace(/[A-Z2-7]{32}/g, '[secret]')
 }
 
 /** A text on one line, with nothing in it that a terminal would take for a command. */

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import type { AuthService, Origin } from '../auth/service.ts'
 import { ApiError } from '../errors.ts'
+import { hideTokens } from '../log.ts'
 import type { Group, User } from '../store/users.ts'
 import { includesGroup } from '../users/username.ts'
 import { type Fields, MalformedBody, readFields } from './body.ts'
@@ -97,7 +98,7 @@ function createCaller(auth: AuthService, call: Call) {
 
     /** With what it comes along, for the routes that are open without a token. */
     get origin(): Origin {
-      const agent = [...(request.headers.get('user-agent') ?? '')].slice(0, MAX_AGENT_LENGTH).join('')
+      const agent = hideTokens([...(request.headers.get('user-agent') ?? '')].slice(0, MAX_AGENT_LENGTH).join(''))
       return { agent, token: readToken(request, body) }
     },
 

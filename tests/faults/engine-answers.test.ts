@@ -7,7 +7,7 @@ import { createEngineProxy } from '../_support/e2e/engine-proxy.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
 import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
 import { forgetPeak, peakMegabytes } from '../_support/e2e/peak-memory.ts'
-import { timed } from '../_support/e2e/timed.ts'
+import { timed } from '../_support/timed.ts'
 
 // An engine that answers nonsense, seen by a client of the binary. What it never answers is in engine-silence.test.ts.
 

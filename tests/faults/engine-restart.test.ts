@@ -5,7 +5,7 @@ import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engin
 import { freeze } from '../_support/e2e/freeze.ts'
 import { type Answer, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
 import { startStubborn, stopOf } from '../_support/e2e/stubborn.ts'
-import { timed } from '../_support/e2e/timed.ts'
+import { timed } from '../_support/timed.ts'
 
 // The engine goes away while it stops a droplet that does not hear its stop signal, and comes back.
 

@@ -4,7 +4,7 @@ import { type Disturbance, drips, neverAnswers } from '../_support/e2e/disturban
 import { createEngineProxy } from '../_support/e2e/engine-proxy.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
 import { startMatrix } from '../_support/e2e/matrix.ts'
-import { timed } from '../_support/e2e/timed.ts'
+import { timed } from '../_support/timed.ts'
 
 // A change may take the engine a while, so that its limit is a minute. Both kinds of silence are waited for at once.
 

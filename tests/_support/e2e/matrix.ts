@@ -49,7 +49,14 @@ interface MatrixOptions {
 }
 
 /** The compiled binary, serving on a free port over a data directory of its own. */
-export async function startMatrix({ socket, flags = [], dataDir, program = binary, wrap = [], env = {} }: MatrixOptions) {
+export async function startMatrix({
+  socket,
+  flags = [],
+  dataDir,
+  program = binary,
+  wrap = [],
+  env = {},
+}: MatrixOptions) {
   const dir = dataDir === undefined ? tempDir() : undefined
   const data = dataDir ?? dir?.path ?? ''
   const serve = [...wrap, program, 'serve', '--port', '0', '--data-dir', data, '--domain', 'matrix.test', ...flags]
