@@ -155,7 +155,7 @@ const answered: [string, Bytes, Summary][] = [
   ['a size of a chunk with zeros before', () => chunked('0000000002\r\n{}\r\n0\r\n\r\n'), missing],
   ['chunks of more than 16 KiB', () => chunked(`5000\r\n${' '.repeat(0x5000)}\r\n0\r\n\r\n`), tooLarge],
   ['a key twice', () => post('{"username":"owner","code":"1","username":""}'), missing],
-  ['8,000 arrays in each other', () => post('['.repeat(8_000)), malformed],
+  ['8,000 arrays in each other', () => post(`{"a":${'['.repeat(8_000)}${']'.repeat(8_000)}}`), malformed],
   [
     'UTF-16',
     () => Buffer.concat([Buffer.from(postWith('Content-Length: 4\r\n', '')), Buffer.from('{}', 'utf16le')]),
