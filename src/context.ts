@@ -51,14 +51,16 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
     const monotonic = overrides.monotonic ?? (() => performance.now())
     const steady = createSteadyClock(now, monotonic, clockMark.get())
     const throttle = createThrottle(createLaneStore(db), steady)
+    const users = createUserStore(db)
+    const isUser = (username: string) => users.findExactly(username) !== undefined
     const audit = await openAudit({
       db,
       sealingKeyFile: sealingKeyFile(config),
       now,
       random,
+      isUser,
       anew: overrides.auditAnew === true,
     })
-    const users = createUserStore(db)
     const sessions = createSessionStore(db)
     const enrolments = createEnrolmentStore(db)
     const { hostLabel } = config

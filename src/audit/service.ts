@@ -22,6 +22,8 @@ const STORE_AFTER_MS = 1_000
 const RECORDS_KEPT = 500_000
 const RECORDS_PER_PRUNING = 1_000
 const LONGEST_TEXT = 100
+/** In the place of a name that nobody has. */
+const UNKNOWN = '?'
 
 /** Who does what, from where. */
 export interface Act {
@@ -43,15 +45,17 @@ export async function openAudit(deps: {
   sealingKeyFile: string
   now: () => number
   random: RandomBytes
+  /** Whether somebody has this name. */
+  isUser: (username: string) => boolean
   /** Begins a new chain, with a new key where there is none, after the records of a key that is lost. */
   anew?: boolean
 }) {
-  const { db, now, random } = deps
+  const { db, now, random, isUser } = deps
   const store = createAuditStore(db)
   const chain = await openChain()
   const refusals = createRefusals(store)
   /** Errors that a record tells of already. */
-  const told = new WeakSet<object>()
+  const recorded = new WeakSet<object>()
   /** What is to be written as soon as the store can be written again. */
   let late: (() => void)[] = []
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -77,7 +81,7 @@ export async function openAudit(deps: {
         return result
       } catch (error) {
         const refused = error instanceof ApiError && error.status < 500
-        if (error instanceof Error) told.add(error)
+        if (error instanceof Error) recorded.add(error)
         await end(id, begun, refused ? 'refused' : 'failed', errorIdOf(error))
         throw error
       }
@@ -89,10 +93,12 @@ export async function openAudit(deps: {
      * @param known whether the user of the act proved to be that user
      */
     refused(act: Act, target: string, error: ApiError, known: boolean): void {
-      if (told.has(error)) return
+      if (recorded.has(error)) return
       const address = addressGroup(act.address)
-      const refusal = { time: now(), ...cleaned({ ...act, address }, target), errorId: error.errorId, count: 1 }
-      refusals.note(refusal, !known)
+      // Codes are typed into the field of the name by mistake: a name that nobody has is not written down.
+      const hide = (name: string) => (known || name === '' || isUser(name) ? name : UNKNOWN)
+      const told = cleaned({ ...act, address, user: hide(act.user) }, hide(target))
+      refusals.note({ time: now(), ...told, errorId: error.errorId, count: 1 }, !known)
       timer ??= setTimeout(() => {
         timer = undefined
         // Tried again with the next refusal, or at the next housekeeping.

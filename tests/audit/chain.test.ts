@@ -18,7 +18,8 @@ function entry(number: number): AuditEntry {
 async function createHost() {
   const store = createTestStore()
   const sealingKeyFile = join(store.dataDir, 'sealing.key')
-  const open = (anew = false) => openAudit({ db: store.db, sealingKeyFile, now: () => 1_000, random, anew })
+  const open = (anew = false) =>
+    openAudit({ db: store.db, sealingKeyFile, now: () => 1_000, isUser: () => true, random, anew })
   const audit = await open()
   await store.db.write(() => {
     for (let number = 2; number <= 11; number++) audit.record({ ...entry(number) }, 'cikit01')

@@ -2,7 +2,6 @@ import { expect, test } from 'bun:test'
 import { ApiError } from '../../src/errors.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { inWords, readAudit } from '../_support/audit.ts'
-import { codeAt } from '../_support/codes.ts'
 
 /** What was recorded since the owner logged in. */
 async function recordsOf(api: TestApi, token: string) {
@@ -132,11 +131,13 @@ test('a restart records what it finds begun and not ended', async () => {
 test('hostile names are escaped, and cut', async () => {
   await using api = await createTestApi()
   const { token } = await api.signedIn('owner')
-  await api.call('POST', '/user/auth', { json: { username: 'a\r\nb\u001b[31m\u202e"', code: '123456' } })
-  const [, refused] = await readAudit(api, token, '?action=user.auth')
-  expect(refused).toMatchObject({ user: 'a\\r\\nb\\u001b[31m\\u202e\\"', target: 'a\\r\\nb\\u001b[31m\\u202e\\"' })
-  await api.call('POST', '/user/auth', { json: { username: 'x '.repeat(5_000), code: codeAt('AAAA', 0) } })
-  expect((await readAudit(api, token, '?action=user.auth')).at(-1)?.user).toBe('x '.repeat(50))
+  const names = ['a\r\nb\u001b[31m\u202e"', 'x '.repeat(5_000)]
+  for (const name of names) await api.call('PATCH', `/user/unlock/${encodeURIComponent(name)}`, { token })
+  await api.call('DELETE', `/user/auth/revoke/${encodeURIComponent(names[0] ?? '')}`, { token })
+  const targets = (await readAudit(api, token, '?action=user')).map(({ target }) => target)
+  expect(targets).toContain('a\\r\\nb\\u001b[31m\\u202e\\"')
+  await api.call('DELETE', `/user/delete/${encodeURIComponent(names[1] ?? '')}`, { token })
+  expect((await readAudit(api, token, '?action=user.delete')).at(-1)?.target).toBe('x '.repeat(50))
 })
 
 test('no record holds a code, a token or a secret that was sent in the place of something else', async () => {

@@ -15,12 +15,12 @@ async function createAudit() {
   const store = createTestStore()
   const clock = { time: 1_000_000 }
   const open = (db: Database) =>
-    openAudit({ db, sealingKeyFile: `${store.dataDir}/sealing.key`, now: () => clock.time, random })
+    openAudit({ db, sealingKeyFile: `${store.dataDir}/sealing.key`, now: () => clock.time, random, isUser: () => true })
   return {
     audit: await open(store.db),
     clock,
     db: store.db,
-    /** `user action target result error count`, oldest first, without how the chain began. */
+    /** Oldest first, without how the chain began. */
     async told(filter = {}, countingMs = 60_000) {
       const records = await this.audit.list({ limit: 1_000, ...filter }, countingMs)
       return records.toReversed().filter(({ action }) => action !== 'audit.begin')
@@ -130,9 +130,19 @@ test('nothing is begun that cannot be recorded', async () => {
 test('over the API: thirty wrong logins are one record, seen at once', async () => {
   await using api = await createTestApi()
   const { token } = await api.signedIn('owner')
+  await api.createUser('ada', 'viewer')
   for (let count = 0; count < 30; count++) {
     await api.call('POST', '/user/auth', { json: { username: 'ada', code: '000000' } })
   }
   const records = await readAudit(api, token, '?user=ada')
   expect(records.map(inWords)).toEqual(['ada user.auth ada refused x30'])
+})
+
+test('a name that nobody has is not written down: it may be a code that went into the wrong field', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  await api.call('POST', '/user/auth', { json: { username: '492751', code: 'owner' } })
+  await api.call('DELETE', '/user/delete/492752')
+  const records = await readAudit(api, token)
+  expect(records.map(inWords)).toContain('* * ? refused x2')
 })

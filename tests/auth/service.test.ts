@@ -24,7 +24,13 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of as
   }
   const throttle = createThrottle(createLaneStore(store.db), () => 0)
   const now = () => 0
-  const audit = await openAudit({ db: store.db, sealingKeyFile: join(store.dataDir, 'sealing.key'), now, random })
+  const audit = await openAudit({
+    db: store.db,
+    sealingKeyFile: join(store.dataDir, 'sealing.key'),
+    now,
+    isUser: () => true,
+    random,
+  })
   const enrolments = createEnrolmentStore(store.db)
   const deps = { ...store, enrolments, throttle, audit, sealer: counting, now, steady: now, random }
   const auth = await createAuthService(deps)

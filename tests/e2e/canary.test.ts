@@ -9,7 +9,7 @@ import { misplacedIn } from '../_support/e2e/canary/misplaced.ts'
 import { readDataDir, readProcess } from '../_support/e2e/canary/places.ts'
 import { plant } from '../_support/e2e/canary/plant.ts'
 import { wellFormed } from '../_support/e2e/canary/well.ts'
-import { createWorld, learnPrivateKeys, removeDroplets, type World } from '../_support/e2e/canary/world.ts'
+import { createWorld, learnKeys, learnPrivateKeys, removeDroplets, type World } from '../_support/e2e/canary/world.ts'
 import { createFakeEngine, type FakeEngine } from '../_support/fake-engine.ts'
 
 // Secrets that are known, made and sent in every way there is, and then looked for in every place where they have no
@@ -55,6 +55,8 @@ beforeAll(async () => {
   keepFiles('after faults')
 
   commands = await runCommands(world)
+  // One of them replaced the sealing key.
+  learnKeys(world)
   keepFiles('after the commands')
   places.set('the process', readProcess(matrix.process.pid))
   await matrix.stop()

@@ -44,6 +44,12 @@ export function createCanaries() {
       add(`${name} (its bytes)`, decodeBase32(text))
     },
 
+    /** As it is shown, and as it is hashed. */
+    addRecoveryCode(text: string): void {
+      add('a recovery code', Buffer.from(text))
+      add('a recovery code without hyphens', Buffer.from(text.replaceAll('-', '')))
+    },
+
     addBytes: add,
 
     /**

@@ -29,6 +29,8 @@ const commands: Record<string, string[][]> = {
   'user unlock': [['ann'], ['nobody']],
   'user hand-over': [['ann'], ['nobody'], ['owner']],
   'user delete': [['ann'], ['nobody'], ['owner']],
+  audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
+  'rotate-key': [[], ['--force']],
   'image build': [[], []],
 }
 

@@ -9,6 +9,8 @@ export interface Misplaced {
 const FIELDS = [
   'access_token',
   'refresh_token',
+  'enrolment_token',
+  'recovery_code',
   'token',
   'code',
   'secret',
@@ -66,8 +68,8 @@ export function misplacedIn(route: string, { text }: Misplaced, owner: string): 
   const encoded = encodeURIComponent(text)
   const authorization = `Bearer ${owner}`
   const plain: Asked[] = [...FIELDS, 'q'].map(name => ({ route, path: `${path}?${name}=${encoded}` }))
-  // A path is logged, but for what looks like a token.
-  if (/^[0-9a-f]{64}$/i.test(text)) {
+  // A path is logged, but for what looks like a token or a secret.
+  if (/^[0-9a-f]{64}$|^[A-Z2-7]{32}$/i.test(text)) {
     plain.push({ route, path: `${path}/${text}` }, { route, path: template.replace(/:\w+/, text) })
   }
   if (method !== 'GET') {

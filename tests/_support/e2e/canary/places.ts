@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The files of a data directory whose purpose it is to hold a key. */
-const KEY_FILES = /^(sealing\.key|credentials\/[^/]+\/[^/]+\.private\.key)$/
+const KEY_FILES = /^(sealing\.key|audit\.key|credentials\/[^/]+\/[^/]+\.private\.key)$/
 
 /** Every other file of a data directory, by its name there. The database's WAL is as it lies, before any checkpoint. */
 export function readDataDir(dataDir: string): Map<string, Buffer> {

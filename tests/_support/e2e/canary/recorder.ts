@@ -12,8 +12,8 @@ export interface Asked {
   json?: unknown
 }
 
-/** The route whose purpose it is to show a secret that is known already. What logins show is new each time. */
-const SHOWS_SECRET = 'GET /user/auth/setup/:user'
+/** The routes whose purpose it is to show a secret. What logins and links show is new each time. */
+const SHOW_SECRETS = ['GET /user/auth/setup/:user', 'POST /user/auth/enrol']
 
 /** Sends requests, and keeps what came back: secrets of ours into the canaries, all the rest to be searched. */
 export function createRecorder(url: string, canaries: Canaries) {
@@ -34,7 +34,7 @@ export function createRecorder(url: string, canaries: Canaries) {
     statuses.set(route, (statuses.get(route) ?? new Set()).add(response.status))
     const answer: unknown = text === '' ? undefined : JSON.parse(text)
     const head = JSON.stringify([...response.headers])
-    if (route !== SHOWS_SECRET || !response.ok) {
+    if (!SHOW_SECRETS.includes(route) || !response.ok) {
       answers.push(`${route} ${response.status} ${head} ${withoutGranted(route, text)}`)
     }
     harvest(route, answer)
@@ -43,17 +43,21 @@ export function createRecorder(url: string, canaries: Canaries) {
 
   /** What the server has just made for this caller is a secret from now on. */
   function harvest(route: string, answer: unknown): void {
-    const { access_token, refresh_token, secret } = (answer ?? {}) as Record<string, unknown>
+    const made = (answer ?? {}) as Record<string, unknown>
+    const { access_token, refresh_token, enrolment_token, secret, recovery_codes } = made
     if (typeof access_token === 'string') canaries.addHex(`an access token from ${route}`, access_token)
     if (typeof refresh_token === 'string') canaries.addHex(`a refresh token from ${route}`, refresh_token)
+    if (typeof enrolment_token === 'string') canaries.addHex(`an enrolment token from ${route}`, enrolment_token)
+    if (Array.isArray(recovery_codes)) for (const code of recovery_codes) canaries.addRecoveryCode(String(code))
     if (typeof secret === 'string') canaries.addBase32(`a TOTP secret from ${route}`, secret)
   }
 
   return { ask, statuses, answers }
 }
 
-/** A pair of tokens is told to its own session, once; and the contract grants one echo, the name of a droplet that is not there. */
+/** Tokens are told to whom they are for, once; and the contract grants one echo, the name of a droplet that is not there. */
 function withoutGranted(route: string, text: string): string {
   if (route.includes('/droplet/')) return text.replace(/(?<=^{"error":"[^"]*No such container: )[\w.-]{1,64}(?=",)/, '')
-  return /^POST \/user\/auth\//.test(route) ? text.replace(/"(access|refresh)_token":"[0-9a-f]{64}"/g, '') : text
+  if (!/^POST \/user\/(auth|enrol)\//.test(route)) return text
+  return text.replace(/"(access|refresh|enrolment)_token":"[0-9a-f]{64}"|"url":"\/enrol#[0-9a-f]{64}"/g, '')
 }

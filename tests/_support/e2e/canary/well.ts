@@ -1,5 +1,5 @@
 import type { Asked } from './recorder.ts'
-import { newDroplet, newLogin, newSession, newUser, type World } from './world.ts'
+import { newDroplet, newEnrolment, newLogin, newRecovery, newSession, newUser, type World } from './world.ts'
 
 /** What fills in a parameter of a path. A route with another parameter needs it here. */
 const parameters: Record<string, (world: World) => Promise<string>> = {
@@ -22,6 +22,8 @@ const bodies: Record<string, (world: World) => Promise<unknown>> = {
     const { refresh_token } = await newSession(world)
     return { grant_type: 'refresh_token', refresh_token }
   },
+  'POST /user/auth/recover': newRecovery,
+  'POST /user/auth/enrol': newEnrolment,
   'POST /user/add': async () => ({ username: `added-${crypto.randomUUID()}`, group: 'viewer' }),
 }
 

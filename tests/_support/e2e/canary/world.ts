@@ -29,17 +29,18 @@ export async function createWorld(engine: FakeEngine): Promise<World> {
   const canaries = createCanaries()
   const matrix = await startMatrix({ socket: engine.socket })
   const recorder = createRecorder(matrix.url, canaries)
-  canaries.addHex('the sealing key', readFileSync(join(matrix.dataDir, 'sealing.key'), 'utf8').trim())
+  learnKeys({ matrix, canaries })
   const owner = await matrix.createUser('owner', 'owner')
   canaries.addBase32('the TOTP secret of the owner', owner.secret)
   const { access_token } = await logIn(recorder, owner.username, codeAt(owner.secret, Date.now()))
   return { matrix, engine, canaries, recorder, routes: await listRoutes(), owner: access_token }
 }
 
-/** As the app itself names them, so that a new one is driven without a word here. */
+/** Those of the API as the app itself names them, so that a new one is driven without a word here. */
 async function listRoutes(): Promise<string[]> {
   await using api = await createTestApi()
-  return api.app.routes.map(({ method, path }) => `${method} ${path.replace('/api/v1', '')}`)
+  const routes = api.app.routes.filter(({ path }) => path.startsWith('/api/v1'))
+  return routes.map(({ method, path }) => `${method} ${path.replace('/api/v1', '')}`)
 }
 
 /** A new viewer, made over the API. */
@@ -73,6 +74,23 @@ export async function newSession(world: World): Promise<Tokens & { username: str
   return { ...(await logIn(world.recorder, username, code)), username, code }
 }
 
+/** What a new viewer sets up a phone with. */
+export async function newEnrolment(world: World): Promise<{ enrolment_token: string }> {
+  const { username } = await newUser(world)
+  const headers = { authorization: `Bearer ${world.owner}` }
+  const asked = { route: 'POST /user/enrol/:user', path: `/user/enrol/${username}`, headers }
+  return (await world.recorder.ask(asked)).body as { enrolment_token: string }
+}
+
+/** A new viewer with a recovery code, which only the host gives. */
+export async function newRecovery({ matrix, canaries }: World): Promise<{ username: string; recovery_code: string }> {
+  const username = `user-${crypto.randomUUID()}`
+  const { secret, recovery_codes = [] } = await matrix.createUser(username, 'viewer')
+  canaries.addBase32('a TOTP secret from create-user', secret)
+  for (const code of recovery_codes) canaries.addRecoveryCode(code)
+  return { username, recovery_code: recovery_codes[0] ?? '' }
+}
+
 /** @returns its name */
 export async function newDroplet(world: World): Promise<string> {
   const headers = { authorization: `Bearer ${world.owner}` }
@@ -86,6 +104,13 @@ export async function newDroplet(world: World): Promise<string> {
 export async function removeDroplets({ matrix, owner }: World): Promise<void> {
   for (const { name } of await matrix.droplets('GET', 'list', owner)) {
     await matrix.droplets('DELETE', `delete/${name}`, owner)
+  }
+}
+
+/** The keys that lie in the data directory now. */
+export function learnKeys({ matrix, canaries }: Pick<World, 'matrix' | 'canaries'>): void {
+  for (const file of ['sealing.key', 'audit.key']) {
+    canaries.addHex(`${file} at some time`, readFileSync(join(matrix.dataDir, file), 'utf8').trim())
   }
 }
 
