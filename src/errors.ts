@@ -57,15 +57,18 @@ export class ApiError extends Error {
   readonly retryAfterSeconds: number | undefined
   /** The caller showed no token at all. */
   readonly anonymous: boolean
+  /** What the client goes on sending is not waited for: the connection ends with the answer. */
+  readonly hangUp: boolean
 
   constructor(
     readonly kind: ErrorName,
-    options: { text?: string; cause?: unknown; retryAfterSeconds?: number; anonymous?: boolean } = {},
+    options: { text?: string; cause?: unknown; retryAfterSeconds?: number; anonymous?: boolean; hangUp?: boolean } = {},
   ) {
     super(options.text ?? catalogue[kind].text, { cause: options.cause })
     this.errorId = catalogue[kind].id
     this.retryAfterSeconds = options.retryAfterSeconds
     this.anonymous = options.anonymous === true
+    this.hangUp = options.hangUp === true
     this.status = catalogue[kind].status
   }
 }

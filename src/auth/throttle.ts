@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ApiError } from '../errors.ts'
-import type { LaneRecord, LaneStore } from '../store/lanes.ts'
+import type { LaneStore } from '../store/lanes.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
@@ -67,12 +67,11 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
   return {
     /** @throws ApiError 915 with the time to wait, while the address or this user's lane is locked */
     refuseLocked(source: Source, lane: string): void {
-      refuseIfLocked(addressLane(source), ADDRESS_LIMITS)
-      refuseIfLocked(lane, USER_LIMITS)
+      refuseUntil(Math.max(endOfLock(addressLane(source), ADDRESS_LIMITS), endOfLock(lane, USER_LIMITS)))
     },
 
     /** @throws ApiError 915 while the address is locked */
-    refuseLockedAddress: (source: Source): void => refuseIfLocked(addressLane(source), ADDRESS_LIMITS),
+    refuseLockedAddress: (source: Source): void => refuseUntil(endOfLock(addressLane(source), ADDRESS_LIMITS)),
 
     countFailure(source: Source, lane: string): void {
       count(addressLane(source), ADDRESS_LIMITS)
@@ -110,14 +109,15 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
     unlockAddresses: (): void => lanes.removeBelow('address:'),
   }
 
-  function refuseIfLocked(lane: string, limits: Limits): void {
-    const record = lanes.find(lane)
-    const until = record ? lockedUntil(record, limits) : 0
-    if (until <= now()) return
-    throw new ApiError('tooManyAttempts', { retryAfterSeconds: Math.ceil((until - now()) / 1000) })
+  function refuseUntil(time: number): void {
+    if (time <= now()) return
+    throw new ApiError('tooManyAttempts', { retryAfterSeconds: Math.ceil((time - now()) / 1000) })
   }
 
-  function lockedUntil(record: LaneRecord, limits: Limits): number {
+  /** @returns 0 for a lane that never failed */
+  function endOfLock(lane: string, limits: Limits): number {
+    const record = lanes.find(lane)
+    if (!record) return 0
     const windowEnds = record.windowStartsAt + limits.windowMs
     const closed = record.windowFailures >= limits.windowFailures && now() < windowEnds
     return closed ? Math.max(windowEnds, record.lockedUntil) : record.lockedUntil

@@ -14,10 +14,14 @@ export function isAbsent(field: unknown): boolean {
 
 /** A body that could be read and not understood. It is told to the caller only after the guard let that one in. */
 export class MalformedBody {
-  constructor(readonly reason: string) {}
+  /** @param unfinished whether the rest of it may still come */
+  constructor(
+    readonly reason: string,
+    readonly unfinished = false,
+  ) {}
 
   toError(): ApiError {
-    return new ApiError('malformed', { text: `Malformed body: ${this.reason}` })
+    return new ApiError('malformed', { text: `Malformed body: ${this.reason}`, hangUp: this.unfinished })
   }
 }
 
@@ -27,7 +31,7 @@ export class MalformedBody {
  */
 export async function readFields(request: Request, limitMs = BODY_LIMIT_MS): Promise<Fields | MalformedBody> {
   const bytes = await withinLimit(readBytes(request), limitMs)
-  if (!bytes) return new MalformedBody('it came too slowly')
+  if (!bytes) return new MalformedBody('it came too slowly', true)
   if (bytes.byteLength === 0) return {}
   let text: string
   try {

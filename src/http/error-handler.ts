@@ -23,6 +23,8 @@ export function createErrorHandler(log: Log, audit: Pick<Audit, 'refused'>) {
     if (attempt && known.status < 500) audit.refused(attempt.act, attempt.target, known, attempt.known)
     set.status = known.status
     if (known.status === 401) set.headers['www-authenticate'] = challenge(known)
+    // RFC 9112 section 9.6.
+    if (known.hangUp) set.headers.connection = 'close'
     if (known.retryAfterSeconds !== undefined) set.headers['retry-after'] = String(known.retryAfterSeconds)
     return { error: known.message, errorId: known.errorId }
   })

@@ -53,6 +53,7 @@ export function createExchange(log: Log, listen: Pick<Config['listen'], 'allowed
       starts.set(request, { id, at: performance.now(), address })
       Object.assign(set.headers, answerHeaders)
       set.headers['x-request-id'] = id
+      refuseTwoHosts(request)
       refuseMisreadPath(request.url)
       refuseUnknownHost(request.url, listen.allowedHosts)
     })
@@ -81,6 +82,12 @@ const answerHeaders = {
   'x-frame-options': 'DENY',
 }
 
+/** RFC 9112 section 3.2: of two, nobody knows which one a proxy in front went by. No name holds a comma. */
+function refuseTwoHosts(request: Request): void {
+  if (!request.headers.get('host')?.includes(',')) return
+  throw new ApiError('malformed', { text: 'Two Host headers in one request: send one' })
+}
+
 /**
  * Elysia looks for the path from the 11th character of the address on, which a host of up to three characters does
  * not reach: it would take a later part of the path for the whole. Refused before any route is chosen.
@@ -88,7 +95,9 @@ const answerHeaders = {
 function refuseMisreadPath(url: string): void {
   const afterScheme = url.indexOf('//') + 2
   if (url.indexOf('/', 11) !== url.indexOf('/', afterScheme)) {
-    throw new ApiError('malformed', { text: 'The Host of the request is too short: call this server by its full name' })
+    throw new ApiError('malformed', {
+      text: 'The Host of the request cannot be used: call this server by its full name',
+    })
   }
 }
 

@@ -87,12 +87,12 @@ function createDatabase(sql: Sqlite): Database {
   }
 }
 
-/** Reads every page: damage is found now, and not when it is met by chance. */
+/** Reads every page and index: damage is found now, and not when it is met by chance. */
 function checkIntegrity(sql: Sqlite, path: string): void {
   const findings = sql
-    .query<{ quick_check: string }, []>('PRAGMA quick_check')
+    .query<{ integrity_check: string }, []>('PRAGMA integrity_check')
     .all()
-    .map(row => row.quick_check)
+    .map(row => row.integrity_check)
   if (findings[0] !== 'ok') throw corrupt(path, new Error(findings.join('; ')))
 }
 
@@ -140,7 +140,7 @@ function openingFailed(error: unknown, path: string): Error {
 
 function corrupt(path: string, cause: Error): OperatorError {
   return new OperatorError(
-    `The database ${path} is corrupt (${cause.message}): put a backup in its place, or move it away and begin anew`,
+    `The database ${path} is corrupt (${cause.message.replace(/\s*\n\s*/g, ' ')}): put a backup in its place, or move it away and begin anew`,
     { cause },
   )
 }

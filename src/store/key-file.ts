@@ -10,17 +10,26 @@ export type Key = Secret<Uint8Array<ArrayBuffer>>
 
 const KEY_BYTES = 32
 
-/** Makes a key file (32 bytes in hex, 0600) that is on the disk when this returns; leaves an existing one. */
+/**
+ * Makes a key file (32 bytes in hex, 0600) that is on the disk when this returns; leaves an existing one.
+ * @throws OperatorError
+ */
 export function createKeyOnce(file: string, random: RandomBytes): void {
   // Written aside and then linked: `link` fails where the file exists (as O_EXCL does), and nobody ever reads half a key.
   const draft = `${file}.${process.pid}`
-  writeKey(draft, new Secret(random(KEY_BYTES)))
   try {
+    writeKey(draft, new Secret(random(KEY_BYTES)))
     linkSync(draft, file)
-  } catch (error) {
-    if (!isExisting(error)) throw error
+  } catch (cause) {
+    if (!isExisting(cause)) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new OperatorError(
+        `The key file ${file} cannot be made (${reason}): check the disk and who owns the directory`,
+        { cause },
+      )
+    }
   } finally {
-    rmSync(draft)
+    rmSync(draft, { force: true })
   }
   syncDirectory(dirname(file))
 }

@@ -29,9 +29,12 @@ export function takeServeLock(dataDir: string): ServeLock {
   } catch (error) {
     lock.close()
     if (!(error instanceof SQLiteError && error.code?.startsWith('SQLITE_BUSY'))) {
-      throw new OperatorError(`The lock ${lockFile} cannot be taken (${String(error)}): remove the file`, {
-        cause: error,
-      })
+      throw new OperatorError(
+        `The lock ${lockFile} cannot be taken (${String(error)}): check the disk and who owns the directory`,
+        {
+          cause: error,
+        },
+      )
     }
     throw new OperatorError(
       `${dataDir} is served already by ${describeHolder(holderFile)}: stop that one first, or name another --data-dir`,

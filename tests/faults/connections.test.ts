@@ -56,7 +56,7 @@ test('1,000 connections that say nothing, or nothing more, slow nobody down, and
 })
 
 const head = `POST /api/v1/user/auth HTTP/1.1\r\nHost: matrix.test\r\nContent-Type: application/json\r\n`
-test('whoever sends a byte a second is refused or cut within 15 seconds', async () => {
+test('whoever sends a byte a second is cut within 15 seconds', async () => {
   await using matrix = await startMatrix({ socket })
   const slow: [what: string, head: string, byte: string][] = [
     ['first line', 'P', 'P'],

@@ -2,6 +2,7 @@ import { Database as Sqlite } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { refusedWith } from '../_support/cli.ts'
 import { type Enrolment, startMatrix } from '../_support/e2e/matrix.ts'
 import { briefServe } from '../_support/faults/brief-serve.ts'
 import { flipByte } from '../_support/faults/flip-byte.ts'
@@ -27,12 +28,27 @@ test('damage at the beginning of any page is found at the start, which is refuse
       at,
       exitCode: 1,
       stdout: '',
-      stderr: expect.stringMatching(/^cikit-api: The database [^\n]*cikit-api\.db is corrupt .*: put a backup/s),
+      stderr: expect.stringMatching(
+        /^cikit-api: The database [^\n]*cikit-api\.db is corrupt [^\n]*: put a backup[^\n]*\n$/,
+      ),
     })
     copyFileSync(intact, file)
   }
   await using again = await startMatrix({ socket, dataDir: matrix.dataDir })
   expect(await again.usernames(token)).toEqual(['owner'])
+})
+
+test('a name that reads otherwise in an index than in its table is found at the start, too', async () => {
+  await using matrix = await startMatrix({ socket })
+  await matrix.createUser('unmistakable', 'viewer')
+  expect(await matrix.stop()).toBe(0)
+  const file = join(matrix.dataDir, 'cikit-api.db')
+  const bytes = readFileSync(file)
+  // Once in the table, where the group comes next, and once in the index.
+  const at = [...bytes.toString('latin1').matchAll(/unmistakable(?!viewer)/g)].map(({ index }) => index)
+  expect(at.length).toBeGreaterThan(0)
+  flipByte(file, at[0] ?? 0)
+  expect(await briefServe(matrix.dataDir)).toEqual(refusedWith(1, /is corrupt/))
 })
 
 test('a secret that is damaged opens nothing, and only to its own user', async () => {

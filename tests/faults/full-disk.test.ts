@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { refusedWith } from '../_support/cli.ts'
 import { currentCode, startMatrix } from '../_support/e2e/matrix.ts'
 import { briefServe } from '../_support/faults/brief-serve.ts'
@@ -9,7 +10,7 @@ import { mountSmallDisk } from '../_support/faults/small-disk.ts'
 const KILOBYTES = 2_048
 const socket = '/nonexistent/docker.sock'
 /** With less than SQLite shares between processes in a file, the latter. */
-const noSpace = /(?:disk is full|disk I\/O error)/
+const noSpace = /(?:disk is full|disk I\/O error|ENOSPC)/
 const unwritable = { status: 503, body: { errorId: 922 } }
 
 test('writes are refused, logins open nothing and use up no code, reads go on; with space again all is well', async () => {
@@ -68,13 +69,19 @@ test('a start on a full disk says so in one line, and the next one with space ha
   expect(await again.usernames(token)).toEqual(['owner'])
 })
 
-test('a first start that finds the disk full leaves nothing that keeps the next one from starting', async () => {
+test('a first start that runs out of space, wherever that is, says so in one line and leaves nothing in the way', async () => {
   await using disk = await mountSmallDisk(KILOBYTES)
-  for (const blocks of [0, 4, 16]) {
+  for (let blocks = 0; ; blocks += 3) {
+    rmSync(disk.dataDir, { recursive: true, force: true })
     disk.fill(blocks)
-    expect(await briefServe(disk.dataDir)).toEqual(refusedWith(1, noSpace))
+    const { exitCode, stderr } = await briefServe(disk.dataDir, 3_000)
     disk.free()
+    // Killed at the limit: with so much space it serves.
+    if (exitCode === 137) break
+    expect({ blocks, exitCode, stderr }).toEqual({ blocks, ...{ exitCode: 1, stderr: refusedWith(1, noSpace).stderr } })
+    const left = existsSync(disk.dataDir) ? readdirSync(disk.dataDir) : []
+    expect(left.filter(name => /\.key\.|\.new$/.test(name))).toEqual([])
+    await using matrix = await startMatrix({ socket, dataDir: disk.dataDir })
+    expect(await matrix.usernames(await matrix.signIn('owner'))).toEqual(['owner'])
   }
-  await using matrix = await startMatrix({ socket, dataDir: disk.dataDir })
-  expect(await matrix.usernames(await matrix.signIn('owner'))).toEqual(['owner'])
 })

@@ -114,6 +114,8 @@ test('a second signal ends it at once, and what was acknowledged is there', asyn
   expect(await stop).toBeInstanceOf(Error)
   await using again = await startMatrix({ socket: engine.socket, dataDir: matrix.dataDir })
   expect(await again.usernames(token)).toEqual(['owner'])
+  const { body } = await again.call('GET', '/audit/list?action=droplet', token)
+  expect(body).toMatchObject([{ action: 'droplet.stop', target: 'cikit22', result: 'interrupted' }])
 })
 
 test('at its end the log is in the database, and nothing of the process is left in the data directory', async () => {
@@ -122,7 +124,13 @@ test('at its end the log is in the database, and nothing of the process is left 
   expect((await matrix.addUser(token, 'last')).status).toBe(200)
   expect(readdirSync(matrix.dataDir)).toContain('cikit-api.db-wal')
   expect(await matrix.stop()).toBe(0)
-  expect(readdirSync(matrix.dataDir).toSorted()).toEqual(['cikit-api.db', 'credentials', 'sealing.key', 'serve.lock'])
+  expect(readdirSync(matrix.dataDir).toSorted()).toEqual([
+    'audit.key',
+    'cikit-api.db',
+    'credentials',
+    'sealing.key',
+    'serve.lock',
+  ])
   using db = new Sqlite(join(matrix.dataDir, 'cikit-api.db'), { readonly: true })
   expect(db.query('SELECT username FROM users ORDER BY number').values()).toEqual([['owner'], ['last']])
 })

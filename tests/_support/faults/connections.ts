@@ -23,14 +23,16 @@ export async function openConnections(url: string, count: number, bytes = '') {
 
 /**
  * Sends `head` and then, once a second, `byte`.
- * @returns the milliseconds until there was an answer or the connection was closed
+ * @returns the milliseconds until the connection was closed
  */
 export async function sendSlowly(url: string, head: string, byte: string): Promise<number> {
   const start = performance.now()
   const socket = await open(url)
   const ended = new Promise(resolve => {
-    for (const event of ['data', 'close', 'error']) socket.on(event, resolve)
+    for (const event of ['close', 'error']) socket.on(event, resolve)
   })
+  // An answer that nobody reads would hide the end of the connection.
+  socket.resume()
   socket.write(head)
   const timer = setInterval(() => socket.write(byte), 1_000)
   await ended

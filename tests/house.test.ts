@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Glob } from 'bun'
+
+// What CONTRIBUTING.md says of the house, held against the files.
+
+const root = join(import.meta.dir, '..')
+const files = ['src/**/*.ts', 'cli/**/*.ts'].flatMap(pattern => [...new Glob(pattern).scanSync(root)]).sort()
+const sources = files.map(file => ({ file, text: readFileSync(join(root, file), 'utf8') }))
+
+/** The modules that a file imports, those of ours by their path from the root. */
+function importsOf({ file, text }: { file: string; text: string }): string[] {
+  const named = [...text.matchAll(/(?:^import|^} from|import\()[^'\n]*'([^']+)'/gm)].map(match => match[1] ?? '')
+  return named.map(name => (name.startsWith('.') ? join(file, '..', name) : name))
+}
+
+/** The files that import what matches, as `file imports module`. */
+function importers(pattern: RegExp, from: (file: string) => boolean): string[] {
+  return sources
+    .filter(({ file }) => from(file))
+    .flatMap(source =>
+      importsOf(source).flatMap(name => (pattern.test(name) ? [`${source.file} imports ${name}`] : [])),
+    )
+}
+
+/** The files that say this. */
+const saying = (pattern: RegExp) => sources.filter(({ text }) => pattern.test(text)).map(({ file }) => file)
+
+test('the files are found, and their imports', () => {
+  expect(files.length).toBeGreaterThan(50)
+  expect(importers(/^elysia$/, file => file === 'src/app.ts')).toEqual(['src/app.ts imports elysia'])
+  expect(importers(/store\/database/, file => file === 'src/context.ts')).toHaveLength(1)
+})
+
+describe('imports run one way', () => {
+  test.each<[string, RegExp, (file: string) => boolean]>([
+    ['nothing imports the command line but itself', /^cli\//, file => !file.startsWith('cli/')],
+    ['routes are mounted by the app only', /routes\.ts$/, file => file !== 'src/app.ts'],
+    [
+      'the store knows no feature',
+      /^src\/(auth|users|droplets|audit|http|engines|web)\//,
+      file => file.startsWith('src/store/'),
+    ],
+    [
+      'engines know droplets and no other feature',
+      /^src\/(auth|users|audit|http|store|web)\//,
+      file => file.startsWith('src/engines/'),
+    ],
+    ['droplets know no engine', /^src\/engines\//, file => file.startsWith('src/droplets/')],
+    ['Elysia stays where HTTP is', /^elysia$/, file => !/^src\/(app\.ts|http\/.*|\w+\/(routes|model)\.ts)$/.test(file)],
+    [
+      'services know nothing of HTTP',
+      /^src\/http\//,
+      file => !/^(src\/(app\.ts|http\/.*|\w+\/(routes|model)\.ts)|cli\/serve\.ts)$/.test(file),
+    ],
+  ])('%s', (_, pattern, from) => {
+    expect(importers(pattern, from)).toEqual([])
+  })
+})
+
+test('the environment is read in one place', () => {
+  expect(saying(/process\.env|Bun\.env|import\.meta\.env/)).toEqual(['src/config.ts'])
+})
+
+test('no other program is ever started, and no text is ever run', () => {
+  expect(importers(/child_process|worker_threads|^vm$|node:vm/, () => true)).toEqual([])
+  expect(saying(/Bun\.spawn|Bun\.\$|\bnew Function\b|\beval\(/)).toEqual([])
+})
+
+test('no statement of SQL holds what came from outside', () => {
+  // What is put into their text by `${}` are constants of the store, by these names.
+  const statements = sources.flatMap(({ file, text }) =>
+    [...text.matchAll(/(?:query|run)(?:<[^(]*>)?\(\s*`([^`]*)`/g)].map(match => ({ file, statement: match[1] ?? '' })),
+  )
+  const inserted = statements.flatMap(({ statement }) =>
+    [...statement.matchAll(/\$\{([^}]*)\}/g)].map(match => match[1]),
+  )
+  expect([...new Set(inserted)].sort()).toEqual(['column', 'columns', 'idColumns[table]', 'refusalColumns', 'table'])
+  expect([...new Set(statements.map(({ file }) => file.split('/').slice(0, 2).join('/')))]).toEqual(['src/store'])
+})
