@@ -66,6 +66,7 @@ type Action = (load: Load, person: Person) => Promise<unknown>
 /** Each as often as its number says. */
 const actions = repeated([
   [20, ({ target, owner }) => listUsers(target, owner)],
+  [2, ({ target, owner }) => listAudit(target, owner)],
   [12, ({ target }, person) => listDroplets(target, person)],
   [10, ({ target }, person) => logIn(target, person)],
   [12, ({ target }, person) => refresh(target, person)],
@@ -86,23 +87,39 @@ async function listUsers(target: Target, owner: string): Promise<void> {
   await exchange(target, { kind: 'user list', method: 'GET', path: '/user/list', token: owner, expected: [200] })
 }
 
+async function listAudit(target: Target, owner: string): Promise<void> {
+  const query = pick(['', '?action=user.auth', '?user=owner&limit=20'])
+  const path = `/audit/list${query}`
+  await exchange(target, { kind: 'audit list', method: 'GET', path, token: owner, expected: [200] })
+}
+
 async function addAndDelete(target: Target, owner: string): Promise<void> {
   const username = `guest-${crypto.randomUUID()}`
   const ask = (kind: string, method: string, path: string, json?: unknown) =>
     exchange(target, { kind, method, path, token: owner, json, expected: [200] })
   await ask('user add', 'POST', '/user/add', { username, group: 'manager' })
   await ask('user setup', 'GET', `/user/auth/setup/${username}`)
+  const link = (await ask('user enrol', 'POST', `/user/enrol/${username}`)) as { enrolment_token?: string } | undefined
+  const { enrolment_token } = link ?? {}
+  await exchange(target, {
+    kind: 'enrolment shown',
+    method: 'POST',
+    path: '/user/auth/enrol',
+    json: { enrolment_token },
+    expected: [200],
+  })
   await ask('user unlock', 'PATCH', `/user/unlock/${username}`)
   await ask('user delete', 'DELETE', `/user/delete/${username}`)
 }
 
-/** The command line beside the server: a user is made, shown and deleted. */
+/** The command line beside the server: a user is made, shown and deleted, and the audit verified. */
 async function runCommand({ target }: Load, matrix: Matrix): Promise<void> {
   const commands = [
     ['create-user', '-u', 'from-host', '-g', 'viewer', '--json'],
     ['user', 'list'],
     ['user', 'unlock', 'from-host'],
     ['user', 'delete', 'from-host'],
+    ['audit', '--verify'],
   ]
   for (const words of commands) {
     const start = performance.now()
