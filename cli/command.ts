@@ -37,6 +37,8 @@ function refuseUnknownArguments(rawArgs: readonly string[], args: ArgsDef): void
   let words = 0
   for (let at = 0; at < rawArgs.length; at++) {
     const given = rawArgs[at] ?? ''
+    // What comes after it is not ours.
+    if (given === '--') return
     if (!given.startsWith('-')) {
       if (++words > positionals) throw new ConfigError(`${JSON.stringify(given)} is one word too many: see --help`)
       continue

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand, runMain } from 'citty'
 import { version } from '../package.json'
-import { ApiError, ConfigError, OperatorError } from '../src/errors.ts'
+import { ApiError, ClientError, ConfigError, OperatorError } from '../src/errors.ts'
 import { describeError } from '../src/log.ts'
 
 const main = defineCommand({
@@ -14,6 +14,9 @@ const main = defineCommand({
     serve: () => import('./serve.ts').then(module => module.serve),
     'create-user': () => import('./create-user.ts').then(module => module.createUser),
     user: () => import('./user.ts').then(module => module.user),
+    login: () => import('./login.ts').then(module => module.login),
+    logout: () => import('./login.ts').then(module => module.logout),
+    droplet: () => import('./droplet.ts').then(module => module.droplet),
     'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),
     image: () => import('./image.ts').then(module => module.image),
@@ -41,12 +44,16 @@ async function printUsage<T extends ArgsDef>(command: CommandDef<T>): Promise<vo
   process.stdout.write(`${process.stdout.isTTY ? usage : stripVTControlCharacters(usage)}\n`)
 }
 
-/** 2 for what the command line or a setting has wrong, 1 for what could not be done; one line each, with the remedy. */
+/**
+ * 2 for what the command line or a setting has wrong, 1 for what could not be done, 3 and 4 of a client; one line each, with
+ * the remedy.
+ */
 function fail(error: unknown): void {
   const usage = error instanceof ConfigError || (error instanceof Error && error.name === 'CLIError')
-  const expected = usage || error instanceof OperatorError || error instanceof ApiError
+  const expected = usage || error instanceof OperatorError || error instanceof ApiError || error instanceof ClientError
   process.stderr.write(`cikit-api: ${expected ? withHint(error) : describeError(error)}\n`)
-  process.exitCode = usage ? 2 : 1
+  if (error instanceof ClientError) process.exitCode = ClientError.exitCodes[error.kind]
+  else process.exitCode = usage ? 2 : 1
 }
 
 function withHint(error: Error): string {

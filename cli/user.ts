@@ -4,6 +4,7 @@ import type { Access } from '../src/context.ts'
 import { toUserList } from '../src/users/model.ts'
 import { withAccess, withAct } from './access.ts'
 import { command, settingArgs } from './command.ts'
+import { toTable } from './table.ts'
 
 const list = command({
   meta: { name: 'cikit-api user list', description: 'List the users, oldest first' },
@@ -14,7 +15,11 @@ const list = command({
   run: ({ args }) =>
     withAccess(args, ({ users }) => {
       const rows = toUserList(users.list())
-      process.stdout.write(args.json ? `${JSON.stringify(rows)}\n` : toTable(rows))
+      process.stdout.write(
+        args.json
+          ? `${JSON.stringify(rows)}\n`
+          : toTable([['USERNAME', 'GROUP', 'CREATED'], ...rows.map(row => [row.username, row.group, row.created])]),
+      )
     }),
 })
 
@@ -59,10 +64,4 @@ function onUser(options: {
         process.stdout.write(`${options.done(args.name)}\n`)
       }),
   })
-}
-
-function toTable(rows: ReturnType<typeof toUserList>): string {
-  const lines = [['USERNAME', 'GROUP', 'CREATED'], ...rows.map(row => [row.username, row.group, row.created])]
-  const widths = [0, 1].map(column => Math.max(...lines.map(line => line[column]?.length ?? 0)))
-  return lines.map(line => `${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}\n`).join('')
 }

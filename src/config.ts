@@ -40,6 +40,10 @@ export const settings = {
   'credentials-dir': { hint: 'DIR', description: "Where the droplets' SSH keys are kept (DATA-DIR/credentials)" },
   'tls-cert': { hint: 'FILE', description: 'Certificate chain in PEM; serves HTTPS together with --tls-key' },
   'tls-key': { hint: 'FILE', description: 'Private key of the certificate in PEM' },
+  'session-file': {
+    hint: 'FILE',
+    description: 'Where a client keeps its login ($XDG_CONFIG_HOME/cikit-api/session.json, or below ~/.config)',
+  },
   'public-url': { hint: 'URL', description: 'Where people reach this server, for links in answers (none)' },
   'allowed-hosts': { hint: 'NAMES', description: 'Host names to answer for, separated by commas (any)' },
   'trusted-proxies': {
@@ -143,6 +147,27 @@ export function toAccessConfig(flags: Flags, env: Env, host: Host): AccessConfig
   const dataDir = read('data-dir')?.value ?? defaultDataDir(env, host.root)
   const keyFile = read('secret-key-file')?.value
   return { dataDir: resolve(dataDir), hostLabel: host.hostname, ...(keyFile && { keyFile: resolve(keyFile) }) }
+}
+
+/** What a client of a server elsewhere needs. */
+export interface ClientConfig {
+  /** Absolute path. */
+  sessionFile: string
+  /** Where this person's own SSH keys are. Absolute path. */
+  sshDir: string
+}
+
+/** For the commands that speak to a server elsewhere. */
+export function toClientConfig(flags: Flags, env: Env): ClientConfig {
+  const named = reader(flags, env)('session-file')?.value
+  const configDir = env.XDG_CONFIG_HOME || (env.HOME && join(env.HOME, '.config'))
+  if (!named && !configDir) {
+    throw new ConfigError('--session-file: there is no $XDG_CONFIG_HOME and no $HOME to keep a login in: name a file')
+  }
+  return {
+    sessionFile: resolve(named ?? join(configDir ?? '', 'cikit-api/session.json')),
+    sshDir: resolve(env.HOME ?? '.', '.ssh'),
+  }
 }
 
 /** The part of `toConfig` for commands that only speak to the engine. */

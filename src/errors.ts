@@ -82,3 +82,17 @@ export class ConfigError extends Error {
 export class OperatorError extends Error {
   override readonly name = 'OperatorError'
 }
+
+/** What a client could not do with a server elsewhere. The exit codes are for scripts. */
+export class ClientError extends Error {
+  override readonly name = 'ClientError'
+  static readonly exitCodes = { refused: 1, notLoggedIn: 3, unreachable: 4 } as const
+
+  constructor(
+    readonly kind: keyof typeof ClientError.exitCodes,
+    message: string,
+    options: { cause?: unknown } = {},
+  ) {
+    super(message, options)
+  }
+}

@@ -79,6 +79,7 @@ test('every setting can be made by its variable', () => {
     'credentials-dir': '/keys',
     'tls-cert': '/cert.pem',
     'tls-key': '/key.pem',
+    'session-file': '/session.json',
     'public-url': 'https://matrix.example/cikit',
     'allowed-hosts': 'Matrix.example,[::1]',
     'trusted-proxies': '127.0.0.1, 10.0.0.0/8',

@@ -63,9 +63,10 @@ test('the environment is read in one place', () => {
   expect(saying(/process\.env|Bun\.env|import\.meta\.env/)).toEqual(['src/config.ts'])
 })
 
-test('no other program is ever started, and no text is ever run', () => {
+test('the server starts no other program, and no text is ever run', () => {
   expect(importers(/child_process|worker_threads|^vm$|node:vm/, () => true)).toEqual([])
-  expect(saying(/Bun\.spawn|Bun\.\$|\bnew Function\b|\beval\(/)).toEqual([])
+  // But for the ssh of a person at its own computer, by its arguments and without a shell.
+  expect(saying(/Bun\.spawn|Bun\.\$|\bnew Function\b|\beval\(/)).toEqual(['cli/droplet.ts'])
 })
 
 test('no statement of SQL holds what came from outside', () => {

@@ -91,7 +91,7 @@ export function createSessionRoutes(guard: Guard, auth: AuthService) {
     .delete(
       '/session/:id',
       async ({ caller, user, params }) => {
-        await auth.endSession(caller.act, user, params.id)
+        await auth.endSession(caller.act, user, params.id, caller.origin.token)
         return { status: 'ok' as const }
       },
       { group: 'viewer', response: { 200: okBody } },

@@ -182,14 +182,16 @@ export async function createAuthService(deps: {
 
     /**
      * Ends one session.
+     * @param id `current` for that of the access token
      * @throws ApiError 925 for one that does not exist, and in the same way for one of somebody else, unless the owner asks
      */
-    async endSession(act: Act, caller: User, id: string): Promise<void> {
+    async endSession(act: Act, caller: User, id: string, accessToken: string | undefined): Promise<void> {
       const ended = await db.write(() => {
-        const session = sessions.find(id)
+        const own = accessToken === undefined ? undefined : sessions.findByAccess(hashToken(accessToken))
+        const session = id === 'current' ? own?.session : sessions.find(id)
         if (!session || (session.userId !== caller.id && caller.group !== 'owner')) return false
-        sessions.remove(id)
-        audit.record(act, id)
+        sessions.remove(session.id)
+        audit.record(act, session.id)
         return true
       })
       if (!ended) throw new ApiError('sessionNotFound')

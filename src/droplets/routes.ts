@@ -6,6 +6,7 @@ import { withoutIdleLimit } from '../http/idle.ts'
 import { withRequestId } from '../log.ts'
 import { dropletList, toDropletList } from './model.ts'
 import type { DropletService } from './service.ts'
+import { parseSshKeys } from './ssh-keys.ts'
 
 /** Every answer is the list as it is after the change. */
 export function createDropletRoutes(guard: Guard, droplets: DropletService, now: () => number) {
@@ -21,7 +22,11 @@ export function createDropletRoutes(guard: Guard, droplets: DropletService, now:
   return new Elysia({ name: 'droplet-routes', prefix: '/droplet' })
     .use(guard)
     .get('/list', list, viewer)
-    .post('/add', call => listAfter(call, () => droplets.add(call.caller.act)), manager)
+    .post(
+      '/add',
+      call => listAfter(call, () => droplets.add(call.caller.act, parseSshKeys(call.caller.fields.ssh_keys))),
+      manager,
+    )
     .patch(
       '/start/:droplet',
       call => listAfter(call, () => droplets.start(call.caller.act, call.params.droplet)),

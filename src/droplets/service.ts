@@ -45,9 +45,11 @@ export function createDropletService(deps: {
 
     /**
      * Makes and starts the next droplet.
+     * @param sshKeys lines of `authorized_keys` to lay in beside the droplet's own
      * @throws ApiError 919 when every number or its ports are taken, 923 and 924 as `DropletEngine.prepare`
      */
-    add: (act: Act): Promise<void> => queue.run(ADDS, () => audit.during(act, '', add)),
+    add: (act: Act, sshKeys: string[] = []): Promise<void> =>
+      queue.run(ADDS, () => audit.during(act, '', concern => add(sshKeys, concern))),
 
     /** @throws ApiError 900 for a name that is no droplet here, as do all below */
     start: (act: Act, name: string) => change(act, name, droplet => engine.start(droplet.id)),
@@ -80,14 +82,14 @@ export function createDropletService(deps: {
     },
   }
 
-  async function add(concern: (name: string) => void): Promise<void> {
+  async function add(sshKeys: string[], concern: (name: string) => void): Promise<void> {
     await undoLeftovers()
     await engine.prepare()
     const inUse = (await engine.list()).flatMap(droplet => numberOf(droplet.name, prefix) ?? [])
     for (const number of candidateNumbers(new Set(inUse))) {
       try {
         concern(nameOf(number, prefix))
-        await addAs(number)
+        await addAs(number, sshKeys)
         return
       } catch (error) {
         if (!(error instanceof NameTakenError || error instanceof PortTakenError)) throw error
@@ -97,7 +99,7 @@ export function createDropletService(deps: {
     throw new ApiError('noFreeNumber')
   }
 
-  async function addAs(number: number): Promise<void> {
+  async function addAs(number: number, sshKeys: string[]): Promise<void> {
     const name = nameOf(number, prefix)
     const entry = { mark: crypto.randomUUID(), name, startedAt: now() }
     running.add(entry.mark)
@@ -108,7 +110,7 @@ export function createDropletService(deps: {
         name,
         hostname: `${name}.${domain}`,
         ports: portsOf(number),
-        authorizedKeys: pair.publicLine,
+        authorizedKeys: pair.publicLine + sshKeys.map(line => `${line}\n`).join(''),
         mark: entry.mark,
       })
       // Only now is the name ours, and with it the folder of its keys.

@@ -11,6 +11,7 @@ export function createMemoryEngine(now: () => number) {
   const calls: string[] = []
   const failures = new Map<string, Error[]>()
   const takenPorts = new Set<number>()
+  const authorizedKeys: string[] = []
 
   const called = (call: string, method: string) => {
     calls.push(call)
@@ -34,6 +35,7 @@ export function createMemoryEngine(now: () => number) {
     async create(droplet: NewDroplet) {
       called(`create ${droplet.name}`, 'create')
       if (droplets.some(({ name }) => name === droplet.name)) throw new NameTakenError(undefined)
+      authorizedKeys.push(droplet.authorizedKeys)
       const id = crypto.randomUUID().replaceAll('-', '').repeat(2)
       const bindings = droplet.ports.map(({ host, hostPort, dropletPort }) => [
         String(dropletPort),
@@ -82,6 +84,8 @@ export function createMemoryEngine(now: () => number) {
     droplets,
     /** What was asked, in order: `list`, `create cikit01`, `start cikit01` … */
     calls,
+    /** What was laid in, droplet by droplet. */
+    authorizedKeys,
     /** Host ports that somebody else listens on. */
     takenPorts,
     /** The next call of this method throws, once. */

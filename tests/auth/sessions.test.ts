@@ -97,3 +97,14 @@ test('a client that calls itself at length is cut short', async () => {
   const token = await logInWith(api, ada, 'x '.repeat(5_000))
   expect((await sessionsOf(api, 'ada', token))[0]?.agent).toBe('x '.repeat(100))
 })
+
+test('the session of the token that asks is called current', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  const { access_token: first } = await api.logIn(ada)
+  api.clock.move(60_000)
+  const { access_token: second } = await api.logIn(ada)
+  expect((await api.call('DELETE', '/user/session/current', { token: first })).status).toBe(200)
+  expect((await api.call('GET', '/droplet/list', { token: first })).status).toBe(401)
+  expect((await api.call('GET', '/droplet/list', { token: second })).status).toBe(200)
+})

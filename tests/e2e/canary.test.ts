@@ -55,6 +55,7 @@ beforeAll(async () => {
   keepFiles('after faults')
 
   commands = await runCommands(world)
+  learnPrivateKeys(world)
   // One of them replaced the sealing key.
   learnKeys(world)
   keepFiles('after the commands')

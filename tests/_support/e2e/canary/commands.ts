@@ -1,4 +1,8 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { binary } from '../../../../scripts/lib/paths.ts'
+import { codeAt } from '../../codes.ts'
+import { tempDir } from '../../temp-dir.ts'
 import { readProcess } from './places.ts'
 import type { World } from './world.ts'
 
@@ -51,10 +55,56 @@ export async function listCommands(): Promise<string[]> {
   return await below([])
 }
 
-export const knownCommands = Object.keys(commands)
+/** Those of a client, well and badly, in the order in which they go. DROPLET stands for the one that was added. */
+const clientCommands: Record<string, string[][]> = {
+  login: [['matrix']],
+  'droplet add': [['--json'], ['--ssh-keys', '/nonexistent']],
+  'droplet ls': [[], ['--json'], ['--all']],
+  'droplet stop': [['DROPLET'], ['nginx']],
+  'droplet start': [['DROPLET'], ['nginx']],
+  'droplet restart': [['DROPLET'], ['nginx']],
+  'droplet ssh': [['DROPLET', '--', 'uname'], ['nginx']],
+  'droplet rm': [['DROPLET'], ['nginx']],
+  logout: [[], []],
+}
 
-/** Runs them all on the data directory that is being served. */
-export async function runCommands({ matrix, engine, canaries }: World): Promise<Ran[]> {
+export const knownCommands = [...Object.keys(commands), ...Object.keys(clientCommands)]
+
+/** Runs them all on the data directory that is being served, and as a client of it. */
+export async function runCommands(world: World): Promise<Ran[]> {
+  return [...(await runOnHost(world)), ...(await runAsClient(world))]
+}
+
+async function runAsClient({ matrix, canaries }: World): Promise<Ran[]> {
+  using home = tempDir()
+  const sessionFile = join(home.path, 'session.json')
+  const ssh = join(home.path, 'ssh')
+  writeFileSync(ssh, '#!/bin/sh\n', { mode: 0o700 })
+  const client = (words: string[]) => {
+    const [own, rest] = words.includes('--')
+      ? [words.slice(0, words.indexOf('--')), words.slice(words.indexOf('--'))]
+      : [words, []]
+    return runToEnd([...own, '--session-file', sessionFile, ...rest], { HOME: home.path, PATH: home.path })
+  }
+  const { username, secret } = await matrix.createUser('clara', 'manager')
+  canaries.addBase32('a TOTP secret from create-user', secret)
+  const server = new URL('/', matrix.url).href
+  const all = [await client(['login', server, '-u', username, '--code', codeAt(secret, Date.now())])]
+  const session: { accessToken: string; refreshToken: string } = JSON.parse(readFileSync(sessionFile, 'utf8'))
+  canaries.addHex('an access token of the client', session.accessToken)
+  canaries.addHex('a refresh token of the client', session.refreshToken)
+  let droplet = ''
+  for (const [name, variants] of Object.entries(clientCommands)) {
+    for (const flags of variants) {
+      const ran = await client([...name.split(' '), ...flags.map(flag => (flag === 'DROPLET' ? droplet : flag))])
+      all.push(ran)
+      if (name === 'droplet add' && ran.exitCode === 0) droplet = JSON.parse(ran.stdout)[0].name
+    }
+  }
+  return all
+}
+
+async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
   const all: Ran[] = []
   for (const [name, variants] of Object.entries(commands)) {
     for (const [number, flags] of variants.entries()) {
@@ -73,12 +123,12 @@ export async function runCommands({ matrix, engine, canaries }: World): Promise<
   return all
 }
 
-async function runToEnd(words: string[]): Promise<Ran> {
+async function runToEnd(words: string[], env: Record<string, string> = { HOME: '/nonexistent' }): Promise<Ran> {
   const child = Bun.spawn([binary, ...words], {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    env: { HOME: '/nonexistent' },
+    env,
   })
   const process = readProcess(child.pid)
   const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline/promises'
+import { readEnv, toClientConfig } from '../src/config.ts'
+import { ConfigError } from '../src/errors.ts'
+import { logIn, logOut } from './client/client.ts'
+import { createSessionFile } from './client/session-file.ts'
+import { command, flagsOf, settingArgs } from './command.ts'
+
+export const login = command({
+  meta: { name: 'cikit-api login', description: 'Log in to a Matrix elsewhere, for the droplet commands' },
+  args: {
+    url: { type: 'positional', required: true, description: 'Where its API is: https://matrix.example.com:1337' },
+    username: { type: 'string', alias: 'u', valueHint: 'NAME', description: 'Name of the user (asked for)' },
+    code: { type: 'string', valueHint: 'DIGITS', description: 'Six digits of the authenticator app (asked for)' },
+    'ca-file': { type: 'string', valueHint: 'FILE', description: 'Certificate authority to trust, in PEM' },
+    ...settingArgs('session-file'),
+  },
+  run: async ({ args }) => {
+    const { sessionFile } = toClientConfig(flagsOf(args), readEnv())
+    const url = serverUrl(args.url)
+    const ca = args['ca-file'] && readCa(args['ca-file'])
+    const username = args.username ?? (await ask('Username: ', '-u NAME'))
+    const code = args.code ?? (await ask('Code: ', '--code DIGITS'))
+    const session = await logIn({ url, ...(ca && { ca }) }, username, code.replaceAll(' ', ''))
+    createSessionFile(sessionFile).write(session)
+    process.stdout.write(`Logged in to ${url} as ${username}\n`)
+  },
+})
+
+export const logout = command({
+  meta: { name: 'cikit-api logout', description: 'End the session at the Matrix that you are logged in to' },
+  args: settingArgs('session-file'),
+  run: async ({ args }) => {
+    await logOut(createSessionFile(toClientConfig(flagsOf(args), readEnv()).sessionFile))
+    process.stdout.write('Logged out\n')
+  },
+})
+
+function serverUrl(text: string): string {
+  const url = URL.parse(text)
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.search || url.hash) {
+    throw new ConfigError(`${JSON.stringify(text)} is no address of a server: give https://NAME[:PORT]`)
+  }
+  if (url.protocol === 'http:' && !/^(localhost|127\.|\[::1\])/.test(url.hostname)) {
+    process.stderr.write(
+      'cikit-api: this address is plain HTTP: whoever is on the way can read your code and your tokens\n',
+    )
+  }
+  return url.href.replace(/\/+$/, '')
+}
+
+function readCa(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(`--ca-file ${file} cannot be read: name a certificate in PEM`, { cause })
+  }
+}
+
+async function ask(question: string, flag: string): Promise<string> {
+  if (!process.stdin.isTTY) throw new ConfigError(`There is no terminal to ask on: give ${flag}`)
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return (await terminal.question(question)).trim()
+  } finally {
+    terminal.close()
+  }
+}
