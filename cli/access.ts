@@ -15,11 +15,12 @@ export async function withAccess(
   work: (access: Access) => void | Promise<void>,
   options: { alone?: boolean; auditAnew?: boolean } = {},
 ): Promise<void> {
+  const by = `host:${nameOfUser()}`
   const config = toAccessConfig(flagsOf(args), readEnv(), readHost())
   actAsOwnerOf(config.dataDir)
   const lock = options.alone ? takeServeLock(config.dataDir) : undefined
   try {
-    const access = await createAccess(config, { auditAnew: options.auditAnew === true })
+    const access = await createAccess(config, options.auditAnew ? { auditAnew: { by } } : {})
     try {
       await work(access)
     } finally {

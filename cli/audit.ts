@@ -1,13 +1,11 @@
 import { type AuditQuery, parseAuditFilter, toAuditList } from '../src/audit/model.ts'
-import type { Audit } from '../src/audit/service.ts'
+import type { Audit, ListedEntry } from '../src/audit/service.ts'
 import { ApiError, ConfigError, OperatorError } from '../src/errors.ts'
-import type { AuditFilter, AuditRecord } from '../src/store/audit.ts'
+import type { AuditFilter } from '../src/store/audit.ts'
 import { withAccess } from './access.ts'
 import { command, settingArgs } from './command.ts'
 
 const LOOK_EVERY_MS = 1_000
-/** Refusals that strangers go on with are shown once they were counted up for so long. */
-const COUNTING_MS = 5_000
 const MOST_AT_ONCE = 100_000
 
 export const audit = command({
@@ -29,6 +27,7 @@ export const audit = command({
   },
   run: async ({ args }) => {
     const filter = checked(args)
+    if (args.verify && args.restart) throw new ConfigError('--verify and --restart do not go together: verify first')
     if (args.restart) return await withAccess(args, restarted, { alone: true, auditAnew: true })
     await withAccess(args, async ({ audit }) => {
       if (args.verify) return verify(audit, args.json === true)
@@ -36,31 +35,40 @@ export const audit = command({
       let shown = await show(await audit.list(filter), print)
       while (args.follow) {
         await Bun.sleep(LOOK_EVERY_MS)
-        const news = await audit.list({ ...filter, after: shown, limit: MOST_AT_ONCE }, COUNTING_MS)
+        await audit.settle()
+        const news = audit.records({ ...filter, after: shown, limit: MOST_AT_ONCE })
         shown = Math.max(shown, await show(news, print))
       }
     })
   },
 })
 
-function checked(args: AuditQuery): Partial<AuditFilter> {
+function checked(args: Record<string, unknown>): Partial<AuditFilter> {
   try {
-    return parseAuditFilter(args)
+    return parseAuditFilter(queryOf(args))
   } catch (error) {
     if (error instanceof ApiError) throw new ConfigError(error.message.replace(/"(\w+)"/, '--$1'))
     throw error
   }
 }
 
+function queryOf({ since, user, action, limit }: Record<string, unknown>): AuditQuery {
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
+  return { since: text(since), user: text(user), action: text(action), limit: text(limit) }
+}
+
 /** @throws OperatorError when something does not fit, so that scripts see it */
 function verify(audit: Audit, json: boolean): void {
-  const { records, newest, mac, findings } = audit.verify()
-  if (json) process.stdout.write(`${JSON.stringify({ ok: findings.length === 0, records, newest, mac, findings })}\n`)
+  const { records, earlier, newest, mac, findings } = audit.verify()
+  if (json)
+    process.stdout.write(`${JSON.stringify({ ok: findings.length === 0, records, earlier, newest, mac, findings })}\n`)
   else if (findings.length === 0) {
     process.stdout.write(
       `${records} records, none changed, removed or moved. The newest is ${newest}, its mac ${mac}\n`,
     )
   } else process.stdout.write(`${findings.join('\n')}\n`)
+  if (earlier > 0 && !json)
+    process.stdout.write(`${earlier} records before them are of an earlier key, and not verified\n`)
   if (findings.length > 0) throw new OperatorError('The audit was tampered with: look at backups of the database')
 }
 
@@ -71,16 +79,16 @@ function restarted(): void {
 }
 
 /** @returns the number of the newest, 0 for none */
-async function show(records: AuditRecord[], print: (record: AuditRecord) => string): Promise<number> {
+async function show(records: ListedEntry[], print: (record: ListedEntry) => string): Promise<number> {
   await Bun.write(Bun.stdout, records.toReversed().map(print).join(''))
-  return records[0]?.number ?? 0
+  return records.find(({ number }) => number !== null)?.number ?? 0
 }
 
-function printJson(record: AuditRecord): string {
+function printJson(record: ListedEntry): string {
   return `${JSON.stringify(toAuditList([record])[0])}\n`
 }
 
-function printText({ time, user, address, action, target, result, errorId, count }: AuditRecord): string {
+function printText({ time, user, address, action, target, result, errorId, count }: ListedEntry): string {
   const outcome = `${result}${errorId === null ? '' : ` ${errorId}`}${count > 1 ? ` (${count} times)` : ''}`
   const columns = [user || '-', address, action, target || '-']
   return `${new Date(time).toISOString()}  ${columns.map(column => column.padEnd(15)).join(' ')} ${outcome}\n`

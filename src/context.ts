@@ -15,7 +15,7 @@ import { createEnrolmentStore } from './store/enrolments.ts'
 import type { RandomBytes } from './store/key-file.ts'
 import { rotateKey } from './store/key-rotation.ts'
 import { createLaneStore } from './store/lanes.ts'
-import { openSealer, sealingKeyFile } from './store/sealing-key.ts'
+import { isAnythingSealed, openSealer, sealingKeyFile } from './store/sealing-key.ts'
 import { createSessionStore } from './store/sessions.ts'
 import { createUnfinishedAdds } from './store/unfinished-adds.ts'
 import { createUserStore } from './store/users.ts'
@@ -34,7 +34,7 @@ export interface Overrides {
   random?: RandomBytes
   engine?: DropletEngine
   /** As `openAudit`. */
-  auditAnew?: boolean
+  auditAnew?: { by: string }
 }
 
 /**
@@ -46,21 +46,24 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
   const random = overrides.random ?? systemRandom
   const db = openDatabase(config.dataDir, { now })
   try {
+    const users = createUserStore(db)
+    const isUser = (username: string) => users.findExactly(username) !== undefined
+    // Before anything is sealed, by which a first start is known.
+    const audit = await openAudit({
+      db,
+      dataDir: config.dataDir,
+      sealingKeyFile: sealingKeyFile(config),
+      isFirstStart: !isAnythingSealed(db),
+      now,
+      random,
+      isUser,
+      ...(overrides.auditAnew && { anew: overrides.auditAnew }),
+    })
     const sealer = await openSealer(db, config, random)
     const clockMark = createClockMark(db)
     const monotonic = overrides.monotonic ?? (() => performance.now())
     const steady = createSteadyClock(now, monotonic, clockMark.get())
     const throttle = createThrottle(createLaneStore(db), steady)
-    const users = createUserStore(db)
-    const isUser = (username: string) => users.findExactly(username) !== undefined
-    const audit = await openAudit({
-      db,
-      sealingKeyFile: sealingKeyFile(config),
-      now,
-      random,
-      isUser,
-      anew: overrides.auditAnew === true,
-    })
     const sessions = createSessionStore(db)
     const enrolments = createEnrolmentStore(db)
     const { hostLabel } = config

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { AuditEntry, AuditMark, AuditRecord, AuditResult, AuditStore } from '../store/audit.ts'
+import type { AuditEntry, AuditMark, AuditRecord, AuditResult, AuditStore, Stamped } from '../store/audit.ts'
 import type { Key } from '../store/key-file.ts'
+import auditTables from '../store/migrations/0003-audit.sql' with { type: 'text' }
 
 /** The mac before the first record of a chain. */
 const NOTHING = new Uint8Array(32)
@@ -10,6 +11,8 @@ const READ_AT_ONCE = 1_000
 export interface Verification {
   /** How many records the chain has. */
   records: number
+  /** How many there are before it, of an earlier key: they can be read, and not verified. */
+  earlier: number
   /** 0 for none. */
   newest: number
   /** Of the newest record, in hex: noted elsewhere, it tells whether a whole older chain was put in the place of this one. */
@@ -35,11 +38,19 @@ export function createChain(store: AuditStore, key: Key) {
     },
 
     /** Begins a chain after the records that there are, if any. Runs inside `database.write`. */
-    begin(time: number): void {
+    begin(time: number, user: string): void {
       const number = store.newest()?.number ?? 0
       putMark('start', number, NOTHING)
-      add({ number, mac: NOTHING }, ofOurs(time, 'audit.begin', 'ok'))
+      add({ number, mac: NOTHING }, { ...ofOurs(time, 'audit.begin', 'ok'), user })
     },
+
+    /** What is no record yet, with a mac over it. */
+    stamp: <T extends Partial<AuditEntry>>(row: T): Stamped<T> => ({ ...row, mac: stampOf(row) }),
+
+    isStamped: ({ mac, ...row }: Stamped<Partial<AuditEntry>>): boolean => equal(mac, stampOf(row)),
+
+    /** Tells of a row that was to become a record, and that nobody with the key had written. */
+    forged: (time: number): AuditEntry => ofOurs(time, FORGED, 'failed'),
 
     /** Runs inside `database.write`: head read and record written are one. */
     append(entry: AuditEntry): void {
@@ -60,6 +71,11 @@ export function createChain(store: AuditStore, key: Key) {
       const start = store.mark('start')
       const head = store.mark('head')
       if (!start || !isSealed('start', start)) findings.push('The mark of the beginning was changed')
+      const { count, lowest } = store.atOrBefore(start?.number ?? 0)
+      const restarted = start !== undefined && equal(start.mac, NOTHING)
+      if (count > 0 && !(restarted && (lowest ?? 0) > 0))
+        findings.push(`${count} records before the first are not written by us`)
+      findings.push(...findForeignTriggers())
       let last: Link = { number: start?.number ?? 0, mac: start?.mac ?? NOTHING }
       let records = 0
       for (;;) {
@@ -76,7 +92,13 @@ export function createChain(store: AuditStore, key: Key) {
       else if (head.number > last.number) findings.push(`${range(last.number + 1, head.number)} missing at the end`)
       else if (head.number < last.number) findings.push(`${range(head.number + 1, last.number)} not written by us`)
       else if (!equal(head.mac, last.mac)) findings.push('The mark of the end does not fit the last record')
-      return { records, newest: last.number, mac: Buffer.from(last.mac).toString('hex'), findings }
+      return {
+        records,
+        earlier: restarted ? count : 0,
+        newest: last.number,
+        mac: Buffer.from(last.mac).toString('hex'),
+        findings,
+      }
     },
   }
 
@@ -100,9 +122,25 @@ export function createChain(store: AuditStore, key: Key) {
     // After a gap there is nothing to hold the record against; the gap itself is the finding.
     if (record.number !== previous.number + 1) return `${range(previous.number + 1, record.number - 1)} missing`
     if (!equal(record.mac, macOf(previous.mac, record))) return `Record ${record.number} was changed or moved`
+    if (record.action === FORGED) return `Record ${record.number} stands for one that somebody else wrote`
     if (record.action === HEAD_LOST)
       return `Record ${record.number} says that the end did not fit: look at what is before it`
     return undefined
+  }
+
+  /** Whatever else runs when a row is written could hide or change it. */
+  function findForeignTriggers(): string[] {
+    const present = store.triggers()
+    const ours = OWN_TRIGGERS.filter(sql => !present.includes(sql)).map(
+      () => 'A trigger that guards the records is gone',
+    )
+    return [...ours, ...present.filter(sql => !OWN_TRIGGERS.includes(sql)).map(() => 'A trigger is not written by us')]
+  }
+
+  function stampOf(row: Partial<AuditEntry>): Uint8Array {
+    const { time, user, address, action, target, errorId = null, count = 1 } = row
+    const text = JSON.stringify(['not yet', time, user, address, action, target, errorId, count])
+    return createHmac('sha256', key.reveal()).update(text).digest()
   }
 
   function putMark(name: 'start' | 'head', number: number, mac: Uint8Array): void {
@@ -126,6 +164,10 @@ export function createChain(store: AuditStore, key: Key) {
 
 /** The action of the record that tells of a head that was tampered with. */
 const HEAD_LOST = 'audit.head-lost'
+/** The action of the record in the place of a row that nobody with the key had written. */
+const FORGED = 'audit.forged'
+/** As the migration makes them, which is how SQLite keeps them. */
+const OWN_TRIGGERS: readonly string[] = auditTables.match(/CREATE TRIGGER [\s\S]*?\nEND/g) ?? []
 
 /** What the audit says of itself. */
 function ofOurs(time: number, action: string, result: AuditResult): AuditEntry {

@@ -1,12 +1,16 @@
 import { t } from 'elysia'
 import { ApiError } from '../errors.ts'
-import type { AuditFilter, AuditRecord } from '../store/audit.ts'
+import type { AuditFilter } from '../store/audit.ts'
+import type { ListedEntry } from './service.ts'
 
 const MOST_RECORDS = 1_000
+/** Of all times that have a form (ECMAScript, time values). */
+const LATEST = 8.64e15
+const FIELDS = new Set(['since', 'user', 'action', 'limit', 'cursor'])
 
 export const auditList = t.Array(
   t.Object({
-    id: t.Integer({ description: 'From 1 on without gaps; the cursor of the next page' }),
+    id: t.Nullable(t.Integer({ description: 'From 1 on without gaps; null for refusals that are still counted up' })),
     time: t.String({ description: 'ISO 8601, UTC; of the first one, where several were counted up' }),
     user: t.String({ description: 'Who did it, or claimed to; empty for a stranger, * for several' }),
     address: t.String({ description: 'From where; host for a command on the host' }),
@@ -19,10 +23,10 @@ export const auditList = t.Array(
   { description: 'Newest first' },
 )
 
-export function toAuditList(records: AuditRecord[]): typeof auditList.static {
+export function toAuditList(records: ListedEntry[]): typeof auditList.static {
   return records.map(({ number, time, user, address, action, target, result, errorId, count }) => ({
     id: number,
-    time: new Date(time).toISOString(),
+    time: new Date(Math.min(time, LATEST)).toISOString(),
     user,
     address,
     action,
@@ -37,6 +41,9 @@ export type AuditQuery = Partial<Record<'since' | 'user' | 'action' | 'limit' | 
 
 /** @throws ApiError 917 naming what cannot be understood */
 export function parseAuditFilter(query: AuditQuery): Partial<AuditFilter> {
+  const unknown = Object.keys(query).find(name => !FIELDS.has(name))
+  if (unknown !== undefined)
+    throw new ApiError('malformed', { text: 'Ask by since, user, action, limit and cursor only' })
   const { since, user, action, limit, cursor } = query
   return {
     ...(since && { since: parseTime(since) }),
@@ -52,7 +59,8 @@ function parseTime(text: string): number {
   const parts = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(text)
   const [, day, clock = '00:00', zone = 'Z'] = parts ?? []
   const time = Date.parse(`${day}T${clock}${zone}`)
-  if (Number.isNaN(time)) {
+  // JavaScript takes the 31st of February for the 3rd of March.
+  if (Number.isNaN(time) || new Date(`${day}T00:00Z`).toISOString().slice(0, 10) !== day) {
     throw new ApiError('malformed', { text: 'The "since" must be a time such as 2026-11-23T16:00:00Z' })
   }
   return time

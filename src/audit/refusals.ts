@@ -1,9 +1,11 @@
 import type { AuditStore, OpenRefusal } from '../store/audit.ts'
+import type { Chain } from './chain.ts'
 
 /** Strangers that are counted by their own address at a time; those beyond share one count. */
 const STRANGERS_APART = 20
 const STRANGER = 'stranger '
-const MANY = '*'
+/** In the place of what was not always the same. */
+export const MANY = '*'
 
 export type Refusals = ReturnType<typeof createRefusals>
 
@@ -11,7 +13,7 @@ export type Refusals = ReturnType<typeof createRefusals>
  * Counts refusals up, so that whoever is refused again and again makes no more than a record a minute: all of a
  * stranger's by its address, those of a user by action. Noted at once in memory, for a refusal must not cost a write.
  */
-export function createRefusals(store: AuditStore) {
+export function createRefusals(store: AuditStore, chain: Chain) {
   const noted = new Map<string, OpenRefusal>()
 
   return {
@@ -39,11 +41,13 @@ export function createRefusals(store: AuditStore) {
     },
 
     /** Adds it to what is stored already. Runs inside `database.write`. */
-    store(key: string, refusal: OpenRefusal): void {
+    store(key: string, refusal: OpenRefusal, now: number): void {
       const crowded = key.startsWith(STRANGER) && !store.refusal(key) && store.openRefusals(STRANGER) >= STRANGERS_APART
       const [place, counted] = crowded ? toMany(refusal) : [key, refusal]
       const open = store.refusal(place)
-      store.putRefusal(place, open ? sum(open, counted) : counted)
+      const isSound = open !== undefined && chain.isStamped(open)
+      if (open && !isSound) chain.append(chain.forged(now))
+      store.putRefusal(place, chain.stamp(isSound ? sum(open, counted) : counted))
     },
   }
 

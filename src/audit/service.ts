@@ -4,16 +4,19 @@ import { ApiError, OperatorError } from '../errors.ts'
 import { escapeText, hideTokens } from '../log.ts'
 import { addressGroup } from '../network.ts'
 import {
+  type AuditEntry,
   type AuditFilter,
   type AuditRecord,
   type AuditResult,
   type BegunWork,
   createAuditStore,
+  type OpenRefusal,
+  type Stamped,
 } from '../store/audit.ts'
 import type { Database } from '../store/database.ts'
 import { createKeyOnce, type RandomBytes, readKey } from '../store/key-file.ts'
 import { type Chain, createChain, type Verification } from './chain.ts'
-import { createRefusals } from './refusals.ts'
+import { createRefusals, MANY } from './refusals.ts'
 
 /** A refusal is counted up with others of its kind for this long before it becomes a record. */
 const COUNTING_MS = 60_000
@@ -24,6 +27,7 @@ const RECORDS_PER_PRUNING = 1_000
 const LONGEST_TEXT = 100
 /** In the place of a name that nobody has. */
 const UNKNOWN = '?'
+const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
 /** Who does what, from where. */
 export interface Act {
@@ -34,26 +38,33 @@ export interface Act {
   action: string
 }
 
+/** A record, or what will be one; then it has no number yet. */
+export type ListedEntry = AuditEntry & { number: number | null }
+
 export type Audit = Awaited<ReturnType<typeof openAudit>>
 
 /**
- * The audit of this data directory. Its key (`audit.key`) lies beside the sealing key, and is made once.
+ * The audit of this data directory. Its key (`audit.key`) lies beside the sealing key, or in the data directory where
+ * that was put elsewhere, and is made once.
  * @throws OperatorError naming the file, when the key is missing or wrong
  */
 export async function openAudit(deps: {
   db: Database
+  dataDir: string
   sealingKeyFile: string
+  /** Whether nothing was ever sealed in this data directory. */
+  isFirstStart: boolean
   now: () => number
   random: RandomBytes
   /** Whether somebody has this name. */
   isUser: (username: string) => boolean
   /** Begins a new chain, with a new key where there is none, after the records of a key that is lost. */
-  anew?: boolean
+  anew?: { by: string }
 }) {
   const { db, now, random, isUser } = deps
   const store = createAuditStore(db)
   const chain = await openChain()
-  const refusals = createRefusals(store)
+  const refusals = createRefusals(store, chain)
   /** Errors that a record tells of already. */
   const recorded = new WeakSet<object>()
   /** What is to be written as soon as the store can be written again. */
@@ -72,17 +83,16 @@ export async function openAudit(deps: {
     async during<T>(act: Act, target: string, work: (concern: (target: string) => void) => Promise<T>): Promise<T> {
       const id = crypto.randomUUID()
       const begun = { time: now(), ...cleaned(act, target) }
-      await db.write(() => store.begin(id, begun))
+      await db.write(() => store.begin(id, chain.stamp(begun)))
       try {
-        const result = await work(known => {
-          begun.target = cleaned(act, known).target
+        const result = await work(concerned => {
+          begun.target = cleaned(act, concerned).target
         })
         await end(id, begun, 'ok', null)
         return result
       } catch (error) {
-        const refused = error instanceof ApiError && error.status < 500
         if (error instanceof Error) recorded.add(error)
-        await end(id, begun, refused ? 'refused' : 'failed', errorIdOf(error))
+        await end(id, begun, resultOf(error), errorIdOf(error))
         throw error
       }
     },
@@ -110,34 +120,38 @@ export async function openAudit(deps: {
     /** Records a command on the host that came to nothing. */
     async failed(act: Act, target: string, error: unknown): Promise<void> {
       // What went wrong is told to who gave the command, whether it can be recorded or not.
-      await db.write(() => record(act, target, 'refused', errorIdOf(error))).catch(() => undefined)
+      await db.write(() => record(act, target, resultOf(error), errorIdOf(error))).catch(() => undefined)
     },
 
     /** Records what an earlier process was at when it ended. For who holds the serve lock. */
     async recordInterrupted(): Promise<void> {
       await db.write(() => {
-        for (const begun of store.takeBegun()) append({ ...begun, result: 'interrupted', errorId: null, count: 1 })
+        for (const begun of store.takeBegun()) {
+          const { mac: _, ...entry } = begun
+          const told = chain.isStamped(begun) ? entry : chain.forged(now())
+          append({ result: 'interrupted', errorId: null, count: 1, ...told })
+        }
       })
     },
 
     settle,
 
-    /** Newest first, the refusals that were counted up for so long included. */
-    async list(filter: Partial<AuditFilter>, countingMs = 0): Promise<AuditRecord[]> {
-      await settle(countingMs).catch(error => {
-        // A store that cannot be written at the moment can still be read.
+    /**
+     * Newest first. The refusals that are still counted up come before the records, without a number.
+     * @throws never for a store that cannot be written: then they are missing
+     */
+    async list(filter: Partial<AuditFilter>): Promise<ListedEntry[]> {
+      await settle().catch(error => {
         if (!(error instanceof ApiError)) throw error
       })
-      return store.list({
-        after: 0,
-        before: Number.MAX_SAFE_INTEGER,
-        since: 0,
-        user: '',
-        action: '',
-        limit: 100,
-        ...filter,
-      })
+      const wanted = { after: 0, before: NO_LIMIT, since: 0, user: '', action: '', limit: 100, ...filter }
+      const open = filter.before === undefined && filter.after === undefined ? openRefusals(wanted) : []
+      return [...open, ...store.list(wanted)].slice(0, wanted.limit)
     },
+
+    /** The records alone. */
+    records: (filter: Partial<AuditFilter>): AuditRecord[] =>
+      store.list({ after: 0, before: NO_LIMIT, since: 0, user: '', action: '', limit: 100, ...filter }),
 
     verify: (): Verification => db.sql.transaction(() => chain.verify()).deferred(),
 
@@ -145,6 +159,15 @@ export async function openAudit(deps: {
       clearTimeout(timer)
       await settle().catch(() => undefined)
     },
+  }
+
+  function openRefusals({ since, user, action }: AuditFilter): ListedEntry[] {
+    const matches = (entry: AuditEntry) =>
+      entry.time >= since &&
+      (user === '' || entry.user === user || entry.user === MANY) &&
+      (action === '' || entry.action === MANY || `${entry.action}.`.startsWith(`${action}.`))
+    const open = store.refusalsUntil(NO_LIMIT).reverse()
+    return open.map(refusal => ({ ...toEntry(refusal), number: null })).filter(matches)
   }
 
   function record(act: Act, target: string, result: AuditResult = 'ok', errorId: number | null = null): void {
@@ -179,7 +202,7 @@ export async function openAudit(deps: {
       await db.write(() => {
         for (const write of writes) write()
         closeRefusals(COUNTING_MS)
-        for (const [key, refusal] of noted) refusals.store(key, refusal)
+        for (const [key, refusal] of noted) refusals.store(key, refusal, now())
         closeRefusals(countingMs)
       })
     } catch (error) {
@@ -189,34 +212,59 @@ export async function openAudit(deps: {
     }
   }
 
+  function toEntry({ mac, ...refusal }: Stamped<OpenRefusal>): AuditEntry {
+    return chain.isStamped({ ...refusal, mac }) ? { ...refusal, result: 'refused' } : chain.forged(now())
+  }
+
   function closeRefusals(countingMs: number): void {
-    for (const refusal of store.takeRefusals(now() - countingMs)) append({ ...refusal, result: 'refused' })
+    const until = now() - countingMs
+    for (const refusal of store.refusalsUntil(until)) append(toEntry(refusal))
+    store.removeRefusals(until)
   }
 
   async function openChain(): Promise<Chain> {
-    const file = join(dirname(deps.sealingKeyFile), 'audit.key')
-    const isNew = () => store.mark('start') === undefined && store.newest() === undefined
-    if (isNew() || (deps.anew && !existsSync(file))) createKeyOnce(file, random)
-    const opened = createChain(store, readKey(file))
-    if (isNew() || (deps.anew && !opened.isOurs())) {
+    const beside = join(dirname(deps.sealingKeyFile), 'audit.key')
+    const file = existsSync(beside) ? beside : join(deps.dataDir, 'audit.key')
+    const isEmpty = () => store.mark('start') === undefined && store.newest() === undefined
+    const isLost = !existsSync(file)
+    // An empty audit that has its key already was emptied, unless this system is only just being made.
+    const isNew = isEmpty() && (isLost || deps.isFirstStart)
+    if (isNew || (deps.anew && isLost)) createKeyOnce(file, random)
+    const opened = createChain(store, readAuditKey(file))
+    if (isNew || (deps.anew && !opened.isOurs())) {
       await db.write(() => {
         // Another process may do the same at this moment.
-        if (isNew() || deps.anew) opened.begin(now())
+        if (isEmpty() || deps.anew) opened.begin(now(), deps.anew?.by ?? '')
       })
     }
     if (!opened.isOurs()) {
       throw new OperatorError(
-        `The key in ${file} is not the one of this system's audit, or its beginning was tampered with: put the right key back, or begin anew with cikit-api audit --restart`,
+        `The audit does not fit its key ${file}, or was tampered with: put key and database back from a backup, or begin anew with cikit-api audit --restart`,
       )
     }
     return opened
   }
+
+  /** Nothing in a record can forge another one, or a terminal's command. */
+  function cleaned({ user, address, action }: Act, target: string): Act & { target: string } {
+    const clean = (text: string) => escapeText((isUser(text) ? text : hideTokens(text)).slice(0, LONGEST_TEXT))
+    return { user: clean(user), address: clean(address), action, target: clean(target) }
+  }
 }
 
-/** Nothing in a record can forge another one, or a terminal's command. */
-function cleaned({ user, address, action }: Act, target: string): Act & { target: string } {
-  const clean = (text: string) => escapeText(hideTokens(text.slice(0, LONGEST_TEXT)))
-  return { user: clean(user), address: clean(address), action, target: clean(target) }
+function readAuditKey(file: string): ReturnType<typeof readKey> {
+  try {
+    return readKey(file)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new OperatorError(`${reason}, or begin a new audit with cikit-api audit --restart`, { cause })
+  }
+}
+
+/** Refused is what was asked wrongly, failed what we could not do. */
+function resultOf(error: unknown): AuditResult {
+  const refused = error instanceof ApiError ? error.status < 500 : error instanceof OperatorError
+  return refused ? 'refused' : 'failed'
 }
 
 function errorIdOf(error: unknown): number | null {

@@ -50,6 +50,9 @@ export type OpenRefusal = Omit<AuditEntry, 'result'>
 /** Work that has begun and not ended. */
 export type BegunWork = Pick<AuditEntry, 'time' | 'user' | 'address' | 'action' | 'target'>
 
+/** A row that is no record yet: nobody without the key can make it one. */
+export type Stamped<T> = T & { mac: Uint8Array }
+
 export type AuditStore = ReturnType<typeof createAuditStore>
 
 /** The tables of the audit. Whatever changes them must run inside `database.write`. */
@@ -67,8 +70,8 @@ export function createAuditStore({ sql }: Database) {
   const select = sql.query<AuditRecord, [Record<keyof AuditFilter, string | number>]>(`
     SELECT ${columns} FROM audit
     WHERE number > $after AND number < $before AND time >= $since
-      AND ($user = '' OR user = $user)
-      AND ($action = '' OR action = $action OR substr(action, 1, length($action) + 1) = $action || '.')
+      AND ($user = '' OR user = $user OR user = '*')
+      AND ($action = '' OR action = $action OR action = '*' OR substr(action, 1, length($action) + 1) = $action || '.')
     ORDER BY number DESC LIMIT $limit`)
   const insert = sql.query<
     null,
@@ -78,26 +81,41 @@ export function createAuditStore({ sql }: Database) {
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const removeUpTo = sql.query<null, [number]>('DELETE FROM audit WHERE number <= ?')
 
-  const refusalColumns = 'since AS time, user, address, action, target, error_id AS errorId, count'
-  const refusal = sql.query<OpenRefusal, [string]>(`SELECT ${refusalColumns} FROM audit_refusals WHERE key = ?`)
+  const triggers = sql.query<{ sql: string }, []>(
+    "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name LIKE 'audit%'",
+  )
+  const atOrBefore = sql.query<{ count: number; lowest: number | null }, [number]>(
+    'SELECT count(*) AS count, min(number) AS lowest FROM audit WHERE number <= ?',
+  )
+
+  const refusalColumns = 'since AS time, user, address, action, target, error_id AS errorId, count, mac'
+  const refusal = sql.query<Stamped<OpenRefusal>, [string]>(
+    `SELECT ${refusalColumns} FROM audit_refusals WHERE key = ?`,
+  )
   const countRefusals = sql.query<{ open: number }, [string]>(
     'SELECT count(*) AS open FROM audit_refusals WHERE substr(key, 1, length(?1)) = ?1',
   )
-  const putRefusal = sql.query<null, [string, number, string, string, string, string, number | null, number]>(`
-    INSERT INTO audit_refusals (key, since, user, address, action, target, error_id, count)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (key) DO UPDATE SET (since, user, address, action, target, error_id, count) =
-      (excluded.since, excluded.user, excluded.address, excluded.action, excluded.target, excluded.error_id, excluded.count)`)
-  const refusalsUntil = sql.query<OpenRefusal, [number]>(
+  const putRefusal = sql.query<
+    null,
+    [string, number, string, string, string, string, number | null, number, Uint8Array]
+  >(`
+    INSERT INTO audit_refusals (key, since, user, address, action, target, error_id, count, mac)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET (since, user, address, action, target, error_id, count, mac) =
+      (excluded.since, excluded.user, excluded.address, excluded.action, excluded.target, excluded.error_id,
+       excluded.count, excluded.mac)`)
+  const refusalsUntil = sql.query<Stamped<OpenRefusal>, [number]>(
     `SELECT ${refusalColumns} FROM audit_refusals WHERE since <= ? ORDER BY number`,
   )
   const removeRefusals = sql.query<null, [number]>('DELETE FROM audit_refusals WHERE since <= ?')
 
-  const begin = sql.query<null, [string, number, string, string, string, string]>(
-    'INSERT INTO audit_begun (id, time, user, address, action, target) VALUES (?, ?, ?, ?, ?, ?)',
+  const begin = sql.query<null, [string, number, string, string, string, string, Uint8Array]>(
+    'INSERT INTO audit_begun (id, time, user, address, action, target, mac) VALUES (?, ?, ?, ?, ?, ?, ?)',
   )
   const end = sql.query<null, [string]>('DELETE FROM audit_begun WHERE id = ?')
-  const takeBegun = sql.query<BegunWork, []>('DELETE FROM audit_begun RETURNING time, user, address, action, target')
+  const takeBegun = sql.query<Stamped<BegunWork>, []>(
+    'DELETE FROM audit_begun RETURNING time, user, address, action, target, mac',
+  )
 
   return {
     mark: (name: 'start' | 'head'): AuditMark | undefined => mark.get(name) ?? undefined,
@@ -119,24 +137,27 @@ export function createAuditStore({ sql }: Database) {
     /** Only what lies before the mark `start` can be removed. */
     removeUpTo: (number: number): void => void removeUpTo.run(number),
 
-    refusal: (key: string): OpenRefusal | undefined => refusal.get(key) ?? undefined,
+    refusal: (key: string): Stamped<OpenRefusal> | undefined => refusal.get(key) ?? undefined,
     /** How many there are whose key begins so. */
     openRefusals: (prefix: string): number => countRefusals.get(prefix)?.open ?? 0,
-    putRefusal(key: string, { time, user, address, action, target, errorId, count }: OpenRefusal): void {
-      putRefusal.run(key, time, user, address, action, target, errorId, count)
+    putRefusal(key: string, refusal: Stamped<OpenRefusal>): void {
+      const { time, user, address, action, target, errorId, count, mac } = refusal
+      putRefusal.run(key, time, user, address, action, target, errorId, count, mac)
     },
-    /** Removes and returns those that began at `time` or before. */
-    takeRefusals(time: number): OpenRefusal[] {
-      const taken = refusalsUntil.all(time)
-      removeRefusals.run(time)
-      return taken
-    },
+    /** Those that began at `time` or before, in the order in which they did. */
+    refusalsUntil: (time: number): Stamped<OpenRefusal>[] => refusalsUntil.all(time),
+    removeRefusals: (time: number): void => void removeRefusals.run(time),
 
-    begin(id: string, { time, user, address, action, target }: BegunWork): void {
-      begin.run(id, time, user, address, action, target)
+    begin(id: string, { time, user, address, action, target, mac }: Stamped<BegunWork>): void {
+      begin.run(id, time, user, address, action, target, mac)
     },
     end: (id: string): void => void end.run(id),
     /** Removes and returns all of it. */
-    takeBegun: (): BegunWork[] => takeBegun.all(),
+    takeBegun: (): Stamped<BegunWork>[] => takeBegun.all(),
+
+    /** The triggers on these tables, as they were written. */
+    triggers: (): string[] => triggers.all().map(row => row.sql),
+    /** How many records have this number or a lower one, and the lowest. */
+    atOrBefore: (number: number) => atOrBefore.get(number) ?? { count: 0, lowest: null },
   }
 }

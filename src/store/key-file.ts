@@ -8,7 +8,7 @@ export type RandomBytes = (size: number) => Uint8Array<ArrayBuffer>
 
 export type Key = Secret<Uint8Array<ArrayBuffer>>
 
-const KEY_BYTES = 32
+export const KEY_BYTES = 32
 
 /**
  * Makes a key file (32 bytes in hex, 0600) that is on the disk when this returns; leaves an existing one.
@@ -29,9 +29,17 @@ export function createKeyOnce(file: string, random: RandomBytes): void {
       )
     }
   } finally {
-    rmSync(draft, { force: true })
+    removeDraft(draft)
   }
   syncDirectory(dirname(file))
+}
+
+function removeDraft(draft: string): void {
+  try {
+    rmSync(draft, { force: true })
+  } catch {
+    // Where nothing can be written, nothing was.
+  }
 }
 
 /** Writes a key into a new file, in the place of one that lies there. */

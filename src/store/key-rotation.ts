@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { OperatorError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { Database } from './database.ts'
-import { type Key, type RandomBytes, syncDirectory, writeKey } from './key-file.ts'
+import { KEY_BYTES, type Key, type RandomBytes, syncDirectory, writeKey } from './key-file.ts'
 import { createSealer } from './sealing.ts'
 import {
   createCheck,
@@ -16,7 +17,6 @@ import {
   sealingKeyFile,
 } from './sealing-key.ts'
 
-const KEY_BYTES = 32
 const ATTEMPTS = 5
 
 /**
@@ -34,6 +34,7 @@ export async function rotateKey(
   const file = sealingKeyFile(place)
   const sealer = await openSealer(db, place, random)
   const before = createCheck(db)
+  refuseMountPoint(file)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const key: Key = new Secret(random(KEY_BYTES))
     const next = await createSealer(key, random)
@@ -61,6 +62,15 @@ export async function rotateKey(
     }
   }
   throw new OperatorError('Users were changed all the while: run it again at a quieter moment')
+}
+
+/** A file that is mounted by itself (as container engines do with secrets) cannot be replaced by another one. */
+function refuseMountPoint(file: string): void {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map(line => line.split(' ')[4]?.replaceAll('\\040', ' '))
+  if (!mounts.includes(file)) return
+  throw new OperatorError(`${file} is mounted by itself and cannot be replaced: mount the directory that it lies in`)
 }
 
 function writeNextKey(file: string, key: Key): void {

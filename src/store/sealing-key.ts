@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ApiError, OperatorError } from '../errors.ts'
 import type { Database } from './database.ts'
@@ -24,11 +24,18 @@ export interface KeyPlace {
   keyFile?: string
 }
 
+/** The file itself, where a link leads to it. */
 export function sealingKeyFile({ dataDir, keyFile }: KeyPlace): string {
-  return keyFile ?? join(dataDir, 'sealing.key')
+  const file = keyFile ?? join(dataDir, 'sealing.key')
+  return existsSync(file) ? realpathSync(file) : file
 }
 
 const CHECK_CONTEXT = 'sealing-check'
+
+/** Whether there is a sealing key that must not be lost. */
+export function isAnythingSealed(db: Database): boolean {
+  return createCheck(db).get() !== undefined
+}
 
 /** A key in use. */
 interface Loaded {
@@ -91,7 +98,7 @@ export async function openSealer(db: Database, place: KeyPlace, random: RandomBy
   }
 
   async function load(): Promise<Loaded> {
-    const key = readKey(file)
+    const key = readKey(fileOfPresentKey())
     const sealer = await createSealer(key, random)
     const mine = { sealer, hash: hashOf(key) }
     if (!check.get()) {
@@ -109,6 +116,12 @@ export async function openSealer(db: Database, place: KeyPlace, random: RandomBy
     // Of a database that was made before there were rotations.
     if (!present?.hash) await db.write(() => check.putHash(mine.hash))
     return mine
+  }
+
+  /** A rotation that could not put its key into place has left it beside. */
+  function fileOfPresentKey(): string {
+    const next = nextKeyFile(file)
+    return equal(check.get()?.hash, hashOfFile(next)) ? next : file
   }
 
   /** @returns whether it was */
@@ -150,10 +163,19 @@ export async function finishRotation(db: Database, file: string): Promise<void> 
   await db.write(() => {
     const hash = createCheck(db).get()?.hash
     if (!existsSync(next) || !hash) return
-    if (equal(hash, hashOfFile(next))) renameSync(next, file)
+    if (equal(hash, hashOfFile(next))) replaceIfPossible(next, file)
     else if (equal(hash, hashOfFile(file))) rmSync(next)
     syncDirectory(dirname(file))
   })
+}
+
+/** Where it is not, the key is read from where it lies. */
+function replaceIfPossible(next: string, file: string): void {
+  try {
+    renameSync(next, file)
+  } catch {
+    // A file that is mounted by itself cannot be replaced. A rotation refuses to begin there.
+  }
 }
 
 /** A file that a power cut left half written holds no key. */

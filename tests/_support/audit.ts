@@ -1,8 +1,28 @@
+import { join } from 'node:path'
+import { openAudit } from '../../src/audit/service.ts'
+import type { Database } from '../../src/store/database.ts'
 import type { TestApi } from './api.ts'
+
+/** The audit of a store, without anything above it. */
+export function openTestAudit(
+  { db, dataDir }: { db: Database; dataDir: string },
+  changed: Partial<Parameters<typeof openAudit>[0]> = {},
+) {
+  return openAudit({
+    db,
+    dataDir,
+    sealingKeyFile: join(dataDir, 'sealing.key'),
+    isFirstStart: false,
+    now: () => 1_000,
+    random: size => crypto.getRandomValues(new Uint8Array(size)),
+    isUser: () => true,
+    ...changed,
+  })
+}
 
 /** A record as the API tells it. */
 export interface Told {
-  id: number
+  id: number | null
   time: string
   user: string
   address: string

@@ -2,12 +2,11 @@ import { describe, expect, test } from 'bun:test'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createChain } from '../../src/audit/chain.ts'
-import { openAudit } from '../../src/audit/service.ts'
+import { ApiError } from '../../src/errors.ts'
 import { Secret } from '../../src/secret.ts'
 import { type AuditEntry, createAuditStore } from '../../src/store/audit.ts'
+import { openTestAudit } from '../_support/audit.ts'
 import { createTestStore } from '../_support/store.ts'
-
-const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 
 function entry(number: number): AuditEntry {
   const act = { user: `user${number}`, address: '192.0.2.1', action: 'droplet.stop', target: 'cikit01' }
@@ -17,9 +16,7 @@ function entry(number: number): AuditEntry {
 /** A chain of ten records after that of its beginning, and somebody who gets at the database without the key. */
 async function createHost() {
   const store = createTestStore()
-  const sealingKeyFile = join(store.dataDir, 'sealing.key')
-  const open = (anew = false) =>
-    openAudit({ db: store.db, sealingKeyFile, now: () => 1_000, isUser: () => true, random, anew })
+  const open = (changed: Parameters<typeof openTestAudit>[1] = {}) => openTestAudit(store, changed)
   const audit = await open()
   await store.db.write(() => {
     for (let number = 2; number <= 11; number++) audit.record({ ...entry(number) }, 'cikit01')
@@ -29,10 +26,15 @@ async function createHost() {
     audit,
     open,
     keyFile: join(store.dataDir, 'audit.key'),
+    /** Takes the triggers away, and puts them back as they were. */
     tamper(sql: string) {
-      for (const trigger of ['audit_is_not_changed', 'audit_is_only_pruned'])
-        store.db.sql.run(`DROP TRIGGER IF EXISTS ${trigger}`)
+      const triggers = store.db.sql.query<{ name: string; sql: string }, []>(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'",
+      )
+      const present = triggers.all()
+      for (const { name } of present) store.db.sql.run(`DROP TRIGGER ${name}`)
       store.db.sql.run(sql)
+      for (const trigger of present) store.db.sql.run(trigger.sql)
     },
     findings: () => audit.verify().findings,
   }
@@ -42,6 +44,7 @@ test('an untouched chain has nothing to find', async () => {
   using host = await createHost()
   expect(host.audit.verify()).toEqual({
     records: 11,
+    earlier: 0,
     newest: 11,
     mac: expect.stringMatching(/^[0-9a-f]{64}$/),
     findings: [],
@@ -68,7 +71,7 @@ describe('somebody without the key who', () => {
     [
       'moves the start',
       "UPDATE audit_marks SET number = 3, mac = (SELECT mac FROM audit WHERE number = 3) WHERE name = 'start'",
-      ['The mark of the beginning was changed'],
+      ['The mark of the beginning was changed', '3 records before the first are not written by us'],
     ],
   ])('%s is found out', async (_, sql, findings) => {
     using host = await createHost()
@@ -135,7 +138,7 @@ describe('the key', () => {
   test('that is missing or wrong stops the start, and is named', async () => {
     using host = await createHost()
     writeFileSync(host.keyFile, `${'0'.repeat(64)}\n`)
-    await expect(host.open()).rejects.toThrow(`The key in ${host.keyFile} is not the one of this system's audit`)
+    await expect(host.open()).rejects.toThrow(`The audit does not fit its key ${host.keyFile}`)
     rmSync(host.keyFile)
     await expect(host.open()).rejects.toThrow(`The key file ${host.keyFile} is missing`)
   })
@@ -143,8 +146,9 @@ describe('the key', () => {
   test('that is lost can be replaced: a new chain begins after the records that are there', async () => {
     using host = await createHost()
     rmSync(host.keyFile)
-    const anew = await host.open(true)
-    expect(anew.verify()).toMatchObject({ records: 1, newest: 12, findings: [] })
+    const anew = await host.open({ anew: { by: 'host:root' } })
+    expect(anew.verify()).toMatchObject({ records: 1, earlier: 11, newest: 12, findings: [] })
+    expect((await anew.list({})).map(({ action, user }) => [action, user])[0]).toEqual(['audit.begin', 'host:root'])
     expect(await anew.list({})).toHaveLength(12)
     await host.open()
   })
@@ -152,22 +156,75 @@ describe('the key', () => {
   test('that is there is never replaced', async () => {
     using host = await createHost()
     const before = await Bun.file(host.keyFile).text()
-    await host.open(true)
+    await host.open({ anew: { by: 'host:root' } })
     expect(await Bun.file(host.keyFile).text()).toBe(before)
     expect(host.audit.verify()).toMatchObject({ records: 11 })
   })
 })
 
-test('a table that was emptied, marks and all, begins anew in sight', async () => {
+test('a table that was emptied, marks and all, is not taken for a new one', async () => {
   using host = await createHost()
   host.tamper('DELETE FROM audit')
   host.tamper('DELETE FROM audit_marks')
-  const again = await host.open()
-  expect((await again.list({})).map(({ action, time }) => [action, time])).toEqual([['audit.begin', 1_000]])
+  await expect(host.open()).rejects.toThrow('or was tampered with')
+})
+
+test('a first start that was killed between its key and its first record goes on', async () => {
+  using host = await createHost()
+  host.tamper('DELETE FROM audit')
+  host.tamper('DELETE FROM audit_marks')
+  const audit = await host.open({ isFirstStart: true })
+  expect(audit.verify()).toMatchObject({ records: 1, findings: [] })
 })
 
 test('records whose marks are gone are not taken for a new beginning', async () => {
   using host = await createHost()
   host.tamper('DELETE FROM audit_marks')
-  await expect(host.open()).rejects.toThrow('its beginning was tampered with')
+  await expect(host.open({ isFirstStart: true })).rejects.toThrow('or was tampered with')
+})
+
+describe('rows that are no records yet', () => {
+  const refusal = `INSERT INTO audit_refusals (key, since, user, address, action, target, error_id, count, mac)
+    VALUES ('x', 0, 'ada', '192.0.2.1', 'droplet.delete', 'cikit01', 912, 50, x'00')`
+  const forged = [{ action: 'audit.forged', user: '', result: 'failed' }]
+
+  test('and that somebody without the key wrote do not become what they say', async () => {
+    using host = await createHost()
+    host.tamper(refusal)
+    expect(await host.audit.list({ limit: 1 })).toMatchObject(forged)
+    await host.audit.settle(0)
+    host.tamper("INSERT INTO audit_begun VALUES ('x', 9e15, 'owner', 'host', 'droplet.delete', 'cikit42', x'00')")
+    await host.audit.recordInterrupted()
+    expect(await host.audit.list({ limit: 2 })).toMatchObject([...forged, ...forged])
+    expect(host.findings()).toEqual([12, 13].map(number => `Record ${number} stands for one that somebody else wrote`))
+  })
+
+  test('and that somebody without the key changed do neither', async () => {
+    using host = await createHost()
+    const act = { user: 'ada', address: '192.0.2.1', action: 'user.auth' }
+    host.audit.refused(act, 'ada', new ApiError('codeRefused'), false)
+    await host.audit.settle()
+    host.tamper("UPDATE audit_refusals SET user = 'bob'")
+    host.audit.refused(act, 'ada', new ApiError('codeRefused'), false)
+    await host.audit.settle(0)
+    expect(await host.audit.list({ limit: 2 })).toMatchObject([{ user: 'ada', count: 1 }, ...forged])
+  })
+})
+
+test('a trigger that hides what comes, and one that is gone, are found out', async () => {
+  using host = await createHost()
+  host.db.sql.run('CREATE TRIGGER quiet BEFORE INSERT ON audit_refusals BEGIN SELECT raise(IGNORE); END')
+  host.db.sql.run('DROP TRIGGER audit_is_only_pruned')
+  expect(host.findings()).toEqual(['A trigger that guards the records is gone', 'A trigger is not written by us'])
+})
+
+test.each([
+  ['before a chain that begins with the first record', 0],
+  ['before a chain that was pruned', 6],
+])('records %s are found out', async (_, pruned) => {
+  using host = await createHost()
+  const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
+  if (pruned > 0) await host.db.write(() => createChain(createAuditStore(host.db), key).pruneUpTo(pruned))
+  host.tamper("INSERT INTO audit VALUES (-1, 0, 'eve', '', 'droplet.add', '', 'ok', NULL, 1, x'00')")
+  expect(host.findings()).toEqual(['1 records before the first are not written by us'])
 })

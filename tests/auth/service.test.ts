@@ -1,12 +1,11 @@
 import { expect, test } from 'bun:test'
-import { join } from 'node:path'
-import { openAudit } from '../../src/audit/service.ts'
 import { createAuthService } from '../../src/auth/service.ts'
 import { createThrottle } from '../../src/auth/throttle.ts'
 import { createEnrolmentStore } from '../../src/store/enrolments.ts'
 import { createLaneStore } from '../../src/store/lanes.ts'
 import { type KeptSealer, openSealer } from '../../src/store/sealing-key.ts'
 import { ACT } from '../_support/act.ts'
+import { openTestAudit } from '../_support/audit.ts'
 import { createTestStore } from '../_support/store.ts'
 
 const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
@@ -24,13 +23,7 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of as
   }
   const throttle = createThrottle(createLaneStore(store.db), () => 0)
   const now = () => 0
-  const audit = await openAudit({
-    db: store.db,
-    sealingKeyFile: join(store.dataDir, 'sealing.key'),
-    now,
-    isUser: () => true,
-    random,
-  })
+  const audit = await openTestAudit(store, { now })
   const enrolments = createEnrolmentStore(store.db)
   const deps = { ...store, enrolments, throttle, audit, sealer: counting, now, steady: now, random }
   const auth = await createAuthService(deps)

@@ -46,7 +46,9 @@ CREATE TABLE audit_refusals (
   action   TEXT NOT NULL,
   target   TEXT NOT NULL,
   error_id INTEGER,
-  count    INTEGER NOT NULL
+  count    INTEGER NOT NULL,
+  -- Over the row, with the key of the records.
+  mac      BLOB NOT NULL
 ) STRICT;
 
 -- Work outside of the database that has begun and not ended. What is left here after a crash was interrupted.
@@ -56,5 +58,6 @@ CREATE TABLE audit_begun (
   user    TEXT NOT NULL,
   address TEXT NOT NULL,
   action  TEXT NOT NULL,
-  target  TEXT NOT NULL
+  target  TEXT NOT NULL,
+  mac     BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
