@@ -68,12 +68,13 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
     const enrolments = createEnrolmentStore(db)
     const { hostLabel } = config
     const store = { db, users, sessions, enrolments, throttle, audit, sealer, now, steady, random, hostLabel }
+    const enrolment = createEnrolmentService(store)
     return {
       db,
       audit,
-      auth: await createAuthService(store),
+      auth: await createAuthService({ ...store, enrolment }),
       users: createUserService(store),
-      enrolment: createEnrolmentService(store),
+      enrolment,
       /** As `rotateKey`: how many secrets there were. */
       rotateKey: (act: Act) => rotateKey(db, config, random, () => audit.record(act, '')),
       /** Notes how late it is, for the next process. */

@@ -121,8 +121,11 @@ export function parseRefresh(fields: Fields): string {
   return fields.refresh_token
 }
 
-/** Six ASCII digits, as a text, or as a JSON number that has six. */
-function parseCode(code: unknown): string {
+/**
+ * Six ASCII digits, as a text, or as a JSON number that has six.
+ * @throws ApiError 902
+ */
+export function parseCode(code: unknown): string {
   const text = typeof code === 'number' && Number.isInteger(code) ? String(code) : code
   if (typeof text !== 'string' || !/^[0-9]{6}$/.test(text)) throw new ApiError('codeRefused')
   return text

@@ -7,6 +7,7 @@ import type { UserService } from '../users/service.ts'
 import {
   enrolmentBody,
   enrolmentLinkBody,
+  parseCode,
   parseEnrolmentToken,
   parseLogin,
   parseRecovery,
@@ -77,6 +78,14 @@ export function createEnrolmentRoutes(guard: Guard, enrolment: EnrolmentService,
       async ({ caller }) =>
         await toShownEnrolmentBody(await enrolment.redeem(caller.act, parseEnrolmentToken(caller.fields))),
       { open: true, response: { 200: shownEnrolmentBody } },
+    )
+    .post(
+      '/auth/confirm',
+      async ({ caller }) => {
+        await enrolment.confirm(caller.act, parseEnrolmentToken(caller.fields), parseCode(caller.fields.code))
+        return { status: 'ok' as const }
+      },
+      { open: true, response: { 200: okBody } },
     )
 }
 

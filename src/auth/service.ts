@@ -4,12 +4,13 @@ import { addressGroup } from '../network.ts'
 import type { Secret } from '../secret.ts'
 import type { SteadyClock } from '../steady-clock.ts'
 import type { Database } from '../store/database.ts'
-import type { EnrolmentStore, PendingSecret } from '../store/enrolments.ts'
+import type { EnrolmentStore } from '../store/enrolments.ts'
 import type { RandomBytes } from '../store/key-file.ts'
 import { createReadCache } from '../store/read-cache.ts'
 import type { KeptSealer } from '../store/sealing-key.ts'
 import type { Bearer, Session, SessionStore, TokenPair } from '../store/sessions.ts'
 import type { Account, User, UserStore } from '../store/users.ts'
+import type { EnrolmentService } from '../users/enrolment.ts'
 import type { Throttle } from './throttle.ts'
 import { createToken, hashToken, isTokenShaped } from './tokens.ts'
 import { matchingStep, TOTP_SECRET_BYTES } from './totp.ts'
@@ -20,6 +21,9 @@ const SESSION_MS = 30 * 86_400_000
 const SESSIONS_PER_USER = 10
 /** How long an expired token is still told apart from one that never was. */
 const EXPIRED_KEPT_MS = 86_400_000
+
+/** The sealing key is replaced once in years, and not more often than this at a time. */
+const LOGIN_ATTEMPTS = 3
 
 const TOUCH_EVERY_MS = 60_000
 
@@ -46,6 +50,7 @@ export async function createAuthService(deps: {
   users: UserStore
   sessions: SessionStore
   enrolments: EnrolmentStore
+  enrolment: Pick<EnrolmentService, 'pendingOf' | 'takeEffect'>
   throttle: Throttle
   audit: Audit
   sealer: KeptSealer
@@ -55,7 +60,7 @@ export async function createAuthService(deps: {
   steady: SteadyClock
   random: RandomBytes
 }) {
-  const { db, users, sessions, enrolments, throttle, audit, sealer, now, steady, random } = deps
+  const { db, users, sessions, enrolments, enrolment, throttle, audit, sealer, now, steady, random } = deps
   let decoy = await createDecoy(sealer, random)
   const touching = new Set<string>()
   const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
@@ -67,42 +72,11 @@ export async function createAuthService(deps: {
      * @throws ApiError 902 for everything that does not fit, with the same work done; 915 while locked, whatever the code
      */
     async login(act: Act, username: string, code: string, origin: Origin): Promise<Tokens> {
-      const account = users.findExactly(username)
-      const pending = account && enrolments.pendingSecret(account.id)
-      if (!sealer.isCurrent(decoy.sealedSecret)) decoy = await createDecoy(sealer, random)
-      // As many secrets are opened for everybody: time tells nothing of who exists, or is about to change its phone.
-      const secret = await sealer.open((account ?? decoy).sealedSecret, (account ?? decoy).id)
-      const next = await sealer.open((pending ?? decoy).sealedSecret, (pending ? account : decoy).id)
-      const source = { address: addressGroup(act.address), sessionId: account && sessionOf(account, origin.token) }
-      const tokens = await db.write(() => {
-        const lane = throttle.laneOf(username, account?.id, source)
-        throttle.refuseLocked(source, lane)
-        const step = matchingStep(secret, code, now())
-        const nextStep = matchingStep(next, code, now())
-        const taken = account && step !== undefined && users.takeStep(account, step)
-        if (!account || !(taken || takeEffect(act, account, pending, nextStep))) {
-          throttle.countFailure(source, lane)
-          return undefined
-        }
-        throttle.countSuccess(source, lane, account.id)
-        const time = steady()
-        const session = {
-          id: crypto.randomUUID(),
-          userId: account.id,
-          createdAt: time,
-          lastUsedAt: time,
-          address: act.address,
-          agent: origin.agent,
-        }
-        const issued = issue(session)
-        sessions.removeExpiredBefore(time - EXPIRED_KEPT_MS)
-        sessions.insert(session, issued.stored)
-        sessions.keepNewest(account.id, SESSIONS_PER_USER)
-        audit.record(act, username)
-        return issued.tokens
-      })
-      if (!tokens) throw new ApiError('codeRefused')
-      return tokens
+      for (let attempt = 0; attempt < LOGIN_ATTEMPTS; attempt++) {
+        const tokens = await tryLogin(act, username, code, origin)
+        if (tokens !== 'again') return tokens
+      }
+      throw new ApiError('storeUnavailable')
     },
 
     /**
@@ -126,8 +100,6 @@ export async function createAuthService(deps: {
         const issued = issue(bearer.session)
         sessions.rotate(bearer.session.id, hash, issued.stored)
         sessions.touch(bearer.session.id, steady())
-        const { username } = bearer.user
-        audit.record({ ...act, user: username }, username)
         return issued.tokens
       })
       if (!tokens) throw new ApiError('refreshTokenUnknown')
@@ -156,7 +128,7 @@ export async function createAuthService(deps: {
     },
 
     /**
-     * Ends all sessions of a user.
+     * Ends all sessions of a user, and an enrolment that has not taken effect.
      * @throws ApiError 904 when somebody else than the owner revokes for another, told before the user is looked up; 903
      */
     async revoke(act: Act, caller: User, username: string): Promise<void> {
@@ -165,6 +137,8 @@ export async function createAuthService(deps: {
       if (!account) throw new ApiError('userNotFound')
       await db.write(() => {
         sessions.removeAllOf(account.id)
+        // A link that somebody else may hold is a way in, too.
+        enrolments.cancel(account.id)
         audit.record(act, username)
       })
     },
@@ -198,22 +172,6 @@ export async function createAuthService(deps: {
     },
   }
 
-  /**
-   * The first right code of a new secret puts it in the place of the old one, and ends what was opened with that.
-   * @returns whether it did
-   */
-  function takeEffect(act: Act, account: Account, pending: PendingSecret | undefined, step: number | undefined) {
-    const present = enrolments.pendingSecret(account.id)
-    if (!pending || !present || step === undefined || present.expiresAt <= steady()) return false
-    // What was opened must still be what is pending.
-    if (!Buffer.from(present.sealedSecret).equals(pending.sealedSecret)) return false
-    users.replaceSecret(account.id, present.sealedSecret, step)
-    enrolments.complete(account.id)
-    sessions.removeAllOf(account.id)
-    audit.record({ ...act, action: 'user.enrolled' }, account.username)
-    return true
-  }
-
   /** An exchanged refresh token that comes again: a copy is in other hands. */
   function endStolen(act: Act, sessionId: string): void {
     const user = users.list().find(({ id }) => id === sessions.find(sessionId)?.userId)
@@ -235,6 +193,53 @@ export async function createAuthService(deps: {
       // A store that cannot be written at the moment is no reason to refuse a reader.
       .catch(() => undefined)
       .finally(() => touching.delete(id))
+  }
+
+  /** @returns `again` when the secret was sealed anew between its being read and used: that is no failure of anybody */
+  async function tryLogin(act: Act, username: string, code: string, origin: Origin): Promise<Tokens | 'again'> {
+    const account = users.findExactly(username)
+    if (!sealer.isCurrent(decoy.sealedSecret)) decoy = await createDecoy(sealer, random)
+    // As many secrets are opened for everybody: time tells nothing of who exists, or is about to change its phone.
+    const secret = await sealer.open((account ?? decoy).sealedSecret, (account ?? decoy).id)
+    const pending = account && (await enrolment.pendingOf(account.id))
+    if (!pending) await sealer.open(decoy.sealedSecret, decoy.id)
+    const source = { address: addressGroup(act.address), sessionId: account && sessionOf(account, origin.token) }
+    const outcome = await db.write(() => {
+      const lane = throttle.laneOf(username, account?.id, source)
+      throttle.refuseLocked(source, lane)
+      const step = matchingStep(secret, code, now())
+      if (account && step !== undefined && isSealedAnew(account)) return 'again'
+      const taken = account && step !== undefined && users.takeStep(account, step)
+      if (!account || !(taken || (pending && enrolment.takeEffect(act, account, pending, code)))) {
+        throttle.countFailure(source, lane)
+        return undefined
+      }
+      throttle.countSuccess(source, lane, account.id)
+      const time = steady()
+      const { address } = act
+      const { id: userId } = account
+      const session = {
+        id: crypto.randomUUID(),
+        userId,
+        createdAt: time,
+        lastUsedAt: time,
+        address,
+        agent: origin.agent,
+      }
+      const issued = issue(session)
+      sessions.removeExpiredBefore(time - EXPIRED_KEPT_MS)
+      sessions.insert(session, issued.stored)
+      sessions.keepNewest(account.id, SESSIONS_PER_USER)
+      audit.record(act, username)
+      return issued.tokens
+    })
+    if (!outcome) throw new ApiError('codeRefused')
+    return outcome
+  }
+
+  function isSealedAnew(account: Account): boolean {
+    const present = users.findExactly(account.username)
+    return present?.id === account.id && !Buffer.from(present.sealedSecret).equals(account.sealedSecret)
   }
 
   /** The session of this user that a token, access or refresh, belongs to. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { ApiError } from '../errors.ts'
 import type { LaneStore } from '../store/lanes.ts'
 
@@ -78,6 +78,14 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
       count(lane, USER_LIMITS)
     },
 
+    /** @throws ApiError 915 while this lane is locked */
+    refuseLockedLane: (lane: string): void => refuseUntil(endOfLock(lane, USER_LIMITS)),
+
+    countLaneFailure: (lane: string): void => count(lane, USER_LIMITS),
+
+    /** From here the user has proved to be that user. */
+    prove: (userId: string, source: Source): void => lanes.prove(userId, source.address, now(), PROVEN_ADDRESSES_KEPT),
+
     countAddressFailure: (source: Source): void => count(addressLane(source), ADDRESS_LIMITS),
 
     /** A success ends the row of failures of its own lane, and no other: a stranger's guesses stay counted. */
@@ -99,14 +107,32 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
       return strangersLane(username)
     },
 
+    /**
+     * The lane of recovery codes, apart from that of login codes: who guesses those keeps nobody from coming back with
+     * one of these.
+     */
+    recoveryLaneOf: (username: string): string => `recovery:${bucketOf(username)}`,
+
+    /** The lane of the first code of a new secret, by who holds its link. */
+    enrolmentLaneOf: (username: string): string => `user:${username}:enrolment`,
+
     /** Lifts every lock on a user. */
     unlock(username: string): void {
       lanes.removeBelow(`user:${username}:`)
       lanes.remove(strangersLane(username))
+      lanes.remove(`recovery:${bucketOf(username)}`)
     },
 
     /** Lifts every lock on addresses. */
     unlockAddresses: (): void => lanes.removeBelow('address:'),
+  }
+
+  function strangersLane(username: string): string {
+    return `strangers:${bucketOf(username)}`
+  }
+
+  function bucketOf(username: string): number {
+    return createHmac('sha256', lanes.salt).update(username).digest().readUInt32BE() % STRANGER_BUCKETS
   }
 
   function refuseUntil(time: number): void {
@@ -144,9 +170,4 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
 
 function addressLane(source: Source): string {
   return `address:${source.address}`
-}
-
-function strangersLane(username: string): string {
-  const bucket = createHash('sha256').update(username).digest().readUInt32BE() % STRANGER_BUCKETS
-  return `strangers:${bucket}`
 }

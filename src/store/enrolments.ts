@@ -14,11 +14,11 @@ export function createEnrolmentStore({ sql }: Database) {
   const issue = sql.query<null, [string, Uint8Array, number]>(
     'INSERT OR REPLACE INTO enrolments (user_id, token_hash, expires_at, secret) VALUES (?, ?, ?, NULL)',
   )
-  const byToken = sql.query<{ userId: string; expiresAt: number }, [Uint8Array]>(
-    'SELECT user_id AS userId, expires_at AS expiresAt FROM enrolments WHERE token_hash = ?',
+  const byToken = sql.query<{ userId: string; expiresAt: number; isShown: 0 | 1 }, [Uint8Array]>(
+    'SELECT user_id AS userId, expires_at AS expiresAt, secret IS NOT NULL AS isShown FROM enrolments WHERE token_hash = ?',
   )
   const show = sql.query<null, [Uint8Array, number, string]>(
-    'UPDATE enrolments SET token_hash = NULL, secret = ?, expires_at = ? WHERE user_id = ?',
+    'UPDATE enrolments SET secret = ?, expires_at = ? WHERE user_id = ?',
   )
   const pending = sql.query<PendingSecret, [string]>(
     'SELECT secret AS sealedSecret, expires_at AS expiresAt FROM enrolments WHERE user_id = ? AND secret IS NOT NULL',
@@ -41,7 +41,6 @@ export function createEnrolmentStore({ sql }: Database) {
       issue.run(userId, tokenHash, expiresAt)
     },
 
-    /** The enrolment of a link that was not used yet. */
     findByToken: (tokenHash: Uint8Array) => byToken.get(tokenHash) ?? undefined,
 
     /** The link is used up, and this is what was shown for it. */
@@ -59,7 +58,13 @@ export function createEnrolmentStore({ sql }: Database) {
       confirmCodes.run(userId)
     },
 
-    /** Ends an enrolment without its taking effect, and gives the user other recovery codes. */
+    /** Ends an enrolment without its taking effect. */
+    cancel(userId: string): void {
+      remove.run(userId)
+      removeCodes.run(userId, 1)
+    },
+
+    /** The same, and gives the user other recovery codes. */
     replaceCodes(userId: string, codeHashes: Uint8Array[]): void {
       remove.run(userId)
       for (const which of [0, 1] as const) removeCodes.run(userId, which)

@@ -35,7 +35,12 @@ export function createLaneStore({ sql }: Database) {
     DELETE FROM proven_addresses WHERE user_id = ? AND address NOT IN
       (SELECT address FROM proven_addresses WHERE user_id = ? ORDER BY last_used_at DESC LIMIT ?)`)
 
+  const salt = sql.query<{ salt: Uint8Array }, []>('SELECT salt FROM bucket_salt').get()?.salt ?? new Uint8Array()
+
   return {
+    /** What names fall into buckets by, in this system and no other. */
+    salt,
+
     find: (lane: string): LaneRecord | undefined => one.get(lane) ?? undefined,
 
     put(lane: string, record: LaneRecord): void {

@@ -48,6 +48,9 @@ type BearerRow = SessionRow & {
   created_at: number
 }
 
+/** A client that refreshes without end does not fill the disk. */
+const ROTATED_KEPT = 1_000
+
 export type SessionStore = ReturnType<typeof createSessionStore>
 
 /** The sessions' table. Whatever changes it must run inside `database.write`. */
@@ -77,8 +80,12 @@ export function createSessionStore({ sql }: Database) {
                           access_hash, access_expires_at, refresh_hash, refresh_expires_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const touch = sql.query<null, [number, string]>('UPDATE sessions SET last_used_at = ? WHERE id = ?')
+  const forget = sql.query<null, [string, string, number]>(`
+    DELETE FROM rotated_refresh_tokens WHERE session_id = ? AND number <=
+      (SELECT max(number) FROM rotated_refresh_tokens WHERE session_id = ?) - ?`)
   const remember = sql.query<null, [Uint8Array, string]>(
-    'INSERT INTO rotated_refresh_tokens (hash, session_id) VALUES (?, ?)',
+    `INSERT INTO rotated_refresh_tokens (hash, session_id, number)
+     VALUES (?1, ?2, (SELECT coalesce(max(number), 0) + 1 FROM rotated_refresh_tokens WHERE session_id = ?2))`,
   )
   const replace = sql.query<null, [Uint8Array, number, Uint8Array, number, string]>(`
     UPDATE sessions SET access_hash = ?, access_expires_at = ?, refresh_hash = ?, refresh_expires_at = ? WHERE id = ?`)
@@ -124,9 +131,10 @@ export function createSessionStore({ sql }: Database) {
       )
     },
 
-    /** Exchanges both tokens of a session; the old refresh token stays known as used. */
+    /** Exchanges both tokens of a session; the old refresh token stays known as used, like the last 1,000 before it. */
     rotate(id: string, usedRefreshHash: Uint8Array, pair: TokenPair): void {
       remember.run(usedRefreshHash, id)
+      forget.run(id, id, ROTATED_KEPT)
       replace.run(pair.accessHash, pair.accessExpiresAt, pair.refreshHash, pair.refreshExpiresAt, id)
     },
 

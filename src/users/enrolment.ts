@@ -1,8 +1,8 @@
 import type { Act, Audit } from '../audit/service.ts'
 import { createRecoveryCodes, hashRecoveryCode } from '../auth/recovery-codes.ts'
-import type { Throttle } from '../auth/throttle.ts'
+import type { Source, Throttle } from '../auth/throttle.ts'
 import { createToken, hashToken } from '../auth/tokens.ts'
-import { provisioningUri, TOTP_SECRET_BYTES, toBase32 } from '../auth/totp.ts'
+import { matchingStep, provisioningUri, TOTP_SECRET_BYTES, toBase32 } from '../auth/totp.ts'
 import { ApiError } from '../errors.ts'
 import { addressGroup } from '../network.ts'
 import { Secret } from '../secret.ts'
@@ -11,6 +11,7 @@ import type { Database } from '../store/database.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
 import type { RandomBytes } from '../store/key-file.ts'
 import type { KeptSealer } from '../store/sealing-key.ts'
+import type { SessionStore } from '../store/sessions.ts'
 import type { Group, User, UserStore } from '../store/users.ts'
 
 /** How long a link is good, and from its use on the secret that it showed. */
@@ -39,6 +40,12 @@ export interface ShownEnrolment extends Enrolment {
   expiresAt: number
 }
 
+/** A secret that was shown and does not count yet. */
+export interface Pending {
+  sealedSecret: Uint8Array
+  secret: Uint8Array<ArrayBuffer>
+}
+
 export type EnrolmentService = ReturnType<typeof createEnrolmentService>
 
 /**
@@ -48,16 +55,19 @@ export type EnrolmentService = ReturnType<typeof createEnrolmentService>
 export function createEnrolmentService(deps: {
   db: Database
   users: UserStore
+  sessions: SessionStore
   enrolments: EnrolmentStore
   throttle: Throttle
   audit: Audit
   sealer: KeptSealer
+  /** The time that phones have, for codes. */
+  now: () => number
   /** The time by which links expire. */
   steady: SteadyClock
   random: RandomBytes
   hostLabel: string
 }) {
-  const { db, users, enrolments, throttle, audit, sealer, steady, random, hostLabel } = deps
+  const { db, users, sessions, enrolments, throttle, audit, sealer, now, steady, random, hostLabel } = deps
 
   return {
     /**
@@ -75,13 +85,13 @@ export function createEnrolmentService(deps: {
 
     /**
      * A link for a user who shows a recovery code, which is used up by that. It opens no session.
-     * @throws ApiError 927 for everything that does not fit, 915 while locked, as logins are
+     * @throws ApiError 927 for everything that does not fit, 915 while locked, as logins are but apart from them
      */
     async recover(act: Act, username: string, recoveryCode: string): Promise<EnrolmentLink> {
       const source = { address: addressGroup(act.address) }
       const link = await db.write(() => {
         const account = users.findExactly(username)
-        const lane = throttle.laneOf(username, account?.id, source)
+        const lane = throttle.recoveryLaneOf(username)
         throttle.refuseLocked(source, lane)
         const userId = account?.id ?? NOBODY
         if (!enrolments.useCode(userId, hashRecoveryCode(userId, recoveryCode)) || !account) {
@@ -109,10 +119,9 @@ export function createEnrolmentService(deps: {
       const shown = await db.write(() => {
         const enrolment = enrolments.findByToken(hash)
         const user = users.list().find(({ id }) => id === enrolment?.userId)
-        if (!enrolment || !user || enrolment.userId !== known?.userId || enrolment.expiresAt <= steady()) {
-          // As with refresh tokens: 256 bits are not found by trying, and a neighbour has done nothing wrong.
-          throttle.refuseLockedAddress(source)
-          throttle.countAddressFailure(source)
+        const isGood = enrolment && !enrolment.isShown && enrolment.userId === known?.userId
+        if (!isGood || !user || enrolment.expiresAt <= steady()) {
+          refuseUnknown(source)
           return undefined
         }
         sealer.requireCurrent(sealedSecret)
@@ -125,6 +134,72 @@ export function createEnrolmentService(deps: {
       if (!shown) throw new ApiError('enrolmentUnknown')
       return { ...toEnrolment(shown.user, secret, hostLabel), recoveryCodes, expiresAt: shown.expiresAt }
     },
+
+    /**
+     * Makes the secret count that a link has shown, for who holds the link and shows a code of that secret and no other.
+     * The address is known from then on. It opens no session.
+     * @throws ApiError 926 for a link that has shown nothing, 902 for a code that is not of the new secret, 915 while locked
+     */
+    async confirm(act: Act, token: string, code: string): Promise<void> {
+      const hash = hashToken(token)
+      const source = { address: addressGroup(act.address) }
+      const pending = await takeUp(hash)
+      const outcome = await db.write(() => {
+        const enrolment = enrolments.findByToken(hash)
+        const user = users.list().find(({ id }) => id === enrolment?.userId)
+        if (!enrolment?.isShown || !user || !pending || enrolment.expiresAt <= steady()) {
+          refuseUnknown(source)
+          return 'enrolmentUnknown' as const
+        }
+        const lane = throttle.enrolmentLaneOf(user.username)
+        throttle.refuseLockedLane(lane)
+        if (!takeEffect({ ...act, user: user.username }, user, pending, code)) {
+          throttle.countLaneFailure(lane)
+          return 'codeRefused' as const
+        }
+        throttle.prove(user.id, source)
+        return 'done' as const
+      })
+      if (outcome !== 'done') throw new ApiError(outcome)
+    },
+
+    pendingOf,
+    takeEffect,
+  }
+
+  /** What a login of this user may turn out to be the first one of, opened. */
+  async function pendingOf(userId: string): Promise<Pending | undefined> {
+    const stored = enrolments.pendingSecret(userId)
+    return stored && { sealedSecret: stored.sealedSecret, secret: await sealer.open(stored.sealedSecret, userId) }
+  }
+
+  async function takeUp(tokenHash: Uint8Array): Promise<Pending | undefined> {
+    const enrolment = enrolments.findByToken(tokenHash)
+    return enrolment && (await pendingOf(enrolment.userId))
+  }
+
+  /**
+   * The first right code of a new secret puts it in the place of the old one, and ends what was opened with that.
+   * Runs inside `database.write`.
+   * @returns whether it did
+   */
+  function takeEffect(act: Act, user: User, pending: Pending, code: string): boolean {
+    const present = enrolments.pendingSecret(user.id)
+    const step = matchingStep(pending.secret, code, now())
+    if (!present || step === undefined || present.expiresAt <= steady()) return false
+    // What was opened must still be what is pending.
+    if (!Buffer.from(present.sealedSecret).equals(pending.sealedSecret)) return false
+    users.replaceSecret(user.id, present.sealedSecret, step)
+    enrolments.complete(user.id)
+    sessions.removeAllOf(user.id)
+    audit.record({ ...act, action: 'user.enrolled' }, user.username)
+    return true
+  }
+
+  function refuseUnknown(source: Source): void {
+    // As with refresh tokens: 256 bits are not found by trying, and a neighbour has done nothing wrong.
+    throttle.refuseLockedAddress(source)
+    throttle.countAddressFailure(source)
   }
 
   function issue(user: User): EnrolmentLink {

@@ -135,6 +135,7 @@ export function createUserService(deps: {
           enrolments.replaceCodes(id, hashes)
         }
         sessions.removeAllOf(existing.id)
+        enrolments.cancel(existing.id)
         throttle.unlock(username)
         return regenerate ? fresh : existing
       })

@@ -25,7 +25,8 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of as
   const now = () => 0
   const audit = await openTestAudit(store, { now })
   const enrolments = createEnrolmentStore(store.db)
-  const deps = { ...store, enrolments, throttle, audit, sealer: counting, now, steady: now, random }
+  const enrolment = { pendingOf: async () => undefined, takeEffect: () => false }
+  const deps = { ...store, enrolments, enrolment, throttle, audit, sealer: counting, now, steady: now, random }
   const auth = await createAuthService(deps)
   const sealedSecret = await sealer.seal(random(20), 'id-of-ada')
   await store.db.write(() =>

@@ -272,3 +272,14 @@ test('a year of guessing from ever new addresses: fewer than 1 in 1,000 to be ri
   // Two codes of a million are right at a time.
   expect(1 - (1 - 2e-6) ** weighed).toBeLessThan(1 / 1_000)
 })
+
+test('which names share a lock is another thing in every system', async () => {
+  const buckets = new Set<string>()
+  for (let count = 0; count < 3; count++) {
+    await using api = await createTestApi()
+    await attempt(api, { username: 'owner', secret: '' }, HOME, '000000')
+    const [row] = api.context.db.sql.query("SELECT lane FROM lanes WHERE lane LIKE 'strangers:%'").values()
+    buckets.add(String(row?.[0]))
+  }
+  expect(buckets.size).toBe(3)
+})

@@ -6,10 +6,12 @@ import { scanPicture } from '../_support/e2e/qr.ts'
 
 let browser: Browser
 let matrix: Matrix
+let token: string
 
 beforeAll(async () => {
   browser = await launchBrowser()
   matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
+  token = await matrix.signIn('owner')
 })
 
 afterAll(async () => {
@@ -49,7 +51,6 @@ const qrOf = async (page: Page) => {
 }
 
 test('an owner gives a link, a person sets up a phone with it and logs in', async () => {
-  const token = await matrix.signIn('owner')
   const ann = await matrix.createUser('ann', 'manager')
   const { body } = await matrix.call('POST', '/user/enrol/ann', token)
   const { url } = body as { url: string }
@@ -65,13 +66,31 @@ test('an owner gives a link, a person sets up a phone with it and logs in', asyn
   expect(await page.locator('#codes li').count()).toBe(10)
   await page.getByLabel('Six digits').fill('000000')
   await page.getByRole('button', { name: 'Finish' }).click()
-  await page.getByRole('alert').filter({ hasText: 'Wrong username or code' }).waitFor()
+  await page.getByRole('alert').filter({ hasText: 'not the code of the new entry' }).waitFor()
   await page.getByLabel('Six digits').fill(await currentCode(secret))
   await page.getByRole('button', { name: 'Finish' }).click()
   await page.getByRole('heading', { name: 'Your phone is set up' }).waitFor()
   expect((await matrix.call('GET', '/user/sessions/ann', token)).body).toEqual([])
   const shown = await matrix.call('GET', '/user/auth/setup/ann', token)
   expect(shown.body).toMatchObject({ secret })
+  expect(opened.complaints).toEqual([])
+})
+
+test('a code of the old phone does not finish it, and a slash in the address or a link in an open tab does no harm', async () => {
+  const cat = await matrix.createUser('cat', 'viewer')
+  const { body } = await matrix.call('POST', '/user/enrol/cat', token)
+  const { url } = body as { url: string }
+  await using opened = await openPage('/enrol/')
+  const { page } = opened
+  await page.getByRole('heading', { name: 'Set up another phone' }).waitFor()
+  expect(new URL(page.url()).pathname).toBe('/enrol')
+  await page.goto(new URL(url, matrix.url).href)
+  await page.getByRole('button', { name: 'Show it now' }).click()
+  await page.getByLabel('Six digits').fill(await currentCode(cat.secret))
+  await page.getByRole('button', { name: 'Finish' }).click()
+  await page.getByRole('alert').filter({ hasText: 'not the code of the new entry' }).waitFor()
+  expect((await matrix.call('GET', '/user/auth/setup/cat', token)).body).toMatchObject({ secret: cat.secret })
+  expect(await page.evaluate('document.activeElement.type')).toBe('submit')
   expect(opened.complaints).toEqual([])
 })
 

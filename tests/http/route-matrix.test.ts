@@ -15,6 +15,7 @@ const matrix: Record<string, Caller[]> = {
   'POST /user/auth/refresh': everybody,
   'POST /user/auth/recover': everybody,
   'POST /user/auth/enrol': everybody,
+  'POST /user/auth/confirm': everybody,
   'POST /user/enrol/:user': owners,
   // For somebody else; that everybody may revoke for itself is told in tests/auth/revoke.test.ts.
   'DELETE /user/auth/revoke/:user': owners,

@@ -105,3 +105,23 @@ test('a session of nobody is refused', async () => {
   const inserted = store.db.write(() => store.sessions.insert(session, pairOf('one', { access: 1, refresh: 1 })))
   await expect(inserted).rejects.toThrow(/FOREIGN KEY/)
 })
+
+test('the last thousand refresh tokens of a session are known as used, and older ones are forgotten', async () => {
+  using store = createTestStore()
+  await withSessions(store, 'ada', 'one', 'two')
+  await store.db.write(() => {
+    for (let number = 0; number <= 1_000; number++) {
+      for (const id of ['one', 'two']) {
+        const pair = pairOf(`${id} ${number + 1}`, { access: 2_000, refresh: 3_000 })
+        if (id === 'one' || number < 5) store.sessions.rotate(id, hash(`used ${id} ${number}`), pair)
+      }
+    }
+  })
+  const known = (id: string, number: number) => store.sessions.findRotated(hash(`used ${id} ${number}`))
+  expect([known('one', 0), known('one', 1), known('one', 1_000), known('two', 0)]).toEqual([
+    undefined,
+    'one',
+    'one',
+    'two',
+  ])
+})

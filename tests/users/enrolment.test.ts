@@ -186,6 +186,105 @@ describe('a link of the owner', () => {
   })
 })
 
+const confirm = (api: TestApi, token: string, code: string) =>
+  api.call('POST', '/user/auth/confirm', { json: { enrolment_token: token, code } })
+
+describe('a new secret is confirmed', () => {
+  /** Ada with a link that was used, and the codes of both secrets. */
+  async function createShown() {
+    const host = await createHost()
+    const link = await issue(host.api, host.owner.token)
+    const shown = await show(host.api, link)
+    host.api.clock.move(60_000)
+    const codeOf = (secret: string) => codeAt(secret, host.api.clock.now())
+    return { ...host, token: link.enrolment_token, shown, codeOf }
+  }
+
+  test('by who holds its link, with a code of that secret: it counts then, and no session is opened', async () => {
+    await using host = await createShown()
+    const { api, token, shown, codeOf, ada } = host
+    expect(await confirm(api, token, codeOf(shown.secret))).toMatchObject({ status: 200, body: { status: 'ok' } })
+    expect((await api.call('GET', '/droplet/list', { token: ada.token })).status).toBe(401)
+    expect((await api.call('GET', '/user/sessions/ada', { token: host.owner.token })).body).toEqual([])
+    expect(await login(api, 'ada', shown.secret)).toMatchObject({ body: { errorId: 902 } })
+    api.clock.move(60_000)
+    expect((await login(api, 'ada', shown.secret)).status).toBe(200)
+    expect(await confirm(api, token, codeOf(shown.secret))).toMatchObject({ status: 400, body: { errorId: 926 } })
+  })
+
+  test('and not by a code of the old one, which changes nothing', async () => {
+    await using host = await createShown()
+    const { api, token, codeOf, ada } = host
+    expect(await confirm(api, token, codeOf(ada.secret))).toMatchObject({ status: 400, body: { errorId: 902 } })
+    expect((await api.call('GET', '/droplet/list', { token: ada.token })).status).toBe(200)
+    expect((await login(api, 'ada', ada.secret)).status).toBe(200)
+  })
+
+  test('although a stranger has locked the login, which then knows the address', async () => {
+    await using host = await createShown()
+    const { api, owner, codeOf } = host
+    await api.createUser('newbie', 'viewer')
+    const link = await issue(api, owner.token, 'newbie')
+    const shown = await show(api, link)
+    for (let count = 0; count < 6; count++) {
+      await api.call('POST', '/user/auth', { json: { username: 'newbie', code: '000000' } })
+    }
+    expect((await confirm(api, link.enrolment_token, codeOf(shown.secret))).status).toBe(200)
+    api.clock.move(30_000)
+    expect((await login(api, 'newbie', shown.secret)).status).toBe(200)
+  })
+
+  test('and not by guessing: five wrong codes lock it', async () => {
+    await using host = await createShown()
+    const { api, token, shown, codeOf } = host
+    for (let count = 0; count < 5; count++) {
+      expect(await confirm(api, token, '000000')).toMatchObject({ body: { errorId: 902 } })
+    }
+    expect(await confirm(api, token, codeOf(shown.secret))).toMatchObject({ status: 429, body: { errorId: 915 } })
+    api.clock.move(60_000)
+    expect((await confirm(api, token, codeOf(shown.secret))).status).toBe(200)
+  })
+
+  test.each([
+    ['unknown', () => '0'.repeat(64)],
+    ['that has shown nothing', (_: string, unused: string) => unused],
+  ])('and not with a link %s', async (_, choose) => {
+    await using host = await createShown()
+    const { api, token, shown, codeOf, owner } = host
+    await api.createUser('bob', 'viewer')
+    const unused = (await issue(api, owner.token, 'bob')).enrolment_token
+    const refused = await confirm(api, choose(token, unused), codeOf(shown.secret))
+    expect(refused).toMatchObject({ status: 400, body: { errorId: 926 } })
+  })
+
+  test('and not after a day', async () => {
+    await using host = await createShown()
+    const { api, token, shown, codeOf } = host
+    api.clock.move(24 * HOUR)
+    expect(await confirm(api, token, codeOf(shown.secret))).toMatchObject({ body: { errorId: 926 } })
+  })
+})
+
+describe('a link ends', () => {
+  test.each<[string, (api: TestApi, owner: string) => Promise<unknown>]>([
+    ['when the user is revoked', (api, token) => api.call('DELETE', '/user/auth/revoke/ada', { token })],
+    ['with create-user', api => api.context.users.provision(ACT, 'ada', 'manager', false)],
+    ['with create-user -r', api => api.context.users.provision(ACT, 'ada', 'manager', true)],
+  ])('%s, used or not', async (_, end) => {
+    await using host = await createHost()
+    const { api, owner } = host
+    const unused = await issue(api, owner.token)
+    await end(api, owner.token)
+    expect(await redeem(api, unused.enrolment_token)).toMatchObject({ body: { errorId: 926 } })
+    const link = await issue(api, owner.token)
+    const shown = await show(api, link)
+    await end(api, owner.token)
+    expect(await login(api, 'ada', shown.secret)).toMatchObject({ body: { errorId: 902 } })
+    const code = codeAt(shown.secret, api.clock.now())
+    expect(await confirm(api, link.enrolment_token, code)).toMatchObject({ body: { errorId: 926 } })
+  })
+})
+
 describe('a recovery code', () => {
   async function createRecoverable() {
     const host = await createHost()
@@ -236,16 +335,28 @@ describe('a recovery code', () => {
     expect(unknown.status).toBe(wrong.status)
   })
 
-  test('is throttled as logins are, and together with them', async () => {
+  test('is throttled as logins are: five wrong ones lock, and then a right one is refused too', async () => {
     await using host = await createRecoverable()
     const { api, first } = host
-    for (let count = 0; count < 3; count++) await recover(api, 'bob', 'aaaa-aaaa-aaaa-aaaa')
-    for (let count = 0; count < 2; count++) {
-      await api.call('POST', '/user/auth', { json: { username: 'bob', code: '000000' } })
-    }
+    for (let count = 0; count < 5; count++) await recover(api, 'bob', 'aaaa-aaaa-aaaa-aaaa')
     expect(await recover(api, 'bob', first)).toMatchObject({ status: 429, body: { errorId: 915 } })
     api.clock.move(60_000)
     expect((await recover(api, 'bob', first)).status).toBe(200)
+  })
+
+  test('gets in whom a stranger locked out by guessing login codes, and the other way round', async () => {
+    await using host = await createRecoverable()
+    const { api, first } = host
+    for (let count = 0; count < 6; count++) {
+      await api.call('POST', '/user/auth', { json: { username: 'bob', code: '000000' } })
+    }
+    expect(await api.call('POST', '/user/auth', { json: { username: 'bob', code: '000000' } })).toMatchObject({
+      body: { errorId: 915 },
+    })
+    expect((await recover(api, 'bob', first)).status).toBe(200)
+    for (let count = 0; count < 6; count++) await recover(api, 'ada', 'aaaa-aaaa-aaaa-aaaa')
+    api.clock.move(60_000)
+    expect((await login(api, 'ada', host.ada.secret)).status).toBe(200)
   })
 
   test('used fifty times at once buys one enrolment', async () => {

@@ -24,3 +24,9 @@ test('the page holds no script, style or handler of its own, and loads nothing f
   expect(html).not.toMatch(/<style|style=|\son\w+=|javascript:|https?:/i)
   expect(html.match(/<script[^>]*>[^<]*<\/script>/g)).toEqual(['<script type="module" src="enrol/page.js"></script>'])
 })
+
+test('a slash at the end leads to the page', async () => {
+  await using api = await createTestApi()
+  const response = await api.app.handle(new Request('http://localhost/enrol/'))
+  expect([response.status, response.headers.get('location')]).toEqual([308, '../enrol'])
+})

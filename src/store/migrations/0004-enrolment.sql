@@ -1,11 +1,11 @@
 -- A new secret on its way to a user, one at a time. The present secret is good until the new one takes effect.
 CREATE TABLE enrolments (
   user_id    TEXT PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
-  -- SHA-256 of the link's token; NULL as soon as somebody has used the link.
-  token_hash BLOB UNIQUE,
+  -- SHA-256 of the link's token. It shows the secret once, and then proves who confirms it.
+  token_hash BLOB NOT NULL UNIQUE,
   -- Milliseconds since 1970.
   expires_at INTEGER NOT NULL,
-  -- The secret that was shown then, sealed and bound to the user's id.
+  -- The secret that was shown, sealed and bound to the user's id; NULL for a link that nobody has used.
   secret     BLOB
 ) STRICT, WITHOUT ROWID;
 

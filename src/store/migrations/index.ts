@@ -3,6 +3,7 @@ import loginLocks from './0002-login-locks.sql' with { type: 'text' }
 import audit from './0003-audit.sql' with { type: 'text' }
 import enrolment from './0004-enrolment.sql' with { type: 'text' }
 import keyRotation from './0005-key-rotation.sql' with { type: 'text' }
+import limits from './0006-limits.sql' with { type: 'text' }
 
 export interface Migration {
   /** Its place in the order, from 1 on without gaps. */
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   { id: 3, name: 'audit', sql: audit },
   { id: 4, name: 'enrolment', sql: enrolment },
   { id: 5, name: 'key-rotation', sql: keyRotation },
+  { id: 6, name: 'limits', sql: limits },
 ]

@@ -2,24 +2,34 @@
 // The key is used up by a click and not by opening the page, so that nothing that only looks at links spends it.
 
 const API = new URL('api/v1/user/', document.baseURI)
+const WRONG_CODE =
+  'That is not the code of the new entry. Wait for its next one; if it is refused again, let your phone set its clock by itself.'
 const parts = ['open', 'recover', 'shown', 'done'].map(find)
+const headings = {
+  open: 'Set up your phone',
+  recover: 'Set up another phone',
+  shown: 'Your new code and recovery codes',
+  done: 'Your phone is set up',
+}
 let token = location.hash.slice(1)
 let username = ''
 
-// The key stays neither in the address bar nor in the history.
+// Nobody who looks over a shoulder, or copies the address, gets the key. (The browser's own history has it all the same.)
 history.replaceState(null, '', location.pathname)
 show(token ? 'open' : 'recover')
 
+addEventListener('hashchange', () => location.reload())
 find('open-button').addEventListener('click', event => run(event.currentTarget, openLink))
 onSubmit('recover', async fields => {
   const link = await post('auth/recover', fields)
   token = link.enrolment_token
+  // From here on it is a link like any other: should the next request fail, it can be asked again.
+  show('open')
   await openLink()
 })
 onSubmit('confirm', async ({ code }) => {
-  // The first right code makes the new secret count. The session that comes with it is of no use here, and ended.
-  const { access_token } = await post('auth', { username, code })
-  await call('DELETE', `auth/revoke/${encodeURIComponent(username)}`, { access_token })
+  await post('auth/confirm', { enrolment_token: token, code: code.replaceAll(' ', '') })
+  removeEventListener('beforeunload', askBeforeLeaving)
   find('done-name').textContent = username
   show('done')
 })
@@ -35,14 +45,21 @@ for (const button of document.querySelectorAll('[data-copy]')) {
   // Browsers lend the clipboard to pages over TLS and on this machine only.
   button.hidden = navigator.clipboard === undefined
   button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(textOf(button.dataset.copy))
-    button.textContent = 'Copied'
+    const label = button.textContent
+    const copied = await navigator.clipboard.writeText(textOf(button.dataset.copy)).then(
+      () => 'Copied',
+      () => 'The browser refused: copy it by hand',
+    )
+    find('copied').textContent = copied
+    button.textContent = copied
+    setTimeout(() => {
+      button.textContent = label
+    }, 3_000)
   })
 }
 
 async function openLink() {
   const enrolment = await post('auth/enrol', { enrolment_token: token })
-  token = ''
   username = enrolment.username
   find('qr').src = enrolment.qr
   find('open-app').href = enrolment.otpauth_url
@@ -50,25 +67,31 @@ async function openLink() {
   find('codes').replaceChildren(...enrolment.recovery_codes.map(toItem))
   find('expires').textContent =
     `Finish by ${new Date(enrolment.expires).toLocaleString()}. Until you do, your old phone goes on to work.`
+  addEventListener('beforeunload', askBeforeLeaving)
   show('shown')
 }
 
-function post(path, fields) {
-  return call('POST', path, fields)
+/** What is shown is not shown again. */
+function askBeforeLeaving(event) {
+  event.preventDefault()
 }
 
-async function call(method, path, fields) {
+async function post(path, fields) {
   const response = await fetch(new URL(path, API), {
-    method,
+    method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(fields),
   }).catch(() => {
     throw new Error('The server cannot be reached. Try again.')
   })
-  const body = await response.json()
+  const body = await response.json().catch(() => {
+    throw new Error(`The server answered ${response.status}, and nothing that can be read here. Try again.`)
+  })
   if (response.ok) return body
   const wait = response.headers.get('retry-after')
-  throw new Error(wait ? `Too many attempts: try again in ${inWords(Number(wait))}.` : `${body.error}.`)
+  if (wait) throw new Error(`Too many attempts: try again in ${inWords(Number(wait))}.`)
+  const hint = path === 'auth/confirm' && body.errorId === 902
+  throw new Error(hint ? WRONG_CODE : `${body.error}.`)
 }
 
 function onSubmit(id, work) {
@@ -82,6 +105,7 @@ function onSubmit(id, work) {
 
 async function run(button, work) {
   const problem = find('problem')
+  const focused = document.activeElement
   problem.hidden = true
   button.disabled = true
   try {
@@ -90,6 +114,9 @@ async function run(button, work) {
     problem.textContent = error.message
     problem.hidden = false
     problem.scrollIntoView({ block: 'nearest' })
+    button.disabled = false
+    // A button that is disabled loses the focus.
+    focused?.focus()
   } finally {
     button.disabled = false
   }
@@ -98,7 +125,8 @@ async function run(button, work) {
 function show(id) {
   for (const part of parts) part.hidden = part.id !== id
   const heading = document.querySelector('h1')
-  if (id === 'done') heading.textContent = 'Your phone is set up'
+  heading.textContent = headings[id]
+  document.title = `${headings[id]} · CIKit Matrix`
   heading.focus()
 }
 
@@ -114,7 +142,11 @@ function textOf(id) {
 }
 
 function inWords(seconds) {
-  return seconds < 90 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`
+  if (seconds < 90) return `${seconds} seconds`
+  if (seconds < 90 * 60) return `${Math.ceil(seconds / 60)} minutes`
+  return seconds < 172_800
+    ? `${Math.ceil(seconds / 3_600)} hours`
+    : `${Math.ceil(seconds / 86_400)} days, or ask the owner`
 }
 
 function find(id) {

@@ -1,5 +1,14 @@
 import type { Asked } from './recorder.ts'
-import { newDroplet, newEnrolment, newLogin, newRecovery, newSession, newUser, type World } from './world.ts'
+import {
+  newConfirmation,
+  newDroplet,
+  newEnrolment,
+  newLogin,
+  newRecovery,
+  newSession,
+  newUser,
+  type World,
+} from './world.ts'
 
 /** What fills in a parameter of a path. A route with another parameter needs it here. */
 const parameters: Record<string, (world: World) => Promise<string>> = {
@@ -24,6 +33,7 @@ const bodies: Record<string, (world: World) => Promise<unknown>> = {
   },
   'POST /user/auth/recover': newRecovery,
   'POST /user/auth/enrol': newEnrolment,
+  'POST /user/auth/confirm': newConfirmation,
   'POST /user/add': async () => ({ username: `added-${crypto.randomUUID()}`, group: 'viewer' }),
 }
 

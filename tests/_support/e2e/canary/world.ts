@@ -82,6 +82,14 @@ export async function newEnrolment(world: World): Promise<{ enrolment_token: str
   return (await world.recorder.ask(asked)).body as { enrolment_token: string }
 }
 
+/** What a new viewer confirms a new secret with. */
+export async function newConfirmation(world: World): Promise<{ enrolment_token: string; code: string }> {
+  const json = await newEnrolment(world)
+  const asked = { route: 'POST /user/auth/enrol', path: '/user/auth/enrol', json }
+  const { secret } = (await world.recorder.ask(asked)).body as { secret: string }
+  return { ...json, code: codeAt(secret, Date.now()) }
+}
+
 /** A new viewer with a recovery code, which only the host gives. */
 export async function newRecovery({ matrix, canaries }: World): Promise<{ username: string; recovery_code: string }> {
   const username = `user-${crypto.randomUUID()}`
