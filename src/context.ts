@@ -4,6 +4,7 @@ import { createThrottle } from './auth/throttle.ts'
 import type { AccessConfig, Config } from './config.ts'
 import type { DropletEngine } from './droplets/engine.ts'
 import { createDropletKeys } from './droplets/keys.ts'
+import { createLiveDroplets } from './droplets/live.ts'
 import { createDropletService } from './droplets/service.ts'
 import { createDockerClient } from './engines/docker/client.ts'
 import { createDockerEngine } from './engines/docker/engine.ts'
@@ -61,7 +62,7 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
     })
     const sealer = await openSealer(db, config, random)
     const clockMark = createClockMark(db)
-    const monotonic = overrides.monotonic ?? (() => performance.now())
+    const monotonic = overrides.monotonic ?? monotonicClock
     const steady = createSteadyClock(now, monotonic, clockMark.get())
     const throttle = createThrottle(createLaneStore(db), steady)
     const sessions = createSessionStore(db)
@@ -98,8 +99,12 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   const now = overrides.now ?? Date.now
   const access = await createAccess(config, overrides)
   const { prefix, domain, credentialsDir } = config.droplets
+  const engine = overrides.engine ?? createEngine(config, line => log.info('image', { line }))
+  const live = createLiveDroplets({ engine, monotonic: overrides.monotonic ?? monotonicClock, log })
+  live.start()
   const droplets = createDropletService({
-    engine: overrides.engine ?? createEngine(config, line => log.info('image', { line })),
+    engine,
+    live,
     keys: createDropletKeys(credentialsDir, overrides.random ?? systemRandom),
     unfinished: createUnfinishedAdds(access.db),
     audit: access.audit,
@@ -116,6 +121,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     now,
     async close() {
       await droplets.close()
+      await live.close()
       await access.close()
     },
   }
@@ -125,5 +131,7 @@ function createEngine(config: Config, progress: (line: string) => void): Droplet
   const { image, prefix } = config.droplets
   return createDockerEngine(createDockerClient(config.engine), { image, prefix, progress })
 }
+
+const monotonicClock = () => performance.now()
 
 const systemRandom: RandomBytes = size => crypto.getRandomValues(new Uint8Array(size))

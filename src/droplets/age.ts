@@ -8,11 +8,16 @@ const DAY = 24 * HOUR
  * @param elapsed milliseconds
  */
 export function ago(elapsed: number): string {
-  return `${duration(Math.max(0, elapsed) / 1000)} ago`
+  return `${duration(elapsed)} ago`
 }
 
-/** The steps are Docker's own (HumanDuration of docker/go-units), so that a list reads the same here and there. */
-function duration(seconds: number): string {
+/**
+ * For how long, in the same words: `8 minutes`. The steps are Docker's own (HumanDuration of docker/go-units), so that a
+ * list reads the same here and there.
+ * @param elapsed milliseconds
+ */
+export function duration(elapsed: number): string {
+  const seconds = Math.max(0, elapsed) / 1000
   if (seconds < SECOND) return 'Less than a second'
   if (seconds < 2) return '1 second'
   if (seconds < MINUTE) return `${whole(seconds, SECOND)} seconds`

@@ -6,8 +6,20 @@ import { ApiError } from '../errors.ts'
  * and 900 when it answers and refuses.
  */
 export interface DropletEngine {
-  /** All droplets of the host and nothing else, newest first, true at the moment of the answer. */
-  list(): Promise<Droplet[]>
+  /** All droplets of the host and nothing else, true at the moment of the answer. */
+  list(): Promise<DropletRef[]>
+
+  /** A droplet as it is at the moment of the answer; undefined when it is gone, or none. */
+  inspect(id: string): Promise<Droplet | undefined>
+
+  /**
+   * The ids of droplets that something happens to, whoever did it, from the moment on at which this resolves.
+   * Ends by throwing when the engine goes away, or `signal` is aborted.
+   */
+  events(signal: AbortSignal): Promise<AsyncIterable<string>>
+
+  /** Whether the engine answers, and that soon. */
+  ping(): Promise<void>
 
   /**
    * Sees to it that a droplet could be created now: the host is fit, the image is there (built or pulled when it is not).
@@ -42,16 +54,24 @@ export interface DropletEngine {
   removeMarked(mark: string, answered: boolean): Promise<boolean>
 }
 
-export interface Droplet {
+export interface DropletRef {
   /** The engine's full id. */
   id: string
   name: string
-  /** Milliseconds since 1970. */
+}
+
+export interface Droplet extends DropletRef {
+  /** Milliseconds since 1970, as all times here. */
   createdAt: number
-  /** For people, as `docker ps` words it: `Up 8 minutes`, `Exited (0) 2 hours ago`. */
-  status: string
-  /** For programs. */
+  /** When it was started last; undefined for one that never was. */
+  startedAt: number | undefined
+  /** When it stopped last; undefined for one that never did. */
+  finishedAt: number | undefined
+  /** Of its init, when it stopped last. */
+  exitCode: number
   state: DropletState
+  /** What the image's own check says, where it has one. */
+  check: 'starting' | 'healthy' | 'unhealthy' | undefined
   /** By the port inside the droplet. */
   ports: Record<string, PortBinding>
 }

@@ -1,6 +1,7 @@
 import { t } from 'elysia'
 import { ago } from './age.ts'
 import type { Droplet } from './engine.ts'
+import { statusOf } from './status.ts'
 
 const portBinding = t.Object({
   type: t.String(),
@@ -21,13 +22,14 @@ export const dropletList = t.Array(dropletBody, { description: 'Newest first' })
 
 /** @param now milliseconds since 1970, for which the ages are true */
 export function toDropletList(droplets: Droplet[], now: number): typeof dropletList.static {
-  return droplets.map(({ id, name, createdAt, status, state, ports }) => ({
-    id: id.slice(0, 12),
-    name,
-    created: ago(now - createdAt),
-    created_at: new Date(createdAt).toISOString(),
-    status,
-    state,
-    ports,
+  return droplets.map(droplet => ({
+    id: droplet.id.slice(0, 12),
+    name: droplet.name,
+    // Docker knows of the creation to the second here.
+    created: ago(now - Math.floor(droplet.createdAt / 1000) * 1000),
+    created_at: new Date(droplet.createdAt).toISOString(),
+    status: statusOf(droplet, now),
+    state: droplet.state,
+    ports: droplet.ports,
   }))
 }

@@ -2,8 +2,9 @@ import type { Act, Audit } from '../audit/service.ts'
 import { ApiError } from '../errors.ts'
 import { describeError, type Log } from '../log.ts'
 import type { UnfinishedAdd, UnfinishedAdds } from '../store/unfinished-adds.ts'
-import { type Droplet, type DropletEngine, NameTakenError, PortTakenError } from './engine.ts'
+import { type Droplet, type DropletEngine, type DropletRef, NameTakenError, PortTakenError } from './engine.ts'
 import type { DropletKeys } from './keys.ts'
+import type { LiveDroplets } from './live.ts'
 import { candidateNumbers, nameOf, numberOf, portsOf } from './naming.ts'
 import { createQueue } from './queue.ts'
 
@@ -22,6 +23,7 @@ const TIDY_EVERY_MS = 1_000
  */
 export function createDropletService(deps: {
   engine: DropletEngine
+  live: Pick<LiveDroplets, 'list' | 'look'>
   keys: DropletKeys
   unfinished: UnfinishedAdds
   audit: Pick<Audit, 'during'>
@@ -30,7 +32,7 @@ export function createDropletService(deps: {
   now: () => number
   log: Log
 }) {
-  const { engine, keys, unfinished, audit, prefix, domain, now, log } = deps
+  const { engine, live, keys, unfinished, audit, prefix, domain, now, log } = deps
   const queue = createQueue()
   /** Adds that this process is still at; every other entry of the journal was left behind by one that crashed. */
   const running = new Set<string>()
@@ -41,7 +43,7 @@ export function createDropletService(deps: {
 
   return {
     /** Newest first. */
-    list: (): Promise<Droplet[]> => engine.list(),
+    list: (): Promise<Droplet[]> => live.list(),
 
     /**
      * Makes and starts the next droplet.
@@ -117,6 +119,7 @@ export function createDropletService(deps: {
       keys.save(name, pair)
       await engine.start(id)
       await unfinished.end(entry.mark)
+      await show(id)
       log.info('droplet added', { droplet: name, id: id.slice(0, 12) })
     } catch (error) {
       // An engine that answered is done with this droplet; one that did not may still create it.
@@ -129,6 +132,11 @@ export function createDropletService(deps: {
       running.delete(entry.mark)
       if (leftovers().length > 0) tidyUp()
     }
+  }
+
+  /** So that the answer to a change tells of it. When the engine is not there for that, the list says so itself. */
+  async function show(id: string): Promise<void> {
+    await live.look(id).catch(() => undefined)
   }
 
   async function undoLeftovers(): Promise<void> {
@@ -183,13 +191,14 @@ export function createDropletService(deps: {
     })
   }
 
-  async function change(act: Act, name: string, work: (droplet: Droplet) => Promise<void>): Promise<void> {
+  async function change(act: Act, name: string, work: (droplet: DropletRef) => Promise<void>): Promise<void> {
     // Decided before the engine hears a word: a name that cannot be a droplet's is asked of nobody.
     if (numberOf(name, prefix) === undefined) throw noSuchDroplet(name)
     await queue.run(name, async () => {
       const droplet = (await engine.list()).find(candidate => candidate.name === name)
       if (!droplet) throw noSuchDroplet(name)
       await audit.during(act, name, () => work(droplet))
+      await show(droplet.id)
     })
   }
 }

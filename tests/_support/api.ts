@@ -31,8 +31,14 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
     {},
     { root: true, hostname: 'matrix' },
   )
-  const open = () =>
-    createContext(config, log, { now: clock.now, monotonic: clock.monotonic, engine: memory.engine, ...overrides })
+  async function open() {
+    const deps = { now: clock.now, monotonic: clock.monotonic, engine: memory.engine, ...overrides }
+    const opened = await createContext(config, log, deps)
+    // What is asked to begin with is no test's business.
+    await opened.droplets.list().catch(() => undefined)
+    memory.calls.length = 0
+    return opened
+  }
   let context = await open()
   let app = createApp(context)
 

@@ -41,3 +41,25 @@ export function containerEntry(changed: Record<string, unknown> = {}) {
     ...changed,
   }
 }
+
+/** `GET /containers/ID/json`, as Docker 20.10 gives it for a droplet that runs. */
+export function containerDetails(changed: Record<string, unknown> = {}, state: Record<string, unknown> = {}) {
+  return {
+    Id: '7e16c2cb0bf6'.padEnd(64, '0'),
+    Created: '2026-01-02T03:04:05.123456789Z',
+    Name: '/cikit22',
+    State: {
+      Status: 'running',
+      Running: true,
+      Paused: false,
+      Restarting: false,
+      Dead: false,
+      ExitCode: 0,
+      StartedAt: '2026-01-02T03:04:06.5Z',
+      FinishedAt: '0001-01-01T00:00:00Z',
+      ...state,
+    },
+    NetworkSettings: { Ports: { '22/tcp': [{ HostIp: '0.0.0.0', HostPort: '2222' }] } },
+    ...changed,
+  }
+}

@@ -39,6 +39,8 @@ export function createTestDroplets() {
     startService(changed: Partial<DropletEngine> = {}) {
       const service = createDropletService({
         engine: { ...memory.engine, ...changed },
+        // What is shown of them is told in live.test.ts.
+        live: { list: async () => [], look: async () => undefined },
         keys,
         unfinished,
         audit: { during: (_act, _target, work) => work(() => {}) },
@@ -63,8 +65,11 @@ export function createTestDroplets() {
         id: crypto.randomUUID().replaceAll('-', '').repeat(2),
         name,
         createdAt: clock.now(),
-        status: 'Up 2 hours',
+        startedAt: clock.now(),
+        finishedAt: undefined,
+        exitCode: 0,
         state: 'running',
+        check: undefined,
         ports: {},
       }
       memory.droplets.unshift({ ...droplet, ...(mark !== undefined && { mark }) })

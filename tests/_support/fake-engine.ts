@@ -9,6 +9,8 @@ interface Container {
   state: 'created' | 'running' | 'exited'
   /** Seconds since 1970. */
   created: number
+  startedAt: string
+  finishedAt: string
   bindings: Record<string, { HostIp: string; HostPort: string }[]>
 }
 
@@ -19,6 +21,7 @@ interface Container {
 export function createFakeEngine() {
   /** Newest first. */
   const containers: Container[] = []
+  const listeners = new Set<(line: string) => void>()
   const faults: { matches: RegExp; answer: () => Response | Promise<Response> }[] = []
 
   const docker = createFakeDocker(request => {
@@ -30,18 +33,41 @@ export function createFakeEngine() {
   function answerOf({ method, path, body }: Recorded): Response | undefined {
     const { pathname, searchParams } = new URL(path, 'http://localhost')
     if (pathname.startsWith('/images/')) return Response.json({ Id: 'sha256:0' })
+    if (pathname === '/events') return events()
     if (pathname === '/containers/json') return Response.json(listed(searchParams.get('filters') ?? '{}'))
     if (pathname === '/containers/create') return create(searchParams.get('name') ?? '', body)
     const [, id = '', action = ''] = /^\/containers\/([^/]+)\/?(.*)$/.exec(pathname) ?? []
     const container = containers.find(candidate => candidate.id === id)
     if (id === '') return undefined
     if (!container) return Response.json({ message: `No such container: ${id}` }, { status: 404 })
+    if (action === 'json') return Response.json(toDetails(container))
     if (method === 'DELETE') containers.splice(containers.indexOf(container), 1)
-    else if (action === 'start') container.state = 'running'
-    else if (action === 'stop') container.state = 'exited'
+    else if (action === 'start') Object.assign(container, { state: 'running', startedAt: new Date().toISOString() })
+    else if (action === 'stop') Object.assign(container, { state: 'exited', finishedAt: new Date().toISOString() })
     else if (action === 'archive') return new Response(null, { status: 200 })
     else return undefined
+    tell(container)
     return new Response(null, { status: 204 })
+  }
+
+  /** `GET /events`, until the client goes. */
+  function events(): Response {
+    let listener: (line: string) => void = () => undefined
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        listener = line => controller.enqueue(new TextEncoder().encode(line))
+        listeners.add(listener)
+        // As Docker does, the head of the answer goes out at once.
+        listener('\n')
+      },
+      cancel: () => void listeners.delete(listener),
+    })
+    return new Response(body, { headers: { 'content-type': 'application/json' } })
+  }
+
+  function tell({ id, name }: Container): void {
+    const line = JSON.stringify({ Type: 'container', Action: 'update', Actor: { ID: id, Attributes: { name } } })
+    for (const listener of listeners) listener(`${line}\n`)
   }
 
   function create(name: string, body: string): Response {
@@ -51,7 +77,18 @@ export function createFakeEngine() {
     const { Labels, HostConfig } = JSON.parse(body)
     const id = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
     const created = Math.floor(Date.now() / 1000)
-    containers.unshift({ id, name, labels: Labels, state: 'created', created, bindings: HostConfig.PortBindings })
+    const container: Container = {
+      id,
+      name,
+      labels: Labels,
+      state: 'created',
+      created,
+      startedAt: NEVER,
+      finishedAt: NEVER,
+      bindings: HostConfig.PortBindings,
+    }
+    containers.unshift(container)
+    tell(container)
     return Response.json({ Id: id, Warnings: [] }, { status: 201 })
   }
 
@@ -74,6 +111,19 @@ export function createFakeEngine() {
     /** Drops the answers that nobody has asked for. */
     forgetAnswers: () => void faults.splice(0),
     [Symbol.asyncDispose]: docker[Symbol.asyncDispose],
+  }
+}
+
+const NEVER = '0001-01-01T00:00:00Z'
+
+/** `GET /containers/ID/json`. */
+function toDetails({ id, name, state, created, startedAt, finishedAt, bindings }: Container) {
+  return {
+    Id: id,
+    Name: `/${name}`,
+    Created: new Date(created * 1000).toISOString(),
+    State: { Status: state, ExitCode: 0, StartedAt: startedAt, FinishedAt: finishedAt },
+    NetworkSettings: { Ports: state === 'running' ? bindings : {} },
   }
 }
 

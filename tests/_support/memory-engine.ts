@@ -1,5 +1,6 @@
 import type { Droplet, DropletEngine, NewDroplet } from '../../src/droplets/engine.ts'
 import { NameTakenError, PortTakenError } from '../../src/droplets/engine.ts'
+import { ApiError } from '../../src/errors.ts'
 
 export type MemoryEngine = ReturnType<typeof createMemoryEngine>
 
@@ -12,9 +13,12 @@ export function createMemoryEngine(now: () => number) {
   const failures = new Map<string, Error[]>()
   const takenPorts = new Set<number>()
   const authorizedKeys: string[] = []
+  const listeners = new Set<ReturnType<typeof createChannel>>()
+  let away = false
 
   const called = (call: string, method: string) => {
     calls.push(call)
+    if (away) throw new ApiError('engineUnavailable')
     const failure = failures.get(method)?.shift()
     if (failure) throw failure
   }
@@ -23,11 +27,35 @@ export function createMemoryEngine(now: () => number) {
     if (!droplet) throw new Error(`no droplet ${id}`)
     return droplet
   }
+  const tell = (id: string) => {
+    for (const listener of listeners) listener.push(id)
+  }
 
   const engine: DropletEngine = {
     async list() {
       called('list', 'list')
-      return droplets.map(({ mark: _, ...droplet }) => droplet)
+      return droplets.map(({ id, name }) => ({ id, name }))
+    },
+    async inspect(id) {
+      // Not recorded: it is what the live model does by itself, at moments of its own.
+      if (away) throw new ApiError('engineUnavailable')
+      const found = droplets.find(candidate => candidate.id === id)
+      if (!found) return undefined
+      const { mark: _, ...droplet } = found
+      return { ...droplet }
+    },
+    async events(signal) {
+      if (away) throw new ApiError('engineUnavailable')
+      const channel = createChannel()
+      listeners.add(channel)
+      signal.addEventListener('abort', () => {
+        listeners.delete(channel)
+        channel.end()
+      })
+      return channel.items()
+    },
+    async ping() {
+      if (away) throw new ApiError('engineUnavailable')
     },
     async prepare() {
       called('prepare', 'prepare')
@@ -45,11 +73,15 @@ export function createMemoryEngine(now: () => number) {
         id,
         name: droplet.name,
         createdAt: now(),
-        status: 'Created',
+        startedAt: undefined,
+        finishedAt: undefined,
+        exitCode: 0,
         state: 'created',
+        check: undefined,
         ports: Object.fromEntries(bindings),
         mark: droplet.mark,
       })
+      tell(id)
       return id
     },
     async start(id) {
@@ -58,30 +90,35 @@ export function createMemoryEngine(now: () => number) {
       if (Object.values(droplet.ports).some(({ from }) => takenPorts.has(from.port))) {
         throw new PortTakenError(undefined)
       }
-      Object.assign(droplet, { state: 'running', status: 'Up Less than a second' })
+      Object.assign(droplet, { state: 'running', startedAt: now() })
+      tell(id)
     },
     async stop(id) {
       const droplet = find(id)
       called(`stop ${droplet.name}`, 'stop')
-      Object.assign(droplet, { state: 'exited', status: 'Exited (0) Less than a second ago' })
+      Object.assign(droplet, { state: 'exited', finishedAt: now(), exitCode: 0 })
+      tell(id)
     },
     async remove(id) {
       const droplet = find(id)
       called(`remove ${droplet.name}`, 'remove')
       droplets.splice(droplets.indexOf(droplet), 1)
+      tell(id)
     },
     async removeMarked(mark, answered) {
       called(answered ? 'removeMarked' : 'removeMarked of an unanswered create', 'removeMarked')
       const at = droplets.findIndex(droplet => droplet.mark === mark)
       if (at === -1) return false
-      droplets.splice(at, 1)
+      for (const { id } of droplets.splice(at, 1)) tell(id)
       return true
     },
   }
 
   return {
     engine,
+    /** Newest first. What is changed here is told of by `tell`, or is an event that was missed. */
     droplets,
+    tell,
     /** What was asked, in order: `list`, `create cikit01`, `start cikit01` … */
     calls,
     /** What was laid in, droplet by droplet. */
@@ -91,6 +128,43 @@ export function createMemoryEngine(now: () => number) {
     /** The next call of this method throws, once. */
     fail: (method: keyof DropletEngine, error: Error) => {
       failures.set(method, [...(failures.get(method) ?? []), error])
+    },
+    /** Nothing is answered any more, and nothing told. */
+    goAway(): void {
+      away = true
+      for (const listener of listeners) listener.end()
+      listeners.clear()
+    },
+    comeBack(): void {
+      away = false
+    },
+  }
+}
+
+/** What is pushed comes out in order; when it is ended, whoever waits is thrown at. */
+function createChannel() {
+  const queue: string[] = []
+  let ended = false
+  let wake = Promise.withResolvers<void>()
+  return {
+    push(item: string): void {
+      queue.push(item)
+      wake.resolve()
+    },
+    end(): void {
+      ended = true
+      wake.resolve()
+    },
+    async *items(): AsyncGenerator<string> {
+      for (;;) {
+        const item = queue.shift()
+        if (item !== undefined) yield item
+        else if (ended) throw new ApiError('engineUnavailable')
+        else {
+          await wake.promise
+          wake = Promise.withResolvers()
+        }
+      }
     },
   }
 }

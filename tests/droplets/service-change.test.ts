@@ -138,11 +138,3 @@ describe.each(changes)('%s', change => {
     expect(host.memory.calls).toEqual(['list'])
   })
 })
-
-test('a list that fails is never an empty list', async () => {
-  await using host = createTestDroplets()
-  host.memory.fail('list', new ApiError('engineUnavailable'))
-  const service = host.startService()
-  await expect(service.list()).rejects.toMatchObject({ errorId: 918, status: 503 })
-  expect(await service.list()).toEqual([])
-})

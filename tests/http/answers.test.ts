@@ -26,7 +26,7 @@ const ways: [number, string, (api: TestApi, token: string) => [string, string, C
     'a failure',
     (api, token) => {
       api.memory.fail('list', new Error('unexpected'))
-      return ['GET', '/droplet/list', { token }]
+      return ['POST', '/droplet/add', { token }]
     },
   ],
 ]

@@ -12,9 +12,9 @@ function failureOf(api: TestApi, headers: Headers): unknown {
 
 test('what nobody expected is told to the log, and to the client without a word of it', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.signedIn('manager')
   api.memory.fail('list', new TypeError('hunter2 at /var/lib', { cause: new Error('underneath') }))
-  const { status, headers, body } = await api.call('GET', '/droplet/list', { token })
+  const { status, headers, body } = await api.call('POST', '/droplet/add', { token })
   expect(status).toBe(500)
   expect(body).toEqual({ error: 'Internal server error', errorId: 0 })
   expect(JSON.stringify([...headers])).not.toContain('hunter2')
@@ -27,9 +27,9 @@ test('what nobody expected is told to the log, and to the client without a word 
 
 test('the cause of an error of the catalogue is told to the log only', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.signedIn('manager')
   api.memory.fail('list', new ApiError('engineUnavailable', { cause: new Error('hunter2') }))
-  const { status, headers, body } = await api.call('GET', '/droplet/list', { token })
+  const { status, headers, body } = await api.call('POST', '/droplet/add', { token })
   expect(status).toBe(503)
   expect(body).toEqual({ error: expect.not.stringContaining('hunter2'), errorId: 918 })
   expect(failureOf(api, headers)).toMatchObject({ level: 'error', error: expect.stringContaining('hunter2') })
@@ -41,7 +41,7 @@ test('an answer of ours that is not as promised is our failure, not one of the c
   await api.call('POST', '/droplet/add', { token })
   const [droplet] = api.memory.droplets
   Object.assign(droplet ?? {}, { ports: { '22': { type: 'tcp', from: { ip: '0.0.0.0', port: 22.5 } } } })
-  const { status, headers, body } = await api.call('GET', '/droplet/list', { token })
+  const { status, headers, body } = await api.call('PATCH', '/droplet/start/cikit01', { token })
   expect(status).toBe(500)
   expect(body).toEqual({ error: 'Internal server error', errorId: 0 })
   expect(failureOf(api, headers)).toMatchObject({ level: 'error' })

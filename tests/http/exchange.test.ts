@@ -62,7 +62,7 @@ test('no line of the log holds a secret, a code or a token, whatever is asked an
   await api.call('GET', `/user/list?access_token=${token}`)
   await api.call('POST', '/droplet/add', { json: { access_token: token } })
   api.memory.fail('list', new Error('unexpected'))
-  await api.call('GET', '/droplet/list', { token })
+  await api.call('PATCH', '/droplet/stop/cikit01', { token })
   await api.call('DELETE', '/user/auth/revoke/owner', { token: second.refresh_token })
   await api.call('POST', '/user/auth/refresh', { json })
   await requestsOf(api, 10)

@@ -40,7 +40,8 @@ const names = fc.oneof(
 function putAll({ memory, clock }: TestApi): void {
   const droplets = [FOREIGN, ...DROPLETS].map((name, index): Droplet => {
     const id = String(index).padEnd(64, 'abcdef0123456789')
-    return { id, name, createdAt: clock.now(), status: 'Up 2 hours', state: 'running', ports: {} }
+    const times = { createdAt: clock.now(), startedAt: clock.now(), finishedAt: undefined }
+    return { id, name, ...times, exitCode: 0, state: 'running', check: undefined, ports: {} }
   })
   memory.droplets.splice(0, Number.POSITIVE_INFINITY, ...droplets)
   memory.calls.length = 0
@@ -49,7 +50,7 @@ function putAll({ memory, clock }: TestApi): void {
 /** What the engine hears of a request for this droplet: of a name that cannot be one, nothing. */
 function callsFor(name: string | undefined, does: string[]): string[] {
   if (name === undefined || !/^cikit(0[1-9]|[1-9][0-9])$/.test(name)) return []
-  return DROPLETS.includes(name) ? ['list', ...does.map(call => `${call} ${name}`), 'list'] : ['list']
+  return DROPLETS.includes(name) ? ['list', ...does.map(call => `${call} ${name}`)] : ['list']
 }
 
 async function managed() {

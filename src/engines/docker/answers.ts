@@ -1,4 +1,4 @@
-import type { Droplet, DropletState, PortBinding } from '../../droplets/engine.ts'
+import type { Droplet, DropletRef, DropletState, PortBinding } from '../../droplets/engine.ts'
 import { numberOf } from '../../droplets/naming.ts'
 import { ApiError } from '../../errors.ts'
 import type { EngineFacts } from './cgroup.ts'
@@ -6,25 +6,52 @@ import type { EngineFacts } from './cgroup.ts'
 // What the Docker Engine answers is parsed here and nowhere else. A body of another shape is an engine that is broken (918).
 
 const states: readonly DropletState[] = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']
+const checks = ['starting', 'healthy', 'unhealthy'] as const
 
-/** `GET /containers/json`: the droplets among the containers, in the order that the engine gives (newest first). */
-export function parseContainers(answer: unknown, prefix: string): Droplet[] {
+/** `GET /containers/json`: the droplets among the containers. */
+export function parseContainers(answer: unknown, prefix: string): DropletRef[] {
   if (!Array.isArray(answer)) throw unexpected('/containers/json is no list')
   return answer.flatMap(entry => {
     const container = asRecord(entry)
     const name = ownName(container.Names)
-    if (name === undefined || numberOf(name, prefix) === undefined) return []
-    const state = states.find(known => known === container.State)
-    if (typeof container.Created !== 'number' || state === undefined) throw unexpected('a container without its state')
-    return {
-      id: asString(container.Id),
-      name,
-      createdAt: container.Created * 1000,
-      status: asString(container.Status),
-      state,
-      ports: parsePorts(container.Ports),
-    }
+    return name === undefined || numberOf(name, prefix) === undefined ? [] : [{ id: parseId(container), name }]
   })
+}
+
+/** `GET /containers/ID/json`; undefined for a container that is no droplet. */
+export function parseContainer(answer: unknown, prefix: string): Droplet | undefined {
+  const container = asRecord(answer)
+  const name = ownName([container.Name])
+  if (name === undefined || numberOf(name, prefix) === undefined) return undefined
+  const { Status, StartedAt, FinishedAt, ExitCode, Health } = asRecord(container.State)
+  const state = states.find(known => known === Status)
+  const createdAt = parseTime(container.Created)
+  if (state === undefined || createdAt === undefined || typeof ExitCode !== 'number') {
+    throw unexpected('a container without its state')
+  }
+  const check = Health === undefined || Health === null ? undefined : asRecord(Health).Status
+  return {
+    id: parseId(container),
+    name,
+    createdAt,
+    startedAt: parseTime(StartedAt),
+    finishedAt: parseTime(FinishedAt),
+    exitCode: ExitCode,
+    state,
+    check: checks.find(known => known === check),
+    ports: parsePorts(asRecord(container.NetworkSettings).Ports),
+  }
+}
+
+/** A line of `GET /events`: the id of the droplet that it is about, or was before it was renamed. */
+export function parseEvent(line: unknown, prefix: string): string | undefined {
+  const { Actor, Action } = asRecord(line)
+  // What runs within a droplet, or looks at it, changes nothing of it.
+  if (/^(exec_|attach|top|resize|export|archive-path|extract-to-dir|copy)/.test(asString(Action))) return undefined
+  const { ID, Attributes } = asRecord(Actor)
+  const { name, oldName } = asRecord(Attributes)
+  const names = [name, oldName].map(value => (typeof value === 'string' ? value.replace(/^\//, '') : ''))
+  return names.some(value => numberOf(value, prefix) !== undefined) ? parseId({ Id: ID }) : undefined
 }
 
 /** `GET /info`. */
@@ -61,19 +88,30 @@ function ownName(names: unknown): string | undefined {
     ?.slice(1)
 }
 
+/** `{"22/tcp": [{"HostIp": "0.0.0.0", "HostPort": "2201"}, …], "80/tcp": null}`. */
 function parsePorts(value: unknown): Record<string, PortBinding> {
   const ports: Record<string, PortBinding> = {}
   if (value === null || value === undefined) return ports
-  if (!Array.isArray(value)) throw unexpected('ports that are no list')
-  for (const entry of value) {
-    const { IP, PrivatePort, PublicPort, Type } = asRecord(entry)
+  for (const [key, bindings] of Object.entries(asRecord(value))) {
+    const [port = '', type = 'tcp'] = key.split('/')
     // A port that is exposed by the image and not published has no place on the host.
-    if (typeof PublicPort !== 'number' || typeof PrivatePort !== 'number') continue
-    const binding = { type: asString(Type), from: { ip: typeof IP === 'string' ? IP : '0.0.0.0', port: PublicPort } }
-    const known = ports[PrivatePort]
-    if (!known || known.from.ip.includes(':')) ports[PrivatePort] = binding
+    for (const entry of Array.isArray(bindings) ? bindings : []) {
+      const { HostIp, HostPort } = asRecord(entry)
+      const binding = { type, from: { ip: asString(HostIp) || '0.0.0.0', port: Number(HostPort) } }
+      const known = ports[port]
+      if (!known || known.from.ip.includes(':')) ports[port] = binding
+    }
   }
   return ports
+}
+
+/** RFC 3339 with nanoseconds; the zero time of Go means never. */
+function parseTime(value: unknown): number | undefined {
+  const parts = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(asString(value))
+  const seconds = parts ? Date.parse(`${parts[1]}${parts[3]}`) : Number.NaN
+  if (Number.isNaN(seconds)) throw unexpected('a time that is none')
+  // Fractions of a millisecond are kept: they tell which of two droplets is newer.
+  return value === '0001-01-01T00:00:00Z' ? undefined : seconds + Number(parts?.[2] ?? 0) * 1000
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -52,17 +52,32 @@ export function createDockerClient(address: EngineAddress) {
     },
 
     /**
+     * A request whose answer is a stream of JSON lines without an end (events), once the engine has begun it.
+     * @param request `timeoutMs` here is how long that may take
+     * @param signal ends the stream, by throwing
+     */
+    async stream(request: DockerRequest, signal: AbortSignal): Promise<AsyncGenerator<unknown>> {
+      const beginning = new AbortController()
+      const timer = setTimeout(
+        () => beginning.abort(new Error(`silent for ${request.timeoutMs} ms`)),
+        request.timeoutMs,
+      )
+      try {
+        const response = await negotiating(() => begin(request, AbortSignal.any([signal, beginning.signal])))
+        return jsonLines(response, () => undefined)
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+
+    /**
      * A request that answers with a stream of JSON lines (pull, build), each handed on as it comes.
      * @param request `timeoutMs` here is the longest silence
      */
     async *lines(request: DockerRequest): AsyncGenerator<unknown> {
       const silence = createSilenceLimit(request.timeoutMs)
       try {
-        const response = await negotiating(async () => {
-          const answer = await send(request, silence.signal)
-          if (answer.status >= 300) parseBody(answer.status, await readBody(answer))
-          return answer
-        })
+        const response = await negotiating(() => begin(request, silence.signal))
         yield* jsonLines(response, silence.heard)
       } finally {
         silence.end()
@@ -78,8 +93,17 @@ export function createDockerClient(address: EngineAddress) {
       method: request.method,
       redirect: 'manual',
       signal,
+      // The limits are ours.
+      timeout: false,
       ...bodyOf(request),
     })
+  }
+
+  /** @returns an answer that is good, and may still be coming */
+  async function begin(request: DockerRequest, signal: AbortSignal): Promise<Response> {
+    const answer = await send(request, signal)
+    if (answer.status >= 300) parseBody(answer.status, await readBody(answer))
+    return answer
   }
 
   async function askVersion(): Promise<string> {

@@ -1,13 +1,7 @@
 import { createTar } from 'nanotar'
-import {
-  type Droplet,
-  type DropletEngine,
-  NameTakenError,
-  type NewDroplet,
-  PortTakenError,
-} from '../../droplets/engine.ts'
+import { type DropletEngine, NameTakenError, type NewDroplet, PortTakenError } from '../../droplets/engine.ts'
 import { ApiError } from '../../errors.ts'
-import { parseContainers, parseId, parseIds, parseInfo } from './answers.ts'
+import { parseContainer, parseContainers, parseEvent, parseId, parseIds, parseInfo } from './answers.ts'
 import { cgroupRecipe, type EngineFacts } from './cgroup.ts'
 import { type DockerClient, DockerRefusal } from './client.ts'
 import { ensureImage, type Progress } from './image.ts'
@@ -17,6 +11,7 @@ const MARK_LABEL = 'cikit-api.add'
 
 /** A question must be answered, or refused, within 3 seconds in all. */
 const ASK_TIMEOUT_MS = 2_500
+const PING_TIMEOUT_MS = 2_000
 /** Unpacking a large image or waiting for a busy disk. */
 const CREATE_TIMEOUT_MS = 60_000
 /** The engine itself waits 10 s for the init before it kills. */
@@ -38,8 +33,28 @@ export function createDockerEngine(
   const named = JSON.stringify({ name: [`^/?${prefix}[0-9]{2}$`] })
 
   return {
-    async list(): Promise<Droplet[]> {
+    async list() {
       return parseContainers(await listing(named), prefix)
+    },
+
+    async inspect(id) {
+      const answer = await asking(() =>
+        docker.request({ method: 'GET', path: `/containers/${id}/json`, timeoutMs: ASK_TIMEOUT_MS }).catch(error => {
+          if (error instanceof DockerRefusal && error.status === 404) return undefined
+          throw error
+        }),
+      )
+      return answer === undefined ? undefined : parseContainer(answer, prefix)
+    },
+
+    async events(signal) {
+      const query = { filters: JSON.stringify({ type: ['container'] }) }
+      const request = { method: 'GET', path: '/events', query, timeoutMs: ASK_TIMEOUT_MS } as const
+      return dropletsOf(await asking(() => docker.stream(request, signal)))
+    },
+
+    async ping() {
+      await asking(() => docker.request({ method: 'GET', path: '/version', timeoutMs: PING_TIMEOUT_MS }))
     },
 
     async prepare() {
@@ -89,6 +104,13 @@ export function createDockerEngine(
       for (const id of ids) await remove(id)
       return ids.length > 0
     },
+  }
+
+  async function* dropletsOf(lines: AsyncIterable<unknown>): AsyncGenerator<string> {
+    for await (const line of lines) {
+      const id = parseEvent(line, prefix)
+      if (id !== undefined) yield id
+    }
   }
 
   /** `GET /containers/json`. Whatever goes wrong with it, it is never an empty list. */

@@ -1,30 +1,48 @@
 import { describe, expect, test } from 'bun:test'
-import { parseContainers, parseId, parseIds, parseInfo } from '../../../src/engines/docker/answers.ts'
-import { containerEntry } from '../../_support/docker-engine.ts'
+import {
+  parseContainer,
+  parseContainers,
+  parseEvent,
+  parseId,
+  parseIds,
+  parseInfo,
+} from '../../../src/engines/docker/answers.ts'
+import { containerDetails, containerEntry } from '../../_support/docker-engine.ts'
 
 const parse = (...entries: unknown[]) => parseContainers(entries, 'cikit')
 const named = (...names: string[]) => containerEntry({ Names: names })
-const port = (ip: string, privatePort: number, publicPort: number) => ({
-  ...(ip && { IP: ip }),
-  PrivatePort: privatePort,
-  PublicPort: publicPort,
-  Type: 'tcp',
-})
-const portsOf = (...ports: unknown[]) => parse(containerEntry({ Ports: ports }))[0]?.ports
+const details = (...changes: Parameters<typeof containerDetails>) =>
+  parseContainer(containerDetails(...changes), 'cikit')
+const portsOf = (ports: unknown) => details({ NetworkSettings: { Ports: ports } })?.ports
+const at = (ip: string, port: number) => ({ HostIp: ip, HostPort: String(port) })
 const unavailable = expect.objectContaining({ errorId: 918 })
 
 describe('a container that is a droplet', () => {
-  test('is read whole, with its full id and its time in milliseconds', () => {
-    expect(parse(containerEntry())).toEqual([
-      {
-        id: '7e16c2cb0bf6'.padEnd(64, '0'),
-        name: 'cikit22',
-        createdAt: Date.parse('2026-01-02T03:04:05.000Z'),
-        status: 'Up 8 minutes',
-        state: 'running',
-        ports: { '22': { type: 'tcp', from: { ip: '0.0.0.0', port: 2222 } } },
-      },
-    ])
+  test('is listed with its full id', () => {
+    expect(parse(containerEntry())).toEqual([{ id: '7e16c2cb0bf6'.padEnd(64, '0'), name: 'cikit22' }])
+  })
+
+  test('is read whole, with its times in milliseconds', () => {
+    expect(details()).toEqual({
+      id: '7e16c2cb0bf6'.padEnd(64, '0'),
+      name: 'cikit22',
+      createdAt: Date.parse('2026-01-02T03:04:05.000Z') + 123.456789,
+      startedAt: Date.parse('2026-01-02T03:04:06.500Z'),
+      finishedAt: undefined,
+      exitCode: 0,
+      state: 'running',
+      check: undefined,
+      ports: { '22': { type: 'tcp', from: { ip: '0.0.0.0', port: 2222 } } },
+    })
+  })
+
+  test('is told to have stopped, with the code of its init', () => {
+    const stopped = details({}, { Status: 'exited', ExitCode: 137, FinishedAt: '2026-01-02T04:00:00+01:00' })
+    expect(stopped).toMatchObject({ state: 'exited', exitCode: 137, finishedAt: Date.parse('2026-01-02T03:00:00Z') })
+  })
+
+  test.each(['starting', 'healthy', 'unhealthy'] as const)('has a check of its own that says %s', check => {
+    expect(details({}, { Health: { Status: check } })?.check).toBe(check)
   })
 
   test('is one by its exact name, with a label of ours or without', () => {
@@ -70,34 +88,78 @@ describe('a container that is none of ours is not listed', () => {
 })
 
 describe('the ports of a droplet', () => {
-  const ipv4 = port('0.0.0.0', 22, 2201)
-  const ipv6 = port('::', 22, 2201)
   const only = (ip: string) => ({ '22': { type: 'tcp', from: { ip, port: 2201 } } })
 
   test.each([
-    ['IPv4 alone', [ipv4], only('0.0.0.0')],
-    ['IPv4 before its IPv6 twin', [ipv4, ipv6], only('0.0.0.0')],
-    ['IPv4 after its IPv6 twin', [ipv6, ipv4], only('0.0.0.0')],
-    ['IPv6 where there is no other', [ipv6], only('::')],
-    ['no address, which is every one', [port('', 22, 2201)], only('0.0.0.0')],
-    ['an exposed port that is not published', [ipv4, { PrivatePort: 80, Type: 'tcp' }], only('0.0.0.0')],
-    ['none of a stopped one', [], {}],
-    ['only exposed ones of a stopped one', [{ PrivatePort: 22, Type: 'tcp' }], {}],
+    ['IPv4 alone', { '22/tcp': [at('0.0.0.0', 2201)] }, only('0.0.0.0')],
+    ['IPv4 before its IPv6 twin', { '22/tcp': [at('0.0.0.0', 2201), at('::', 2201)] }, only('0.0.0.0')],
+    ['IPv4 after its IPv6 twin', { '22/tcp': [at('::', 2201), at('0.0.0.0', 2201)] }, only('0.0.0.0')],
+    ['IPv6 where there is no other', { '22/tcp': [at('::', 2201)] }, only('::')],
+    ['no address, which is every one', { '22/tcp': [at('', 2201)] }, only('0.0.0.0')],
+    ['an exposed port that is not published', { '22/tcp': [at('0.0.0.0', 2201)], '80/tcp': null }, only('0.0.0.0')],
+    ['none of a stopped one', {}, {}],
+    ['only exposed ones of a stopped one', { '22/tcp': null, '80/tcp': [] }, {}],
   ])('%s', (_, ports, expected) => {
-    expect(portsOf(...ports)).toEqual(expected)
+    expect(portsOf(ports)).toEqual(expected)
   })
 
   test('are all there, by the port inside', () => {
-    const ports = portsOf(port('127.0.0.1', 443, 44301), port('::', 22, 2201), ipv4, port('127.0.0.1', 80, 8001))
-    expect(ports).toEqual({
+    const ports = {
+      '443/tcp': [at('127.0.0.1', 44301)],
+      '22/tcp': [at('0.0.0.0', 2201)],
+      '80/tcp': [at('127.0.0.1', 8001)],
+    }
+    expect(portsOf(ports)).toEqual({
       ...only('0.0.0.0'),
       '80': { type: 'tcp', from: { ip: '127.0.0.1', port: 8001 } },
       '443': { type: 'tcp', from: { ip: '127.0.0.1', port: 44301 } },
     })
   })
 
-  test.each([null, undefined])('are none when the engine gives %p for them', Ports => {
-    expect(parse(containerEntry({ Ports }))[0]?.ports).toEqual({})
+  test.each([null, undefined])('are none when the engine gives %p for them', ports => {
+    expect(portsOf(ports)).toEqual({})
+  })
+})
+
+describe('an event', () => {
+  const event = (Action: string, Attributes: Record<string, string>, ID = 'a'.repeat(64)) => ({
+    Type: 'container',
+    Action,
+    Actor: { ID, Attributes },
+  })
+
+  test.each(['create', 'start', 'die', 'stop', 'destroy', 'pause', 'unpause', 'kill', 'oom', 'health_status: healthy'])(
+    '%s of a droplet is about that',
+    action => {
+      expect(parseEvent(event(action, { name: 'cikit22' }), 'cikit')).toBe('a'.repeat(64))
+    },
+  )
+
+  test('rename is about who is a droplet before or after it', () => {
+    const renamed = (oldName: string, name: string) => parseEvent(event('rename', { oldName, name }), 'cikit')
+    expect(renamed('/nginx', 'cikit22')).toBe('a'.repeat(64))
+    expect(renamed('/cikit22', 'nginx')).toBe('a'.repeat(64))
+    expect(renamed('/nginx', 'apache')).toBeUndefined()
+  })
+
+  test.each(['exec_create: ls', 'exec_start: ls', 'exec_die', 'attach', 'top', 'resize', 'copy', 'archive-path'])(
+    '%s changes nothing',
+    action => {
+      expect(parseEvent(event(action, { name: 'cikit22' }), 'cikit')).toBeUndefined()
+    },
+  )
+
+  test.each(['nginx', 'cikit220', 'cikit00', 'CIKIT22', ''])('of %p is none of ours', name => {
+    expect(parseEvent(event('start', { name }), 'cikit')).toBeUndefined()
+  })
+
+  test.each([
+    ['nothing', undefined],
+    ['a text', 'start'],
+    ['no action', { Actor: { ID: 'a'.repeat(64), Attributes: { name: 'cikit22' } } }],
+    ['no id', event('start', { name: 'cikit22' }, '')],
+  ])('is not %s', (_, line) => {
+    expect(() => parseEvent(line, 'cikit')).toThrow(unavailable)
   })
 })
 
@@ -112,13 +174,28 @@ describe('an answer of another shape is an engine that is broken', () => {
     ['names that are no list', [containerEntry({ Names: '/cikit22' })]],
     ['names that are no text', [containerEntry({ Names: [22] })]],
     ['no id', [containerEntry({ Id: undefined })]],
-    ['no time', [containerEntry({ Created: '2026' })]],
-    ['no status', [containerEntry({ Status: null })]],
-    ['an unknown state', [containerEntry({ State: 'dreaming' })]],
-    ['ports that are no list', [containerEntry({ Ports: { 22: 2222 } })]],
-    ['a port without a type', [containerEntry({ Ports: [{ IP: '::', PrivatePort: 22, PublicPort: 2222 }] })]],
   ])('%s instead of containers', (_, answer) => {
     expect(() => parseContainers(answer, 'cikit')).toThrow(unavailable)
+  })
+
+  test.each([
+    ['nothing', undefined],
+    ['a list', []],
+    ['no id', containerDetails({ Id: undefined })],
+    ['no time', containerDetails({ Created: '2026' })],
+    ['no state', containerDetails({ State: null })],
+    ['an unknown state', containerDetails({}, { Status: 'dreaming' })],
+    ['no exit code', containerDetails({}, { ExitCode: '0' })],
+    ['a start at no time', containerDetails({}, { StartedAt: 'yesterday' })],
+    ['no network', containerDetails({ NetworkSettings: null })],
+    ['ports that are a list', containerDetails({ NetworkSettings: { Ports: [22] } })],
+    ['a port without an address', containerDetails({ NetworkSettings: { Ports: { '22/tcp': [{}] } } })],
+  ])('%s instead of a container', (_, answer) => {
+    expect(() => parseContainer(answer, 'cikit')).toThrow(unavailable)
+  })
+
+  test('a container of another name is no droplet', () => {
+    for (const Name of ['/nginx', '/cikit00', '/cikit22/nginx', 'cikit22']) expect(details({ Name })).toBeUndefined()
   })
 
   test.each(['', '7e16c2cb0bf6', '../version'.padEnd(64, 'a'), 'G'.repeat(64), 'a'.repeat(65), 7, null])(

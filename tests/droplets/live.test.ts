@@ -1,0 +1,201 @@
+import { describe, expect, test } from 'bun:test'
+import type { Droplet, DropletEngine } from '../../src/droplets/engine.ts'
+import { createLiveDroplets } from '../../src/droplets/live.ts'
+import { ApiError } from '../../src/errors.ts'
+import { createLog } from '../../src/log.ts'
+import { createClock } from '../_support/clock.ts'
+import { createMemoryEngine } from '../_support/memory-engine.ts'
+
+/** The live model over an engine in memory. */
+function createHost(changed: (engine: DropletEngine) => Partial<DropletEngine> = () => ({})) {
+  const clock = createClock()
+  const memory = createMemoryEngine(clock.now)
+  const logged: string[] = []
+  const log = createLog({ write: line => void logged.push(line), readable: false, now: clock.now })
+  const engine = { ...memory.engine, ...changed(memory.engine) }
+  const live = createLiveDroplets({ engine, monotonic: clock.monotonic, log })
+  return {
+    clock,
+    memory,
+    live,
+    logged,
+    /** A droplet that appears without our doing. */
+    put(name: string): Droplet {
+      clock.move(1)
+      const times = { createdAt: clock.now(), startedAt: clock.now(), finishedAt: undefined }
+      const id = crypto.randomUUID().replaceAll('-', '').repeat(2)
+      const droplet: Droplet = { id, name, ...times, exitCode: 0, state: 'running', check: undefined, ports: {} }
+      memory.droplets.unshift(droplet)
+      return droplet
+    },
+    names: async () => (await live.list()).map(({ name }) => name),
+    [Symbol.asyncDispose]: () => live.close(),
+  }
+}
+
+const unavailable = { errorId: 918, status: 503 }
+
+/** Resolves when it holds. */
+async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds().catch(() => false))) await new Promise(setImmediate)
+}
+
+test('what is there at the beginning is listed, newest first', async () => {
+  await using host = createHost()
+  for (const name of ['cikit01', 'cikit03', 'cikit02']) host.put(name)
+  expect(await host.names()).toEqual(['cikit02', 'cikit03', 'cikit01'])
+})
+
+test('a hundred lists ask the engine nothing more', async () => {
+  await using host = createHost()
+  host.put('cikit01')
+  await host.live.list()
+  host.memory.calls.length = 0
+  for (let count = 0; count < 100; count++) await host.live.list()
+  expect(host.memory.calls).toEqual([])
+})
+
+describe('what somebody else does is seen by its event:', () => {
+  test('a droplet that appears', async () => {
+    await using host = createHost()
+    expect(await host.names()).toEqual([])
+    host.memory.tell(host.put('cikit01').id)
+    await eventually(async () => (await host.names()).join() === 'cikit01')
+  })
+
+  test('one that stops', async () => {
+    await using host = createHost()
+    const droplet = host.put('cikit01')
+    await host.live.list()
+    Object.assign(droplet, { state: 'exited', exitCode: 137 })
+    host.memory.tell(droplet.id)
+    await eventually(async () => (await host.live.list())[0]?.exitCode === 137)
+  })
+
+  test('one that goes', async () => {
+    await using host = createHost()
+    const droplet = host.put('cikit01')
+    await host.live.list()
+    host.memory.droplets.length = 0
+    host.memory.tell(droplet.id)
+    await eventually(async () => (await host.names()).length === 0)
+  })
+
+  test('what happens while the first list is read', async () => {
+    const reading = Promise.withResolvers<void>()
+    const go = Promise.withResolvers<void>()
+    await using host = createHost(engine => ({
+      async list() {
+        const listed = await engine.list()
+        reading.resolve()
+        await go.promise
+        return listed
+      },
+    }))
+    const names = host.names()
+    await reading.promise
+    host.memory.tell(host.put('cikit01').id)
+    go.resolve()
+    await names
+    await eventually(async () => (await host.names()).join() === 'cikit01')
+  })
+})
+
+test('what we did ourselves is there as soon as it was looked at, before any event', async () => {
+  await using host = createHost()
+  await host.live.list()
+  const droplet = host.put('cikit01')
+  await host.live.look(droplet.id)
+  expect(await host.names()).toEqual(['cikit01'])
+})
+
+test('an answer that was overtaken by a newer one does not count', async () => {
+  const held: (() => void)[] = []
+  let holding = false
+  await using host = createHost(engine => ({
+    async inspect(id) {
+      const droplet = await engine.inspect(id)
+      if (holding) await new Promise<void>(resolve => held.push(resolve))
+      return droplet
+    },
+  }))
+  const droplet = host.put('cikit01')
+  await host.live.list()
+  holding = true
+  const early = host.live.look(droplet.id)
+  await eventually(async () => held.length === 1)
+  host.memory.droplets.length = 0
+  const late = host.live.look(droplet.id)
+  await eventually(async () => held.length === 2)
+  held[1]?.()
+  await late
+  held[0]?.()
+  await early
+  expect(await host.names()).toEqual([])
+})
+
+describe('while the engine is away', () => {
+  test('nothing is listed, and what was missed is read when it is back', async () => {
+    await using host = createHost()
+    host.put('cikit01')
+    await host.live.list()
+    host.memory.goAway()
+    await eventually(() =>
+      host.live.list().then(
+        () => false,
+        error => error instanceof ApiError && error.errorId === 918,
+      ),
+    )
+    host.memory.droplets.length = 0
+    host.put('cikit02')
+    await expect(host.live.list()).rejects.toMatchObject(unavailable)
+    host.memory.comeBack()
+    expect(await host.names()).toEqual(['cikit02'])
+  })
+
+  test('it is reached for without anybody asking, and the log tells once that it went and came back', async () => {
+    await using host = createHost()
+    host.memory.goAway()
+    host.live.start()
+    for (let count = 0; count < 5; count++) await expect(host.live.list()).rejects.toMatchObject(unavailable)
+    host.memory.comeBack()
+    while (!host.logged.some(line => line.includes('the engine is back'))) await Bun.sleep(10)
+    expect(host.logged.map(line => JSON.parse(line).message)).toEqual(['the engine is away', 'the engine is back'])
+  })
+
+  test('a list is refused that was true a moment ago, when the engine is not heard any more', async () => {
+    let silent = false
+    await using host = createHost(engine => ({
+      async ping() {
+        if (silent) throw new ApiError('engineUnavailable')
+        await engine.ping()
+      },
+    }))
+    host.put('cikit01')
+    await host.live.list()
+    silent = true
+    host.clock.move(1_000)
+    await expect(host.live.list()).rejects.toMatchObject(unavailable)
+    silent = false
+    expect(await host.names()).toEqual(['cikit01'])
+  })
+
+  test('an engine that cannot list is away, and no list is empty for it', async () => {
+    await using host = createHost()
+    host.put('cikit01')
+    host.memory.fail('list', new ApiError('engineUnavailable'))
+    await expect(host.live.list()).rejects.toMatchObject(unavailable)
+    expect(await host.names()).toEqual(['cikit01'])
+  })
+})
+
+test('after its end nothing is heard, asked or tried again', async () => {
+  const host = createHost()
+  await host.live.list()
+  await host.live.close()
+  host.memory.calls.length = 0
+  host.memory.tell(host.put('cikit01').id)
+  host.memory.goAway()
+  await new Promise(setImmediate)
+  expect(host.memory.calls).toEqual([])
+})

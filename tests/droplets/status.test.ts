@@ -1,0 +1,38 @@
+import { expect, test } from 'bun:test'
+import type { Droplet } from '../../src/droplets/engine.ts'
+import { statusOf } from '../../src/droplets/status.ts'
+
+const MINUTE = 60_000
+const NOW = Date.parse('2026-01-02T12:00:00Z')
+
+const droplet = (changed: Partial<Droplet>): Droplet => ({
+  id: 'a'.repeat(64),
+  name: 'cikit01',
+  createdAt: NOW - 60 * MINUTE,
+  startedAt: NOW - 8 * MINUTE,
+  finishedAt: undefined,
+  exitCode: 0,
+  state: 'running',
+  check: undefined,
+  ports: {},
+  ...changed,
+})
+
+// What `docker ps -a` of a real engine says to each is held against this in tests/e2e/live.test.ts, as far as an engine can be brought there.
+test.each<[string, Partial<Droplet>]>([
+  ['Up 8 minutes', {}],
+  ['Up 8 minutes (health: starting)', { check: 'starting' }],
+  ['Up 8 minutes (healthy)', { check: 'healthy' }],
+  ['Up 8 minutes (unhealthy)', { check: 'unhealthy' }],
+  ['Up 8 minutes (Paused)', { state: 'paused' }],
+  ['Restarting (1) 3 minutes ago', { state: 'restarting', exitCode: 1, finishedAt: NOW - 3 * MINUTE }],
+  ['Removal In Progress', { state: 'removing' }],
+  ['Dead', { state: 'dead' }],
+  ['Created', { state: 'created', startedAt: undefined }],
+  ['Exited (137) 3 minutes ago', { state: 'exited', exitCode: 137, finishedAt: NOW - 3 * MINUTE }],
+  ['', { state: 'exited' }],
+  // A clock of the engine that is ahead of ours.
+  ['Up Less than a second', { startedAt: NOW + MINUTE }],
+])('%p', (status, changed) => {
+  expect(statusOf(droplet(changed), NOW)).toBe(status)
+})
