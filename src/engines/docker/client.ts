@@ -109,7 +109,12 @@ export function createDockerClient(address: EngineAddress) {
   async function askVersion(): Promise<string> {
     const signal = AbortSignal.timeout(HANDSHAKE_TIMEOUT_MS)
     const response = await fetch(`${origin}/version`, { ...transport, redirect: 'manual', signal })
-    return chooseApiVersion(parseBody(response.status, await readBody(response)))
+    try {
+      return chooseApiVersion(parseBody(response.status, await readBody(response)))
+    } catch (error) {
+      // No word on the request that waits for the version, and none to keep: the next one asks again.
+      throw error instanceof DockerRefusal ? new ApiError('engineUnavailable', { cause: error }) : error
+    }
   }
 
   /**

@@ -72,6 +72,17 @@ describe('the version of the API', () => {
     expect(docker.requests.at(-1)?.path).toStartWith('/v1.51/containers/json')
   })
 
+  test('is asked anew after the engine refused to tell, which is no word on what waits for it', async () => {
+    let refuses = true
+    await using docker = createTestEngine(({ path }) => {
+      if (path === '/version' && refuses) return refusal(500, 'layer store is gone')
+      return path.startsWith('/containers/json') ? Response.json([]) : undefined
+    })
+    await expect(docker.engine.start('0'.repeat(64))).rejects.toMatchObject({ errorId: 918 })
+    refuses = false
+    expect(await docker.engine.list()).toEqual([])
+  })
+
   test.each([
     ['newer', '1.41', '1.51', 'client version 1.41 is too old. Minimum supported API version is 1.44'],
     ['older', '1.51', '1.41', 'client version 1.51 is too new. Maximum supported API version is 1.41'],
