@@ -7,6 +7,8 @@ const BELIEVED_MS = 1_000
 /** So often the engine is asked whether it is there, so that nobody has to wait for that. */
 const PING_EVERY_MS = 400
 const RECONNECT_AFTER_MS = 500
+/** Who asks is answered within 3 seconds, even when it takes an engine longer than that to be reached. */
+const ANSWER_WITHIN_MS = 2_500
 /** A check: nothing should be found that no event told of. */
 const REREAD_EVERY_MS = 180_000
 
@@ -38,12 +40,7 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
      * Newest first.
      * @throws ApiError 918 while the engine is away
      */
-    async list(): Promise<Droplet[]> {
-      const { droplets, verify } = await connected()
-      await verify()
-      // Of two that were made at the same moment, the one that was seen last is the newer one.
-      return [...droplets.values()].reverse().sort((left, right) => right.createdAt - left.createdAt)
-    },
+    list: (): Promise<Droplet[]> => inTime(list()),
 
     /** Looks at a droplet at once, when it was changed by ourselves: the event may come later than the answer. */
     async look(id: string): Promise<void> {
@@ -59,6 +56,13 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
       const last = await connection?.catch(() => undefined)
       last?.end()
     },
+  }
+
+  async function list(): Promise<Droplet[]> {
+    const { droplets, verify } = await connected()
+    await verify()
+    // Of two that were made at the same moment, the one that was seen last is the newer one.
+    return [...droplets.values()].reverse().sort((left, right) => right.createdAt - left.createdAt)
   }
 
   function connected(): Promise<Connection> {
@@ -125,7 +129,8 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
 
     // Heard from before the first reading on: what happens in between is looked at once more.
     const events = await engine.events(signal)
-    await readAll().catch(error => {
+    // Pinged at once, too: it is not back before it answers all that it is asked from now on.
+    await Promise.all([readAll(), ping()]).catch(error => {
       session.abort()
       throw error
     })
@@ -133,6 +138,14 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
       if (session.signal.aborted) return
       session.abort()
       lose(error)
+    }
+    const failing = async (work: Promise<void>) => {
+      try {
+        await work
+      } catch (error) {
+        fail(error)
+        throw error
+      }
     }
     const listen = async () => {
       for await (const id of events) {
@@ -153,16 +166,22 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
 
     return {
       droplets,
-      look,
+      look: id => failing(look(id)),
       async verify() {
-        if (monotonic() - heardAt >= BELIEVED_MS)
-          await ping().catch(error => {
-            fail(error)
-            throw error
-          })
+        if (monotonic() - heardAt >= BELIEVED_MS) await failing(ping())
         if (session.signal.aborted) throw new ApiError('engineUnavailable')
       },
       end: () => session.abort(),
     }
+  }
+}
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new ApiError('engineUnavailable')), ANSWER_WITHIN_MS)
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -5,6 +5,7 @@ import { ApiError } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
 import { createClock } from '../_support/clock.ts'
 import { createMemoryEngine } from '../_support/memory-engine.ts'
+import { timed } from '../_support/timed.ts'
 
 /** The live model over an engine in memory. */
 function createHost(changed: (engine: DropletEngine) => Partial<DropletEngine> = () => ({})) {
@@ -177,6 +178,56 @@ describe('while the engine is away', () => {
     host.clock.move(1_000)
     await expect(host.live.list()).rejects.toMatchObject(unavailable)
     silent = false
+    expect(await host.names()).toEqual(['cikit01'])
+  })
+
+  test('an engine that answers all but a ping is away', async () => {
+    await using host = createHost(() => ({
+      async ping() {
+        throw new ApiError('engineUnavailable')
+      },
+    }))
+    host.put('cikit01')
+    for (let count = 0; count < 3; count++) await expect(host.live.list()).rejects.toMatchObject(unavailable)
+  })
+
+  test('an engine that takes a while for everything is refused within 3 seconds', async () => {
+    await using host = createHost(engine => ({
+      async events(signal) {
+        await Bun.sleep(1_200)
+        return await engine.events(signal)
+      },
+      async list() {
+        await Bun.sleep(1_200)
+        return await engine.list()
+      },
+      async inspect(id) {
+        await Bun.sleep(1_200)
+        return await engine.inspect(id)
+      },
+    }))
+    host.put('cikit01')
+    const { ms, answer } = await timed(host.live.list().catch(error => error))
+    expect(answer).toMatchObject(unavailable)
+    expect(ms).toBeLessThan(3_000)
+    // It is reached in the end: what was begun for the first one who asked is there for the next.
+    expect(await host.names()).toEqual(['cikit01'])
+  })
+
+  test('a droplet that cannot be looked at after a change is not shown as it was before', async () => {
+    let broken = false
+    await using host = createHost(engine => ({
+      async inspect(id) {
+        if (broken) throw new ApiError('engineUnavailable')
+        return await engine.inspect(id)
+      },
+    }))
+    const { id } = host.put('cikit01')
+    await host.live.list()
+    broken = true
+    await expect(host.live.look(id)).rejects.toMatchObject(unavailable)
+    await expect(host.live.list()).rejects.toMatchObject(unavailable)
+    broken = false
     expect(await host.names()).toEqual(['cikit01'])
   })
 
