@@ -129,24 +129,9 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
 
     // Heard from before the first reading on: what happens in between is looked at once more.
     const events = await engine.events(signal)
-    // Pinged at once, too: it is not back before it answers all that it is asked from now on.
-    await Promise.all([readAll(), ping()]).catch(error => {
-      session.abort()
-      throw error
-    })
-    const fail = (error: unknown) => {
-      if (session.signal.aborted) return
-      session.abort()
-      lose(error)
-    }
-    const failing = async (work: Promise<void>) => {
-      try {
-        await work
-      } catch (error) {
-        fail(error)
-        throw error
-      }
-    }
+    /** Rejects with the first that goes wrong. */
+    const broken = Promise.withResolvers<never>()
+    const fail = broken.reject
     const listen = async () => {
       for await (const id of events) {
         heardAt = monotonic()
@@ -155,6 +140,26 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
       throw new ApiError('engineUnavailable', { cause: new Error('The engine ended its stream of events') })
     }
     listen().catch(fail)
+    try {
+      // Pinged at once, too: it is not back before it answers all that it is asked from now on, and its stream lasts.
+      await Promise.race([Promise.all([readAll(), ping()]), broken.promise])
+      signal.throwIfAborted()
+    } catch (error) {
+      session.abort()
+      throw error
+    }
+    broken.promise.catch(error => {
+      session.abort()
+      lose(error)
+    })
+    const failing = async (work: Promise<void>) => {
+      try {
+        await work
+      } catch (error) {
+        fail(error)
+        throw error
+      }
+    }
     const timers = [
       setInterval(() => ping().catch(fail), PING_EVERY_MS),
       setInterval(() => readAll().catch(fail), REREAD_EVERY_MS),

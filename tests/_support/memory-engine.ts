@@ -31,6 +31,12 @@ export function createMemoryEngine(now: () => number) {
     for (const listener of listeners) listener.push(id)
   }
 
+  /** Ends what was begun to be told. */
+  const hangUp = () => {
+    for (const listener of listeners) listener.end()
+    listeners.clear()
+  }
+
   const engine: DropletEngine = {
     async list() {
       called('list', 'list')
@@ -132,9 +138,9 @@ export function createMemoryEngine(now: () => number) {
     /** Nothing is answered any more, and nothing told. */
     goAway(): void {
       away = true
-      for (const listener of listeners) listener.end()
-      listeners.clear()
+      hangUp()
     },
+    hangUp,
     comeBack(): void {
       away = false
     },

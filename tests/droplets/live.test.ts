@@ -191,6 +191,19 @@ describe('while the engine is away', () => {
     for (let count = 0; count < 3; count++) await expect(host.live.list()).rejects.toMatchObject(unavailable)
   })
 
+  test('an engine that ends its stream as soon as it has begun it is away all the time, and the log tells so once', async () => {
+    await using host = createHost(engine => ({
+      async events(signal) {
+        const events = await engine.events(signal)
+        host.memory.hangUp()
+        return events
+      },
+    }))
+    host.put('cikit01')
+    for (let count = 0; count < 3; count++) await expect(host.live.list()).rejects.toMatchObject(unavailable)
+    expect(host.logged.map(line => JSON.parse(line).message)).toEqual(['the engine is away'])
+  })
+
   test('an engine that takes a while for everything is refused within 3 seconds', async () => {
     await using host = createHost(engine => ({
       async events(signal) {

@@ -97,6 +97,10 @@ export function createEngineProxy(socket: string) {
       disturbances.add(disturbed)
       return { [Symbol.dispose]: () => void disturbances.delete(disturbed) }
     },
+    /** Cuts every connection that is open, as an engine that is restarted does; the next ones are served. */
+    hangUp(): void {
+      for (const connection of connections) connection.destroy()
+    },
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>(done => server.close(() => done()))
       for (const connection of connections) connection.destroy()
