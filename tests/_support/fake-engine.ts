@@ -2,6 +2,9 @@ import { createFakeDocker, type Recorded } from './fake-docker.ts'
 
 export type FakeEngine = ReturnType<typeof createFakeEngine>
 
+/** What is answered in the engine's place; with undefined it answers itself, as late as that. */
+type Fault = () => Response | undefined | Promise<Response | undefined>
+
 interface Container {
   id: string
   name: string
@@ -22,12 +25,12 @@ export function createFakeEngine() {
   /** Newest first. */
   const containers: Container[] = []
   const listeners = new Set<(line: string) => void>()
-  const faults: { matches: RegExp; answer: () => Response | Promise<Response> }[] = []
+  const faults: { matches: RegExp; answer: Fault }[] = []
 
-  const docker = createFakeDocker(request => {
+  const docker = createFakeDocker(async request => {
     const at = faults.findIndex(({ matches }) => matches.test(`${request.method} ${request.path}`))
-    if (at !== -1) return faults.splice(at, 1)[0]?.answer()
-    return answerOf(request)
+    const [fault] = at === -1 ? [] : faults.splice(at, 1)
+    return (await fault?.answer()) ?? answerOf(request)
   })
 
   function answerOf({ method, path, body }: Recorded): Response | undefined {
@@ -107,7 +110,13 @@ export function createFakeEngine() {
     socket: docker.address.path,
     requests: docker.requests,
     /** The next request that matches `METHOD /path?query` gets this answer, once. */
-    answerNext: (matches: RegExp, answer: () => Response | Promise<Response>) => void faults.push({ matches, answer }),
+    answerNext: (matches: RegExp, answer: Fault) => void faults.push({ matches, answer }),
+    /** A droplet that is there and runs, whoever made it. */
+    run(name: string): void {
+      create(name, '{"Labels":{},"HostConfig":{"PortBindings":{}}}')
+      Object.assign(containers[0] ?? {}, { state: 'running', startedAt: new Date().toISOString() })
+    },
+    stateOf: (name: string) => containers.find(container => container.name === name)?.state,
     /** Drops the answers that nobody has asked for. */
     forgetAnswers: () => void faults.splice(0),
     [Symbol.asyncDispose]: docker[Symbol.asyncDispose],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { run } from '../../scripts/lib/run.ts'
+import { run, until } from '../../scripts/lib/run.ts'
 import { createEngineProxy } from '../_support/e2e/engine-proxy.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
 import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
@@ -23,7 +23,19 @@ const docker = async (...words: string[]) => (await run(['docker', '-H', `unix:/
 const inspect = () => docker('inspect', ...foreign)
 const idOf = (name: string) => docker('inspect', '-f', '{{.Id}}', name)
 /** What the engine was asked for, without the version and the query. */
-const asked = () => proxy.requests.map(({ method, path }) => `${method} ${path.replace(/^\/v1\.\d+|\?.*$/g, '')}`)
+const askedInAll = () => proxy.requests.map(({ method, path }) => `${method} ${path.replace(/^\/v1\.\d+|\?.*$/g, '')}`)
+/** What is asked at any moment, nobody having asked us: whether the engine is there, and how a droplet is. */
+const byItself = /^GET \/(version|events|containers\/[0-9a-f]{64}\/json)$/
+const asked = () => askedInAll().filter(line => !byItself.test(line))
+const looks = () => askedInAll().filter(line => /^GET \/containers\/[0-9a-f]{64}\/json$/.test(line))
+
+/** Of all that the engine heard, not a word is about the containers of others, and nothing became of them. */
+async function expectForeignUntouched(): Promise<void> {
+  const told = proxy.requests.map(({ path, bytes }) => decodeURIComponent(path) + bytes.toString('latin1')).join('\n')
+  for (const id of foreignIds) expect(told).not.toContain(id.slice(0, 12))
+  for (const name of foreign) expect(told).not.toMatch(new RegExp(`[/"=]${name}["/?&]`))
+  expect(await inspect()).toBe(untouched)
+}
 
 beforeAll(async () => {
   engine = await startEngine('host')
@@ -34,7 +46,6 @@ beforeAll(async () => {
   await docker('run', '-d', '--name', 'bystander', '-p', '2201:22', SMALL_IMAGE)
   foreignIds = (await docker('inspect', '-f', '{{.Id}}', ...foreign)).split('\n')
   untouched = await inspect()
-  // From here on it knows which API the engine speaks, and does not ask.
   expect(await matrix.droplets('GET', 'list', token)).toEqual([])
 })
 afterAll(async () => {
@@ -83,7 +94,8 @@ describe.each(changes)('%s /droplet/%s', (method, action) => {
       const refused = [400, 404, 505].includes(status)
       expect({ name, status, refused, asked: asked() }).toEqual({ name, status, refused: true, asked: [] })
     }
-    expect(await inspect()).toBe(untouched)
+    expect(looks()).toEqual([])
+    await expectForeignUntouched()
   })
 
   test('of a droplet that is not there only lists', async () => {
@@ -91,6 +103,8 @@ describe.each(changes)('%s /droplet/%s', (method, action) => {
     const { status, body } = await rawRequest(matrix.url, method, `/api/v1/droplet/${action}/cikit05`, token)
     expect({ status, body: JSON.parse(body) }).toMatchObject({ status: 400, body: { errorId: 900 } })
     expect(asked()).toEqual([LISTING])
+    expect(looks()).toEqual([])
+    await expectForeignUntouched()
   })
 })
 
@@ -104,10 +118,24 @@ test('the life of a droplet, and of an add that fails, names no container of oth
   for (const action of ['stop', 'start', 'restart']) await matrix.droplets('PATCH', `${action}/cikit02`, token)
   expect(await matrix.droplets('DELETE', 'delete/cikit02', token)).toEqual([])
   expect(asked()).toContain(`DELETE /containers/${droplet}`)
-  const told = proxy.requests.map(({ path, bytes }) => decodeURIComponent(path) + bytes.toString('latin1')).join('\n')
-  for (const id of foreignIds) expect(told).not.toContain(id.slice(0, 12))
-  for (const name of foreign) expect(told).not.toMatch(new RegExp(`[/"=]${name}["/?&]`))
-  expect(await inspect()).toBe(untouched)
+  expect(looks()).toContain(`GET /containers/${droplet}/json`)
+  await expectForeignUntouched()
+})
+
+test('what happens to the containers of others is asked about by nobody, and the start on a host full of them neither', async () => {
+  proxy.requests.length = 0
+  await docker('pause', ...foreign)
+  await docker('unpause', ...foreign)
+  await docker('create', '--name', 'cikit06', SMALL_IMAGE)
+  // Told later than all of that.
+  const isListed = async () => (await matrix.droplets('GET', 'list', token)).some(({ name }) => name === 'cikit06')
+  expect(await until(5_000, isListed)).toBe(true)
+  await using _late = await startMatrix({ socket: proxy.socket })
+  expect(await until(5_000, () => asked().length > 0 && looks().length > 1)).toBe(true)
+  expect(asked()).toEqual([LISTING])
+  expect(looks()).toContain(`GET /containers/${await idOf('cikit06')}/json`)
+  await expectForeignUntouched()
+  await docker('rm', 'cikit06')
 })
 
 test('what else a client writes into the address does not reach the engine', async () => {
@@ -116,6 +144,7 @@ test('what else a client writes into the address does not reach the engine', asy
   const path = '/api/v1/droplet/stop/cikit05?t=0&signal=KILL&force=1&all=bystander'
   proxy.requests.length = 0
   expect((await rawRequest(matrix.url, 'PATCH', path, token)).status).toBe(200)
-  expect(asked()).toEqual([LISTING, `POST /containers/${droplet}/stop`, LISTING])
+  expect(asked()).toEqual([LISTING, `POST /containers/${droplet}/stop`])
+  expect(new Set(looks())).toEqual(new Set([`GET /containers/${droplet}/json`]))
   expect(proxy.requests.map(request => request.path).join()).not.toMatch(/signal|force|bystander|[?&]t=/)
 })

@@ -41,6 +41,13 @@ async function beginStop() {
 }
 
 async function expectUnavailable(of = matrix, as = token): Promise<void> {
+  // What was heard a moment ago is believed, for a second.
+  const isRefused = async () => {
+    const answer = await list(of, as)
+    expectTrueOrUnavailable(answer)
+    return answer.status === 503
+  }
+  expect(await until(3_000, isRefused)).toBe(true)
   const { ms, answer } = await timed(list(of, as))
   expect(answer).toMatchObject(unavailable)
   expect(ms).toBeLessThan(3_000)
@@ -90,13 +97,14 @@ test('an engine that hangs in the middle of a stop ends it when it goes on', asy
   expect(await ended).toMatchObject(stoppedList)
 })
 
-test('a socket that is removed is missed at once by a serve that has no connection yet, and found when it is back', async () => {
+test('a socket that is not there is missed at once by a serve that is started then, and found when it is back', async () => {
   const { ended } = await beginStop()
-  await using late = await startMatrix({ socket: engine.socket, flags })
   const elsewhere = `${engine.socket}.away`
-  const lateToken = await late.signIn('owner')
   renameSync(engine.socket, elsewhere)
+  await using late = await startMatrix({ socket: engine.socket, flags })
+  const lateToken = await late.signIn('owner')
   try {
+    expect(await list(late, lateToken)).toMatchObject(unavailable)
     await expectUnavailable(late, lateToken)
     for (const [method, path] of [
       ['PATCH', '/droplet/start/cikit50'],
@@ -111,5 +119,8 @@ test('a socket that is removed is missed at once by a serve that has no connecti
   }
   await expectBack(late, lateToken)
   expect(await ended).toMatchObject(stoppedList)
-  expect(await late.call('GET', '/droplet/list', lateToken)).toMatchObject(stoppedList)
+  // The other one knows it from its own look, this one from the event, which may come a moment later.
+  const isStopped = () => late.droplets('GET', 'list', lateToken).then(([droplet]) => droplet?.state === 'exited')
+  expect(await until(1_000, isStopped)).toBe(true)
+  expect(await list(late, lateToken)).toMatchObject(stoppedList)
 })

@@ -3,9 +3,8 @@ import { expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '../../scripts/lib/run.ts'
-import { containerEntry } from '../_support/docker-engine.ts'
 import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
-import { createFakeDocker } from '../_support/fake-docker.ts'
+import { createFakeEngine } from '../_support/fake-engine.ts'
 import { timed } from '../_support/timed.ts'
 
 // SIGTERM and SIGINT while something is under way: the stop of a droplet, which an engine takes its time for, or a write.
@@ -14,23 +13,21 @@ import { timed } from '../_support/timed.ts'
 function createSlowEngine() {
   const asked = Promise.withResolvers<void>()
   const released = Promise.withResolvers<void>()
-  let state = 'running'
-  const docker = createFakeDocker(async ({ method, path }) => {
-    if (path.startsWith('/containers/json')) return Response.json([containerEntry({ State: state })])
-    if (method !== 'POST' || !path.endsWith('/stop')) return undefined
+  const engine = createFakeEngine()
+  engine.run('cikit22')
+  engine.answerNext(/^POST \S+\/stop$/, async () => {
     asked.resolve()
     await released.promise
-    state = 'exited'
-    return new Response(null, { status: 204 })
+    return undefined
   })
   return {
-    socket: docker.address.path,
+    socket: engine.socket,
     asked: asked.promise,
     release: released.resolve,
-    state: () => state,
+    state: () => engine.stateOf('cikit22'),
     async [Symbol.asyncDispose]() {
       released.resolve()
-      await docker[Symbol.asyncDispose]()
+      await engine[Symbol.asyncDispose]()
     },
   }
 }
