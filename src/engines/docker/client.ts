@@ -30,6 +30,8 @@ export type DockerClient = ReturnType<typeof createDockerClient>
 const NEWEST_KNOWN_API = '1.51'
 /** Nothing that is asked for comes near; a body beyond it is no engine's. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+/** Of a stream: an event is some hundred bytes. With every piece that comes, a line is looked through from its beginning. */
+const MAX_LINE_CHARS = 1024 * 1024
 const HANDSHAKE_TIMEOUT_MS = 2_000
 
 /**
@@ -211,7 +213,7 @@ async function* jsonLines(response: Response, heard: () => void): AsyncGenerator
       heard()
       const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
       rest = lines.pop() ?? ''
-      if (rest.length > MAX_ANSWER_BYTES) throw new Error('A line of the engine’s answer does not end')
+      if (rest.length > MAX_LINE_CHARS) throw new Error('A line of the engine’s answer does not end')
       for (const line of lines) if (line.trim() !== '') yield JSON.parse(line)
     }
     if (rest.trim() !== '') yield JSON.parse(rest)

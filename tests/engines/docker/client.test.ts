@@ -157,4 +157,23 @@ describe('what the engine answers', () => {
     for await (const line of client.lines({ ...list, method: 'POST', path: '/build' })) lines.push(line)
     expect(lines).toEqual([{ stream: 'Step 1' }, { stream: 'Zürich' }, { aux: {} }])
   })
+
+  test('a line of a stream that does not end is no engine’s, and is not kept for long', async () => {
+    let sent = 0
+    const piece = new Uint8Array(64 * 1024).fill(32)
+    const stream = new ReadableStream<Uint8Array>({
+      pull: controller => {
+        sent += piece.length
+        controller.enqueue(piece)
+      },
+    })
+    await using docker = createFakeDocker(({ path }) => (path === '/events' ? new Response(stream) : undefined))
+    const events = await createDockerClient(docker.address).stream(
+      { ...list, path: '/events' },
+      new AbortController().signal,
+    )
+    await expect(events.next()).rejects.toMatchObject({ errorId: 918 })
+    // 1 MB is read, and some more lies in the buffers of the socket.
+    expect(sent).toBeLessThan(8 * 1024 * 1024)
+  })
 })
