@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createLog, describeError, type Fields } from '../src/log.ts'
+import { createLog, describeError, type Fields, hideTokens } from '../src/log.ts'
 import { Secret } from '../src/secret.ts'
 
 function logged(readable: boolean, message: string, fields?: Fields): string {
@@ -72,4 +72,30 @@ test.each([
   [undefined, 'thrown: undefined'],
 ])('a thrown %p is described as %s', (thrown, text) => {
   expect(describeError(thrown)).toBe(text)
+})
+
+const hex = '0123456789abcdef'.repeat(4)
+
+test.each([
+  ['a token', hex, '[token]'],
+  ['a token in capitals', hex.toUpperCase(), '[token]'],
+  ['a percent-encoded token', hex.replace(/./g, digit => `%${digit.charCodeAt(0).toString(16)}`), '[token]'],
+  ['a token in Base64', Buffer.from(hex, 'hex').toString('base64').replaceAll('/', '+'), '[token]'],
+  ['a token in Base64 for addresses', Buffer.from(hex, 'hex').toString('base64url'), '[token]'],
+  ['a token with hyphens', hex.match(/.{4}/g)?.join('-') ?? '', '[token]'],
+  ['two tokens', `/a/${hex}/b/${hex}/c`, '/a/[token]/b/[token]/c'],
+  ['the least that is hidden', 'x'.repeat(40), '[token]'],
+  ['the secret of an authenticator app', 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ', '[secret]'],
+  ['two secrets', `${'A2'.repeat(16)} ${'B3'.repeat(16)}`, '[secret] [secret]'],
+])('%s is hidden', (_, text, shown) => {
+  expect(hideTokens(text)).toBe(shown)
+})
+
+test.each([
+  ['a name', 'ada.lovelace@example'],
+  ['an id', '01234567-89ab-cdef-0123-456789abcdef'],
+  ['the most that is shown', 'x'.repeat(39)],
+  ['a path', '/api/v1/user/auth/revoke/ada/and/what/comes/after/it'],
+])('%s is shown', (_, text) => {
+  expect(hideTokens(text)).toBe(text)
 })

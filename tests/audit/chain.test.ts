@@ -42,19 +42,29 @@ async function createHost() {
 
 test('an untouched chain has nothing to find', async () => {
   using host = await createHost()
-  expect(host.audit.verify()).toEqual({
-    records: 11,
-    earlier: 0,
-    newest: 11,
-    mac: expect.stringMatching(/^[0-9a-f]{64}$/),
-    findings: [],
+  const mac = Buffer.from(createAuditStore(host.db).newest()?.mac ?? []).toString('hex')
+  expect(mac).toMatch(/^[0-9a-f]{64}$/)
+  expect(host.audit.verify()).toEqual({ records: 11, earlier: 0, newest: 11, mac, findings: [] })
+})
+
+test('a chain of more records than are read at once is read to its end', async () => {
+  using host = await createHost()
+  await host.db.write(() => {
+    for (let number = 12; number <= 2_500; number++) host.audit.record(entry(number), 'cikit01')
   })
+  expect(host.audit.verify()).toMatchObject({ records: 2_500, newest: 2_500, findings: [] })
+  host.tamper("UPDATE audit SET user = 'eve' WHERE number = 2400")
+  expect(host.findings()).toEqual(['Record 2400 was changed or moved'])
 })
 
 describe('somebody without the key who', () => {
   test.each([
     ['changes a user', "UPDATE audit SET user = 'eve' WHERE number = 5", ['Record 5 was changed or moved']],
     ['changes a time', 'UPDATE audit SET time = time + 1 WHERE number = 5', ['Record 5 was changed or moved']],
+    ['changes an address', "UPDATE audit SET address = 'host' WHERE number = 5", ['Record 5 was changed or moved']],
+    ['changes an action', "UPDATE audit SET action = 'user.add' WHERE number = 5", ['Record 5 was changed or moved']],
+    ['changes a target', "UPDATE audit SET target = 'eve' WHERE number = 5", ['Record 5 was changed or moved']],
+    ['changes an error', 'UPDATE audit SET error_id = 900 WHERE number = 5', ['Record 5 was changed or moved']],
     ['changes a count', 'UPDATE audit SET count = 2 WHERE number = 11', ['Record 11 was changed or moved']],
     ['changes a result', "UPDATE audit SET result = 'refused' WHERE number = 2", ['Record 2 was changed or moved']],
     ['removes one', 'DELETE FROM audit WHERE number = 5', ['Record 5 is missing']],
@@ -68,6 +78,12 @@ describe('somebody without the key who', () => {
     ],
     ['removes all', 'DELETE FROM audit', ['Records 1 to 11 are missing at the end']],
     ['removes the head', "DELETE FROM audit_marks WHERE name = 'head'", ['The mark of the end was changed']],
+    ['moves the head', "UPDATE audit_marks SET number = 8 WHERE name = 'head'", ['The mark of the end was changed']],
+    [
+      'changes the mac of the head',
+      "UPDATE audit_marks SET mac = (SELECT mac FROM audit WHERE number = 8) WHERE name = 'head'",
+      ['The mark of the end was changed'],
+    ],
     [
       'moves the start',
       "UPDATE audit_marks SET number = 3, mac = (SELECT mac FROM audit WHERE number = 3) WHERE name = 'start'",
@@ -77,6 +93,28 @@ describe('somebody without the key who', () => {
     using host = await createHost()
     host.tamper(sql)
     expect(host.findings()).toEqual(findings)
+  })
+
+  test('removes all and makes the end the beginning is found out', async () => {
+    using host = await createHost()
+    const ofHead = "SELECT number, mac, seal FROM audit_marks WHERE name = 'head'"
+    host.tamper(`UPDATE audit_marks SET (number, mac, seal) = (${ofHead}) WHERE name = 'start'`)
+    host.tamper('DELETE FROM audit')
+    expect(host.findings()).toEqual(['The mark of the beginning was changed'])
+  })
+
+  test('puts the end of an earlier state back is found out', async () => {
+    using host = await createHost()
+    const store = createAuditStore(host.db)
+    const earlier = store.mark('head')
+    host.tamper('DELETE FROM audit WHERE number > 9')
+    host.tamper("DELETE FROM audit_marks WHERE name = 'head'")
+    await host.db.write(() => host.audit.record(entry(11), 'cikit01'))
+    await host.db.write(() => earlier && store.putMark('head', earlier))
+    expect(host.findings()).toEqual([
+      'Record 10 says that the end did not fit: look at what is before it',
+      'The mark of the end does not fit the last record',
+    ])
   })
 
   test('swaps two is found out', async () => {
@@ -123,6 +161,29 @@ test('pruning leaves a mark from which the rest is verified', async () => {
   expect(host.audit.verify()).toMatchObject({ records: 5, findings: [] })
   host.tamper('DELETE FROM audit WHERE number = 7')
   expect(host.findings()).toEqual(['Record 7 is missing'])
+})
+
+test('pruning never brings back records of an earlier key', async () => {
+  using host = await createHost()
+  rmSync(host.keyFile)
+  const anew = await host.open({ anew: { by: 'host:root' } })
+  const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
+  await host.db.write(() => createChain(createAuditStore(host.db), key).pruneUpTo(5))
+  expect(anew.verify()).toMatchObject({ records: 1, newest: 12, findings: [] })
+})
+
+test('the newest 500,000 records are kept', async () => {
+  using host = await createHost()
+  const store = createAuditStore(host.db)
+  await host.db.write(() => {
+    for (let number = 12; number <= 1_005; number++) host.audit.record(entry(number), 'cikit01')
+  })
+  const record = store.newest()
+  // As if all up to here had been written; the next is 500,999, which tells that somebody else wrote this one.
+  await host.db.write(() => record && store.insert({ ...record, number: 500_998 }))
+  await host.db.write(() => host.audit.record(entry(0), 'cikit01'))
+  expect(store.newest()?.number).toBe(501_000)
+  expect(store.after(0, 1)).toMatchObject([{ number: 1_001 }])
 })
 
 describe('the key', () => {
@@ -175,6 +236,12 @@ test('a first start that was killed between its key and its first record goes on
   host.tamper('DELETE FROM audit_marks')
   const audit = await host.open({ isFirstStart: true })
   expect(audit.verify()).toMatchObject({ records: 1, findings: [] })
+})
+
+test('of many processes that start at once, one begins the chain', async () => {
+  using store = createTestStore()
+  const [audit] = await Promise.all(Array.from({ length: 10 }, () => openTestAudit(store, { isFirstStart: true })))
+  expect(audit?.verify()).toMatchObject({ records: 1, newest: 1, findings: [] })
 })
 
 test('records whose marks are gone are not taken for a new beginning', async () => {

@@ -1,4 +1,6 @@
 import { expect, test } from 'bun:test'
+import { parseAuditFilter } from '../../src/audit/model.ts'
+import { ACT } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { readAudit } from '../_support/audit.ts'
 
@@ -20,6 +22,18 @@ async function createBusyApi() {
 const logins = async (api: TestApi, token: string, query: string) =>
   (await readAudit(api, token, `?action=user.auth&${query}`)).map(({ user, time }) => `${user} ${time.slice(11, 13)}`)
 
+/** The zone of this process, until the scope ends. */
+function timeZone(name: string) {
+  const before = process.env.TZ
+  process.env.TZ = name
+  return {
+    [Symbol.dispose]() {
+      // Tests run in UTC where nobody says another.
+      process.env.TZ = before ?? 'Etc/UTC'
+    },
+  }
+}
+
 test('newest first, each with what there is to tell of it', async () => {
   const { api, token } = await createBusyApi()
   await using _ = api
@@ -38,6 +52,32 @@ test('newest first, each with what there is to tell of it', async () => {
     },
     expect.objectContaining({ id: 14, user: 'bob' }),
   ])
+})
+
+test('a hundred at a time, unless another number is asked for', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  await api.context.db.write(() => {
+    for (let count = 0; count < 1_100; count++) api.context.audit.record(ACT, '')
+  })
+  expect(await readAudit(api, token)).toHaveLength(100)
+  expect(await readAudit(api, token, '?limit=1000')).toHaveLength(1_000)
+})
+
+test('since is that moment or later', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  const told = (since: string) => readAudit(api, token, `?action=user.auth&since=${since}`)
+  expect(await told('2026-01-02T03:04:05Z')).toHaveLength(1)
+  expect(await told('2026-01-02T03:04:05.001Z')).toEqual([])
+})
+
+test('a time without a zone is UTC, wherever the server stands', async () => {
+  using _ = timeZone('Asia/Tokyo')
+  expect(new Date(0).getHours()).toBe(9)
+  for (const since of ['1970-01-02', '1970-01-02T00:00', '1970-01-02 00:00:00']) {
+    expect(parseAuditFilter({ since })).toEqual({ since: 86_400_000 })
+  }
 })
 
 test('by user, by time, and both', async () => {
@@ -67,9 +107,10 @@ test('page after page, by the id of the last record, without a gap', async () =>
   const { api, token } = await createBusyApi()
   await using _ = api
   const ids: (number | null)[] = []
-  for (let cursor = ''; ; cursor = `&cursor=${ids.at(-1)}`) {
+  // Four pages, and one with nothing on it.
+  for (let count = 1; count <= 5; count++) {
+    const cursor = ids.length > 0 ? `&cursor=${ids.at(-1)}` : ''
     const page = (await readAudit(api, token, `?limit=4${cursor}`)).toReversed()
-    if (page.length === 0) break
     ids.push(...page.map(({ id }) => id))
   }
   expect(ids).toEqual(Array.from({ length: 15 }, (_, index) => 15 - index))

@@ -68,6 +68,23 @@ test('a change that the engine fails is one record, with the error', async () =>
   expect((await recordsOf(api, token)).slice(1)).toEqual(['owner droplet.stop cikit01 failed 918'])
 })
 
+test('a change that the engine refuses is one record, and not counted as a refusal besides', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  await api.call('POST', '/droplet/add', { token })
+  api.memory.fail('stop', new ApiError('engineRefused'))
+  expect((await api.call('PATCH', '/droplet/stop/cikit01', { token })).status).toBe(400)
+  expect((await recordsOf(api, token)).slice(1)).toEqual(['owner droplet.stop cikit01 refused 900'])
+})
+
+test('what is our own failure is no refusal', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  api.memory.fail('list', new Error('unexpected'))
+  expect((await api.call('GET', '/droplet/list', { token })).status).toBe(500)
+  expect(await recordsOf(api, token)).toEqual([])
+})
+
 test('what fails leaves no record of having been done', async () => {
   await using api = await createTestApi()
   const { token } = await api.signedIn('owner')
@@ -134,6 +151,19 @@ test('hostile names are escaped, and cut', async () => {
   expect(targets).toContain('a\\r\\nb\\u001b[31m\\u202e\\"')
   await api.call('DELETE', `/user/delete/${encodeURIComponent(names[1] ?? '')}`, { token })
   expect((await readAudit(api, token, '?action=user.delete')).at(-1)?.target).toBe('x '.repeat(50))
+})
+
+test('every text of a record is escaped, whoever hands it over', async () => {
+  await using api = await createTestApi()
+  const { audit, db } = api.context
+  const act = { user: 'a\nb', address: 'c\u001bd', action: 'test' }
+  const cleaned = { user: 'a\\nb', address: 'c\\u001bd', target: 'e\\rf' }
+  await db.write(() => audit.record(act, 'e\rf'))
+  expect(await audit.list({ limit: 1 })).toMatchObject([cleaned])
+  await audit.during(act, 'e\rf', async () => {})
+  expect(await audit.list({ limit: 1 })).toMatchObject([cleaned])
+  await audit.during(act, '', async concern => concern('e\rf'))
+  expect(await audit.list({ limit: 1 })).toMatchObject([cleaned])
 })
 
 test('no record holds a code, a token or a secret that was sent in the place of something else', async () => {

@@ -1,5 +1,9 @@
-import { describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, jest, test } from 'bun:test'
+import { createChain } from '../../src/audit/chain.ts'
+import { createRefusals } from '../../src/audit/refusals.ts'
 import { ApiError } from '../../src/errors.ts'
+import { Secret } from '../../src/secret.ts'
+import { createAuditStore } from '../../src/store/audit.ts'
 import { createTestApi } from '../_support/api.ts'
 import { inWords, openTestAudit, readAudit } from '../_support/audit.ts'
 import { createTestStore } from '../_support/store.ts'
@@ -92,16 +96,120 @@ describe('what strangers are refused', () => {
   })
 })
 
+test.each([
+  "user = 'eve'",
+  'since = since - 60000',
+  "address = 'host'",
+  "action = 'user.list'",
+  "target = 'eve'",
+  'error_id = NULL',
+  'count = count + 1',
+])('a refusal that is changed while it is counted up (%s) is found out', async change => {
+  await using host = await createAudit()
+  host.audit.refused(login('ada', '192.0.2.1'), 'ada', refused, false)
+  await host.audit.settle()
+  host.db.sql.run(`UPDATE audit_refusals SET ${change}`)
+  expect(await closed(host)).toMatchObject([{ action: 'audit.forged', result: 'failed' }])
+  expect(host.audit.verify().findings).toEqual(['Record 2 stands for one that somebody else wrote'])
+})
+
+test('who looks for a user or an action is shown the sums that may hold it', async () => {
+  await using host = await createAudit()
+  host.audit.refused(login('ada', '192.0.2.1'), 'ada', refused, false)
+  host.audit.refused({ user: 'bob', address: '192.0.2.1', action: 'droplet.add' }, '', refused, false)
+  expect(await closed(host)).toHaveLength(1)
+  expect(host.told({ user: 'ada' })).toMatchObject([{ user: '*', action: '*', count: 2 }])
+  expect(host.told({ action: 'droplet' })).toMatchObject([{ user: '*', action: '*', count: 2 }])
+})
+
+test('what is still counted up is on the first page only', async () => {
+  await using host = await createAudit()
+  host.audit.refused(login('ada', '192.0.2.1'), 'ada', refused, false)
+  expect((await host.audit.list({})).map(({ number }) => number)).toEqual([null, 1])
+  expect((await host.audit.list({ before: 2 })).map(({ number }) => number)).toEqual([1])
+})
+
+test('the name of a user is written in full, however long it may be', async () => {
+  await using host = await createAudit()
+  const name = 'a'.repeat(64)
+  await host.db.write(() => host.audit.record(login(name, '192.0.2.1'), name))
+  expect(host.told()).toMatchObject([{ user: name, target: name }])
+})
+
+describe('what is noted', () => {
+  afterEach(() => void jest.useRealTimers())
+
+  test('is in the store within a second, each time', async () => {
+    await using host = await createAudit()
+    const stored = createAuditStore(host.db)
+    jest.useFakeTimers()
+    for (const name of ['ada', 'bob']) {
+      host.audit.refused(login(name, '192.0.2.1'), name, refused, false)
+      jest.advanceTimersByTime(1_000)
+      // What was given to the store before is written by then.
+      await host.db.write(() => undefined)
+      expect(stored.refusalsUntil(host.clock.time)).toMatchObject([{ user: name, count: 1 }])
+      await host.db.write(() => stored.removeRefusals(host.clock.time))
+    }
+  })
+
+  test('is stored when the program ends', async () => {
+    await using host = await createAudit()
+    host.audit.refused(login('ada', '192.0.2.1'), 'ada', refused, false)
+    await host.audit.close()
+    expect(createAuditStore(host.db).refusalsUntil(host.clock.time)).toMatchObject([{ user: 'ada', count: 1 }])
+  })
+
+  test('takes no more memory than twenty strangers do', async () => {
+    await using host = await createAudit()
+    const store = createAuditStore(host.db)
+    const refusals = createRefusals(store, createChain(store, new Secret(new Uint8Array(32))))
+    for (let count = 0; count < 1_000; count++) {
+      const act = login('ada', `198.51.100.${count}`)
+      refusals.note({ time: 0, ...act, target: 'ada', errorId: 902, count: 1 }, true)
+    }
+    expect(refusals.take()).toHaveLength(21)
+  })
+
+  test('of users is told apart by who, from where and what', async () => {
+    await using host = await createAudit()
+    const forbidden = new ApiError('groupForbidden')
+    const acts = [
+      { user: 'ada', address: '192.0.2.1', action: 'droplet.add' },
+      { user: 'bob', address: '192.0.2.1', action: 'droplet.add' },
+      { user: 'ada', address: '192.0.2.2', action: 'droplet.add' },
+      { user: 'ada', address: '192.0.2.1', action: 'user.list' },
+    ]
+    for (const act of [...acts, ...acts]) host.audit.refused(act, '', forbidden, true)
+    expect(await closed(host)).toMatchObject(acts.map(act => ({ ...act, count: 2 })))
+  })
+
+  test('goes on for a minute from the first on, and becomes a record though more comes all the while', async () => {
+    await using host = await createAudit()
+    for (const seconds of [0, 30, 29]) {
+      host.clock.time += seconds * 1_000
+      host.audit.refused(login('ada', '192.0.2.1'), 'ada', refused, false)
+      await host.audit.settle()
+    }
+    host.clock.time += 1_000
+    // Nothing new has to come for that.
+    await host.audit.settle()
+    expect(host.told()).toMatchObject([{ time: 1_000_000, count: 3 }])
+  })
+})
+
 test('what was counted when the store could not be written is not forgotten', async () => {
   await using host = await createAudit()
   host.db.sql.run('PRAGMA query_only = ON')
   host.audit.refused(login('ada', '192.0.2.1'), 'ada', refused, false)
-  await expect(host.audit.settle()).rejects.toMatchObject({ errorId: 922 })
+  const settling = host.audit.settle()
+  host.audit.refused(login('ada', '192.0.2.1'), 'ada', refused, false)
+  await expect(settling).rejects.toMatchObject({ errorId: 922 })
   host.audit.refused(login('ada', '192.0.2.1'), 'ada', refused, false)
   // The list can be read all the same.
   expect(await host.audit.list({ user: 'ada' })).toEqual([])
   host.db.sql.run('PRAGMA query_only = OFF')
-  expect(await closed(host)).toMatchObject([{ count: 2 }])
+  expect(await closed(host)).toMatchObject([{ count: 3 }])
 })
 
 test('what ended when the store could not be written is recorded later', async () => {
@@ -112,6 +220,8 @@ test('what ended when the store could not be written is recorded later', async (
     return 'stopped'
   })
   expect(result).toBe('stopped')
+  for (let attempt = 0; attempt < 2; attempt++)
+    await expect(host.audit.settle()).rejects.toMatchObject({ errorId: 922 })
   host.db.sql.run('PRAGMA query_only = OFF')
   await host.audit.settle()
   expect(host.told()).toMatchObject([{ action: 'droplet.stop', target: 'cikit01', result: 'ok' }])
@@ -165,4 +275,13 @@ test('what is still counted up is listed without becoming a record by it', async
   host.audit.refused(login('bob', '192.0.2.1'), 'bob', refused, false)
   // Who looks for one of several is shown that there were several.
   expect(await host.audit.list({ user: 'bob' })).toMatchObject([{ user: '*', count: 4 }])
+})
+
+test('a name that nobody has is no user of a record either', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  await api.call('POST', '/user/auth', { json: { username: '492751', code: '000000' } })
+  const records = await readAudit(api, token)
+  expect(records.map(inWords)).toContain('? user.auth ? refused 902')
+  expect(JSON.stringify(records)).not.toContain('492751')
 })

@@ -108,3 +108,11 @@ test('the session of the token that asks is called current', async () => {
   expect((await api.call('GET', '/droplet/list', { token: first })).status).toBe(401)
   expect((await api.call('GET', '/droplet/list', { token: second })).status).toBe(200)
 })
+
+test('a client that calls itself by a token is not written down', async () => {
+  await using api = await createTestApi()
+  const owner = await api.signedIn('owner')
+  const ada = await api.createUser('ada', 'viewer')
+  const token = await logInWith(api, ada, `phone/1.0 ${owner.token}`)
+  expect((await sessionsOf(api, 'ada', token))[0]?.agent).toBe('phone/1.0 [token]')
+})

@@ -3,6 +3,11 @@ import { expect, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { toAccessConfig } from '../../src/config.ts'
+import { createAccess } from '../../src/context.ts'
+import { ApiError } from '../../src/errors.ts'
+import { takeServeLock } from '../../src/store/serve-lock.ts'
+import { ACT } from '../_support/act.ts'
 import { cli, refusedWith, spawnCli } from '../_support/cli.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
@@ -14,6 +19,13 @@ async function createHost() {
   const run = (...args: string[]) => cli([...args, '--data-dir', dir.path])
   await run('create-user', '-u', 'ann', '-g', 'owner')
   return { path: dir.path, run, [Symbol.dispose]: dir[Symbol.dispose] }
+}
+
+/** The data directory as a server has it, in this process. @param behind by how many milliseconds its clock is */
+async function openAccess(path: string, behind = 0) {
+  const config = toAccessConfig({ 'data-dir': path }, {}, { root: true, hostname: 'matrix' })
+  const access = await createAccess(config, { now: () => Date.now() - behind })
+  return { ...access, [Symbol.asyncDispose]: access.close }
 }
 
 /** An audit that goes on until its scope ends. */
@@ -41,6 +53,7 @@ function follow(path: string, ...args: string[]) {
 test('audit shows what was done on the host, newest last, and what came to nothing', async () => {
   using host = await createHost()
   await host.run('create-user', '-u', 'bob', '-g', 'owner')
+  await host.run('create-user', '-u', 'ann', '-g', 'viewer')
   await host.run('user', 'hand-over', 'nobody')
   await host.run('user', 'unlock', 'ann')
   const { exitCode, stdout, stderr } = await host.run('audit')
@@ -50,6 +63,7 @@ test('audit shows what was done on the host, newest last, and what came to nothi
     '- host audit.begin - ok',
     `host:${USER} host create-user ann ok`,
     `host:${USER} host create-user bob refused 906`,
+    `host:${USER} host create-user ann refused`,
     `host:${USER} host user.hand-over nobody refused 903`,
     `host:${USER} host user.unlock ann ok`,
   ])
@@ -82,6 +96,56 @@ test('audit --follow goes on with what comes', async () => {
   expect(lines.map(line => JSON.parse(line).id)).toEqual([1, 2, 3])
 })
 
+test('audit --follow goes on with what was asked for only, and with all of it', async () => {
+  using host = await createHost()
+  await using access = await openAccess(host.path, 120_000)
+  await using following = follow(host.path, '--json', '--action', 'test', '--limit', '1')
+  const record = (...targets: string[]) =>
+    access.db.write(() => {
+      for (const target of targets) access.audit.record(ACT, target)
+      access.audit.record({ ...ACT, action: 'other' }, 'other')
+    })
+  await record('first')
+  await following.until('first')
+  await record('second', 'third', 'fourth')
+  await following.until('fourth')
+  // Who follows makes a record of what was refused a minute ago: by that it is known to have looked, and found nothing.
+  access.audit.refused({ ...ACT, action: 'other' }, '', new ApiError('groupForbidden'), true)
+  await access.audit.settle()
+  while (!access.audit.records({ action: 'other' }).some(({ result }) => result === 'refused')) await Bun.sleep(20)
+  await record('last')
+  const lines = (await following.until('last')).trim().split('\n')
+  expect(lines.map(line => JSON.parse(line).target)).toEqual(['first', 'second', 'third', 'fourth', 'last'])
+})
+
+test('audit says how often something was refused, as soon as it was', async () => {
+  using host = await createHost()
+  await using access = await openAccess(host.path)
+  for (let count = 0; count < 2; count++) access.audit.refused(ACT, '', new ApiError('codeRefused'), false)
+  await access.audit.settle()
+  expect((await host.run('audit')).stdout).toMatch(/test +- +refused 902 \(2 times\)\n$/)
+})
+
+test('who acted is the user of the process, whatever $USER says', async () => {
+  using host = await createHost()
+  await cli(['user', 'unlock', 'ann', '--data-dir', host.path], { USER: 'eve', LOGNAME: 'eve' })
+  const { stdout } = await host.run('audit', '--action', 'user.unlock')
+  expect(stdout).toContain(`host:${USER} `)
+  expect(stdout).not.toContain('eve')
+})
+
+test('audit --restart is refused while somebody serves', async () => {
+  using host = await createHost()
+  const lock = takeServeLock(host.path)
+  rmSync(join(host.path, 'audit.key'))
+  try {
+    expect(await host.run('audit', '--restart')).toEqual(refusedWith(1, /is served already/))
+  } finally {
+    lock.release()
+  }
+  expect(await host.run('audit', '--restart')).toMatchObject({ exitCode: 0, stderr: '' })
+})
+
 test('audit --verify finds what was changed, and says so to scripts', async () => {
   using host = await createHost()
   const whole = await host.run('audit', '--verify')
@@ -112,7 +176,8 @@ test('a lost audit.key stops everything, until audit --restart begins a new chai
   expect(stdout).toMatch(
     /^1 records, none changed[^\n]*\n2 records before them are of an earlier key, and not verified\n$/,
   )
-  expect((await host.run('audit')).stdout.match(/audit\.begin/g)).toHaveLength(2)
+  const told = (await host.run('audit', '--action', 'audit.begin')).stdout
+  expect(told.match(/\S+ +host +audit\.begin/g)?.map(words => words.split(' ')[0])).toEqual(['-', `host:${USER}`])
 })
 
 test.each([

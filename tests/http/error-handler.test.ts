@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test'
+import { Elysia } from 'elysia'
 import { ApiError } from '../../src/errors.ts'
+import { createErrorHandler } from '../../src/http/error-handler.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 
 /** The entry of the log about the failure of the request that this answer is to. */
@@ -106,3 +108,18 @@ test.each(['%zz', '%', '%c3', '%c3%28', '%u0041', '%00', '%E0%A4%A'])(
     expect(api.memory.calls).toEqual([])
   },
 )
+
+test('the connection of a client that may go on sending ends with the answer, and no other', async () => {
+  await using api = await createTestApi()
+  const fail = (hangUp: boolean) => () => {
+    throw new ApiError('malformed', { hangUp })
+  }
+  const app = new Elysia()
+    .use(createErrorHandler(api.context.log, api.context.audit))
+    .get('/unfinished', fail(true))
+    .get('/finished', fail(false))
+  const connection = async (path: string) =>
+    (await app.handle(new Request(`http://localhost${path}`))).headers.get('connection')
+  expect(await connection('/unfinished')).toBe('close')
+  expect(await connection('/finished')).toBeNull()
+})

@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test'
+import { createApp } from '../../src/app.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
+import { readAudit } from '../_support/audit.ts'
 import { codeAt } from '../_support/codes.ts'
 
 type Entry = Record<string, unknown>
@@ -83,4 +85,30 @@ test('a token that was put into the path by mistake does not come into the log',
   const log = (await requestsOf(api, 2)).map(entry => JSON.stringify(entry)).join('\n')
   expect(log).toContain('/user/auth/revoke/[token]')
   expect(log).not.toContain(token)
+})
+
+test('who only claimed to be somebody is not in the log: it may be a code in the wrong field', async () => {
+  await using api = await createTestApi()
+  await api.call('POST', '/user/auth', { json: { username: '492751', code: '000000' } })
+  const [entry] = await requestsOf(api, 1)
+  expect(entry).toMatchObject({ path: '/api/v1/user/auth', status: 400 })
+  expect(JSON.stringify(entry)).not.toContain('492751')
+})
+
+test('behind a trusted proxy, log and audit name the address of the client', async () => {
+  await using api = await createTestApi({}, { 'trusted-proxies': '127.0.0.1' })
+  const { token } = await api.signedIn('owner')
+  const app = createApp(api.context)
+  using server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: app.fetch })
+  app.server = server
+  const headers = { authorization: `Bearer ${token}`, 'x-forwarded-for': '198.51.100.7' }
+  await (await fetch(`${server.url}api/v1/user/unlock/owner`, { method: 'PATCH', headers })).text()
+  await (await fetch(`${server.url}api/v1/user/delete/owner`, { method: 'DELETE', headers })).text()
+  const entries = await requestsOf(api, 3)
+  expect(entries.slice(-2).map(({ address }) => address)).toEqual(['198.51.100.7', '198.51.100.7'])
+  const told = await readAudit(api, token, '?limit=2')
+  expect(told.map(({ action, address }) => `${action} ${address}`)).toEqual([
+    'user.unlock 198.51.100.7',
+    'user.delete 198.51.100.7',
+  ])
 })

@@ -24,3 +24,12 @@ test.each(['evil.example', 'good.example.evil', 'evil.example:99999', '[::1', '1
     expect(await answerTo(authority)).toMatchObject({ status: 421, body: { errorId: 921 } })
   },
 )
+
+test('two Hosts are refused, whichever of them is allowed', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  for (const host of ['good.example, evil.example', 'evil.example, good.example', 'good.example,good.example']) {
+    const answer = await api.call('GET', '/user/list', { token, headers: { host } })
+    expect(answer).toMatchObject({ status: 400, body: { errorId: 917, error: expect.stringContaining('Two Host') } })
+  }
+})

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAccess } from '../../src/context.ts'
+import { rotateKey } from '../../src/store/key-rotation.ts'
+import { openSealer } from '../../src/store/sealing-key.ts'
 import { ACT } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { codeAt } from '../_support/codes.ts'
 import { modeOf } from '../_support/modes.ts'
+import { createTestStore } from '../_support/store.ts'
 
 const keyFileOf = (api: TestApi) => join(api.dataDir, 'sealing.key')
 const readKeyOf = (api: TestApi) => readFileSync(keyFileOf(api), 'utf8')
@@ -45,8 +48,12 @@ test('every secret is sealed anew, with a key that is new, while the API goes on
   for (const [at, row] of secrets().entries()) expect(row).not.toEqual(before[at])
 
   expect(await login(api, ada)).toBe(200)
-  expect(await rotateElsewhere(api)).toBe(3)
-  expect(await rotateElsewhere(api)).toBe(3)
+  const keys = new Set([keyBefore, readKeyOf(api)])
+  for (let again = 0; again < 2; again++) {
+    expect(await rotateElsewhere(api)).toBe(3)
+    keys.add(readKeyOf(api))
+  }
+  expect(keys.size).toBe(4)
   expect(await login(api, { username: 'ada', secret: shown.secret })).toBe(200)
   expect(await login(api, { username: 'nobody', secret: shown.secret })).toBe(400)
   const added = await api.createUser('bob', 'viewer')
@@ -79,6 +86,65 @@ test('while users are added, nobody is lost: each can log in, or was told to try
   expect(api.context.users.list()).toHaveLength(users.length)
 })
 
+test('a secret that changes while secrets are sealed anew stays the new one', async () => {
+  await using api = await createTestApi()
+  const { sql } = api.context.db
+  const secretOf = () => sql.query<{ secret: Uint8Array }, []>('SELECT secret FROM users').get()?.secret ?? null
+  const put = (secret: Uint8Array | null) => void sql.run('UPDATE users SET secret = ?', [secret])
+  await api.createUser('ada', 'viewer')
+  const old = secretOf()
+  const { secret } = await api.context.users.provision(ACT, 'ada', 'viewer', true)
+  const changed = secretOf()
+  put(old)
+  let keys = 0
+  const random = (size: number) => {
+    if (size === 32) keys += 1
+    // The first nonce after the new key was made: the old secret was read already.
+    else if (keys === 1 && size === 12) put(changed)
+    return crypto.getRandomValues(new Uint8Array(size))
+  }
+  expect(await rotateKey(api.context.db, api.config, random, () => {})).toBe(1)
+  expect(keys).toBe(2)
+  expect(await login(api, { username: 'ada', secret: secret.reveal() })).toBe(200)
+})
+
+test('what was read before a rotation opens after it', async () => {
+  using store = createTestStore()
+  const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
+  const sealer = await openSealer(store.db, store, random)
+  const plain = new TextEncoder().encode('plain')
+  const before = await sealer.seal(plain, 'ada')
+  await rotateKey(store.db, store, random, () => {})
+  expect(sealer.isCurrent(before)).toBe(false)
+  expect(() => sealer.requireCurrent(before)).toThrow('try again')
+  const after = await sealer.seal(plain, 'ada')
+  expect(sealer.isCurrent(after)).toBe(true)
+  for (const sealed of [before, after]) expect(await sealer.open(sealed, 'ada')).toEqual(plain)
+})
+
+test('the database holds nothing of the key, old or new', async () => {
+  await using api = await createTestApi()
+  await api.createUser('ada', 'viewer')
+  const holds = () => {
+    const values = api.context.db.sql.query('SELECT * FROM sealing_check').values().flat()
+    const key = Buffer.from(readKeyOf(api).trim(), 'hex')
+    return values.map(value => value instanceof Uint8Array && Buffer.from(value).includes(key))
+  }
+  expect(holds()).toEqual([false, false, false])
+  await rotateElsewhere(api)
+  expect(holds()).toEqual([false, false, false])
+})
+
+test('a database of before there were rotations takes new users, and a new key', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  api.context.db.sql.run('UPDATE sealing_check SET key_hash = NULL')
+  await api.restart()
+  const bob = await api.createUser('bob', 'viewer')
+  expect(await rotateElsewhere(api)).toBe(2)
+  for (const user of [ada, bob]) expect(await login(api, user)).toBe(200)
+})
+
 describe('a rotation that was killed', () => {
   test('after it was committed is finished by the next start', async () => {
     await using api = await createTestApi()
@@ -105,6 +171,18 @@ describe('a rotation that was killed', () => {
     expect(existsSync(`${keyFileOf(api)}.new`)).toBe(false)
   })
 
+  test('and could not put its key into place is as good as one that did', async () => {
+    await using api = await createTestApi()
+    const ada = await api.createUser('ada', 'viewer')
+    await rotateElsewhere(api)
+    writeFileSync(`${keyFileOf(api)}.new`, readKeyOf(api))
+    // In the place of a file that is mounted by itself, which nothing can be renamed to either.
+    rmSync(keyFileOf(api))
+    mkdirSync(keyFileOf(api))
+    await api.restart()
+    expect(await login(api, ada)).toBe(200)
+  })
+
   test.each([
     ['before it was committed', `${'a5'.repeat(32)}\n`],
     ['in the middle of writing its key', 'a5a5'],
@@ -119,6 +197,28 @@ describe('a rotation that was killed', () => {
     expect(existsSync(`${keyFileOf(api)}.new`)).toBe(false)
     expect(await login(api, ada)).toBe(200)
   })
+})
+
+test('while the right key is in neither file, both are left to the operator', async () => {
+  await using api = await createTestApi()
+  const files = [keyFileOf(api), `${keyFileOf(api)}.new`]
+  const contents = ['a5', 'b6'].map(byte => `${byte.repeat(32)}\n`)
+  for (const [at, file] of files.entries()) writeFileSync(file, contents[at] ?? '')
+  await expect(createAccess(api.config)).rejects.toThrow('is not the one')
+  expect(files.map(file => readFileSync(file, 'utf8'))).toEqual(contents)
+})
+
+test('a key file that is a link stays one: what it leads to is replaced', async () => {
+  using store = createTestStore()
+  const [keyFile, target] = [join(store.dataDir, 'link.hex'), join(store.dataDir, 'target.hex')]
+  writeFileSync(target, `${'a5'.repeat(32)}\n`)
+  symlinkSync(target, keyFile)
+  const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
+  await rotateKey(store.db, { ...store, keyFile }, random, () => {})
+  expect(lstatSync(keyFile).isSymbolicLink()).toBe(true)
+  expect(lstatSync(target).isFile()).toBe(true)
+  expect(readFileSync(target, 'utf8')).not.toContain('a5a5')
+  await openSealer(store.db, { ...store, keyFile }, random)
 })
 
 test('where the new key cannot be written, nothing is changed', async () => {

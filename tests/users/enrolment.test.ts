@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { ACT } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { inWords, readAudit } from '../_support/audit.ts'
-import { codeAt } from '../_support/codes.ts'
+import { codeAt, decodeBase32 } from '../_support/codes.ts'
 
 const HOUR = 3_600_000
 
@@ -99,6 +99,73 @@ describe('a link of the owner', () => {
     expect((await login(api, 'ada', ada.secret)).status).toBe(200)
   })
 
+  test('that is used in its last moment still leaves a day for the first code', async () => {
+    await using host = await createHost()
+    const { api, owner } = host
+    const link = await issue(api, owner.token)
+    api.clock.move(24 * HOUR - 1)
+    const shown = await show(api, link)
+    api.clock.move(24 * HOUR - 1)
+    expect((await login(api, 'ada', shown.secret)).status).toBe(200)
+  })
+
+  test('that nobody used yet leaves the login as it is', async () => {
+    await using host = await createHost()
+    const { api, owner, ada } = host
+    await issue(api, owner.token)
+    api.clock.move(60_000)
+    expect((await login(api, 'ada', ada.secret)).status).toBe(200)
+  })
+
+  test('confirms the recovery codes that it showed: none of an earlier link, and none of another user', async () => {
+    await using host = await createHost()
+    const { api, owner } = host
+    const bob = await api.createUser('bob', 'viewer')
+    const ofBob = await show(api, await issue(api, owner.token, bob.username))
+    const first = await show(api, await issue(api, owner.token))
+    const second = await show(api, await issue(api, owner.token))
+    expect((await login(api, 'ada', second.secret)).status).toBe(200)
+    expect(await recover(api, 'ada', first.recovery_codes[0] ?? '')).toMatchObject({ body: { errorId: 927 } })
+    expect(await recover(api, 'bob', ofBob.recovery_codes[0] ?? '')).toMatchObject({ body: { errorId: 927 } })
+    expect((await recover(api, 'ada', second.recovery_codes[0] ?? '')).status).toBe(200)
+  })
+
+  test('that is used while the sealing key is replaced shows nothing, and is not used up', async () => {
+    let replaceKey = () => {}
+    await using host = await createHost({
+      random(size) {
+        // Recovery codes are made after the secret was sealed, and before it is stored.
+        if (size === 10) replaceKey()
+        return crypto.getRandomValues(new Uint8Array(size))
+      },
+    })
+    const { api, owner } = host
+    const link = await issue(api, owner.token)
+    const { sql } = api.context.db
+    const hash = sql.query<{ hash: Uint8Array }, []>('SELECT key_hash AS hash FROM sealing_check').get()?.hash ?? null
+    replaceKey = () => void sql.run("UPDATE sealing_check SET key_hash = x'00'")
+    expect(await redeem(api, link.enrolment_token)).toMatchObject({ status: 503, body: { errorId: 922 } })
+    replaceKey = () => {}
+    sql.run('UPDATE sealing_check SET key_hash = ?', [hash])
+    expect((await redeem(api, link.enrolment_token)).status).toBe(200)
+  })
+
+  test('that shows another secret during a login: the code of the first one does not put the second in place', async () => {
+    await using host = await createHost()
+    const { api, owner, ada } = host
+    const { auth, db } = api.context
+    const other = await show(api, await issue(api, owner.token))
+    const sealed = db.sql.query<{ secret: Uint8Array }, []>('SELECT secret FROM enrolments').get()?.secret ?? null
+    const shown = await show(api, await issue(api, owner.token))
+    // The login has read what is pending when that is replaced.
+    const code = codeAt(shown.secret, api.clock.now())
+    const entering = auth.login(ACT, 'ada', code, { agent: '' }).catch((error: unknown) => error)
+    await db.write(() => void db.sql.run('UPDATE enrolments SET secret = ?', [sealed]))
+    expect(await entering).toMatchObject({ errorId: 902 })
+    expect((await api.call('GET', '/droplet/list', { token: ada.token })).status).toBe(200)
+    expect((await login(api, 'ada', other.secret)).status).toBe(200)
+  })
+
   test('takes the place of an earlier one, and of what that showed', async () => {
     await using host = await createHost()
     const { api, owner } = host
@@ -180,7 +247,9 @@ describe('a link of the owner', () => {
     const bytes = dump
       .flat(2)
       .map(value => (value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value))
-    for (const secret of [link.enrolment_token, shown.secret, ...shown.recovery_codes]) {
+    const letters = shown.recovery_codes.map(code => code.replaceAll('-', ''))
+    const plain = decodeBase32(shown.secret).toString('latin1')
+    for (const secret of [link.enrolment_token, shown.secret, plain, ...shown.recovery_codes, ...letters]) {
       expect(bytes.join('\n')).not.toContain(secret)
     }
   })
@@ -303,6 +372,13 @@ describe('a recovery code', () => {
     })
     const shown = await show(api, body as Link)
     expect((await login(api, 'bob', shown.secret)).status).toBe(200)
+    const told = (await readAudit(api, host.owner.token)).map(inWords).filter(words => words.startsWith('bob'))
+    expect(told).toEqual([
+      'bob user.auth.recover bob ok',
+      'bob user.auth.enrol bob ok',
+      'bob user.enrolled bob ok',
+      'bob user.auth bob ok',
+    ])
     expect(await recover(api, 'bob', first)).toMatchObject({ status: 400, body: { errorId: 927 } })
     // The new ones count now, and the old ones do not.
     expect(await recover(api, 'bob', host.codes[1] ?? '')).toMatchObject({ body: { errorId: 927 } })
@@ -314,7 +390,9 @@ describe('a recovery code', () => {
     const { api, codes } = host
     const [first = '', second = ''] = codes
     expect((await recover(api, 'bob', ` ${first.toUpperCase().replaceAll('-', ' ')} `)).status).toBe(200)
-    expect(await recover(api, 'ada', second)).toMatchObject({ body: { errorId: 927 } })
+    for (const other of ['ada', 'BOB']) {
+      expect(await recover(api, other, second)).toMatchObject({ body: { errorId: 927 } })
+    }
     expect((await recover(api, 'bob', second.replaceAll('-', ''))).status).toBe(200)
   })
 
