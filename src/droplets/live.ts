@@ -16,8 +16,11 @@ export type LiveDroplets = ReturnType<typeof createLiveDroplets>
 
 /** What is known of the droplets since the engine was reached last. */
 interface Connection {
-  droplets: Map<string, Droplet>
-  /** Resolves when the engine was heard of just now. */
+  /** Newest first; the same list as long as nothing changes. */
+  list(): readonly Droplet[]
+  /** Whether the engine was heard of just now. */
+  isFresh(): boolean
+  /** Resolves when it is so. */
   verify(): Promise<void>
   look(id: string): Promise<void>
   end(): void
@@ -32,6 +35,8 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
   const { engine, monotonic, log } = deps
   const closing = new AbortController()
   let connection: Promise<Connection> | undefined
+  /** The same, once it is there. */
+  let present: Connection | undefined
   let isAway = false
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -40,7 +45,9 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
      * Newest first.
      * @throws ApiError 918 while the engine is away
      */
-    list: (): Promise<Droplet[]> => inTime(list()),
+    async list(): Promise<readonly Droplet[]> {
+      return present?.isFresh() ? present.list() : await inTime(verifiedList())
+    },
 
     /** Looks at a droplet at once, when it was changed by ourselves: the event may come later than the answer. */
     async look(id: string): Promise<void> {
@@ -58,23 +65,29 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
     },
   }
 
-  async function list(): Promise<Droplet[]> {
-    const { droplets, verify } = await connected()
+  async function verifiedList(): Promise<readonly Droplet[]> {
+    const { list, verify } = await connected()
     await verify()
-    // Of two that were made at the same moment, the one that was seen last is the newer one.
-    return [...droplets.values()].reverse().sort((left, right) => right.createdAt - left.createdAt)
+    return list()
   }
 
   function connected(): Promise<Connection> {
-    connection ??= connect().catch(error => {
-      lose(error)
-      throw error
-    })
+    connection ??= connect().then(
+      made => {
+        present = made
+        return made
+      },
+      error => {
+        lose(error)
+        throw error
+      },
+    )
     return connection
   }
 
   function lose(error: unknown): void {
     connection = undefined
+    present = undefined
     if (closing.signal.aborted) return
     // Told once: an engine may be away for days.
     if (!isAway) log.warn('the engine is away', { error: describeError(error) })
@@ -98,6 +111,8 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
     let looked = 0
     let heardAt = monotonic()
     let pinging: Promise<void> | undefined
+    let sorted: readonly Droplet[] | undefined
+    const isFresh = () => !session.signal.aborted && monotonic() - heardAt < BELIEVED_MS
 
     const look = async (id: string): Promise<void> => {
       looked += 1
@@ -106,6 +121,7 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
       heardAt = monotonic()
       if ((looks.get(id) ?? 0) > ticket) return
       looks.set(id, ticket)
+      sorted = undefined
       if (droplet) droplets.set(id, droplet)
       else droplets.delete(id)
     }
@@ -170,10 +186,15 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
     isAway = false
 
     return {
-      droplets,
+      list() {
+        // Of two that were made at the same moment, the one that was seen last is the newer one.
+        sorted ??= [...droplets.values()].reverse().sort((left, right) => right.createdAt - left.createdAt)
+        return sorted
+      },
+      isFresh,
       look: id => failing(look(id)),
       async verify() {
-        if (monotonic() - heardAt >= BELIEVED_MS) await failing(ping())
+        if (!isFresh()) await failing(ping())
         if (session.signal.aborted) throw new ApiError('engineUnavailable')
       },
       end: () => session.abort(),

@@ -20,8 +20,10 @@ export const dropletBody = t.Object({
 
 export const dropletList = t.Array(dropletBody, { description: 'Newest first' })
 
+export type DropletList = typeof dropletList.static
+
 /** @param now milliseconds since 1970, for which the ages are true */
-export function toDropletList(droplets: Droplet[], now: number): typeof dropletList.static {
+export function toDropletList(droplets: readonly Droplet[], now: number): DropletList {
   return droplets.map(droplet => ({
     id: droplet.id.slice(0, 12),
     name: droplet.name,

@@ -43,7 +43,7 @@ export function createDropletService(deps: {
 
   return {
     /** Newest first. */
-    list: (): Promise<Droplet[]> => live.list(),
+    list: (): Promise<readonly Droplet[]> => live.list(),
 
     /**
      * Makes and starts the next droplet.
