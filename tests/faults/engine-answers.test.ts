@@ -138,6 +138,24 @@ describe.each([
   })
 })
 
+test.each([...nonsense, ...silences])(
+  'a serve that is started while all is answered with %s is 918, and finds the engine within 5 seconds',
+  async (_, answer) => {
+    using disturbed = proxy.disturb(/./, answer)
+    await using late = await startMatrix({ socket: proxy.socket })
+    const lateToken = await late.signIn('viewer')
+    const lateList = () => late.call('GET', '/droplet/list', lateToken)
+    for (let count = 0; count < 2; count++) {
+      const { ms, answer: answered } = await timed(lateList())
+      expect(answered).toMatchObject(unavailable)
+      expect(ms).toBeLessThan(3_000)
+    }
+    disturbed[Symbol.dispose]()
+    expect(await until(5_000, async () => (await lateList()).status === 200)).toBe(true)
+    expect((await lateList()).body).toMatchObject([{ name: 'cikit01', state: 'running' }])
+  },
+)
+
 describe('an engine that answers the list', () => {
   test.each([...nonsense, ...silences])(
     'with %s lets no change begin, and says so within 3 seconds',
