@@ -1,9 +1,8 @@
 import { expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { until } from '../../scripts/lib/run.ts'
-import { containerEntry } from '../_support/docker-engine.ts'
 import { startMatrix } from '../_support/e2e/matrix.ts'
-import { createFakeDocker } from '../_support/fake-docker.ts'
+import { createFakeEngine } from '../_support/fake-engine.ts'
 import { openConnections, sendSlowly } from '../_support/faults/connections.ts'
 import { timed } from '../_support/timed.ts'
 
@@ -14,11 +13,10 @@ const FILES = 64
 const halfARequest = 'GET /api/v1/user/list HTTP/1.1\r\nHost: matrix.test\r\n'
 
 test(`with ${FILES} files allowed, 500 connections keep others out only as long as they are there`, async () => {
-  await using engine = createFakeDocker(({ path }) =>
-    path.startsWith('/containers/json') ? Response.json([containerEntry()]) : undefined,
-  )
+  await using engine = createFakeEngine()
+  engine.run('cikit22')
   const wrap = ['bash', '-c', `ulimit -n ${FILES}; exec "$@"`, 'bash']
-  await using matrix = await startMatrix({ socket: engine.address.path, wrap })
+  await using matrix = await startMatrix({ socket: engine.socket, wrap })
   const token = await matrix.signIn('owner')
   using crowd = await openConnections(matrix.url, 500, halfARequest)
   expect(await until(5_000, () => readdirSync(`/proc/${matrix.process.pid}/fd`).length >= FILES)).toBe(true)
@@ -32,7 +30,7 @@ test(`with ${FILES} files allowed, 500 connections keep others out only as long 
   expect(await until(5_000, isListed)).toBe(true)
   expect((await matrix.addUser(token, 'after')).status).toBe(200)
   expect(await matrix.stop()).toBe(0)
-  await using again = await startMatrix({ socket: engine.address.path, dataDir: matrix.dataDir })
+  await using again = await startMatrix({ socket: engine.socket, dataDir: matrix.dataDir })
   expect(await again.usernames(token)).toEqual(['owner', 'meanwhile', 'after'])
 })
 
