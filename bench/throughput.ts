@@ -33,8 +33,8 @@ export async function load(url: string, token: string): Promise<Throughput> {
   const read = (pattern: RegExp) => pattern.exec(out)?.[1] ?? ''
   return {
     requestsPerSecond: Number(read(/Requests\/sec:\s+([\d.]+)/)),
-    p50: read(/50%\s+(\S+)/),
-    p99: read(/99%\s+(\S+)/),
+    p50: read(/^\s+50%\s+(\S+)/m),
+    p99: read(/^\s+99%\s+(\S+)/m),
   }
 }
 

@@ -81,7 +81,7 @@ test('what is our own failure is no refusal', async () => {
   await using api = await createTestApi()
   const { token } = await api.signedIn('owner')
   api.memory.fail('list', new Error('unexpected'))
-  expect((await api.call('GET', '/droplet/list', { token })).status).toBe(500)
+  expect((await api.call('PATCH', '/droplet/stop/cikit01', { token })).status).toBe(500)
   expect(await recordsOf(api, token)).toEqual([])
 })
 
