@@ -153,6 +153,8 @@ test.each([...nonsense, ...silences])(
     disturbed[Symbol.dispose]()
     expect(await until(5_000, async () => (await lateList()).status === 200)).toBe(true)
     expect((await lateList()).body).toMatchObject([{ name: 'cikit01', state: 'running' }])
+    // The serve that runs all the while met the same engine.
+    expect(await until(5_000, isBack)).toBe(true)
   },
 )
 
