@@ -19,6 +19,7 @@ const broughtFile: Record<string, string> = {
   faketime: '/usr/bin/faketime',
   strace: '/usr/bin/strace',
   wrk: '/usr/bin/wrk',
+  chromium: '/usr/bin/chromium',
 }
 
 export function missingPackages(names: string[]): string[] {
