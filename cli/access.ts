@@ -13,14 +13,14 @@ import { flagsOf } from './command.ts'
 export async function withAccess(
   args: Record<string, unknown>,
   work: (access: Access) => void | Promise<void>,
-  options: { alone?: boolean; auditAnew?: boolean } = {},
+  options: { alone?: boolean; auditAnew?: { by: string } } = {},
 ): Promise<void> {
-  const by = `host:${nameOfUser()}`
+  const { alone, ...overrides } = options
   const config = toAccessConfig(flagsOf(args), readEnv(), readHost())
   actAsOwnerOf(config.dataDir)
-  const lock = options.alone ? takeServeLock(config.dataDir) : undefined
+  const lock = alone ? takeServeLock(config.dataDir) : undefined
   try {
-    const access = await createAccess(config, options.auditAnew ? { auditAnew: { by } } : {})
+    const access = await createAccess(config, overrides)
     try {
       await work(access)
     } finally {
@@ -42,8 +42,7 @@ export async function withAct(
   work: (access: Access, act: Act) => Promise<void>,
 ): Promise<void> {
   const action = command.replace('cikit-api ', '').replaceAll(' ', '.')
-  // Asked before root becomes somebody else. No user of the API has a colon in its name.
-  const act = { user: `host:${nameOfUser()}`, address: 'host', action }
+  const act = { user: hostUser(), address: 'host', action }
   await withAccess(args, async access => {
     try {
       await work(access, act)
@@ -52,6 +51,11 @@ export async function withAct(
       throw error
     }
   })
+}
+
+/** Who gives the command, asked before root becomes somebody else. No user of the API has a colon in its name. */
+export function hostUser(): string {
+  return `host:${nameOfUser()}`
 }
 
 /** Whose process this is. `os.userInfo` believes $USER, which anybody may set. */

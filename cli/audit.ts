@@ -2,7 +2,7 @@ import { type AuditQuery, parseAuditFilter, toAuditList } from '../src/audit/mod
 import type { Audit, ListedEntry } from '../src/audit/service.ts'
 import { ApiError, ConfigError, OperatorError } from '../src/errors.ts'
 import type { AuditFilter } from '../src/store/audit.ts'
-import { withAccess } from './access.ts'
+import { hostUser, withAccess } from './access.ts'
 import { command, settingArgs } from './command.ts'
 
 const LOOK_EVERY_MS = 1_000
@@ -28,7 +28,7 @@ export const audit = command({
   run: async ({ args }) => {
     const filter = checked(args)
     if (args.verify && args.restart) throw new ConfigError('--verify and --restart do not go together: verify first')
-    if (args.restart) return await withAccess(args, restarted, { alone: true, auditAnew: true })
+    if (args.restart) return await withAccess(args, restarted, { alone: true, auditAnew: { by: hostUser() } })
     await withAccess(args, async ({ audit }) => {
       if (args.verify) return verify(audit, args.json === true)
       const print = args.json ? printJson : printText

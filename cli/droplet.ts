@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type CommandMeta, defineCommand } from 'citty'
 import { readEnv, toClientConfig } from '../src/config.ts'
 import type { dropletList } from '../src/droplets/model.ts'
-import { ClientError, ConfigError } from '../src/errors.ts'
+import { ClientError, ConfigError, OperatorError } from '../src/errors.ts'
 import { escapeText } from '../src/log.ts'
 import { call } from './client/client.ts'
 import { createSessionFile } from './client/session-file.ts'
@@ -72,6 +72,7 @@ const ssh = command({
     const { hostname } = new URL(sessionOf(args).read().url)
     const words = rawArgs.includes('--') ? rawArgs.slice(rawArgs.indexOf('--') + 1) : []
     const host = `root@${hostname.replace(/^\[|\]$/g, '')}`
+    if (!Bun.which('ssh')) throw new OperatorError('There is no ssh here: install an OpenSSH client')
     const child = Bun.spawn(['ssh', '-p', String(port), host, ...words], { stdio: ['inherit', 'inherit', 'inherit'] })
     process.exitCode = await child.exited
   },

@@ -73,9 +73,9 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
     await context.audit.recordInterrupted()
     context.droplets.tidyUp()
     const keepHouse = () =>
-      Promise.all([context.markTime(), context.audit.settle()]).catch(error =>
-        log.warn('time and audit were not noted', { error: describeError(error) }),
-      )
+      context
+        .keepHouse()
+        .catch(error => log.warn('the house was not kept: time, sessions and audit', { error: describeError(error) }))
     setInterval(keepHouse, KEEP_HOUSE_EVERY_MS).unref()
     await keepHouse()
     process.on('unhandledRejection', error => log.error('unhandled rejection', { error: describeError(error) }))

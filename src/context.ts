@@ -70,16 +70,26 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
     const { hostLabel } = config
     const store = { db, users, sessions, enrolments, throttle, audit, sealer, now, steady, random, hostLabel }
     const enrolment = createEnrolmentService(store)
+    const auth = await createAuthService({ ...store, enrolment })
     return {
       db,
       audit,
-      auth: await createAuthService({ ...store, enrolment }),
+      auth,
       users: createUserService(store),
       enrolment,
       /** As `rotateKey`: how many secrets there were. */
-      rotateKey: (act: Act) => rotateKey(db, config, random, () => audit.record(act, '')),
-      /** Notes how late it is, for the next process. */
-      markTime: () => clockMark.set(steady()),
+      rotateKey: (act: Act) => rotateKey(db, sealer, sealingKeyFile(config), random, () => audit.record(act, '')),
+      /**
+       * What is to be done now and then: notes how late it is, for the next process, and forgets and settles what is due.
+       * @throws ApiError 922 when the store cannot be written
+       */
+      async keepHouse(): Promise<void> {
+        await db.write(() => {
+          clockMark.set(steady())
+          auth.removeExpired()
+        })
+        await audit.settle()
+      },
       async close(): Promise<void> {
         await audit.close()
         db.close()

@@ -52,10 +52,8 @@ export function createChain(store: AuditStore, key: Key) {
     /** Tells of a row that was to become a record, and that nobody with the key had written. */
     forged: (time: number): AuditEntry => ofOurs(time, FORGED, 'failed'),
 
-    /** Runs inside `database.write`: head read and record written are one. */
-    append(entry: AuditEntry): void {
-      add(head(entry.time), entry)
-    },
+    /** Runs inside `database.write`: head read and record written are one. @returns what was written */
+    append: (entry: AuditEntry): Link => add(head(entry.time), entry),
 
     /** Removes the records up to this number, if it is one of the chain's. Runs inside `database.write`. */
     pruneUpTo(number: number): void {

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { ApiError, OperatorError } from '../errors.ts'
 import { escapeText, hideTokens } from '../log.ts'
 import { addressGroup } from '../network.ts'
@@ -13,9 +11,8 @@ import {
   type OpenRefusal,
   type Stamped,
 } from '../store/audit.ts'
-import type { Database } from '../store/database.ts'
-import { createKeyOnce, type RandomBytes, readKey } from '../store/key-file.ts'
-import { type Chain, createChain, type Verification } from './chain.ts'
+import type { Verification } from './chain.ts'
+import { type ChainPlace, openChain } from './open-chain.ts'
 import { createRefusals, MANY } from './refusals.ts'
 
 /** A refusal is counted up with others of its kind for this long before it becomes a record. */
@@ -28,6 +25,8 @@ const LONGEST_TEXT = 100
 /** In the place of a name that nobody has. */
 const UNKNOWN = '?'
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
+/** A list that nobody narrowed down. */
+const EVERYTHING: AuditFilter = { after: 0, before: NO_LIMIT, since: 0, user: '', action: '', limit: 100 }
 
 /** Who does what, from where. */
 export interface Act {
@@ -44,26 +43,18 @@ export type ListedEntry = AuditEntry & { number: number | null }
 export type Audit = Awaited<ReturnType<typeof openAudit>>
 
 /**
- * The audit of this data directory. Its key (`audit.key`) lies beside the sealing key, or in the data directory where
- * that was put elsewhere, and is made once.
- * @throws OperatorError naming the file, when the key is missing or wrong
+ * The audit of this data directory.
+ * @throws OperatorError as `openChain`
  */
-export async function openAudit(deps: {
-  db: Database
-  dataDir: string
-  sealingKeyFile: string
-  /** Whether nothing was ever sealed in this data directory. */
-  isFirstStart: boolean
-  now: () => number
-  random: RandomBytes
-  /** Whether somebody has this name. */
-  isUser: (username: string) => boolean
-  /** Begins a new chain, with a new key where there is none, after the records of a key that is lost. */
-  anew?: { by: string }
-}) {
-  const { db, now, random, isUser } = deps
+export async function openAudit(
+  deps: ChainPlace & {
+    /** Whether somebody has this name. */
+    isUser: (username: string) => boolean
+  },
+) {
+  const { db, now, isUser } = deps
   const store = createAuditStore(db)
-  const chain = await openChain()
+  const chain = await openChain(store, deps)
   const refusals = createRefusals(store, chain)
   /** Errors that a record tells of already. */
   const recorded = new WeakSet<object>()
@@ -137,21 +128,20 @@ export async function openAudit(deps: {
     settle,
 
     /**
-     * Newest first. The refusals that are still counted up come before the records, without a number.
-     * @throws never for a store that cannot be written: then they are missing
+     * Newest first. The refusals that are still counted up come before the records, without a number; those of the last
+     * second are missing while the store cannot be written.
      */
     async list(filter: Partial<AuditFilter>): Promise<ListedEntry[]> {
       await settle().catch(error => {
         if (!(error instanceof ApiError)) throw error
       })
-      const wanted = { after: 0, before: NO_LIMIT, since: 0, user: '', action: '', limit: 100, ...filter }
+      const wanted = { ...EVERYTHING, ...filter }
       const open = filter.before === undefined && filter.after === undefined ? openRefusals(wanted) : []
       return [...open, ...store.list(wanted)].slice(0, wanted.limit)
     },
 
     /** The records alone. */
-    records: (filter: Partial<AuditFilter>): AuditRecord[] =>
-      store.list({ after: 0, before: NO_LIMIT, since: 0, user: '', action: '', limit: 100, ...filter }),
+    records: (filter: Partial<AuditFilter>): AuditRecord[] => store.list({ ...EVERYTHING, ...filter }),
 
     verify: (): Verification => db.sql.transaction(() => chain.verify()).deferred(),
 
@@ -174,9 +164,8 @@ export async function openAudit(deps: {
     append({ time: now(), ...cleaned(act, target), result, errorId, count: 1 })
   }
 
-  function append(entry: Parameters<Chain['append']>[0]): void {
-    chain.append(entry)
-    const { number } = store.mark('head') ?? { number: 0 }
+  function append(entry: AuditEntry): void {
+    const { number } = chain.append(entry)
     if (number % RECORDS_PER_PRUNING === 0) chain.pruneUpTo(number - RECORDS_KEPT)
   }
 
@@ -222,42 +211,10 @@ export async function openAudit(deps: {
     store.removeRefusals(until)
   }
 
-  async function openChain(): Promise<Chain> {
-    const beside = join(dirname(deps.sealingKeyFile), 'audit.key')
-    const file = existsSync(beside) ? beside : join(deps.dataDir, 'audit.key')
-    const isEmpty = () => store.mark('start') === undefined && store.newest() === undefined
-    const isLost = !existsSync(file)
-    // An empty audit that has its key already was emptied, unless this system is only just being made.
-    const isNew = isEmpty() && (isLost || deps.isFirstStart)
-    if (isNew || (deps.anew && isLost)) createKeyOnce(file, random)
-    const opened = createChain(store, readAuditKey(file))
-    if (isNew || (deps.anew && !opened.isOurs())) {
-      await db.write(() => {
-        // Another process may do the same at this moment.
-        if (isEmpty() || deps.anew) opened.begin(now(), deps.anew?.by ?? '')
-      })
-    }
-    if (!opened.isOurs()) {
-      throw new OperatorError(
-        `The audit does not fit its key ${file}, or was tampered with: put key and database back from a backup, or begin anew with cikit-api audit --restart`,
-      )
-    }
-    return opened
-  }
-
   /** Nothing in a record can forge another one, or a terminal's command. */
   function cleaned({ user, address, action }: Act, target: string): Act & { target: string } {
     const clean = (text: string) => escapeText((isUser(text) ? text : hideTokens(text)).slice(0, LONGEST_TEXT))
     return { user: clean(user), address: clean(address), action, target: clean(target) }
-  }
-}
-
-function readAuditKey(file: string): ReturnType<typeof readKey> {
-  try {
-    return readKey(file)
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new OperatorError(`${reason}, or begin a new audit with cikit-api audit --restart`, { cause })
   }
 }
 

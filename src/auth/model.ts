@@ -4,7 +4,7 @@ import { type Fields, isAbsent } from '../http/body.ts'
 import type { Session } from '../store/sessions.ts'
 import type { EnrolmentLink, ShownEnrolment } from '../users/enrolment.ts'
 import { qrDataUrl } from '../users/qr.ts'
-import type { Tokens } from './service.ts'
+import type { Tokens } from './tokens.ts'
 
 export const tokenBody = t.Object({
   token_type: t.Literal('Bearer'),

@@ -1,83 +1,27 @@
-import type { Act, Audit } from '../audit/service.ts'
+import type { Act } from '../audit/service.ts'
 import { ApiError, catalogue } from '../errors.ts'
 import { addressGroup } from '../network.ts'
-import type { Secret } from '../secret.ts'
-import type { SteadyClock } from '../steady-clock.ts'
-import type { Database } from '../store/database.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
-import type { RandomBytes } from '../store/key-file.ts'
 import { createReadCache } from '../store/read-cache.ts'
-import type { KeptSealer } from '../store/sealing-key.ts'
-import type { Bearer, Session, SessionStore, TokenPair } from '../store/sessions.ts'
-import type { Account, User, UserStore } from '../store/users.ts'
-import type { EnrolmentService } from '../users/enrolment.ts'
-import type { Throttle } from './throttle.ts'
-import { createToken, hashToken, isTokenShaped } from './tokens.ts'
-import { matchingStep, TOTP_SECRET_BYTES } from './totp.ts'
+import type { Bearer, Session } from '../store/sessions.ts'
+import type { User } from '../store/users.ts'
+import { createLogin, type LoginDeps } from './login.ts'
+import { hashToken, issueTokens, isTokenShaped, type Tokens } from './tokens.ts'
 
-export const ACCESS_SECONDS = 7_200
-const REFRESH_IDLE_MS = 7 * 86_400_000
-const SESSION_MS = 30 * 86_400_000
-const SESSIONS_PER_USER = 10
 /** How long an expired token is still told apart from one that never was. */
 const EXPIRED_KEPT_MS = 86_400_000
-
-/** The sealing key is replaced once in years, and not more often than this at a time. */
-const LOGIN_ATTEMPTS = 3
-
 const TOUCH_EVERY_MS = 60_000
-
-/** What a login brings along beside its code. */
-export interface Origin {
-  /** What the client calls itself. */
-  agent: string
-  /** A token of the user's own, if one came along: it proves the caller to be no stranger. */
-  token?: string | undefined
-}
-
-export interface Tokens {
-  /** Seconds until the access token expires. */
-  expiresIn: number
-  access: Secret
-  refresh: Secret
-}
 
 export type AuthService = Awaited<ReturnType<typeof createAuthService>>
 
-/** Who is it that calls: codes into sessions, sessions into users. */
-export async function createAuthService(deps: {
-  db: Database
-  users: UserStore
-  sessions: SessionStore
-  enrolments: EnrolmentStore
-  enrolment: Pick<EnrolmentService, 'pendingOf' | 'takeEffect'>
-  throttle: Throttle
-  audit: Audit
-  sealer: KeptSealer
-  /** The time that phones have, for codes. */
-  now: () => number
-  /** The time by which sessions end. */
-  steady: SteadyClock
-  random: RandomBytes
-}) {
-  const { db, users, sessions, enrolments, enrolment, throttle, audit, sealer, now, steady, random } = deps
-  let decoy = await createDecoy(sealer, random)
+/** Who is it that calls: codes into sessions (`createLogin`), sessions into users. */
+export async function createAuthService(deps: LoginDeps & { enrolments: EnrolmentStore }) {
+  const { db, users, sessions, enrolments, throttle, audit, steady, random } = deps
   const touching = new Set<string>()
   const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
 
   return {
-    /**
-     * Opens a session for a user that shows a fresh code.
-     * @param code six digits
-     * @throws ApiError 902 for everything that does not fit, with the same work done; 915 while locked, whatever the code
-     */
-    async login(act: Act, username: string, code: string, origin: Origin): Promise<Tokens> {
-      for (let attempt = 0; attempt < LOGIN_ATTEMPTS; attempt++) {
-        const tokens = await tryLogin(act, username, code, origin)
-        if (tokens !== 'again') return tokens
-      }
-      throw new ApiError('storeUnavailable')
-    },
+    login: await createLogin(deps),
 
     /**
      * Exchanges a refresh token for a new pair. One that was exchanged before ends its session: a copy of it is in
@@ -97,9 +41,8 @@ export async function createAuthService(deps: {
           throttle.countAddressFailure(source)
           return undefined
         }
-        const issued = issue(bearer.session)
-        sessions.rotate(bearer.session.id, hash, issued.stored)
-        sessions.touch(bearer.session.id, steady())
+        const issued = issueTokens(bearer.session, steady(), random)
+        sessions.rotate(bearer.session.id, hash, issued.stored, steady())
         return issued.tokens
       })
       if (!tokens) throw new ApiError('refreshTokenUnknown')
@@ -142,6 +85,9 @@ export async function createAuthService(deps: {
         audit.record(act, username)
       })
     },
+
+    /** Forgets sessions whose tokens have been expired for long. Runs inside `database.write`. */
+    removeExpired: (): void => sessions.removeExpiredBefore(steady() - EXPIRED_KEPT_MS),
 
     /**
      * The sessions of a user that have not ended, oldest first.
@@ -194,83 +140,4 @@ export async function createAuthService(deps: {
       .catch(() => undefined)
       .finally(() => touching.delete(id))
   }
-
-  /** @returns `again` when the secret was sealed anew between its being read and used: that is no failure of anybody */
-  async function tryLogin(act: Act, username: string, code: string, origin: Origin): Promise<Tokens | 'again'> {
-    const account = users.findExactly(username)
-    if (!sealer.isCurrent(decoy.sealedSecret)) decoy = await createDecoy(sealer, random)
-    // As many secrets are opened for everybody: time tells nothing of who exists, or is about to change its phone.
-    const secret = await sealer.open((account ?? decoy).sealedSecret, (account ?? decoy).id)
-    const pending = account && (await enrolment.pendingOf(account.id))
-    if (!pending) await sealer.open(decoy.sealedSecret, decoy.id)
-    const source = { address: addressGroup(act.address), sessionId: account && sessionOf(account, origin.token) }
-    const outcome = await db.write(() => {
-      const lane = throttle.laneOf(username, account?.id, source)
-      throttle.refuseLocked(source, lane)
-      const step = matchingStep(secret, code, now())
-      if (account && step !== undefined && isSealedAnew(account)) return 'again'
-      const taken = account && step !== undefined && users.takeStep(account, step)
-      if (!account || !(taken || (pending && enrolment.takeEffect(act, account, pending, code)))) {
-        throttle.countFailure(source, lane)
-        return undefined
-      }
-      throttle.countSuccess(source, lane, account.id)
-      const time = steady()
-      const { address } = act
-      const { id: userId } = account
-      const session = {
-        id: crypto.randomUUID(),
-        userId,
-        createdAt: time,
-        lastUsedAt: time,
-        address,
-        agent: origin.agent,
-      }
-      const issued = issue(session)
-      sessions.removeExpiredBefore(time - EXPIRED_KEPT_MS)
-      sessions.insert(session, issued.stored)
-      sessions.keepNewest(account.id, SESSIONS_PER_USER)
-      audit.record(act, username)
-      return issued.tokens
-    })
-    if (!outcome) throw new ApiError('codeRefused')
-    return outcome
-  }
-
-  function isSealedAnew(account: Account): boolean {
-    const present = users.findExactly(account.username)
-    return present?.id === account.id && !Buffer.from(present.sealedSecret).equals(account.sealedSecret)
-  }
-
-  /** The session of this user that a token, access or refresh, belongs to. */
-  function sessionOf(account: Account, token: string | undefined): string | undefined {
-    if (!token || !isTokenShaped(token)) return undefined
-    const hash = hashToken(token)
-    const bearer = sessions.findByAccess(hash) ?? sessions.findByRefresh(hash)
-    return bearer?.user.id === account.id ? bearer.session.id : undefined
-  }
-
-  /** A new pair of tokens, and what is kept of it. Neither outlives the session. */
-  function issue(session: Session): { tokens: Tokens; stored: TokenPair } {
-    const time = steady()
-    const sessionEnds = session.createdAt + SESSION_MS
-    const accessExpiresAt = Math.min(time + ACCESS_SECONDS * 1000, sessionEnds)
-    const access = createToken(random)
-    const refresh = createToken(random)
-    return {
-      tokens: { expiresIn: Math.floor((accessExpiresAt - time) / 1000), access, refresh },
-      stored: {
-        accessHash: hashToken(access.reveal()),
-        accessExpiresAt,
-        refreshHash: hashToken(refresh.reveal()),
-        refreshExpiresAt: Math.min(time + REFRESH_IDLE_MS, sessionEnds),
-      },
-    }
-  }
-}
-
-/** Stands in for a user that does not exist, so that its login costs what every wrong code costs. */
-async function createDecoy(sealer: KeptSealer, random: RandomBytes): Promise<Pick<Account, 'id' | 'sealedSecret'>> {
-  const id = crypto.randomUUID()
-  return { id, sealedSecret: await sealer.seal(random(TOTP_SECRET_BYTES), id) }
 }

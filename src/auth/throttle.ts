@@ -3,7 +3,8 @@ import { ApiError } from '../errors.ts'
 import type { LaneStore } from '../store/lanes.ts'
 
 const MINUTE_MS = 60_000
-const DAY_MS = 86_400_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
 
 /** How many failures a lane bears, and what follows. */
 interface Limits {
@@ -84,15 +85,15 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
     countLaneFailure: (lane: string): void => count(lane, USER_LIMITS),
 
     /** From here the user has proved to be that user. */
-    prove: (userId: string, source: Source): void => lanes.prove(userId, source.address, now(), PROVEN_ADDRESSES_KEPT),
+    prove,
 
     countAddressFailure: (source: Source): void => count(addressLane(source), ADDRESS_LIMITS),
 
     /** A success ends the row of failures of its own lane, and no other: a stranger's guesses stay counted. */
     countSuccess(source: Source, lane: string, userId: string): void {
       const record = lanes.find(lane)
-      if (record) lanes.put(lane, { ...record, consecutive: 0, lockedUntil: 0 })
-      lanes.prove(userId, source.address, now(), PROVEN_ADDRESSES_KEPT)
+      if (record && record.consecutive > 0) lanes.put(lane, { ...record, consecutive: 0, lockedUntil: 0 })
+      prove(userId, source)
     },
 
     /**
@@ -101,7 +102,7 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
      */
     laneOf(username: string, userId: string | undefined, source: Source): string {
       if (userId !== undefined && source.sessionId !== undefined) return `user:${username}:session:${source.sessionId}`
-      if (userId !== undefined && lanes.isProven(userId, source.address)) {
+      if (userId !== undefined && lanes.provenAt(userId, source.address) !== undefined) {
         return `user:${username}:address:${source.address}`
       }
       return strangersLane(username)
@@ -125,6 +126,13 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
 
     /** Lifts every lock on addresses. */
     unlockAddresses: (): void => lanes.removeBelow('address:'),
+  }
+
+  /** Noted to the hour: who logs in often from one place has one write less each time. */
+  function prove(userId: string, source: Source): void {
+    const noted = lanes.provenAt(userId, source.address)
+    if (noted !== undefined && now() - noted < HOUR_MS) return
+    lanes.prove(userId, source.address, now(), PROVEN_ADDRESSES_KEPT)
   }
 
   function strangersLane(username: string): string {

@@ -1,8 +1,19 @@
 import { createHash } from 'node:crypto'
 import { Secret } from '../secret.ts'
 import type { RandomBytes } from '../store/key-file.ts'
+import type { Session, TokenPair } from '../store/sessions.ts'
 
+export const ACCESS_SECONDS = 7_200
+const REFRESH_IDLE_MS = 7 * 86_400_000
+const SESSION_MS = 30 * 86_400_000
 const TOKEN_BYTES = 32
+
+export interface Tokens {
+  /** Seconds until the access token expires. */
+  expiresIn: number
+  access: Secret
+  refresh: Secret
+}
 
 /** A new bearer token: 32 random bytes as 64 hex digits. */
 export function createToken(random: RandomBytes): Secret {
@@ -16,4 +27,28 @@ export function hashToken(token: string): Uint8Array {
 
 export function isTokenShaped(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text)
+}
+
+/**
+ * A new pair of tokens, and what is kept of it. Neither outlives the session.
+ * @param now milliseconds since 1970
+ */
+export function issueTokens(
+  session: Pick<Session, 'createdAt'>,
+  now: number,
+  random: RandomBytes,
+): { tokens: Tokens; stored: TokenPair } {
+  const sessionEnds = session.createdAt + SESSION_MS
+  const accessExpiresAt = Math.min(now + ACCESS_SECONDS * 1000, sessionEnds)
+  const access = createToken(random)
+  const refresh = createToken(random)
+  return {
+    tokens: { expiresIn: Math.floor((accessExpiresAt - now) / 1000), access, refresh },
+    stored: {
+      accessHash: hashToken(access.reveal()),
+      accessExpiresAt,
+      refreshHash: hashToken(refresh.reveal()),
+      refreshExpiresAt: Math.min(now + REFRESH_IDLE_MS, sessionEnds),
+    },
+  }
 }

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
-import type { AuthService, Origin } from '../auth/service.ts'
+import type { Origin } from '../auth/login.ts'
+import type { AuthService } from '../auth/service.ts'
 import { ApiError } from '../errors.ts'
 import { hideTokens } from '../log.ts'
 import type { Group, User } from '../store/users.ts'

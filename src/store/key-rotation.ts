@@ -4,37 +4,29 @@ import { OperatorError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { Database } from './database.ts'
 import { KEY_BYTES, type Key, type RandomBytes, syncDirectory, writeKey } from './key-file.ts'
-import { createSealer } from './sealing.ts'
-import {
-  createCheck,
-  equal,
-  finishRotation,
-  hashOf,
-  type KeyPlace,
-  nextKeyFile,
-  openSealer,
-  sealCheck,
-  sealingKeyFile,
-} from './sealing-key.ts'
+import { createSealer, type Sealer } from './sealing.ts'
+import { createCheck, equal, finishRotation, hashOf, hashOfFile, nextKeyFile, sealCheck } from './sealing-key.ts'
 
 const ATTEMPTS = 5
 
 /**
  * Seals every secret anew, with a new key, while others may be reading and writing.
+ * @param sealer of the present key
+ * @param file that the present key is in
  * @param record is called in the same transaction
  * @returns how many secrets there were
  * @throws OperatorError when the key file cannot be written, or users change faster than they can be sealed
  */
 export async function rotateKey(
   db: Database,
-  place: KeyPlace,
+  sealer: Sealer,
+  file: string,
   random: RandomBytes,
   record: () => void,
 ): Promise<number> {
-  const file = sealingKeyFile(place)
-  const sealer = await openSealer(db, place, random)
   const before = createCheck(db)
   refuseMountPoint(file)
+  await finishRotation(db, file)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const key: Key = new Secret(random(KEY_BYTES))
     const next = await createSealer(key, random)
@@ -47,6 +39,7 @@ export async function rotateKey(
     const done = await db.write(() => {
       const unchanged = equal(before.get()?.hash, oldHash) && sameSecrets(readSecrets(db), secrets)
       if (!unchanged) return false
+      refuseKeyInWaiting(file, oldHash)
       // On the disk before the transaction is: whatever is committed has its key in one of two files.
       writeNextKey(file, key)
       for (const [at, { table, userId }] of secrets.entries()) {
@@ -71,6 +64,14 @@ function refuseMountPoint(file: string): void {
     .map(line => line.split(' ')[4]?.replaceAll('\\040', ' '))
   if (!mounts.includes(file)) return
   throw new OperatorError(`${file} is mounted by itself and cannot be replaced: mount the directory that it lies in`)
+}
+
+/** The key of an earlier rotation that could not be put into its place is the only one there is. */
+function refuseKeyInWaiting(file: string, hash: Uint8Array | null | undefined): void {
+  const next = nextKeyFile(file)
+  if (equal(hash, hashOfFile(next))) {
+    throw new OperatorError(`The key in ${next} could not be put into the place of ${file}: do that first, by hand`)
+  }
 }
 
 function writeNextKey(file: string, key: Key): void {

@@ -25,8 +25,8 @@ export function createLaneStore({ sql }: Database) {
   const removeBeyond = sql.query<null, [number]>(`
     DELETE FROM lanes WHERE lane IN
       (SELECT lane FROM lanes WHERE lane >= 'address:' AND lane < 'address;' ORDER BY last_failure_at DESC LIMIT -1 OFFSET ?)`)
-  const isProven = sql.query<{ one: 1 }, [string, string]>(
-    'SELECT 1 AS one FROM proven_addresses WHERE user_id = ? AND address = ?',
+  const proven = sql.query<{ at: number }, [string, string]>(
+    'SELECT last_used_at AS at FROM proven_addresses WHERE user_id = ? AND address = ?',
   )
   const prove = sql.query<null, [string, string, number]>(
     'INSERT OR REPLACE INTO proven_addresses (user_id, address, last_used_at) VALUES (?, ?, ?)',
@@ -56,7 +56,8 @@ export function createLaneStore({ sql }: Database) {
     /** Of the addresses' lanes, keeps those that failed last. */
     keepNewestAddresses: (count: number): void => void removeBeyond.run(count),
 
-    isProven: (userId: string, address: string): boolean => isProven.get(userId, address) !== null,
+    /** When the user logged in from there last, as far as that was noted; undefined for an address it never proved. */
+    provenAt: (userId: string, address: string): number | undefined => proven.get(userId, address)?.at,
 
     /** Remembers from where a user logged in, the `keep` newest. */
     prove(userId: string, address: string, now: number, keep: number): void {

@@ -179,7 +179,7 @@ function replaceIfPossible(next: string, file: string): void {
 }
 
 /** A file that a power cut left half written holds no key. */
-function hashOfFile(file: string): Uint8Array | undefined {
+export function hashOfFile(file: string): Uint8Array | undefined {
   try {
     return hashOf(readKey(file))
   } catch {

@@ -80,15 +80,16 @@ export function createSessionStore({ sql }: Database) {
                           access_hash, access_expires_at, refresh_hash, refresh_expires_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const touch = sql.query<null, [number, string]>('UPDATE sessions SET last_used_at = ? WHERE id = ?')
-  const forget = sql.query<null, [string, string, number]>(`
-    DELETE FROM rotated_refresh_tokens WHERE session_id = ? AND number <=
-      (SELECT max(number) FROM rotated_refresh_tokens WHERE session_id = ?) - ?`)
-  const remember = sql.query<null, [Uint8Array, string]>(
-    `INSERT INTO rotated_refresh_tokens (hash, session_id, number)
-     VALUES (?1, ?2, (SELECT coalesce(max(number), 0) + 1 FROM rotated_refresh_tokens WHERE session_id = ?2))`,
+  const remember = sql.query<{ number: number }, [Uint8Array, string]>(`
+    INSERT INTO rotated_refresh_tokens (hash, session_id, number)
+    VALUES (?1, ?2, (SELECT coalesce(max(number), 0) + 1 FROM rotated_refresh_tokens WHERE session_id = ?2))
+    RETURNING number`)
+  const forget = sql.query<null, [string, number]>(
+    'DELETE FROM rotated_refresh_tokens WHERE session_id = ? AND number <= ?',
   )
-  const replace = sql.query<null, [Uint8Array, number, Uint8Array, number, string]>(`
-    UPDATE sessions SET access_hash = ?, access_expires_at = ?, refresh_hash = ?, refresh_expires_at = ? WHERE id = ?`)
+  const replace = sql.query<null, [number, Uint8Array, number, Uint8Array, number, string]>(`
+    UPDATE sessions SET last_used_at = ?, access_hash = ?, access_expires_at = ?, refresh_hash = ?, refresh_expires_at = ?
+    WHERE id = ?`)
   const removeOne = sql.query<null, [string]>('DELETE FROM sessions WHERE id = ?')
   const removeOfUser = sql.query<null, [string]>('DELETE FROM sessions WHERE user_id = ?')
   const removeBeyond = sql.query<null, [string, string, number]>(`
@@ -132,10 +133,10 @@ export function createSessionStore({ sql }: Database) {
     },
 
     /** Exchanges both tokens of a session; the old refresh token stays known as used, like the last 1,000 before it. */
-    rotate(id: string, usedRefreshHash: Uint8Array, pair: TokenPair): void {
-      remember.run(usedRefreshHash, id)
-      forget.run(id, id, ROTATED_KEPT)
-      replace.run(pair.accessHash, pair.accessExpiresAt, pair.refreshHash, pair.refreshExpiresAt, id)
+    rotate(id: string, usedRefreshHash: Uint8Array, pair: TokenPair, now: number): void {
+      const number = remember.get(usedRefreshHash, id)?.number ?? 0
+      if (number > ROTATED_KEPT) forget.run(id, number - ROTATED_KEPT)
+      replace.run(now, pair.accessHash, pair.accessExpiresAt, pair.refreshHash, pair.refreshExpiresAt, id)
     },
 
     remove: (id: string): void => void removeOne.run(id),

@@ -63,13 +63,14 @@ export function createSessionModel() {
 
     logIn(user: ModelUser, now: number, pair: Pair): void {
       user.lastStep = Math.floor(now / STEP)
-      // What is over is told apart for a day, and forgotten at a login after that.
-      remove(({ accessEnds, refreshEnds }) => Math.max(accessEnds, refreshEnds) < steady - DAY)
       sessions.push(opened(user, steady, pair))
       const own = sessions.filter(session => session.user === user)
       const tooMany = new Set(own.slice(0, -SESSIONS_PER_USER))
       remove(session => tooMany.has(session))
     },
+
+    /** What is over is told apart for a day, and forgotten after that. */
+    keepHouse: (): void => remove(({ accessEnds, refreshEnds }) => Math.max(accessEnds, refreshEnds) < steady - DAY),
 
     mayRefresh(token: string): boolean {
       const session = byRefresh(token)

@@ -8,11 +8,6 @@ function list(api: TestApi, token: string) {
   return api.call('GET', '/droplet/list', { token })
 }
 
-/** What cleans up after sessions that are over. */
-async function somebodyElseLogsIn(api: TestApi, name: string) {
-  await api.logIn(await api.createUser(name, 'viewer'))
-}
-
 test('an access token counts for two hours', async () => {
   await using api = await createTestApi()
   const { token } = await api.signedIn('viewer')
@@ -26,7 +21,7 @@ test('an expired access token is told apart from an unknown one for a day at lea
   await using api = await createTestApi()
   const { token } = await api.signedIn('viewer')
   api.clock.move(2 * HOUR + DAY)
-  await somebodyElseLogsIn(api, 'other')
+  await api.context.keepHouse()
   expect(await list(api, token)).toMatchObject({ status: 401, body: { errorId: 909 } })
 })
 
@@ -39,10 +34,10 @@ test('that holds at the end of a session too, and then it is forgotten', async (
     api.clock.move(5 * DAY)
   }
   api.clock.move(DAY)
-  await somebodyElseLogsIn(api, 'bob')
+  await api.context.keepHouse()
   expect(await list(api, tokens.access_token)).toMatchObject({ status: 401, body: { errorId: 909 } })
   api.clock.move(1)
-  await somebodyElseLogsIn(api, 'eve')
+  await api.context.keepHouse()
   expect(await list(api, tokens.access_token)).toMatchObject({ status: 401, body: { errorId: 908 } })
 })
 
@@ -101,7 +96,7 @@ test('a clock that is set back lengthens no token, not across a restart either',
   expect(await status()).toBe(200)
   api.clock.set(-86_400_000)
   expect(await status()).toBe(200)
-  await api.context.markTime()
+  await api.context.keepHouse()
   await api.restart()
   api.clock.move(1_000)
   expect(await status()).toBe(401)

@@ -283,3 +283,17 @@ test('which names share a lock is another thing in every system', async () => {
   }
   expect(buckets.size).toBe(3)
 })
+
+test('from where a user logs in is noted to the hour', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  const noted = () => api.context.db.sql.query('SELECT last_used_at FROM proven_addresses').values().flat()
+  const times: unknown[] = []
+  for (const passes of [0, HOUR - MINUTE, MINUTE]) {
+    api.clock.move(passes)
+    await attempt(api, ada, HOME, rightCode(api, ada))
+    times.push(...noted())
+  }
+  const first = api.clock.now() - HOUR
+  expect(times).toEqual([first, first, first + HOUR])
+})

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { until } from '../../scripts/lib/run.ts'
-import { ACCESS_SECONDS } from '../../src/auth/service.ts'
+import { ACCESS_SECONDS } from '../../src/auth/tokens.ts'
 import { codeAt } from '../_support/codes.ts'
 import { type Enrolment, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
 import { createSettableClock } from '../_support/faults/settable-clock.ts'

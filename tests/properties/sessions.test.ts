@@ -190,7 +190,8 @@ async function createRun(api: TestApi) {
         return model.timeIs(api.clock.now(), 0)
       case 'restart':
         // As `serve` does before it ends.
-        await api.context.markTime()
+        await api.context.keepHouse()
+        model.keepHouse()
         return await api.restart()
     }
   }

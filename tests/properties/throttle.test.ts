@@ -89,7 +89,7 @@ function createDoor() {
       return undefined
     },
 
-    isProven: (address: string) => lanes.isProven(ada.id, address),
+    isProven: (address: string) => lanes.provenAt(ada.id, address) !== undefined,
     [Symbol.dispose]: store[Symbol.dispose],
   }
 }

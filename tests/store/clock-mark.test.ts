@@ -10,9 +10,9 @@ test('at the very first start no time was shown yet', () => {
 test('the latest time is kept, whatever came after it', async () => {
   using store = createTestStore()
   const mark = createClockMark(store.db)
-  await mark.set(2_000)
-  await mark.set(1_000)
+  await store.db.write(() => mark.set(2_000))
+  await store.db.write(() => mark.set(1_000))
   expect(mark.get()).toBe(2_000)
-  await mark.set(3_000)
+  await store.db.write(() => mark.set(3_000))
   expect(mark.get()).toBe(3_000)
 })

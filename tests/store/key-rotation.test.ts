@@ -3,13 +3,14 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, wr
 import { join } from 'node:path'
 import { createAccess } from '../../src/context.ts'
 import { rotateKey } from '../../src/store/key-rotation.ts'
-import { openSealer } from '../../src/store/sealing-key.ts'
+import { openSealer, sealingKeyFile } from '../../src/store/sealing-key.ts'
 import { ACT } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { codeAt } from '../_support/codes.ts'
 import { modeOf } from '../_support/modes.ts'
 import { createTestStore } from '../_support/store.ts'
 
+const systemRandom = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 const keyFileOf = (api: TestApi) => join(api.dataDir, 'sealing.key')
 const readKeyOf = (api: TestApi) => readFileSync(keyFileOf(api), 'utf8')
 
@@ -103,18 +104,19 @@ test('a secret that changes while secrets are sealed anew stays the new one', as
     else if (keys === 1 && size === 12) put(changed)
     return crypto.getRandomValues(new Uint8Array(size))
   }
-  expect(await rotateKey(api.context.db, api.config, random, () => {})).toBe(1)
+  const sealer = await openSealer(api.context.db, api.config, systemRandom)
+  const file = keyFileOf(api)
+  expect(await rotateKey(api.context.db, sealer, file, random, () => {})).toBe(1)
   expect(keys).toBe(2)
   expect(await login(api, { username: 'ada', secret: secret.reveal() })).toBe(200)
 })
 
 test('what was read before a rotation opens after it', async () => {
   using store = createTestStore()
-  const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
-  const sealer = await openSealer(store.db, store, random)
+  const sealer = await openSealer(store.db, store, systemRandom)
   const plain = new TextEncoder().encode('plain')
   const before = await sealer.seal(plain, 'ada')
-  await rotateKey(store.db, store, random, () => {})
+  await rotateKey(store.db, sealer, sealingKeyFile(store), systemRandom, () => {})
   expect(sealer.isCurrent(before)).toBe(false)
   expect(() => sealer.requireCurrent(before)).toThrow('try again')
   const after = await sealer.seal(plain, 'ada')
@@ -213,12 +215,13 @@ test('a key file that is a link stays one: what it leads to is replaced', async 
   const [keyFile, target] = [join(store.dataDir, 'link.hex'), join(store.dataDir, 'target.hex')]
   writeFileSync(target, `${'a5'.repeat(32)}\n`)
   symlinkSync(target, keyFile)
-  const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
-  await rotateKey(store.db, { ...store, keyFile }, random, () => {})
+  const place = { ...store, keyFile }
+  const sealer = await openSealer(store.db, place, systemRandom)
+  await rotateKey(store.db, sealer, sealingKeyFile(place), systemRandom, () => {})
   expect(lstatSync(keyFile).isSymbolicLink()).toBe(true)
   expect(lstatSync(target).isFile()).toBe(true)
   expect(readFileSync(target, 'utf8')).not.toContain('a5a5')
-  await openSealer(store.db, { ...store, keyFile }, random)
+  await openSealer(store.db, place, systemRandom)
 })
 
 test('where the new key cannot be written, nothing is changed', async () => {
@@ -231,5 +234,20 @@ test('where the new key cannot be written, nothing is changed', async () => {
   await expect(access.rotateKey(ACT)).rejects.toThrow()
   await access.close()
   expect(readKeyOf(api)).toBe(key)
+  expect(await login(api, ada)).toBe(200)
+})
+
+test('a key that waits for its place, being the only one, is not overwritten by another rotation', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  const access = await createAccess(api.config, { now: api.clock.now, monotonic: api.clock.monotonic })
+  const key = readKeyOf(api)
+  writeFileSync(`${keyFileOf(api)}.new`, key)
+  // What cannot be replaced: a folder that is not empty lies where the key belongs.
+  rmSync(keyFileOf(api))
+  mkdirSync(`${keyFileOf(api)}/folder`, { recursive: true })
+  await expect(access.rotateKey(ACT)).rejects.toThrow('do that first, by hand')
+  await access.close()
+  expect(readFileSync(`${keyFileOf(api)}.new`, 'utf8')).toBe(key)
   expect(await login(api, ada)).toBe(200)
 })

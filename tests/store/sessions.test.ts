@@ -41,7 +41,7 @@ test('a rotation replaces both tokens, and the used refresh token stays known', 
   using store = createTestStore()
   await withSessions(store, 'ada', 'one')
   const next = pairOf('two', { access: 4_000, refresh: 5_000 })
-  await store.db.write(() => store.sessions.rotate('one', hash('refresh one'), next))
+  await store.db.write(() => store.sessions.rotate('one', hash('refresh one'), next, 1_500))
   expect(store.sessions.findByAccess(hash('access one'))).toBeUndefined()
   expect(store.sessions.findByRefresh(hash('refresh one'))).toBeUndefined()
   expect(store.sessions.findRotated(hash('refresh one'))).toBe('one')
@@ -57,7 +57,7 @@ test('an ended session takes its tokens and its used refresh tokens with it', as
   using store = createTestStore()
   await withSessions(store, 'ada', 'one', 'other')
   const next = pairOf('two', { access: 4_000, refresh: 5_000 })
-  await store.db.write(() => store.sessions.rotate('one', hash('refresh one'), next))
+  await store.db.write(() => store.sessions.rotate('one', hash('refresh one'), next, 1_500))
   await store.db.write(() => store.sessions.remove('one'))
   expect(store.sessions.findByAccess(hash('access two'))).toBeUndefined()
   expect(store.sessions.findRotated(hash('refresh one'))).toBeUndefined()
@@ -113,7 +113,7 @@ test('the last thousand refresh tokens of a session are known as used, and older
     for (let number = 0; number <= 1_000; number++) {
       for (const id of ['one', 'two']) {
         const pair = pairOf(`${id} ${number + 1}`, { access: 2_000, refresh: 3_000 })
-        if (id === 'one' || number < 5) store.sessions.rotate(id, hash(`used ${id} ${number}`), pair)
+        if (id === 'one' || number < 5) store.sessions.rotate(id, hash(`used ${id} ${number}`), pair, 1_500)
       }
     }
   })

@@ -114,11 +114,10 @@ async function run(button, work) {
     problem.textContent = error.message
     problem.hidden = false
     problem.scrollIntoView({ block: 'nearest' })
-    button.disabled = false
-    // A button that is disabled loses the focus.
-    focused?.focus()
   } finally {
     button.disabled = false
+    // A button that is disabled loses the focus.
+    if (!problem.hidden) focused?.focus()
   }
 }
 
