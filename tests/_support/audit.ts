@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { openAudit } from '../../src/audit/service.ts'
 import type { Database } from '../../src/store/database.ts'
 import type { TestApi } from './api.ts'
+import { createTestStore } from './store.ts'
 
 /** The audit of a store, without anything above it. */
 export function openTestAudit(
@@ -45,4 +46,24 @@ export function inWords({ user, action, target, result, error_id, count }: Told)
   return [user || '-', action, target || '-', result, error_id, count > 1 ? `x${count}` : null]
     .filter(word => word !== null)
     .join(' ')
+}
+
+/** The audit alone, with a clock that is moved by hand. */
+export async function createAudit() {
+  const store = createTestStore()
+  const clock = { time: 1_000_000 }
+  return {
+    audit: await openTestAudit(store, { now: () => clock.time }),
+    clock,
+    db: store.db,
+    /** Oldest first, without how the chain began. */
+    told(filter = {}) {
+      const records = this.audit.records({ limit: 1_000, ...filter })
+      return records.toReversed().filter(({ action }) => action !== 'audit.begin')
+    },
+    async [Symbol.asyncDispose]() {
+      await this.audit.close()
+      store[Symbol.dispose]()
+    },
+  }
 }

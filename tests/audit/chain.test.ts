@@ -1,54 +1,19 @@
 import { describe, expect, test } from 'bun:test'
-import { rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { createChain } from '../../src/audit/chain.ts'
-import { ApiError } from '../../src/errors.ts'
 import { Secret } from '../../src/secret.ts'
-import { type AuditEntry, createAuditStore } from '../../src/store/audit.ts'
-import { openTestAudit } from '../_support/audit.ts'
-import { createTestStore } from '../_support/store.ts'
-
-function entry(number: number): AuditEntry {
-  const act = { user: `user${number}`, address: '192.0.2.1', action: 'droplet.stop', target: 'cikit01' }
-  return { time: number, ...act, result: 'ok', errorId: null, count: 1 }
-}
-
-/** A chain of ten records after that of its beginning, and somebody who gets at the database without the key. */
-async function createHost() {
-  const store = createTestStore()
-  const open = (changed: Parameters<typeof openTestAudit>[1] = {}) => openTestAudit(store, changed)
-  const audit = await open()
-  await store.db.write(() => {
-    for (let number = 2; number <= 11; number++) audit.record({ ...entry(number) }, 'cikit01')
-  })
-  return {
-    ...store,
-    audit,
-    open,
-    keyFile: join(store.dataDir, 'audit.key'),
-    /** Takes the triggers away, and puts them back as they were. */
-    tamper(sql: string) {
-      const triggers = store.db.sql.query<{ name: string; sql: string }, []>(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'",
-      )
-      const present = triggers.all()
-      for (const { name } of present) store.db.sql.run(`DROP TRIGGER ${name}`)
-      store.db.sql.run(sql)
-      for (const trigger of present) store.db.sql.run(trigger.sql)
-    },
-    findings: () => audit.verify().findings,
-  }
-}
+import { createAuditStore } from '../../src/store/audit.ts'
+import { createChainHost, entry } from '../_support/chain.ts'
 
 test('an untouched chain has nothing to find', async () => {
-  using host = await createHost()
+  using host = await createChainHost()
   const mac = Buffer.from(createAuditStore(host.db).newest()?.mac ?? []).toString('hex')
   expect(mac).toMatch(/^[0-9a-f]{64}$/)
   expect(host.audit.verify()).toEqual({ records: 11, earlier: 0, newest: 11, mac, findings: [] })
 })
 
 test('a chain of more records than are read at once is read to its end', async () => {
-  using host = await createHost()
+  using host = await createChainHost()
   await host.db.write(() => {
     for (let number = 12; number <= 2_500; number++) host.audit.record(entry(number), 'cikit01')
   })
@@ -90,13 +55,13 @@ describe('somebody without the key who', () => {
       ['The mark of the beginning was changed', '3 records before the first are not written by us'],
     ],
   ])('%s is found out', async (_, sql, findings) => {
-    using host = await createHost()
+    using host = await createChainHost()
     host.tamper(sql)
     expect(host.findings()).toEqual(findings)
   })
 
   test('removes all and makes the end the beginning is found out', async () => {
-    using host = await createHost()
+    using host = await createChainHost()
     const ofHead = "SELECT number, mac, seal FROM audit_marks WHERE name = 'head'"
     host.tamper(`UPDATE audit_marks SET (number, mac, seal) = (${ofHead}) WHERE name = 'start'`)
     host.tamper('DELETE FROM audit')
@@ -104,7 +69,7 @@ describe('somebody without the key who', () => {
   })
 
   test('puts the end of an earlier state back is found out', async () => {
-    using host = await createHost()
+    using host = await createChainHost()
     const store = createAuditStore(host.db)
     const earlier = store.mark('head')
     host.tamper('DELETE FROM audit WHERE number > 9')
@@ -118,7 +83,7 @@ describe('somebody without the key who', () => {
   })
 
   test('swaps two is found out', async () => {
-    using host = await createHost()
+    using host = await createChainHost()
     host.tamper('UPDATE audit SET number = -1 WHERE number = 4')
     host.tamper('UPDATE audit SET number = 4 WHERE number = 7')
     host.tamper('UPDATE audit SET number = 7 WHERE number = -1')
@@ -126,7 +91,7 @@ describe('somebody without the key who', () => {
   })
 
   test('cuts the end off and mends the head is found out, now and after what comes next', async () => {
-    using host = await createHost()
+    using host = await createChainHost()
     host.tamper('DELETE FROM audit WHERE number > 8')
     host.tamper("UPDATE audit_marks SET number = 8, mac = (SELECT mac FROM audit WHERE number = 8) WHERE name = 'head'")
     expect(host.findings()).toEqual(['The mark of the end was changed'])
@@ -136,7 +101,7 @@ describe('somebody without the key who', () => {
   })
 
   test('adds one cannot keep us from recording', async () => {
-    using host = await createHost()
+    using host = await createChainHost()
     host.tamper("INSERT INTO audit VALUES (12, 0, 'eve', '', 'droplet.add', '', 'ok', NULL, 1, x'00')")
     await host.db.write(() => host.audit.record(entry(12), 'cikit01'))
     expect(host.findings()).toHaveLength(2)
@@ -144,13 +109,13 @@ describe('somebody without the key who', () => {
 })
 
 test('the database itself refuses to change or remove a record', async () => {
-  using host = await createHost()
+  using host = await createChainHost()
   expect(() => host.db.sql.run("UPDATE audit SET user = 'eve' WHERE number = 5")).toThrow('never changed')
   expect(() => host.db.sql.run('DELETE FROM audit WHERE number = 5')).toThrow('never removed')
 })
 
 test('pruning leaves a mark from which the rest is verified', async () => {
-  using host = await createHost()
+  using host = await createChainHost()
   const store = createAuditStore(host.db)
   const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
   const chain = createChain(store, key)
@@ -164,7 +129,7 @@ test('pruning leaves a mark from which the rest is verified', async () => {
 })
 
 test('pruning never brings back records of an earlier key', async () => {
-  using host = await createHost()
+  using host = await createChainHost()
   rmSync(host.keyFile)
   const anew = await host.open({ anew: { by: 'host:root' } })
   const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
@@ -173,7 +138,7 @@ test('pruning never brings back records of an earlier key', async () => {
 })
 
 test('the newest 500,000 records are kept', async () => {
-  using host = await createHost()
+  using host = await createChainHost()
   const store = createAuditStore(host.db)
   await host.db.write(() => {
     for (let number = 12; number <= 1_005; number++) host.audit.record(entry(number), 'cikit01')
@@ -186,100 +151,8 @@ test('the newest 500,000 records are kept', async () => {
   expect(store.after(0, 1)).toMatchObject([{ number: 1_001 }])
 })
 
-describe('the key', () => {
-  test('is 0600, and the same at every start', async () => {
-    using host = await createHost()
-    const before = await Bun.file(host.keyFile).text()
-    expect(before).toMatch(/^[0-9a-f]{64}\n$/)
-    expect((await Bun.file(host.keyFile).stat()).mode & 0o777).toBe(0o600)
-    await host.open()
-    expect(await Bun.file(host.keyFile).text()).toBe(before)
-  })
-
-  test('that is missing or wrong stops the start, and is named', async () => {
-    using host = await createHost()
-    writeFileSync(host.keyFile, `${'0'.repeat(64)}\n`)
-    await expect(host.open()).rejects.toThrow(`The audit does not fit its key ${host.keyFile}`)
-    rmSync(host.keyFile)
-    await expect(host.open()).rejects.toThrow(`The key file ${host.keyFile} is missing`)
-  })
-
-  test('that is lost can be replaced: a new chain begins after the records that are there', async () => {
-    using host = await createHost()
-    rmSync(host.keyFile)
-    const anew = await host.open({ anew: { by: 'host:root' } })
-    expect(anew.verify()).toMatchObject({ records: 1, earlier: 11, newest: 12, findings: [] })
-    expect((await anew.list({})).map(({ action, user }) => [action, user])[0]).toEqual(['audit.begin', 'host:root'])
-    expect(await anew.list({})).toHaveLength(12)
-    await host.open()
-  })
-
-  test('that is there is never replaced', async () => {
-    using host = await createHost()
-    const before = await Bun.file(host.keyFile).text()
-    await host.open({ anew: { by: 'host:root' } })
-    expect(await Bun.file(host.keyFile).text()).toBe(before)
-    expect(host.audit.verify()).toMatchObject({ records: 11 })
-  })
-})
-
-test('a table that was emptied, marks and all, is not taken for a new one', async () => {
-  using host = await createHost()
-  host.tamper('DELETE FROM audit')
-  host.tamper('DELETE FROM audit_marks')
-  await expect(host.open()).rejects.toThrow('or was tampered with')
-})
-
-test('a first start that was killed between its key and its first record goes on', async () => {
-  using host = await createHost()
-  host.tamper('DELETE FROM audit')
-  host.tamper('DELETE FROM audit_marks')
-  const audit = await host.open({ isFirstStart: true })
-  expect(audit.verify()).toMatchObject({ records: 1, findings: [] })
-})
-
-test('of many processes that start at once, one begins the chain', async () => {
-  using store = createTestStore()
-  const [audit] = await Promise.all(Array.from({ length: 10 }, () => openTestAudit(store, { isFirstStart: true })))
-  expect(audit?.verify()).toMatchObject({ records: 1, newest: 1, findings: [] })
-})
-
-test('records whose marks are gone are not taken for a new beginning', async () => {
-  using host = await createHost()
-  host.tamper('DELETE FROM audit_marks')
-  await expect(host.open({ isFirstStart: true })).rejects.toThrow('or was tampered with')
-})
-
-describe('rows that are no records yet', () => {
-  const refusal = `INSERT INTO audit_refusals (key, since, user, address, action, target, error_id, count, mac)
-    VALUES ('x', 0, 'ada', '192.0.2.1', 'droplet.delete', 'cikit01', 912, 50, x'00')`
-  const forged = [{ action: 'audit.forged', user: '', result: 'failed' }]
-
-  test('and that somebody without the key wrote do not become what they say', async () => {
-    using host = await createHost()
-    host.tamper(refusal)
-    expect(await host.audit.list({ limit: 1 })).toMatchObject(forged)
-    await host.audit.settle(0)
-    host.tamper("INSERT INTO audit_begun VALUES ('x', 9e15, 'owner', 'host', 'droplet.delete', 'cikit42', x'00')")
-    await host.audit.recordInterrupted()
-    expect(await host.audit.list({ limit: 2 })).toMatchObject([...forged, ...forged])
-    expect(host.findings()).toEqual([12, 13].map(number => `Record ${number} stands for one that somebody else wrote`))
-  })
-
-  test('and that somebody without the key changed do neither', async () => {
-    using host = await createHost()
-    const act = { user: 'ada', address: '192.0.2.1', action: 'user.auth' }
-    host.audit.refused(act, 'ada', new ApiError('codeRefused'), false)
-    await host.audit.settle()
-    host.tamper("UPDATE audit_refusals SET user = 'bob'")
-    host.audit.refused(act, 'ada', new ApiError('codeRefused'), false)
-    await host.audit.settle(0)
-    expect(await host.audit.list({ limit: 2 })).toMatchObject([{ user: 'ada', count: 1 }, ...forged])
-  })
-})
-
 test('a trigger that hides what comes, and one that is gone, are found out', async () => {
-  using host = await createHost()
+  using host = await createChainHost()
   host.db.sql.run('CREATE TRIGGER quiet BEFORE INSERT ON audit_refusals BEGIN SELECT raise(IGNORE); END')
   host.db.sql.run('DROP TRIGGER audit_is_only_pruned')
   expect(host.findings()).toEqual(['A trigger that guards the records is gone', 'A trigger is not written by us'])
@@ -289,7 +162,7 @@ test.each([
   ['before a chain that begins with the first record', 0],
   ['before a chain that was pruned', 6],
 ])('records %s are found out', async (_, pruned) => {
-  using host = await createHost()
+  using host = await createChainHost()
   const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
   if (pruned > 0) await host.db.write(() => createChain(createAuditStore(host.db), key).pruneUpTo(pruned))
   host.tamper("INSERT INTO audit VALUES (-1, 0, 'eve', '', 'droplet.add', '', 'ok', NULL, 1, x'00')")

@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { type Enrolment, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { describe, expect, test } from 'bun:test'
+import type { Matrix } from '../_support/e2e/matrix.ts'
 import { openRaw } from '../_support/e2e/raw-http.ts'
 import {
   answersTo,
@@ -21,6 +21,7 @@ import {
   tooLarge,
   unknownToken,
 } from '../_support/e2e/raw-requests.ts'
+import { serveUntouched } from '../_support/e2e/untouched.ts'
 
 // What an HTTP client would tidy up before it is sent, byte for byte to the compiled binary.
 
@@ -29,18 +30,9 @@ type Bytes = () => string | Buffer
 let matrix: Matrix
 let token: string
 
-beforeAll(async () => {
-  matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
-  token = await matrix.signIn('owner')
-})
-afterAll(() => matrix[Symbol.asyncDispose]())
-
-afterEach(async () => {
-  // Whatever was sent: the next one is served, and nobody was made.
-  const { status, body } = await matrix.call('GET', '/user/list', token)
-  expect(status).toBe(200)
-  expect((body as Enrolment[]).map(({ username }) => username)).toEqual(['owner'])
-  expect(matrix.log.filter(({ level }) => level === 'error')).toEqual([])
+serveUntouched((started, owner) => {
+  matrix = started
+  token = owner
 })
 
 const noHttp: [string, Bytes, number][] = [

@@ -3,40 +3,19 @@ import { ACT } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { inWords, readAudit } from '../_support/audit.ts'
 import { codeAt, decodeBase32 } from '../_support/codes.ts'
+import {
+  confirm,
+  createHost,
+  issue,
+  type Link,
+  login,
+  recover,
+  redeem,
+  type Shown,
+  show,
+} from '../_support/enrolment.ts'
 
 const HOUR = 3_600_000
-
-type Link = { url: string; enrolment_token: string; expires: string }
-type Shown = Record<'username' | 'secret' | 'otpauth_url' | 'qr' | 'expires', string> & { recovery_codes: string[] }
-
-/** An owner, and Ada with her phone and one session. */
-async function createHost(overrides: Parameters<typeof createTestApi>[0] = {}) {
-  const api = await createTestApi(overrides)
-  const owner = await api.signedIn('owner')
-  const ada = await api.signedIn('manager', 'ada')
-  return { api, owner, ada, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() }
-}
-
-async function issue(api: TestApi, token: string, username = 'ada'): Promise<Link> {
-  const { status, body } = await api.call('POST', `/user/enrol/${username}`, { token })
-  expect(status).toBe(200)
-  return body as Link
-}
-
-const redeem = (api: TestApi, token: string) =>
-  api.call('POST', '/user/auth/enrol', { json: { enrolment_token: token } })
-
-async function show(api: TestApi, link: Link): Promise<Shown> {
-  const { status, body } = await redeem(api, link.enrolment_token)
-  expect(status).toBe(200)
-  return body as Shown
-}
-
-const login = (api: TestApi, username: string, secret: string) =>
-  api.call('POST', '/user/auth', { json: { username, code: codeAt(secret, api.clock.now()) } })
-
-const recover = (api: TestApi, username: string, code: string) =>
-  api.call('POST', '/user/auth/recover', { json: { username, recovery_code: code } })
 
 describe('a link of the owner', () => {
   test('shows a new secret and ten recovery codes, once', async () => {
@@ -255,85 +234,6 @@ describe('a link of the owner', () => {
   })
 })
 
-const confirm = (api: TestApi, token: string, code: string) =>
-  api.call('POST', '/user/auth/confirm', { json: { enrolment_token: token, code } })
-
-describe('a new secret is confirmed', () => {
-  /** Ada with a link that was used, and the codes of both secrets. */
-  async function createShown() {
-    const host = await createHost()
-    const link = await issue(host.api, host.owner.token)
-    const shown = await show(host.api, link)
-    host.api.clock.move(60_000)
-    const codeOf = (secret: string) => codeAt(secret, host.api.clock.now())
-    return { ...host, token: link.enrolment_token, shown, codeOf }
-  }
-
-  test('by who holds its link, with a code of that secret: it counts then, and no session is opened', async () => {
-    await using host = await createShown()
-    const { api, token, shown, codeOf, ada } = host
-    expect(await confirm(api, token, codeOf(shown.secret))).toMatchObject({ status: 200, body: { status: 'ok' } })
-    expect((await api.call('GET', '/droplet/list', { token: ada.token })).status).toBe(401)
-    expect((await api.call('GET', '/user/sessions/ada', { token: host.owner.token })).body).toEqual([])
-    expect(await login(api, 'ada', shown.secret)).toMatchObject({ body: { errorId: 902 } })
-    api.clock.move(60_000)
-    expect((await login(api, 'ada', shown.secret)).status).toBe(200)
-    expect(await confirm(api, token, codeOf(shown.secret))).toMatchObject({ status: 400, body: { errorId: 926 } })
-  })
-
-  test('and not by a code of the old one, which changes nothing', async () => {
-    await using host = await createShown()
-    const { api, token, codeOf, ada } = host
-    expect(await confirm(api, token, codeOf(ada.secret))).toMatchObject({ status: 400, body: { errorId: 902 } })
-    expect((await api.call('GET', '/droplet/list', { token: ada.token })).status).toBe(200)
-    expect((await login(api, 'ada', ada.secret)).status).toBe(200)
-  })
-
-  test('although a stranger has locked the login, which then knows the address', async () => {
-    await using host = await createShown()
-    const { api, owner, codeOf } = host
-    await api.createUser('newbie', 'viewer')
-    const link = await issue(api, owner.token, 'newbie')
-    const shown = await show(api, link)
-    for (let count = 0; count < 6; count++) {
-      await api.call('POST', '/user/auth', { json: { username: 'newbie', code: '000000' } })
-    }
-    expect((await confirm(api, link.enrolment_token, codeOf(shown.secret))).status).toBe(200)
-    api.clock.move(30_000)
-    expect((await login(api, 'newbie', shown.secret)).status).toBe(200)
-  })
-
-  test('and not by guessing: five wrong codes lock it', async () => {
-    await using host = await createShown()
-    const { api, token, shown, codeOf } = host
-    for (let count = 0; count < 5; count++) {
-      expect(await confirm(api, token, '000000')).toMatchObject({ body: { errorId: 902 } })
-    }
-    expect(await confirm(api, token, codeOf(shown.secret))).toMatchObject({ status: 429, body: { errorId: 915 } })
-    api.clock.move(60_000)
-    expect((await confirm(api, token, codeOf(shown.secret))).status).toBe(200)
-  })
-
-  test.each([
-    ['unknown', () => '0'.repeat(64)],
-    ['that has shown nothing', (_: string, unused: string) => unused],
-  ])('and not with a link %s', async (_, choose) => {
-    await using host = await createShown()
-    const { api, token, shown, codeOf, owner } = host
-    await api.createUser('bob', 'viewer')
-    const unused = (await issue(api, owner.token, 'bob')).enrolment_token
-    const refused = await confirm(api, choose(token, unused), codeOf(shown.secret))
-    expect(refused).toMatchObject({ status: 400, body: { errorId: 926 } })
-  })
-
-  test('and not after a day', async () => {
-    await using host = await createShown()
-    const { api, token, shown, codeOf } = host
-    api.clock.move(24 * HOUR)
-    expect(await confirm(api, token, codeOf(shown.secret))).toMatchObject({ body: { errorId: 926 } })
-  })
-})
-
 describe('a link ends', () => {
   test.each<[string, (api: TestApi, owner: string) => Promise<unknown>]>([
     ['when the user is revoked', (api, token) => api.call('DELETE', '/user/auth/revoke/ada', { token })],
@@ -352,123 +252,4 @@ describe('a link ends', () => {
     const code = codeAt(shown.secret, api.clock.now())
     expect(await confirm(api, link.enrolment_token, code)).toMatchObject({ body: { errorId: 926 } })
   })
-})
-
-describe('a recovery code', () => {
-  async function createRecoverable() {
-    const host = await createHost()
-    const { recoveryCodes } = await host.api.context.users.provision(ACT, 'bob', 'viewer', false)
-    const codes = recoveryCodes?.map(code => code.reveal()) ?? []
-    return { ...host, codes, first: codes[0] ?? '' }
-  }
-
-  test('buys a new enrolment, once, and no session', async () => {
-    await using host = await createRecoverable()
-    const { api, first } = host
-    const { status, body } = await recover(api, 'bob', first)
-    expect({ status, fields: Object.keys(body as object) }).toEqual({
-      status: 200,
-      fields: ['url', 'enrolment_token', 'expires'],
-    })
-    const shown = await show(api, body as Link)
-    expect((await login(api, 'bob', shown.secret)).status).toBe(200)
-    const told = (await readAudit(api, host.owner.token)).map(inWords).filter(words => words.startsWith('bob'))
-    expect(told).toEqual([
-      'bob user.auth.recover bob ok',
-      'bob user.auth.enrol bob ok',
-      'bob user.enrolled bob ok',
-      'bob user.auth bob ok',
-    ])
-    expect(await recover(api, 'bob', first)).toMatchObject({ status: 400, body: { errorId: 927 } })
-    // The new ones count now, and the old ones do not.
-    expect(await recover(api, 'bob', host.codes[1] ?? '')).toMatchObject({ body: { errorId: 927 } })
-    expect((await recover(api, 'bob', shown.recovery_codes[9] ?? '')).status).toBe(200)
-  })
-
-  test('is good however it is written, for its user only', async () => {
-    await using host = await createRecoverable()
-    const { api, codes } = host
-    const [first = '', second = ''] = codes
-    expect((await recover(api, 'bob', ` ${first.toUpperCase().replaceAll('-', ' ')} `)).status).toBe(200)
-    for (const other of ['ada', 'BOB']) {
-      expect(await recover(api, other, second)).toMatchObject({ body: { errorId: 927 } })
-    }
-    expect((await recover(api, 'bob', second.replaceAll('-', ''))).status).toBe(200)
-  })
-
-  test('that was shown and not confirmed buys nothing yet', async () => {
-    await using host = await createRecoverable()
-    const { api, owner } = host
-    const shown = await show(api, await issue(api, owner.token))
-    expect(await recover(api, 'ada', shown.recovery_codes[0] ?? '')).toMatchObject({ body: { errorId: 927 } })
-    await login(api, 'ada', shown.secret)
-    expect((await recover(api, 'ada', shown.recovery_codes[0] ?? '')).status).toBe(200)
-  })
-
-  test('of an unknown user is refused like a wrong one, word for word', async () => {
-    await using host = await createRecoverable()
-    const wrong = await recover(host.api, 'bob', 'aaaa-aaaa-aaaa-aaaa')
-    const unknown = await recover(host.api, 'nobody', 'aaaa-aaaa-aaaa-aaaa')
-    expect(unknown.body).toEqual(wrong.body)
-    expect(unknown.status).toBe(wrong.status)
-  })
-
-  test('is throttled as logins are: five wrong ones lock, and then a right one is refused too', async () => {
-    await using host = await createRecoverable()
-    const { api, first } = host
-    for (let count = 0; count < 5; count++) await recover(api, 'bob', 'aaaa-aaaa-aaaa-aaaa')
-    expect(await recover(api, 'bob', first)).toMatchObject({ status: 429, body: { errorId: 915 } })
-    api.clock.move(60_000)
-    expect((await recover(api, 'bob', first)).status).toBe(200)
-  })
-
-  test('gets in whom a stranger locked out by guessing login codes, and the other way round', async () => {
-    await using host = await createRecoverable()
-    const { api, first } = host
-    for (let count = 0; count < 6; count++) {
-      await api.call('POST', '/user/auth', { json: { username: 'bob', code: '000000' } })
-    }
-    expect(await api.call('POST', '/user/auth', { json: { username: 'bob', code: '000000' } })).toMatchObject({
-      body: { errorId: 915 },
-    })
-    expect((await recover(api, 'bob', first)).status).toBe(200)
-    for (let count = 0; count < 6; count++) await recover(api, 'ada', 'aaaa-aaaa-aaaa-aaaa')
-    api.clock.move(60_000)
-    expect((await login(api, 'ada', host.ada.secret)).status).toBe(200)
-  })
-
-  test('used fifty times at once buys one enrolment', async () => {
-    await using host = await createRecoverable()
-    const answers = await Promise.all(Array.from({ length: 50 }, () => recover(host.api, 'bob', host.first)))
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
-  })
-
-  test('of before does not count after create-user -r', async () => {
-    await using host = await createRecoverable()
-    const { api, first, owner } = host
-    const link = await issue(api, owner.token, 'bob')
-    const { recoveryCodes } = await api.context.users.provision(ACT, 'bob', 'viewer', true)
-    expect(await redeem(api, link.enrolment_token)).toMatchObject({ body: { errorId: 926 } })
-    expect(await recover(api, 'bob', first)).toMatchObject({ body: { errorId: 927 } })
-    expect((await recover(api, 'bob', recoveryCodes?.[0]?.reveal() ?? '')).status).toBe(200)
-  })
-
-  test.each([
-    [{ username: 'bob' }, 901],
-    [{ recovery_code: 'aaaa' }, 901],
-    [{ username: 'bob', recovery_code: { $ne: null } }, 917],
-    [{ username: ['bob'], recovery_code: 'aaaa' }, 917],
-  ])('%j is refused', async (json, errorId) => {
-    await using api = await createTestApi()
-    expect(await api.call('POST', '/user/auth/recover', { json })).toMatchObject({ status: 400, body: { errorId } })
-  })
-})
-
-test('whose enrolment is under way cannot be told from the work that a login costs', async () => {
-  await using host = await createHost()
-  const { api, owner } = host
-  await show(api, await issue(api, owner.token))
-  const wrong = await api.call('POST', '/user/auth', { json: { username: 'ada', code: '000000' } })
-  const unknown = await api.call('POST', '/user/auth', { json: { username: 'nobody', code: '000000' } })
-  expect(wrong.body).toEqual(unknown.body)
 })
