@@ -6,6 +6,7 @@ import {
   type SettingName,
   settings,
   toAccessConfig,
+  toClientConfig,
   toConfig,
   toEngineAddress,
   variableOf,
@@ -242,4 +243,17 @@ test('the environment is read as it is, into a copy', () => {
   const env = readEnv()
   expect(env.PATH).toBe(process.env.PATH)
   expect(env).not.toBe(process.env)
+})
+
+test.each<[string, Flags, Env, string]>([
+  ['$XDG_CONFIG_HOME', {}, { XDG_CONFIG_HOME: '/xdg', HOME: '/home/ada' }, '/xdg/cikit-api/session.json'],
+  ['$HOME', {}, { HOME: '/home/ada' }, '/home/ada/.config/cikit-api/session.json'],
+  ['its variable', {}, { CIKIT_API_SESSION_FILE: '/s.json', HOME: '/home/ada' }, '/s.json'],
+  ['its flag', { 'session-file': '/f.json' }, { CIKIT_API_SESSION_FILE: '/s.json' }, '/f.json'],
+])('a client keeps its login where %s says', (_, flags, env, file) => {
+  expect(toClientConfig(flags, env).sessionFile).toBe(file)
+})
+
+test('a client without a home is told to name a file', () => {
+  expect(() => toClientConfig({}, {})).toThrow(ConfigError)
 })

@@ -17,7 +17,7 @@ export function ago(elapsed: number): string {
  * @param elapsed milliseconds
  */
 export function duration(elapsed: number): string {
-  const seconds = Math.max(0, elapsed) / 1000
+  const seconds = elapsed / 1000
   if (seconds < SECOND) return 'Less than a second'
   if (seconds < 2) return '1 second'
   if (seconds < MINUTE) return `${whole(seconds, SECOND)} seconds`

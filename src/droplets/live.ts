@@ -35,7 +35,7 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
   const { engine, monotonic, log } = deps
   const closing = new AbortController()
   let connection: Promise<Connection> | undefined
-  /** The same, once it is there. */
+  /** The last one that was there: whether it still is, it says itself. */
   let present: Connection | undefined
   let isAway = false
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -55,7 +55,7 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
     },
 
     /** Reaches for the engine, and again whenever it is away. */
-    start: (): void => void connected().catch(reconnectLater),
+    start: (): void => void connected().catch(() => undefined),
 
     async close(): Promise<void> {
       closing.abort()
@@ -87,7 +87,6 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
 
   function lose(error: unknown): void {
     connection = undefined
-    present = undefined
     if (closing.signal.aborted) return
     // Told once: an engine may be away for days.
     if (!isAway) log.warn('the engine is away', { error: describeError(error) })

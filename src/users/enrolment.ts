@@ -147,7 +147,8 @@ export function createEnrolmentService(deps: {
       const outcome = await db.write(() => {
         const enrolment = enrolments.findByToken(hash)
         const user = users.list().find(({ id }) => id === enrolment?.userId)
-        if (!enrolment?.isShown || !user || !pending || enrolment.expiresAt <= steady()) {
+        // A link that was not used has no secret that waits.
+        if (!enrolment || !user || !pending || enrolment.expiresAt <= steady()) {
           refuseUnknown(source)
           return 'enrolmentUnknown' as const
         }

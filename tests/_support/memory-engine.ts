@@ -15,6 +15,7 @@ export function createMemoryEngine(now: () => number) {
   const authorizedKeys: string[] = []
   const listeners = new Set<ReturnType<typeof createChannel>>()
   let away = false
+  let silent = false
 
   const called = (call: string, method: string) => {
     calls.push(call)
@@ -28,7 +29,7 @@ export function createMemoryEngine(now: () => number) {
     return droplet
   }
   const tell = (id: string) => {
-    for (const listener of listeners) listener.push(id)
+    for (const listener of silent ? [] : listeners) listener.push(id)
   }
 
   /** Ends what was begun to be told. */
@@ -134,6 +135,10 @@ export function createMemoryEngine(now: () => number) {
     /** The next call of this method throws, once. */
     fail: (method: keyof DropletEngine, error: Error) => {
       failures.set(method, [...(failures.get(method) ?? []), error])
+    },
+    /** What happens from here on is not told of. */
+    fallSilent(): void {
+      silent = true
     },
     /** Nothing is answered any more, and nothing told. */
     goAway(): void {

@@ -47,6 +47,13 @@ test('what is there at the beginning is listed, newest first', async () => {
   expect(await host.names()).toEqual(['cikit02', 'cikit03', 'cikit01'])
 })
 
+test('newest first is by the time at which they were made, in whatever order the engine tells of them', async () => {
+  await using host = createHost()
+  for (const name of ['cikit01', 'cikit02', 'cikit03']) host.put(name)
+  host.memory.droplets.reverse()
+  expect(await host.names()).toEqual(['cikit03', 'cikit02', 'cikit01'])
+})
+
 test('a hundred lists ask the engine nothing more', async () => {
   await using host = createHost()
   host.put('cikit01')
@@ -164,6 +171,16 @@ describe('while the engine is away', () => {
     expect(host.logged.map(line => JSON.parse(line).message)).toEqual(['the engine is away', 'the engine is back'])
   })
 
+  test('after it was there, it is reached for again without anybody asking', async () => {
+    await using host = createHost()
+    await host.live.list()
+    host.memory.goAway()
+    while (host.logged.length === 0) await Bun.sleep(10)
+    host.memory.comeBack()
+    while (host.logged.length === 1) await Bun.sleep(10)
+    expect(host.logged.map(line => JSON.parse(line).message)).toEqual(['the engine is away', 'the engine is back'])
+  })
+
   test('a list is refused that was true a moment ago, when the engine is not heard any more', async () => {
     let silent = false
     await using host = createHost(engine => ({
@@ -262,4 +279,18 @@ test('after its end nothing is heard, asked or tried again', async () => {
   host.memory.goAway()
   await new Promise(setImmediate)
   expect(host.memory.calls).toEqual([])
+})
+
+test('its end does not wait for an engine that is being reached', async () => {
+  const asked = Promise.withResolvers<AbortSignal>()
+  const host = createHost(() => ({
+    events(signal) {
+      asked.resolve(signal)
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    },
+  }))
+  host.live.start()
+  const signal = await asked.promise
+  await host.live.close()
+  expect(signal.aborted).toBe(true)
 })

@@ -208,3 +208,24 @@ test('what a change logs on its way carries the id of its request, also while ot
   expect(entries.map(({ droplet }) => droplet)).toEqual(['cikit01', 'cikit02', 'cikit03'])
   expect(entries.map(({ requestId }) => requestId)).toEqual(answers.map(({ headers }) => headers.get('x-request-id')))
 })
+
+test('the ages of a list grow while nothing changes', async () => {
+  await using api = await createManagedApi()
+  await api.as('POST', '/droplet/add')
+  const ages = []
+  for (let minute = 0; minute < 3; minute++) {
+    ages.push(((await api.as('GET', '/droplet/list')).body as { created: string }[])[0]?.created)
+    api.clock.move(60_000)
+  }
+  expect(ages).toEqual(['Less than a second ago', 'About a minute ago', '2 minutes ago'])
+})
+
+test('a change is in its answer, although the engine has not told of it yet', async () => {
+  await using api = await createManagedApi()
+  await api.as('POST', '/droplet/add')
+  api.memory.fallSilent()
+  const { body } = await api.as('PATCH', '/droplet/stop/cikit01')
+  expect(body).toMatchObject([{ name: 'cikit01', state: 'exited' }])
+  expect((await api.as('POST', '/droplet/add')).body).toMatchObject([{ name: 'cikit02' }, { name: 'cikit01' }])
+  expect((await api.as('DELETE', '/droplet/delete/cikit01')).body).toMatchObject([{ name: 'cikit02' }])
+})

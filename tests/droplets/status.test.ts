@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { Droplet } from '../../src/droplets/engine.ts'
+import { toDropletList } from '../../src/droplets/model.ts'
 import { statusOf } from '../../src/droplets/status.ts'
 
 const MINUTE = 60_000
@@ -31,8 +32,19 @@ test.each<[string, Partial<Droplet>]>([
   ['Created', { state: 'created', startedAt: undefined }],
   ['Exited (137) 3 minutes ago', { state: 'exited', exitCode: 137, finishedAt: NOW - 3 * MINUTE }],
   ['', { state: 'exited' }],
+  // An engine that does not tell when.
+  ['Up Less than a second', { startedAt: undefined }],
   // A clock of the engine that is ahead of ours.
   ['Up Less than a second', { startedAt: NOW + MINUTE }],
 ])('%p', (status, changed) => {
   expect(statusOf(droplet(changed), NOW)).toBe(status)
+})
+
+test('the creation is told by the second in which it was, as the engine lists it', () => {
+  const created = (at: number) => toDropletList([droplet({ createdAt: at })], NOW)[0]?.created
+  expect([created(NOW - 1_999), created(NOW - 2_000), created(NOW - 2_001)]).toEqual([
+    '2 seconds ago',
+    '2 seconds ago',
+    '3 seconds ago',
+  ])
 })

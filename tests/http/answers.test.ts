@@ -4,6 +4,7 @@ import { type CallOptions, createTestApi, type TestApi } from '../_support/api.t
 /** One request for every way in which an answer can come about. */
 const ways: [number, string, (api: TestApi, token: string) => [string, string, CallOptions?]][] = [
   [200, 'a list', (_, token) => ['GET', '/user/list', { token }]],
+  [200, 'the list of droplets', (_, token) => ['GET', '/droplet/list', { token }]],
   [200, 'a change', (_, token) => ['POST', '/droplet/add', { token }]],
   [200, 'a secret', (_, token) => ['GET', '/user/auth/setup/owner', { token }]],
   [400, 'a missing field', () => ['POST', '/user/auth', { json: {} }]],

@@ -1,3 +1,4 @@
+import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -250,4 +251,25 @@ test('a key that waits for its place, being the only one, is not overwritten by 
   await access.close()
   expect(readFileSync(`${keyFileOf(api)}.new`, 'utf8')).toBe(key)
   expect(await login(api, ada)).toBe(200)
+})
+
+test('a login whose secret is sealed anew between its being read and used succeeds, and nobody has failed', async () => {
+  await using api = await createTestApi()
+  const ada = await api.createUser('ada', 'viewer')
+  const sealer = await openSealer(api.context.db, api.config, systemRandom)
+  const row = api.context.db.sql.query<{ id: string; secret: Uint8Array }, []>('SELECT id, secret FROM users').get()
+  const anew = await sealer.seal(await sealer.open(row?.secret ?? new Uint8Array(), row?.id ?? ''), row?.id ?? '')
+  using other = new Database(join(api.dataDir, 'cikit-api.db'))
+  const { write } = api.context.db
+  Object.assign(api.context.db, {
+    write: (work: () => unknown) => {
+      // By now the secret was read.
+      other.query('UPDATE users SET secret = ?').run(anew)
+      return write(work)
+    },
+  })
+  const json = { username: 'ada', code: codeAt(ada.secret, api.clock.now()) }
+  const answer = api.call('POST', '/user/auth', { json })
+  expect((await answer).status).toBe(200)
+  expect(api.context.db.sql.query('SELECT * FROM lanes').values()).toEqual([])
 })

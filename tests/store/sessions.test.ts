@@ -47,7 +47,7 @@ test('a rotation replaces both tokens, and the used refresh token stays known', 
   expect(store.sessions.findRotated(hash('refresh one'))).toBe('one')
   expect(store.sessions.findRotated(hash('refresh two'))).toBeUndefined()
   expect(store.sessions.findByAccess(hash('access two'))).toMatchObject({
-    session: { id: 'one', createdAt: 1_000 },
+    session: { id: 'one', createdAt: 1_000, lastUsedAt: 1_500 },
     accessExpiresAt: 4_000,
     refreshExpiresAt: 5_000,
   })

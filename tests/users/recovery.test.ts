@@ -72,6 +72,14 @@ describe('a recovery code', () => {
     expect((await recover(api, 'bob', first)).status).toBe(200)
   })
 
+  test('that is locked is let in again by unlocking the user', async () => {
+    await using host = await createRecoverable()
+    const { api, first } = host
+    for (let count = 0; count < 5; count++) await recover(api, 'bob', 'aaaa-aaaa-aaaa-aaaa')
+    await api.call('PATCH', '/user/unlock/bob', { token: host.owner.token })
+    expect((await recover(api, 'bob', first)).status).toBe(200)
+  })
+
   test('gets in whom a stranger locked out by guessing login codes, and the other way round', async () => {
     await using host = await createRecoverable()
     const { api, first } = host

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { parseTar } from 'nanotar'
 import { NameTakenError, type NewDroplet, PortTakenError } from '../../../src/droplets/engine.ts'
-import { containerEntry, createTestEngine, refusal } from '../../_support/docker-engine.ts'
+import { containerDetails, containerEntry, createTestEngine, refusal } from '../../_support/docker-engine.ts'
 import type { Recorded } from '../../_support/fake-docker.ts'
 
 const ID = '7e16c2cb0bf6'.padEnd(64, '0')
@@ -222,4 +222,38 @@ describe('removing by mark', () => {
     expect(await docker.engine.removeMarked('b2f6-mark', true)).toBe(false)
     expect(docker.asked().filter(request => request.startsWith('DELETE'))).toEqual([])
   })
+})
+
+describe('looking at one', () => {
+  test('reads its details by its id', async () => {
+    await using docker = createTestEngine(({ path }) =>
+      path === `/containers/${ID}/json` ? Response.json(containerDetails()) : undefined,
+    )
+    expect(await docker.engine.inspect(ID)).toMatchObject({ id: ID, name: 'cikit22', state: 'running' })
+  })
+
+  test('that is gone finds nothing, and is no failure', async () => {
+    await using docker = createTestEngine(({ path }) =>
+      path === '/version' ? undefined : refusal(404, `No such container: ${ID}`),
+    )
+    expect(await docker.engine.inspect(ID)).toBeUndefined()
+  })
+
+  test('that the engine cannot tell of is an engine that is broken', async () => {
+    await using docker = createTestEngine(({ path }) => (path === '/version' ? undefined : refusal(500, 'layer store')))
+    await expect(docker.engine.inspect(ID)).rejects.toMatchObject({ errorId: 918 })
+  })
+})
+
+test('events are the ids of droplets, whatever else happens on the host', async () => {
+  const line = (name: string, digit: string, Action = 'start') =>
+    `${JSON.stringify({ Type: 'container', Action, Actor: { ID: digit.repeat(64), Attributes: { name } } })}\n`
+  const lines = [line('nginx', 'a'), line('cikit22', 'b'), line('cikit22', 'b', 'exec_start: ls'), line('cikit23', 'c')]
+  await using docker = createTestEngine(({ path }) =>
+    path.startsWith('/events') ? new Response(lines.join('')) : undefined,
+  )
+  const seen: string[] = []
+  for await (const id of await docker.engine.events(new AbortController().signal)) seen.push(id)
+  expect(seen).toEqual(['b'.repeat(64), 'c'.repeat(64)])
+  expect(docker.asked()).toContain('GET /v1.41/events?filters={"type":["container"]}')
 })
