@@ -5,13 +5,15 @@ import { readEnv, toClientConfig } from '../src/config.ts'
 import type { dropletList } from '../src/droplets/model.ts'
 import { ClientError, ConfigError, OperatorError } from '../src/errors.ts'
 import { escapeText } from '../src/log.ts'
+import type { OperationBody } from '../src/operations/model.ts'
 import { call } from './client/client.ts'
 import { createSessionFile } from './client/session-file.ts'
 import { command, flagsOf, settingArgs } from './command.ts'
 import { toTable } from './table.ts'
 
 type Droplets = typeof dropletList.static
-type Ask = Parameters<typeof call<Droplets>>[1]
+type Answered = Droplets | OperationBody
+type Ask = Parameters<typeof call<Answered>>[1]
 
 const common = {
   json: { type: 'boolean', description: 'Print the list as the API answers it' },
@@ -97,7 +99,11 @@ function change(meta: CommandMeta, work: (api: Parameters<Ask>[0], droplet: stri
   })
 }
 
-const ask = (args: Record<string, unknown>, work: Ask): Promise<Droplets> => call(sessionOf(args), work)
+async function ask(args: Record<string, unknown>, work: Ask): Promise<Droplets> {
+  const answered = await call(sessionOf(args), work)
+  if (!Array.isArray(answered)) throw new ClientError('refused', 'The server did not wait for the end of the change')
+  return answered
+}
 
 function sessionOf(args: Record<string, unknown>) {
   return createSessionFile(toClientConfig(flagsOf(args), readEnv()).sessionFile)

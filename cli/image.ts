@@ -10,7 +10,7 @@ const build = command({
   args: settingArgs('docker-host'),
   run: async ({ args }) => {
     const docker = createDockerClient(toEngineAddress(flagsOf(args), readEnv()))
-    await buildOwnImage(docker, line => void (line && process.stdout.write(`${line}\n`)))
+    await buildOwnImage(docker, ({ text }) => void process.stdout.write(`${text}\n`))
   },
 })
 

@@ -71,7 +71,7 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
       )
     }
     await context.audit.recordInterrupted()
-    context.droplets.tidyUp()
+    await context.droplets.resume()
     const keepHouse = () =>
       context
         .keepHouse()

@@ -6,6 +6,7 @@ import { createDropletRoutes } from './droplets/routes.ts'
 import { createErrorHandler } from './http/error-handler.ts'
 import { createExchange } from './http/exchange.ts'
 import { createGuard } from './http/guards.ts'
+import { createOperationRoutes } from './operations/routes.ts'
 import { createUserRoutes } from './users/routes.ts'
 import { createWebRoutes } from './web/routes.ts'
 
@@ -27,6 +28,7 @@ export function createApp(context: Context) {
         .use(createSessionRoutes(guard, context.auth))
         .use(createUserRoutes(guard, context.users))
         .use(createAuditRoutes(guard, context.audit))
-        .use(createDropletRoutes(guard, context.droplets, context.now)),
+        .use(createDropletRoutes(guard, context.droplets, context.operations, context.now))
+        .use(createOperationRoutes(guard, context.operations)),
     )
 }

@@ -9,6 +9,7 @@ import { createDropletService } from './droplets/service.ts'
 import { createDockerClient } from './engines/docker/client.ts'
 import { createDockerEngine } from './engines/docker/engine.ts'
 import type { Log } from './log.ts'
+import { createOperations } from './operations/service.ts'
 import { createSteadyClock } from './steady-clock.ts'
 import { createClockMark } from './store/clock-mark.ts'
 import { openDatabase } from './store/database.ts'
@@ -16,6 +17,7 @@ import { createEnrolmentStore } from './store/enrolments.ts'
 import type { RandomBytes } from './store/key-file.ts'
 import { rotateKey } from './store/key-rotation.ts'
 import { createLaneStore } from './store/lanes.ts'
+import { createOperationStore } from './store/operations.ts'
 import { isAnythingSealed, openSealer, sealingKeyFile } from './store/sealing-key.ts'
 import { createSessionStore } from './store/sessions.ts'
 import { createUnfinishedAdds } from './store/unfinished-adds.ts'
@@ -109,15 +111,17 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   const now = overrides.now ?? Date.now
   const access = await createAccess(config, overrides)
   const { prefix, domain, credentialsDir } = config.droplets
-  const engine = overrides.engine ?? createEngine(config, line => log.info('image', { line }))
+  const engine = overrides.engine ?? createEngine(config)
   const live = createLiveDroplets({ engine, monotonic: overrides.monotonic ?? monotonicClock, log })
   live.start()
+  const { db, audit } = access
+  const operations = createOperations({ db, store: createOperationStore(db), audit, now, log })
   const droplets = createDropletService({
     engine,
     live,
     keys: createDropletKeys(credentialsDir, overrides.random ?? systemRandom),
-    unfinished: createUnfinishedAdds(access.db),
-    audit: access.audit,
+    unfinished: createUnfinishedAdds(db),
+    operations,
     prefix,
     domain,
     now,
@@ -127,9 +131,16 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     ...access,
     config,
     droplets,
+    operations,
     log,
     now,
+    /** As that of the access, and for operations, too. */
+    async keepHouse(): Promise<void> {
+      await access.keepHouse()
+      await db.write(operations.removeOld)
+    },
     async close() {
+      operations.close()
       await droplets.close()
       await live.close()
       await access.close()
@@ -137,9 +148,9 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   }
 }
 
-function createEngine(config: Config, progress: (line: string) => void): DropletEngine {
+function createEngine(config: Config): DropletEngine {
   const { image, prefix } = config.droplets
-  return createDockerEngine(createDockerClient(config.engine), { image, prefix, progress })
+  return createDockerEngine(createDockerClient(config.engine), { image, prefix })
 }
 
 const monotonicClock = () => performance.now()

@@ -1,6 +1,6 @@
 /**
  * Every error the API can answer, in one place: a stable id that clients may rely on, the HTTP status, and the
- * text for people. An id is never reused for another meaning; the next new condition takes 928.
+ * text for people. An id is never reused for another meaning; the next new condition takes 934.
  * 907 and 911 stay reserved: the original system had them and never sent them.
  */
 export const catalogue = {
@@ -40,9 +40,24 @@ export const catalogue = {
     text: 'Enrolment link unknown, expired or already used: ask the owner for another, or use a recovery code',
   },
   recoveryRefused: { id: 927, status: 400, text: 'Wrong username or recovery code, or the code was used already' },
+  operationNotFound: { id: 929, status: 404, text: 'Operation not found: they are kept for 7 days' },
+  keyReused: {
+    id: 930,
+    status: 409,
+    text: 'The Idempotency-Key was used for another request: take a new one for each change',
+  },
+  operationNotCancellable: { id: 931, status: 409, text: 'The operation cannot be undone any more' },
+  operationCancelled: { id: 932, status: 409, text: 'The operation was cancelled' },
+  operationInterrupted: { id: 933, status: 503, text: 'The operation was interrupted by a stop of cikit-api' },
 } as const satisfies Record<string, { id: number; status: number; text: string }>
 
 export type ErrorName = keyof typeof catalogue
+
+/** The name of an error that was kept by its id. */
+export function errorNameOf(id: number): ErrorName {
+  const names = Object.keys(catalogue) as ErrorName[]
+  return names.find(name => catalogue[name].id === id) ?? 'internal'
+}
 
 /**
  * An error of the catalogue. Its message goes to the client, so it never holds a secret, nor an echo of the input

@@ -31,6 +31,11 @@ const contract: Record<ErrorName, [id: number, status: number]> = {
   sessionNotFound: [925, 404],
   enrolmentUnknown: [926, 400],
   recoveryRefused: [927, 400],
+  operationNotFound: [929, 404],
+  keyReused: [930, 409],
+  operationNotCancellable: [931, 409],
+  operationCancelled: [932, 409],
+  operationInterrupted: [933, 503],
 }
 
 test('the catalogue is the contract, no more and no less', () => {

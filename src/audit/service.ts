@@ -6,7 +6,6 @@ import {
   type AuditFilter,
   type AuditRecord,
   type AuditResult,
-  type BegunWork,
   createAuditStore,
   type OpenRefusal,
   type Stamped,
@@ -35,6 +34,14 @@ export interface Act {
   address: string
   /** The words of the route or of the command, with dots between: `droplet.add`, `user.hand-over`. */
   action: string
+}
+
+/** Work outside of the database that has begun. */
+export interface Begun {
+  id: string
+  act: Act
+  /** Milliseconds since 1970. */
+  time: number
 }
 
 /** A record, or what will be one; then it has no number yet. */
@@ -67,30 +74,37 @@ export async function openAudit(
     record,
 
     /**
-     * Records work outside of the database: that it began is durable before it begins, and what came of it when it ends.
-     * @param work may say what it turns out to concern
-     * @throws ApiError 922 without having begun, when the store cannot be written; else what `work` throws
+     * Notes that work outside of the database begins: when this program ends in the middle of it, the next one tells of
+     * that. Runs inside `database.write`.
      */
-    async during<T>(act: Act, target: string, work: (concern: (target: string) => void) => Promise<T>): Promise<T> {
+    begin(act: Act, target: string): Begun {
       const id = crypto.randomUUID()
       const begun = { time: now(), ...cleaned(act, target) }
-      await db.write(() => store.begin(id, chain.stamp(begun)))
-      try {
-        const result = await work(concerned => {
-          begun.target = cleaned(act, concerned).target
-        })
-        await end(id, begun, 'ok', null)
-        return result
-      } catch (error) {
-        if (error instanceof Error) recorded.add(error)
-        await end(id, begun, resultOf(error), errorIdOf(error))
-        throw error
-      }
+      store.begin(id, chain.stamp(begun))
+      return { id, act, time: begun.time }
     },
 
     /**
+     * What records that the work has ended, to be called inside `database.write`.
+     * @param target what it turned out to concern
+     * @param error what the caller is told; undefined for work that is done
+     */
+    ending({ id, act, time }: Begun, target: string, error?: unknown): () => void {
+      if (error instanceof Error) recorded.add(error)
+      const result = error === undefined ? 'ok' : resultOf(error)
+      const entry = { time, ...cleaned(act, target), result, errorId: errorIdOf(error), count: 1 } as const
+      return () => {
+        store.end(id)
+        append(entry)
+      }
+    },
+
+    /** Writes as soon as the store can be written again: what is done is not undone because it cannot be recorded. */
+    later: (write: () => void): void => void late.push(write),
+
+    /**
      * Counts a refusal up, in memory: it is stored within a second, and a record within a minute or so.
-     * @param error what the caller was told; one that `during` has recorded already is left alone
+     * @param error what the caller was told; one that a record tells of already is left alone
      * @param known whether the user of the act proved to be that user
      */
     refused(act: Act, target: string, error: ApiError, known: boolean): void {
@@ -167,15 +181,6 @@ export async function openAudit(
   function append(entry: AuditEntry): void {
     const { number } = chain.append(entry)
     if (number % RECORDS_PER_PRUNING === 0) chain.pruneUpTo(number - RECORDS_KEPT)
-  }
-
-  async function end(id: string, begun: BegunWork, result: AuditResult, errorId: number | null): Promise<void> {
-    const write = () => {
-      store.end(id)
-      append({ ...begun, result, errorId, count: 1 })
-    }
-    // The work is done: that it cannot be recorded at the moment does not make it undone.
-    await db.write(write).catch(() => late.push(write))
   }
 
   /**

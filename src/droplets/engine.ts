@@ -23,9 +23,10 @@ export interface DropletEngine {
 
   /**
    * Sees to it that a droplet could be created now: the host is fit, the image is there (built or pulled when it is not).
+   * @param signal gives it up: a build or a pull ends
    * @throws ApiError 923 for an engine that cannot run droplets, 924 for an image that is not to be had
    */
-  prepare(): Promise<void>
+  prepare(report: Report, signal: AbortSignal): Promise<void>
 
   /**
    * Creates a droplet without starting it, with `authorizedKeys` laid in.
@@ -36,11 +37,14 @@ export interface DropletEngine {
 
   /**
    * Starts a droplet; one that runs is left alone.
-   * @throws PortTakenError
+   * @throws PortTakenError, DropletGoneError
    */
   start(id: string): Promise<void>
 
-  /** Stops a droplet as a machine is stopped, by its init; one that is stopped is left alone. */
+  /**
+   * Stops a droplet as a machine is stopped, by its init; one that is stopped is left alone.
+   * @throws DropletGoneError
+   */
   stop(id: string): Promise<void>
 
   /** Removes a droplet with its data; one that is gone already is no error. */
@@ -53,6 +57,16 @@ export interface DropletEngine {
    */
   removeMarked(mark: string, answered: boolean): Promise<boolean>
 }
+
+/** How far a piece of work is. */
+export interface Progress {
+  text: string
+  /** In units of `total`, where there is such a number. */
+  done?: number
+  total?: number
+}
+
+export type Report = (progress: Progress) => void
 
 export interface DropletRef {
   /** The engine's full id. */
@@ -105,5 +119,12 @@ export class NameTakenError extends ApiError {
 export class PortTakenError extends ApiError {
   constructor(cause: unknown) {
     super('engineRefused', { text: 'A host port of the droplet is taken by somebody else', cause })
+  }
+}
+
+/** There is no droplet of that id any more. */
+export class DropletGoneError extends ApiError {
+  constructor(cause: unknown) {
+    super('engineRefused', { text: 'The droplet is gone', cause })
   }
 }

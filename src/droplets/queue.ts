@@ -1,3 +1,5 @@
+export type Queue = ReturnType<typeof createQueue>
+
 /**
  * Runs pieces of work of one key one after another, in the order in which they came; different keys do not wait
  * for each other.

@@ -1,16 +1,23 @@
 import type { Server } from 'bun'
-import { Elysia, type HTTPHeaders } from 'elysia'
+import { Elysia, type HTTPHeaders, status } from 'elysia'
+import type { Act } from '../audit/service.ts'
+import type { Fields } from '../http/body.ts'
 import { requestId } from '../http/exchange.ts'
 import type { Guard } from '../http/guards.ts'
+import { readClaim } from '../http/idempotency.ts'
 import { withoutIdleLimit } from '../http/idle.ts'
+import { readPreferences } from '../http/prefer.ts'
 import { withRequestId } from '../log.ts'
+import { operationBody, toOperationBody } from '../operations/model.ts'
+import type { Operations } from '../operations/service.ts'
+import type { User } from '../store/users.ts'
 import type { Droplet } from './engine.ts'
 import { type DropletList, dropletList, toDropletList } from './model.ts'
-import type { DropletService } from './service.ts'
+import type { DropletChange, DropletService } from './service.ts'
 import { parseSshKeys } from './ssh-keys.ts'
 
-/** Every answer is the list as it is after the change. */
-export function createDropletRoutes(guard: Guard, droplets: DropletService, now: () => number) {
+/** Every change answers the list as it is after it, or, to who prefers not to wait, the operation. */
+export function createDropletRoutes(guard: Guard, droplets: DropletService, operations: Operations, now: () => number) {
   /** As text, too: what is asked most often is not put together anew for each of many who ask at once. */
   let told: { of: readonly Droplet[]; at: number; list: DropletList; text: string } | undefined
   const list = async (): Promise<DropletList> => {
@@ -21,50 +28,43 @@ export function createDropletRoutes(guard: Guard, droplets: DropletService, now:
     told = { of, at, list: made, text: JSON.stringify(made) }
     return made
   }
-  const asText = ({ responseValue, set }: { responseValue: unknown; set: { headers: HTTPHeaders } }) => {
+  const asText = ({ responseValue }: { responseValue: unknown }) => {
     if (told === undefined || responseValue !== told.list) return undefined
-    return new Response(told.text, {
-      headers: { ...set.headers, 'content-type': 'application/json' } as Record<string, string>,
-    })
+    return new Response(told.text, { headers: { 'content-type': 'application/json' } })
   }
-  const listAfter = ({ server, request }: Call, change: () => Promise<void>) =>
-    withoutIdleLimit(server, request, async () => {
-      await withRequestId(requestId(request), change)
-      return await list()
-    })
-  const manager = { group: 'manager', response: { 200: dropletList } } as const
+  const change = ({ caller, user, server, request, set }: Call, wanted: DropletChange) =>
+    withoutIdleLimit(server, request, () =>
+      withRequestId(requestId(request), async () => {
+        const { respondAsync, waitSeconds } = readPreferences(request.headers.get('prefer'))
+        const asked = [wanted.kind, 'droplet' in wanted ? wanted.droplet : '']
+        const claim = readClaim(request, user.id, asked, caller.fields)
+        const { id } = await droplets.change(caller.act, wanted, claim)
+        const operation = respondAsync && (await operations.wait(id, waitSeconds * 1000, request.signal))
+        if (operation && (waitSeconds === 0 || operation.endedAt === null)) {
+          set.headers.location = `/api/v1/operation/show/${id}`
+          set.headers['preference-applied'] = 'respond-async'
+          return status(202, toOperationBody(operation))
+        }
+        await operations.outcome(id)
+        return status(200, await list())
+      }),
+    )
+  const manager = { group: 'manager', response: { 200: dropletList, 202: operationBody } } as const
 
   return new Elysia({ name: 'droplet-routes', prefix: '/droplet' })
     .use(guard)
     .get('/list', list, { group: 'viewer', mapResponse: asText })
-    .post(
-      '/add',
-      call => listAfter(call, () => droplets.add(call.caller.act, parseSshKeys(call.caller.fields.ssh_keys))),
-      manager,
-    )
-    .patch(
-      '/start/:droplet',
-      call => listAfter(call, () => droplets.start(call.caller.act, call.params.droplet)),
-      manager,
-    )
-    .patch(
-      '/stop/:droplet',
-      call => listAfter(call, () => droplets.stop(call.caller.act, call.params.droplet)),
-      manager,
-    )
-    .patch(
-      '/restart/:droplet',
-      call => listAfter(call, () => droplets.restart(call.caller.act, call.params.droplet)),
-      manager,
-    )
-    .delete(
-      '/delete/:droplet',
-      call => listAfter(call, () => droplets.remove(call.caller.act, call.params.droplet)),
-      manager,
-    )
+    .post('/add', call => change(call, { kind: 'add', sshKeys: parseSshKeys(call.caller.fields.ssh_keys) }), manager)
+    .patch('/start/:droplet', call => change(call, { kind: 'start', droplet: call.params.droplet }), manager)
+    .patch('/stop/:droplet', call => change(call, { kind: 'stop', droplet: call.params.droplet }), manager)
+    .patch('/restart/:droplet', call => change(call, { kind: 'restart', droplet: call.params.droplet }), manager)
+    .delete('/delete/:droplet', call => change(call, { kind: 'delete', droplet: call.params.droplet }), manager)
 }
 
 interface Call {
+  caller: { act: Act; fields: Fields }
+  user: User
   server: Server<unknown> | null
   request: Request
+  set: { headers: HTTPHeaders }
 }

@@ -1,206 +1,141 @@
-import type { Act, Audit } from '../audit/service.ts'
+import type { Act } from '../audit/service.ts'
 import { ApiError } from '../errors.ts'
-import { describeError, type Log } from '../log.ts'
-import type { UnfinishedAdd, UnfinishedAdds } from '../store/unfinished-adds.ts'
-import { type Droplet, type DropletEngine, type DropletRef, NameTakenError, PortTakenError } from './engine.ts'
-import type { DropletKeys } from './keys.ts'
+import type { Handle, Operations, PresentOperation } from '../operations/service.ts'
+import type { Claim, Operation } from '../store/operations.ts'
+import { type AddDeps, createAdds } from './adds.ts'
+import { DropletGoneError, type DropletRef } from './engine.ts'
 import type { LiveDroplets } from './live.ts'
-import { candidateNumbers, nameOf, numberOf, portsOf } from './naming.ts'
+import { numberOf } from './naming.ts'
 import { createQueue } from './queue.ts'
+
+/** What was interrupted is finished at the next start when it was asked for so recently; nobody waits for an older one. */
+const FINISHED_WITHIN_MS = 600_000
 
 export type DropletService = ReturnType<typeof createDropletService>
 
-/** All adds of a host go through one line; a droplet's own changes through the line of its name. */
-const ADDS = 'add'
+export type DropletChange =
+  /** @param sshKeys lines of `authorized_keys` to lay in beside the droplet's own */
+  { kind: 'add'; sshKeys: string[] } | { kind: 'start' | 'stop' | 'restart' | 'delete'; droplet: string }
 
-/** A request to create may still be under way inside the engine when its sender was killed: look again for that long. */
-const ENGINE_MAY_STILL_CREATE_MS = 30_000
-const TIDY_EVERY_MS = 1_000
-
-/**
- * The life of droplets. Changes run to their end even if their caller went away, and what an add leaves undone is
- * undone: at once, or at the next start.
- */
-export function createDropletService(deps: {
-  engine: DropletEngine
-  live: Pick<LiveDroplets, 'list' | 'look'>
-  keys: DropletKeys
-  unfinished: UnfinishedAdds
-  audit: Pick<Audit, 'during'>
-  prefix: string
-  domain: string
-  now: () => number
-  log: Log
-}) {
-  const { engine, live, keys, unfinished, audit, prefix, domain, now, log } = deps
+/** The life of droplets. Changes are operations: they run to their end even if their caller went away. */
+export function createDropletService(
+  deps: AddDeps & { live: Pick<LiveDroplets, 'list' | 'look'>; operations: Operations },
+) {
+  const { engine, live, keys, operations, prefix, now, log } = deps
+  /** A droplet's own changes go through the line of its name. */
   const queue = createQueue()
-  /** Adds that this process is still at; every other entry of the journal was left behind by one that crashed. */
-  const running = new Set<string>()
-  /** When the engine did not answer for these adds. */
-  const lostAt = new Map<string, number>()
-  const closing = new AbortController()
-  let tidying: Promise<void> | undefined
+  const adds = createAdds(deps, queue)
 
   return {
     /** Newest first. */
-    list: (): Promise<readonly Droplet[]> => live.list(),
+    list: () => live.list(),
 
     /**
-     * Makes and starts the next droplet.
-     * @param sshKeys lines of `authorized_keys` to lay in beside the droplet's own
-     * @throws ApiError 919 when every number or its ports are taken, 923 and 924 as `DropletEngine.prepare`
+     * Begins a change, which is durable when this resolves; `operations.outcome` says what came of it.
+     * @returns the earlier one for a claim that was made already
+     * @throws ApiError 900 for a name that is no droplet here, 918, 922 and 930; then nothing is begun
      */
-    add: (act: Act, sshKeys: string[] = []): Promise<void> =>
-      queue.run(ADDS, () => audit.during(act, '', concern => add(sshKeys, concern))),
+    async change(act: Act, change: DropletChange, claim?: Claim): Promise<PresentOperation> {
+      const earlier = claim && operations.find(claim)
+      if (earlier) return earlier
+      if (change.kind === 'add') {
+        const work = (handle: Handle) => adds.add(handle, change.sshKeys)
+        return await operations.start({ ...ofAdd, act, claim, work })
+      }
+      const { kind, droplet: name } = change
+      // Decided before the engine hears a word: a name that cannot be a droplet's is asked of nobody.
+      if (numberOf(name, prefix) === undefined) throw noSuchDroplet(name)
+      const droplet = await find(name)
+      const work = (handle: Handle) => inLine(handle, kind, droplet)
+      return await operations.start({ kind, droplet: name, dropletId: droplet.id, act, claim, undoable: false, work })
+    },
 
-    /** @throws ApiError 900 for a name that is no droplet here, as do all below */
-    start: (act: Act, name: string) => change(act, name, droplet => engine.start(droplet.id)),
-
-    stop: (act: Act, name: string) => change(act, name, droplet => engine.stop(droplet.id)),
-
-    restart: (act: Act, name: string) =>
-      change(act, name, async droplet => {
-        await engine.stop(droplet.id)
-        await engine.start(droplet.id)
-      }),
-
-    remove: (act: Act, name: string) =>
-      change(act, name, async droplet => {
-        await engine.stop(droplet.id)
-        await engine.remove(droplet.id)
-        keys.remove(name)
-      }),
-
-    /** Undoes, in the background and until it is done, the adds that an earlier process left unfinished. */
-    tidyUp,
+    /**
+     * Takes up what an earlier process was at when it ended: adds are undone, other changes finished when they are not
+     * old. What cannot be done has failed.
+     */
+    async resume(): Promise<void> {
+      for (const operation of operations.leftOpen()) {
+        await operations.resume(operation.id, handle => settle(handle, operation))
+      }
+      adds.tidyUp()
+    },
 
     /** Resolves when no change is under way any more. */
-    idle: (): Promise<void> => queue.idle(),
-
-    /** Ends the tidying up; what is left of it is done at the next start. */
-    async close(): Promise<void> {
-      closing.abort()
-      await tidying
+    async idle(): Promise<void> {
+      await Promise.all([queue.idle(), operations.idle()])
     },
+
+    /** Ends what goes on in the background; what is left of it is done at the next start. */
+    close: (): Promise<void> => adds.close(),
   }
 
-  async function add(sshKeys: string[], concern: (name: string) => void): Promise<void> {
-    await undoLeftovers()
-    await engine.prepare()
-    const inUse = (await engine.list()).flatMap(droplet => numberOf(droplet.name, prefix) ?? [])
-    for (const number of candidateNumbers(new Set(inUse))) {
-      try {
-        concern(nameOf(number, prefix))
-        await addAs(number, sshKeys)
-        return
-      } catch (error) {
-        if (!(error instanceof NameTakenError || error instanceof PortTakenError)) throw error
-        log.warn('droplet number skipped', { droplet: nameOf(number, prefix), reason: error.message })
-      }
-    }
-    throw new ApiError('noFreeNumber')
-  }
-
-  async function addAs(number: number, sshKeys: string[]): Promise<void> {
-    const name = nameOf(number, prefix)
-    const entry = { mark: crypto.randomUUID(), name, startedAt: now() }
-    running.add(entry.mark)
-    try {
-      await unfinished.begin(entry)
-      const pair = keys.generate(name)
-      const id = await engine.create({
-        name,
-        hostname: `${name}.${domain}`,
-        ports: portsOf(number),
-        authorizedKeys: pair.publicLine + sshKeys.map(line => `${line}\n`).join(''),
-        mark: entry.mark,
+  /** One change of a droplet after another. */
+  function inLine(handle: Handle, kind: Operation['kind'], { id, name }: DropletRef): Promise<void> {
+    return queue.run(name, async () => {
+      handle.begin()
+      await work(handle, kind, { id, name }).catch(error => {
+        // It may have waited for a change that removed it.
+        throw error instanceof DropletGoneError ? noSuchDroplet(name) : error
       })
-      // Only now is the name ours, and with it the folder of its keys.
-      keys.save(name, pair)
+      // So that the answer tells of it. When the engine is not there for that, the list says so itself.
+      await live.look(id).catch(() => undefined)
+    })
+  }
+
+  async function work(handle: Handle, kind: Operation['kind'], { id, name }: DropletRef): Promise<void> {
+    if (kind !== 'start') {
+      handle.step('stop')
+      await engine.stop(id)
+    }
+    if (kind === 'start' || kind === 'restart') {
+      handle.step('start')
       await engine.start(id)
-      await unfinished.end(entry.mark)
-      await show(id)
-      log.info('droplet added', { droplet: name, id: id.slice(0, 12) })
-    } catch (error) {
-      // An engine that answered is done with this droplet; one that did not may still create it.
-      const answered = !(error instanceof ApiError && error.kind === 'engineUnavailable')
-      await undo(entry, answered ? 0 : now()).catch(undoError => {
-        log.error('add not undone yet', { droplet: name, error: describeError(undoError) })
-      })
-      throw error
-    } finally {
-      running.delete(entry.mark)
-      if (leftovers().length > 0) tidyUp()
+    }
+    if (kind === 'delete') {
+      handle.step('remove')
+      await engine.remove(id)
+      keys.remove(name)
     }
   }
 
-  /** So that the answer to a change tells of it. When the engine is not there for that, the list says so itself. */
-  async function show(id: string): Promise<void> {
-    await live.look(id).catch(() => undefined)
+  async function settle(handle: Handle, operation: Operation): Promise<void> {
+    const { id, kind, droplet: name, dropletId, createdAt } = operation
+    log.info('an interrupted operation is taken up', { operation: id, kind, droplet: name })
+    handle.begin()
+    if (kind === 'add') {
+      handle.step('undo')
+      const undone = await adds.undoLeftBy(id)
+      if (undone !== undefined) handle.concern(undone)
+      handle.endStep()
+      throw interrupted('what it had begun is undone')
+    }
+    if (name === null || dropletId === null || now() - createdAt > FINISHED_WITHIN_MS) {
+      throw interrupted('look at the droplet')
+    }
+    const before = await engine.inspect(dropletId)
+    if (kind === 'restart' && (before?.startedAt ?? 0) > createdAt) return
+    if (kind === 'delete' && !before) await forgetKeys(name)
+    else await inLine(handle, kind, { id: dropletId, name })
   }
 
-  async function undoLeftovers(): Promise<void> {
-    for (const entry of leftovers()) await undo(entry, lostAt.get(entry.mark) ?? entry.startedAt)
-  }
-
-  /** @param askedAt when the engine was last asked for this droplet without an answer, 0 for an engine that answered */
-  async function undo(entry: UnfinishedAdd, askedAt: number): Promise<void> {
-    if (askedAt > 0) lostAt.set(entry.mark, askedAt)
-    const removed = await engine.removeMarked(entry.mark, askedAt === 0)
-    // A droplet that got the name in another way keeps the keys that lie there.
+  /** A droplet that got the name meanwhile keeps the keys that lie there. */
+  async function forgetKeys(name: string): Promise<void> {
     const others = await engine.list()
-    if (!others.some(droplet => droplet.name === entry.name)) keys.remove(entry.name)
-    const waited = now() - askedAt
-    if (!removed && waited >= 0 && waited < ENGINE_MAY_STILL_CREATE_MS) return
-    await unfinished.end(entry.mark)
-    lostAt.delete(entry.mark)
-    log.warn('unfinished add undone', { droplet: entry.name })
+    if (!others.some(droplet => droplet.name === name)) keys.remove(name)
   }
 
-  function leftovers(): UnfinishedAdd[] {
-    return unfinished.list().filter(({ mark }) => !running.has(mark))
+  async function find(name: string): Promise<DropletRef> {
+    const droplet = (await engine.list()).find(candidate => candidate.name === name)
+    if (!droplet) throw noSuchDroplet(name)
+    return droplet
   }
+}
 
-  function tidyUp(): void {
-    tidying ??= tidyUntilDone().finally(() => {
-      tidying = undefined
-    })
-  }
+const ofAdd = { kind: 'add', droplet: null, dropletId: null, undoable: true } as const
 
-  async function tidyUntilDone(): Promise<void> {
-    let told = false
-    while (!closing.signal.aborted && leftovers().length > 0) {
-      await queue.run(ADDS, undoLeftovers).catch(error => {
-        // Told once: an engine may be away for days.
-        if (!told) log.warn('unfinished adds not undone yet, trying on', { error: describeError(error) })
-        told = true
-      })
-      if (leftovers().length > 0) await sleepUnlessClosing()
-    }
-  }
-
-  function sleepUnlessClosing(): Promise<void> {
-    return new Promise(resolve => {
-      if (closing.signal.aborted) return resolve()
-      const timer = setTimeout(resolve, TIDY_EVERY_MS)
-      const wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      closing.signal.addEventListener('abort', wake, { once: true })
-    })
-  }
-
-  async function change(act: Act, name: string, work: (droplet: DropletRef) => Promise<void>): Promise<void> {
-    // Decided before the engine hears a word: a name that cannot be a droplet's is asked of nobody.
-    if (numberOf(name, prefix) === undefined) throw noSuchDroplet(name)
-    await queue.run(name, async () => {
-      const droplet = (await engine.list()).find(candidate => candidate.name === name)
-      if (!droplet) throw noSuchDroplet(name)
-      await audit.during(act, name, () => work(droplet))
-      await show(droplet.id)
-    })
-  }
+function interrupted(remedy: string): ApiError {
+  return new ApiError('operationInterrupted', { text: `cikit-api was stopped in the middle: ${remedy}` })
 }
 
 /** The words of the Docker daemon, which clients of the original system know. Only a harmless name is repeated. */

@@ -23,6 +23,8 @@ export function createUnfinishedAdds(db: Database) {
   return {
     list: (): UnfinishedAdd[] => all.all(),
     begin: (add: UnfinishedAdd): Promise<void> => db.write(() => void insert.run(add.mark, add.name, add.startedAt)),
+    /** Inside `database.write`. */
+    remove: (mark: string): void => void remove.run(mark),
     end: (mark: string): Promise<void> => db.write(() => void remove.run(mark)),
   }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { openAudit } from '../../src/audit/service.ts'
+import { type Act, type Audit, openAudit } from '../../src/audit/service.ts'
 import type { Database } from '../../src/store/database.ts'
 import type { TestApi } from './api.ts'
 import { createTestStore } from './store.ts'
@@ -66,4 +66,17 @@ export async function createAudit() {
       store[Symbol.dispose]()
     },
   }
+}
+
+/** Work that is recorded as operations are. */
+export async function recordedWork(
+  { audit, db }: { audit: Audit; db: Database },
+  act: Act,
+  target: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  const begun = await db.write(() => audit.begin(act, target))
+  await work()
+  const end = audit.ending(begun, target)
+  await db.write(end).catch(() => audit.later(end))
 }

@@ -1,3 +1,4 @@
+import type { Progress } from '../../src/droplets/engine.ts'
 import { createDockerClient } from '../../src/engines/docker/client.ts'
 import { createDockerEngine } from '../../src/engines/docker/engine.ts'
 import { createFakeDocker } from './fake-docker.ts'
@@ -7,11 +8,12 @@ type Answer = Parameters<typeof createFakeDocker>[0]
 /** The Docker engine of the program over a fake socket. */
 export function createTestEngine(answer: Answer, image = 'localhost/cikit-droplet:bookworm') {
   const docker = createFakeDocker(answer)
-  const progress: string[] = []
+  const progress: Progress[] = []
   const client = createDockerClient(docker.address)
-  const engine = createDockerEngine(client, { image, prefix: 'cikit', progress: line => void progress.push(line) })
+  const engine = createDockerEngine(client, { image, prefix: 'cikit' })
   return {
     engine,
+    prepare: (signal = new AbortController().signal) => engine.prepare(said => void progress.push(said), signal),
     client,
     requests: docker.requests,
     /** What the engine said while it built or pulled. */

@@ -1,10 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Act } from '../../src/audit/service.ts'
 import type { Droplet, DropletEngine } from '../../src/droplets/engine.ts'
 import { createDropletKeys } from '../../src/droplets/keys.ts'
-import { createDropletService } from '../../src/droplets/service.ts'
+import { createDropletService, type DropletChange } from '../../src/droplets/service.ts'
 import { createLog } from '../../src/log.ts'
+import { createOperations } from '../../src/operations/service.ts'
 import { openDatabase } from '../../src/store/database.ts'
+import { createOperationStore } from '../../src/store/operations.ts'
 import { createUnfinishedAdds } from '../../src/store/unfinished-adds.ts'
 import { createClock } from './clock.ts'
 import { createMemoryEngine } from './memory-engine.ts'
@@ -19,7 +22,7 @@ export function createTestDroplets() {
   const unfinished = createUnfinishedAdds(db)
   const credentialsDir = join(dir.path, 'credentials')
   const keys = createDropletKeys(credentialsDir, size => crypto.getRandomValues(new Uint8Array(size)))
-  const services: ReturnType<typeof createDropletService>[] = []
+  const services: { close: () => Promise<void> }[] = []
   const logged: string[] = []
   const waiting: { text: string; resolve: () => void }[] = []
 
@@ -37,20 +40,43 @@ export function createTestDroplets() {
 
     /** @param changed the calls of the engine that behave in another way */
     startService(changed: Partial<DropletEngine> = {}) {
+      const log = createLog({ write, readable: false, now: clock.now })
+      const audit = {
+        begin: (act: Act) => ({ id: '', act, time: clock.now() }),
+        ending: () => () => undefined,
+        later: () => undefined,
+      }
+      const operations = createOperations({ db, store: createOperationStore(db), audit, now: clock.now, log })
       const service = createDropletService({
         engine: { ...memory.engine, ...changed },
         // What is shown of them is told in live.test.ts.
         live: { list: async () => [], look: async () => undefined },
         keys,
         unfinished,
-        audit: { during: (_act, _target, work) => work(() => {}) },
+        operations,
         prefix: 'cikit',
         domain: 'matrix.test',
         now: clock.now,
-        log: createLog({ write, readable: false, now: clock.now }),
+        log,
       })
-      services.push(service)
-      return service
+      /** As a caller that waits. */
+      const run = async (act: Act, change: DropletChange): Promise<void> =>
+        await operations.outcome((await service.change(act, change)).id)
+      const started = {
+        ...service,
+        operations,
+        add: (act: Act, sshKeys: string[] = []) => run(act, { kind: 'add', sshKeys }),
+        start: (act: Act, droplet: string) => run(act, { kind: 'start', droplet }),
+        stop: (act: Act, droplet: string) => run(act, { kind: 'stop', droplet }),
+        restart: (act: Act, droplet: string) => run(act, { kind: 'restart', droplet }),
+        remove: (act: Act, droplet: string) => run(act, { kind: 'delete', droplet }),
+        async close(): Promise<void> {
+          operations.close()
+          await service.close()
+        },
+      }
+      services.push(started)
+      return started
     },
 
     /** Resolves when a line with this text was logged. */

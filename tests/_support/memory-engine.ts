@@ -1,5 +1,5 @@
 import type { Droplet, DropletEngine, NewDroplet } from '../../src/droplets/engine.ts'
-import { NameTakenError, PortTakenError } from '../../src/droplets/engine.ts'
+import { DropletGoneError, NameTakenError, PortTakenError } from '../../src/droplets/engine.ts'
 import { ApiError } from '../../src/errors.ts'
 
 export type MemoryEngine = ReturnType<typeof createMemoryEngine>
@@ -25,7 +25,7 @@ export function createMemoryEngine(now: () => number) {
   }
   const find = (id: string) => {
     const droplet = droplets.find(candidate => candidate.id === id)
-    if (!droplet) throw new Error(`no droplet ${id}`)
+    if (!droplet) throw new DropletGoneError(new Error(`no droplet ${id}`))
     return droplet
   }
   const tell = (id: string) => {

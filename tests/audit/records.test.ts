@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { ApiError } from '../../src/errors.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
-import { inWords, readAudit } from '../_support/audit.ts'
+import { inWords, readAudit, recordedWork } from '../_support/audit.ts'
 
 /** What was recorded since the owner logged in. */
 async function recordsOf(api: TestApi, token: string) {
@@ -128,13 +128,9 @@ test('a stolen refresh token: the session that it ends, and whose it was', async
 test('a restart records what it finds begun and not ended', async () => {
   await using api = await createTestApi()
   const { token } = await api.signedIn('owner')
-  const entered = Promise.withResolvers<void>()
   // As of a process that is killed in the middle: its work never ends.
-  void api.context.audit.during({ user: 'ada', address: '192.0.2.7', action: 'droplet.stop' }, 'cikit01', () => {
-    entered.resolve()
-    return new Promise(() => {})
-  })
-  await entered.promise
+  const { audit, db } = api.context
+  await db.write(() => audit.begin({ user: 'ada', address: '192.0.2.7', action: 'droplet.stop' }, 'cikit01'))
   await api.restart()
   await api.context.audit.recordInterrupted()
   await api.context.audit.recordInterrupted()
@@ -160,9 +156,7 @@ test('every text of a record is escaped, whoever hands it over', async () => {
   const cleaned = { user: 'a\\nb', address: 'c\\u001bd', target: 'e\\rf' }
   await db.write(() => audit.record(act, 'e\rf'))
   expect(await audit.list({ limit: 1 })).toMatchObject([cleaned])
-  await audit.during(act, 'e\rf', async () => {})
-  expect(await audit.list({ limit: 1 })).toMatchObject([cleaned])
-  await audit.during(act, '', async concern => concern('e\rf'))
+  await recordedWork({ audit, db }, act, 'e\rf', async () => {})
   expect(await audit.list({ limit: 1 })).toMatchObject([cleaned])
 })
 

@@ -35,7 +35,7 @@ test('it gets its host name, its ports, the key that is kept for it and a mark',
         { host: '127.0.0.1', hostPort: 44301, dropletPort: 443 },
       ],
       authorizedKeys: readFileSync(join(host.credentialsDir, 'cikit01/cikit01.public.key'), 'utf8'),
-      mark: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      mark: expect.stringMatching(/^[0-9a-f-]{36}\.1$/),
     },
   ])
 })

@@ -57,9 +57,10 @@ describe('an existing droplet', () => {
     const service = host.startService()
     await Promise.all([service.restart(ACT, 'cikit01'), service.stop(ACT, 'cikit01'), service.remove(ACT, 'cikit01')])
     expect(host.memory.calls).toEqual([
-      ...['list', 'stop cikit01', 'start cikit01'],
-      ...['list', 'stop cikit01'],
-      ...['list', 'stop cikit01', 'remove cikit01'],
+      ...['list', 'list', 'list'],
+      ...['stop cikit01', 'start cikit01'],
+      'stop cikit01',
+      ...['stop cikit01', 'remove cikit01'],
     ])
   })
 

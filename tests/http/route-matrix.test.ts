@@ -34,6 +34,9 @@ const matrix: Record<string, Caller[]> = {
   'PATCH /droplet/stop/:droplet': managers,
   'PATCH /droplet/restart/:droplet': managers,
   'DELETE /droplet/delete/:droplet': managers,
+  'GET /operation/list': managers,
+  'GET /operation/show/:operation': managers,
+  'DELETE /operation/cancel/:operation': managers,
 }
 
 /** The same for everybody, and with nothing in them: tests/web. */

@@ -75,11 +75,13 @@ export function createDockerClient(address: EngineAddress) {
     /**
      * A request that answers with a stream of JSON lines (pull, build), each handed on as it comes.
      * @param request `timeoutMs` here is the longest silence
+     * @param signal ends it, by throwing
      */
-    async *lines(request: DockerRequest): AsyncGenerator<unknown> {
+    async *lines(request: DockerRequest, signal?: AbortSignal): AsyncGenerator<unknown> {
       const silence = createSilenceLimit(request.timeoutMs)
+      const ends = signal ? AbortSignal.any([signal, silence.signal]) : silence.signal
       try {
-        const response = await negotiating(() => begin(request, silence.signal))
+        const response = await negotiating(() => begin(request, ends))
         yield* jsonLines(response, silence.heard)
       } finally {
         silence.end()

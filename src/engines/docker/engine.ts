@@ -1,10 +1,16 @@
 import { createTar } from 'nanotar'
-import { type DropletEngine, NameTakenError, type NewDroplet, PortTakenError } from '../../droplets/engine.ts'
+import {
+  type DropletEngine,
+  DropletGoneError,
+  NameTakenError,
+  type NewDroplet,
+  PortTakenError,
+} from '../../droplets/engine.ts'
 import { ApiError } from '../../errors.ts'
 import { parseContainer, parseContainers, parseEvent, parseId, parseIds, parseInfo } from './answers.ts'
 import { cgroupRecipe, type EngineFacts } from './cgroup.ts'
 import { type DockerClient, DockerRefusal } from './client.ts'
-import { ensureImage, type Progress } from './image.ts'
+import { ensureImage } from './image.ts'
 
 /** Carried by the containers that we create, to find them again. What CIKit's own tooling made carries none. */
 const MARK_LABEL = 'cikit-api.add'
@@ -24,11 +30,8 @@ const STOP_TIMEOUT_MS = 60_000
 const CREATION_SETTLES_MS = 500
 
 /** Droplets as containers of one Docker Engine, over its API: what a droplet is, in Docker's terms. */
-export function createDockerEngine(
-  docker: DockerClient,
-  options: { image: string; prefix: string; progress: Progress },
-): DropletEngine {
-  const { image, prefix, progress } = options
+export function createDockerEngine(docker: DockerClient, options: { image: string; prefix: string }): DropletEngine {
+  const { image, prefix } = options
   // A pattern for the engine to narrow its answer down; what is a droplet is decided on our side, by the exact name.
   const named = JSON.stringify({ name: [`^/?${prefix}[0-9]{2}$`] })
 
@@ -57,9 +60,9 @@ export function createDockerEngine(
       await asking(() => docker.request({ method: 'GET', path: '/version', timeoutMs: PING_TIMEOUT_MS }))
     },
 
-    async prepare() {
+    async prepare(report, signal) {
       cgroupRecipe(await facts(), '')
-      await refusing(() => ensureImage(docker, image, progress))
+      await refusing(() => ensureImage(docker, image, report, signal))
     },
 
     async create(droplet) {
@@ -85,14 +88,16 @@ export function createDockerEngine(
             // The words of the allocator (the engine gave the port away) and of the kernel (somebody else listens there).
             const taken =
               error instanceof DockerRefusal && /port is already allocated|address already in use/.test(error.message)
-            throw taken ? new PortTakenError(error) : error
+            throw taken ? new PortTakenError(error) : goneOr(error)
           }),
       )
     },
 
     async stop(id) {
       await refusing(() =>
-        docker.request({ method: 'POST', path: `/containers/${id}/stop`, timeoutMs: STOP_TIMEOUT_MS }),
+        docker.request({ method: 'POST', path: `/containers/${id}/stop`, timeoutMs: STOP_TIMEOUT_MS }).catch(error => {
+          throw goneOr(error)
+        }),
       )
     },
 
@@ -170,6 +175,11 @@ function containerOf(droplet: NewDroplet, image: string, facts: EngineFacts) {
       ...cgroupRecipe(facts, droplet.name),
     },
   }
+}
+
+/** The engine's words would name the id, which nobody asked for. */
+function goneOr(error: unknown): unknown {
+  return error instanceof DockerRefusal && error.status === 404 ? new DropletGoneError(error) : error
 }
 
 /** A command that the engine answers with an error of its own was refused: 900, in the daemon's words. */

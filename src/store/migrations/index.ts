@@ -4,6 +4,7 @@ import audit from './0003-audit.sql' with { type: 'text' }
 import enrolment from './0004-enrolment.sql' with { type: 'text' }
 import keyRotation from './0005-key-rotation.sql' with { type: 'text' }
 import limits from './0006-limits.sql' with { type: 'text' }
+import operations from './0007-operations.sql' with { type: 'text' }
 
 export interface Migration {
   /** Its place in the order, from 1 on without gaps. */
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   { id: 4, name: 'enrolment', sql: enrolment },
   { id: 5, name: 'key-rotation', sql: keyRotation },
   { id: 6, name: 'limits', sql: limits },
+  { id: 7, name: 'operations', sql: operations },
 ]

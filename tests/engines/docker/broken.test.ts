@@ -8,7 +8,7 @@ import { tempDir } from '../../_support/temp-dir.ts'
 const MIB = 1024 * 1024
 
 const engineAt = (address: Parameters<typeof createDockerClient>[0]) =>
-  createDockerEngine(createDockerClient(address), { image: 'debian', prefix: 'cikit', progress: () => {} })
+  createDockerEngine(createDockerClient(address), { image: 'debian', prefix: 'cikit' })
 
 /** The questions to the engine that a broken one must not be able to answer with "there is nothing". */
 const questions = {
@@ -141,6 +141,6 @@ test('an engine that comes back is found at once', async () => {
 
 test('what the engine is not able to say of itself is 918 as well, before anything is made', async () => {
   await using docker = createTestEngine(({ path }) => (path === '/info' ? refusal(500, 'broken') : undefined))
-  await expect(docker.engine.prepare()).rejects.toMatchObject(unavailable)
+  await expect(docker.prepare()).rejects.toMatchObject(unavailable)
   expect(docker.asked()).toEqual(['GET /version', 'GET /v1.41/info'])
 })

@@ -21,7 +21,7 @@ test.each([OWN_IMAGE, 'debian', 'registry.test:5000/a/b:1'])('%s is left as it i
     ({ path }) => (path.startsWith('/images/') ? Response.json({ Id: DIGEST }) : undefined),
     image,
   )
-  await docker.engine.prepare()
+  await docker.prepare()
   expect(docker.asked()).toEqual(['GET /version', 'GET /v1.41/info', `GET /v1.41/images/${image}/json`])
 })
 
@@ -29,14 +29,17 @@ test('the own image is built from the Dockerfile of this program when it is abse
   await using docker = createEngineWithout(OWN_IMAGE, () =>
     streamOf({ stream: 'Step 1/9 : FROM debian\n' }, { aux: { ID: DIGEST } }, { stream: 'Done\n' }),
   )
-  await docker.engine.prepare()
+  await docker.prepare()
   expect(docker.asked().slice(2)).toEqual([
     `GET /v1.41/images/${OWN_IMAGE}/json`,
     `POST /v1.41/build?t=${OWN_IMAGE}&rm=1&forcerm=1`,
   ])
   const files = parseTar(new TextEncoder().encode(docker.requests.at(-1)?.body))
   expect(files.map(({ name, text }) => ({ name, text }))).toEqual([{ name: 'Dockerfile', text: dockerfile }])
-  expect(docker.progress).toEqual(['Step 1/9 : FROM debian', 'Done'])
+  expect(docker.progress).toEqual([
+    { text: 'Step 1/9 : FROM debian', done: 0, total: 9 },
+    { text: 'Done', done: 0, total: 9 },
+  ])
 })
 
 describe('another image is pulled when it is absent', () => {
@@ -51,7 +54,7 @@ describe('another image is pulled when it is absent', () => {
     [`registry.test:5000/vm:2@${DIGEST}`, `registry.test:5000/vm:2@${DIGEST}`],
   ])('%s as %s', async (image, pulled) => {
     await using docker = createEngineWithout(image)
-    await docker.engine.prepare()
+    await docker.prepare()
     expect(docker.asked().slice(2)).toEqual([
       `GET /v1.41/images/${image}/json`,
       `POST /v1.41/images/create?fromImage=${pulled}`,
@@ -62,14 +65,14 @@ describe('another image is pulled when it is absent', () => {
     await using docker = createEngineWithout('debian', () =>
       streamOf({ status: 'Pulling from debian', id: '12' }, { status: 'Digest: x' }, { progressDetail: {} }),
     )
-    await docker.engine.prepare()
-    expect(docker.progress).toEqual(['12: Pulling from debian', 'Digest: x'])
+    await docker.prepare()
+    expect(docker.progress).toEqual([{ text: '12: Pulling from debian' }, { text: 'Digest: x' }])
   })
 })
 
 test.each(['localhost/vm', 'localhost/team/vm:1'])('%s is never pulled: 924 with the remedy', async image => {
   await using docker = createEngineWithout(image)
-  await expect(docker.engine.prepare()).rejects.toMatchObject({
+  await expect(docker.prepare()).rejects.toMatchObject({
     errorId: 924,
     message: expect.stringMatching(new RegExp(`^The droplet image is not available: ${image} is not.*build or load`)),
   })
@@ -85,15 +88,19 @@ describe.each([
   test('when a line of the stream says so: 924 in the words of the engine', async () => {
     const error = 'no space left on device'
     await using docker = createEngineWithout(image, () =>
-      streamOf({ status: 'Working' }, { errorDetail: { message: error }, error }, { status: 'never said' }),
+      streamOf(
+        { stream: 'Working', status: 'Working' },
+        { errorDetail: { message: error }, error },
+        { status: 'never said' },
+      ),
     )
-    await expect(docker.engine.prepare()).rejects.toMatchObject({ errorId: 924, status: 503, message: failure })
-    expect(docker.progress).toEqual(['Working'])
+    await expect(docker.prepare()).rejects.toMatchObject({ errorId: 924, status: 503, message: failure })
+    expect(docker.progress).toEqual([{ text: 'Working' }])
   })
 
   test('when the engine refuses: 924 in its words', async () => {
     await using docker = createEngineWithout(image, () => refusal(500, 'no space left on device'))
-    await expect(docker.engine.prepare()).rejects.toMatchObject({ errorId: 924, message: failure })
+    await expect(docker.prepare()).rejects.toMatchObject({ errorId: 924, message: failure })
   })
 
   test.each([
@@ -103,7 +110,7 @@ describe.each([
     ['with a redirection', () => Response.redirect('http://localhost/elsewhere', 301)],
   ])('when the engine answers %s: 918', async (_, answer) => {
     await using docker = createEngineWithout(image, answer)
-    await expect(docker.engine.prepare()).rejects.toMatchObject({ errorId: 918 })
+    await expect(docker.prepare()).rejects.toMatchObject({ errorId: 918 })
   })
 })
 
@@ -111,13 +118,13 @@ test('an engine that fails to say whether the image is there is not asked to mak
   await using docker = createTestEngine(({ path }) =>
     path.startsWith('/images/') ? refusal(500, 'broken') : undefined,
   )
-  await expect(docker.engine.prepare()).rejects.toMatchObject({ errorId: 918 })
+  await expect(docker.prepare()).rejects.toMatchObject({ errorId: 918 })
   expect(docker.asked().filter(request => request.startsWith('POST'))).toEqual([])
 })
 
 test('an engine that cannot run droplets is asked for no image', async () => {
   const info = { ServerVersion: '28.5.2', OSType: 'windows', SecurityOptions: [] }
   await using docker = createTestEngine(({ path }) => (path === '/info' ? Response.json(info) : undefined))
-  await expect(docker.engine.prepare()).rejects.toMatchObject({ errorId: 923 })
+  await expect(docker.prepare()).rejects.toMatchObject({ errorId: 923 })
   expect(docker.asked()).toEqual(['GET /version', 'GET /v1.41/info'])
 })

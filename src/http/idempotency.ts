@@ -1,0 +1,26 @@
+import { ApiError } from '../errors.ts'
+import type { Claim } from '../store/operations.ts'
+import type { Fields } from './body.ts'
+
+/**
+ * The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): up to 255 visible characters, with the
+ * quotes of a structured field or without.
+ * @param asked the words of what is asked for, beside the fields of the body
+ * @returns undefined when there is none
+ * @throws ApiError 917
+ */
+export function readClaim(request: Request, userId: string, asked: string[], fields: Fields): Claim | undefined {
+  const header = request.headers.get('idempotency-key')
+  if (header === null) return undefined
+  const key = /^"(.*)"$/.exec(header)?.[1] ?? header
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw new ApiError('malformed', { text: 'The Idempotency-Key must be 1 to 255 visible characters, without spaces' })
+  }
+  return { userId, key, fingerprint: fingerprintOf(asked, fields) }
+}
+
+/** The token may be another one the next time. */
+function fingerprintOf(asked: string[], { access_token: _, ...fields }: Fields): Uint8Array {
+  const entries = Object.entries(fields).toSorted(([left], [right]) => (left < right ? -1 : 1))
+  return new Bun.CryptoHasher('sha256').update(JSON.stringify([asked, entries])).digest()
+}

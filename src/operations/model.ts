@@ -1,0 +1,102 @@
+import { t } from 'elysia'
+import { ApiError } from '../errors.ts'
+import type { OperationFilter } from '../store/operations.ts'
+import type { PresentOperation } from './service.ts'
+
+const MOST_OPERATIONS = 1_000
+const LONGEST_WAIT_SECONDS = 60
+
+const time = t.String({ description: 'ISO 8601, UTC' })
+
+export const operationBody = t.Object({
+  id: t.String(),
+  kind: t.UnionEnum(['add', 'start', 'stop', 'restart', 'delete']),
+  droplet: t.Nullable(t.String({ description: 'Null as long as an add has chosen none' })),
+  user: t.String({ description: 'By whom' }),
+  state: t.UnionEnum(['queued', 'running', 'done', 'failed', 'cancelled']),
+  created_at: time,
+  started_at: t.Nullable(time),
+  ended_at: t.Nullable(time),
+  cancellable: t.Boolean({ description: 'Whether it can still be undone' }),
+  steps: t.Array(
+    t.Object({
+      name: t.String({ description: 'image, create, start, stop, remove or undo' }),
+      started_at: time,
+      ended_at: t.Nullable(t.String({ description: 'Null for the one that it is at, or failed at' })),
+    }),
+  ),
+  progress: t.Nullable(
+    t.Object(
+      { text: t.String(), done: t.Nullable(t.Number()), total: t.Nullable(t.Number()) },
+      { description: 'How far the present step is, where that is known' },
+    ),
+  ),
+  error: t.Nullable(
+    t.Object(
+      { error: t.String(), errorId: t.Integer() },
+      { description: 'What a caller that waited was told, or would have been' },
+    ),
+  ),
+})
+
+export const operationList = t.Array(operationBody, { description: 'Newest first' })
+
+export type OperationBody = typeof operationBody.static
+
+export function toOperationBody(operation: PresentOperation): OperationBody {
+  const { id, kind, droplet, user, state, createdAt, startedAt, endedAt, cancellable, steps, progress, error } =
+    operation
+  return {
+    ...{ id, kind, droplet, user, state },
+    created_at: toIso(createdAt),
+    started_at: startedAt === null ? null : toIso(startedAt),
+    ended_at: endedAt === null ? null : toIso(endedAt),
+    cancellable,
+    steps: steps.map(step => ({
+      name: step.name,
+      started_at: toIso(step.startedAt),
+      ended_at: step.endedAt === undefined ? null : toIso(step.endedAt),
+    })),
+    progress: progress && { text: progress.text, done: progress.done ?? null, total: progress.total ?? null },
+    error: error && { error: error.text, errorId: error.id },
+  }
+}
+
+export type OperationQuery = Partial<Record<string, string>>
+
+/** @throws ApiError 917 naming what cannot be understood */
+export function parseOperationFilter(query: OperationQuery): Partial<OperationFilter> {
+  refuseOthers(query, ['limit', 'cursor', 'droplet'])
+  const { limit, cursor, droplet } = query
+  return {
+    ...(limit && { limit: parseNumber('limit', limit, 1, MOST_OPERATIONS) }),
+    ...(cursor && { before: cursor }),
+    ...(droplet && { droplet }),
+  }
+}
+
+/**
+ * @returns milliseconds
+ * @throws ApiError 917
+ */
+export function parseWait(query: OperationQuery): number {
+  refuseOthers(query, ['wait'])
+  return query.wait ? parseNumber('wait', query.wait, 0, LONGEST_WAIT_SECONDS) * 1000 : 0
+}
+
+function refuseOthers(query: OperationQuery, known: string[]): void {
+  if (Object.keys(query).every(name => known.includes(name))) return
+  throw new ApiError('malformed', { text: `Ask by ${known.join(', ')} only` })
+}
+
+function parseNumber(name: string, text: string, least: number, most: number): number {
+  const number = Number(text)
+  if (!/^\d{1,9}$/.test(text) || number < least || number > most) {
+    throw new ApiError('malformed', { text: `The "${name}" must be a number from ${least} to ${most}` })
+  }
+  return number
+}
+
+function toIso(time: number): string {
+  return new Date(time).toISOString()
+}

@@ -1,0 +1,29 @@
+import { Elysia } from 'elysia'
+import type { Guard } from '../http/guards.ts'
+import { withoutIdleLimit } from '../http/idle.ts'
+import { operationBody, operationList, parseOperationFilter, parseWait, toOperationBody } from './model.ts'
+import type { Operations } from './service.ts'
+
+/** What is being done to the droplets, and was. */
+export function createOperationRoutes(guard: Guard, operations: Operations) {
+  return new Elysia({ name: 'operation-routes', prefix: '/operation' })
+    .use(guard)
+    .get('/list', ({ query }) => operations.list(parseOperationFilter(query)).map(toOperationBody), {
+      group: 'manager',
+      response: { 200: operationList },
+    })
+    .get(
+      '/show/:operation',
+      ({ server, request, params, query }) =>
+        withoutIdleLimit(server, request, async () =>
+          toOperationBody(await operations.wait(params.operation, parseWait(query), request.signal)),
+        ),
+      { group: 'manager', response: { 200: operationBody } },
+    )
+    .delete(
+      '/cancel/:operation',
+      ({ server, request, params }) =>
+        withoutIdleLimit(server, request, async () => toOperationBody(await operations.cancel(params.operation))),
+      { group: 'manager', response: { 200: operationBody } },
+    )
+}

@@ -1,0 +1,362 @@
+import type { Act, Audit, Begun } from '../audit/service.ts'
+import type { Progress } from '../droplets/engine.ts'
+import { ApiError, errorNameOf } from '../errors.ts'
+import { describeError, type Log } from '../log.ts'
+import type { Database } from '../store/database.ts'
+import type { Claim, Operation, OperationFilter, OperationStore } from '../store/operations.ts'
+
+const KEPT_MS = 7 * 86_400_000
+/** Against those who ask without end: some 50 MB. */
+const MOST_KEPT = 100_000
+/** So often at most the progress of one operation is told. */
+const TELL_EVERY_MS = 250
+
+/** An operation as it is now. */
+export interface PresentOperation extends Operation {
+  progress: Progress | null
+  /** Whether it can still be undone. */
+  cancellable: boolean
+}
+
+/** What the work of an operation has in hand. */
+export interface Handle {
+  readonly id: string
+  /** Aborted when somebody wants it undone. */
+  readonly cancelled: AbortSignal
+  /** It is its turn. */
+  begin(): void
+  /** The droplet that it turned out to be about. */
+  concern(droplet: string): void
+  /** The next step begins, and with it the one before is over. */
+  step(name: string): void
+  /** The present one is over. */
+  endStep(): void
+  progress(progress: Progress): void
+  /**
+   * Done, durably, with `also` in the same transaction: from here on nothing is undone. Without this the operation is
+   * done when its work is.
+   * @throws ApiError 922 when the store cannot be written, 932 when it was cancelled in the last moment
+   */
+  succeed(also: () => void): Promise<void>
+}
+
+/** What is asked for. */
+export interface Order extends Pick<Operation, 'kind' | 'droplet' | 'dropletId'> {
+  act: Act
+  claim: Claim | undefined
+  /** Whether it can be undone once it has begun. */
+  undoable: boolean
+  /** Must undo what it did before it throws. */
+  work: (handle: Handle) => Promise<void>
+}
+
+export type Operations = ReturnType<typeof createOperations>
+
+/** One that has not ended, or whose end is not in the store yet. */
+interface Running {
+  operation: PresentOperation
+  /** Undefined for one that an earlier process left open, until it is taken up. */
+  begun: Begun | undefined
+  undoable: boolean
+  abort: AbortController
+  /** Its end is being written. */
+  isEnding: boolean
+  /** Resolves at its end, or rejects with its error. */
+  end: PromiseWithResolvers<void>
+  toldAt: number
+}
+
+/**
+ * Changes that take a while. Each is in the store before it begins and for 7 days after its end, and tells what it is at.
+ * It runs to its end whether or not somebody waits for it.
+ */
+export function createOperations(deps: {
+  db: Database
+  store: OperationStore
+  audit: Pick<Audit, 'begin' | 'ending' | 'later'>
+  now: () => number
+  log: Log
+}) {
+  const { db, store, audit, now, log } = deps
+  const running = new Map(
+    store.open().map(operation => [operation.id, keep(operation, { undoable: false, cancellable: false })]),
+  )
+  const watchers = new Set<(operation: PresentOperation) => void>()
+  const closing = Promise.withResolvers<void>()
+  let isClosed = false
+
+  return {
+    /**
+     * Begins an operation; it is durable when this resolves.
+     * @returns the earlier one for a key that was used for the same already
+     * @throws ApiError 922 when it cannot be stored, and then nothing is begun; 930
+     */
+    async start(order: Order): Promise<PresentOperation> {
+      const { act, claim, kind, droplet, dropletId, undoable } = order
+      const operation: Operation = {
+        ...{ id: crypto.randomUUID(), kind, droplet, dropletId, ...act, state: 'queued' },
+        ...{ createdAt: now(), startedAt: null, endedAt: null, steps: [], error: null },
+      }
+      const one = keep(operation, { undoable, cancellable: true })
+      const earlier = await db.write(() => {
+        const known = claim && find(claim)
+        if (known) return known
+        store.insert(operation, claim)
+        one.begun = audit.begin(act, droplet ?? '')
+        return undefined
+      })
+      if (earlier) return earlier
+      running.set(operation.id, one)
+      run(one, order.work)
+      return toPresent(operation)
+    },
+
+    /** What an earlier process left open, oldest first. */
+    leftOpen: (): Operation[] => [...running.values()].flatMap(({ operation, begun }) => (begun ? [] : [operation])),
+
+    /**
+     * Goes on with one that an earlier process left open.
+     * @param work does what is still to be done, or undoes it
+     * @throws ApiError 922 when the store cannot be written; then nothing is begun
+     */
+    async resume(id: string, work: (handle: Handle) => Promise<void>): Promise<void> {
+      const one = running.get(id)
+      if (!one || one.begun) throw new Error('Only what was left open can be resumed')
+      const { user, address, action, droplet } = one.operation
+      one.begun = await db.write(() => audit.begin({ user, address, action }, droplet ?? ''))
+      run(one, work)
+    },
+
+    /**
+     * The operation that this key was used for already.
+     * @throws ApiError 930 when it was used for something else
+     */
+    find,
+
+    /** @throws ApiError 929 */
+    show,
+
+    /** Newest first. */
+    list: (filter: Partial<OperationFilter>): PresentOperation[] =>
+      store.list({ before: '', droplet: '', limit: 100, ...filter }).map(toPresent),
+
+    /**
+     * Resolves at the end of the operation.
+     * @throws ApiError as the operation failed, 929
+     */
+    async outcome(id: string): Promise<void> {
+      const present = running.get(id)
+      if (present) return await present.end.promise
+      const { error, state } = show(id)
+      if (error) throw new ApiError(errorNameOf(error.id), { text: error.text })
+      if (state === 'cancelled') throw new ApiError('operationCancelled')
+    },
+
+    /**
+     * Resolves at the end of the operation, after that time, or when `signal` is aborted, whichever comes first.
+     * @throws ApiError 929
+     */
+    async wait(id: string, ms: number, signal?: AbortSignal): Promise<PresentOperation> {
+      const present = running.get(id)
+      if (!present || ms === 0) return show(id)
+      const over = Promise.withResolvers<void>()
+      const timer = setTimeout(over.resolve, ms)
+      signal?.addEventListener('abort', () => over.resolve(), { once: true })
+      await Promise.race([present.end.promise.catch(() => undefined), over.promise, closing.promise])
+      clearTimeout(timer)
+      return toPresent(present.operation)
+    },
+
+    /**
+     * Undoes an operation, and resolves when that is done.
+     * @throws ApiError 929; 931 when it is too late
+     */
+    async cancel(id: string): Promise<PresentOperation> {
+      const present = running.get(id)
+      if (!present?.operation.cancellable) {
+        show(id)
+        throw new ApiError('operationNotCancellable')
+      }
+      present.abort.abort(new ApiError('operationCancelled'))
+      change(present, { cancellable: false })
+      // One that waits for its turn has done nothing: it need not wait for that.
+      if (present.operation.state === 'queued') await conclude(present, new ApiError('operationCancelled'))
+      await present.end.promise.catch(() => undefined)
+      if (present.operation.state !== 'cancelled') throw new ApiError('operationNotCancellable')
+      return toPresent(present.operation)
+    },
+
+    /** Told of every change of an operation. */
+    watch(listener: (operation: PresentOperation) => void): () => void {
+      watchers.add(listener)
+      return () => void watchers.delete(listener)
+    },
+
+    /** Resolves when none is under way. */
+    async idle(): Promise<void> {
+      const underWay = () => [...running.values()].filter(({ operation }) => operation.endedAt === null)
+      while (underWay().length > 0) await Promise.allSettled(underWay().map(({ end }) => end.promise))
+    },
+
+    /** Forgets those that ended long ago. Runs inside `database.write`. */
+    removeOld(): void {
+      store.removeEndedBefore(now() - KEPT_MS)
+      store.keepNewest(MOST_KEPT)
+    },
+
+    /** Lets go who waits; what is still open stays so in the store. */
+    close(): void {
+      isClosed = true
+      closing.resolve()
+    },
+  }
+
+  function find(claim: Claim): PresentOperation | undefined {
+    const earlier = store.findByKey(claim.userId, claim.key)
+    if (!earlier) return undefined
+    if (!Buffer.from(earlier.fingerprint).equals(claim.fingerprint)) throw new ApiError('keyReused')
+    return toPresent(earlier.operation)
+  }
+
+  function show(id: string): PresentOperation {
+    const operation = running.get(id)?.operation ?? store.find(id)
+    if (!operation) throw new ApiError('operationNotFound')
+    return toPresent(operation)
+  }
+
+  function toPresent(operation: Operation): PresentOperation {
+    const present = running.get(operation.id)?.operation
+    return structuredClone(present ?? { ...operation, progress: null, cancellable: false })
+  }
+
+  function run(one: Running, work: (handle: Handle) => Promise<void>): void {
+    tell(one)
+    // Whoever waits is told; nobody has to wait.
+    one.end.promise.catch(error => {
+      if (error.cause) log.info('operation failed', { operation: one.operation.id, error: describeError(error) })
+    })
+    work(handleOf(one)).then(
+      () => conclude(one),
+      error => conclude(one, error),
+    )
+  }
+
+  function handleOf(one: Running): Handle {
+    const { operation, abort, undoable } = one
+    return {
+      id: operation.id,
+      cancelled: abort.signal,
+      begin() {
+        abort.signal.throwIfAborted()
+        change(one, { state: 'running', startedAt: now(), cancellable: undoable })
+      },
+      concern: droplet => change(one, { droplet }),
+      step: name => change(one, { steps: [...ended(operation.steps), { name, startedAt: now() }], progress: null }),
+      endStep: () => change(one, { steps: ended(operation.steps), progress: null }),
+      progress(progress) {
+        operation.progress = progress
+        if (now() - one.toldAt >= TELL_EVERY_MS) tell(one)
+      },
+      async succeed(also) {
+        abort.signal.throwIfAborted()
+        one.isEnding = true
+        change(one, { cancellable: false })
+        const result = doneNow(operation)
+        try {
+          await db.write(ending(one, result, undefined, also))
+        } catch (error) {
+          one.isEnding = false
+          throw error
+        }
+        running.delete(operation.id)
+        end(one, result)
+      },
+    }
+  }
+
+  function ended(steps: Operation['steps']): Operation['steps'] {
+    return steps.map(step => ({ endedAt: now(), ...step }))
+  }
+
+  function doneNow(operation: Operation): Operation {
+    return { ...operation, state: 'done', endedAt: now(), steps: ended(operation.steps) }
+  }
+
+  /** What came of it: kept at once, or later when the store cannot be written. */
+  async function conclude(one: Running, thrown?: unknown): Promise<void> {
+    if (one.isEnding || isClosed) return
+    one.isEnding = true
+    const error = thrown === undefined ? undefined : toApiError(thrown, one)
+    const result = error ? failedNow(one.operation, error) : doneNow(one.operation)
+    const write = ending(one, result, error)
+    try {
+      await db.write(write)
+      running.delete(one.operation.id)
+    } catch (writeError) {
+      log.warn('the end of an operation is stored later', { operation: result.id, error: describeError(writeError) })
+      // Until then it is shown from memory.
+      audit.later(() => {
+        write()
+        running.delete(result.id)
+      })
+    }
+    end(one, result, error)
+  }
+
+  function toApiError(thrown: unknown, { abort }: Running): ApiError {
+    // Whatever it was that ended it, it was ended because somebody wanted that.
+    if (abort.signal.aborted) return new ApiError('operationCancelled', { cause: thrown })
+    return thrown instanceof ApiError ? thrown : new ApiError('internal', { cause: thrown })
+  }
+
+  function failedNow(operation: Operation, error: ApiError): Operation {
+    const isCancelled = error.kind === 'operationCancelled'
+    return {
+      ...operation,
+      state: isCancelled ? 'cancelled' : 'failed',
+      endedAt: now(),
+      error: isCancelled ? null : { id: error.errorId, text: error.message },
+    }
+  }
+
+  /** What writes the end down. */
+  function ending(one: Running, result: Operation, error: unknown, also?: () => void): () => void {
+    const record = one.begun && audit.ending(one.begun, result.droplet ?? '', error)
+    return () => {
+      also?.()
+      store.end(result)
+      record?.()
+    }
+  }
+
+  function end(one: Running, result: Operation, error?: ApiError): void {
+    const { id, kind, droplet, state, createdAt } = result
+    const ms = now() - createdAt
+    log.info('operation ended', { operation: id, kind, droplet, state, ms, errorId: error?.errorId })
+    change(one, { ...result, progress: null, cancellable: false })
+    if (error) one.end.reject(error)
+    else one.end.resolve()
+  }
+
+  function change(one: Running, changed: Partial<PresentOperation>): void {
+    Object.assign(one.operation, changed)
+    tell(one)
+  }
+
+  function tell(one: Running): void {
+    one.toldAt = now()
+    for (const listener of watchers) listener(structuredClone(one.operation))
+  }
+}
+
+function keep(operation: Operation, can: { undoable: boolean; cancellable: boolean }): Running {
+  return {
+    operation: { ...operation, progress: null, cancellable: can.cancellable },
+    begun: undefined,
+    undoable: can.undoable,
+    abort: new AbortController(),
+    isEnding: false,
+    end: Promise.withResolvers(),
+    toldAt: 0,
+  }
+}

@@ -1,0 +1,138 @@
+import type { Database } from './database.ts'
+
+export type OperationKind = 'add' | 'start' | 'stop' | 'restart' | 'delete'
+/** `queued`: accepted, and waiting for others to end. The last three are for good. */
+export type OperationState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
+
+/** A part of an operation. */
+export interface Step {
+  name: string
+  /** Milliseconds since 1970, as all times here. */
+  startedAt: number
+  /** Undefined for the one that it is at, or failed at. */
+  endedAt?: number
+}
+
+/** A change of a droplet, asked for by somebody. */
+export interface Operation {
+  id: string
+  kind: OperationKind
+  /** Its name; null as long as an add has chosen none. */
+  droplet: string | null
+  /** The engine's id of the droplet that was asked for; null for an add. */
+  dropletId: string | null
+  /** By whom, from where, and as which action of the audit. */
+  user: string
+  address: string
+  action: string
+  state: OperationState
+  createdAt: number
+  startedAt: number | null
+  endedAt: number | null
+  steps: Step[]
+  /** As the caller was told, or would have been. */
+  error: { id: number; text: string } | null
+}
+
+/** An `Idempotency-Key` of a user. */
+export interface Claim {
+  userId: string
+  key: string
+  /** SHA-256 of what was asked with it. */
+  fingerprint: Uint8Array
+}
+
+export interface OperationFilter {
+  /** Before that operation only, by its id; empty for all. */
+  before: string
+  /** Of the droplet of this name only; empty for all. */
+  droplet: string
+  limit: number
+}
+
+type Row = Omit<Operation, 'state' | 'steps' | 'error'> & {
+  state: Exclude<OperationState, 'queued' | 'running'> | 'open'
+  steps: string
+  errorId: number | null
+  error: string | null
+}
+
+export type OperationStore = ReturnType<typeof createOperationStore>
+
+/** The operations' table. Whatever changes it must run inside `database.write`. One that has not ended reads as queued. */
+export function createOperationStore({ sql }: Database) {
+  const columns = `
+    id, kind, droplet, droplet_id AS dropletId, user, address, action, state, created_at AS createdAt,
+    started_at AS startedAt, ended_at AS endedAt, steps, error_id AS errorId, error`
+  const insert = sql.query<
+    null,
+    [
+      ...[string, OperationKind, string | null, string | null, string, string, string, number],
+      ...[string | null, string | null, Uint8Array | null],
+    ]
+  >(`
+    INSERT INTO operations (id, kind, droplet, droplet_id, user, address, action, state, created_at, steps, user_id, key, fingerprint)
+    VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, '[]', ?, ?, ?)`)
+  const end = sql.query<
+    null,
+    [string | null, string, number | null, number | null, string, number | null, string | null, string]
+  >(`
+    UPDATE operations SET droplet = ?, state = ?, started_at = ?, ended_at = ?, steps = ?, error_id = ?, error = ?
+    WHERE id = ?`)
+  const byId = sql.query<Row, [string]>(`SELECT ${columns} FROM operations WHERE id = ?`)
+  const byKey = sql.query<Row & { fingerprint: Uint8Array }, [string, string]>(
+    `SELECT ${columns}, fingerprint FROM operations WHERE user_id = ? AND key = ?`,
+  )
+  const select = sql.query<Row, [Record<keyof OperationFilter, string | number>]>(`
+    SELECT ${columns} FROM operations
+    WHERE ($before = '' OR number < (SELECT number FROM operations WHERE id = $before))
+      AND ($droplet = '' OR droplet = $droplet)
+    ORDER BY number DESC LIMIT $limit`)
+  const open = sql.query<Row, []>(`SELECT ${columns} FROM operations WHERE state = 'open' ORDER BY number`)
+  const removeOld = sql.query<null, [number]>("DELETE FROM operations WHERE state <> 'open' AND ended_at < ?")
+  const removeBeyond = sql.query<null, [number]>(
+    "DELETE FROM operations WHERE state <> 'open' AND number <= (SELECT max(number) FROM operations) - ?",
+  )
+
+  return {
+    insert(operation: Operation, claim: Claim | undefined): void {
+      const { id, kind, droplet, dropletId, user, address, action, createdAt } = operation
+      const { userId = null, key = null, fingerprint = null } = claim ?? {}
+      insert.run(id, kind, droplet, dropletId, user, address, action, createdAt, userId, key, fingerprint)
+    },
+
+    /** Keeps what came of it. */
+    end({ id, droplet, state, startedAt, endedAt, steps, error }: Operation): void {
+      end.run(droplet, state, startedAt, endedAt, JSON.stringify(steps), error?.id ?? null, error?.text ?? null, id)
+    },
+
+    find: (id: string): Operation | undefined => toOperation(byId.get(id)),
+
+    findByKey(userId: string, key: string): { operation: Operation; fingerprint: Uint8Array } | undefined {
+      const row = byKey.get(userId, key)
+      const operation = toOperation(row)
+      return row && operation ? { operation, fingerprint: row.fingerprint } : undefined
+    },
+
+    /** Newest first. */
+    list: (filter: OperationFilter): Operation[] => select.all({ ...filter }).flatMap(row => toOperation(row) ?? []),
+
+    /** Those that have not ended, oldest first. */
+    open: (): Operation[] => open.all().flatMap(row => toOperation(row) ?? []),
+
+    removeEndedBefore: (time: number): void => void removeOld.run(time),
+    keepNewest: (count: number): void => void removeBeyond.run(count),
+  }
+}
+
+function toOperation(row: Row | null): Operation | undefined {
+  if (!row) return undefined
+  const { state, steps, errorId, error, id, kind, droplet, dropletId, user, address, action } = row
+  return {
+    ...{ id, kind, droplet, dropletId, user, address, action },
+    ...{ createdAt: row.createdAt, startedAt: row.startedAt, endedAt: row.endedAt },
+    state: state === 'open' ? 'queued' : state,
+    steps: JSON.parse(steps),
+    error: errorId === null ? null : { id: errorId, text: error ?? '' },
+  }
+}
