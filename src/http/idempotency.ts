@@ -16,11 +16,15 @@ export function readClaim(request: Request, userId: string, asked: string[], fie
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw new ApiError('malformed', { text: 'The Idempotency-Key must be 1 to 255 visible characters, without spaces' })
   }
-  return { userId, key, fingerprint: fingerprintOf(asked, fields) }
+  return { userId, key: sha256(key), fingerprint: fingerprintOf(asked, fields) }
 }
 
 /** The token may be another one the next time. */
 function fingerprintOf(asked: string[], { access_token: _, ...fields }: Fields): Uint8Array {
   const entries = Object.entries(fields).toSorted(([left], [right]) => (left < right ? -1 : 1))
-  return new Bun.CryptoHasher('sha256').update(JSON.stringify([asked, entries])).digest()
+  return sha256(JSON.stringify([asked, entries]))
+}
+
+function sha256(text: string): Uint8Array {
+  return new Bun.CryptoHasher('sha256').update(text).digest()
 }

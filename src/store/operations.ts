@@ -37,7 +37,8 @@ export interface Operation {
 /** An `Idempotency-Key` of a user. */
 export interface Claim {
   userId: string
-  key: string
+  /** SHA-256 of the key: who puts a token there by mistake does not find it in the store. */
+  key: Uint8Array
   /** SHA-256 of what was asked with it. */
   fingerprint: Uint8Array
 }
@@ -68,7 +69,7 @@ export function createOperationStore({ sql }: Database) {
     null,
     [
       ...[string, OperationKind, string | null, string | null, string, string, string, number],
-      ...[string | null, string | null, Uint8Array | null],
+      ...[string | null, Uint8Array | null, Uint8Array | null],
     ]
   >(`
     INSERT INTO operations (id, kind, droplet, droplet_id, user, address, action, state, created_at, steps, user_id, key, fingerprint)
@@ -80,7 +81,7 @@ export function createOperationStore({ sql }: Database) {
     UPDATE operations SET droplet = ?, state = ?, started_at = ?, ended_at = ?, steps = ?, error_id = ?, error = ?
     WHERE id = ?`)
   const byId = sql.query<Row, [string]>(`SELECT ${columns} FROM operations WHERE id = ?`)
-  const byKey = sql.query<Row & { fingerprint: Uint8Array }, [string, string]>(
+  const byKey = sql.query<Row & { fingerprint: Uint8Array }, [string, Uint8Array]>(
     `SELECT ${columns}, fingerprint FROM operations WHERE user_id = ? AND key = ?`,
   )
   const select = sql.query<Row, [Record<keyof OperationFilter, string | number>]>(`
@@ -108,7 +109,7 @@ export function createOperationStore({ sql }: Database) {
 
     find: (id: string): Operation | undefined => toOperation(byId.get(id)),
 
-    findByKey(userId: string, key: string): { operation: Operation; fingerprint: Uint8Array } | undefined {
+    findByKey(userId: string, key: Uint8Array): { operation: Operation; fingerprint: Uint8Array } | undefined {
       const row = byKey.get(userId, key)
       const operation = toOperation(row)
       return row && operation ? { operation, fingerprint: row.fingerprint } : undefined

@@ -24,6 +24,7 @@ export function createTestDroplets() {
   const keys = createDropletKeys(credentialsDir, size => crypto.getRandomValues(new Uint8Array(size)))
   const services: { close: () => Promise<void> }[] = []
   const logged: string[] = []
+  const late: (() => void)[] = []
   const waiting: { text: string; resolve: () => void }[] = []
 
   function write(line: string): void {
@@ -33,7 +34,13 @@ export function createTestDroplets() {
 
   return {
     clock,
+    db,
     memory,
+    /** Writes what could not be written. */
+    settleLate: () =>
+      db.write(() => {
+        for (const write of late.splice(0)) write()
+      }),
     unfinished,
     keys,
     credentialsDir,
@@ -44,7 +51,7 @@ export function createTestDroplets() {
       const audit = {
         begin: (act: Act) => ({ id: '', act, time: clock.now() }),
         ending: () => () => undefined,
-        later: () => undefined,
+        later: (write: () => void) => void late.push(write),
       }
       const operations = createOperations({ db, store: createOperationStore(db), audit, now: clock.now, log })
       const service = createDropletService({

@@ -111,8 +111,15 @@ test('a second signal ends it at once, and what was acknowledged is there', asyn
   expect(await stop).toBeInstanceOf(Error)
   await using again = await startMatrix({ socket: engine.socket, dataDir: matrix.dataDir })
   expect(await again.usernames(token)).toEqual(['owner'])
+  // The stop is finished, and the audit tells of both.
+  const [operation] = (await again.call('GET', '/operation/list', token)).body as { id: string }[]
+  const { body: ended } = await again.call('GET', `/operation/show/${operation?.id}?wait=10`, token)
+  expect(ended).toMatchObject({ kind: 'stop', droplet: 'cikit22', user: 'owner', state: 'done' })
+  expect(engine.state()).toBe('exited')
   const { body } = await again.call('GET', '/audit/list?action=droplet', token)
-  expect(body).toMatchObject([{ action: 'droplet.stop', target: 'cikit22', result: 'interrupted' }])
+  expect(body).toMatchObject(
+    ['ok', 'interrupted'].map(result => ({ action: 'droplet.stop', target: 'cikit22', result })),
+  )
 })
 
 test('at its end the log is in the database, and nothing of the process is left in the data directory', async () => {

@@ -20,9 +20,9 @@ CREATE TABLE operations (
   steps      TEXT NOT NULL,
   error_id   INTEGER,
   error      TEXT,
-  -- The Idempotency-Key it was asked for with, whose that is, and a SHA-256 of what was asked.
+  -- The Idempotency-Key it was asked for with, whose that is, and what was asked with it, both as SHA-256.
   user_id     TEXT,
-  key         TEXT,
+  key         BLOB,
   fingerprint BLOB,
   UNIQUE (user_id, key)
 ) STRICT;

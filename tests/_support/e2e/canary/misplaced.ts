@@ -38,6 +38,9 @@ const headers: [name: string, value: (text: string) => string][] = [
   ['user-agent', text => `curl ${text}`],
   ['accept', text => text],
   ['traceparent', text => text],
+  ['idempotency-key', text => text],
+  ['prefer', text => `respond-async; token=${text}`],
+  ['last-event-id', text => text],
 ]
 
 /** The bodies that are understood, and those that are not. */

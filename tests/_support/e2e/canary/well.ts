@@ -4,6 +4,7 @@ import {
   newDroplet,
   newEnrolment,
   newLogin,
+  newOperation,
   newRecovery,
   newSession,
   newUser,
@@ -14,6 +15,7 @@ import {
 const parameters: Record<string, (world: World) => Promise<string>> = {
   user: async world => (await newUser(world)).username,
   droplet: newDroplet,
+  operation: newOperation,
   id: async world => {
     const { username } = await newSession(world)
     const headers = { authorization: `Bearer ${world.owner}` }

@@ -22,6 +22,8 @@ export interface World {
   routes: string[]
   /** The owner's access token. */
   owner: string
+  /** Of the operation that holds up the others. */
+  release?: () => void
 }
 
 /** The binary with an owner who is logged in, and the secrets known that exist from the beginning. */
@@ -101,6 +103,7 @@ export async function newRecovery({ matrix, canaries }: World): Promise<{ userna
 
 /** @returns its name */
 export async function newDroplet(world: World): Promise<string> {
+  release(world)
   const headers = { authorization: `Bearer ${world.owner}` }
   const { body } = await world.recorder.ask({ route: 'POST /droplet/add', path: '/droplet/add', headers })
   learnPrivateKeys(world)
@@ -108,8 +111,34 @@ export async function newDroplet(world: World): Promise<string> {
   return newest?.name ?? ''
 }
 
+/**
+ * An add that waits for its turn behind another one, so that it can still be cancelled.
+ * @returns its id
+ */
+export async function newOperation(world: World): Promise<string> {
+  release(world)
+  const held = Promise.withResolvers<void>()
+  world.engine.answerNext(/^GET \S+\/info/, async () => {
+    await held.promise
+    return undefined
+  })
+  world.release = held.resolve
+  const headers = { authorization: `Bearer ${world.owner}`, prefer: 'respond-async' }
+  const add = () => world.recorder.ask({ route: 'POST /droplet/add', path: '/droplet/add', headers })
+  await add()
+  const { id } = (await add()).body as { id: string }
+  return id
+}
+
+/** Lets go what holds up the line of adds. */
+export function release(world: World): void {
+  world.release?.()
+}
+
 /** There are 99 numbers, and the drive is longer. */
-export async function removeDroplets({ matrix, owner }: World): Promise<void> {
+export async function removeDroplets(world: World): Promise<void> {
+  release(world)
+  const { matrix, owner } = world
   for (const { name } of await matrix.droplets('GET', 'list', owner)) {
     await matrix.droplets('DELETE', `delete/${name}`, owner)
   }

@@ -1,0 +1,231 @@
+import { describe, expect, test } from 'bun:test'
+import { createTestApi, type TestApi } from '../_support/api.ts'
+import { createMemoryEngine } from '../_support/memory-engine.ts'
+
+const async = { prefer: 'respond-async' }
+type Told = { id: string; state: string }
+
+/** The API over an engine whose stop takes until it is released. */
+async function createSlowApi() {
+  const released = Promise.withResolvers<void>()
+  const entered = Promise.withResolvers<void>()
+  const memory = createMemoryEngine(Date.now)
+  const engine = {
+    ...memory.engine,
+    async stop(id: string) {
+      entered.resolve()
+      await released.promise
+      await memory.engine.stop(id)
+    },
+  }
+  const api = await createTestApi({ engine })
+  return Object.assign(api, { entered: entered.promise, release: released.resolve })
+}
+
+const change = (api: TestApi, token: string, path: string, headers: Record<string, string> = {}, json?: unknown) =>
+  api.call(path.startsWith('add') ? 'POST' : path.startsWith('delete') ? 'DELETE' : 'PATCH', `/droplet/${path}`, {
+    token,
+    headers,
+    ...(json !== undefined && { json }),
+  })
+
+describe('Prefer: respond-async', () => {
+  test('answers 202 with the operation and where it is, which then tells how it ended', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('manager')
+    const { status, headers, body } = await change(api, token, 'add', async)
+    const { id } = body as Told
+    expect(status).toBe(202)
+    expect(headers.get('location')).toBe(`/api/v1/operation/show/${id}`)
+    expect(headers.get('preference-applied')).toBe('respond-async')
+    const now = new Date(api.clock.now()).toISOString()
+    expect(body).toMatchObject({ kind: 'add', user: 'manager', created_at: now, ended_at: null, error: null })
+    const shown = await api.call('GET', `/operation/show/${id}?wait=60`, { token })
+    expect(shown.body).toEqual({
+      ...{ id, kind: 'add', droplet: 'cikit01', user: 'manager', state: 'done', cancellable: false },
+      ...{ created_at: now, started_at: now, ended_at: now, progress: null, error: null },
+      steps: ['image', 'create', 'start'].map(name => ({ name, started_at: now, ended_at: now })),
+    })
+    expect((await api.call('GET', '/operation/list', { token })).body).toEqual([shown.body])
+    expect((await api.call('GET', '/droplet/list', { token })).body).toMatchObject([{ name: 'cikit01' }])
+  })
+
+  test('with wait answers the list when the change is done by then', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('manager')
+    const { status, headers, body } = await change(api, token, 'add', { prefer: 'respond-async, wait=60' })
+    expect({ status, body }).toMatchObject({ status: 200, body: [{ name: 'cikit01' }] })
+    expect(headers.get('location')).toBeNull()
+  })
+
+  test('refuses at once what cannot be begun', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('manager')
+    expect(await change(api, token, 'stop/cikit07', async)).toMatchObject({ status: 400, body: { errorId: 900 } })
+    const keys = { ssh_keys: ['x'] }
+    expect(await change(api, token, 'add', async, keys)).toMatchObject({ status: 400, body: { errorId: 917 } })
+    expect((await api.call('GET', '/operation/list', { token })).body).toEqual([])
+  })
+
+  test('an operation that failed shows what a caller that waits is told', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('manager')
+    for (let number = 1; number <= 98; number++) api.memory.takenPorts.add(2200 + number)
+    api.memory.takenPorts.add(2299)
+    const { id } = (await change(api, token, 'add', async)).body as Told
+    const { body } = await api.call('GET', `/operation/show/${id}?wait=60`, { token })
+    const waited = await change(api, token, 'add')
+    expect(waited).toMatchObject({ status: 409, body: { errorId: 919 } })
+    expect(body).toMatchObject({ state: 'failed', error: waited.body })
+  })
+})
+
+describe('Idempotency-Key', () => {
+  const key = { 'idempotency-key': 'build-4711' }
+
+  test('asked again: the same operation, and the answer as if it were the first', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('manager')
+    const answers = await Promise.all(Array.from({ length: 5 }, () => change(api, token, 'add', key)))
+    for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: [{ name: 'cikit01' }] })
+    const later = await change(api, token, 'add', { ...key, ...async })
+    expect(later).toMatchObject({ status: 202, body: { droplet: 'cikit01', state: 'done' } })
+    expect(api.memory.droplets).toHaveLength(1)
+  })
+
+  test('after a restart, too, with what it was told then', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('manager')
+    for (let number = 1; number <= 99; number++) api.memory.takenPorts.add(2200 + number)
+    const first = await change(api, token, 'add', key)
+    api.memory.takenPorts.clear()
+    await api.restart()
+    expect(await change(api, token, 'add', key)).toMatchObject({ status: first.status, body: first.body })
+    expect(first).toMatchObject({ status: 409, body: { errorId: 919 } })
+  })
+
+  test('for another request: 930', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('manager')
+    await change(api, token, 'add', key)
+    const others = ['stop/cikit01', 'delete/cikit01']
+    for (const path of others)
+      expect(await change(api, token, path, key)).toMatchObject({ status: 409, body: { errorId: 930 } })
+    const sshKeys = { ssh_keys: [`ssh-ed25519 ${ED25519} ann`] }
+    expect(await change(api, token, 'add', key, sshKeys)).toMatchObject({ status: 409, body: { errorId: 930 } })
+    expect(api.memory.droplets).toMatchObject([{ name: 'cikit01', state: 'running' }])
+  })
+
+  test('of another user is another key', async () => {
+    await using api = await createTestApi()
+    for (const group of ['manager', 'owner'] as const) await change(api, (await api.signedIn(group)).token, 'add', key)
+    expect(api.memory.droplets).toHaveLength(2)
+  })
+
+  test('that is none is refused, and nothing is done', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('manager')
+    const answer = await change(api, token, 'add', { 'idempotency-key': 'a b' })
+    expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
+    expect(api.memory.calls).toEqual([])
+  })
+})
+
+describe('while it goes on', () => {
+  test('show answers at once, or waits for the end', async () => {
+    await using api = await createSlowApi()
+    const { token } = await api.signedIn('manager')
+    await change(api, token, 'add')
+    const { id } = (await change(api, token, 'stop/cikit01', async)).body as Told
+    await api.entered
+    const show = (query = '') => api.call('GET', `/operation/show/${id}${query}`, { token })
+    expect((await show()).body).toMatchObject({ state: 'running', cancellable: false, ended_at: null })
+    const waiting = show('?wait=60')
+    expect(await api.call('DELETE', `/operation/cancel/${id}`, { token })).toMatchObject({
+      status: 409,
+      body: { errorId: 931 },
+    })
+    api.release()
+    expect((await waiting).body).toMatchObject({ state: 'done' })
+  })
+
+  test('what waits for its turn can be cancelled, and who waited for it is told', async () => {
+    await using api = await createSlowApi()
+    const { token } = await api.signedIn('manager')
+    await change(api, token, 'add')
+    await change(api, token, 'stop/cikit01', async)
+    await api.entered
+    const removal = change(api, token, 'delete/cikit01')
+    const queued = async () => {
+      const { body } = await api.call('GET', '/operation/list?limit=1', { token })
+      return (body as Told[])[0]
+    }
+    while ((await queued())?.state !== 'queued') await new Promise(setImmediate)
+    const { id } = (await queued()) ?? { id: '' }
+    expect((await api.call('DELETE', `/operation/cancel/${id}`, { token })).body).toMatchObject({
+      id,
+      state: 'cancelled',
+    })
+    expect(await removal).toMatchObject({ status: 409, body: { errorId: 932 } })
+    api.release()
+    await api.context.droplets.idle()
+    expect((await api.call('GET', '/droplet/list', { token })).body).toMatchObject([
+      { name: 'cikit01', state: 'exited' },
+    ])
+  })
+})
+
+test.each(['?wait=61', '?wait=-1', '?wait=x', '?since=1'])('show%s is refused', async query => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('manager')
+  expect(await api.call('GET', `/operation/show/x${query}`, { token })).toMatchObject({
+    status: 400,
+    body: { errorId: 917 },
+  })
+})
+
+test.each(['?limit=0', '?limit=1001', '?limit=x', '?user=ann'])('list%s is refused', async query => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('manager')
+  expect(await api.call('GET', `/operation/list${query}`, { token })).toMatchObject({
+    status: 400,
+    body: { errorId: 917 },
+  })
+})
+
+test('the list goes on from the last one that was seen', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('manager')
+  for (let count = 0; count < 3; count++) await change(api, token, 'add')
+  const page = async (query: string) =>
+    (await api.call('GET', `/operation/list${query}`, { token })).body as { id: string; droplet: string }[]
+  const [first, second] = await page('?limit=2')
+  expect([first?.droplet, second?.droplet]).toEqual(['cikit03', 'cikit02'])
+  expect((await page(`?limit=2&cursor=${second?.id}`)).map(({ droplet }) => droplet)).toEqual(['cikit01'])
+  expect((await page('?droplet=cikit02')).map(({ droplet }) => droplet)).toEqual(['cikit02'])
+})
+
+test('one that nobody knows is 929', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('manager')
+  for (const [method, path] of [
+    ['GET', 'show'],
+    ['DELETE', 'cancel'],
+  ] as const) {
+    expect(await api.call(method, `/operation/${path}/x`, { token })).toMatchObject({
+      status: 404,
+      body: { errorId: 929 },
+    })
+  }
+})
+
+test('old ones are forgotten by the housekeeping', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('manager')
+  await change(api, token, 'add')
+  api.clock.move(7 * 86_400_000 + 1)
+  await api.context.keepHouse()
+  expect(api.context.operations.list({})).toEqual([])
+})
+
+const ED25519 = 'AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'

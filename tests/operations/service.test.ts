@@ -1,0 +1,438 @@
+import { describe, expect, test } from 'bun:test'
+import { ApiError } from '../../src/errors.ts'
+import type { PresentOperation } from '../../src/operations/service.ts'
+import { ACT } from '../_support/act.ts'
+import { createTestDroplets } from '../_support/droplets.ts'
+
+// The life of an operation, told by the droplets' service over an engine in memory.
+
+const away = () => new ApiError('engineUnavailable')
+const stepsOf = ({ steps }: PresentOperation) =>
+  steps.map(({ name, endedAt }) => `${name}${endedAt === undefined ? '…' : ''}`)
+
+/** An engine whose call waits until it is let go. */
+function createGate() {
+  const entered = Promise.withResolvers<void>()
+  const opened = Promise.withResolvers<void>()
+  return {
+    entered: entered.promise,
+    open: opened.resolve,
+    async pass(): Promise<void> {
+      entered.resolve()
+      await opened.promise
+    },
+  }
+}
+
+describe('an operation', () => {
+  test('is queued, running and done, with its steps and their times', async () => {
+    await using host = createTestDroplets()
+    const service = host.startService()
+    const told: PresentOperation[] = []
+    service.operations.watch(operation => void told.push(operation))
+    const { id, createdAt } = await service.change(ACT, { kind: 'add', sshKeys: [] })
+    host.clock.move(5)
+    await service.operations.outcome(id)
+    expect(service.operations.show(id)).toEqual({
+      ...{ id, kind: 'add', droplet: 'cikit01', dropletId: null, ...ACT, state: 'done', cancellable: false },
+      ...{ createdAt, startedAt: expect.any(Number), endedAt: expect.any(Number), progress: null, error: null },
+      steps: ['image', 'create', 'start'].map(name => ({
+        name,
+        startedAt: expect.any(Number),
+        endedAt: expect.any(Number),
+      })),
+    })
+    expect(told.map(({ state }) => state)).toEqual(told.map(({ state }) => state).toSorted(inOrder))
+    expect(new Set(told.map(({ state }) => state))).toEqual(new Set(['queued', 'running', 'done']))
+    expect(told.every(operation => operation.id === id)).toBe(true)
+  })
+
+  test.each([
+    ['start', ['start']],
+    ['stop', ['stop']],
+    ['restart', ['stop', 'start']],
+    ['delete', ['stop', 'remove']],
+  ] as const)('%s has the steps %p', async (kind, steps) => {
+    await using host = createTestDroplets()
+    const { id: dropletId } = host.put('cikit01')
+    const { change, operations } = host.startService()
+    const { id } = await change(ACT, { kind, droplet: 'cikit01' })
+    await operations.outcome(id)
+    const operation = operations.show(id)
+    expect(operation).toMatchObject({ kind, droplet: 'cikit01', dropletId, state: 'done' })
+    expect(stepsOf(operation)).toEqual([...steps])
+  })
+
+  test('that fails says why, and at which step', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    host.memory.fail('start', new ApiError('engineRefused', { text: 'Error response from daemon: no space' }))
+    const { change, operations } = host.startService()
+    const { id } = await change(ACT, { kind: 'restart', droplet: 'cikit01' })
+    await expect(operations.outcome(id)).rejects.toMatchObject({
+      errorId: 900,
+      message: expect.stringContaining('no space'),
+    })
+    const operation = operations.show(id)
+    expect(operation).toMatchObject({
+      state: 'failed',
+      error: { id: 900, text: 'Error response from daemon: no space' },
+    })
+    expect(stepsOf(operation)).toEqual(['stop', 'start…'])
+    // What it is told from the store later is the same.
+    await expect(host.startService().operations.outcome(id)).rejects.toMatchObject({
+      errorId: 900,
+      message: 'Error response from daemon: no space',
+    })
+  })
+
+  test('that failed and was undone shows that', async () => {
+    await using host = createTestDroplets()
+    host.memory.fail('start', away())
+    const { change, operations } = host.startService()
+    const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
+    await expect(operations.outcome(id)).rejects.toMatchObject({ errorId: 918 })
+    expect(stepsOf(operations.show(id))).toEqual(['image', 'create', 'start', 'undo'])
+  })
+
+  test('whose undoing fails, too, does not say that it was undone', async () => {
+    await using host = createTestDroplets()
+    host.memory.fail('start', away())
+    host.memory.fail('removeMarked', away())
+    const { change, operations } = host.startService()
+    const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
+    await expect(operations.outcome(id)).rejects.toMatchObject({ errorId: 918 })
+    expect(stepsOf(operations.show(id))).toEqual(['image', 'create', 'start', 'undo…'])
+  })
+
+  test('of an error of ours tells nothing of it', async () => {
+    await using host = createTestDroplets()
+    host.memory.fail('prepare', new Error('a secret place'))
+    const { change, operations } = host.startService()
+    const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
+    await expect(operations.outcome(id)).rejects.toMatchObject({ errorId: 0 })
+    expect(JSON.stringify(operations.show(id))).not.toContain('secret')
+    expect(operations.show(id).error).toEqual({ id: 0, text: 'Internal server error' })
+  })
+
+  test('tells how far a build is, four times a second at most, and forgets it with the step', async () => {
+    await using host = createTestDroplets()
+    const told = new Set<string>()
+    const { change, operations } = host.startService({
+      async prepare(report) {
+        for (let done = 0; done < 10; done++) {
+          report({ text: `Step ${done}`, done, total: 10 })
+          host.clock.move(100)
+        }
+      },
+    })
+    operations.watch(({ progress }) => void (progress && told.add(`${progress.text} of ${progress.total}`)))
+    const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
+    await operations.outcome(id)
+    expect([...told]).toEqual(['Step 3 of 10', 'Step 6 of 10', 'Step 9 of 10'])
+    expect(operations.show(id).progress).toBeNull()
+  })
+
+  test('is in the store before the engine hears of it', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const gate = createGate()
+    const { change } = host.startService({ stop: gate.pass })
+    const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await gate.entered
+    // Another process would find it.
+    expect(host.startService().operations.leftOpen()).toMatchObject([{ id, kind: 'stop', droplet: 'cikit01' }])
+    gate.open()
+  })
+
+  test('is not begun when it cannot be stored: 922', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    host.db.sql.run('PRAGMA query_only = ON')
+    const service = host.startService()
+    for (const run of [() => service.add(ACT), () => service.stop(ACT, 'cikit01')]) {
+      await expect(run()).rejects.toMatchObject({ errorId: 922 })
+    }
+    expect(host.memory.calls).toEqual(['list'])
+  })
+
+  test('that is done when the store cannot be written is done, and stored later', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const { change, operations } = host.startService({
+      async stop(id) {
+        host.db.sql.run('PRAGMA query_only = ON')
+        await host.memory.engine.stop(id)
+      },
+    })
+    const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await operations.outcome(id)
+    expect(operations.show(id).state).toBe('done')
+    expect(operations.list({})).toMatchObject([{ id, state: 'done' }])
+    await operations.idle()
+    host.db.sql.run('PRAGMA query_only = OFF')
+    await host.settleLate()
+    expect(host.startService().operations.show(id)).toMatchObject({ id, state: 'done' })
+  })
+
+  test('of an add that cannot be stored as done is undone', async () => {
+    await using host = createTestDroplets()
+    const service = host.startService({
+      async start(id) {
+        await host.memory.engine.start(id)
+        host.db.sql.run('PRAGMA query_only = ON')
+      },
+    })
+    await expect(service.add(ACT)).rejects.toMatchObject({ errorId: 922 })
+    expect(host.names()).toEqual([])
+    expect(host.keyFolders()).toEqual([])
+  })
+})
+
+describe('waiting', () => {
+  test('ends with the operation', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const gate = createGate()
+    const { change, operations } = host.startService({ stop: gate.pass })
+    const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await gate.entered
+    expect(await operations.wait(id, 0)).toMatchObject({ state: 'running' })
+    const waiting = operations.wait(id, 60_000)
+    gate.open()
+    expect(await waiting).toMatchObject({ state: 'done' })
+    expect(await operations.wait(id, 60_000)).toMatchObject({ state: 'done' })
+  })
+
+  test('ends after its time, when the caller goes, and when the service closes', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const gate = createGate()
+    const { change, operations } = host.startService({ stop: gate.pass })
+    const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await gate.entered
+    expect(await operations.wait(id, 1)).toMatchObject({ state: 'running' })
+    const caller = new AbortController()
+    const waiting = operations.wait(id, 60_000, caller.signal)
+    caller.abort()
+    expect(await waiting).toMatchObject({ state: 'running' })
+    const other = operations.wait(id, 60_000)
+    operations.close()
+    expect(await other).toMatchObject({ state: 'running' })
+    gate.open()
+  })
+
+  test('for one that nobody knows is 929', async () => {
+    await using host = createTestDroplets()
+    const { operations } = host.startService()
+    await expect(operations.wait('x', 1)).rejects.toMatchObject({ errorId: 929, status: 404 })
+    await expect(operations.outcome('x')).rejects.toMatchObject({ errorId: 929 })
+    await expect(operations.cancel('x')).rejects.toMatchObject({ errorId: 929 })
+  })
+})
+
+describe('cancelling', () => {
+  test.each(['prepare', 'create', 'start'] as const)('an add at %s undoes it', async at => {
+    await using host = createTestDroplets()
+    const gate = createGate()
+    const service = host.startService({
+      async prepare() {
+        if (at === 'prepare') await gate.pass()
+      },
+      async create(droplet) {
+        if (at === 'create') await gate.pass()
+        return await host.memory.engine.create(droplet)
+      },
+      async start(id) {
+        if (at === 'start') await gate.pass()
+        await host.memory.engine.start(id)
+      },
+    })
+    const { id } = await service.change(ACT, { kind: 'add', sshKeys: [] })
+    await gate.entered
+    expect(service.operations.show(id)).toMatchObject({ state: 'running', cancellable: true })
+    const cancelled = service.operations.cancel(id)
+    gate.open()
+    expect(await cancelled).toMatchObject({ id, state: 'cancelled', error: null, cancellable: false })
+    await expect(service.operations.outcome(id)).rejects.toMatchObject({ errorId: 932, status: 409 })
+    expect(host.names()).toEqual([])
+    expect(host.keyFolders()).toEqual([])
+    expect(host.unfinished.list()).toEqual([])
+    // From the store it is the same, and the line goes on.
+    await expect(host.startService().operations.outcome(id)).rejects.toMatchObject({ errorId: 932 })
+    await service.add(ACT)
+    expect(host.names()).toEqual(['cikit01'])
+  })
+
+  test('gives up the pull or the build of the image', async () => {
+    await using host = createTestDroplets()
+    const entered = Promise.withResolvers<void>()
+    const service = host.startService({
+      prepare: (_report, signal) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(away()))
+          entered.resolve()
+        }),
+    })
+    const { id } = await service.change(ACT, { kind: 'add', sshKeys: [] })
+    await entered.promise
+    expect(await service.operations.cancel(id)).toMatchObject({ state: 'cancelled' })
+  })
+
+  test('one that waits for its turn ends it at once, and nothing of it is done', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const gate = createGate()
+    const { change, operations } = host.startService({ stop: gate.pass })
+    await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await gate.entered
+    const { id } = await change(ACT, { kind: 'delete', droplet: 'cikit01' })
+    expect(operations.show(id)).toMatchObject({ state: 'queued', cancellable: true })
+    expect(await operations.cancel(id)).toMatchObject({ state: 'cancelled', startedAt: null })
+    gate.open()
+    await operations.idle()
+    expect(host.names()).toEqual(['cikit01'])
+    expect(operations.list({}).map(({ state }) => state)).toEqual(['cancelled', 'done'])
+  })
+
+  test.each(['start', 'stop', 'restart', 'delete'] as const)('a %s that has begun is too late: 931', async kind => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const gate = createGate()
+    const { change, operations } = host.startService({ stop: gate.pass, start: gate.pass })
+    const { id } = await change(ACT, { kind, droplet: 'cikit01' })
+    await gate.entered
+    expect(operations.show(id).cancellable).toBe(false)
+    await expect(operations.cancel(id)).rejects.toMatchObject({ errorId: 931, status: 409 })
+    gate.open()
+    await operations.outcome(id)
+  })
+
+  test('what has ended is too late: 931', async () => {
+    await using host = createTestDroplets()
+    const { change, operations } = host.startService()
+    const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
+    await operations.outcome(id)
+    await expect(operations.cancel(id)).rejects.toMatchObject({ errorId: 931 })
+    expect(host.names()).toEqual(['cikit01'])
+  })
+
+  test('twice at once undoes it once', async () => {
+    await using host = createTestDroplets()
+    const gate = createGate()
+    const { change, operations } = host.startService({ prepare: gate.pass })
+    const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
+    await gate.entered
+    const both = Promise.allSettled([operations.cancel(id), operations.cancel(id)])
+    gate.open()
+    expect((await both).map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+  })
+})
+
+describe('a key', () => {
+  const claim = (key: string, userId = 'ada', what = 'add') => ({
+    userId,
+    key: Buffer.from(key),
+    fingerprint: Buffer.from(what),
+  })
+
+  test('gives the same operation, once, however often and at once it is asked with', async () => {
+    await using host = createTestDroplets()
+    const { change, operations } = host.startService()
+    const ask = () => change(ACT, { kind: 'add', sshKeys: [] }, claim('k'))
+    const ids = (await Promise.all(Array.from({ length: 20 }, ask))).map(({ id }) => id)
+    expect(new Set(ids).size).toBe(1)
+    await operations.outcome(ids[0] ?? '')
+    expect(await ask()).toMatchObject({ id: ids[0], state: 'done' })
+    expect(host.names()).toEqual(['cikit01'])
+    // After a restart, too.
+    expect(await host.startService().change(ACT, { kind: 'add', sshKeys: [] }, claim('k'))).toMatchObject({
+      id: ids[0],
+    })
+  })
+
+  test('is of one user', async () => {
+    await using host = createTestDroplets()
+    const { change, operations } = host.startService()
+    for (const user of ['ada', 'bob']) await change(ACT, { kind: 'add', sshKeys: [] }, claim('k', user))
+    await operations.idle()
+    expect(host.names()).toHaveLength(2)
+  })
+
+  test('for something else is 930, and nothing is done', async () => {
+    await using host = createTestDroplets()
+    const { change, operations } = host.startService()
+    await change(ACT, { kind: 'add', sshKeys: [] }, claim('k'))
+    await operations.idle()
+    const other = change(ACT, { kind: 'add', sshKeys: ['x'] }, claim('k', 'ada', 'another add'))
+    await expect(other).rejects.toMatchObject({ errorId: 930, status: 409 })
+    const both = await Promise.allSettled(
+      ['one', 'two'].map(what => change(ACT, { kind: 'add', sshKeys: [] }, claim('l', 'ada', what))),
+    )
+    expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+    await operations.idle()
+    expect(host.names()).toHaveLength(2)
+  })
+
+  test('of a deletion is not asked for the droplet again, which is gone', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const { change, operations } = host.startService()
+    const ask = () => change(ACT, { kind: 'delete', droplet: 'cikit01' }, claim('k'))
+    const { id } = await ask()
+    await operations.outcome(id)
+    expect(await ask()).toMatchObject({ id, state: 'done' })
+  })
+})
+
+describe('are kept', () => {
+  const DAY_MS = 86_400_000
+
+  test('for 7 days after their end, with their key', async () => {
+    await using host = createTestDroplets()
+    const { change, operations } = host.startService()
+    const claim = { userId: 'ada', key: Buffer.from('k'), fingerprint: Buffer.from('add') }
+    const { id } = await change(ACT, { kind: 'add', sshKeys: [] }, claim)
+    await operations.idle()
+    host.clock.move(7 * DAY_MS)
+    await host.db.write(operations.removeOld)
+    expect(operations.show(id)).toMatchObject({ id })
+    host.clock.move(1)
+    await host.db.write(operations.removeOld)
+    expect(() => operations.show(id)).toThrow('not found')
+    await change(ACT, { kind: 'add', sshKeys: [] }, claim)
+    await operations.idle()
+    expect(host.names()).toHaveLength(2)
+  })
+
+  test('as long as they have not ended', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const gate = createGate()
+    const { change, operations } = host.startService({ stop: gate.pass })
+    const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await gate.entered
+    host.clock.move(30 * DAY_MS)
+    await host.db.write(operations.removeOld)
+    expect(operations.list({})).toMatchObject([{ id, state: 'running' }])
+    gate.open()
+  })
+})
+
+test('the list is newest first, by page and by droplet', async () => {
+  await using host = createTestDroplets()
+  const service = host.startService()
+  await service.add(ACT)
+  await service.add(ACT)
+  await service.stop(ACT, 'cikit01')
+  const inWords = (filter = {}) => service.operations.list(filter).map(({ kind, droplet }) => `${kind} ${droplet}`)
+  expect(inWords()).toEqual(['stop cikit01', 'add cikit02', 'add cikit01'])
+  expect(inWords({ limit: 1 })).toEqual(['stop cikit01'])
+  expect(inWords({ droplet: 'cikit01' })).toEqual(['stop cikit01', 'add cikit01'])
+  const [first] = service.operations.list({ limit: 1 })
+  expect(inWords({ before: first?.id })).toEqual(['add cikit02', 'add cikit01'])
+  expect(inWords({ before: 'nobody' })).toEqual([])
+})
+
+const ORDER = ['queued', 'running', 'done']
+const inOrder = (left: string, right: string) => ORDER.indexOf(left) - ORDER.indexOf(right)
