@@ -1,15 +1,17 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
-import { ApiError, ConfigError, OperatorError } from '../errors.ts'
+import { ConfigError, OperatorError } from '../errors.ts'
 import { createPrivateFile, databaseFile, prepareDataDir } from './files.ts'
 import { migrate } from './migrate.ts'
 import { type Migration, migrations as ownMigrations } from './migrations/index.ts'
+import { createWriteQueue } from './write-queue.ts'
 
 export interface Database {
   /** For reads. In WAL mode they never wait for a writer. */
   readonly sql: Sqlite
   /**
-   * Runs `work` in one `BEGIN IMMEDIATE` transaction: all of it counts, durably, or nothing does.
+   * Runs `work` in a `BEGIN IMMEDIATE` transaction, which it may share: all of it counts, durably, or nothing does.
    * While another process writes, it waits without blocking the event loop, in the order of the calls.
+   * @param work may be called again when what it did was undone: whatever it does beside the database must bear that
    * @throws ApiError 922 when the store stays locked for 5 s, is full or cannot be written
    */
   write<T>(work: () => T): Promise<T>
@@ -17,8 +19,6 @@ export interface Database {
   version(): string
   close(): void
 }
-
-const WRITE_PATIENCE_MS = 5_000
 
 /**
  * Opens the database of a data directory, making and migrating it as needed; all its files are 0600.
@@ -68,20 +68,13 @@ function createDatabase(sql: Sqlite): Database {
     return seen
   }
   let own = 0
-  let last: Promise<unknown> = Promise.resolve()
+  const { write } = createWriteQueue(sql, () => {
+    own += 1
+    seen = undefined
+  })
   return {
     sql,
-    write(work) {
-      const patienceEnds = performance.now() + WRITE_PATIENCE_MS
-      // One after another: where another process holds the lock, only the first in the line asks for it.
-      const written = last.then(() =>
-        write(sql, work, patienceEnds, () => {
-          own += 1
-        }),
-      )
-      last = written.catch(() => undefined)
-      return written
-    },
+    write,
     version: () => `${own}:${othersVersion()}`,
     close: () => closeDatabase(sql),
   }
@@ -96,22 +89,6 @@ function checkIntegrity(sql: Sqlite, path: string): void {
   if (findings[0] !== 'ok') throw corrupt(path, new Error(findings.join('; ')))
 }
 
-async function write<T>(sql: Sqlite, work: () => T, patienceEnds: number, committed: () => void): Promise<T> {
-  const transaction = sql.transaction(work)
-  for (;;) {
-    try {
-      const result = transaction.immediate()
-      committed()
-      return result
-    } catch (error) {
-      if (!(error instanceof SQLiteError)) throw error
-      if (!isBusy(error)) throw isUnwritable(error) ? new ApiError('storeUnavailable', { cause: error }) : error
-      if (performance.now() >= patienceEnds) throw new ApiError('storeUnavailable', { cause: error })
-      await Bun.sleep(1 + Math.random() * 10)
-    }
-  }
-}
-
 function closeDatabase(sql: Sqlite): void {
   try {
     sql.run('PRAGMA wal_checkpoint(TRUNCATE)')
@@ -122,8 +99,6 @@ function closeDatabase(sql: Sqlite): void {
 }
 
 // https://www.sqlite.org/rescode.html: the extended codes begin with the primary one.
-const isBusy = (error: SQLiteError) => /^SQLITE_(BUSY|LOCKED)/.test(error.code ?? '')
-const isUnwritable = (error: SQLiteError) => /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(error.code ?? '')
 const isCorrupt = (error: SQLiteError) => /^SQLITE_(CORRUPT|NOTADB)/.test(error.code ?? '')
 
 function openingFailed(error: unknown, path: string): Error {

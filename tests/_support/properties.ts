@@ -24,6 +24,7 @@ export const CASES = {
   'config: any text': 4_000,
   'age: words': 1_000,
   'log: lines': 1_000,
+  'writes: like one after another': 300,
 } as const
 
 /** A case that takes longer than this hangs. It is a limit for a busy machine, not a measure. */

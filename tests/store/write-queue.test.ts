@@ -1,0 +1,175 @@
+import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
+import { expect, test } from 'bun:test'
+import { statSync } from 'node:fs'
+import { openTable } from '../_support/table.ts'
+
+test('writes that wait at the same time share one commit', async () => {
+  using table = openTable()
+  const walBytes = () => statSync(`${table.path}-wal`).size
+  const added = async (count: number) => {
+    const before = walBytes()
+    await Promise.all(Array.from({ length: count }, () => table.insert()))
+    return walBytes() - before
+  }
+  await table.insert()
+  // As many pages, and not ten times as many.
+  expect(await added(10)).toBe(await added(1))
+})
+
+test('one that throws is undone alone, and told why', async () => {
+  using table = openTable()
+  const outcomes = await Promise.allSettled([
+    table.insert(1),
+    table.db.write(() => {
+      table.put(2)
+      throw new Error('no')
+    }),
+    table.insert(1),
+    table.insert(3),
+  ])
+  expect(outcomes).toMatchObject([
+    { status: 'fulfilled' },
+    { status: 'rejected', reason: { message: 'no' } },
+    { status: 'rejected', reason: { code: 'SQLITE_CONSTRAINT_PRIMARYKEY' } },
+    { status: 'fulfilled' },
+  ])
+  expect(table.rows()).toEqual([1, 3])
+})
+
+test('nobody is told of a result that is not committed yet', async () => {
+  using table = openTable()
+  using other = new Sqlite(table.path)
+  const seen: unknown[] = []
+  const look = () => seen.push(other.query('SELECT count(*) AS rows FROM t').get())
+  const refused = (): never => {
+    throw new Error('no')
+  }
+  await Promise.all([
+    table.insert().then(look),
+    table.db.write(refused).catch(look),
+    table.insert().then(look),
+    table.insert().then(look),
+  ])
+  expect(seen).toEqual(Array(4).fill({ rows: 3 }))
+})
+
+test('a transaction is shared by 64 at the most, and requests have their turn in between', async () => {
+  using table = openTable()
+  using other = new Sqlite(table.path)
+  let turns = 0
+  let isDone = false
+  const turn = () => {
+    turns += 1
+    if (!isDone) setImmediate(turn)
+  }
+  turn()
+  const writes = Array.from({ length: 200 }, () => table.insert())
+  await writes[63]
+  expect(other.query('SELECT count(*) AS rows FROM t').get()).toEqual({ rows: 64 })
+  await writes[199]
+  isDone = true
+  expect(turns).toBeGreaterThan(3)
+  expect(table.rows()).toHaveLength(200)
+})
+
+test('what no longer fits into the store is refused, and the others count', async () => {
+  using table = openTable()
+  table.db.sql.run('PRAGMA max_page_count = 20')
+  const outcomes = await Promise.allSettled([table.insert(1), table.insert(2, 1_000_000), table.insert(3)])
+  expect(outcomes).toMatchObject([
+    { status: 'fulfilled' },
+    { status: 'rejected', reason: { errorId: 922, cause: { code: 'SQLITE_FULL' } } },
+    { status: 'fulfilled' },
+  ])
+  expect(table.rows()).toEqual([1, 3])
+})
+
+test('when the commit itself is refused, only the one that it is refused for fails', async () => {
+  using table = openTable()
+  const orphan = () => table.db.write(() => void table.db.sql.run('INSERT INTO child VALUES (99)'))
+  const outcomes = await Promise.allSettled([table.insert(1), orphan(), table.insert(2)])
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  expect(outcomes[1]).toMatchObject({ reason: expect.any(SQLiteError) })
+  expect(table.rows()).toEqual([1, 2])
+  expect(table.count()).toBe(2)
+})
+
+test('each sees, from memory too, what those before it wrote, and nothing that was undone', async () => {
+  using table = openTable()
+  expect(table.count()).toBe(0)
+  const counts = await Promise.all([
+    table.db.write(table.count),
+    table.insert(1).then(() => undefined),
+    table.db.write(table.count),
+    table.db
+      .write(() => {
+        table.put(2)
+        throw new Error(`${table.count()}`)
+      })
+      .catch(() => undefined),
+    table.db.write(table.count),
+  ])
+  expect(counts).toEqual([0, undefined, 1, undefined, 1])
+  expect(table.count()).toBe(1)
+})
+
+test('what was read inside a transaction that came to nothing is forgotten', async () => {
+  using table = openTable()
+  table.db.sql.run('PRAGMA max_page_count = 20')
+  const counted: number[] = []
+  const outcomes = await Promise.allSettled([
+    table.insert(1),
+    table.db.write(() => {
+      counted.push(table.count())
+      table.put(2, 1_000_000)
+    }),
+  ])
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+  expect(counted).toEqual([1, 1])
+  const full = table.db.write(() => {
+    table.put(3)
+    table.db.sql.run('INSERT INTO child VALUES (99)')
+    counted.push(table.count())
+  })
+  await full.catch(() => undefined)
+  expect(counted).toEqual([1, 1, 2])
+  expect(table.count()).toBe(1)
+})
+
+test('a transaction reads what another process has committed before it began', async () => {
+  using table = openTable()
+  using other = new Sqlite(table.path)
+  // In the turn of the event loop in which the transaction begins, and before it does.
+  setImmediate(() => {
+    expect(table.count()).toBe(0)
+    other.run('INSERT INTO t VALUES (1, NULL)')
+  })
+  expect(await table.db.write(table.count)).toBe(1)
+})
+
+test('each caller has its own patience with another process', async () => {
+  using table = openTable()
+  using other = new Sqlite(table.path)
+  other.run('BEGIN IMMEDIATE')
+  const start = performance.now()
+  const first = table.insert(1).catch((error: unknown) => error)
+  await Bun.sleep(300)
+  let second: unknown = 'waits'
+  const later = table.insert(2).then(() => {
+    second = 'written'
+  })
+  expect(await first).toMatchObject({ errorId: 922, cause: expect.any(SQLiteError) })
+  expect(second).toBe('waits')
+  expect(performance.now() - start).toBeWithin(5_000, 10_000)
+  other.run('ROLLBACK')
+  await later
+  expect(table.rows()).toEqual([2])
+}, 20_000)
+
+test('when the store is closed, whoever still waits is told', async () => {
+  const table = openTable()
+  const written = table.insert(1)
+  table[Symbol.dispose]()
+  await expect(written).rejects.toThrow('closed')
+  await expect(table.insert(2)).rejects.toThrow('closed')
+}, 2_000)
