@@ -90,6 +90,17 @@ export interface Droplet extends DropletRef {
   ports: Record<string, PortBinding>
 }
 
+/** A droplet as it is listed: with what was found within it, as far as that was looked for. */
+export interface ListedDroplet extends Droplet {
+  /** Undefined for one that does not run, or was not looked into yet. */
+  health: Health | undefined
+  /** Its public SSH host key, as `ssh-ed25519 AAAA…`. */
+  hostKey: string | undefined
+}
+
+/** Whether it can be worked with: its init is still at it, it is up and greets, or something in it failed. */
+export type Health = 'booting' | 'ready' | 'degraded'
+
 export type DropletState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead'
 
 export interface PortBinding {

@@ -1,6 +1,7 @@
 import { ApiError } from '../errors.ts'
 import { describeError, type Log } from '../log.ts'
-import type { Droplet, DropletEngine } from './engine.ts'
+import type { Droplet, DropletEngine, ListedDroplet } from './engine.ts'
+import { createKnownDroplets, type DropletChange, type Facts } from './known.ts'
 
 /** What was not heard of for so long is asked before it is believed. */
 const BELIEVED_MS = 1_000
@@ -14,10 +15,11 @@ const REREAD_EVERY_MS = 180_000
 
 export type LiveDroplets = ReturnType<typeof createLiveDroplets>
 
-/** What is known of the droplets since the engine was reached last. */
+/** What a watcher is told: of a droplet, or of the engine that tells of all of them. */
+export type LiveChange = DropletChange | { change: 'away' | 'back' }
+
+/** The engine, since it was reached last. */
 interface Connection {
-  /** Newest first; the same list as long as nothing changes. */
-  list(): readonly Droplet[]
   /** Whether the engine was heard of just now. */
   isFresh(): boolean
   /** Resolves when it is so. */
@@ -34,6 +36,8 @@ interface Connection {
 export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () => number; log: Log }) {
   const { engine, monotonic, log } = deps
   const closing = new AbortController()
+  const known = createKnownDroplets()
+  const watchers = new Set<(change: LiveChange) => void>()
   let connection: Promise<Connection> | undefined
   /** The last one that was there: whether it still is, it says itself. */
   let present: Connection | undefined
@@ -42,11 +46,31 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
 
   return {
     /**
-     * Newest first.
+     * Newest first; the same list as long as nothing changes.
      * @throws ApiError 918 while the engine is away
      */
-    async list(): Promise<readonly Droplet[]> {
-      return present?.isFresh() ? present.list() : await inTime(verifiedList())
+    async list(): Promise<readonly ListedDroplet[]> {
+      return present?.isFresh() ? known.list() : await inTime(verifiedList())
+    },
+
+    /**
+     * Tells what changes from now on, as soon as it is known here, and nothing of a look that found all as it was.
+     * When the engine is `back`, what was missed is told after that. What the first reading of all finds is no change.
+     * @returns ends it
+     */
+    watch(listener: (change: LiveChange) => void): () => void {
+      // Of its own, so that one listener can watch twice.
+      const watcher = (change: LiveChange) => listener(change)
+      watchers.add(watcher)
+      return () => void watchers.delete(watcher)
+    },
+
+    /**
+     * What was found within a droplet that was started at that moment. If it was stopped or started anew since, or
+     * is gone, that is no news of it.
+     */
+    note(id: string, startedAt: number | undefined, facts: Facts): void {
+      tell(known.note(id, startedAt, facts))
     },
 
     /** Looks at a droplet at once, when it was changed by ourselves: the event may come later than the answer. */
@@ -65,10 +89,23 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
     },
   }
 
-  async function verifiedList(): Promise<readonly Droplet[]> {
-    const { list, verify } = await connected()
+  async function verifiedList(): Promise<readonly ListedDroplet[]> {
+    const { verify } = await connected()
     await verify()
-    return list()
+    return known.list()
+  }
+
+  function tell(changes: readonly LiveChange[]): void {
+    for (const change of changes) {
+      for (const watcher of watchers) {
+        try {
+          watcher(change)
+        } catch (error) {
+          // What is known is right all the same, and the others are told.
+          log.error('a watcher of the droplets failed', { error: describeError(error) })
+        }
+      }
+    }
   }
 
   function connected(): Promise<Connection> {
@@ -89,8 +126,11 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
     connection = undefined
     if (closing.signal.aborted) return
     // Told once: an engine may be away for days.
-    if (!isAway) log.warn('the engine is away', { error: describeError(error) })
-    isAway = true
+    if (!isAway) {
+      log.warn('the engine is away', { error: describeError(error) })
+      isAway = true
+      tell([{ change: 'away' }])
+    }
     reconnectLater()
   }
 
@@ -104,13 +144,13 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
   async function connect(): Promise<Connection> {
     const session = new AbortController()
     const signal = AbortSignal.any([session.signal, closing.signal])
-    const droplets = new Map<string, Droplet>()
+    /** What is found until all of it is; undefined from then on. */
+    let found: Map<string, Droplet> | undefined = new Map()
     /** By the id of a droplet, the newest look that was taken: answers may come in another order than they were asked. */
     const looks = new Map<string, number>()
     let looked = 0
     let heardAt = monotonic()
     let pinging: Promise<void> | undefined
-    let sorted: readonly Droplet[] | undefined
     const isFresh = () => !session.signal.aborted && monotonic() - heardAt < BELIEVED_MS
 
     const look = async (id: string): Promise<void> => {
@@ -120,14 +160,15 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
       heardAt = monotonic()
       if ((looks.get(id) ?? 0) > ticket) return
       looks.set(id, ticket)
-      sorted = undefined
-      if (droplet) droplets.set(id, droplet)
-      else droplets.delete(id)
+      if (signal.aborted) return
+      if (!found) tell(known.put(id, droplet))
+      else if (droplet) found.set(id, droplet)
+      else found.delete(id)
     }
 
     const readAll = async (): Promise<void> => {
       const ids = new Set((await engine.list()).map(({ id }) => id))
-      await Promise.all([...ids, ...[...droplets.keys()].filter(id => !ids.has(id))].map(look))
+      await Promise.all([...ids, ...[...(found?.keys() ?? known.ids())].filter(id => !ids.has(id))].map(look))
     }
 
     const ping = (): Promise<void> => {
@@ -181,15 +222,16 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
     ]
     for (const interval of timers) interval.unref()
     signal.addEventListener('abort', () => timers.forEach(clearInterval), { once: true })
-    if (isAway) log.info('the engine is back', { droplets: droplets.size })
-    isAway = false
+    const changes: LiveChange[] = known.replace([...found.values()])
+    found = undefined
+    if (isAway) {
+      log.info('the engine is back', { droplets: known.ids().length })
+      isAway = false
+      changes.unshift({ change: 'back' })
+    }
+    tell(changes)
 
     return {
-      list() {
-        // Of two that were made at the same moment, the one that was seen last is the newer one.
-        sorted ??= [...droplets.values()].reverse().sort((left, right) => right.createdAt - left.createdAt)
-        return sorted
-      },
       isFresh,
       look: id => failing(look(id)),
       async verify() {

@@ -1,61 +1,25 @@
 import { describe, expect, test } from 'bun:test'
-import type { Droplet, DropletEngine } from '../../src/droplets/engine.ts'
-import { createLiveDroplets } from '../../src/droplets/live.ts'
 import { ApiError } from '../../src/errors.ts'
-import { createLog } from '../../src/log.ts'
-import { createClock } from '../_support/clock.ts'
-import { createMemoryEngine } from '../_support/memory-engine.ts'
+import { createTestLive, eventually } from '../_support/live.ts'
 import { timed } from '../_support/timed.ts'
-
-/** The live model over an engine in memory. */
-function createHost(changed: (engine: DropletEngine) => Partial<DropletEngine> = () => ({})) {
-  const clock = createClock()
-  const memory = createMemoryEngine(clock.now)
-  const logged: string[] = []
-  const log = createLog({ write: line => void logged.push(line), readable: false, now: clock.now })
-  const engine = { ...memory.engine, ...changed(memory.engine) }
-  const live = createLiveDroplets({ engine, monotonic: clock.monotonic, log })
-  return {
-    clock,
-    memory,
-    live,
-    logged,
-    /** A droplet that appears without our doing. */
-    put(name: string): Droplet {
-      clock.move(1)
-      const times = { createdAt: clock.now(), startedAt: clock.now(), finishedAt: undefined }
-      const id = crypto.randomUUID().replaceAll('-', '').repeat(2)
-      const droplet: Droplet = { id, name, ...times, exitCode: 0, state: 'running', check: undefined, ports: {} }
-      memory.droplets.unshift(droplet)
-      return droplet
-    },
-    names: async () => (await live.list()).map(({ name }) => name),
-    [Symbol.asyncDispose]: () => live.close(),
-  }
-}
 
 const unavailable = { errorId: 918, status: 503 }
 
-/** Resolves when it holds. */
-async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds().catch(() => false))) await new Promise(setImmediate)
-}
-
 test('what is there at the beginning is listed, newest first', async () => {
-  await using host = createHost()
+  await using host = createTestLive()
   for (const name of ['cikit01', 'cikit03', 'cikit02']) host.put(name)
   expect(await host.names()).toEqual(['cikit02', 'cikit03', 'cikit01'])
 })
 
 test('newest first is by the time at which they were made, in whatever order the engine tells of them', async () => {
-  await using host = createHost()
+  await using host = createTestLive()
   for (const name of ['cikit01', 'cikit02', 'cikit03']) host.put(name)
   host.memory.droplets.reverse()
   expect(await host.names()).toEqual(['cikit03', 'cikit02', 'cikit01'])
 })
 
 test('a hundred lists ask the engine nothing more', async () => {
-  await using host = createHost()
+  await using host = createTestLive()
   host.put('cikit01')
   await host.live.list()
   host.memory.calls.length = 0
@@ -65,14 +29,14 @@ test('a hundred lists ask the engine nothing more', async () => {
 
 describe('what somebody else does is seen by its event:', () => {
   test('a droplet that appears', async () => {
-    await using host = createHost()
+    await using host = createTestLive()
     expect(await host.names()).toEqual([])
     host.memory.tell(host.put('cikit01').id)
     await eventually(async () => (await host.names()).join() === 'cikit01')
   })
 
   test('one that stops', async () => {
-    await using host = createHost()
+    await using host = createTestLive()
     const droplet = host.put('cikit01')
     await host.live.list()
     Object.assign(droplet, { state: 'exited', exitCode: 137 })
@@ -81,7 +45,7 @@ describe('what somebody else does is seen by its event:', () => {
   })
 
   test('one that goes', async () => {
-    await using host = createHost()
+    await using host = createTestLive()
     const droplet = host.put('cikit01')
     await host.live.list()
     host.memory.droplets.length = 0
@@ -92,7 +56,7 @@ describe('what somebody else does is seen by its event:', () => {
   test('what happens while the first list is read', async () => {
     const reading = Promise.withResolvers<void>()
     const go = Promise.withResolvers<void>()
-    await using host = createHost(engine => ({
+    await using host = createTestLive(engine => ({
       async list() {
         const listed = await engine.list()
         reading.resolve()
@@ -110,7 +74,7 @@ describe('what somebody else does is seen by its event:', () => {
 })
 
 test('what we did ourselves is there as soon as it was looked at, before any event', async () => {
-  await using host = createHost()
+  await using host = createTestLive()
   await host.live.list()
   const droplet = host.put('cikit01')
   await host.live.look(droplet.id)
@@ -120,7 +84,7 @@ test('what we did ourselves is there as soon as it was looked at, before any eve
 test('an answer that was overtaken by a newer one does not count', async () => {
   const held: (() => void)[] = []
   let holding = false
-  await using host = createHost(engine => ({
+  await using host = createTestLive(engine => ({
     async inspect(id) {
       const droplet = await engine.inspect(id)
       if (holding) await new Promise<void>(resolve => held.push(resolve))
@@ -144,7 +108,7 @@ test('an answer that was overtaken by a newer one does not count', async () => {
 
 describe('while the engine is away', () => {
   test('nothing is listed, and what was missed is read when it is back', async () => {
-    await using host = createHost()
+    await using host = createTestLive()
     host.put('cikit01')
     await host.live.list()
     host.memory.goAway()
@@ -162,7 +126,7 @@ describe('while the engine is away', () => {
   })
 
   test('it is reached for without anybody asking, and the log tells once that it went and came back', async () => {
-    await using host = createHost()
+    await using host = createTestLive()
     host.memory.goAway()
     host.live.start()
     for (let count = 0; count < 5; count++) await expect(host.live.list()).rejects.toMatchObject(unavailable)
@@ -172,7 +136,7 @@ describe('while the engine is away', () => {
   })
 
   test('after it was there, it is reached for again without anybody asking', async () => {
-    await using host = createHost()
+    await using host = createTestLive()
     await host.live.list()
     host.memory.goAway()
     while (host.logged.length === 0) await Bun.sleep(10)
@@ -183,7 +147,7 @@ describe('while the engine is away', () => {
 
   test('a list is refused that was true a moment ago, when the engine is not heard any more', async () => {
     let silent = false
-    await using host = createHost(engine => ({
+    await using host = createTestLive(engine => ({
       async ping() {
         if (silent) throw new ApiError('engineUnavailable')
         await engine.ping()
@@ -199,7 +163,7 @@ describe('while the engine is away', () => {
   })
 
   test('an engine that answers all but a ping is away', async () => {
-    await using host = createHost(() => ({
+    await using host = createTestLive(() => ({
       async ping() {
         throw new ApiError('engineUnavailable')
       },
@@ -209,7 +173,7 @@ describe('while the engine is away', () => {
   })
 
   test('an engine that ends its stream as soon as it has begun it is away all the time, and the log tells so once', async () => {
-    await using host = createHost(engine => ({
+    await using host = createTestLive(engine => ({
       async events(signal) {
         const events = await engine.events(signal)
         host.memory.hangUp()
@@ -222,7 +186,7 @@ describe('while the engine is away', () => {
   })
 
   test('an engine that takes a while for everything is refused within 3 seconds', async () => {
-    await using host = createHost(engine => ({
+    await using host = createTestLive(engine => ({
       async events(signal) {
         await Bun.sleep(1_200)
         return await engine.events(signal)
@@ -246,7 +210,7 @@ describe('while the engine is away', () => {
 
   test('a droplet that cannot be looked at after a change is not shown as it was before', async () => {
     let broken = false
-    await using host = createHost(engine => ({
+    await using host = createTestLive(engine => ({
       async inspect(id) {
         if (broken) throw new ApiError('engineUnavailable')
         return await engine.inspect(id)
@@ -262,7 +226,7 @@ describe('while the engine is away', () => {
   })
 
   test('an engine that cannot list is away, and no list is empty for it', async () => {
-    await using host = createHost()
+    await using host = createTestLive()
     host.put('cikit01')
     host.memory.fail('list', new ApiError('engineUnavailable'))
     await expect(host.live.list()).rejects.toMatchObject(unavailable)
@@ -271,7 +235,7 @@ describe('while the engine is away', () => {
 })
 
 test('after its end nothing is heard, asked or tried again', async () => {
-  const host = createHost()
+  const host = createTestLive()
   await host.live.list()
   await host.live.close()
   host.memory.calls.length = 0
@@ -283,7 +247,7 @@ test('after its end nothing is heard, asked or tried again', async () => {
 
 test('its end does not wait for an engine that is being reached', async () => {
   const asked = Promise.withResolvers<AbortSignal>()
-  const host = createHost(() => ({
+  const host = createTestLive(() => ({
     events(signal) {
       asked.resolve(signal)
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
