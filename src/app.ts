@@ -28,7 +28,7 @@ export function createApp(context: Context) {
         .use(createSessionRoutes(guard, context.auth))
         .use(createUserRoutes(guard, context.users))
         .use(createAuditRoutes(guard, context.audit))
-        .use(createDropletRoutes(guard, context.droplets, context.operations, context.now))
+        .use(createDropletRoutes(guard, context))
         .use(createOperationRoutes(guard, context.operations)),
     )
 }

@@ -75,6 +75,10 @@ export interface DropletRef {
 }
 
 export interface Droplet extends DropletRef {
+  /** Its name in full, as it was given when it was made. */
+  hostname: string
+  /** What it was made from, by the name that was used then. */
+  image: string
   /** Milliseconds since 1970, as all times here. */
   createdAt: number
   /** When it was started last; undefined for one that never was. */

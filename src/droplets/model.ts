@@ -1,11 +1,23 @@
 import { t } from 'elysia'
 import { ago } from './age.ts'
-import type { Droplet } from './engine.ts'
+import type { ListedDroplet } from './engine.ts'
+import { assumedHealth } from './health.ts'
+import { fingerprintOf } from './host-key.ts'
 import { statusOf } from './status.ts'
 
 const portBinding = t.Object({
   type: t.String(),
   from: t.Object({ ip: t.String(), port: t.Integer() }),
+})
+
+const orNull = (text: string) => t.Union([t.String(), t.Null()], { description: text })
+
+const sshBody = t.Object({
+  command: t.String({ description: 'What opens a shell in it: ssh -p 2207 root@matrix.example.com' }),
+  host_key: orNull(
+    'Its public host key, as a line of known_hosts has it after the host; null as long as it is unknown',
+  ),
+  fingerprint: orNull('Of that key, as ssh and ssh-keygen -l show it: SHA256:…'),
 })
 
 export const dropletBody = t.Object({
@@ -16,22 +28,97 @@ export const dropletBody = t.Object({
   status: t.String({ description: 'As docker ps words it: Up 8 minutes' }),
   state: t.UnionEnum(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']),
   ports: t.Record(t.String(), portBinding, { description: 'By the port inside the droplet; empty for a stopped one' }),
+  number: t.Integer({ description: 'The two digits of its name' }),
+  hostname: t.String(),
+  image: t.String({ description: 'What it was made from' }),
+  started_at: orNull('When it was started last'),
+  stopped_at: orNull('When it stopped last; null while it runs'),
+  exit_code: t.Union([t.Integer(), t.Null()], { description: 'Of its init; null while it runs' }),
+  health: t.Union([t.UnionEnum(['booting', 'ready', 'degraded']), t.Null()], {
+    description: 'Whether it can be worked with; null for one that does not run, or was not looked into yet',
+  }),
+  ssh: t.Union([sshBody, t.Null()], { description: 'null for one whose port 22 is not published' }),
 })
 
 export const dropletList = t.Array(dropletBody, { description: 'Newest first' })
 
+export type DropletBody = typeof dropletBody.static
 export type DropletList = typeof dropletList.static
 
-/** @param now milliseconds since 1970, for which the ages are true */
-export function toDropletList(droplets: readonly Droplet[], now: number): DropletList {
-  return droplets.map(droplet => ({
-    id: droplet.id.slice(0, 12),
-    name: droplet.name,
-    // Docker knows of the creation to the second here.
-    created: ago(now - Math.floor(droplet.createdAt / 1000) * 1000),
-    created_at: new Date(droplet.createdAt).toISOString(),
+/** The moment, in milliseconds since 1970, for which an answer is true, and the name by which clients reach the host. */
+export interface Telling {
+  now: number
+  domain: string
+}
+
+export function toDropletList(droplets: readonly ListedDroplet[], telling: Telling): DropletList {
+  return droplets.map(droplet => toDropletBody(droplet, telling))
+}
+
+export function toDropletBody(droplet: ListedDroplet, { now, domain }: Telling): DropletBody {
+  const { body, createdSecond } = lasting(droplet, domain)
+  return {
+    ...body,
+    created: ago(now - createdSecond),
     status: statusOf(droplet, now),
-    state: droplet.state,
-    ports: droplet.ports,
-  }))
+    health: droplet.health ?? assumedHealth(droplet, now) ?? null,
+  }
+}
+
+interface Lasting {
+  domain: string
+  body: DropletBody
+  createdSecond: number
+}
+
+/** What no time changes: a droplet that is not as it was is another object. */
+const lastings = new WeakMap<ListedDroplet, Lasting>()
+
+function lasting(droplet: ListedDroplet, domain: string): Lasting {
+  const known = lastings.get(droplet)
+  if (known?.domain === domain) return known
+  const made = {
+    domain,
+    body: lastingBody(droplet, domain),
+    // Docker knows of the creation to the second here.
+    createdSecond: Math.floor(droplet.createdAt / 1000) * 1000,
+  }
+  lastings.set(droplet, made)
+  return made
+}
+
+function lastingBody(droplet: ListedDroplet, domain: string): DropletBody {
+  const { id, name, createdAt, startedAt, finishedAt, exitCode, state, ports, hostname, image, hostKey } = droplet
+  const isOver = state === 'exited' || state === 'dead'
+  const runs = state === 'running' || state === 'paused'
+  const sshd = ports['22']
+  return {
+    id: id.slice(0, 12),
+    name,
+    created: '',
+    created_at: new Date(createdAt).toISOString(),
+    status: '',
+    state,
+    ports,
+    number: Number(name.slice(-2)),
+    hostname,
+    image,
+    started_at: toTime(startedAt),
+    stopped_at: runs ? null : toTime(finishedAt),
+    exit_code: isOver ? exitCode : null,
+    health: null,
+    ssh: sshd?.type === 'tcp' ? toSsh(sshd.from.port, domain, hostKey) : null,
+  }
+}
+
+function toSsh(port: number, domain: string, hostKey: string | undefined): DropletBody['ssh'] {
+  return {
+    command: `ssh -p ${port} root@${domain}`,
+    host_key: hostKey ?? null,
+    fingerprint: hostKey === undefined ? null : fingerprintOf(hostKey),
+  }
+}
+
+function toTime(milliseconds: number | undefined): string | null {
+  return milliseconds === undefined ? null : new Date(milliseconds).toISOString()
 }

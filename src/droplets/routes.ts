@@ -1,6 +1,7 @@
 import type { Server } from 'bun'
 import { Elysia, type HTTPHeaders, status } from 'elysia'
 import type { Act } from '../audit/service.ts'
+import type { Config } from '../config.ts'
 import type { Fields } from '../http/body.ts'
 import { requestId } from '../http/exchange.ts'
 import type { Guard } from '../http/guards.ts'
@@ -11,20 +12,25 @@ import { withRequestId } from '../log.ts'
 import { operationBody, toOperationBody } from '../operations/model.ts'
 import type { Operations } from '../operations/service.ts'
 import type { User } from '../store/users.ts'
-import type { Droplet } from './engine.ts'
+import type { ListedDroplet } from './engine.ts'
 import { type DropletList, dropletList, toDropletList } from './model.ts'
 import type { DropletChange, DropletService } from './service.ts'
 import { parseSshKeys } from './ssh-keys.ts'
 
 /** Every change answers the list as it is after it, or, to who prefers not to wait, the operation. */
-export function createDropletRoutes(guard: Guard, droplets: DropletService, operations: Operations, now: () => number) {
+export function createDropletRoutes(
+  guard: Guard,
+  context: { droplets: DropletService; operations: Operations; config: Pick<Config, 'droplets'>; now: () => number },
+) {
+  const { droplets, operations, now } = context
+  const { domain } = context.config.droplets
   /** As text, too: what is asked most often is not put together anew for each of many who ask at once. */
-  let told: { of: readonly Droplet[]; at: number; list: DropletList; text: string } | undefined
+  let told: { of: readonly ListedDroplet[]; at: number; list: DropletList; text: string } | undefined
   const list = async (): Promise<DropletList> => {
     const of = await droplets.list()
     const at = now()
     if (told?.of === of && told.at === at) return told.list
-    const made = toDropletList(of, at)
+    const made = toDropletList(of, { now: at, domain })
     told = { of, at, list: made, text: JSON.stringify(made) }
     return made
   }

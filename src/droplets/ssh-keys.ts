@@ -42,7 +42,7 @@ function parseKey(value: unknown, number: number): [key: string, line: string] {
 }
 
 /** RFC 4253 section 6.6: the key begins with its own type, with the length before it (RFC 4251 section 5), and more follows. */
-function isOfType(base64: string, type: string): boolean {
+export function isOfType(base64: string, type: string): boolean {
   const blob = Buffer.from(base64, 'base64')
   const head = Buffer.alloc(4 + type.length)
   head.writeUInt32BE(type.length)

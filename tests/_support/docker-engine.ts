@@ -61,6 +61,7 @@ export function containerDetails(changed: Record<string, unknown> = {}, state: R
       FinishedAt: '0001-01-01T00:00:00Z',
       ...state,
     },
+    Config: { Hostname: 'cikit22.matrix.test', Domainname: '', Image: 'br0ken/ubuntu-systemd' },
     NetworkSettings: { Ports: { '22/tcp': [{ HostIp: '0.0.0.0', HostPort: '2222' }] } },
     ...changed,
   }

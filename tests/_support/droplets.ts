@@ -10,6 +10,7 @@ import { openDatabase } from '../../src/store/database.ts'
 import { createOperationStore } from '../../src/store/operations.ts'
 import { createUnfinishedAdds } from '../../src/store/unfinished-adds.ts'
 import { createClock } from './clock.ts'
+import { aDroplet } from './droplet.ts'
 import { createMemoryEngine } from './memory-engine.ts'
 import { tempDir } from './temp-dir.ts'
 
@@ -94,17 +95,7 @@ export function createTestDroplets() {
 
     /** A droplet that is there without this program's doing, or with the mark of an add. */
     put(name: string, mark?: string): Droplet {
-      const droplet: Droplet = {
-        id: crypto.randomUUID().replaceAll('-', '').repeat(2),
-        name,
-        createdAt: clock.now(),
-        startedAt: clock.now(),
-        finishedAt: undefined,
-        exitCode: 0,
-        state: 'running',
-        check: undefined,
-        ports: {},
-      }
+      const droplet = aDroplet({ name, createdAt: clock.now() })
       memory.droplets.unshift({ ...droplet, ...(mark !== undefined && { mark }) })
       return droplet
     },

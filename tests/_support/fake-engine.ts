@@ -8,6 +8,8 @@ type Fault = () => Response | undefined | Promise<Response | undefined>
 interface Container {
   id: string
   name: string
+  hostname: string
+  image: string
   labels: Record<string, string>
   state: 'created' | 'running' | 'exited'
   /** Seconds since 1970. */
@@ -77,12 +79,14 @@ export function createFakeEngine() {
     if (containers.some(container => container.name === name)) {
       return Response.json({ message: `Conflict. The container name "/${name}" is already in use` }, { status: 409 })
     }
-    const { Labels, HostConfig } = JSON.parse(body)
+    const { Hostname, Image, Labels, HostConfig } = JSON.parse(body)
     const id = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
     const created = Math.floor(Date.now() / 1000)
     const container: Container = {
       id,
       name,
+      hostname: Hostname,
+      image: Image,
       labels: Labels,
       state: 'created',
       created,
@@ -113,7 +117,8 @@ export function createFakeEngine() {
     answerNext: (matches: RegExp, answer: Fault) => void faults.push({ matches, answer }),
     /** A droplet that is there and runs, whoever made it. */
     run(name: string): void {
-      create(name, '{"Labels":{},"HostConfig":{"PortBindings":{}}}')
+      const made = { Hostname: name, Image: 'br0ken/ubuntu-systemd', Labels: {}, HostConfig: { PortBindings: {} } }
+      create(name, JSON.stringify(made))
       Object.assign(containers[0] ?? {}, { state: 'running', startedAt: new Date().toISOString() })
     },
     stateOf: (name: string) => containers.find(container => container.name === name)?.state,
@@ -126,18 +131,19 @@ export function createFakeEngine() {
 const NEVER = '0001-01-01T00:00:00Z'
 
 /** `GET /containers/ID/json`. */
-function toDetails({ id, name, state, created, startedAt, finishedAt, bindings }: Container) {
+function toDetails({ id, name, hostname, image, state, created, startedAt, finishedAt, bindings }: Container) {
   return {
     Id: id,
     Name: `/${name}`,
     Created: new Date(created * 1000).toISOString(),
     State: { Status: state, ExitCode: 0, StartedAt: startedAt, FinishedAt: finishedAt },
+    Config: { Hostname: hostname, Domainname: '', Image: image },
     NetworkSettings: { Ports: state === 'running' ? bindings : {} },
   }
 }
 
 /** An entry of `GET /containers/json`. */
-function toEntry({ id, name, labels, state, created, bindings }: Container) {
+function toEntry({ id, name, image, labels, state, created, bindings }: Container) {
   const published = Object.entries(bindings).flatMap(([port, places]) =>
     places.map(({ HostIp, HostPort }) => ({
       IP: HostIp,
@@ -150,7 +156,7 @@ function toEntry({ id, name, labels, state, created, bindings }: Container) {
   return {
     Id: id,
     Names: [`/${name}`],
-    Image: 'localhost/cikit-droplet:bookworm',
+    Image: image,
     Created: created,
     State: state,
     Status: status[state],

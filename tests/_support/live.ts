@@ -2,6 +2,7 @@ import type { Droplet, DropletEngine } from '../../src/droplets/engine.ts'
 import { createLiveDroplets } from '../../src/droplets/live.ts'
 import { createLog } from '../../src/log.ts'
 import { createClock } from './clock.ts'
+import { aDroplet } from './droplet.ts'
 import { createMemoryEngine } from './memory-engine.ts'
 
 /** The live model over an engine in memory. */
@@ -20,9 +21,7 @@ export function createTestLive(changed: (engine: DropletEngine) => Partial<Dropl
     /** A droplet that appears without our doing. */
     put(name: string): Droplet {
       clock.move(1)
-      const times = { createdAt: clock.now(), startedAt: clock.now(), finishedAt: undefined }
-      const id = crypto.randomUUID().replaceAll('-', '').repeat(2)
-      const droplet: Droplet = { id, name, ...times, exitCode: 0, state: 'running', check: undefined, ports: {} }
+      const droplet = aDroplet({ name, createdAt: clock.now() })
       memory.droplets.unshift(droplet)
       return droplet
     },

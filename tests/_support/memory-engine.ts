@@ -1,6 +1,7 @@
 import type { Droplet, DropletEngine, NewDroplet } from '../../src/droplets/engine.ts'
 import { DropletGoneError, NameTakenError, PortTakenError } from '../../src/droplets/engine.ts'
 import { ApiError } from '../../src/errors.ts'
+import { aDroplet } from './droplet.ts'
 
 export type MemoryEngine = ReturnType<typeof createMemoryEngine>
 
@@ -49,7 +50,8 @@ export function createMemoryEngine(now: () => number) {
       const found = droplets.find(candidate => candidate.id === id)
       if (!found) return undefined
       const { mark: _, ...droplet } = found
-      return { ...droplet }
+      // The ports of one that is stopped are kept, and not bound.
+      return droplet.state === 'exited' ? { ...droplet, ports: {} } : { ...droplet }
     },
     async events(signal) {
       if (away) throw new ApiError('engineUnavailable')
@@ -71,25 +73,16 @@ export function createMemoryEngine(now: () => number) {
       called(`create ${droplet.name}`, 'create')
       if (droplets.some(({ name }) => name === droplet.name)) throw new NameTakenError(undefined)
       authorizedKeys.push(droplet.authorizedKeys)
-      const id = crypto.randomUUID().replaceAll('-', '').repeat(2)
       const bindings = droplet.ports.map(({ host, hostPort, dropletPort }) => [
         String(dropletPort),
         { type: 'tcp', from: { ip: host, port: hostPort } },
       ])
-      droplets.unshift({
-        id,
-        name: droplet.name,
-        createdAt: now(),
-        startedAt: undefined,
-        finishedAt: undefined,
-        exitCode: 0,
-        state: 'created',
-        check: undefined,
-        ports: Object.fromEntries(bindings),
-        mark: droplet.mark,
-      })
-      tell(id)
-      return id
+      const { name, hostname, mark } = droplet
+      const ports = Object.fromEntries(bindings)
+      const made = aDroplet({ name, hostname, createdAt: now(), startedAt: undefined, state: 'created', ports })
+      droplets.unshift({ ...made, mark })
+      tell(made.id)
+      return made.id
     },
     async start(id) {
       const droplet = find(id)

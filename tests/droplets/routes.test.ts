@@ -40,6 +40,14 @@ const listed = (number: string, changed: object = {}) => ({
   status: 'Up Less than a second',
   state: 'running',
   ports: ports(number),
+  number: Number(number),
+  hostname: `cikit${number}.matrix.test`,
+  image: 'localhost/cikit-droplet:bookworm',
+  started_at: '2026-01-02T03:04:05.000Z',
+  stopped_at: null,
+  exit_code: null,
+  health: 'booting',
+  ssh: { command: `ssh -p 22${number} root@matrix.test`, host_key: null, fingerprint: null },
   ...changed,
 })
 
@@ -57,8 +65,8 @@ test('the list is newest first, and its ages are true at the moment of the answe
   await api.as('POST', '/droplet/add')
   const { body } = await api.as('GET', '/droplet/list')
   expect(body).toEqual([
-    listed('02', { created_at: '2026-01-02T03:13:05.000Z' }),
-    listed('01', { created: '9 minutes ago', status: 'Up 9 minutes' }),
+    listed('02', { created_at: '2026-01-02T03:13:05.000Z', started_at: '2026-01-02T03:13:05.000Z' }),
+    listed('01', { created: '9 minutes ago', status: 'Up 9 minutes', health: null }),
   ])
 })
 
@@ -73,7 +81,15 @@ test('the list holds the id of the container, short, and nothing of how it was m
 
 test('every change answers the list as it is after it', async () => {
   await using api = await createManagedApi()
-  const stopped = { state: 'exited', status: 'Exited (0) Less than a second ago' }
+  const stopped = {
+    state: 'exited',
+    status: 'Exited (0) Less than a second ago',
+    stopped_at: '2026-01-02T03:04:05.000Z',
+    exit_code: 0,
+    health: null,
+    ports: {},
+    ssh: null,
+  }
   const steps: [string, string, unknown[]][] = [
     ['POST', '/droplet/add', [listed('01')]],
     ['POST', '/droplet/add', [listed('02'), listed('01')]],

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import type { Droplet } from '../../src/droplets/engine.ts'
 import { candidateNumbers, nameOf, numberOf, portsOf } from '../../src/droplets/naming.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
+import { aDroplet } from '../_support/droplet.ts'
 import { refusalIn, send } from '../_support/exchange.ts'
 import { anyText, holds, hostileTexts } from '../_support/properties.ts'
 
@@ -38,10 +38,9 @@ const names = fc.oneof(
 )
 
 function putAll({ memory, clock }: TestApi): void {
-  const droplets = [FOREIGN, ...DROPLETS].map((name, index): Droplet => {
+  const droplets = [FOREIGN, ...DROPLETS].map((name, index) => {
     const id = String(index).padEnd(64, 'abcdef0123456789')
-    const times = { createdAt: clock.now(), startedAt: clock.now(), finishedAt: undefined }
-    return { id, name, ...times, exitCode: 0, state: 'running', check: undefined, ports: {} }
+    return aDroplet({ id, name, createdAt: clock.now() })
   })
   memory.droplets.splice(0, Number.POSITIVE_INFINITY, ...droplets)
   memory.calls.length = 0

@@ -26,13 +26,16 @@ export function parseContainer(answer: unknown, prefix: string): Droplet | undef
   const { Status, StartedAt, FinishedAt, ExitCode, Health } = asRecord(container.State)
   const state = states.find(known => known === Status)
   const createdAt = parseTime(container.Created)
-  if (state === undefined || createdAt === undefined || typeof ExitCode !== 'number') {
+  if (state === undefined || createdAt === undefined || !isInteger(ExitCode)) {
     throw unexpected('a container without its state')
   }
+  const { Hostname, Domainname, Image } = asRecord(container.Config)
   const check = Health === undefined || Health === null ? undefined : asRecord(Health).Status
   return {
     id: parseId(container),
     name,
+    hostname: ofShape(/^[\w.-]{1,255}$/, [Hostname, Domainname].filter(Boolean).join('.')),
+    image: ofShape(/^[\w./:@-]{1,512}$/, Image),
     createdAt,
     startedAt: parseTime(StartedAt),
     finishedAt: parseTime(FinishedAt),
@@ -118,6 +121,15 @@ function asRecord(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw unexpected('something that is no object')
   return { ...value }
+}
+
+/** A text of somebody else's choice, as long as it is what such a text looks like. */
+function ofShape(shape: RegExp, value: unknown): string {
+  return typeof value === 'string' && shape.test(value) ? value : ''
+}
+
+function isInteger(value: unknown): value is number {
+  return Number.isSafeInteger(value)
 }
 
 function asString(value: unknown): string {

@@ -26,6 +26,8 @@ describe('a container that is a droplet', () => {
     expect(details()).toEqual({
       id: '7e16c2cb0bf6'.padEnd(64, '0'),
       name: 'cikit22',
+      hostname: 'cikit22.matrix.test',
+      image: 'br0ken/ubuntu-systemd',
       createdAt: Date.parse('2026-01-02T03:04:05.000Z') + 123.456789,
       startedAt: Date.parse('2026-01-02T03:04:06.500Z'),
       finishedAt: undefined,
@@ -34,6 +36,26 @@ describe('a container that is a droplet', () => {
       check: undefined,
       ports: { '22': { type: 'tcp', from: { ip: '0.0.0.0', port: 2222 } } },
     })
+  })
+
+  test.each([
+    ['its name and its domain', { Hostname: 'cikit22', Domainname: 'matrix.test' }, 'cikit22.matrix.test'],
+    ['a name without one', { Hostname: 'cikit22', Domainname: '' }, 'cikit22'],
+    ['none', { Hostname: '', Domainname: '' }, ''],
+    ['what is no name of a host', { Hostname: 'a\n\u001b[2J' }, ''],
+    ['what is no text', { Hostname: { a: 1 } }, ''],
+    ['a longer one than there is', { Hostname: 'a'.repeat(256) }, ''],
+  ])('has a host name made of %s', (_, Config, hostname) => {
+    expect(details({ Config })?.hostname).toBe(hostname)
+  })
+
+  test.each([
+    ['localhost:5000/a/b@sha256:0123', 'localhost:5000/a/b@sha256:0123'],
+    ['a\u001b[2J', ''],
+    ['a'.repeat(513), ''],
+    [7, ''],
+  ])('was made from %p', (Image, image) => {
+    expect(details({ Config: { Image } })?.image).toBe(image)
   })
 
   test('is told to have stopped, with the code of its init', () => {
