@@ -21,6 +21,14 @@ test('a user logs in and lists droplets', async () => {
         '80': { type: 'tcp', from: { ip: '127.0.0.1', port: 8001 } },
         '443': { type: 'tcp', from: { ip: '127.0.0.1', port: 44301 } },
       },
+      number: 1,
+      hostname: 'cikit01.matrix.test',
+      image: 'localhost/cikit-droplet:bookworm',
+      started_at: '2026-01-02T03:04:05.000Z',
+      stopped_at: null,
+      exit_code: null,
+      health: 'booting',
+      ssh: { command: 'ssh -p 2201 root@matrix.test', host_key: null, fingerprint: null },
     },
   ])
 })
