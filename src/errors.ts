@@ -1,6 +1,6 @@
 /**
  * Every error the API can answer, in one place: a stable id that clients may rely on, the HTTP status, and the
- * text for people. An id is never reused for another meaning; the next new condition takes 934.
+ * text for people. An id is never reused for another meaning; the next new condition takes 935.
  * 907 and 911 stay reserved: the original system had them and never sent them.
  */
 export const catalogue = {
@@ -49,6 +49,7 @@ export const catalogue = {
   operationNotCancellable: { id: 931, status: 409, text: 'The operation cannot be undone any more' },
   operationCancelled: { id: 932, status: 409, text: 'The operation was cancelled' },
   operationInterrupted: { id: 933, status: 503, text: 'The operation was interrupted by a stop of cikit-api' },
+  tooManyOperations: { id: 934, status: 429, text: 'Too many operations are waiting: try again later' },
 } as const satisfies Record<string, { id: number; status: number; text: string }>
 
 export type ErrorName = keyof typeof catalogue

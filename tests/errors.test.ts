@@ -36,6 +36,7 @@ const contract: Record<ErrorName, [id: number, status: number]> = {
   operationNotCancellable: [931, 409],
   operationCancelled: [932, 409],
   operationInterrupted: [933, 503],
+  tooManyOperations: [934, 429],
 }
 
 test('the catalogue is the contract, no more and no less', () => {

@@ -8,6 +8,9 @@ import type { Claim, Operation, OperationFilter, OperationStore } from '../store
 const KEPT_MS = 7 * 86_400_000
 /** Against those who ask without end: some 50 MB. */
 const MOST_KEPT = 100_000
+/** That have not ended: more than 99 droplets and who waits for them come to in earnest. */
+const MOST_OPEN = 500
+const RETRY_AFTER_SECONDS = 10
 /** So often at most the progress of one operation is told. */
 const TELL_EVERY_MS = 250
 
@@ -89,10 +92,11 @@ export function createOperations(deps: {
     /**
      * Begins an operation; it is durable when this resolves.
      * @returns the earlier one for a key that was used for the same already
-     * @throws ApiError 922 when it cannot be stored, and then nothing is begun; 930
+     * @throws ApiError 922 when it cannot be stored, 934 when too many wait already, and then nothing is begun; 930
      */
     async start(order: Order): Promise<PresentOperation> {
       const { act, claim, kind, droplet, dropletId, undoable } = order
+      if (running.size >= MOST_OPEN) throw new ApiError('tooManyOperations', { retryAfterSeconds: RETRY_AFTER_SECONDS })
       const operation: Operation = {
         ...{ id: crypto.randomUUID(), kind, droplet, dropletId, ...act, state: 'queued' },
         ...{ createdAt: now(), startedAt: null, endedAt: null, steps: [], error: null },
@@ -345,7 +349,14 @@ export function createOperations(deps: {
 
   function tell(one: Running): void {
     one.toldAt = now()
-    for (const listener of watchers) listener(structuredClone(one.operation))
+    for (const listener of watchers) {
+      try {
+        listener(structuredClone(one.operation))
+      } catch (error) {
+        // What is done is done all the same, and the others are told.
+        log.error('a watcher of the operations failed', { error: describeError(error) })
+      }
+    }
   }
 }
 

@@ -145,6 +145,22 @@ describe('an operation', () => {
     gate.open()
   })
 
+  test('is not begun while 500 others have not ended: 934', async () => {
+    await using host = createTestDroplets()
+    const gate = createGate()
+    const { change, operations } = host.startService({ prepare: gate.pass })
+    const add = () => change(ACT, { kind: 'add', sshKeys: [] })
+    const ids: string[] = []
+    for (let count = 0; count < 500; count++) ids.push((await add()).id)
+    await expect(add()).rejects.toMatchObject({ errorId: 934, status: 429, retryAfterSeconds: 10 })
+    await operations.cancel(ids.at(-1) ?? '')
+    await operations.cancel((await add()).id)
+    for (const id of ids.slice(1, -1)) await operations.cancel(id)
+    gate.open()
+    await operations.idle()
+    expect(host.names()).toEqual(['cikit01'])
+  })
+
   test('is not begun when it cannot be stored: 922', async () => {
     await using host = createTestDroplets()
     host.put('cikit01')
