@@ -24,11 +24,12 @@ export function withRequestId<T>(id: string, work: () => Promise<T>): Promise<T>
  */
 export function createLog(options: { write: (line: string) => void; readable: boolean; now: () => number }): Log {
   const format = options.readable ? readableLine : jsonLine
+  const timeOf = createTimeText()
   const at =
     (level: Level) =>
     (message: string, fields: Fields = {}) => {
-      const own = { requestId: requestScope.getStore(), ...fields }
-      options.write(`${format(new Date(options.now()).toISOString(), level, message, own)}\n`)
+      const time = timeOf(options.now())
+      options.write(`${format(time, level, message, requestScope.getStore(), fields)}\n`)
     }
   return { info: at('info'), warn: at('warn'), error: at('error') }
 }
@@ -43,15 +44,26 @@ export function describeError(error: unknown): string {
   return error.cause === undefined ? own : `${own}\ncaused by ${describeError(error.cause)}`
 }
 
-function jsonLine(time: string, level: Level, message: string, fields: Fields): string {
-  return escapeControls(JSON.stringify({ time, level, message, ...fields }))
+function jsonLine(time: string, level: Level, message: string, requestId: string | undefined, fields: Fields): string {
+  return escapeControls(JSON.stringify({ time, level, message, requestId, ...fields }))
 }
 
-function readableLine(time: string, level: Level, message: string, fields: Fields): string {
-  const details = Object.entries(fields)
+function readableLine(...[time, level, message, requestId, fields]: Parameters<typeof jsonLine>): string {
+  const details = Object.entries({ requestId, ...fields })
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${readableValue(value)}`)
   return [time.slice(11, 23), level.toUpperCase().padEnd(5), message, ...details].join(' ')
+}
+
+/** A time in ISO 8601: of the many lines of a busy millisecond it is worded once. */
+function createTimeText() {
+  let last = Number.NaN
+  let text = ''
+  return (time: number): string => {
+    if (time !== last) text = new Date(time).toISOString()
+    last = time
+    return text
+  }
 }
 
 function readableValue(value: Fields[string]): string {
@@ -59,11 +71,15 @@ function readableValue(value: Fields[string]): string {
   return /^[\w.:/@%+-]+$/.test(text) ? text : escapeControls(JSON.stringify(text))
 }
 
+/** The secret of an authenticator app. */
+const SHORTEST_HIDDEN = 32
+
 /**
  * What was put by mistake where a name belongs is no business of a log: tokens in any spelling, and the secrets of
  * authenticator apps. Names so long lose by it, too.
  */
 export function hideTokens(text: string): string {
+  if (text.length < SHORTEST_HIDDEN) return text
   return text.replace(/[\w%+=-]{40,}/g, '[token]').replace(/[A-Z2-7]{32}/g, '[secret]')
 }
 

@@ -19,6 +19,14 @@ test.each(['info', 'warn', 'error'] as const)('an entry of the level %s is one l
   ])
 })
 
+test('every entry has its own time, also when the clock was set back', () => {
+  const lines: string[] = []
+  const times = [0, 0, 1, 0]
+  const log = createLog({ write: line => void lines.push(line), readable: false, now: () => times.shift() ?? 2 })
+  for (let entry = 0; entry < 5; entry++) log.info('x')
+  expect(lines.map(line => JSON.parse(line).time.slice(-4))).toEqual(['000Z', '000Z', '001Z', '000Z', '002Z'])
+})
+
 test('an entry for people is one line, with quotes where they are needed', () => {
   expect(logged(true, 'droplet added', { droplet: 'cikit01', text: 'two words', gone: undefined })).toBe(
     '03:04:05.678 WARN  droplet added droplet=cikit01 text="two words"\n',

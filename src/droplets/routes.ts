@@ -8,6 +8,7 @@ import type { Guard } from '../http/guards.ts'
 import { readClaim } from '../http/idempotency.ts'
 import { withoutIdleLimit } from '../http/idle.ts'
 import { readPreferences } from '../http/prefer.ts'
+import { createToldText } from '../http/told-text.ts'
 import { withRequestId } from '../log.ts'
 import { operationBody, toOperationBody } from '../operations/model.ts'
 import type { Operations } from '../operations/service.ts'
@@ -24,19 +25,14 @@ export function createDropletRoutes(
 ) {
   const { droplets, operations, now } = context
   const { domain } = context.config.droplets
-  /** As text, too: what is asked most often is not put together anew for each of many who ask at once. */
-  let told: { of: readonly ListedDroplet[]; at: number; list: DropletList; text: string } | undefined
+  // What is asked most often is not put together anew for each of many who ask at once.
+  const { keep, afterHandle } = createToldText<DropletList>()
+  let told: { of: readonly ListedDroplet[]; at: number; list: DropletList } | undefined
   const list = async (): Promise<DropletList> => {
     const of = await droplets.list()
     const at = now()
-    if (told?.of === of && told.at === at) return told.list
-    const made = toDropletList(of, { now: at, domain })
-    told = { of, at, list: made, text: JSON.stringify(made) }
-    return made
-  }
-  const asText = ({ responseValue }: { responseValue: unknown }) => {
-    if (told === undefined || responseValue !== told.list) return undefined
-    return new Response(told.text, { headers: { 'content-type': 'application/json' } })
+    if (told?.of !== of || told.at !== at) told = { of, at, list: keep(toDropletList(of, { now: at, domain })) }
+    return told.list
   }
   const change = ({ caller, user, server, request, set }: Call, wanted: DropletChange) =>
     withoutIdleLimit(server, request, () =>
@@ -59,7 +55,7 @@ export function createDropletRoutes(
 
   return new Elysia({ name: 'droplet-routes', prefix: '/droplet' })
     .use(guard)
-    .get('/list', list, { group: 'viewer', mapResponse: asText })
+    .get('/list', list, { group: 'viewer', afterHandle })
     .post('/add', call => change(call, { kind: 'add', sshKeys: parseSshKeys(call.caller.fields.ssh_keys) }), manager)
     .patch('/start/:droplet', call => change(call, { kind: 'start', droplet: call.params.droplet }), manager)
     .patch('/stop/:droplet', call => change(call, { kind: 'stop', droplet: call.params.droplet }), manager)

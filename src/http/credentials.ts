@@ -12,10 +12,12 @@ const TOKEN_FIELDS = ['access_token', 'refresh_token', 'enrolment_token', 'token
  */
 export function readToken(request: Request, body: Fields | MalformedBody | undefined): string | undefined {
   refuseTokenInQuery(request.url)
-  // Two headers of one name come as one, with a comma between (RFC 9110 section 5.3).
-  const shown = (request.headers.get('authorization') ?? '').split(',').flatMap(value => bearerOf(value) ?? [])
+  const header = request.headers.get('authorization') ?? ''
   const field = body instanceof MalformedBody ? undefined : body?.access_token
   const fromBody = typeof field === 'string' && field !== '' ? field : undefined
+  // Two headers of one name come as one, with a comma between (RFC 9110 section 5.3).
+  if (fromBody === undefined && !header.includes(',')) return bearerOf(header)
+  const shown = header.split(',').flatMap(value => bearerOf(value) ?? [])
   const tokens = new Set(fromBody ? [...shown, fromBody] : shown)
   if (tokens.size > 1) {
     throw new ApiError('malformed', { text: 'Two different access tokens in one request: send one' })

@@ -51,8 +51,7 @@ export function createExchange(log: Log, listen: Pick<Config['listen'], 'allowed
       const peer = server?.requestIP(request)?.address ?? 'unknown'
       const address = clientAddress(peer, request.headers.get('x-forwarded-for'), listen.trustedProxies)
       starts.set(request, { id, at: performance.now(), address })
-      Object.assign(set.headers, answerHeaders)
-      set.headers['x-request-id'] = id
+      set.headers = { ...answerHeaders, 'x-request-id': id }
       refuseTwoHosts(request)
       refuseMisreadPath(request.url)
       refuseUnknownHost(request.url, listen.allowedHosts)

@@ -16,7 +16,7 @@ export interface Database {
    */
   write<T>(work: () => T): Promise<T>
   /** Another one after every commit, of ours at once, of another process from the next turn of the event loop on. */
-  version(): string
+  version(): number
   close(): void
 }
 
@@ -56,26 +56,31 @@ export function openDatabase(
 function createDatabase(sql: Sqlite): Database {
   // https://www.sqlite.org/pragma.html#pragma_data_version: changes with the commits of other connections, not our own.
   const others = sql.query<{ data_version: number }, []>('PRAGMA data_version')
-  let seen: number | undefined
+  let seen = 0
+  let isSeen = false
+  let version = 0
   // Asked once a turn of the event loop: what another process commits meanwhile comes after the requests of this turn.
-  const othersVersion = () => {
-    if (seen === undefined) {
-      seen = others.get()?.data_version ?? 0
-      setImmediate(() => {
-        seen = undefined
-      })
-    }
-    return seen
+  const lookAtOthers = () => {
+    isSeen = true
+    setImmediate(forgetOthers)
+    const present = others.get()?.data_version ?? 0
+    if (present !== seen) version += 1
+    seen = present
   }
-  let own = 0
+  const forgetOthers = () => {
+    isSeen = false
+  }
   const { write } = createWriteQueue(sql, () => {
-    own += 1
-    seen = undefined
+    version += 1
+    isSeen = false
   })
   return {
     sql,
     write,
-    version: () => `${own}:${othersVersion()}`,
+    version() {
+      if (!isSeen) lookAtOthers()
+      return version
+    },
     close: () => closeDatabase(sql),
   }
 }

@@ -8,7 +8,7 @@ import type { Database } from './database.ts'
  */
 export function createReadCache<K, V>(db: Database, read: (key: K) => V | undefined, limit = 1_000) {
   const entries = new Map<K, V>()
-  let version: string | undefined
+  let version: number | undefined
 
   return (key: K): V | undefined => {
     // Asked before reading: what is read now is as new as this, or newer and then asked for again.

@@ -13,7 +13,9 @@ export const userBody = t.Object({
 
 export const userList = t.Array(userBody, { description: 'Oldest first' })
 
-export function toUserList(users: readonly User[]): typeof userList.static {
+export type UserList = typeof userList.static
+
+export function toUserList(users: readonly User[]): UserList {
   return users.map(({ id, username, group, createdAt }) => ({
     id,
     username,

@@ -1,20 +1,31 @@
 import { Elysia } from 'elysia'
 import type { Guard } from '../http/guards.ts'
 import { okBody } from '../http/model.ts'
-import { parseNewUser, toUserList, userList } from './model.ts'
+import { createToldText } from '../http/told-text.ts'
+import type { User } from '../store/users.ts'
+import { parseNewUser, toUserList, type UserList, userList } from './model.ts'
 import type { UserService } from './service.ts'
 
 /** The people of a system, for its owner. */
 export function createUserRoutes(guard: Guard, users: UserService) {
+  const { keep, afterHandle } = createToldText<UserList>()
+  let told: { of: readonly User[]; list: UserList } | undefined
+  const list = (): UserList => {
+    // The same as long as no user changes.
+    const of = users.list()
+    if (told?.of !== of) told = { of, list: keep(toUserList(of)) }
+    return told.list
+  }
+
   return new Elysia({ name: 'user-routes', prefix: '/user' })
     .use(guard)
-    .get('/list', () => toUserList(users.list()), { group: 'owner', response: { 200: userList } })
+    .get('/list', list, { group: 'owner', afterHandle })
     .post(
       '/add',
       async ({ caller }) => {
         const { username, group } = parseNewUser(caller.fields)
         await users.add(caller.act, username, group)
-        return toUserList(users.list())
+        return list()
       },
       { group: 'owner', response: { 200: userList } },
     )
@@ -30,7 +41,7 @@ export function createUserRoutes(guard: Guard, users: UserService) {
       '/delete/:user',
       async ({ caller, params }) => {
         await users.remove(caller.act, params.user)
-        return toUserList(users.list())
+        return list()
       },
       { group: 'owner', response: { 200: userList } },
     )

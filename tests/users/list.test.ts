@@ -18,6 +18,20 @@ test('users are listed oldest first, with when they came', async () => {
   ])
 })
 
+test('a list tells of what was changed since the one before', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  const names = async () => {
+    const { body } = await api.call('GET', '/user/list', { token })
+    return (body as { username: string }[]).map(({ username }) => username)
+  }
+  expect(await names()).toEqual(['owner'])
+  await api.call('POST', '/user/add', { token, json: { username: 'bob', group: 'viewer' } })
+  expect(await names()).toEqual(['owner', 'bob'])
+  await api.call('DELETE', '/user/delete/bob', { token })
+  expect(await names()).toEqual(['owner'])
+})
+
 test('no list holds a secret, sealed or not', async () => {
   await using api = await createTestApi()
   const owner = await api.signedIn('owner')
