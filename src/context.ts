@@ -3,6 +3,7 @@ import { createAuthService } from './auth/service.ts'
 import { createThrottle } from './auth/throttle.ts'
 import type { AccessConfig, Config } from './config.ts'
 import type { DropletEngine } from './droplets/engine.ts'
+import { createHealthWatch } from './droplets/health.ts'
 import { createDropletKeys } from './droplets/keys.ts'
 import { createLiveDroplets } from './droplets/live.ts'
 import { createDropletService } from './droplets/service.ts'
@@ -113,9 +114,11 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   const { prefix, domain, credentialsDir } = config.droplets
   const engine = overrides.engine ?? createEngine(config)
   const live = createLiveDroplets({ engine, monotonic: overrides.monotonic ?? monotonicClock, log })
+  const health = createHealthWatch({ engine, live, monotonic: overrides.monotonic ?? monotonicClock, now, log })
   live.start()
   const { db, audit } = access
   const operations = createOperations({ db, store: createOperationStore(db), audit, now, log })
+  health.start()
   const droplets = createDropletService({
     engine,
     live,
@@ -141,6 +144,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     },
     async close() {
       operations.close()
+      health.close()
       await droplets.close()
       await live.close()
       await access.close()

@@ -8,7 +8,8 @@ test('a user logs in and lists droplets', async () => {
   expect(added.status).toBe(200)
   const { status, body } = await api.call('GET', '/droplet/list', { token: owner.token })
   expect(status).toBe(200)
-  expect(body).toEqual([
+  // What else is told of it, and of what form, is in tests/droplets.
+  expect(body).toMatchObject([
     {
       id: expect.stringMatching(/^[0-9a-f]{12}$/),
       name: 'cikit01',

@@ -18,6 +18,9 @@ export interface DropletEngine {
    */
   events(signal: AbortSignal): Promise<AsyncIterable<string>>
 
+  /** Looks into a droplet. One that runs, and whatever goes wrong within it, gives no error: then nothing was found. */
+  probe(id: string): Promise<Probe>
+
   /** Whether the engine answers, and that soon. */
   ping(): Promise<void>
 
@@ -92,6 +95,16 @@ export interface Droplet extends DropletRef {
   check: 'starting' | 'healthy' | 'unhealthy' | undefined
   /** By the port inside the droplet. */
   ports: Record<string, PortBinding>
+}
+
+/** What was found within a droplet. It says so itself, and may say what it likes. */
+export interface Probe {
+  /** What its init says of all that it started; undefined when it has no word for it, as others than systemd have none. */
+  init: 'booting' | 'running' | 'degraded' | undefined
+  /** Whether its sshd does. */
+  greets: boolean
+  /** As `ListedDroplet` has it. */
+  hostKey: string | undefined
 }
 
 /** A droplet as it is listed: with what was found within it, as far as that was looked for. */

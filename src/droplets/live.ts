@@ -16,7 +16,7 @@ const REREAD_EVERY_MS = 180_000
 export type LiveDroplets = ReturnType<typeof createLiveDroplets>
 
 /** What a watcher is told: of a droplet, or of the engine that tells of all of them. */
-export type LiveChange = DropletChange | { change: 'away' | 'back' }
+export type LiveChange = DropletChange | { change: 'away' } | { change: 'back' }
 
 /** The engine, since it was reached last. */
 interface Connection {

@@ -29,6 +29,14 @@ export function refusal(status: number, message: string): Response {
   return Response.json({ message }, { status })
 }
 
+/** A piece of a stream of Docker's: which of them, its length, and what was printed. */
+export function frame(text: string, stream = 1): Uint8Array {
+  const head = Buffer.alloc(8)
+  head[0] = stream
+  head.writeUInt32BE(Buffer.byteLength(text), 4)
+  return Buffer.concat([head, Buffer.from(text)])
+}
+
 /** An entry of `GET /containers/json`, as Docker 20.10 gives it for a droplet that runs. */
 export function containerEntry(changed: Record<string, unknown> = {}) {
   return {

@@ -1,4 +1,4 @@
-import type { Droplet, DropletEngine, NewDroplet } from '../../src/droplets/engine.ts'
+import type { Droplet, DropletEngine, NewDroplet, Probe } from '../../src/droplets/engine.ts'
 import { DropletGoneError, NameTakenError, PortTakenError } from '../../src/droplets/engine.ts'
 import { ApiError } from '../../src/errors.ts'
 import { aDroplet } from './droplet.ts'
@@ -15,6 +15,8 @@ export function createMemoryEngine(now: () => number) {
   const takenPorts = new Set<number>()
   const authorizedKeys: string[] = []
   const listeners = new Set<ReturnType<typeof createChannel>>()
+  const probes: string[] = []
+  const findings = new Map<string, () => Probe | Promise<Probe>>()
   let away = false
   let silent = false
 
@@ -65,6 +67,13 @@ export function createMemoryEngine(now: () => number) {
     },
     async ping() {
       if (away) throw new ApiError('engineUnavailable')
+    },
+    async probe(id) {
+      probes.push(id)
+      if (away) throw new ApiError('engineUnavailable')
+      const found = findings.get(id)
+      // Where a test does not say what is found, nothing is: what no test looks at does not change at moments of its own.
+      return found ? await found() : await new Promise(() => undefined)
     },
     async prepare() {
       called('prepare', 'prepare')
@@ -119,6 +128,10 @@ export function createMemoryEngine(now: () => number) {
     /** Newest first. What is changed here is told of by `tell`, or is an event that was missed. */
     droplets,
     tell,
+    /** What is found within a droplet, by its id. */
+    findings,
+    /** The ids of the droplets that were looked into, in order. */
+    probes,
     /** What was asked, in order: `list`, `create cikit01`, `start cikit01` … */
     calls,
     /** What was laid in, droplet by droplet. */

@@ -10,6 +10,7 @@ export const CASES = {
   'droplets: names': 1_500,
   'droplets: paths': 1_000,
   'droplets: numbers': 500,
+  'droplets: what they print': 1_500,
   'bodies: anything': 1_500,
   'bodies: size': 400,
   'bodies: depth': 500,

@@ -18,10 +18,11 @@ export function answerOf(status: string, body: string, length = Buffer.byteLengt
 
 /**
  * A socket on which everything can be said, HTTP or not. It says its version as an engine does; `answer` is what
- * follows on all else.
+ * follows on all else, or on
+ * what begins with a request line.
  * @param drip bytes that are sent one by one, 200 ms apart, after `answer`
  */
-export function createRawDocker(answer: RawAnswer, drip = '') {
+export function createRawDocker(answer: RawAnswer | ((request: string) => RawAnswer), drip = '') {
   const dir = tempDir()
   const path = join(dir.path, 'docker.sock')
   const timers: ReturnType<typeof setInterval>[] = []
@@ -29,8 +30,10 @@ export function createRawDocker(answer: RawAnswer, drip = '') {
     unix: path,
     socket: {
       data(socket, data) {
-        const asksVersion = data.toString().startsWith('GET /version ')
-        const { bytes, close } = asksVersion ? answerOf('200 OK', '{"ApiVersion":"1.41"}') : answer
+        const request = data.toString()
+        const asksVersion = request.startsWith('GET /version ')
+        const said = typeof answer === 'function' ? answer(request) : answer
+        const { bytes, close } = asksVersion ? answerOf('200 OK', '{"ApiVersion":"1.41"}') : said
         socket.write(bytes)
         if (close) socket.end()
         if (asksVersion || drip === '') return

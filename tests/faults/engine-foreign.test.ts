@@ -25,8 +25,8 @@ const idOf = (name: string) => docker('inspect', '-f', '{{.Id}}', name)
 /** What the engine was asked for, without the version and the query. */
 const askedInAll = () => proxy.requests.map(({ method, path }) => `${method} ${path.replace(/^\/v1\.\d+|\?.*$/g, '')}`)
 /** What is asked at any moment, nobody having asked us: whether the engine is there, and how a droplet is. */
-const byItself = /^GET \/(version|events|containers\/[0-9a-f]{64}\/json)$/
-const asked = () => askedInAll().filter(line => !byItself.test(line))
+const byItself = /^(GET \/(version|events|(containers|exec)\/ID\/json)|POST \/(containers\/ID\/exec|exec\/ID\/start))$/
+const asked = () => askedInAll().filter(line => !byItself.test(line.replace(/[0-9a-f]{64}/, 'ID')))
 const looks = () => askedInAll().filter(line => /^GET \/containers\/[0-9a-f]{64}\/json$/.test(line))
 
 /** Of all that the engine heard, not a word is about the containers of others, and nothing became of them. */

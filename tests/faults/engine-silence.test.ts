@@ -46,7 +46,10 @@ async function createSilence(prefix: string, silence: Disturbance) {
   await docker('create', '--name', stopped, SMALL_IMAGE)
   const states = async () =>
     (await matrix.droplets('GET', 'list', token)).map(({ name, state }) => `${name} ${state}`).sort()
-  const changes = /^POST \S+\/(create|start|stop)$/
+  const changes = /^POST \S+\/containers\/\S*(create|start|stop)$/
+
+  const changesAsked = () =>
+    proxy.requests.filter(({ method, path }) => changes.test(`${method} ${path.split('?')[0]}`))
 
   return {
     /** Begins one change of each kind, and looks around while they hang. */
@@ -58,7 +61,7 @@ async function createSilence(prefix: string, silence: Disturbance) {
         timed(matrix.call('PATCH', `/droplet/start/${stopped}`, token)),
         timed(matrix.call('POST', '/droplet/add', token)),
       ]
-      const arrived = () => proxy.requests.filter(({ method }) => method === 'POST').length === hanging.length
+      const arrived = () => changesAsked().length === hanging.length
       expect(await until(5_000, arrived)).toBe(true)
       const meanwhile = await timed(states())
       expect(meanwhile.answer).toEqual([`${running} running`, `${stopped} created`])

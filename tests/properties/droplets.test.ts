@@ -1,8 +1,11 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { candidateNumbers, nameOf, numberOf, portsOf } from '../../src/droplets/naming.ts'
+import { parseOutput } from '../../src/engines/docker/answers.ts'
+import { parseProbe } from '../../src/engines/docker/probe.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
-import { aDroplet } from '../_support/droplet.ts'
+import { frame } from '../_support/docker-engine.ts'
+import { aDroplet, HOST_KEY } from '../_support/droplet.ts'
 import { refusalIn, send } from '../_support/exchange.ts'
 import { anyText, holds, hostileTexts } from '../_support/properties.ts'
 
@@ -166,5 +169,24 @@ test('a name and its number are one and the same, for every prefix; the free num
       expect(numberOf(nameOf(number, prefix), prefix)).toBe(number)
       expect(portsOf(number).every(({ hostPort }) => hostPort % 100 === number && hostPort < 65_536)).toBe(true)
     }
+  })
+})
+
+test('whatever a droplet prints when it is looked into, what is found is of a known shape, and short', async () => {
+  const lines = fc.tuple(
+    fc.constantFrom('key ', 'systemd ', 'greets ', 'key ssh-ed25519 ', `key ${HOST_KEY.key}`, ''),
+    fc.oneof(anyText, fc.constantFrom('running', 'SSH-', ...hostileTexts)),
+  )
+  const said = fc.oneof(
+    fc.array(lines).map(all => Buffer.from(all.map(line => line.join('')).join('\n'))),
+    fc.uint8Array({ max: 255 }).map(bytes => Buffer.from(bytes)),
+  )
+  const cut = fc.tuple(said, fc.boolean(), fc.nat(200))
+  await holds('droplets: what they print', cut, ([bytes, isFramed, kept]) => {
+    const stream = isFramed ? frame(bytes.toString()) : bytes
+    const { init, greets, hostKey } = parseProbe(parseOutput(stream.subarray(0, kept)))
+    expect([undefined, 'booting', 'running', 'degraded']).toContain(init)
+    expect(typeof greets).toBe('boolean')
+    if (hostKey !== undefined) expect(hostKey).toMatch(/^[a-z0-9-]+ [A-Za-z0-9+/]+=*$/)
   })
 })

@@ -69,6 +69,27 @@ export function parseInfo(answer: unknown): EngineFacts {
   }
 }
 
+/** `GET /exec/ID/json`: whether it is still at it. */
+export function parseExecRuns(answer: unknown): boolean {
+  return asRecord(answer).Running === true
+}
+
+/**
+ * What an exec printed, of `POST /exec/ID/start`: pieces of standard output (1) and error (2), each behind eight bytes that
+ * tell which of them it is and how long. What is cut off, or is no such stream, is text as far as it goes.
+ */
+export function parseOutput(stream: Uint8Array): string {
+  const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength)
+  const pieces: Uint8Array[] = []
+  for (let at = 0; at + 8 <= stream.length; ) {
+    const begins = at + 8
+    const ends = begins + view.getUint32(at + 4)
+    if (stream[at] === 1) pieces.push(stream.subarray(begins, ends))
+    at = ends
+  }
+  return Buffer.concat(pieces).toString()
+}
+
 /** The `Id` of what was created or listed. */
 export function parseId(answer: unknown): string {
   const id = asString(asRecord(answer).Id)

@@ -59,17 +59,36 @@ export function createDockerClient(address: EngineAddress) {
      * @param signal ends the stream, by throwing
      */
     async stream(request: DockerRequest, signal: AbortSignal): Promise<AsyncGenerator<unknown>> {
-      const beginning = new AbortController()
-      const timer = setTimeout(
-        () => beginning.abort(new Error(`silent for ${request.timeoutMs} ms`)),
-        request.timeoutMs,
-      )
+      return jsonLines(await begun(request, signal), () => undefined)
+    },
+
+    /**
+     * A request that answers with bytes, as they are printed somewhere, and what of them came within these limits.
+     * @param request `timeoutMs` here is how long it may take until the engine begins with them
+     */
+    async output(
+      request: DockerRequest,
+      limits: { ms: number; bytes: number },
+    ): Promise<{ bytes: Uint8Array; isWhole: boolean }> {
+      const end = new AbortController()
+      const response = await begun(request, end.signal)
+      const timer = setTimeout(() => end.abort(), limits.ms)
+      const chunks: Uint8Array[] = []
+      let size = 0
       try {
-        const response = await negotiating(() => begin(request, AbortSignal.any([signal, beginning.signal])))
-        return jsonLines(response, () => undefined)
+        for await (const chunk of response.body ?? []) {
+          chunks.push(chunk)
+          size += chunk.byteLength
+          if (size > limits.bytes) break
+        }
+      } catch (error) {
+        if (!end.signal.aborted) throw new ApiError('engineUnavailable', { cause: error })
       } finally {
         clearTimeout(timer)
       }
+      const isWhole = !end.signal.aborted && size <= limits.bytes
+      end.abort()
+      return { bytes: Buffer.concat(chunks).subarray(0, limits.bytes), isWhole }
     },
 
     /**
@@ -108,6 +127,18 @@ export function createDockerClient(address: EngineAddress) {
     const answer = await send(request, signal)
     if (answer.status >= 300) parseBody(answer.status, await readBody(answer))
     return answer
+  }
+
+  /** As `begin`, and it may take `timeoutMs` until then, whatever comes after that. */
+  async function begun(request: DockerRequest, signal: AbortSignal): Promise<Response> {
+    const beginning = new AbortController()
+    const late = () => beginning.abort(new Error(`silent for ${request.timeoutMs} ms`))
+    const timer = setTimeout(late, request.timeoutMs)
+    try {
+      return await negotiating(() => begin(request, AbortSignal.any([signal, beginning.signal])))
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   async function askVersion(): Promise<string> {

@@ -11,6 +11,7 @@ import { parseContainer, parseContainers, parseEvent, parseId, parseIds, parseIn
 import { cgroupRecipe, type EngineFacts } from './cgroup.ts'
 import { type DockerClient, DockerRefusal } from './client.ts'
 import { ensureImage } from './image.ts'
+import { createDockerProbe } from './probe.ts'
 
 /** Carried by the containers that we create, to find them again. What CIKit's own tooling made carries none. */
 const MARK_LABEL = 'cikit-api.add'
@@ -55,6 +56,8 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
       const request = { method: 'GET', path: '/events', query, timeoutMs: ASK_TIMEOUT_MS } as const
       return dropletsOf(await asking(() => docker.stream(request, signal)))
     },
+
+    probe: createDockerProbe(docker),
 
     async ping() {
       await asking(() => docker.request({ method: 'GET', path: '/version', timeoutMs: PING_TIMEOUT_MS }))

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { binary } from '../../../scripts/lib/paths.ts'
 import { run } from '../../../scripts/lib/run.ts'
+import type { DropletBody } from '../../../src/droplets/model.ts'
 import type { Group } from '../../../src/store/users.ts'
 import { tempDir } from '../temp-dir.ts'
 
@@ -22,14 +23,7 @@ export interface Enrolment {
   recovery_codes?: string[]
 }
 
-export interface ListedDroplet {
-  id: string
-  name: string
-  created: string
-  status: string
-  state: string
-  ports: Record<string, { type: string; from: { ip: string; port: number } }>
-}
+export type ListedDroplet = DropletBody
 
 export type Matrix = Awaited<ReturnType<typeof startMatrix>>
 
