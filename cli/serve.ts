@@ -131,6 +131,8 @@ function listen(config: Config, context: Context): Server<undefined> {
 async function drain(server: Server<undefined>, context: Context): Promise<boolean> {
   const limit = Promise.withResolvers<false>()
   const timer = setTimeout(limit.resolve, DRAIN_MS, false)
+  // Nobody waits for what never ends; whoever follows comes back to the next process.
+  context.events.close()
   const ended = Promise.all([server.stop(), context.droplets.idle()]).then(() => true)
   const inTime = await Promise.race([ended, limit.promise])
   clearTimeout(timer)

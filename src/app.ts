@@ -3,6 +3,7 @@ import { createAuditRoutes } from './audit/routes.ts'
 import { createAuthRoutes, createEnrolmentRoutes, createSessionRoutes } from './auth/routes.ts'
 import type { Context } from './context.ts'
 import { createDropletRoutes } from './droplets/routes.ts'
+import { createEventRoutes } from './events/routes.ts'
 import { createErrorHandler } from './http/error-handler.ts'
 import { createExchange } from './http/exchange.ts'
 import { createGuard } from './http/guards.ts'
@@ -29,6 +30,7 @@ export function createApp(context: Context) {
         .use(createUserRoutes(guard, context.users))
         .use(createAuditRoutes(guard, context.audit))
         .use(createDropletRoutes(guard, context))
-        .use(createOperationRoutes(guard, context.operations)),
+        .use(createOperationRoutes(guard, context.operations))
+        .use(createEventRoutes(guard, context.auth, context.events)),
     )
 }

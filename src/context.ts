@@ -112,9 +112,13 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   const now = overrides.now ?? Date.now
   const access = await createAccess(config, overrides)
   const { prefix, domain, credentialsDir } = config.droplets
+  const random = overrides.random ?? systemRandom
   const engine = overrides.engine ?? createEngine(config)
   const live = createLiveDroplets({ engine, monotonic: overrides.monotonic ?? monotonicClock, log })
   const health = createHealthWatch({ engine, live, monotonic: overrides.monotonic ?? monotonicClock, now, log })
+  // With the bodies of events comes Elysia, which no command on the host has to wait for.
+  const { createEventService } = await import('./events/service.ts')
+  const events = createEventService({ ...access, live, domain, now, random, log })
   live.start()
   const { db, audit } = access
   const operations = createOperations({ db, store: createOperationStore(db), audit, now, log })
@@ -122,7 +126,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   const droplets = createDropletService({
     engine,
     live,
-    keys: createDropletKeys(credentialsDir, overrides.random ?? systemRandom),
+    keys: createDropletKeys(credentialsDir, random),
     unfinished: createUnfinishedAdds(db),
     operations,
     prefix,
@@ -134,6 +138,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     ...access,
     config,
     droplets,
+    events,
     operations,
     log,
     now,
@@ -143,6 +148,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
       await db.write(operations.removeOld)
     },
     async close() {
+      events.close()
       operations.close()
       health.close()
       await droplets.close()

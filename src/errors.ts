@@ -40,6 +40,7 @@ export const catalogue = {
     text: 'Enrolment link unknown, expired or already used: ask the owner for another, or use a recovery code',
   },
   recoveryRefused: { id: 927, status: 400, text: 'Wrong username or recovery code, or the code was used already' },
+  tooManyStreams: { id: 928, status: 429, text: 'Too many event streams of yours are open: close some first' },
   operationNotFound: { id: 929, status: 404, text: 'Operation not found: they are kept for 7 days' },
   keyReused: {
     id: 930,

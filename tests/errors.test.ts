@@ -31,6 +31,7 @@ const contract: Record<ErrorName, [id: number, status: number]> = {
   sessionNotFound: [925, 404],
   enrolmentUnknown: [926, 400],
   recoveryRefused: [927, 400],
+  tooManyStreams: [928, 429],
   operationNotFound: [929, 404],
   keyReused: [930, 409],
   operationNotCancellable: [931, 409],

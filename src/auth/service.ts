@@ -11,6 +11,8 @@ import { hashToken, issueTokens, isTokenShaped, type Tokens } from './tokens.ts'
 /** How long an expired token is still told apart from one that never was. */
 const EXPIRED_KEPT_MS = 86_400_000
 const TOUCH_EVERY_MS = 60_000
+/** More than there are sessions with a stream: what is asked for each of them, one after another, is not to be forgotten on the way. */
+const HOLDERS_REMEMBERED = 50_000
 
 export type AuthService = Awaited<ReturnType<typeof createAuthService>>
 
@@ -18,6 +20,7 @@ export type AuthService = Awaited<ReturnType<typeof createAuthService>>
 export async function createAuthService(deps: LoginDeps & { enrolments: EnrolmentStore }) {
   const { db, users, sessions, enrolments, throttle, audit, steady, random } = deps
   const touching = new Set<string>()
+  const bearerOfSession = createReadCache(db, (sessionId: string) => sessions.findBearer(sessionId), HOLDERS_REMEMBERED)
   const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
 
   return {
@@ -54,6 +57,16 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
       const bearer = accessToken && isTokenShaped(accessToken) && bearerOf(accessToken)
       if (!bearer) throw new ApiError('accessTokenUnknown', { anonymous: accessToken === undefined })
       return userOfAccess(bearer)
+    },
+
+    /** Of which session a token that `authenticate` let in is. */
+    sessionOf: (accessToken: string | undefined): string | undefined =>
+      accessToken === undefined ? undefined : bearerOf(accessToken)?.session.id,
+
+    /** The user of a session as it is now; undefined when the session is over. Cheap enough to be asked for every event. */
+    holderOf(sessionId: string): User | undefined {
+      const bearer = bearerOfSession(sessionId)
+      return bearer && bearer.refreshExpiresAt > steady() ? bearer.user : undefined
     },
 
     /**

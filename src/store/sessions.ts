@@ -57,14 +57,15 @@ export type SessionStore = ReturnType<typeof createSessionStore>
 export function createSessionStore({ sql }: Database) {
   const columns = `
     s.id AS session_id, s.user_id, s.created_at AS session_created_at, s.last_used_at, s.address, s.agent`
-  const bearerBy = (column: 'access_hash' | 'refresh_hash') =>
-    sql.query<BearerRow, [Uint8Array]>(`
+  const bearerBy = (column: 'access_hash' | 'refresh_hash' | 'id') =>
+    sql.query<BearerRow, [Uint8Array | string]>(`
       SELECT ${columns}, s.access_expires_at, s.refresh_expires_at,
              u.id, u.username, u.user_group, u.created_at
       FROM sessions s JOIN users u ON u.id = s.user_id
       WHERE s.${column} = ?`)
   const byAccess = bearerBy('access_hash')
   const byRefresh = bearerBy('refresh_hash')
+  const bearerById = bearerBy('id')
   const rotatedFrom = sql.query<{ session_id: string }, [Uint8Array]>(
     'SELECT session_id FROM rotated_refresh_tokens WHERE hash = ?',
   )
@@ -102,6 +103,8 @@ export function createSessionStore({ sql }: Database) {
   return {
     findByAccess: (hash: Uint8Array): Bearer | undefined => toBearer(byAccess.get(hash)),
     findByRefresh: (hash: Uint8Array): Bearer | undefined => toBearer(byRefresh.get(hash)),
+
+    findBearer: (id: string): Bearer | undefined => toBearer(bearerById.get(id)),
 
     find: (id: string): Session | undefined => {
       const row = byId.get(id)

@@ -6,13 +6,14 @@ import type { Group } from '../../src/store/users.ts'
 import { ACT } from './act.ts'
 import { createClock } from './clock.ts'
 import { codeAt } from './codes.ts'
+import { beginningOf, followEvents, isStream } from './events.ts'
 import { createMemoryEngine } from './memory-engine.ts'
 import { tempDir } from './temp-dir.ts'
 
 export interface Answer {
   status: number
   headers: Headers
-  /** The parsed JSON. */
+  /** The parsed JSON; of a stream of events, what it begins with. */
   body: unknown
 }
 
@@ -56,7 +57,14 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
         ...(options.body !== undefined && { body: options.body }),
       }),
     )
-    return { status: response.status, headers: response.headers, body: await response.json() }
+    const body: unknown = isStream(response) ? await beginningOf(response) : await response.json()
+    return { status: response.status, headers: response.headers, body }
+  }
+
+  /** Follows the stream of events, as who has this token. */
+  async function follow(token: string, lastEventId?: string) {
+    const headers = { authorization: `Bearer ${token}`, ...(lastEventId && { 'last-event-id': lastEventId }) }
+    return followEvents(await app.handle(new Request('http://localhost/api/v1/event/stream', { headers })))
   }
 
   /** Makes a user as the CLI does. */
@@ -102,6 +110,7 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
     /** The lines of the log. */
     logged,
     call,
+    follow,
     createUser,
     logIn,
     signedIn,

@@ -28,6 +28,7 @@ const matrix: Record<string, Caller[]> = {
   'PATCH /user/unlock/:user': owners,
   'DELETE /user/delete/:user': owners,
   'GET /audit/list': owners,
+  'GET /event/stream': viewers,
   'GET /droplet/list': viewers,
   'POST /droplet/add': managers,
   'PATCH /droplet/start/:droplet': managers,

@@ -125,3 +125,15 @@ test('the last thousand refresh tokens of a session are known as used, and older
     'two',
   ])
 })
+
+test('a session is found by its id with its user as that is now, until it ends', async () => {
+  using store = createTestStore()
+  await withSessions(store, 'ada', 'one', 'two')
+  expect(store.sessions.findBearer('one')).toEqual(store.sessions.findByAccess(hash('access one')))
+  await store.db.write(() => store.users.setGroup('id-of-ada', 'manager'))
+  expect(store.sessions.findBearer('one')?.user.group).toBe('manager')
+  await store.db.write(() => store.sessions.remove('one'))
+  expect(store.sessions.findBearer('one')).toBeUndefined()
+  await store.db.write(() => void store.users.remove('id-of-ada'))
+  expect(store.sessions.findBearer('two')).toBeUndefined()
+})

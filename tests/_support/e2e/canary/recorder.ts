@@ -1,3 +1,4 @@
+import { beginningOf, isStream } from '../../events.ts'
 import type { Canaries } from './canaries.ts'
 
 export type Recorder = ReturnType<typeof createRecorder>
@@ -30,9 +31,9 @@ export function createRecorder(url: string, canaries: Canaries) {
       headers: { ...(json !== undefined && { 'content-type': 'application/json' }), ...headers },
       ...(sent !== undefined && method !== 'GET' && { body: sent }),
     })
-    const text = await response.text()
+    const text = isStream(response) ? await beginningOf(response) : await response.text()
     statuses.set(route, (statuses.get(route) ?? new Set()).add(response.status))
-    const answer: unknown = text === '' ? undefined : JSON.parse(text)
+    const answer: unknown = text === '' || isStream(response) ? undefined : JSON.parse(text)
     const head = JSON.stringify([...response.headers])
     if (!SHOW_SECRETS.includes(route) || !response.ok) {
       answers.push(`${route} ${response.status} ${head} ${withoutGranted(route, text)}`)

@@ -1,0 +1,22 @@
+import type { LiveChange } from '../droplets/live.ts'
+import { type Telling, toDropletBody } from '../droplets/model.ts'
+import { ApiError } from '../errors.ts'
+import { toUserList } from '../users/model.ts'
+import type { UserChange } from '../users/watch.ts'
+import type { Topic } from './hub.ts'
+
+/** What is published of a change: a droplet as it would be listed at that moment, or the engine. */
+export function toDropletEvent(change: LiveChange, telling: Telling): { topic: Topic; data: unknown } {
+  if (!('droplet' in change)) return { topic: 'engine', data: { state: change.change } }
+  return { topic: 'droplet', data: { change: change.change, droplet: toDropletBody(change.droplet, telling) } }
+}
+
+export function toUserEvent({ change, user }: UserChange): { topic: Topic; data: unknown } {
+  const [listed] = toUserList([user])
+  return { topic: 'user', data: { change, user: listed } }
+}
+
+/** @throws ApiError 917: what a stream tells depends on nothing but who asks */
+export function refuseQuery(query: Record<string, unknown>): void {
+  if (Object.keys(query).length > 0) throw new ApiError('malformed', { text: 'A stream of events takes no query' })
+}

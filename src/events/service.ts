@@ -1,0 +1,64 @@
+import type { AuthService } from '../auth/service.ts'
+import type { LiveDroplets } from '../droplets/live.ts'
+import { describeError, type Log } from '../log.ts'
+import type { RandomBytes } from '../store/key-file.ts'
+import type { UserService } from '../users/service.ts'
+import { createUserWatch } from '../users/watch.ts'
+import { createEventHub, type Topic } from './hub.ts'
+import { toDropletEvent, toUserEvent } from './model.ts'
+import { createEventStreams } from './streams.ts'
+
+/** So soon is seen what was committed, by a command on the host, too. */
+const LOOK_EVERY_MS = 250
+const BEAT_EVERY_MS = 15_000
+
+export type EventService = ReturnType<typeof createEventService>
+
+/** What happens to droplets and users, and whatever is published beside that, for those who follow it. */
+export function createEventService(deps: {
+  auth: Pick<AuthService, 'holderOf'>
+  users: Pick<UserService, 'list'>
+  live: Pick<LiveDroplets, 'watch'>
+  /** By which clients reach the host. */
+  domain: string
+  now: () => number
+  random: RandomBytes
+  log: Log
+}) {
+  const { auth, users, live, domain, now, random, log } = deps
+  const hub = createEventHub(random)
+  const streams = createEventStreams({ hub, auth, log })
+  const publish = ({ topic, data }: { topic: Topic; data: unknown }) => hub.publish(topic, data)
+  const userWatch = createUserWatch(users.list, change => publish(toUserEvent(change)))
+  const unwatch = live.watch(change => publish(toDropletEvent(change, { now: now(), domain })))
+  let failed = false
+  const timers = [setInterval(look, LOOK_EVERY_MS), setInterval(streams.beat, BEAT_EVERY_MS)]
+  for (const timer of timers) timer.unref()
+
+  return {
+    /** @param data any value of JSON */
+    publish: hub.publish,
+
+    /** As the streams do. */
+    open: streams.open,
+
+    /** Ends all streams, and hears of nothing any more. */
+    close(): void {
+      timers.forEach(clearInterval)
+      unwatch()
+      streams.close()
+    },
+  }
+
+  function look(): void {
+    try {
+      streams.look()
+      userWatch.look()
+      failed = false
+    } catch (error) {
+      // Told once: it is tried again four times a second.
+      if (!failed) log.warn('users and sessions cannot be looked at', { error: describeError(error) })
+      failed = true
+    }
+  }
+}

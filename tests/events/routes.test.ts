@@ -1,0 +1,266 @@
+import { describe, expect, test } from 'bun:test'
+import { createApp } from '../../src/app.ts'
+import { IDLE_SECONDS } from '../../src/http/idle.ts'
+import { ACT } from '../_support/act.ts'
+import { createTestApi, type TestApi } from '../_support/api.ts'
+import type { Followed, SentEvent } from '../_support/events.ts'
+
+const DAY = 86_400_000
+
+/** As a line: `droplet added cikit01`. */
+function worded({ event, data }: SentEvent): string {
+  const { change, droplet, user, state } = data as Record<string, unknown>
+  const { name } = (droplet ?? {}) as { name?: string }
+  const { username } = (user ?? {}) as { username?: string }
+  return [event, change, state, name, username].filter(word => word !== undefined).join(' ')
+}
+
+const lines = ({ events }: Followed) => events.map(worded)
+const ended: SentEvent = {
+  id: undefined,
+  event: 'end',
+  data: { error: 'Access token unknown or missing: log in', errorId: 908 },
+}
+
+/** A stream that has begun. */
+async function followed(api: TestApi, token: string, lastEventId?: string) {
+  const stream = await api.follow(token, lastEventId)
+  await stream.until(events => events.length > 0)
+  return stream
+}
+
+describe('a stream tells', () => {
+  test('of droplets, as they are listed at that moment', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('manager')
+    await using stream = await followed(api, token)
+    const [added] = (await api.call('POST', '/droplet/add', { token })).body as unknown[]
+    await stream.until(() => lines(stream).length > 1)
+    expect(stream.events.at(-1)).toEqual({
+      id: expect.stringMatching(/^[0-9a-f]{12}-\d+$/),
+      event: 'droplet',
+      data: { change: 'added', droplet: added },
+    })
+    await api.call('PATCH', '/droplet/stop/cikit01', { token })
+    await api.call('DELETE', '/droplet/delete/cikit01', { token })
+    await stream.until(() => lines(stream).at(-1) === 'droplet removed cikit01')
+    expect(lines(stream)).toEqual([
+      'begin',
+      'droplet added cikit01',
+      'droplet changed cikit01',
+      'droplet removed cikit01',
+    ])
+  })
+
+  test('of an engine that goes away, and comes back', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('viewer')
+    await using stream = await followed(api, token)
+    api.memory.goAway()
+    await stream.until(() => lines(stream).includes('engine away'))
+    api.memory.comeBack()
+    await stream.until(() => lines(stream).includes('engine back'))
+  })
+
+  test('the owner, and nobody else, of users', async () => {
+    await using api = await createTestApi()
+    const owner = await api.signedIn('owner')
+    const manager = await api.signedIn('manager')
+    await using stream = await followed(api, owner.token)
+    await using other = await followed(api, manager.token)
+    const json = { username: 'ann', group: 'viewer' }
+    const { body } = await api.call('POST', '/user/add', { token: owner.token, json })
+    await stream.until(() => lines(stream).at(-1) === 'user added ann')
+    expect(stream.events.at(-1)?.data).toEqual({ change: 'added', user: (body as unknown[]).at(-1) })
+    await api.call('DELETE', '/user/delete/ann', { token: owner.token })
+    await stream.until(() => lines(stream).at(-1) === 'user removed ann')
+    api.context.events.publish('engine', { state: 'back' })
+    await other.until(() => lines(other).length > 1)
+    expect(lines(other)).toEqual(['begin', 'engine back'])
+  })
+
+  test('whatever is published, a viewer aside', async () => {
+    await using api = await createTestApi()
+    const streams = []
+    for (const group of ['viewer', 'manager', 'owner'] as const) {
+      streams.push(await followed(api, (await api.signedIn(group)).token))
+    }
+    const operation = { id: '1', steps: ['created'], nested: { text: 'a\nb' } }
+    api.context.events.publish('operation', operation)
+    api.context.events.publish('engine', { state: 'back' })
+    for (const stream of streams) await stream.until(events => events.at(-1)?.event === 'engine')
+    const told = streams.map(({ events }) => events.find(({ event }) => event === 'operation')?.data)
+    expect(told).toEqual([undefined, operation, operation])
+    for (const stream of streams) await stream.hangUp()
+  })
+})
+
+describe('who comes back', () => {
+  test('gets what was missed, once', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('manager')
+    const first = await followed(api, token)
+    await first.hangUp()
+    await api.call('POST', '/droplet/add', { token })
+    await api.call('PATCH', '/droplet/stop/cikit01', { token })
+    await using second = await api.follow(token, first.events[0]?.id)
+    await second.until(events => events.length > 1)
+    expect(lines(second)).toEqual(['droplet added cikit01', 'droplet changed cikit01'])
+    expect(second.heard.retry).toBe('1000')
+  })
+
+  test('after a restart of the server is told to read anew', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('viewer')
+    const first = await followed(api, token)
+    await api.restart()
+    expect(await first.over).toBe('ended')
+    await using second = await followed(api, token, first.events[0]?.id)
+    expect(lines(second)).toEqual(['reset'])
+    await using third = await api.follow(token, second.events[0]?.id)
+    api.context.events.publish('droplet', {})
+    await third.until(events => events.length > 0)
+    expect(lines(third)).toEqual(['droplet'])
+  }, 20_000)
+})
+
+describe('a stream ends within a second when its session', () => {
+  type Way = (api: TestApi, ann: { secret: string; username: string; token: string }, owner: string) => Promise<unknown>
+  const ways: [string, Way][] = [
+    ['is ended', (api, { token }) => api.call('DELETE', '/user/session/current', { token })],
+    ['is revoked', (api, _, token) => api.call('DELETE', '/user/auth/revoke/ann', { token })],
+    ['loses its user', (api, _, token) => api.call('DELETE', '/user/delete/ann', { token })],
+    ['has lived its time', async api => api.clock.move(7 * DAY)],
+    [
+      'gives way to ten newer ones',
+      async (api, ann) => {
+        for (let count = 0; count < 10; count++) {
+          api.clock.move(30_000)
+          await api.logIn(ann)
+        }
+      },
+    ],
+  ]
+
+  test.each(ways)('%s', async (_, end) => {
+    await using api = await createTestApi()
+    const owner = await api.signedIn('owner')
+    const ann = await api.signedIn('manager', 'ann')
+    await using stream = await followed(api, ann.token)
+    const since = performance.now()
+    await end(api, ann, owner.token)
+    api.context.events.publish('droplet', { secret: 'of the time after' })
+    expect(await stream.over).toBe('ended')
+    expect(performance.now() - since).toBeLessThan(1_000)
+    expect(stream.events.slice(1)).toEqual([ended])
+    expect(await api.follow(ann.token)).toMatchObject({ response: { status: 401 } })
+  })
+
+  test('and not by a refresh, which is the same session', async () => {
+    await using api = await createTestApi()
+    const tokens = await api.logIn(await api.createUser('ann', 'viewer'))
+    await using stream = await followed(api, tokens.access_token)
+    api.clock.move(2 * 3_600_000)
+    const json = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }
+    expect((await api.call('POST', '/user/auth/refresh', { json })).status).toBe(200)
+    api.clock.move(6 * DAY)
+    api.context.events.publish('droplet', {})
+    await stream.until(() => lines(stream).length > 1)
+    expect(lines(stream)).toEqual(['begin', 'droplet'])
+  })
+})
+
+test('what a user sees changes with its group', async () => {
+  await using api = await createTestApi()
+  await api.createUser('owner', 'owner')
+  const ann = await api.signedIn('viewer', 'ann')
+  await using stream = await followed(api, ann.token)
+  api.context.events.publish('operation', { number: 1 })
+  await api.context.users.handOver(ACT, 'ann')
+  api.context.events.publish('operation', { number: 2 })
+  await stream.until(events => events.some(({ event }) => event === 'user'))
+  const operations = stream.events.filter(({ event }) => event === 'operation')
+  expect(operations.map(({ data }) => data)).toEqual([{ number: 2 }])
+})
+
+test('the answer has the headers of every answer, and those of a stream', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  await using stream = await api.follow(token)
+  const list = await api.call('GET', '/droplet/list', { token })
+  const own = { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no', 'x-request-id': expect.any(String) }
+  expect(stream.response.status).toBe(200)
+  expect(Object.fromEntries(stream.response.headers)).toEqual({ ...Object.fromEntries(list.headers), ...own })
+  expect(stream.response.headers.get('x-request-id')).not.toBe(list.headers.get('x-request-id'))
+})
+
+test('a stream is one line of the log, as soon as it has begun', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  await using stream = await followed(api, token)
+  const requests = () => api.logged.filter(line => line.includes('/event/stream'))
+  while (requests().length === 0) await new Promise(setImmediate)
+  await stream.hangUp()
+  await api.call('GET', '/droplet/list', { token })
+  while (!api.logged.some(line => line.includes('/droplet/list'))) await new Promise(setImmediate)
+  expect(requests().map(line => JSON.parse(line))).toEqual([
+    expect.objectContaining({ method: 'GET', path: '/api/v1/event/stream', status: 200, user: 'viewer' }),
+  ])
+})
+
+describe('refused are', () => {
+  test.each(['?x=1', '?lastEventId=1', '?since', '?access_token=1'])('the query %s', async query => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('viewer')
+    const answer = await api.call('GET', `/event/stream${query}`, { token })
+    expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
+  })
+
+  test('strangers, and refresh tokens', async () => {
+    await using api = await createTestApi()
+    const { refresh_token } = await api.logIn(await api.createUser('ann', 'viewer'))
+    for (const token of [undefined, refresh_token, '0'.repeat(64)]) {
+      const answer = await api.call('GET', '/event/stream', token ? { token } : {})
+      expect(answer).toMatchObject({ status: 401, body: { errorId: 908 } })
+    }
+  })
+
+  test('other methods; HEAD tells the headers and opens nothing', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('viewer')
+    for (const method of ['POST', 'OPTIONS', 'DELETE']) {
+      expect(await api.call(method, '/event/stream', { token })).toMatchObject({ status: 404 })
+    }
+    const headers = { authorization: `Bearer ${token}` }
+    const request = new Request('http://localhost/api/v1/event/stream', { method: 'HEAD', headers })
+    const response = await api.app.handle(request)
+    expect([response.status, response.headers.get('content-type'), response.body]).toEqual([
+      200,
+      'text/event-stream',
+      null,
+    ])
+  })
+})
+
+test('a stream may be silent for as long as it lives, and its connection not after that', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('viewer')
+  const app = createApp(api.context)
+  const limits: number[] = []
+  using server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: app.fetch })
+  app.server = new Proxy(server, {
+    get(target, name) {
+      if (name === 'timeout') return (_: Request, seconds: number) => limits.push(seconds)
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const url = `${server.url}api/v1/event/stream`
+  const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } })
+  expect(limits).toEqual([0])
+  await api.call('DELETE', '/user/session/current', { token })
+  expect(await response.text()).toContain('event: end')
+  expect(limits).toEqual([0, IDLE_SECONDS])
+  expect((await fetch(url)).status).toBe(401)
+  expect(limits).toEqual([0, IDLE_SECONDS])
+})
