@@ -5,6 +5,7 @@ export const CASES = {
   'login: only the name and its code': 2_000,
   'login: unknown like wrong': 400,
   'sessions: like the model': 80,
+  'events: exactly once': 300,
   'throttle: like the limits': 500,
   'throttle: strangers apart': 300,
   'droplets: names': 1_500,

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { run } from '../../scripts/lib/run.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
+import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { type Followed, followEvents, type SentEvent } from '../_support/events.ts'
+
+// What others do to droplets, with Docker's own command line, as it comes over a stream of events.
+
+let engine: TestEngine
+let matrix: Matrix
+let stream: Followed
+let token: string
+
+async function follow(lastEventId?: string): Promise<Followed> {
+  const headers = { authorization: `Bearer ${token}`, ...(lastEventId && { 'last-event-id': lastEventId }) }
+  return followEvents(await fetch(`${matrix.url}/event/stream`, { headers, timeout: false }))
+}
+
+beforeAll(async () => {
+  engine = await startEngine('host')
+  matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  token = await matrix.signIn('viewer')
+  await matrix.droplets('GET', 'list', token)
+  stream = await follow()
+  await stream.until(events => events.length > 0)
+})
+afterAll(async () => {
+  await stream.hangUp()
+  await matrix[Symbol.asyncDispose]()
+  await engine.clear()
+  await engine.stop()
+})
+
+const docker = (...words: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...words])
+
+/** As a line: `changed cikit41 exited`, `away`. */
+function worded({ event, data }: SentEvent): string {
+  const { change, state, droplet } = data as { change: string; state: string; droplet: { name: string; state: string } }
+  return event === 'droplet' ? `${change} ${droplet.name} ${droplet.state}` : event === 'engine' ? state : event
+}
+
+/** Waits for what a command of Docker leads to, for a second after it at most. */
+async function soon(line: string): Promise<void> {
+  await stream.until(events => events.slice(-4).map(worded).includes(line), 1_000)
+}
+
+test('a droplet that is made, stopped, started and removed elsewhere is told of within a second', async () => {
+  await docker('run', '-d', '--name', 'cikit41', '-p', '127.0.0.1:2241:22', SMALL_IMAGE)
+  await soon('changed cikit41 running')
+  expect(stream.events.at(-1)?.data).toMatchObject({
+    droplet: (await matrix.droplets('GET', 'list', token)).map(({ id, name, ports }) => ({ id, name, ports }))[0],
+  })
+  await docker('stop', '-t', '1', 'cikit41')
+  await soon('changed cikit41 exited')
+  await docker('start', 'cikit41')
+  await soon('changed cikit41 running')
+  await docker('rm', '-f', 'cikit41')
+  expect(stream.events.filter(({ event }) => event === 'droplet').map(worded)[0]).toStartWith('added cikit41 ')
+  await soon('removed cikit41 exited').catch(() => soon('removed cikit41 running'))
+})
+
+test('other containers come and go unseen', async () => {
+  await docker('run', '-d', '--name', 'nginx', SMALL_IMAGE)
+  await docker('rm', '-f', 'nginx')
+  await docker('run', '-d', '--name', 'cikit42', SMALL_IMAGE)
+  await soon('changed cikit42 running')
+  expect(JSON.stringify(stream.events)).not.toContain('nginx')
+})
+
+test('who was away while things happened gets all of it when it comes back', async () => {
+  const before = stream.events.at(-1)?.id
+  const count = stream.events.length
+  await docker('stop', '-t', '1', 'cikit42')
+  await docker('start', 'cikit42')
+  await soon('changed cikit42 running')
+  await using again = await follow(before)
+  await again.until(events => events.length >= stream.events.length - count)
+  expect(again.events).toEqual(stream.events.slice(count))
+})
+
+test('an engine that is restarted goes away and comes back, and what changed meanwhile is told', async () => {
+  await engine.stop()
+  await stream.until(events => events.map(worded).includes('away'), 5_000)
+  engine = await startEngine('host', { keep: true })
+  await stream.until(events => events.map(worded).includes('back'), 5_000)
+  await soon('changed cikit42 exited')
+})
