@@ -1,4 +1,5 @@
 import { createEventHub } from '../../src/events/hub.ts'
+import type { ReaderEnd } from '../../src/events/reader.ts'
 import { createEventStreams } from '../../src/events/streams.ts'
 import { createLog } from '../../src/log.ts'
 import type { Group, User } from '../../src/store/users.ts'
@@ -8,7 +9,7 @@ const BOOT = 'b007b007b007'
 /** The id of the event with this number. */
 export const idOf = (number: number) => `${BOOT}-${number}`
 
-/** Streams over a hub, for sessions that begin and end by hand: each is of the user with its name. */
+/** Streams over a hub, for sessions that begin and end by hand: each is of the user with its name, unless it is told whose it is. */
 export function createTestStreams() {
   const hub = createEventHub(() => Uint8Array.fromHex(BOOT))
   const users = new Map<string, User>()
@@ -22,9 +23,14 @@ export function createTestStreams() {
     logged,
     auth,
     /** Begins a session, or puts its user into another group. */
-    put: (name: string, group: Group) => users.set(name, { id: `id-of-${name}`, username: name, group, createdAt: 0 }),
-    endSession: (name: string) => users.delete(name),
-    open: (name: string, lastEventId?: string) => createTaker(streams.open(name, lastEventId, () => undefined)),
+    put: (name: string, group: Group, sessionId = name) =>
+      users.set(sessionId, { id: `id-of-${name}`, username: name, group, createdAt: 0 }),
+    endSession: (sessionId: string) => users.delete(sessionId),
+    open(sessionId: string, lastEventId?: string) {
+      const over = Promise.withResolvers<ReaderEnd>()
+      const taker = createTaker(streams.open(sessionId, lastEventId, over.resolve))
+      return { ...taker, over: over.promise }
+    },
   }
 }
 

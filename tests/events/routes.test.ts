@@ -3,7 +3,7 @@ import { createApp } from '../../src/app.ts'
 import { IDLE_SECONDS } from '../../src/http/idle.ts'
 import { ACT } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
-import type { Followed, SentEvent } from '../_support/events.ts'
+import { type Followed, followEvents, type SentEvent } from '../_support/events.ts'
 
 const DAY = 86_400_000
 
@@ -109,6 +109,17 @@ describe('who comes back', () => {
     expect(second.heard.retry).toBe('1000')
   })
 
+  test('with an id that is empty begins', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('viewer')
+    const headers = { authorization: `Bearer ${token}`, 'last-event-id': '' }
+    await using stream = followEvents(
+      await api.app.handle(new Request('http://localhost/api/v1/event/stream', { headers })),
+    )
+    await stream.until(events => events.length > 0)
+    expect(lines(stream)).toEqual(['begin'])
+  })
+
   test('after a restart of the server is told to read anew', async () => {
     await using api = await createTestApi()
     const { token } = await api.signedIn('viewer')
@@ -145,11 +156,13 @@ describe('a stream ends within a second when its session', () => {
   test.each(ways)('%s', async (_, end) => {
     await using api = await createTestApi()
     const owner = await api.signedIn('owner')
+    await using watching = await followed(api, owner.token)
     const ann = await api.signedIn('manager', 'ann')
     await using stream = await followed(api, ann.token)
+    // From here on nothing happens by which a stream would be looked at anyway.
+    await watching.until(() => lines(watching).includes('user added ann'))
     const since = performance.now()
     await end(api, ann, owner.token)
-    api.context.events.publish('droplet', { secret: 'of the time after' })
     expect(await stream.over).toBe('ended')
     expect(performance.now() - since).toBeLessThan(1_000)
     expect(stream.events.slice(1)).toEqual([ended])

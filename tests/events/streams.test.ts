@@ -159,18 +159,12 @@ describe('a client that does not read', () => {
   })
 
   test('is not waited for at the end of its session', async () => {
-    const { streams, hub, endSession } = createHouse()
-    const ends: string[] = []
-    const over = Promise.withResolvers<void>()
-    streams.open('viewer', undefined, how => {
-      ends.push(how)
-      over.resolve()
-    })
+    const { open, streams, hub, endSession } = createHouse()
+    const { over } = open('viewer')
     hub.publish('droplet', big)
     endSession('viewer')
     streams.look()
-    await over.promise
-    expect(ends).toEqual(['cut'])
+    expect(await over).toBe('cut')
   })
 })
 
@@ -201,6 +195,20 @@ describe('a user may have 2,000 streams', () => {
     streams.look()
     put('viewer', 'viewer')
     for (let count = 0; count < 2_000; count++) open('viewer')
+    expect(() => open('viewer')).toThrow(expect.objectContaining({ errorId: 928 }))
+  })
+
+  test('each is counted once, when it begins and when it is over, whichever session it is of', async () => {
+    const { open, put, endSession, streams } = createHouse()
+    put('viewer', 'viewer', 'another session')
+    for (let count = 1; count < 2_000; count++) open('viewer')
+    const { rest, over } = open('another session')
+    expect(() => open('another session')).toThrow(expect.objectContaining({ errorId: 928 }))
+    endSession('another session')
+    streams.look()
+    await rest()
+    expect(await over).toBe('ended')
+    open('viewer')
     expect(() => open('viewer')).toThrow(expect.objectContaining({ errorId: 928 }))
   })
 })

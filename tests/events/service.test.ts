@@ -1,0 +1,75 @@
+import { expect, test } from 'bun:test'
+import type { LiveChange } from '../../src/droplets/live.ts'
+import { createEventService } from '../../src/events/service.ts'
+import { createLog } from '../../src/log.ts'
+import type { User } from '../../src/store/users.ts'
+
+const owner: User = { id: 'id-of-owner', username: 'owner', group: 'owner', createdAt: 0 }
+
+/** A service over users that are looked at as the test has it. */
+function createService() {
+  const looks: (() => void)[] = []
+  const logged: string[] = []
+  const watchers = new Set<(change: LiveChange) => void>()
+  let list = (): readonly User[] => []
+  const service = createEventService({
+    auth: { holderOf: () => owner },
+    users: {
+      list() {
+        for (const resolve of looks.splice(0)) resolve()
+        return list()
+      },
+    },
+    live: {
+      watch(listener) {
+        watchers.add(listener)
+        return () => watchers.delete(listener)
+      },
+    },
+    now: () => 0,
+    random: size => new Uint8Array(size),
+    log: createLog({ write: line => void logged.push(line), readable: false, now: () => 0 }),
+  })
+  return {
+    service,
+    watchers,
+    logged,
+    showUsers: (shown: () => readonly User[]) => {
+      list = shown
+    },
+    /** Resolves when the users are looked at the next time. */
+    look: () => new Promise<void>(resolve => looks.push(resolve)),
+  }
+}
+
+test('users that cannot be looked at are told of once, and looked at again', async () => {
+  const { service, showUsers, look, logged } = createService()
+  const failing = () => {
+    throw new Error('no such table')
+  }
+  showUsers(failing)
+  for (let time = 0; time < 3; time++) await look()
+  const lines = logged.map(line => JSON.parse(line))
+  expect(lines).toEqual([expect.objectContaining({ level: 'warn', message: 'users and sessions cannot be looked at' })])
+  expect(logged[0]).toContain('no such table')
+
+  const text = service.open('of the owner', undefined, () => undefined).getReader()
+  showUsers(() => [owner])
+  for (let time = 0; time < 2; time++) await look()
+  const chunks = [await text.read(), await text.read(), await text.read()]
+  expect(new TextDecoder().decode(chunks[2]?.value)).toContain('"username":"owner"')
+  showUsers(failing)
+  for (let time = 0; time < 2; time++) await look()
+  expect(logged).toHaveLength(2)
+  service.close()
+})
+
+test('after its end it hears of nothing', async () => {
+  const { service, watchers, look } = createService()
+  expect(watchers.size).toBe(1)
+  await look()
+  service.close()
+  expect(watchers.size).toBe(0)
+  // Some of its looks later.
+  expect(await Promise.race([look().then(() => 'looked'), Bun.sleep(800)])).toBeUndefined()
+})
