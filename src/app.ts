@@ -27,7 +27,7 @@ export function createApp(context: Context) {
         .use(createAuthRoutes(guard, context.auth, context.users))
         .use(createEnrolmentRoutes(guard, context.enrolment, context.config.publicUrl))
         .use(createSessionRoutes(guard, context.auth))
-        .use(createUserRoutes(guard, context.users))
+        .use(createUserRoutes(guard, context.users, context.events.look))
         .use(createAuditRoutes(guard, context.audit))
         .use(createDropletRoutes(guard, context))
         .use(createOperationRoutes(guard, context.operations))

@@ -116,12 +116,12 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   const engine = overrides.engine ?? createEngine(config)
   const live = createLiveDroplets({ engine, monotonic: overrides.monotonic ?? monotonicClock, log })
   const health = createHealthWatch({ engine, live, monotonic: overrides.monotonic ?? monotonicClock, now, log })
-  // With the bodies of events comes Elysia, which no command on the host has to wait for.
-  const { createEventService } = await import('./events/service.ts')
-  const events = createEventService({ ...access, live, domain, now, random, log })
-  live.start()
   const { db, audit } = access
   const operations = createOperations({ db, store: createOperationStore(db), audit, now, log })
+  // With the bodies of events comes Elysia, which no command on the host has to wait for.
+  const { createEventService } = await import('./events/service.ts')
+  const events = createEventService({ ...access, live, operations, domain, now, random, log })
+  live.start()
   health.start()
   const droplets = createDropletService({
     engine,

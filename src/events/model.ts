@@ -1,6 +1,8 @@
 import type { LiveChange } from '../droplets/live.ts'
 import { type Telling, toDropletBody } from '../droplets/model.ts'
 import { ApiError } from '../errors.ts'
+import { toOperationBody } from '../operations/model.ts'
+import type { PresentOperation } from '../operations/service.ts'
 import { toUserList } from '../users/model.ts'
 import type { UserChange } from '../users/watch.ts'
 import type { Topic } from './hub.ts'
@@ -9,6 +11,10 @@ import type { Topic } from './hub.ts'
 export function toDropletEvent(change: LiveChange, telling: Telling): { topic: Topic; data: unknown } {
   if (!('droplet' in change)) return { topic: 'engine', data: { state: change.change } }
   return { topic: 'droplet', data: { change: change.change, droplet: toDropletBody(change.droplet, telling) } }
+}
+
+export function toOperationEvent(operation: PresentOperation): { topic: Topic; data: unknown } {
+  return { topic: 'operation', data: toOperationBody(operation) }
 }
 
 export function toUserEvent({ change, user }: UserChange): { topic: Topic; data: unknown } {

@@ -1,11 +1,12 @@
 import type { AuthService } from '../auth/service.ts'
 import type { LiveDroplets } from '../droplets/live.ts'
 import { describeError, type Log } from '../log.ts'
+import type { Operations } from '../operations/service.ts'
 import type { RandomBytes } from '../store/key-file.ts'
 import type { UserService } from '../users/service.ts'
 import { createUserWatch } from '../users/watch.ts'
 import { createEventHub, type Topic } from './hub.ts'
-import { toDropletEvent, toUserEvent } from './model.ts'
+import { toDropletEvent, toOperationEvent, toUserEvent } from './model.ts'
 import { createEventStreams } from './streams.ts'
 
 /** So soon is seen what was committed, by a command on the host, too. */
@@ -14,23 +15,27 @@ const BEAT_EVERY_MS = 15_000
 
 export type EventService = ReturnType<typeof createEventService>
 
-/** What happens to droplets and users, and whatever is published beside that, for those who follow it. */
+/** What happens to droplets, operations and users, for those who follow it. */
 export function createEventService(deps: {
   auth: Pick<AuthService, 'holderOf'>
   users: Pick<UserService, 'list'>
   live: Pick<LiveDroplets, 'watch'>
+  operations: Pick<Operations, 'watch'>
   /** By which clients reach the host. */
   domain: string
   now: () => number
   random: RandomBytes
   log: Log
 }) {
-  const { auth, users, live, domain, now, random, log } = deps
+  const { auth, users, live, operations, domain, now, random, log } = deps
   const hub = createEventHub(random)
   const streams = createEventStreams({ hub, auth, log })
   const publish = ({ topic, data }: { topic: Topic; data: unknown }) => hub.publish(topic, data)
   const userWatch = createUserWatch(users.list, change => publish(toUserEvent(change)))
-  const unwatch = live.watch(change => publish(toDropletEvent(change, { now: now(), domain })))
+  const unwatch = [
+    live.watch(change => publish(toDropletEvent(change, { now: now(), domain }))),
+    operations.watch(operation => publish(toOperationEvent(operation))),
+  ]
   let failed = false
   const timers = [setInterval(look, LOOK_EVERY_MS), setInterval(streams.beat, BEAT_EVERY_MS)]
   for (const timer of timers) timer.unref()
@@ -42,10 +47,13 @@ export function createEventService(deps: {
     /** As the streams do. */
     open: streams.open,
 
+    /** Looks at once at what is looked at now and then: users and sessions. */
+    look,
+
     /** Ends all streams, and hears of nothing any more. */
     close(): void {
       timers.forEach(clearInterval)
-      unwatch()
+      for (const end of unwatch) end()
       streams.close()
     },
   }

@@ -6,8 +6,11 @@ import type { User } from '../store/users.ts'
 import { parseNewUser, toUserList, type UserList, userList } from './model.ts'
 import type { UserService } from './service.ts'
 
-/** The people of a system, for its owner. */
-export function createUserRoutes(guard: Guard, users: UserService) {
+/**
+ * The people of a system, for its owner.
+ * @param changed called after a change and before its answer
+ */
+export function createUserRoutes(guard: Guard, users: UserService, changed: () => void) {
   const { keep, afterHandle } = createToldText<UserList>()
   let told: { of: readonly User[]; list: UserList } | undefined
   const list = (): UserList => {
@@ -25,6 +28,7 @@ export function createUserRoutes(guard: Guard, users: UserService) {
       async ({ caller }) => {
         const { username, group } = parseNewUser(caller.fields)
         await users.add(caller.act, username, group)
+        changed()
         return list()
       },
       { group: 'owner', response: { 200: userList } },
@@ -41,6 +45,7 @@ export function createUserRoutes(guard: Guard, users: UserService) {
       '/delete/:user',
       async ({ caller, params }) => {
         await users.remove(caller.act, params.user)
+        changed()
         return list()
       },
       { group: 'owner', response: { 200: userList } },

@@ -26,6 +26,8 @@ function createService() {
         return () => watchers.delete(listener)
       },
     },
+    operations: { watch: () => () => undefined },
+    domain: 'matrix.test',
     now: () => 0,
     random: size => new Uint8Array(size),
     log: createLog({ write: line => void logged.push(line), readable: false, now: () => 0 }),
