@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { binary } from '../scripts/lib/paths.ts'
-import { type Matrix, startMatrix } from '../tests/_support/e2e/matrix.ts'
+import type { Matrix } from '../tests/_support/e2e/matrix.ts'
 import { tempDir } from '../tests/_support/temp-dir.ts'
 
 const PORT = 18337
@@ -25,14 +25,7 @@ export async function measureFirstAnswers(rounds: number): Promise<number[]> {
   return times.slice(1)
 }
 
-/** Resident memory in MB, once the process has nothing to do. */
-export async function measureIdleMemory(): Promise<number> {
-  await using matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
-  await matrix.call('GET', '/user/list')
-  await Bun.sleep(2_000)
-  return residentMegabytes(matrix)
-}
-
+/** Resident memory in MB. */
 export function residentMegabytes(matrix: Matrix): number {
   const status = readFileSync(`/proc/${matrix.process.pid}/status`, 'utf8')
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024

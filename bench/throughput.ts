@@ -3,14 +3,19 @@ import { run } from '../scripts/lib/run.ts'
 import type { Matrix } from '../tests/_support/e2e/matrix.ts'
 
 export interface Throughput {
+  requests: number
   requestsPerSecond: number
   /** As wrk words it: 1.23ms. */
   p50: string
   p99: string
 }
 
-const CONNECTIONS = 16
-const SECONDS = 5
+export const CONNECTIONS = 16
+export const ROUNDS = 5
+const SECONDS = 4
+
+/** How `compareThroughput` measures. */
+export const throughputWords = `${CONNECTIONS} connections, ${ROUNDS} times ${SECONDS} seconds each in turns, the middle one`
 
 /** The same list from us and, in turns with it, from a bare Bun.serve that answers the same bytes. */
 export async function compareThroughput(matrix: Matrix, path: string, token: string) {
@@ -18,34 +23,36 @@ export async function compareThroughput(matrix: Matrix, path: string, token: str
   await using bare = await startBare(JSON.stringify(body))
   const ours: Throughput[] = []
   const theirs: Throughput[] = []
-  for (let round = 0; round < 3; round++) {
-    theirs.push(await load(`http://127.0.0.1:${bare.port}/`, token))
-    ours.push(await load(`${matrix.url}${path}`, token))
+  for (let round = 0; round < ROUNDS; round++) {
+    theirs.push(await load(bare.url, token, SECONDS))
+    ours.push(await load(`${matrix.url}${path}`, token, SECONDS))
   }
   return { ours: middle(ours), bare: middle(theirs) }
 }
 
 /** Sixteen connections that ask without a pause. */
-export async function load(url: string, token: string): Promise<Throughput> {
-  const flags = ['-t', '1', '-c', String(CONNECTIONS), '-d', `${SECONDS}s`, '--latency']
+export async function load(url: string, token: string, seconds = 5): Promise<Throughput> {
+  const flags = ['-t', '1', '-c', String(CONNECTIONS), '-d', `${seconds}s`, '--latency']
   const out = await run(['wrk', ...flags, '-H', `Authorization: Bearer ${token}`, url])
   if (out.includes('Non-2xx')) throw new Error(out)
   const read = (pattern: RegExp) => pattern.exec(out)?.[1] ?? ''
   return {
+    requests: Number(read(/(\d+) requests in/)),
     requestsPerSecond: Number(read(/Requests\/sec:\s+([\d.]+)/)),
     p50: read(/^\s+50%\s+(\S+)/m),
     p99: read(/^\s+99%\s+(\S+)/m),
   }
 }
 
-async function startBare(body: string) {
+/** A server that answers these bytes and does nothing else. */
+export async function startBare(body: string) {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, 'bare-server.ts')], {
     stdin: new Blob([body]),
     stdout: 'pipe',
   })
   const { value } = await child.stdout.getReader().read()
   return {
-    port: Number(new TextDecoder().decode(value)),
+    url: `http://127.0.0.1:${Number(new TextDecoder().decode(value))}/`,
     async [Symbol.asyncDispose]() {
       child.kill()
       await child.exited

@@ -1,0 +1,112 @@
+import type { SocketHandler } from 'bun'
+
+export interface Address {
+  hostname: string
+  port: number
+}
+
+export type Connection = Awaited<ReturnType<typeof openConnection>>
+
+export interface Answer {
+  status: number
+  /** Of a body that was not sent in chunks. */
+  text: () => string
+}
+
+/**
+ * One keep-alive connection of HTTP/1.1, over TCP or a unix socket: a client that costs next to nothing, and the same
+ * for both sides of a comparison. One request at a time.
+ */
+export async function openConnection(address: Address | { unix: string }) {
+  let waiting: PromiseWithResolvers<Answer> | undefined
+  const reader = createReader()
+  const fail = (error: Error) => {
+    waiting?.reject(error)
+    waiting = undefined
+  }
+  const handlers: SocketHandler = {
+    data(_, piece) {
+      const answer = reader.take(piece)
+      if (!answer) return
+      const asked = waiting
+      waiting = undefined
+      asked?.resolve(answer)
+    },
+    error: (_, error) => fail(error),
+    close: () => fail(new Error('the connection was closed')),
+  }
+  const socket = await ('unix' in address
+    ? Bun.connect({ ...address, socket: handlers })
+    : Bun.connect({ ...address, socket: handlers }))
+  return {
+    /** @param request the bytes of a whole request, see `requestOf` */
+    ask(request: Buffer): Promise<Answer> {
+      waiting = Promise.withResolvers<Answer>()
+      const { promise } = waiting
+      if (socket.write(request) !== request.length) fail(new Error('the request was not taken at once'))
+      return promise
+    },
+    [Symbol.dispose]: () => void socket.end(),
+  }
+}
+
+/** The bytes of a request. */
+export function requestOf(method: string, path: string, options: { token?: string; json?: unknown } = {}): Buffer {
+  const { token, json } = options
+  const body = json === undefined ? '' : JSON.stringify(json)
+  const head = [
+    `${method} ${path} HTTP/1.1`,
+    'Host: 127.0.0.1',
+    ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
+    ...(json === undefined ? [] : ['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`]),
+  ]
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+/** Where a server on this machine listens, and the path below which its routes are. */
+export function placeOf(url: string): { address: Address; path: string } {
+  const { hostname, port, pathname } = new URL(url)
+  return { address: { hostname, port: Number(port) }, path: pathname }
+}
+
+const HEAD_END = '\r\n\r\n'
+const LAST_CHUNK = '0\r\n\r\n'
+
+/** Puts answers together, one after another. A body in chunks is not unpacked: it is only waited for. */
+function createReader() {
+  let pieces: Buffer[] = []
+  let received = 0
+  let head: { status: number; bodyStart: number; length?: number } | undefined
+  return {
+    /** @returns undefined while there is more to come */
+    take(piece: Buffer): Answer | undefined {
+      pieces.push(piece)
+      received += piece.length
+      if (!head) pieces = [Buffer.concat(pieces)]
+      head ??= readHead(pieces[0] ?? piece)
+      if (!head || !isWhole(head)) return undefined
+      const { status, bodyStart } = head
+      const whole = pieces
+      pieces = []
+      received = 0
+      head = undefined
+      return { status, text: () => Buffer.concat(whole).toString('utf8', bodyStart) }
+    },
+  }
+
+  function isWhole({ bodyStart, length }: NonNullable<typeof head>): boolean {
+    if (length !== undefined) return received >= bodyStart + length
+    if (received < bodyStart + LAST_CHUNK.length) return false
+    const ends = pieces.slice(-2).map(piece => piece.subarray(-LAST_CHUNK.length))
+    return Buffer.concat(ends).subarray(-LAST_CHUNK.length).equals(Buffer.from(LAST_CHUNK))
+  }
+}
+
+function readHead(bytes: Buffer) {
+  const headEnd = bytes.indexOf(HEAD_END)
+  if (headEnd < 0) return undefined
+  const text = bytes.toString('latin1', 0, headEnd)
+  const length = /^content-length: (\d+)/im.exec(text)?.[1]
+  const status = Number(text.slice(9, 12))
+  return { status, bodyStart: headEnd + HEAD_END.length, ...(length !== undefined && { length: Number(length) }) }
+}

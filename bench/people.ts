@@ -1,0 +1,24 @@
+import type { Enrolment, Matrix } from '../tests/_support/e2e/matrix.ts'
+
+export interface Person extends Pick<Enrolment, 'username' | 'secret'> {
+  refreshToken: string
+}
+
+/** New users with what their authenticator apps know. */
+export async function enrol(matrix: Matrix, owner: string, count: number): Promise<Person[]> {
+  const people: Person[] = []
+  while (people.length < count) {
+    const username = `person${people.length}`
+    await succeed(matrix, 'POST', '/user/add', owner, { username, group: 'viewer' })
+    const { secret } = await succeed(matrix, 'GET', `/user/auth/setup/${username}`, owner)
+    people.push({ username, secret: secret ?? '', refreshToken: '' })
+  }
+  return people
+}
+
+/** @throws Error for every other answer than 200 */
+export async function succeed(matrix: Matrix, method: string, path: string, token?: string, json?: unknown) {
+  const { status, body } = await matrix.call(method, path, token, json)
+  if (status !== 200) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(body)}`)
+  return body as Partial<Record<'secret' | 'refresh_token', string>>
+}

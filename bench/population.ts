@@ -1,0 +1,30 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { engineApi } from '../scripts/lib/engine-api.ts'
+import type { TestEngine } from '../tests/_support/e2e/engines.ts'
+import type { ListedDroplet, Matrix } from '../tests/_support/e2e/matrix.ts'
+
+/** Every container's shim watches files; a host's usual 128 are soon used up. */
+const INOTIFY_INSTANCES = 1_024
+const inotifyLimit = '/proc/sys/fs/inotify/max_user_instances'
+
+/** Adds droplets one after another, or removes the newest, until there are so many. @returns the list */
+export async function populate(
+  engine: TestEngine,
+  matrix: Matrix,
+  token: string,
+  count: number,
+): Promise<ListedDroplet[]> {
+  if (Number(readFileSync(inotifyLimit, 'utf8')) < INOTIFY_INSTANCES) {
+    writeFileSync(inotifyLimit, String(INOTIFY_INSTANCES))
+  }
+  let droplets = await matrix.droplets('GET', 'list', token)
+  const surplus = droplets.slice(0, Math.max(0, droplets.length - count))
+  await Promise.all(surplus.map(({ id }) => engineApi(engine.socket, 'DELETE', `/containers/${id}?force=1&v=1`)))
+  // The list hears of them by the engine's events.
+  while (droplets.length > count) {
+    await Bun.sleep(50)
+    droplets = await matrix.droplets('GET', 'list', token)
+  }
+  while (droplets.length < count) droplets = await matrix.droplets('POST', 'add', token)
+  return droplets
+}

@@ -1,0 +1,81 @@
+import { SMALL_IMAGE } from '../../tests/_support/e2e/engines.ts'
+import { type Matrix, startMatrix } from '../../tests/_support/e2e/matrix.ts'
+import { placeOf, requestOf } from '../connection.ts'
+import { type Asked, askPaced } from '../paced.ts'
+import { populate } from '../population.ts'
+import type { Section } from '../section.ts'
+import { median, quantile } from '../statistics.ts'
+import { startBare } from '../throughput.ts'
+import { ms } from '../words.ts'
+
+const DROPLETS = 90
+const MINUTES = 5
+const CHANGE_EVERY_MS = 2_000
+const CONNECTIONS = 4
+const ASK_EVERY_MS = 40
+const WINDOW_MS = 30_000
+const P99_MS = 10
+
+/** The list while droplets come and go; beside it a bare server with the same bytes, to tell what the machine adds. */
+export const measureChurn: Section = async stage => {
+  const engine = await stage.engine()
+  await using matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  const token = await matrix.signIn('owner')
+  const droplets = await populate(engine, matrix, token, DROPLETS)
+  await using bare = await startBare(JSON.stringify(droplets))
+  const { address, path } = placeOf(matrix.url)
+  const end = performance.now() + MINUTES * 60_000
+  const pace = { connections: CONNECTIONS, everyMs: ASK_EVERY_MS, end }
+  const [changes, ours, theirs] = await Promise.all([
+    addAndDelete(matrix, token, end),
+    askPaced(address, requestOf('GET', `${path}/droplet/list`, { token }), pace),
+    askPaced(placeOf(bare.url).address, requestOf('GET', '/'), pace),
+  ])
+  const worst = Math.max(...p99s(ours))
+  const row = (name: string, asked: Asked[]) => {
+    const times = asked.map(({ took }) => took)
+    return [name, String(times.length), ms(median(times)), ms(quantile(times, 0.99)), ...p99s(asked).map(ms)]
+  }
+  const windows = p99s(ours).map((_, index) => `p99 to ${((index + 1) * WINDOW_MS) / 1000} s`)
+  return {
+    verdicts: [
+      {
+        what: `GET /droplet/list of ${DROPLETS}, ${changes} adds and deletes in ${MINUTES} minutes`,
+        reach: `no p99 above ${P99_MS} ms`,
+        measured: `the worst of ${windows.length}: ${ms(worst)}`,
+        met: worst <= P99_MS,
+      },
+    ],
+    tables: [
+      {
+        about: `An add and a delete every ${CHANGE_EVERY_MS / 1000} s, and the list asked for ${(CONNECTIONS * 1000) / ASK_EVERY_MS} times a second on ${CONNECTIONS} connections`,
+        head: ['', 'answers', 'p50', 'p99', ...windows],
+        rows: [row('ours', ours), row('a bare Bun.serve at the same time', theirs)],
+      },
+    ],
+  }
+}
+
+/** A new one and the oldest one less, both at the same time. @returns how often */
+async function addAndDelete(matrix: Matrix, token: string, end: number): Promise<number> {
+  let count = 0
+  for (let due = performance.now(); due < end; due = Math.max(due + CHANGE_EVERY_MS, performance.now())) {
+    await Bun.sleep(Math.max(0, due - performance.now()))
+    const oldest = (await matrix.droplets('GET', 'list', token)).at(-1)?.name
+    await Promise.all([matrix.droplets('POST', 'add', token), matrix.droplets('DELETE', `delete/${oldest}`, token)])
+    count++
+  }
+  return count
+}
+
+/** Of every window of half a minute. */
+function p99s(asked: Asked[]): number[] {
+  const begins = Math.min(...asked.map(({ at }) => at))
+  const windows = Map.groupBy(asked, ({ at }) => Math.floor((at - begins) / WINDOW_MS))
+  return [...windows.values()].map(window =>
+    quantile(
+      window.map(({ took }) => took),
+      0.99,
+    ),
+  )
+}
