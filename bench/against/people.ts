@@ -1,7 +1,7 @@
 import { codeAt } from '../../tests/_support/codes.ts'
-import { startMatrix } from '../../tests/_support/e2e/matrix.ts'
 import { pace } from '../pace.ts'
 import { enrol, type Person, succeed } from '../people.ts'
+import { startServer } from '../server.ts'
 import { load } from '../throughput.ts'
 
 const PEOPLE = 240
@@ -17,7 +17,7 @@ export type Side = Awaited<ReturnType<typeof startSide>>
  */
 export async function startSide(name: string, program: string) {
   await using starting = new AsyncDisposableStack()
-  const start = async () => starting.use(await startMatrix({ socket: '/nonexistent/docker.sock', program }))
+  const start = async () => starting.use(await startServer({ program }))
   const matrix = await start()
   const people = await enrol(matrix, await matrix.signIn('owner'), PEOPLE)
   const lists = await start()

@@ -1,9 +1,9 @@
-import { SMALL_IMAGE } from '../../tests/_support/e2e/engines.ts'
-import { type Matrix, startMatrix } from '../../tests/_support/e2e/matrix.ts'
+import type { Matrix } from '../../tests/_support/e2e/matrix.ts'
 import { placeOf, requestOf } from '../connection.ts'
 import { type Asked, askPaced } from '../paced.ts'
 import { populate } from '../population.ts'
 import type { Section } from '../section.ts'
+import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
 import { startBare } from '../throughput.ts'
 import { ms } from '../words.ts'
@@ -19,7 +19,7 @@ const P99_MS = 10
 /** The list while droplets come and go; beside it a bare server with the same bytes, to tell what the machine adds. */
 export const measureChurn: Section = async stage => {
   const engine = await stage.engine()
-  await using matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  await using matrix = await startServer({ socket: engine.socket })
   const token = await matrix.signIn('owner')
   const droplets = await populate(engine, matrix, token, DROPLETS)
   await using bare = await startBare(JSON.stringify(droplets))

@@ -1,10 +1,9 @@
 import { engineApi } from '../../scripts/lib/engine-api.ts'
-import { SMALL_IMAGE } from '../../tests/_support/e2e/engines.ts'
-import { startMatrix } from '../../tests/_support/e2e/matrix.ts'
 import { watchDeaths } from '../events/deaths.ts'
 import { startReaders } from '../events/start-readers.ts'
 import { populate } from '../population.ts'
 import type { Section } from '../section.ts'
+import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
 import { ms } from '../words.ts'
 
@@ -15,7 +14,7 @@ const WITHIN_MS = 250
 /** From a droplet's end, by the engine's own clock, until every reader of the event stream has heard of it. */
 export const measureEvents: Section = async stage => {
   const engine = await stage.engine()
-  await using matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  await using matrix = await startServer({ socket: engine.socket })
   const token = await matrix.signIn('owner')
   const [droplet] = await populate(engine, matrix, token, 1)
   const name = droplet?.name ?? ''

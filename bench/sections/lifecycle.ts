@@ -1,8 +1,8 @@
-import { SMALL_IMAGE } from '../../tests/_support/e2e/engines.ts'
-import { type Matrix, startMatrix } from '../../tests/_support/e2e/matrix.ts'
+import type { Matrix } from '../../tests/_support/e2e/matrix.ts'
 import { straightCalls } from '../lifecycle/straight.ts'
 import { populate } from '../population.ts'
 import type { Section } from '../section.ts'
+import { startServer } from '../server.ts'
 import { median, quantile, timed } from '../statistics.ts'
 import { ms, times } from '../words.ts'
 
@@ -14,7 +14,7 @@ const steps = ['add', 'stop', 'start', 'restart', 'delete'] as const
 /** One droplet after another through the API and, in turns with it, by the same calls made straight to the engine. */
 export const measureLifecycle: Section = async stage => {
   const engine = await stage.engine()
-  await using matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  await using matrix = await startServer({ socket: engine.socket })
   const token = await matrix.signIn('owner')
   await populate(engine, matrix, token, 0)
   const measured = steps.map(step => ({ step, ours: [] as number[], straight: [] as number[] }))

@@ -1,9 +1,8 @@
-import { SMALL_IMAGE } from '../../tests/_support/e2e/engines.ts'
-import { startMatrix } from '../../tests/_support/e2e/matrix.ts'
 import { placeOf, requestOf } from '../connection.ts'
 import { askFor, type Pace } from '../pace.ts'
 import { populate } from '../population.ts'
 import type { Section } from '../section.ts'
+import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
 import { CONNECTIONS, compareThroughput, ROUNDS, throughputWords } from '../throughput.ts'
 import { ms, percent, perSecond, times } from '../words.ts'
@@ -16,7 +15,7 @@ const TIMES_THE_ENGINE = 15
 /** The list under load, against a server that only answers the same bytes, and against the engine's own listing. */
 export const measureList: Section = async stage => {
   const engine = await stage.engine()
-  await using matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  await using matrix = await startServer({ socket: engine.socket })
   const token = await matrix.signIn('owner')
   await populate(engine, matrix, token, DROPLETS)
   const { ours, bare } = await compareThroughput(matrix, '/droplet/list', token)

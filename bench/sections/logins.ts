@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { run } from '../../scripts/lib/run.ts'
 import { codeAt } from '../../tests/_support/codes.ts'
-import { startMatrix } from '../../tests/_support/e2e/matrix.ts'
 import { tempDir } from '../../tests/_support/temp-dir.ts'
 import { type Connection, placeOf, requestOf } from '../connection.ts'
 import { openConnections, type Pace, pace, succeed } from '../pace.ts'
 import { enrol, type Person } from '../people.ts'
 import type { Section } from '../section.ts'
+import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
 import { CONNECTIONS } from '../throughput.ts'
 import { ms, percent, perSecond } from '../words.ts'
@@ -26,7 +26,7 @@ interface Round extends Pace {
 
 /** Logins and refreshes, all durable, against what this disk lets a bare process insert at the same time. */
 export const measureLogins: Section = async () => {
-  await using matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
+  await using matrix = await startServer()
   const people = await enrol(matrix, await matrix.signIn('owner'), ROUNDS * PEOPLE_A_ROUND)
   const { address, path } = placeOf(matrix.url)
   using connections = await openConnections(address, CONNECTIONS)

@@ -1,8 +1,7 @@
-import { SMALL_IMAGE } from '../../tests/_support/e2e/engines.ts'
-import { startMatrix } from '../../tests/_support/e2e/matrix.ts'
 import { populate } from '../population.ts'
 import { measureFirstAnswers, residentMegabytes } from '../process.ts'
 import type { Section } from '../section.ts'
+import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
 import { CONNECTIONS, load } from '../throughput.ts'
 import { megabytes, ms } from '../words.ts'
@@ -19,7 +18,7 @@ const LOADED_MB = 110
 export const measureProcess: Section = async stage => {
   const engine = await stage.engine()
   const starts = await measureFirstAnswers(STARTS)
-  await using matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  await using matrix = await startServer({ socket: engine.socket })
   await matrix.call('GET', '/user/list')
   // Until it has nothing to do.
   await Bun.sleep(2_000)

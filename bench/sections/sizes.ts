@@ -1,9 +1,8 @@
-import { SMALL_IMAGE } from '../../tests/_support/e2e/engines.ts'
-import { startMatrix } from '../../tests/_support/e2e/matrix.ts'
 import { placeOf, requestOf } from '../connection.ts'
 import { askFor } from '../pace.ts'
 import { populate } from '../population.ts'
 import type { Section } from '../section.ts'
+import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
 import { ms } from '../words.ts'
 
@@ -16,7 +15,7 @@ const US_PER_DROPLET = 2
 /** How the list's time grows with its length, on one connection, beside the engine's own. */
 export const measureSizes: Section = async stage => {
   const engine = await stage.engine()
-  await using matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  await using matrix = await startServer({ socket: engine.socket })
   const token = await matrix.signIn('owner')
   const { address, path } = placeOf(matrix.url)
   const list = requestOf('GET', `${path}/droplet/list`, { token })

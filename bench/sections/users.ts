@@ -1,5 +1,5 @@
-import { startMatrix } from '../../tests/_support/e2e/matrix.ts'
 import type { Section } from '../section.ts'
+import { startServer } from '../server.ts'
 import { CONNECTIONS, compareThroughput, throughputWords } from '../throughput.ts'
 import { percent, perSecond } from '../words.ts'
 
@@ -8,7 +8,7 @@ const SHARE_OF_BARE = 0.35
 
 /** The list of users under load, against a server that only answers the same bytes. */
 export const measureUsers: Section = async () => {
-  await using matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
+  await using matrix = await startServer()
   const token = await matrix.signIn('owner')
   for (let number = 1; number < USERS; number++) await matrix.addUser(token, `user${number}`)
   const { ours, bare } = await compareThroughput(matrix, '/user/list', token)

@@ -1,0 +1,31 @@
+import { print } from '../scripts/lib/terminal.ts'
+import { SMALL_IMAGE } from '../tests/_support/e2e/engines.ts'
+import { type Matrix, startMatrix } from '../tests/_support/e2e/matrix.ts'
+
+/** Of the log: where it listens, and what went wrong. */
+const told = ['"message":"listening"', '"level":"warn"', '"level":"error"']
+
+const NO_ENGINE = '/nonexistent/docker.sock'
+
+/**
+ * The binary that is measured, with droplets of a small image; what its log complains of is shown in the end.
+ * The log goes through a `grep`, which costs next to nothing: to read a line for every request here would take a good
+ * part of the machine that it is measured on.
+ */
+export async function startServer({ socket = NO_ENGINE, program }: { socket?: string; program?: string } = {}) {
+  const patterns = told.map(text => `-e '${text}'`).join(' ')
+  const matrix: Matrix = await startMatrix({
+    socket,
+    flags: ['--image', SMALL_IMAGE],
+    wrap: ['bash', '-c', `exec "$@" > >(exec grep -F --line-buffered ${patterns})`, 'bash'],
+    ...(program !== undefined && { program }),
+  })
+  return {
+    ...matrix,
+    async [Symbol.asyncDispose]() {
+      const complaints = matrix.log.filter(({ level }) => level !== 'info')
+      for (const complaint of complaints) print(JSON.stringify(complaint))
+      await matrix[Symbol.asyncDispose]()
+    },
+  }
+}
