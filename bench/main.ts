@@ -42,9 +42,16 @@ await main(async () => {
   for (const [name, measure] of Object.entries(sections)) {
     if (names.length > 0 && !names.includes(name)) continue
     say(`Measuring: ${name}`)
-    measured.push(await measure(stage))
+    measured.push(await measure(stage).catch(error => failed(name, error)))
   }
   const report = toReport(measured)
   if (names.length === 0) await Bun.write(join(root, 'bench/RESULTS.md'), report)
   print(report)
 })
+
+/** One that fails does not take the others' figures with it. */
+function failed(name: string, error: unknown): Figures {
+  process.stderr.write(`${Bun.inspect(error)}\n`)
+  process.exitCode = 1
+  return { verdicts: [{ what: name, reach: 'to be measured', measured: 'failed', met: false }], tables: [] }
+}
