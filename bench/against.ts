@@ -3,8 +3,9 @@ import { binary } from '../scripts/lib/paths.ts'
 import { run } from '../scripts/lib/run.ts'
 import { main, Obstacle, print, say } from '../scripts/lib/terminal.ts'
 import { buildEarlier } from './against/earlier.ts'
-import { nextStep, type Side, startSide } from './against/people.ts'
+import { type Side, startSide } from './against/people.ts'
 import type { Pace } from './pace.ts'
+import { STEP_MS, stepLasts } from './people.ts'
 import { median, quantile } from './statistics.ts'
 import { middle, type Throughput } from './throughput.ts'
 
@@ -34,7 +35,8 @@ await main(async () => {
     say(`Round ${round} of ${ROUNDS}`)
     // Each is the first one as often as the other.
     const turns = round % 2 === 0 ? [before, after] : [after, before]
-    await nextStep()
+    // All codes are fresh again.
+    await stepLasts(STEP_MS)
     for (const side of turns) await measureSessions(side, results.get(side) ?? emptyResults())
     for (const side of turns) results.get(side)?.list.push(await side.list())
   }

@@ -1,6 +1,6 @@
-import { join } from 'node:path'
 import { run } from '../scripts/lib/run.ts'
 import type { Matrix } from '../tests/_support/e2e/matrix.ts'
+import { startBare } from './bare.ts'
 
 export interface Throughput {
   requests: number
@@ -41,22 +41,6 @@ export async function load(url: string, token: string, seconds = 5): Promise<Thr
     requestsPerSecond: Number(read(/Requests\/sec:\s+([\d.]+)/)),
     p50: read(/^\s+50%\s+(\S+)/m),
     p99: read(/^\s+99%\s+(\S+)/m),
-  }
-}
-
-/** A server that answers these bytes and does nothing else. */
-export async function startBare(body: string) {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, 'bare-server.ts')], {
-    stdin: new Blob([body]),
-    stdout: 'pipe',
-  })
-  const { value } = await child.stdout.getReader().read()
-  return {
-    url: `http://127.0.0.1:${Number(new TextDecoder().decode(value))}/`,
-    async [Symbol.asyncDispose]() {
-      child.kill()
-      await child.exited
-    },
   }
 }
 

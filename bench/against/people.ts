@@ -7,7 +7,6 @@ import { load } from '../throughput.ts'
 const PEOPLE = 240
 /** Beside the owner. */
 const LISTED = 9
-const STEP_MS = 30_000
 
 export type Side = Awaited<ReturnType<typeof startSide>>
 
@@ -28,7 +27,11 @@ export async function startSide(name: string, program: string) {
   const [alone, together] = [people.slice(0, PEOPLE / 3), people.slice(PEOPLE / 3)]
   const both = async (work: (person: Person) => Promise<void>) => ({
     alone: await pace(alone, [matrix], work),
-    together: await pace(together, Array(16).fill(matrix), work),
+    together: await pace(
+      together,
+      Array.from({ length: 16 }, () => matrix),
+      work,
+    ),
   })
   return {
     name,
@@ -45,9 +48,4 @@ export async function startSide(name: string, program: string) {
       }),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
-}
-
-/** Waits until all codes are fresh again. */
-export async function nextStep(): Promise<void> {
-  await Bun.sleep(STEP_MS - (Date.now() % STEP_MS) + 50)
 }

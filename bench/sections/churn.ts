@@ -1,11 +1,11 @@
 import type { Matrix } from '../../tests/_support/e2e/matrix.ts'
+import { startBare } from '../bare.ts'
 import { placeOf, requestOf } from '../connection.ts'
 import { type Asked, askPaced } from '../paced.ts'
 import { populate } from '../population.ts'
 import type { Section } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
-import { startBare } from '../throughput.ts'
 import { ms } from '../words.ts'
 
 const DROPLETS = 90

@@ -1,10 +1,8 @@
-import { join } from 'node:path'
-import { run } from '../../scripts/lib/run.ts'
 import { codeAt } from '../../tests/_support/codes.ts'
-import { tempDir } from '../../tests/_support/temp-dir.ts'
+import { insertsPerSecond, startInserting } from '../bare.ts'
 import { type Connection, placeOf, requestOf } from '../connection.ts'
-import { openConnections, type Pace, pace, succeed } from '../pace.ts'
-import { enrol, type Person } from '../people.ts'
+import { askFor, openConnections, type Pace, pace, succeed } from '../pace.ts'
+import { enrol, type Person, STEP_MS, stepLasts } from '../people.ts'
 import type { Section } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
@@ -15,7 +13,9 @@ const ROUNDS = 9
 const PEOPLE_A_ROUND = 200
 const INSERT_MS = 300
 const SHARE_OF_INSERT = 0.5
-const STEP_MS = 30_000
+const REFRESHES_EACH = 3
+/** The logins of a round are done long before. */
+const STEP_LASTS_MS = 5_000
 
 type Work = (person: Person, connection: Connection) => Promise<void>
 
@@ -29,6 +29,7 @@ export const measureLogins: Section = async () => {
   await using matrix = await startServer()
   const people = await enrol(matrix, await matrix.signIn('owner'), ROUNDS * PEOPLE_A_ROUND)
   const { address, path } = placeOf(matrix.url)
+  await using inserting = await startInserting()
   using connections = await openConnections(address, CONNECTIONS)
 
   const open = async (person: Person, connection: Connection, route: string, json: unknown) => {
@@ -49,18 +50,33 @@ export const measureLogins: Section = async () => {
   const kinds = [
     { name: 'POST /user/auth, 1 client', atOnce: 1, work: logIn(STEP_MS) },
     { name: `POST /user/auth, ${CONNECTIONS} clients`, atOnce: CONNECTIONS, work: logIn(0) },
-    { name: 'POST /user/auth/refresh, 1 client', atOnce: 1, work: refresh },
-    { name: `POST /user/auth/refresh, ${CONNECTIONS} clients`, atOnce: CONNECTIONS, work: refresh },
-  ].map(kind => ({ ...kind, rounds: [] as Round[] }))
+    { name: 'POST /user/auth/refresh, 1 client', atOnce: 1, work: refresh, again: REFRESHES_EACH },
+    {
+      name: `POST /user/auth/refresh, ${CONNECTIONS} clients`,
+      atOnce: CONNECTIONS,
+      work: refresh,
+      again: REFRESHES_EACH,
+    },
+  ].map(kind => ({ again: 1, ...kind, rounds: [] as Round[] }))
+  const behindBare = [1, CONNECTIONS].map(atOnce => ({ atOnce, rounds: [] as Pace[] }))
 
   for (let round = 0; round < ROUNDS; round++) {
     const present = people.slice(round * PEOPLE_A_ROUND, (round + 1) * PEOPLE_A_ROUND)
-    let before = await insertsPerSecond()
-    for (const { atOnce, work, rounds } of kinds) {
-      const paced = await pace(present, connections.all.slice(0, atOnce), work)
-      const after = await insertsPerSecond()
+    // A code of the step before is none any more in the next one.
+    await stepLasts(STEP_LASTS_MS)
+    let before = await insertsPerSecond(INSERT_MS)
+    for (const { atOnce, again, work, rounds } of kinds) {
+      const paced = await pace(
+        Array.from({ length: again }, () => present).flat(),
+        connections.all.slice(0, atOnce),
+        work,
+      )
+      const after = await insertsPerSecond(INSERT_MS)
       rounds.push({ ...paced, inserts: (before + after) / 2 })
       before = after
+    }
+    for (const { atOnce, rounds } of behindBare) {
+      rounds.push(await askFor(INSERT_MS / 1000, placeOf(inserting.url).address, requestOf('GET', '/'), atOnce))
     }
   }
   const share = (rounds: Round[]) => median(rounds.map(({ perSecond, inserts }) => perSecond / inserts))
@@ -73,21 +89,25 @@ export const measureLogins: Section = async () => {
     })),
     tables: [
       {
-        about: `Logins and refreshes, ${ROUNDS} times ${PEOPLE_A_ROUND}, each time between two runs of inserts (SQLite, WAL, synchronous=FULL, in a bare process); shares and rates are the median round's`,
+        about: `Logins, and ${REFRESHES_EACH} refreshes each, of ${ROUNDS} times ${PEOPLE_A_ROUND} users, each time between two runs of inserts (SQLite, WAL, synchronous=FULL, in a bare process); shares and rates are the median round's`,
         head: ['', 'rate', 'median', 'p99', 'inserts', 'share'],
-        rows: kinds.map(({ name, rounds }) => {
-          const times = rounds.flatMap(round => round.times)
-          const rates = [rounds.map(({ perSecond }) => perSecond), rounds.map(({ inserts }) => inserts)]
-          const [ours, inserts] = rates.map(values => perSecond(median(values)))
-          return [name, ours ?? '', ms(median(times)), ms(quantile(times, 0.99)), inserts ?? '', percent(share(rounds))]
-        }),
+        rows: [
+          ...kinds.map(({ name, rounds }) => {
+            const inserts = median(rounds.map(round => round.inserts))
+            return [...row(name, rounds), perSecond(inserts), percent(share(rounds))]
+          }),
+          ...behindBare.map(({ atOnce, rounds }) => [
+            ...row(`such an insert behind a bare Bun.serve, ${atOnce} client${atOnce === 1 ? '' : 's'}`, rounds),
+            '',
+            '',
+          ]),
+        ],
       },
     ],
   }
 }
 
-async function insertsPerSecond(): Promise<number> {
-  using dir = tempDir()
-  const program = join(import.meta.dir, '../bare-insert.ts')
-  return Number(await run([process.execPath, program, join(dir.path, 'bare.db'), String(INSERT_MS)]))
+function row(name: string, rounds: Pace[]): string[] {
+  const times = rounds.flatMap(round => round.times)
+  return [name, perSecond(median(rounds.map(round => round.perSecond))), ms(median(times)), ms(quantile(times, 0.99))]
 }
