@@ -23,16 +23,19 @@ export const measureEvents: Section = async stage => {
   await using readers = await startReaders({ url: matrix.url, token, count: READERS, name })
   const delays: number[][] = []
   const inspected: number[] = []
+  const death = async () => {
+    const died = await deaths.next()
+    await (await engineApi(engine.socket, 'GET', `/containers/${name}/json`)).text()
+    inspected.push(Date.now() - died)
+    return died
+  }
+  const stop = async () => {
+    const { status } = await engineApi(engine.socket, 'POST', `/containers/${name}/stop`)
+    if (status !== 204) throw new Error(`${name} was not stopped: ${status}`)
+  }
   for (let round = 0; round < ROUNDS; round++) {
     await readers.listen()
-    const death = deaths.next().then(async died => {
-      await (await engineApi(engine.socket, 'GET', `/containers/${name}/json`)).text()
-      inspected.push(Date.now() - died)
-      return died
-    })
-    const stopped = await engineApi(engine.socket, 'POST', `/containers/${name}/stop`)
-    if (stopped.status !== 204) throw new Error(`${name} was not stopped: ${await stopped.text()}`)
-    const [died, heard] = await Promise.all([death, readers.heard()])
+    const [died, heard] = await Promise.all([death(), readers.heard(), stop()])
     delays.push(heard.map(time => time - died))
     await matrix.droplets('PATCH', `start/${name}`, token)
   }
