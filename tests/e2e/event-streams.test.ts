@@ -84,6 +84,8 @@ describe('a client that does not read', () => {
     expect(new Set(names(reading).slice(2))).toEqual(new Set(['droplet']))
     expect(await until(10_000, () => openFiles(matrix) === files)).toBe(true)
     for (const client of clients) client.destroy()
+    expect(await matrix.stop()).toBe(0)
+    expect(await matrix.complaints).toBe('')
   })
 
   test('does not hold up the end of the server', async () => {
