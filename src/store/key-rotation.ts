@@ -29,7 +29,7 @@ export async function rotateKey(
   await finishRotation(db, file)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const key: Key = new Secret(random(KEY_BYTES))
-    const next = await createSealer(key, random)
+    const next = createSealer(key, random)
     const oldHash = before.get()?.hash
     const secrets = readSecrets(db)
     const sealed = await Promise.all(

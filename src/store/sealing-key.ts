@@ -99,7 +99,7 @@ export async function openSealer(db: Database, place: KeyPlace, random: RandomBy
 
   async function load(): Promise<Loaded> {
     const key = readKey(fileOfPresentKey())
-    const sealer = await createSealer(key, random)
+    const sealer = createSealer(key, random)
     const mine = { sealer, hash: hashOf(key) }
     if (!check.get()) {
       const sealed = await sealCheck(sealer)

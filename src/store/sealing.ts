@@ -1,3 +1,4 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto'
 import type { Key, RandomBytes } from './key-file.ts'
 
 /** AES-256-GCM over small values. What is sealed for one context (a user's id) does not open for another. */
@@ -9,25 +10,27 @@ export interface Sealer {
 
 // NIST SP 800-38D section 8.2.2: a 96-bit random nonce for each value.
 const NONCE_BYTES = 12
+const TAG_BYTES = 16
 
 /** @param key 32 bytes */
-export async function createSealer(key: Key, random: RandomBytes): Promise<Sealer> {
-  const cryptoKey = await crypto.subtle.importKey('raw', key.reveal(), 'AES-GCM', false, ['encrypt', 'decrypt'])
-  const bound = (iv: Uint8Array<ArrayBuffer>, context: string) => ({
-    name: 'AES-GCM',
-    iv,
-    additionalData: new TextEncoder().encode(context),
-  })
+export function createSealer(key: Key, random: RandomBytes): Sealer {
+  const options = { authTagLength: TAG_BYTES }
+  // At once and not by `crypto.subtle`: a thread of its own for so few bytes takes fifty times as long.
   return {
     async seal(plain, context) {
       const nonce = random(NONCE_BYTES)
-      const encrypted = await crypto.subtle.encrypt(bound(nonce, context), cryptoKey, plain)
-      return Buffer.concat([nonce, new Uint8Array(encrypted)])
+      const cipher = createCipheriv('aes-256-gcm', key.reveal(), nonce, options).setAAD(Buffer.from(context))
+      return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
     },
     async open(sealed, context) {
-      const bytes = new Uint8Array(sealed)
-      const nonce = bytes.slice(0, NONCE_BYTES)
-      return new Uint8Array(await crypto.subtle.decrypt(bound(nonce, context), cryptoKey, bytes.slice(NONCE_BYTES)))
+      const bytes = Buffer.from(sealed)
+      const nonce = bytes.subarray(0, NONCE_BYTES)
+      const tagAt = Math.max(NONCE_BYTES, bytes.length - TAG_BYTES)
+      const decipher = createDecipheriv('aes-256-gcm', key.reveal(), nonce, options).setAAD(Buffer.from(context))
+      decipher.setAuthTag(bytes.subarray(tagAt))
+      const opened = [decipher.update(bytes.subarray(NONCE_BYTES, tagAt)), decipher.final()]
+      // Not a view of memory that others share.
+      return new Uint8Array(Buffer.concat(opened))
     },
   }
 }

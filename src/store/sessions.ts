@@ -94,8 +94,8 @@ export function createSessionStore({ sql }: Database) {
   const removeOne = sql.query<null, [string]>('DELETE FROM sessions WHERE id = ?')
   const removeOfUser = sql.query<null, [string]>('DELETE FROM sessions WHERE user_id = ?')
   const removeBeyond = sql.query<null, [string, string, number]>(`
-    DELETE FROM sessions WHERE user_id = ? AND number NOT IN
-      (SELECT number FROM sessions WHERE user_id = ? ORDER BY number DESC LIMIT ?)`)
+    DELETE FROM sessions WHERE user_id = ? AND number <=
+      (SELECT number FROM sessions WHERE user_id = ? ORDER BY number DESC LIMIT 1 OFFSET ?)`)
   const removeExpired = sql.query<null, [number]>(
     'DELETE FROM sessions WHERE max(access_expires_at, refresh_expires_at) < ?',
   )

@@ -15,7 +15,11 @@ test('what was kept is told as its text, made once, as JSON', async () => {
   expect(made).toBe(1)
 })
 
-test.each([[{ error: 'x' }], ['text'], [null]])('%p, which was not kept, goes its usual way', async value => {
+test.each([
+  ['an object', { error: 'x' }],
+  ['a text', 'text'],
+  ['nothing', null],
+])('%s, which was not kept, goes its usual way', async (_, value) => {
   const { keep, afterHandle } = createToldText<object>()
   keep({ error: 'x' })
   const plain = await new Elysia().get('/', () => value).handle(new Request('http://localhost/'))

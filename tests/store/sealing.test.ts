@@ -14,24 +14,54 @@ const keyFileOf = (store: { dataDir: string }) => join(store.dataDir, 'sealing.k
 const otherKey = `${'a5'.repeat(32)}\n`
 
 test('what is sealed opens for the same user', async () => {
-  const sealer = await createSealer(new Secret(random(32)), random)
+  const sealer = createSealer(new Secret(random(32)), random)
   expect(await sealer.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
 })
 
 test('what is sealed for one user opens for no other', async () => {
-  const sealer = await createSealer(new Secret(random(32)), random)
+  const sealer = createSealer(new Secret(random(32)), random)
   const sealed = await sealer.seal(bytes('plain'), 'ada')
   await expect(sealer.open(sealed, 'bob')).rejects.toThrow()
 })
 
 test('what is sealed opens with no other key', async () => {
-  const sealer = await createSealer(new Secret(random(32)), random)
-  const other = await createSealer(new Secret(random(32)), random)
+  const sealer = createSealer(new Secret(random(32)), random)
+  const other = createSealer(new Secret(random(32)), random)
   await expect(other.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).rejects.toThrow()
 })
 
+test('what is sealed is AES-256-GCM: nonce, text and tag, with the user as additional data', async () => {
+  const key = random(32)
+  const aes = await crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt'])
+  const sealer = createSealer(new Secret(key), random)
+  const [iv, additionalData] = [random(12), bytes('ada')]
+  const theirs = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, aes, bytes('plain'))
+  expect(await sealer.open(Buffer.concat([iv, new Uint8Array(theirs)]), 'ada')).toEqual(bytes('plain'))
+  const ours = new Uint8Array(await sealer.seal(bytes('plain'), 'ada'))
+  const opened = await crypto.subtle.decrypt(
+    { name: 'AES-GCM', iv: ours.slice(0, 12), additionalData },
+    aes,
+    ours.slice(12),
+  )
+  expect(new Uint8Array(opened)).toEqual(bytes('plain'))
+})
+
+test('what is opened lies in memory of its own', async () => {
+  const sealer = createSealer(new Secret(random(32)), random)
+  const opened = await sealer.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')
+  expect(opened.buffer.byteLength).toBe(opened.byteLength)
+})
+
+test('what is too short to be sealed opens nothing', async () => {
+  const sealer = createSealer(new Secret(random(32)), random)
+  const sealed = await sealer.seal(new Uint8Array(), 'ada')
+  for (let length = 0; length < sealed.length; length++) {
+    await expect(sealer.open(sealed.slice(0, length), 'ada')).rejects.toThrow()
+  }
+})
+
 test('a change of any byte is found', async () => {
-  const sealer = await createSealer(new Secret(random(32)), random)
+  const sealer = createSealer(new Secret(random(32)), random)
   const sealed = await sealer.seal(bytes('plain'), 'ada')
   for (const at of sealed.keys()) {
     const changed = sealed.map((byte, index) => (index === at ? byte ^ 1 : byte))
@@ -40,7 +70,7 @@ test('a change of any byte is found', async () => {
 })
 
 test('what is sealed shows nothing of the text, and never looks the same twice', async () => {
-  const sealer = await createSealer(new Secret(random(32)), random)
+  const sealer = createSealer(new Secret(random(32)), random)
   const first = await sealer.seal(bytes('plain text'), 'ada')
   const second = await sealer.seal(bytes('plain text'), 'ada')
   expect(Buffer.from(first).includes('plain')).toBe(false)
@@ -78,7 +108,7 @@ test('a key that the operator put there is taken', async () => {
   writeFileSync(keyFileOf(store), otherKey, { mode: 0o600 })
   const sealer = await openSealer(store.db, store, random)
   expect(readFileSync(keyFileOf(store), 'utf8')).toBe(otherKey)
-  const same = await createSealer(new Secret(Uint8Array.fromHex('a5'.repeat(32))), random)
+  const same = createSealer(new Secret(Uint8Array.fromHex('a5'.repeat(32))), random)
   expect(await same.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
 })
 
@@ -139,7 +169,7 @@ test('a key file that the operator names is the one that counts, and no other is
   const keyFile = join(store.dataDir, 'named.hex')
   writeFileSync(keyFile, otherKey)
   const sealed = await (await openSealer(store.db, { ...store, keyFile }, random)).seal(bytes('plain'), 'ada')
-  const named = await createSealer(new Secret(Uint8Array.fromHex(otherKey.trim())), random)
+  const named = createSealer(new Secret(Uint8Array.fromHex(otherKey.trim())), random)
   expect(await named.open(sealed, 'ada')).toEqual(bytes('plain'))
   expect(existsSync(keyFileOf(store))).toBe(false)
 })
