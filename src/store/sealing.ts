@@ -28,9 +28,7 @@ export function createSealer(key: Key, random: RandomBytes): Sealer {
       const tagAt = Math.max(NONCE_BYTES, bytes.length - TAG_BYTES)
       const decipher = createDecipheriv('aes-256-gcm', key.reveal(), nonce, options).setAAD(Buffer.from(context))
       decipher.setAuthTag(bytes.subarray(tagAt))
-      const opened = [decipher.update(bytes.subarray(NONCE_BYTES, tagAt)), decipher.final()]
-      // Not a view of memory that others share.
-      return new Uint8Array(Buffer.concat(opened))
+      return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, tagAt)), decipher.final()])
     },
   }
 }

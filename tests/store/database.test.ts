@@ -44,6 +44,7 @@ test.each([
   ['journal_mode', 'wal'],
   ['synchronous', 2],
   ['foreign_keys', 1],
+  ['wal_autocheckpoint', 4_000],
 ])('the pragma %s is %p', (pragma, value) => {
   using store = createTestStore()
   expect(store.db.sql.query(`PRAGMA ${pragma}`).get()).toEqual({ [pragma]: value })
