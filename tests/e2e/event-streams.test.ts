@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { run, until } from '../../scripts/lib/run.ts'
 import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
-import { type Followed, followEvents } from '../_support/events.ts'
+import { type Followed, followEvents, type SentEvent } from '../_support/events.ts'
 import { createFakeEngine, type FakeEngine } from '../_support/fake-engine.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 import { timed } from '../_support/timed.ts'
@@ -161,11 +161,17 @@ test('200 streams at once are told the same, and leave nothing behind', async ()
   const files = openFiles(matrix)
   const streams = await Promise.all(Array.from({ length: 200 }, () => follow(matrix, token)))
   await matrix.droplets('PATCH', 'stop/cikit01', token)
-  const done = (data: unknown) => Reflect.get(Object(data), 'state') === 'done'
-  for (const stream of streams) await stream.until(events => events.some(({ data }) => done(data)))
-  // Streams that began later begin with a later id.
-  const told = streams.map(({ events }) => JSON.stringify(events.slice(1).filter(({ event }) => event !== 'user')))
+  const isDone = ({ data }: SentEvent) => Reflect.get(Object(data), 'state') === 'done'
+  for (const stream of streams) await stream.until(events => events.some(isDone))
+  // From where the last of them began on.
+  const numberOf = (event: SentEvent | undefined) => Number(event?.id?.split('-')[1])
+  const latest = Math.max(...streams.map(({ events }) => numberOf(events[0])))
+  const told = streams.map(({ events }) => {
+    const end = events.findIndex(isDone)
+    return JSON.stringify(events.filter((event, index) => index <= end && numberOf(event) > latest))
+  })
   expect(new Set(told).size).toBe(1)
+  expect(told[0]).toContain('"kind":"stop"')
   await Promise.all(streams.map(stream => stream.hangUp()))
   expect(await until(5_000, () => openFiles(matrix) < files + 10)).toBe(true)
   await matrix.droplets('PATCH', 'start/cikit01', token)
