@@ -13,10 +13,10 @@ export interface DropletEngine {
   inspect(id: string): Promise<Droplet | undefined>
 
   /**
-   * The ids of droplets that something happens to, whoever did it, from the moment on at which this resolves.
+   * What happens to droplets, whoever did it, from the moment on at which this resolves.
    * Ends by throwing when the engine goes away, or `signal` is aborted.
    */
-  events(signal: AbortSignal): Promise<AsyncIterable<string>>
+  events(signal: AbortSignal): Promise<AsyncIterable<DropletEvent>>
 
   /** Looks into a droplet. One that runs, and whatever goes wrong within it, gives no error: then nothing was found. */
   probe(id: string): Promise<Probe>
@@ -70,6 +70,13 @@ export interface Progress {
 }
 
 export type Report = (progress: Progress) => void
+
+/** Something happened to a droplet, of which `inspect` tells what. */
+export interface DropletEvent {
+  id: string
+  /** Its init has ended, and how. An engine may take a while to answer for it then. */
+  stopped: { exitCode: number; at: number } | undefined
+}
 
 export interface DropletRef {
   /** The engine's full id. */

@@ -39,6 +39,14 @@ export function createKnownDroplets() {
     put: (id: string, found: Droplet | undefined): DropletChange[] =>
       become(id, found && listed(found, droplets?.get(id))),
 
+    /** One whose init has ended. */
+    stop(id: string, { exitCode, at }: { exitCode: number; at: number }): DropletChange[] {
+      const before = droplets?.get(id)
+      if (before?.state !== 'running') return []
+      const facts = { health: undefined, hostKey: undefined }
+      return become(id, { ...before, ...facts, state: 'exited', exitCode, finishedAt: at, ports: {} })
+    },
+
     /** What was found in one that was started at this moment; of a start that is over it says nothing. */
     note(id: string, startedAt: number | undefined, facts: Facts): DropletChange[] {
       const before = droplets?.get(id)

@@ -50,8 +50,11 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
      * @throws ApiError 918 while the engine is away
      */
     async list(): Promise<readonly ListedDroplet[]> {
-      return present?.isFresh() ? known.list() : await inTime(verifiedList())
+      return listNow() ?? (await inTime(verifiedList()))
     },
+
+    /** The same without waiting; undefined when the engine has to be asked first. */
+    listNow,
 
     /**
      * Tells what changes from now on, as soon as it is known here, and nothing of a look that found all as it was.
@@ -87,6 +90,10 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
       const last = await connection?.catch(() => undefined)
       last?.end()
     },
+  }
+
+  function listNow(): readonly ListedDroplet[] | undefined {
+    return present?.isFresh() ? known.list() : undefined
   }
 
   async function verifiedList(): Promise<readonly ListedDroplet[]> {
@@ -166,6 +173,13 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
       else found.delete(id)
     }
 
+    /** An engine may answer for a droplet only when all that it had is taken down, a fifth of a second later. */
+    const stop = (id: string, how: { exitCode: number; at: number }): void => {
+      looked += 1
+      looks.set(id, looked)
+      if (!found) tell(known.stop(id, how))
+    }
+
     const readAll = async (): Promise<void> => {
       const ids = new Set((await engine.list()).map(({ id }) => id))
       await Promise.all([...ids, ...[...(found?.keys() ?? known.ids())].filter(id => !ids.has(id))].map(look))
@@ -189,9 +203,10 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
     const broken = Promise.withResolvers<never>()
     const fail = broken.reject
     const listen = async () => {
-      for await (const id of events) {
+      for await (const event of events) {
         heardAt = monotonic()
-        look(id).catch(fail)
+        if (event.stopped) stop(event.id, event.stopped)
+        look(event.id).catch(fail)
       }
       throw new ApiError('engineUnavailable', { cause: new Error('The engine ended its stream of events') })
     }

@@ -28,12 +28,13 @@ export function createDropletRoutes(
   // What is asked most often is not put together anew for each of many who ask at once.
   const { keep, afterHandle } = createToldText<DropletList>()
   let told: { of: readonly ListedDroplet[]; at: number; list: DropletList } | undefined
-  const list = async (): Promise<DropletList> => {
-    const of = await droplets.list()
+  const tell = (of: readonly ListedDroplet[]): DropletList => {
     const at = now()
     if (told?.of !== of || told.at !== at) told = { of, at, list: keep(toDropletList(of, { now: at, domain })) }
     return told.list
   }
+  // Most often there is nothing to wait for.
+  const list = async (): Promise<DropletList> => tell(droplets.listNow() ?? (await droplets.list()))
   const change = ({ caller, user, server, request, set }: Call, wanted: DropletChange) =>
     withoutIdleLimit(server, request, () =>
       withRequestId(requestId(request), async () => {

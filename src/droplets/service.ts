@@ -19,7 +19,7 @@ export type DropletChange =
 
 /** The life of droplets. Changes are operations: they run to their end even if their caller went away. */
 export function createDropletService(
-  deps: AddDeps & { live: Pick<LiveDroplets, 'list' | 'look'>; operations: Operations },
+  deps: AddDeps & { live: Pick<LiveDroplets, 'list' | 'listNow' | 'look'>; operations: Operations },
 ) {
   const { engine, live, keys, operations, prefix, now, log } = deps
   /** A droplet's own changes go through the line of its name. */
@@ -28,7 +28,10 @@ export function createDropletService(
 
   return {
     /** Newest first. */
-    list: () => live.list(),
+    list: live.list,
+
+    /** The same without waiting; undefined when the engine has to be asked first. */
+    listNow: live.listNow,
 
     /**
      * Begins a change, which is durable when this resolves; `operations.outcome` says what came of it.

@@ -58,7 +58,7 @@ export function createTestDroplets() {
       const service = createDropletService({
         engine: { ...memory.engine, ...changed },
         // What is shown of them is told in live.test.ts.
-        live: { list: async () => [], look: async () => undefined },
+        live: { list: async () => [], listNow: () => [], look: async () => undefined },
         keys,
         unfinished,
         operations,

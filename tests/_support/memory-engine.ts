@@ -1,4 +1,4 @@
-import type { Droplet, DropletEngine, NewDroplet, Probe } from '../../src/droplets/engine.ts'
+import type { Droplet, DropletEngine, DropletEvent, NewDroplet, Probe } from '../../src/droplets/engine.ts'
 import { DropletGoneError, NameTakenError, PortTakenError } from '../../src/droplets/engine.ts'
 import { ApiError } from '../../src/errors.ts'
 import { aDroplet } from './droplet.ts'
@@ -31,8 +31,8 @@ export function createMemoryEngine(now: () => number) {
     if (!droplet) throw new DropletGoneError(new Error(`no droplet ${id}`))
     return droplet
   }
-  const tell = (id: string) => {
-    for (const listener of silent ? [] : listeners) listener.push(id)
+  const tell = (id: string, stopped?: DropletEvent['stopped']) => {
+    for (const listener of silent ? [] : listeners) listener.push({ id, stopped })
   }
 
   /** Ends what was begun to be told. */
@@ -160,11 +160,11 @@ export function createMemoryEngine(now: () => number) {
 
 /** What is pushed comes out in order; when it is ended, whoever waits is thrown at. */
 function createChannel() {
-  const queue: string[] = []
+  const queue: DropletEvent[] = []
   let ended = false
   let wake = Promise.withResolvers<void>()
   return {
-    push(item: string): void {
+    push(item: DropletEvent): void {
       queue.push(item)
       wake.resolve()
     },
@@ -172,7 +172,7 @@ function createChannel() {
       ended = true
       wake.resolve()
     },
-    async *items(): AsyncGenerator<string> {
+    async *items(): AsyncGenerator<DropletEvent> {
       for (;;) {
         const item = queue.shift()
         if (item !== undefined) yield item

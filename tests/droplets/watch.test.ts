@@ -180,3 +180,68 @@ describe('what is found within a droplet', () => {
     expect(await host.live.list()).toMatchObject([{ health: undefined }, { health: undefined }])
   })
 })
+
+describe('a droplet whose end is told', () => {
+  const at = Date.parse('2026-01-02T03:04:06.500Z')
+
+  test('has ended before the engine answers for it', async () => {
+    const answered = Promise.withResolvers<void>()
+    let isHeld = false
+    await using host = createTestLive(engine => ({
+      async inspect(id) {
+        if (isHeld) await answered.promise
+        return await engine.inspect(id)
+      },
+    }))
+    const droplet = host.put('cikit01')
+    const { told } = await watched(host)
+    isHeld = true
+    host.memory.tell(droplet.id, { exitCode: 137, at })
+    await eventually(async () => told().length > 0)
+    expect(told()).toEqual(['changed cikit01 exited'])
+    expect(await host.live.list()).toMatchObject([
+      { state: 'exited', exitCode: 137, finishedAt: at, ports: {}, health: undefined, hostKey: undefined },
+    ])
+    Object.assign(droplet, { state: 'exited', exitCode: 137, finishedAt: at + 1 })
+    answered.resolve()
+    await eventually(async () => (await host.live.list())[0]?.finishedAt === at + 1)
+  })
+
+  test('is not taken for running by an answer that was asked for before', async () => {
+    const asked = Promise.withResolvers<void>()
+    const answered = Promise.withResolvers<void>()
+    let isHeld = false
+    await using host = createTestLive(engine => ({
+      async inspect(id) {
+        const found = await engine.inspect(id)
+        if (!isHeld) return found
+        isHeld = false
+        asked.resolve()
+        await answered.promise
+        return found
+      },
+    }))
+    const droplet = host.put('cikit01')
+    const { told } = await watched(host)
+    isHeld = true
+    const looking = host.live.look(droplet.id)
+    await asked.promise
+    Object.assign(droplet, { state: 'exited', exitCode: 0, finishedAt: at, ports: {} })
+    host.memory.tell(droplet.id, { exitCode: 0, at })
+    await eventually(async () => told().length > 0)
+    answered.resolve()
+    await looking
+    expect(told()).toEqual(['changed cikit01 exited'])
+    expect(await host.live.list()).toMatchObject([{ state: 'exited' }])
+  })
+
+  test('and is no droplet, or did not run, is nothing new', async () => {
+    await using host = createTestLive()
+    const droplet = host.put('cikit01')
+    Object.assign(droplet, { state: 'created' })
+    const { told } = await watched(host)
+    for (const id of [droplet.id, '0'.repeat(64)]) host.memory.tell(id, { exitCode: 0, at })
+    await host.live.look(droplet.id)
+    expect(told()).toEqual([])
+  })
+})

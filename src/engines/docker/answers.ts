@@ -1,4 +1,4 @@
-import type { Droplet, DropletRef, DropletState, PortBinding } from '../../droplets/engine.ts'
+import type { Droplet, DropletEvent, DropletRef, DropletState, PortBinding } from '../../droplets/engine.ts'
 import { numberOf } from '../../droplets/naming.ts'
 import { ApiError } from '../../errors.ts'
 import type { EngineFacts } from './cgroup.ts'
@@ -46,15 +46,20 @@ export function parseContainer(answer: unknown, prefix: string): Droplet | undef
   }
 }
 
-/** A line of `GET /events`: the id of the droplet that it is about, or was before it was renamed. */
-export function parseEvent(line: unknown, prefix: string): string | undefined {
-  const { Actor, Action } = asRecord(line)
+/** A line of `GET /events`; undefined for what changes no droplet, nor one that was a droplet before it was renamed. */
+export function parseEvent(line: unknown, prefix: string): DropletEvent | undefined {
+  const { Actor, Action, timeNano } = asRecord(line)
   // What runs within a droplet, or looks at it, changes nothing of it.
   if (/^(exec_|attach|top|resize|export|archive-path|extract-to-dir|copy)/.test(asString(Action))) return undefined
   const { ID, Attributes } = asRecord(Actor)
-  const { name, oldName } = asRecord(Attributes)
+  const { name, oldName, exitCode } = asRecord(Attributes)
   const names = [name, oldName].map(value => (typeof value === 'string' ? value.replace(/^\//, '') : ''))
-  return names.some(value => numberOf(value, prefix) !== undefined) ? parseId({ Id: ID }) : undefined
+  if (!names.some(value => numberOf(value, prefix) !== undefined)) return undefined
+  const isEnd = Action === 'die' && typeof timeNano === 'number' && /^\d{1,3}$/.test(String(exitCode))
+  return {
+    id: parseId({ Id: ID }),
+    stopped: isEnd ? { exitCode: Number(exitCode), at: timeNano / 1e6 } : undefined,
+  }
 }
 
 /** `GET /info`. */

@@ -1,6 +1,7 @@
 import { createTar } from 'nanotar'
 import {
   type DropletEngine,
+  type DropletEvent,
   DropletGoneError,
   NameTakenError,
   type NewDroplet,
@@ -114,10 +115,10 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
     },
   }
 
-  async function* dropletsOf(lines: AsyncIterable<unknown>): AsyncGenerator<string> {
+  async function* dropletsOf(lines: AsyncIterable<unknown>): AsyncGenerator<DropletEvent> {
     for await (const line of lines) {
-      const id = parseEvent(line, prefix)
-      if (id !== undefined) yield id
+      const event = parseEvent(line, prefix)
+      if (event) yield event
     }
   }
 

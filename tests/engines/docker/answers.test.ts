@@ -153,14 +153,27 @@ describe('an event', () => {
   test.each(['create', 'start', 'die', 'stop', 'destroy', 'pause', 'unpause', 'kill', 'oom', 'health_status: healthy'])(
     '%s of a droplet is about that',
     action => {
-      expect(parseEvent(event(action, { name: 'cikit22' }), 'cikit')).toBe('a'.repeat(64))
+      expect(parseEvent(event(action, { name: 'cikit22' }), 'cikit')).toEqual({
+        id: 'a'.repeat(64),
+        stopped: undefined,
+      })
     },
   )
 
+  test('of an end says when it was and with which code, where it can be understood', () => {
+    const ending = (exitCode: string | undefined, timeNano: unknown = 1_767_323_045_123_456_800) =>
+      parseEvent({ ...event('die', { name: 'cikit22', ...(exitCode && { exitCode }) }), timeNano }, 'cikit')?.stopped
+    expect(ending('137')).toEqual({ exitCode: 137, at: expect.closeTo(1_767_323_045_123.456, 2) })
+    expect(ending('0')?.exitCode).toBe(0)
+    expect([ending(undefined), ending('-1'), ending('x'), ending('1000'), ending('0', 'x')].some(Boolean)).toBe(false)
+    const other = { ...event('stop', { name: 'cikit22', exitCode: '0' }), timeNano: 1 }
+    expect(parseEvent(other, 'cikit')?.stopped).toBeUndefined()
+  })
+
   test('rename is about who is a droplet before or after it', () => {
     const renamed = (oldName: string, name: string) => parseEvent(event('rename', { oldName, name }), 'cikit')
-    expect(renamed('/nginx', 'cikit22')).toBe('a'.repeat(64))
-    expect(renamed('/cikit22', 'nginx')).toBe('a'.repeat(64))
+    expect(renamed('/nginx', 'cikit22')?.id).toBe('a'.repeat(64))
+    expect(renamed('/cikit22', 'nginx')?.id).toBe('a'.repeat(64))
     expect(renamed('/nginx', 'apache')).toBeUndefined()
   })
 

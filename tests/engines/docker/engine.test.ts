@@ -253,7 +253,7 @@ test('events are the ids of droplets, whatever else happens on the host', async 
     path.startsWith('/events') ? new Response(lines.join('')) : undefined,
   )
   const seen: string[] = []
-  for await (const id of await docker.engine.events(new AbortController().signal)) seen.push(id)
+  for await (const { id } of await docker.engine.events(new AbortController().signal)) seen.push(id)
   expect(seen).toEqual(['b'.repeat(64), 'c'.repeat(64)])
   expect(docker.asked()).toContain('GET /v1.41/events?filters={"type":["container"]}')
 })
