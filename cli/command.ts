@@ -1,6 +1,7 @@
 import { type ArgsDef, type CommandContext, type CommandDef, defineCommand } from 'citty'
-import { type Flags, type SettingName, settings } from '../src/config.ts'
+import { type Flags, readEnv, type SettingName, settings, toClientConfig } from '../src/config.ts'
 import { ConfigError } from '../src/errors.ts'
+import { createSessionFile, type SessionFile } from './client/session-file.ts'
 
 /**
  * A sub-command that takes exactly the flags it defines: a misspelt one is an error and not ignored.
@@ -30,6 +31,11 @@ export function flagsOf(args: Record<string, unknown>): Flags {
     if (typeof value === 'string') flags[name] = value
   }
   return flags
+}
+
+/** The login by which a client command acts. */
+export function sessionFileOf(args: Record<string, unknown>): SessionFile {
+  return createSessionFile(toClientConfig(flagsOf(args), readEnv()).sessionFile)
 }
 
 function refuseUnknownArguments(rawArgs: readonly string[], args: ArgsDef): void {

@@ -1,39 +1,40 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type CommandMeta, defineCommand } from 'citty'
 import { readEnv, toClientConfig } from '../src/config.ts'
-import type { dropletList } from '../src/droplets/model.ts'
-import { ClientError, ConfigError, OperatorError } from '../src/errors.ts'
+import type { DropletList } from '../src/droplets/model.ts'
+import { ClientError, ConfigError } from '../src/errors.ts'
 import { escapeText } from '../src/log.ts'
-import type { OperationBody } from '../src/operations/model.ts'
+import { refuseUnlessDone } from './client/change.ts'
 import { call } from './client/client.ts'
-import { createSessionFile } from './client/session-file.ts'
-import { command, flagsOf, settingArgs } from './command.ts'
+import { readPublicKeys } from './client/public-keys.ts'
+import { command, flagsOf, sessionFileOf, settingArgs } from './command.ts'
+import { runSsh } from './ssh.ts'
 import { toTable } from './table.ts'
-
-type Droplets = typeof dropletList.static
-type Answered = Droplets | OperationBody
-type Ask = Parameters<typeof call<Answered>>[1]
+import { createWaiting, type Send } from './waiting.ts'
 
 const common = {
   json: { type: 'boolean', description: 'Print the list as the API answers it' },
   ...settingArgs('session-file'),
 } as const
+const changing = {
+  wait: {
+    type: 'boolean',
+    description: 'Wait until the droplet is ready, too, where it is to run (5 minutes at most)',
+  },
+  detach: { type: 'boolean', description: 'Do not wait: print the id of the operation' },
+  ...common,
+} as const
 const name = { type: 'positional', required: true, description: 'Name of the droplet' } as const
-
-/** The public keys that OpenSSH makes by itself (ssh-keygen(1)). */
-const USUAL_KEYS = ['id_ed25519.pub', 'id_ed25519_sk.pub', 'id_ecdsa.pub', 'id_ecdsa_sk.pub', 'id_rsa.pub']
 
 const ls = command({
   meta: { name: 'cikit-api droplet ls', description: 'List the droplets, newest first' },
   args: common,
-  run: async ({ args }) => print(await ask(args, api => api.droplet.list.get()), args.json),
+  run: async ({ args }) => print(await list(args), args.json),
 })
 
 const add = command({
   meta: { name: 'cikit-api droplet add', description: 'Make and start a droplet that lets your SSH keys in' },
   args: {
-    ...common,
+    ...changing,
     'ssh-keys': {
       type: 'string',
       valueHint: 'FILES',
@@ -42,41 +43,45 @@ const add = command({
   },
   run: async ({ args }) => {
     const ssh_keys = readPublicKeys(args['ssh-keys'], toClientConfig(flagsOf(args), readEnv()).sshDir)
-    const before = await ask(args, api => api.droplet.list.get())
-    const known = new Set(before.map(({ id }) => id))
-    const after = await ask(args, api => api.droplet.add.post({ ssh_keys }))
-    print(args.json ? after : after.filter(({ id }) => !known.has(id)), args.json)
+    await change(args, 'running', (api, headers) => api.droplet.add.post({ ssh_keys }, { headers }))
   },
 })
 
-const start = change({ name: 'cikit-api droplet start', description: 'Start a droplet' }, (api, droplet) =>
-  api.droplet.start({ droplet }).patch(),
+const start = changeOf(
+  { name: 'cikit-api droplet start', description: 'Start a droplet' },
+  'running',
+  droplet => (api, headers) => api.droplet.start({ droplet }).patch(undefined, { headers }),
 )
-const stop = change({ name: 'cikit-api droplet stop', description: 'Stop a droplet' }, (api, droplet) =>
-  api.droplet.stop({ droplet }).patch(),
+const stop = changeOf(
+  { name: 'cikit-api droplet stop', description: 'Stop a droplet' },
+  'stopped',
+  droplet => (api, headers) => api.droplet.stop({ droplet }).patch(undefined, { headers }),
 )
-const restart = change({ name: 'cikit-api droplet restart', description: 'Stop and start a droplet' }, (api, droplet) =>
-  api.droplet.restart({ droplet }).patch(),
+const restart = changeOf(
+  { name: 'cikit-api droplet restart', description: 'Stop and start a droplet' },
+  'running',
+  droplet => (api, headers) => api.droplet.restart({ droplet }).patch(undefined, { headers }),
 )
-const rm = change({ name: 'cikit-api droplet rm', description: 'Delete a droplet with its data' }, (api, droplet) =>
-  api.removeDroplet(droplet),
+const rm = changeOf(
+  { name: 'cikit-api droplet rm', description: 'Delete a droplet with its data' },
+  'gone',
+  droplet => (api, headers) => api.removeDroplet(droplet, headers),
 )
 
 const ssh = command({
   meta: { name: 'cikit-api droplet ssh', description: 'Enter a droplet by ssh; after -- comes what ssh is to run' },
   args: { name, ...settingArgs('session-file') },
   run: async ({ args, rawArgs }) => {
-    const droplets = await ask(args, api => api.droplet.list.get())
-    const port = droplets.find(droplet => droplet.name === args.name)?.ports['22']?.from.port
-    if (port === undefined) {
-      throw new ClientError('refused', `There is no running droplet ${args.name}: see cikit-api droplet ls`)
+    const droplet = (await list(args)).find(droplet => droplet.name === args.name)
+    const port = droplet?.ports['22']?.from.port
+    if (!droplet || port === undefined) {
+      throw new ClientError('refused', `There is no running droplet ${escapeText(args.name)}: see cikit-api droplet ls`)
     }
-    const { hostname } = new URL(sessionOf(args).read().url)
+    const { hostname } = new URL(sessionFileOf(args).read().url)
     const words = rawArgs.includes('--') ? rawArgs.slice(rawArgs.indexOf('--') + 1) : []
-    const host = `root@${hostname.replace(/^\[|\]$/g, '')}`
-    if (!Bun.which('ssh')) throw new OperatorError('There is no ssh here: install an OpenSSH client')
-    const child = Bun.spawn(['ssh', '-p', String(port), host, ...words], { stdio: ['inherit', 'inherit', 'inherit'] })
-    process.exitCode = await child.exited
+    const key = droplet.ssh?.host_key
+    const hostKey = key ? { alias: `${droplet.name}-${droplet.id}`, key } : undefined
+    process.exitCode = await runSsh({ hostname, port, words, hostKey })
   },
 })
 
@@ -85,57 +90,50 @@ export const droplet = defineCommand({
   subCommands: { ls, add, start, stop, restart, rm, ssh },
 })
 
+/** What a droplet is to be after a change. */
+type Wanted = 'running' | 'stopped' | 'gone'
+
 /** A command that does one thing to the droplet that it names. */
-function change(meta: CommandMeta, work: (api: Parameters<Ask>[0], droplet: string) => ReturnType<Ask>) {
+function changeOf(meta: CommandMeta, wanted: Wanted, sendFor: (droplet: string) => Send) {
   return command({
     meta,
-    args: { name, ...common },
-    run: async ({ args }) => {
-      // Eden puts it into the path as it is.
-      const droplet = encodeURIComponent(args.name)
-      const after = await ask(args, api => work(api, droplet))
-      print(args.json ? after : after.filter(droplet => droplet.name === args.name), args.json)
-    },
+    args: { name, ...changing },
+    // Eden puts it into the path as it is.
+    run: ({ args }) => change(args, wanted, sendFor(encodeURIComponent(args.name))),
   })
 }
 
-async function ask(args: Record<string, unknown>, work: Ask): Promise<Droplets> {
-  const answered = await call(sessionOf(args), work)
-  if (!Array.isArray(answered)) throw new ClientError('refused', 'The server did not wait for the end of the change')
-  return answered
+async function change(args: Record<string, unknown>, wanted: Wanted, send: Send): Promise<void> {
+  if (args.wait && args.detach) throw new ConfigError('--wait and --detach do not go together: choose one')
+  const { operation, after } = await carryOut(args, wanted, send)
+  if (args.detach) {
+    process.stdout.write(`${args.json ? JSON.stringify(operation) : escapeText(operation.id)}\n`)
+  } else if (args.json || wanted !== 'gone') {
+    print(args.json ? after : after.filter(({ name }) => name === operation.droplet), args.json === true)
+  } else process.stdout.write(`Deleted ${escapeText(operation.droplet ?? '')}\n`)
 }
 
-function sessionOf(args: Record<string, unknown>) {
-  return createSessionFile(toClientConfig(flagsOf(args), readEnv()).sessionFile)
+/** @returns the operation, and the list after it; for one that nobody waits for, none */
+async function carryOut(args: Record<string, unknown>, wanted: Wanted, send: Send) {
+  using waiting = createWaiting(sessionFileOf(args), args.json === true)
+  const begun = await waiting.request(send)
+  if (args.detach) return { operation: begun, after: [] }
+  const operation = await waiting.follow(begun)
+  refuseUnlessDone(operation)
+  const becomesReady = args.wait && wanted === 'running'
+  return { operation, after: becomesReady ? await waiting.ready(operation.droplet ?? '') : await waiting.list() }
 }
 
-function print(droplets: Droplets, json = false): void {
+const list = (args: Record<string, unknown>) => call(sessionFileOf(args), api => api.droplet.list.get())
+
+function print(droplets: DropletList, json = false): void {
   if (json) return void process.stdout.write(`${JSON.stringify(droplets)}\n`)
-  const rows = droplets.map(({ name, status, created, ports }) => [
-    name,
-    status,
-    created,
+  // A server that is older does not tell.
+  const told = droplets.some(droplet => 'health' in droplet)
+  const rows = droplets.map(({ name, status, health, created, ports }) => [
+    ...[name, status, ...(told ? [health ?? '-'] : []), created],
     ports['22'] ? String(ports['22'].from.port) : '-',
   ])
-  process.stdout.write(toTable([['NAME', 'STATUS', 'CREATED', 'SSH'], ...rows.map(row => row.map(escapeText))]))
-}
-
-/** @param files named by the person, or none: then those that OpenSSH makes are taken as far as they are there */
-function readPublicKeys(files: string | undefined, sshDir: string): string[] {
-  if (files === 'none') return []
-  if (files === undefined) return USUAL_KEYS.flatMap(file => readKey(join(sshDir, file)) ?? [])
-  return files.split(',').map(file => {
-    const key = readKey(file)
-    if (key === undefined) throw new ConfigError(`--ssh-keys: ${file} cannot be read: name a public key`)
-    if (key.includes('PRIVATE KEY')) throw new ConfigError(`--ssh-keys: ${file} is a private key: name the public one`)
-    return key
-  })
-}
-
-function readKey(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch {
-    return undefined
-  }
+  const heading = ['NAME', 'STATUS', ...(told ? ['HEALTH'] : []), 'CREATED', 'SSH']
+  process.stdout.write(toTable([heading, ...rows.map(row => row.map(escapeText))]))
 }

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
-import { readEnv, toClientConfig } from '../src/config.ts'
 import { ConfigError } from '../src/errors.ts'
 import { logIn, logOut } from './client/client.ts'
-import { createSessionFile } from './client/session-file.ts'
-import { command, flagsOf, settingArgs } from './command.ts'
+import { command, sessionFileOf, settingArgs } from './command.ts'
 
 export const login = command({
   meta: { name: 'cikit-api login', description: 'Log in to a Matrix elsewhere, for the droplet commands' },
@@ -13,26 +11,31 @@ export const login = command({
     username: { type: 'string', alias: 'u', valueHint: 'NAME', description: 'Name of the user (asked for)' },
     code: { type: 'string', valueHint: 'DIGITS', description: 'Six digits of the authenticator app (asked for)' },
     'ca-file': { type: 'string', valueHint: 'FILE', description: 'Certificate authority to trust, in PEM' },
+    json: { type: 'boolean', description: 'Print one JSON object: {url, username}' },
     ...settingArgs('session-file'),
   },
   run: async ({ args }) => {
-    const { sessionFile } = toClientConfig(flagsOf(args), readEnv())
+    const file = sessionFileOf(args)
     const url = serverUrl(args.url)
     const ca = args['ca-file'] && readCa(args['ca-file'])
     const username = args.username ?? (await ask('Username: ', '-u NAME'))
     const code = args.code ?? (await ask('Code: ', '--code DIGITS'))
     const session = await logIn({ url, ...(ca && { ca }) }, username, code.replaceAll(' ', ''))
-    createSessionFile(sessionFile).write(session)
-    process.stdout.write(`Logged in to ${url} as ${username}\n`)
+    file.write(session)
+    const text = args.json ? JSON.stringify({ url, username }) : `Logged in to ${url} as ${username}`
+    process.stdout.write(`${text}\n`)
   },
 })
 
 export const logout = command({
   meta: { name: 'cikit-api logout', description: 'End the session at the Matrix that you are logged in to' },
-  args: settingArgs('session-file'),
+  args: {
+    json: { type: 'boolean', description: 'Print one JSON object: {}' },
+    ...settingArgs('session-file'),
+  },
   run: async ({ args }) => {
-    await logOut(createSessionFile(toClientConfig(flagsOf(args), readEnv()).sessionFile))
-    process.stdout.write('Logged out\n')
+    await logOut(sessionFileOf(args))
+    process.stdout.write(args.json ? '{}\n' : 'Logged out\n')
   },
 })
 

@@ -17,6 +17,8 @@ const main = defineCommand({
     login: () => import('./login.ts').then(module => module.login),
     logout: () => import('./login.ts').then(module => module.logout),
     droplet: () => import('./droplet.ts').then(module => module.droplet),
+    operation: () => import('./operation.ts').then(module => module.operation),
+    events: () => import('./events.ts').then(module => module.events),
     'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),
     image: () => import('./image.ts').then(module => module.image),

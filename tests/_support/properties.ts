@@ -26,6 +26,8 @@ export const CASES = {
   'config: any text': 4_000,
   'age: words': 1_000,
   'log: lines': 1_000,
+  'event streams: cuts': 1_000,
+  'event streams: anything': 1_000,
   'writes: like one after another': 300,
 } as const
 

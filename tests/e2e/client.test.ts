@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { binary } from '../../scripts/lib/paths.ts'
 import { refusedWith } from '../_support/cli.ts'
-import { currentCode, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { createPerson, logIn, serverOf } from '../_support/e2e/person.ts'
 import { createFakeEngine, type FakeEngine } from '../_support/fake-engine.ts'
 import { modeOf } from '../_support/modes.ts'
-import { tempDir } from '../_support/temp-dir.ts'
 
 // The client commands of the binary, against the binary.
 
@@ -23,35 +22,7 @@ afterAll(async () => {
   await engine[Symbol.asyncDispose]()
 })
 
-/** Somebody at another computer: a home of its own, and the program. */
-function createPerson() {
-  const home = tempDir()
-  const sessionFile = join(home.path, '.config/cikit-api/session.json')
-  return {
-    home: home.path,
-    sessionFile,
-    session: () => JSON.parse(readFileSync(sessionFile, 'utf8')),
-    async run(...words: string[]) {
-      const child = Bun.spawn([binary, ...words], {
-        env: { HOME: home.path, PATH: `${home.path}/bin:${process.env.PATH}` },
-        stdin: 'ignore',
-        stdout: 'pipe',
-        stderr: 'pipe',
-      })
-      const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
-      return { exitCode, stdout, stderr }
-    },
-    [Symbol.dispose]: home[Symbol.dispose],
-  }
-}
-
-const server = () => new URL('/', matrix.url).href.replace(/\/$/, '')
-
-async function logIn(person: ReturnType<typeof createPerson>, username: string, group: 'viewer' | 'manager' | 'owner') {
-  const { secret } = await matrix.createUser(username, group, '-r')
-  const code = await currentCode(secret)
-  return await person.run('login', server(), '-u', username, '--code', `${code.slice(0, 3)} ${code.slice(3)}`)
-}
+const server = () => serverOf(matrix)
 
 const rowsOf = (stdout: string) =>
   stdout
@@ -62,7 +33,7 @@ const rowsOf = (stdout: string) =>
 
 test('log in, add, list, stop, start, restart, remove, log out', async () => {
   using person = createPerson()
-  expect(await logIn(person, 'ann', 'manager')).toEqual({
+  expect(await logIn(person, matrix, 'ann', 'manager')).toEqual({
     exitCode: 0,
     stdout: `Logged in to ${server()} as ann\n`,
     stderr: '',
@@ -70,9 +41,9 @@ test('log in, add, list, stop, start, restart, remove, log out', async () => {
   expect(modeOf(person.sessionFile)).toBe('600')
   const added = await person.run('droplet', 'add')
   const [row] = rowsOf(added.stdout)
-  const [name = '', , , port] = row ?? []
+  const [name = ''] = row ?? []
   expect({ ...added, row }).toMatchObject({ exitCode: 0, stderr: '' })
-  expect(port).toBe(`22${name.slice(-2)}`)
+  expect(row?.at(-1)).toBe(`22${name.slice(-2)}`)
   const states: (string | undefined)[] = []
   for (const change of ['stop', 'start', 'restart']) {
     const [changed] = rowsOf((await person.run('droplet', change, name)).stdout)
@@ -90,9 +61,27 @@ test('log in, add, list, stop, start, restart, remove, log out', async () => {
   expect((await matrix.call('GET', '/droplet/list', accessToken)).status).toBe(401)
 })
 
+test('login and logout tell programs what they did', async () => {
+  using person = createPerson()
+  const { stdout } = await logIn(person, matrix, 'ann', 'manager', '--json')
+  expect(JSON.parse(stdout)).toEqual({ url: server(), username: 'ann' })
+  expect(await person.run('logout', '--json')).toEqual({ exitCode: 0, stdout: '{}\n', stderr: '' })
+})
+
+test('what was removed is said', async () => {
+  using person = createPerson()
+  await logIn(person, matrix, 'ann', 'manager')
+  const [droplet] = JSON.parse((await person.run('droplet', 'add', '--json')).stdout)
+  expect(await person.run('droplet', 'rm', droplet.name)).toEqual({
+    exitCode: 0,
+    stdout: `Deleted ${droplet.name}\n`,
+    stderr: '',
+  })
+})
+
 test('the public keys of the person are laid in beside the droplet’s own', async () => {
   using person = createPerson()
-  await logIn(person, 'ann', 'manager')
+  await logIn(person, matrix, 'ann', 'manager')
   const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIbtjyO8tqhXrH0rhMbWjXwMhv7fJZIsuxj9sR0MZ7Yy ann@laptop'
   writeFileSync(join(person.home, 'laptop.pub'), `${key}\n`)
   engine.requests.length = 0
@@ -104,9 +93,9 @@ test('the public keys of the person are laid in beside the droplet’s own', asy
 
 test('an access token that expires is exchanged by itself, and kept', async () => {
   using person = createPerson()
-  await logIn(person, 'vic', 'viewer')
+  await logIn(person, matrix, 'vic', 'viewer')
   const before = person.session()
-  writeFileSync(person.sessionFile, JSON.stringify({ ...before, accessExpiresAt: Date.now() }))
+  person.keep({ accessExpiresAt: Date.now() })
   expect((await person.run('droplet', 'ls')).exitCode).toBe(0)
   const after = person.session()
   expect(after.accessToken).not.toBe(before.accessToken)
@@ -117,9 +106,8 @@ test('an access token that expires is exchanged by itself, and kept', async () =
 
 test('ten commands at once with an expired access token refresh it once, and all succeed', async () => {
   using person = createPerson()
-  await logIn(person, 'vic', 'viewer')
-  const session = person.session()
-  writeFileSync(person.sessionFile, JSON.stringify({ ...session, accessExpiresAt: 0 }))
+  await logIn(person, matrix, 'vic', 'viewer')
+  person.keep({ accessExpiresAt: 0 })
   const runs = await Promise.all(Array.from({ length: 10 }, () => person.run('droplet', 'ls', '--json')))
   expect(runs.map(({ exitCode, stderr }) => [exitCode, stderr])).toEqual(Array(10).fill([0, '']))
   expect((await person.run('droplet', 'ls')).exitCode).toBe(0)
@@ -128,7 +116,7 @@ test('ten commands at once with an expired access token refresh it once, and all
 describe('exit codes for scripts', () => {
   test('1 for what the server refuses, in its words', async () => {
     using person = createPerson()
-    await logIn(person, 'vic', 'viewer')
+    await logIn(person, matrix, 'vic', 'viewer')
     expect(await person.run('droplet', 'add')).toEqual(refusedWith(1, 'Your group may not do this'))
     expect(await person.run('login', server(), '-u', 'vic', '--code', '000000')).toEqual(
       refusedWith(1, /Wrong username or code/),
@@ -147,22 +135,22 @@ describe('exit codes for scripts', () => {
   test('3 for nobody, and for a session that has ended', async () => {
     using person = createPerson()
     expect(await person.run('droplet', 'ls')).toEqual(refusedWith(3, 'You are not logged in: cikit-api login URL'))
-    await logIn(person, 'vic', 'viewer')
+    await logIn(person, matrix, 'vic', 'viewer')
     await matrix.cli('create-user', '-u', 'vic', '-g', 'viewer')
     expect(await person.run('droplet', 'ls')).toEqual(refusedWith(3, /Your session at .* has ended/))
   })
 
   test('4 for a server that cannot be reached', async () => {
     using person = createPerson()
-    await logIn(person, 'vic', 'viewer')
-    writeFileSync(person.sessionFile, JSON.stringify({ ...person.session(), url: 'http://127.0.0.1:9' }))
+    await logIn(person, matrix, 'vic', 'viewer')
+    person.keep({ url: 'http://127.0.0.1:9' })
     expect(await person.run('droplet', 'ls')).toEqual(refusedWith(4, /http:\/\/127\.0\.0\.1:9 cannot be reached/))
   })
 })
 
 test('ssh goes to the droplet’s own port, with what it is to run', async () => {
   using person = createPerson()
-  await logIn(person, 'ann', 'manager')
+  await logIn(person, matrix, 'ann', 'manager')
   const [droplet] = JSON.parse((await person.run('droplet', 'add', '--json')).stdout)
   await Bun.write(join(person.home, 'bin/ssh'), '#!/bin/sh\necho "$@"\nexit 7\n')
   Bun.spawnSync(['chmod', '+x', join(person.home, 'bin/ssh')])
@@ -176,7 +164,7 @@ test('ssh goes to the droplet’s own port, with what it is to run', async () =>
 
 test('a server that sends elsewhere, or is none, gets no token and is named', async () => {
   using person = createPerson()
-  await logIn(person, 'vic', 'viewer')
+  await logIn(person, matrix, 'vic', 'viewer')
   const asked: (string | null)[] = []
   await using elsewhere = Bun.serve({
     port: 0,
@@ -187,7 +175,7 @@ test('a server that sends elsewhere, or is none, gets no token and is named', as
   })
   await using proxy = Bun.serve({ port: 0, fetch: () => Response.redirect(`${elsewhere.url}api`, 307) })
   for (const { url } of [proxy, elsewhere]) {
-    writeFileSync(person.sessionFile, JSON.stringify({ ...person.session(), url: url.origin }))
+    person.keep({ url: url.origin })
     const { exitCode, stderr } = await person.run('droplet', 'ls')
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining('not as a cikit-api does') })
   }

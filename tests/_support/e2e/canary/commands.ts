@@ -55,17 +55,25 @@ export async function listCommands(): Promise<string[]> {
   return await below([])
 }
 
-/** Those of a client, well and badly, in the order in which they go. DROPLET stands for the one that was added. */
+/**
+ * Those of a client, well and badly, in the order in which they go. DROPLET stands for the one that was added, OPERATION
+ * for what was begun last.
+ */
 const clientCommands: Record<string, string[][]> = {
   login: [['matrix']],
   'droplet add': [['--json'], ['--ssh-keys', '/nonexistent']],
   'droplet ls': [[], ['--json'], ['--all']],
   'droplet stop': [['DROPLET'], ['nginx']],
-  'droplet start': [['DROPLET'], ['nginx']],
+  'droplet start': [['DROPLET', '--detach'], ['DROPLET', '--wait', '--detach'], ['nginx']],
+  'operation ls': [[], ['--json'], ['--limit', 'x']],
+  'operation show': [['OPERATION'], ['OPERATION', '--wait', '--json'], ['nginx']],
+  'operation cancel': [['OPERATION'], ['nginx']],
   'droplet restart': [['DROPLET'], ['nginx']],
   'droplet ssh': [['DROPLET', '--', 'uname'], ['nginx']],
   'droplet rm': [['DROPLET'], ['nginx']],
   logout: [[], []],
+  // Of one who is logged in it would not end.
+  events: [[], ['--json'], ['--all']],
 }
 
 export const knownCommands = [...Object.keys(commands), ...Object.keys(clientCommands)]
@@ -94,11 +102,14 @@ async function runAsClient({ matrix, canaries }: World): Promise<Ran[]> {
   canaries.addHex('an access token of the client', session.accessToken)
   canaries.addHex('a refresh token of the client', session.refreshToken)
   let droplet = ''
+  let operation = ''
+  const meant = (flag: string) => ({ DROPLET: droplet, OPERATION: operation })[flag] ?? flag
   for (const [name, variants] of Object.entries(clientCommands)) {
     for (const flags of variants) {
-      const ran = await client([...name.split(' '), ...flags.map(flag => (flag === 'DROPLET' ? droplet : flag))])
+      const ran = await client([...name.split(' '), ...flags.map(meant)])
       all.push(ran)
       if (name === 'droplet add' && ran.exitCode === 0) droplet = JSON.parse(ran.stdout)[0].name
+      if (flags.includes('--detach') && ran.exitCode === 0) operation = ran.stdout.trim()
     }
   }
   return all

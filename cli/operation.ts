@@ -1,0 +1,105 @@
+import { defineCommand } from 'citty'
+import { ConfigError } from '../src/errors.ts'
+import { escapeText } from '../src/log.ts'
+import type { OperationBody } from '../src/operations/model.ts'
+import { refuseUnlessDone } from './client/change.ts'
+import { call } from './client/client.ts'
+import { command, sessionFileOf, settingArgs } from './command.ts'
+import { toTable } from './table.ts'
+import { createWaiting } from './waiting.ts'
+
+const common = {
+  json: { type: 'boolean', description: 'Print it as the API answers it' },
+  ...settingArgs('session-file'),
+} as const
+const id = { type: 'positional', required: true, description: 'Id of the operation' } as const
+
+const ls = command({
+  meta: {
+    name: 'cikit-api operation ls',
+    description: 'List what is being done to the droplets, and was, newest first',
+  },
+  args: {
+    limit: { type: 'string', valueHint: 'NUMBER', description: 'The newest so many, 1000 at most (100)' },
+    droplet: { type: 'string', valueHint: 'NAME', description: 'Of this droplet only' },
+    ...common,
+  },
+  run: async ({ args }) => {
+    const { limit, droplet } = args
+    if (limit !== undefined && !/^\d{1,4}$/.test(limit)) throw new ConfigError('--limit: give a number from 1 to 1000')
+    const query = { ...(limit && { limit }), ...(droplet && { droplet }) }
+    const operations = await call(sessionFileOf(args), api => api.operation.list.get({ query }))
+    const heading = ['ID', 'KIND', 'DROPLET', 'STATE', 'USER', 'CREATED']
+    print(operations, args.json, () => toTable([heading, ...operations.map(toRow)]))
+  },
+})
+
+const show = command({
+  meta: { name: 'cikit-api operation show', description: 'Show an operation' },
+  args: {
+    id,
+    wait: { type: 'boolean', description: 'Wait for its end first; exit 1 if it was not done' },
+    ...common,
+  },
+  run: async ({ args }) => {
+    const file = sessionFileOf(args)
+    const present = await call(file, api => api.operation.show({ operation: encodeURIComponent(args.id) }).get())
+    if (!args.wait) return print(present, args.json, () => toDetails(present))
+    const ended = await follow(present, args)
+    print(ended, args.json, () => toDetails(ended))
+    refuseUnlessDone(ended)
+  },
+})
+
+const cancel = command({
+  meta: { name: 'cikit-api operation cancel', description: 'Undo an operation, as long as that is possible' },
+  args: { id, ...common },
+  run: async ({ args }) => {
+    const cancelled = await call(sessionFileOf(args), api => api.cancelOperation(encodeURIComponent(args.id)))
+    print(cancelled, args.json, () => `Cancelled: ${escapeText(titleOf(cancelled))}\n`)
+  },
+})
+
+export const operation = defineCommand({
+  meta: { name: 'cikit-api operation', description: 'What is being done to the droplets, and was' },
+  subCommands: { ls, show, cancel },
+})
+
+async function follow(operation: OperationBody, args: Record<string, unknown>): Promise<OperationBody> {
+  using waiting = createWaiting(sessionFileOf(args), args.json === true)
+  return await waiting.follow(operation)
+}
+
+function print(body: OperationBody | OperationBody[], json: boolean | undefined, toText: () => string): void {
+  process.stdout.write(json ? `${JSON.stringify(body)}\n` : toText())
+}
+
+function toRow({ id, kind, droplet, state, user, created_at }: OperationBody): string[] {
+  return [id, kind, droplet ?? '-', state, user, created_at].map(escapeText)
+}
+
+function toDetails(operation: OperationBody): string {
+  const { id, user, state, cancellable, created_at, started_at, ended_at, steps, progress, error } = operation
+  const rows = [
+    ['id', id],
+    ['what', titleOf(operation)],
+    ['user', user],
+    ['state', cancellable ? `${state}, can be cancelled` : state],
+    ['created', created_at],
+    ['started', started_at],
+    ['ended', ended_at],
+    ['steps', steps.map(toStep).join(', ') || null],
+    ['progress', progress?.text ?? null],
+    ['error', error && `${error.error} (${error.errorId})`],
+  ]
+  return toTable(rows.flatMap(([name = '', text]) => (text ? [[name ?? '', escapeText(text)]] : [])))
+}
+
+function toStep({ name, started_at, ended_at }: OperationBody['steps'][number]): string {
+  if (ended_at === null) return name
+  return `${name} ${((Date.parse(ended_at) - Date.parse(started_at)) / 1000).toFixed(1)} s`
+}
+
+function titleOf({ kind, droplet }: OperationBody): string {
+  return droplet === null ? kind : `${kind} ${droplet}`
+}
