@@ -14,7 +14,7 @@ export function createPerson() {
 
   /** What was written is readable while it runs. */
   function start(command: string[]) {
-    const child = Bun.spawn(command, { env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+    const child = Bun.spawn(command, { env, stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' })
     const stdout = createCollector(child.stdout)
     const stderr = createCollector(child.stderr)
     const ended = Promise.all([child.exited, stdout.all, stderr.all]).then(([exitCode]) => ({
@@ -22,7 +22,11 @@ export function createPerson() {
       stdout: stdout.text(),
       stderr: stderr.text(),
     }))
-    return { stdout, stderr, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) }
+    const type = async (keys: string) => {
+      child.stdin.write(keys)
+      await child.stdin.flush()
+    }
+    return { stdout, stderr, ended, type, kill: (signal: NodeJS.Signals) => child.kill(signal) }
   }
 
   return {
@@ -38,6 +42,8 @@ export function createPerson() {
     /** At a terminal so wide; both of its streams come as one. */
     startAtTerminal: (columns: number, ...words: string[]) =>
       start(['script', '-qec', `stty cols ${columns}; exec ${[binary, ...words].join(' ')}`, '/dev/null']),
+    /** Words of a shell after the name of the program; it exits as the first of a pipe that does not exit with 0. */
+    startInShell: (words: string) => start(['bash', '-o', 'pipefail', '-c', `${binary} ${words}`]),
     [Symbol.dispose]: home[Symbol.dispose],
   }
 }
