@@ -89,7 +89,7 @@ describe('serve is killed in the middle of an add', () => {
   const nothingLeft = async () => (await docker('ps', '-aq')).trim() === '' && keysOf(matrix.dataDir).length === 0
 
   test.each([
-    ['before the droplet starts', /\/start$/, 5_000],
+    ['before the droplet starts', /\/containers\/\w+\/start$/, 5_000],
     ['while the engine creates it, which it finishes later', /\/containers\/create$/, 35_000],
   ])(
     '%s: the next start undoes it',
@@ -121,7 +121,7 @@ test('serve that is told to stop lets a change end whose caller went away', asyn
   await using proxy = createEngineProxy(engine.socket)
   expect(await matrix.stop()).toBe(0)
   const proxied = await startMatrix({ socket: proxy.socket, flags, dataDir: matrix.dataDir })
-  const held = proxy.hold(/\/start$/)
+  const held = proxy.hold(/\/containers\/\w+\/start$/)
   const aborted = new AbortController()
   const add = fetch(`${proxied.url}/droplet/add`, {
     method: 'POST',

@@ -235,7 +235,7 @@ describe.each([
 
 test.each([
   ['laid the keys in', /^PUT \S+\/archive$/],
-  ['started the droplet', /^POST \S+\/start$/],
+  ['started the droplet', /^POST \S+\/containers\/\w+\/start$/],
 ])('an engine that has %s and breaks off has nothing left of it 5 seconds later', async (_, asked) => {
   {
     using _disturbed = proxy.disturb(asked, disturbances.hangsUpMidway, { passOn: true })
