@@ -66,6 +66,8 @@ interface Running {
   isEnding: boolean
   /** Resolves at its end, or rejects with its error. */
   end: PromiseWithResolvers<void>
+  /** Wake who waits for its end, but only for some time. */
+  waiting: Set<() => void>
   toldAt: number
 }
 
@@ -85,7 +87,8 @@ export function createOperations(deps: {
     store.open().map(operation => [operation.id, keep(operation, { undoable: false, cancellable: false })]),
   )
   const watchers = new Set<(operation: PresentOperation) => void>()
-  const closing = Promise.withResolvers<void>()
+  /** Accepted, and not in the store yet. */
+  let beginning = 0
   let isClosed = false
 
   return {
@@ -96,21 +99,27 @@ export function createOperations(deps: {
      */
     async start(order: Order): Promise<PresentOperation> {
       const { act, claim, kind, droplet, dropletId, undoable } = order
-      if (running.size >= MOST_OPEN) throw new ApiError('tooManyOperations', { retryAfterSeconds: RETRY_AFTER_SECONDS })
+      if (running.size + beginning >= MOST_OPEN)
+        throw new ApiError('tooManyOperations', { retryAfterSeconds: RETRY_AFTER_SECONDS })
       const operation: Operation = {
         ...{ id: crypto.randomUUID(), kind, droplet, dropletId, ...act, state: 'queued' },
         ...{ createdAt: now(), startedAt: null, endedAt: null, steps: [], error: null },
       }
       const one = keep(operation, { undoable, cancellable: true })
-      const earlier = await db.write(() => {
-        const known = claim && find(claim)
-        if (known) return known
-        store.insert(operation, claim)
-        one.begun = audit.begin(act, droplet ?? '')
-        return undefined
-      })
-      if (earlier) return earlier
-      running.set(operation.id, one)
+      beginning += 1
+      try {
+        const earlier = await db.write(() => {
+          const known = claim && find(claim)
+          if (known) return known
+          store.insert(operation, claim)
+          one.begun = audit.begin(act, droplet ?? '')
+          return undefined
+        })
+        if (earlier) return earlier
+        running.set(operation.id, one)
+      } finally {
+        beginning -= 1
+      }
       run(one, order.work)
       return toPresent(operation)
     },
@@ -162,11 +171,15 @@ export function createOperations(deps: {
      */
     async wait(id: string, ms: number, signal?: AbortSignal): Promise<PresentOperation> {
       const present = running.get(id)
-      if (!present || ms === 0) return show(id)
+      if (!present || ms === 0 || present.operation.endedAt !== null || isClosed || signal?.aborted) return show(id)
+      // Not a race of promises: one that lasts would keep hold of all who ever waited for it.
       const over = Promise.withResolvers<void>()
-      const timer = setTimeout(over.resolve, ms)
-      signal?.addEventListener('abort', () => over.resolve(), { once: true })
-      await Promise.race([present.end.promise.catch(() => undefined), over.promise, closing.promise])
+      const wake = () => over.resolve()
+      const timer = setTimeout(wake, ms)
+      signal?.addEventListener('abort', wake, { once: true })
+      present.waiting.add(wake)
+      await over.promise
+      present.waiting.delete(wake)
       clearTimeout(timer)
       return toPresent(present.operation)
     },
@@ -211,7 +224,7 @@ export function createOperations(deps: {
     /** Lets go who waits; what is still open stays so in the store. */
     close(): void {
       isClosed = true
-      closing.resolve()
+      for (const { waiting } of running.values()) for (const wake of waiting) wake()
     },
   }
 
@@ -340,6 +353,7 @@ export function createOperations(deps: {
     change(one, { ...result, progress: null, cancellable: false })
     if (error) one.end.reject(error)
     else one.end.resolve()
+    for (const wake of one.waiting) wake()
   }
 
   function change(one: Running, changed: Partial<PresentOperation>): void {
@@ -368,6 +382,7 @@ function keep(operation: Operation, can: { undoable: boolean; cancellable: boole
     abort: new AbortController(),
     isEnding: false,
     end: Promise.withResolvers(),
+    waiting: new Set(),
     toldAt: 0,
   }
 }

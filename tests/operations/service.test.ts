@@ -1,3 +1,4 @@
+import { heapStats } from 'bun:jsc'
 import { describe, expect, test } from 'bun:test'
 import { ApiError } from '../../src/errors.ts'
 import type { PresentOperation } from '../../src/operations/service.ts'
@@ -161,6 +162,19 @@ describe('an operation', () => {
     expect(host.names()).toEqual(['cikit01'])
   })
 
+  test('is not begun beyond 500, be they asked for at the same moment', async () => {
+    await using host = createTestDroplets()
+    const gate = createGate()
+    const { change, operations } = host.startService({ prepare: gate.pass })
+    const asked = Array.from({ length: 510 }, () => change(ACT, { kind: 'add', sshKeys: [] }))
+    const answers = await Promise.allSettled(asked)
+    const begun = answers.flatMap(answer => (answer.status === 'fulfilled' ? [answer.value] : []))
+    expect(begun).toHaveLength(500)
+    for (const { id } of begun.slice(1)) await operations.cancel(id)
+    gate.open()
+    await operations.idle()
+  })
+
   test('is not begun when it cannot be stored: 922', async () => {
     await using host = createTestDroplets()
     host.put('cikit01')
@@ -235,6 +249,35 @@ describe('waiting', () => {
     const other = operations.wait(id, 60_000)
     operations.close()
     expect(await other).toMatchObject({ state: 'running' })
+    gate.open()
+  })
+
+  test('ends at once for a caller that is gone already', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const gate = createGate()
+    const { change, operations } = host.startService({ stop: gate.pass })
+    const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await gate.entered
+    expect(await operations.wait(id, 60_000, AbortSignal.abort())).toMatchObject({ state: 'running' })
+    gate.open()
+  })
+
+  test('leaves nothing in memory of who waited in vain', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const gate = createGate()
+    const { change, operations } = host.startService({ stop: gate.pass })
+    const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await gate.entered
+    const kept = () => {
+      Bun.gc(true)
+      return heapStats().objectTypeCounts.Promise ?? 0
+    }
+    const before = kept()
+    for (let round = 0; round < 10; round++)
+      await Promise.all(Array.from({ length: 500 }, () => operations.wait(id, 1)))
+    expect(kept() - before).toBeLessThan(1_000)
     gate.open()
   })
 
