@@ -66,7 +66,7 @@ export async function openAudit(
   /** Errors that a record tells of already. */
   const recorded = new WeakSet<object>()
   /** What is to be written as soon as the store can be written again. */
-  let late: (() => void)[] = []
+  let late: { write: () => void; stored: () => void }[] = []
   let timer: ReturnType<typeof setTimeout> | undefined
 
   return {
@@ -99,8 +99,12 @@ export async function openAudit(
       }
     },
 
-    /** Writes as soon as the store can be written again: what is done is not undone because it cannot be recorded. */
-    later: (write: () => void): void => void late.push(write),
+    /**
+     * Writes as soon as the store can be written again: what is done is not undone because it cannot be recorded.
+     * @param write may be called again, as the work of `database.write`
+     * @param stored called when that is durable
+     */
+    later: (write: () => void, stored: () => void): void => void late.push({ write, stored }),
 
     /**
      * Counts a refusal up, in memory: it is stored within a second, and a record within a minute or so.
@@ -194,7 +198,7 @@ export async function openAudit(
     late = []
     try {
       await db.write(() => {
-        for (const write of writes) write()
+        for (const { write } of writes) write()
         closeRefusals(COUNTING_MS)
         for (const [key, refusal] of noted) refusals.store(key, refusal, now())
         closeRefusals(countingMs)
@@ -204,6 +208,7 @@ export async function openAudit(
       refusals.putBack(noted)
       throw error
     }
+    for (const { stored } of writes) stored()
   }
 
   function toEntry({ mac, ...refusal }: Stamped<OpenRefusal>): AuditEntry {

@@ -312,10 +312,7 @@ export function createOperations(deps: {
     } catch (writeError) {
       log.warn('the end of an operation is stored later', { operation: result.id, error: describeError(writeError) })
       // Until then it is shown from memory.
-      audit.later(() => {
-        write()
-        running.delete(result.id)
-      })
+      audit.later(write, () => void running.delete(result.id))
     }
     end(one, result, error)
   }

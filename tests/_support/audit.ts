@@ -78,5 +78,5 @@ export async function recordedWork(
   const begun = await db.write(() => audit.begin(act, target))
   await work()
   const end = audit.ending(begun, target)
-  await db.write(end).catch(() => audit.later(end))
+  await db.write(end).catch(() => audit.later(end, () => undefined))
 }

@@ -25,7 +25,7 @@ export function createTestDroplets() {
   const keys = createDropletKeys(credentialsDir, size => crypto.getRandomValues(new Uint8Array(size)))
   const services: { close: () => Promise<void> }[] = []
   const logged: string[] = []
-  const late: (() => void)[] = []
+  const late: { write: () => void; stored: () => void }[] = []
   const waiting: { text: string; resolve: () => void }[] = []
 
   function write(line: string): void {
@@ -38,10 +38,13 @@ export function createTestDroplets() {
     db,
     memory,
     /** Writes what could not be written. */
-    settleLate: () =>
-      db.write(() => {
-        for (const write of late.splice(0)) write()
-      }),
+    async settleLate(): Promise<void> {
+      const writes = late.splice(0)
+      await db.write(() => {
+        for (const { write } of writes) write()
+      })
+      for (const { stored } of writes) stored()
+    },
     unfinished,
     keys,
     credentialsDir,
@@ -52,7 +55,7 @@ export function createTestDroplets() {
       const audit = {
         begin: (act: Act) => ({ id: '', act, time: clock.now() }),
         ending: () => () => undefined,
-        later: (write: () => void) => void late.push(write),
+        later: (write: () => void, stored: () => void) => void late.push({ write, stored }),
       }
       const operations = createOperations({ db, store: createOperationStore(db), audit, now: clock.now, log })
       const service = createDropletService({

@@ -175,6 +175,31 @@ describe('while it goes on', () => {
   })
 })
 
+test('whose end cannot be stored shows that end, also after another try that failed', async () => {
+  const memory = createMemoryEngine(Date.now)
+  const stop = async (id: string) => {
+    api.context.db.sql.run('PRAGMA query_only = ON')
+    await memory.engine.stop(id)
+  }
+  await using api = await createTestApi({ engine: { ...memory.engine, stop } })
+  const { token } = await api.signedIn('manager')
+  await change(api, token, 'add')
+  const { id } = (await change(api, token, 'stop/cikit01', { ...async, 'idempotency-key': 'k' })).body as Told
+  const { sql } = api.context.db
+  const show = async () => (await api.call('GET', `/operation/show/${id}?wait=60`, { token })).body
+  expect(await show()).toMatchObject({ state: 'done' })
+  sql.run('PRAGMA query_only = OFF')
+  // The last thing that the transaction writes fails, as a commit does on a full disk.
+  sql.run("CREATE TEMP TRIGGER full BEFORE INSERT ON main.audit_refusals BEGIN SELECT RAISE(ABORT, 'full'); END")
+  await api.call('GET', '/user/list', { token })
+  await expect(api.context.audit.settle()).rejects.toThrow('full')
+  expect(await show()).toMatchObject({ state: 'done' })
+  sql.run('DROP TRIGGER full')
+  await api.context.audit.settle()
+  expect(await show()).toMatchObject({ state: 'done' })
+  expect(sql.query('SELECT state FROM operations WHERE id = ?').get(id)).toEqual({ state: 'done' })
+})
+
 test.each(['?wait=61', '?wait=-1', '?wait=x', '?since=1'])('show%s is refused', async query => {
   await using api = await createTestApi()
   const { token } = await api.signedIn('manager')
