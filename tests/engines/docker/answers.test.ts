@@ -221,6 +221,7 @@ describe('an answer of another shape is an engine that is broken', () => {
     ['no state', containerDetails({ State: null })],
     ['an unknown state', containerDetails({}, { Status: 'dreaming' })],
     ['no exit code', containerDetails({}, { ExitCode: '0' })],
+    ['an exit code that is no integer', containerDetails({}, { ExitCode: 0.5 })],
     ['a start at no time', containerDetails({}, { StartedAt: 'yesterday' })],
     ['no network', containerDetails({ NetworkSettings: null })],
     ['ports that are a list', containerDetails({ NetworkSettings: { Ports: [22] } })],

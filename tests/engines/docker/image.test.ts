@@ -68,6 +68,50 @@ describe('another image is pulled when it is absent', () => {
     await docker.prepare()
     expect(docker.progress).toEqual([{ text: '12: Pulling from debian' }, { text: 'Digest: x' }])
   })
+
+  test('and counts the bytes of all layers, as they are downloaded', async () => {
+    const layer = (id: string, status: string, current?: number, total?: number) => ({
+      ...{ id, status, progressDetail: { current, total } },
+    })
+    await using docker = createEngineWithout('debian', () =>
+      streamOf(
+        // One with nothing in it, and one whose size the registry did not tell.
+        layer('d', 'Downloading', 0, 0),
+        layer('c', 'Downloading', 7),
+        layer('a', 'Downloading', 10, 100),
+        // More than there should be.
+        layer('b', 'Downloading', 60, 50),
+        // Of the disk, and not of what comes from the registry.
+        layer('b', 'Extracting', 5, 500),
+        layer('a', 'Download complete'),
+        { status: 'Status: done' },
+      ),
+    )
+    await docker.prepare()
+    expect(docker.progress.map(({ text, done, total }) => `${text} ${done}/${total}`)).toEqual([
+      'd: Downloading undefined/undefined',
+      'c: Downloading undefined/undefined',
+      'a: Downloading 10/100',
+      'b: Downloading 60/150',
+      'b: Extracting 60/150',
+      'a: Download complete 150/150',
+      'Status: done 150/150',
+    ])
+  })
+})
+
+test.each([OWN_IMAGE, 'debian'])('%s is given up when it is not wanted any more', async image => {
+  const given = new AbortController()
+  const asked = Promise.withResolvers<void>()
+  // An engine that says nothing more.
+  await using docker = createEngineWithout(image, () => {
+    asked.resolve()
+    return new Response(new ReadableStream({ start: stream => stream.enqueue('{"status":"Working"}\n') }))
+  })
+  const prepared = docker.prepare(given.signal).catch(error => error)
+  await asked.promise
+  given.abort()
+  expect(await prepared).toBeInstanceOf(Error)
 })
 
 test.each(['localhost/vm', 'localhost/team/vm:1'])('%s is never pulled: 924 with the remedy', async image => {
