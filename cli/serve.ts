@@ -133,7 +133,11 @@ async function drain(server: Server<undefined>, context: Context): Promise<boole
   const timer = setTimeout(limit.resolve, DRAIN_MS, false)
   // Nobody waits for what never ends; whoever follows comes back to the next process.
   context.events.close()
-  const ended = Promise.all([server.stop(), context.droplets.idle()]).then(() => true)
+  // In this order: a request that is still running may be just about to begin a change.
+  const ended = server
+    .stop()
+    .then(() => context.droplets.idle())
+    .then(() => true)
   const inTime = await Promise.race([ended, limit.promise])
   clearTimeout(timer)
   return inTime

@@ -59,12 +59,13 @@ export function createDropletService(
      */
     async resume(): Promise<void> {
       for (const operation of operations.leftOpen()) {
-        await operations.resume(operation.id, handle => settle(handle, operation))
+        // An add is undone only when the engine is there, which may take days.
+        await operations.resume(operation.id, handle => settle(handle, operation), operation.kind === 'add')
       }
       adds.tidyUp()
     },
 
-    /** Resolves when no change is under way any more. */
+    /** Resolves when no change is under way any more, but for the undoing of what an earlier process left. */
     async idle(): Promise<void> {
       await Promise.all([queue.idle(), operations.idle()])
     },

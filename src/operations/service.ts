@@ -61,6 +61,8 @@ interface Running {
   /** Undefined for one that an earlier process left open, until it is taken up. */
   begun: Begun | undefined
   undoable: boolean
+  /** As `resume` has it. */
+  postponable: boolean
   abort: AbortController
   /** Its end is being written. */
   isEnding: boolean
@@ -130,11 +132,13 @@ export function createOperations(deps: {
     /**
      * Goes on with one that an earlier process left open.
      * @param work does what is still to be done, or undoes it
+     * @param postponable whether the next process may as well do that: then nobody waits for it when this one ends
      * @throws ApiError 922 when the store cannot be written; then nothing is begun
      */
-    async resume(id: string, work: (handle: Handle) => Promise<void>): Promise<void> {
+    async resume(id: string, work: (handle: Handle) => Promise<void>, postponable: boolean): Promise<void> {
       const one = running.get(id)
       if (!one || one.begun) throw new Error('Only what was left open can be resumed')
+      one.postponable = postponable
       const { user, address, action, droplet } = one.operation
       one.begun = await db.write(() => audit.begin({ user, address, action }, droplet ?? ''))
       run(one, work)
@@ -209,9 +213,10 @@ export function createOperations(deps: {
       return () => void watchers.delete(listener)
     },
 
-    /** Resolves when none is under way. */
+    /** Resolves when none is under way that could not be left to the next process. */
     async idle(): Promise<void> {
-      const underWay = () => [...running.values()].filter(({ operation }) => operation.endedAt === null)
+      const underWay = () =>
+        [...running.values()].filter(({ operation, postponable }) => operation.endedAt === null && !postponable)
       while (underWay().length > 0) await Promise.allSettled(underWay().map(({ end }) => end.promise))
     },
 
@@ -376,6 +381,7 @@ function keep(operation: Operation, can: { undoable: boolean; cancellable: boole
     operation: { ...operation, progress: null, cancellable: can.cancellable },
     begun: undefined,
     undoable: can.undoable,
+    postponable: false,
     abort: new AbortController(),
     isEnding: false,
     end: Promise.withResolvers(),

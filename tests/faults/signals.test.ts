@@ -25,6 +25,17 @@ function createSlowEngine() {
     asked: asked.promise,
     release: released.resolve,
     state: () => engine.stateOf('cikit22'),
+    answerNext: engine.answerNext,
+    /** The next listing is answered when it is released. */
+    holdNextListing() {
+      const held = { asked: Promise.withResolvers<void>(), released: Promise.withResolvers<void>() }
+      engine.answerNext(/^GET \/containers\/json/, async () => {
+        held.asked.resolve()
+        await held.released.promise
+        return undefined
+      })
+      return { asked: held.asked.promise, release: held.released.resolve }
+    },
     async [Symbol.asyncDispose]() {
       released.resolve()
       await engine[Symbol.asyncDispose]()
@@ -77,6 +88,50 @@ test('SIGTERM in the middle of a stop whose client went away: it is done to its 
   engine.release()
   expect(await exit).toBe(0)
   expect(engine.state()).toBe('exited')
+})
+
+test('SIGTERM while a change is asked for that has not begun: it is begun, and done to its end', async () => {
+  await using engine = createSlowEngine()
+  await using matrix = await startMatrix({ socket: engine.socket })
+  const token = await matrix.signIn('manager')
+  const listing = engine.holdNextListing()
+  const stop = fetch(`${matrix.url}/droplet/stop/cikit22`, {
+    method: 'PATCH',
+    headers: { authorization: `Bearer ${token}`, prefer: 'respond-async' },
+  })
+  await listing.asked
+  const exit = matrix.stop()
+  await logged(matrix, 'stopping')
+  listing.release()
+  expect((await stop).status).toBe(202)
+  await engine.asked
+  // As long as it would take to end if it waited for nothing.
+  await Promise.race([exit, Bun.sleep(1_000)])
+  engine.release()
+  expect(await exit).toBe(0)
+  expect(engine.state()).toBe('exited')
+  const messages = matrix.log.map(({ message }) => message)
+  expect(messages.slice(messages.indexOf('operation ended'))).toEqual(['operation ended', 'stopped'])
+})
+
+test('SIGTERM while an interrupted add cannot be undone, for the engine is away: nobody waits for that', async () => {
+  await using engine = createSlowEngine()
+  await using matrix = await startMatrix({ socket: engine.socket })
+  const token = await matrix.signIn('manager')
+  const created = Promise.withResolvers<void>()
+  engine.answerNext(/^POST \/containers\/create/, () => {
+    created.resolve()
+    return new Promise(() => {})
+  })
+  const add = matrix.call('POST', '/droplet/add', token).catch(error => error)
+  await created.promise
+  await matrix.stop('SIGKILL')
+  expect(await add).toBeInstanceOf(Error)
+  await using again = await startMatrix({ socket: '/nonexistent/docker.sock', dataDir: matrix.dataDir })
+  await logged(again, 'unfinished adds not undone yet, trying on')
+  const { ms, answer } = await timed(again.stop())
+  expect(answer).toBe(0)
+  expect(ms).toBeLessThan(10_000)
 })
 
 test('SIGTERM while a write waits for the store: it is written and acknowledged first', async () => {
