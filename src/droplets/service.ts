@@ -118,9 +118,12 @@ export function createDropletService(
       throw interrupted('look at the droplet')
     }
     const before = await engine.inspect(dropletId)
-    if (kind === 'restart' && (before?.startedAt ?? 0) > createdAt) return
-    if (kind === 'delete' && !before) await forgetKeys(name)
-    else await inLine(handle, kind, { id: dropletId, name })
+    // By another name it is another droplet, or none: somebody put it out of the way.
+    if (before?.name === name) {
+      if (kind === 'restart' && (before.startedAt ?? 0) > createdAt) return
+      await inLine(handle, kind, { id: dropletId, name })
+    } else if (kind === 'delete') await forgetKeys(name)
+    else throw noSuchDroplet(name)
   }
 
   /** A droplet that got the name meanwhile keeps the keys that lie there. */

@@ -109,6 +109,21 @@ test('that cannot be finished have failed, in words', async () => {
   })
 })
 
+test.each([
+  ['stop', 'stop', { state: 'failed', error: { id: 900 } }],
+  ['delete', 'remove', { state: 'done' }],
+] as const)('a %s of a droplet that has another name since leaves that alone', async (kind, at, ended) => {
+  await using host = createTestDroplets()
+  host.put('cikit01')
+  const id = await killedAt(host, kind, at)
+  Object.assign(host.memory.droplets[0] ?? {}, { name: 'cikit07' })
+  host.memory.calls.length = 0
+  const { operations } = await nextProcess(host)
+  expect(operations.show(id)).toMatchObject(ended)
+  expect(host.memory.calls.filter(call => call !== 'list')).toEqual([])
+  expect(host.names()).toEqual(['cikit07'])
+})
+
 test('while the engine is away have failed, and say so', async () => {
   await using host = createTestDroplets()
   host.put('cikit01')
