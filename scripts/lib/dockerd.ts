@@ -57,8 +57,15 @@ export async function stopDockerd(place: DockerdPlace): Promise<void> {
     const gone = await until(60_000, () => dockerdPid(place) === undefined)
     if (!gone) throw new Obstacle(`dockerd (${pid}) does not stop`)
   }
-  for (const mount of mountsBelow(place.dir)) await run(['umount', mount])
+  for (const mount of mountsBelow(place.dir)) {
+    // Its containerd goes a moment after it, and has files open until then.
+    const unmounted = await until(10_000, () => run(['umount', mount]).then(isSo, isNot))
+    if (!unmounted) throw new Obstacle(`${mount} stays in use: find out by whom with fuser -vm ${mount}`)
+  }
 }
+
+const isSo = () => true
+const isNot = () => false
 
 /** Whether a dockerd of this folder runs. */
 export function runsDockerd(place: DockerdPlace): boolean {

@@ -13,6 +13,11 @@ const LATEST_MS = 60_000
 const SHARE_OF_AGE = 1 / 60
 /** And one in which a look takes long, after so many times that: on a busy host it is not the looks that keep it busy. */
 const TIMES_OF_LOOK = 10
+/**
+ * Who does one thing with a droplet may do the next at once, such as to pause it: it is not to be met by a look that just
+ * begins, which not every engine can bear.
+ */
+const FIRST_MS = 500
 /** When nothing was to be found out, or something that is not yet believed. */
 const AGAIN_MS = 5_000
 const TURN_EVERY_MS = 250
@@ -32,8 +37,8 @@ interface Run {
 export type HealthWatch = ReturnType<typeof createHealthWatch>
 
 /**
- * Looks into the droplets that run, and notes in the live model how they are: often while they boot, once a minute when
- * they are up, at once after a start. While the engine is away, nothing is looked into.
+ * Looks into the droplets that run, and notes in the live model how they are: soon after a start, often while they boot,
+ * once a minute when they are up. While the engine is away, nothing is looked into.
  * @param now milliseconds since 1970
  * @param monotonic milliseconds since some moment
  */
@@ -77,7 +82,7 @@ export function createHealthWatch(deps: {
       isAway = false
       read()
     } else if (change.change === 'removed') runs.delete(change.droplet.id)
-    else follow(change.droplet)
+    else follow(change.droplet, FIRST_MS)
     turn()
   }
 
@@ -86,7 +91,7 @@ export function createHealthWatch(deps: {
     isRead = true
     live.list().then(
       droplets => {
-        droplets.forEach(follow)
+        for (const droplet of droplets) follow(droplet, 0)
         turn()
       },
       () => {
@@ -95,12 +100,12 @@ export function createHealthWatch(deps: {
     )
   }
 
-  function follow({ id, state, startedAt, health }: ListedDroplet): void {
+  function follow({ id, state, startedAt, health }: ListedDroplet, delay: number): void {
     if (state !== 'running') return void runs.delete(id)
     const run = runs.get(id)
     if (run && run.startedAt === startedAt) return
     const at = monotonic()
-    runs.set(id, { id, startedAt, seenAt: at, dueAt: at, isLookedInto: false, health, isDoubted: false })
+    runs.set(id, { id, startedAt, seenAt: at, dueAt: at + delay, isLookedInto: false, health, isDoubted: false })
   }
 
   function turn(): void {

@@ -182,12 +182,12 @@ describe('an engine that answers a look', () => {
   test.each([...nonsense, ...silences])('with %s after an event is 918 within 3 seconds', async (_, answer) => {
     {
       using _disturbed = proxy.disturb(look, answer)
-      await docker('pause', 'cikit01')
+      await docker('kill', 'cikit01')
       expect(await until(3_000, isRefused)).toBe(true)
     }
     expect(await until(5_000, isBack)).toBe(true)
-    expect(await states()).toEqual([['cikit01', 'paused']])
-    await docker('unpause', 'cikit01')
+    expect(await states()).toEqual([['cikit01', 'exited']])
+    await docker('start', 'cikit01')
     expect(await until(5_000, async () => (await states()).join() === 'cikit01,running')).toBe(true)
   })
 })

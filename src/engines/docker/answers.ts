@@ -18,6 +18,12 @@ export function parseContainers(answer: unknown, prefix: string): DropletRef[] {
   })
 }
 
+/** `GET /containers/json`: whether this one is paused. */
+export function parsePaused(answer: unknown, id: string): boolean {
+  if (!Array.isArray(answer)) throw unexpected('/containers/json is no list')
+  return answer.map(asRecord).some(({ Id, State }) => Id === id && State === 'paused')
+}
+
 /** `GET /containers/ID/json`; undefined for a container that is no droplet. */
 export function parseContainer(answer: unknown, prefix: string): Droplet | undefined {
   const container = asRecord(answer)

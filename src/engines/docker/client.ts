@@ -64,11 +64,13 @@ export function createDockerClient(address: EngineAddress) {
 
     /**
      * A request that answers with bytes, as they are printed somewhere, and what of them came within these limits.
-     * @param request `timeoutMs` here is how long it may take until the engine begins with them
+     * @param request `timeoutMs` here is how long it may take until the engine begins to answer
+     * @param heard called with each piece that comes
      */
     async output(
       request: DockerRequest,
       limits: { ms: number; bytes: number },
+      heard: () => void,
     ): Promise<{ bytes: Uint8Array; isWhole: boolean }> {
       const end = new AbortController()
       const response = await begun(request, end.signal)
@@ -77,6 +79,7 @@ export function createDockerClient(address: EngineAddress) {
       let size = 0
       try {
         for await (const chunk of response.body ?? []) {
+          heard()
           chunks.push(chunk)
           size += chunk.byteLength
           if (size > limits.bytes) break

@@ -1,5 +1,6 @@
 import { createTar } from 'nanotar'
 import {
+  type Droplet,
   type DropletEngine,
   type DropletEvent,
   DropletGoneError,
@@ -8,7 +9,7 @@ import {
   PortTakenError,
 } from '../../droplets/engine.ts'
 import { ApiError } from '../../errors.ts'
-import { parseContainer, parseContainers, parseEvent, parseId, parseIds, parseInfo } from './answers.ts'
+import { parseContainer, parseContainers, parseEvent, parseId, parseIds, parseInfo, parsePaused } from './answers.ts'
 import { cgroupRecipe, type EngineFacts } from './cgroup.ts'
 import { type DockerClient, DockerRefusal } from './client.ts'
 import { ensureImage } from './image.ts'
@@ -31,11 +32,19 @@ const STOP_TIMEOUT_MS = 60_000
  */
 const CREATION_SETTLES_MS = 500
 
+/** An exec is started in less, and then Docker can be asked whatever it is. */
+const START_SETTLES_MS = 1_000
+const START_CHECK_MS = 50
+
 /** Droplets as containers of one Docker Engine, over its API: what a droplet is, in Docker's terms. */
 export function createDockerEngine(docker: DockerClient, options: { image: string; prefix: string }): DropletEngine {
   const { image, prefix } = options
   // A pattern for the engine to narrow its answer down; what is a droplet is decided on our side, by the exact name.
   const named = JSON.stringify({ name: [`^/?${prefix}[0-9]{2}$`] })
+
+  const { probe, starting } = createDockerProbe(docker)
+  /** By their ids, as they were when they were looked at last. */
+  const seen = new Map<string, Droplet>()
 
   return {
     async list() {
@@ -43,13 +52,18 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
     },
 
     async inspect(id) {
+      const paused = await pausedAtStart(id)
+      if (paused) return paused
       const answer = await asking(() =>
         docker.request({ method: 'GET', path: `/containers/${id}/json`, timeoutMs: ASK_TIMEOUT_MS }).catch(error => {
           if (error instanceof DockerRefusal && error.status === 404) return undefined
           throw error
         }),
       )
-      return answer === undefined ? undefined : parseContainer(answer, prefix)
+      const droplet = answer === undefined ? undefined : parseContainer(answer, prefix)
+      if (droplet) seen.set(id, droplet)
+      else seen.delete(id)
+      return droplet
     },
 
     async events(signal) {
@@ -58,7 +72,7 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
       return dropletsOf(await asking(() => docker.stream(request, signal)))
     },
 
-    probe: createDockerProbe(docker),
+    probe,
 
     async ping() {
       await asking(() => docker.request({ method: 'GET', path: '/version', timeoutMs: PING_TIMEOUT_MS }))
@@ -113,6 +127,21 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
       for (const id of ids) await remove(id)
       return ids.length > 0
     },
+  }
+
+  /**
+   * A droplet that was paused in the moment in which an exec was being started in it. Docker 20.10 then hangs with all that is
+   * asked of that container, until what is frozen is thawed or killed on the host. It is still listed, and the others are to be shown.
+   */
+  async function pausedAtStart(id: string): Promise<Droplet | undefined> {
+    const before = seen.get(id)
+    for (let count = 0; count < START_SETTLES_MS / START_CHECK_MS && before; count++) {
+      const started = starting(id)
+      if (!started) return undefined
+      if (parsePaused(await listing(JSON.stringify({ id: [id] })), id)) return { ...before, state: 'paused' }
+      await Promise.race([started, Bun.sleep(START_CHECK_MS)])
+    }
+    return undefined
   }
 
   async function* dropletsOf(lines: AsyncIterable<unknown>): AsyncGenerator<DropletEvent> {

@@ -13,7 +13,8 @@ const OUTPUT_BYTES = 64 * 1024
  * Asks from within, as the engine may be on another host, where no published port is to be reached. It has to do with
  * what the smallest of systems have; what is not there is not said. No droplet shall be busy with it for long.
  */
-const SCRIPT = `at_most() { if command -v timeout >/dev/null; then timeout "$@"; else shift; "$@"; fi; }
+const SCRIPT = `echo looks
+at_most() { if command -v timeout >/dev/null; then timeout "$@"; else shift; "$@"; fi; }
 exec 2>/dev/null
 for kind in ed25519 ecdsa rsa; do
   read -r type key rest </etc/ssh/ssh_host_\${kind}_key.pub && echo "key $type $key" && break
@@ -39,28 +40,47 @@ const SILENT: Probe = { init: undefined, greets: false, hostKey: undefined }
 
 /** Looks into droplets by `exec`. Whatever a droplet does with that, it is one that says nothing. */
 export function createDockerProbe(docker: DockerClient) {
+  const starting = new Map<string, PromiseWithResolvers<void>>()
   /** By droplet, what did not come to its end in time: the engine could not end it either, and it is not asked a second time meanwhile. */
   const hanging = new Map<string, string>()
 
-  return async (id: string): Promise<Probe> => {
+  return {
+    probe,
+    /** While a look into this droplet is being started: resolves when it is. */
+    starting: (id: string): Promise<void> | undefined => starting.get(id)?.promise,
+  }
+
+  async function probe(id: string): Promise<Probe> {
     try {
       const before = hanging.get(id)
       if (before !== undefined) {
-        if (await runs(before)) return SILENT
+        const isRunning = await runs(before)
+        hasStarted(id)
+        if (isRunning) return SILENT
         hanging.delete(id)
       }
       const exec = await create(id)
       hanging.set(id, exec)
+      starting.set(id, Promise.withResolvers())
       const output = await docker.output(
         { method: 'POST', path: `/exec/${exec}/start`, json: { Detach: false, Tty: false }, timeoutMs: ASK_TIMEOUT_MS },
         { ms: OUTPUT_MS, bytes: OUTPUT_BYTES },
+        () => hasStarted(id),
       )
-      if (output.isWhole) hanging.delete(id)
+      if (output.isWhole) {
+        hasStarted(id)
+        hanging.delete(id)
+      }
       return output.isWhole ? parseProbe(parseOutput(output.bytes)) : SILENT
     } catch (error) {
       if (error instanceof DockerRefusal) return SILENT
       throw error
     }
+  }
+
+  function hasStarted(id: string): void {
+    starting.get(id)?.resolve()
+    starting.delete(id)
   }
 
   /** `POST /containers/ID/exec` */

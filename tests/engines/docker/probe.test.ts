@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'bun:test'
-import type { Probe } from '../../../src/droplets/engine.ts'
+import type { Droplet, Probe } from '../../../src/droplets/engine.ts'
 import { parseOutput } from '../../../src/engines/docker/answers.ts'
 import { createDockerClient } from '../../../src/engines/docker/client.ts'
 import { createDockerEngine } from '../../../src/engines/docker/engine.ts'
 import { parseProbe } from '../../../src/engines/docker/probe.ts'
-import { createTestEngine, frame, refusal } from '../../_support/docker-engine.ts'
+import { containerDetails, containerEntry, createTestEngine, frame, refusal } from '../../_support/docker-engine.ts'
 import { HOST_KEY } from '../../_support/droplet.ts'
 import type { Recorded } from '../../_support/fake-docker.ts'
+import { eventually } from '../../_support/live.ts'
 import { answerOf, createRawDocker } from '../../_support/raw-docker.ts'
 import { timed } from '../../_support/timed.ts'
 
@@ -22,6 +23,8 @@ interface Exec {
   create?: () => Response
   start?: () => Response
   inspect?: () => Response
+  look?: () => Response
+  list?: () => Response
 }
 
 /** An engine in whose droplet an exec goes so. */
@@ -30,9 +33,12 @@ function execs(exec: Exec) {
     if (path === `/containers/${ID}/exec`) return (exec.create ?? created)()
     if (path === `/exec/${EXEC}/start`) return (exec.start ?? (() => printed(saysUp)))()
     if (path === `/exec/${EXEC}/json` && method === 'GET') return (exec.inspect ?? (() => runs(true)))()
+    if (path === `/containers/${ID}/json`) return (exec.look ?? (() => Response.json(containerDetails())))()
+    if (path.startsWith('/containers/json')) return (exec.list ?? (() => listedAs('running')))()
     return undefined
   })
 }
+const listedAs = (State: string) => Response.json([containerEntry({ State })])
 const created = () => Response.json({ Id: EXEC }, { status: 201 })
 const runs = (Running: boolean) => Response.json({ ID: EXEC, Running })
 const printed = (text: string) =>
@@ -171,5 +177,76 @@ describe('a look into a droplet', () => {
     const options = { image: 'debian', prefix: 'cikit' }
     const engine = createDockerEngine(createDockerClient(docker.address), options)
     await expect(engine.probe(ID)).rejects.toMatchObject({ errorId: 918 })
+  })
+})
+
+// Docker 20.10 answers nothing more about a container that is paused while an exec starts in it, once it was asked.
+describe('while a look is being started in a droplet', () => {
+  const asksLook = `GET /v1.41/containers/${ID}/json`
+  const begun = (docker: ReturnType<typeof execs>) => async () => docker.asked().some(line => line.endsWith('/start'))
+  /** The head of an answer, and nothing more until it is released. */
+  function held() {
+    let say: (bytes: Uint8Array) => void = () => undefined
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        say = bytes => {
+          controller.enqueue(bytes)
+          controller.close()
+        }
+      },
+    })
+    return { start: () => new Response(body), release: () => say(frame(saysUp)) }
+  }
+
+  test('one that was paused is told to be so without being asked about', async () => {
+    const exec = held()
+    let state = 'running'
+    await using docker = execs({ start: exec.start, list: () => listedAs(state) })
+    const before = await docker.engine.inspect(ID)
+    const look = docker.engine.probe(ID)
+    await eventually(begun(docker))
+    state = 'paused'
+    docker.requests.length = 0
+    expect(await docker.engine.inspect(ID)).toEqual({ ...before, state: 'paused' } as Droplet)
+    expect(docker.asked()).not.toContain(asksLook)
+    exec.release()
+    expect(await look).toEqual(up)
+    expect(await docker.engine.inspect(ID)).toMatchObject({ state: 'running' })
+  })
+
+  test('one that runs is asked about when it has started', async () => {
+    const exec = held()
+    await using docker = execs({ start: exec.start })
+    await docker.engine.inspect(ID)
+    const look = docker.engine.probe(ID)
+    await eventually(begun(docker))
+    docker.requests.length = 0
+    const droplet = docker.engine.inspect(ID)
+    await eventually(async () => docker.asked().length > 0)
+    expect(docker.asked()).not.toContain(asksLook)
+    exec.release()
+    expect(await droplet).toMatchObject({ state: 'running' })
+    expect(docker.asked()).toContain(asksLook)
+    await look
+  })
+
+  test('one that takes too long for it is asked about all the same', async () => {
+    await using docker = execs({ start: held().start })
+    await docker.engine.inspect(ID)
+    const look = docker.engine.probe(ID).catch(() => undefined)
+    await eventually(begun(docker))
+    const { ms } = await timed(docker.engine.inspect(ID))
+    expect(ms).toBeWithin(900, 2_500)
+    expect(docker.asked()).toContain(asksLook)
+    await look
+  })
+
+  test('and in one that cannot be entered, or has ended, nothing is waited for', async () => {
+    await using docker = execs({ start: () => printed('') })
+    await docker.engine.inspect(ID)
+    await docker.engine.probe(ID)
+    docker.requests.length = 0
+    await docker.engine.inspect(ID)
+    expect(docker.asked()).toEqual([asksLook])
   })
 })
