@@ -85,6 +85,16 @@ test('the pauses become longer, 30 seconds at most, and begin where the server w
   }
 })
 
+test('they are short again after a connection that lasted', async () => {
+  const server = createServer(events(), events(), events(), events(1))
+  const timing = createTiming()
+  const alive = async () => timing.pass(31_000)
+  const { slept } = await follow(server.url, { timing, alive })
+  expect(slept).toEqual([])
+  expect(timing.slept[2]).toBeWithin(3_000, 4_001)
+  expect(timing.slept[3]).toBeWithin(750, 1_001)
+})
+
 test('a server that is away is looked for without an end, and that is told once', async () => {
   const server = createServer(events(1), events(2))
   const api = connect({ url: server.url })
@@ -158,16 +168,12 @@ test('what is no stream of events is refused', async () => {
 
 test('who stops to listen hangs up', async () => {
   const gone = Promise.withResolvers<void>()
-  await using server = Bun.serve({
-    port: 0,
-    fetch(request) {
-      request.signal.addEventListener('abort', () => gone.resolve())
-      const body = new ReadableStream({ start: controller => controller.enqueue(Buffer.from('data: x\n\n')) })
-      return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
-    },
-  })
-  const api = connect({ url: server.url.origin })
-  const open: Follow['open'] = (signal, lastEventId) => api.openEvents(signal, lastEventId)
+  const server = createServer(write => write('data: x\n\n'))
+  const api = connect({ url: server.url })
+  const open: Follow['open'] = (signal, lastEventId) => {
+    signal.addEventListener('abort', () => gone.resolve())
+    return api.openEvents(signal, lastEventId)
+  }
   for await (const _ of followEvents({ open, alive: async () => undefined, tell: () => undefined })) break
   await gone.promise
 })

@@ -71,9 +71,8 @@ const clientCommands: Record<string, string[][]> = {
   'droplet restart': [['DROPLET'], ['nginx']],
   'droplet ssh': [['DROPLET', '--', 'uname'], ['nginx']],
   'droplet rm': [['DROPLET'], ['nginx']],
-  logout: [[], []],
-  // Of one who is logged in it would not end.
   events: [[], ['--json'], ['--all']],
+  logout: [[], []],
 }
 
 export const knownCommands = [...Object.keys(commands), ...Object.keys(clientCommands)]
@@ -83,7 +82,7 @@ export async function runCommands(world: World): Promise<Ran[]> {
   return [...(await runOnHost(world)), ...(await runAsClient(world))]
 }
 
-async function runAsClient({ matrix, canaries }: World): Promise<Ran[]> {
+async function runAsClient({ matrix, engine, canaries }: World): Promise<Ran[]> {
   using home = tempDir()
   const sessionFile = join(home.path, 'session.json')
   const ssh = join(home.path, 'ssh')
@@ -105,7 +104,13 @@ async function runAsClient({ matrix, canaries }: World): Promise<Ran[]> {
   let operation = ''
   const meant = (flag: string) => ({ DROPLET: droplet, OPERATION: operation })[flag] ?? flag
   for (const [name, variants] of Object.entries(clientCommands)) {
-    for (const flags of variants) {
+    for (const [number, flags] of variants.entries()) {
+      if (name === 'operation cancel' && number === 0) {
+        // While its image is being built, an add can be undone.
+        engine.answerNext(/^GET \/images/, () => Response.json({ message: 'No such image' }, { status: 404 }))
+        engine.answerNext(/^POST \/build/, () => new Promise(() => undefined))
+        operation = (await client(['droplet', 'add', '--detach'])).stdout.trim()
+      }
       const ran = await client([...name.split(' '), ...flags.map(meant)])
       all.push(ran)
       if (name === 'droplet add' && ran.exitCode === 0) droplet = JSON.parse(ran.stdout)[0].name
@@ -142,6 +147,17 @@ async function runToEnd(words: string[], env: Record<string, string> = { HOME: '
     env,
   })
   const process = readProcess(child.pid)
-  const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  const [stdout, stderr, exitCode] = await Promise.all([
+    readStdout(child.stdout, () => words[0] === 'events' && child.kill('SIGINT')),
+    child.stderr.text(),
+    child.exited,
+  ])
   return { words: words.join(' '), exitCode, stdout, stderr, process }
+}
+
+/** @param begun is called when something is there */
+async function readStdout(stream: ReadableStream<Uint8Array>, begun: () => void): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream) if (chunks.push(chunk) === 1) begun()
+  return Buffer.concat(chunks).toString()
 }
