@@ -91,7 +91,10 @@ describe('a droplet', () => {
     host.find(droplet, up)
     expect(await host.pass(SECOND)).toBe(1)
     expect(await host.live.list()).toMatchObject([{ health: 'ready', hostKey: HOST_KEY.key }])
-    expect(await host.pass(SECOND)).toBe(0)
+    // Its own moment in the minute may be among these.
+    let looks = 0
+    for (let count = 0; count < 30; count++) looks += await host.pass(SECOND)
+    expect(looks).toBeLessThanOrEqual(1)
   })
 
   test.each([
