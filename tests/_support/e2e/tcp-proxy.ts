@@ -19,7 +19,8 @@ export async function createTcpProxy(target: string) {
         breaks = undefined
         broken.push(data.toString('latin1'))
         // The server does what it is asked for, and its answer is lost.
-        upstream.once('data', () => client.destroy())
+        upstream.unpipe(client)
+        upstream.once('data', () => client.destroy()).resume()
       }
       upstream.write(data)
     })
