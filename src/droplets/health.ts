@@ -139,7 +139,7 @@ export function createHealthWatch(deps: {
   }
 
   function settle(run: Run, probe: Probe, took: number): void {
-    if (end === undefined || runs.get(run.id) !== run) return
+    if (end === undefined) return
     const at = monotonic()
     // The clock of the engine may be ahead of ours.
     const age = Math.max(at - run.seenAt, run.startedAt === undefined ? 0 : now() - run.startedAt)

@@ -248,6 +248,21 @@ describe('of many droplets', () => {
     expect([...host.memory.probes].sort()).toEqual(droplets.map(({ id }) => id).sort())
   })
 
+  test('where there is one place, it is for the one that is due for longer', async () => {
+    await using host = createWatched()
+    for (let at = 10; at < 13; at++)
+      host.memory.findings.set(host.put(`cikit${at}`, up).id, () => new Promise(() => {}))
+    const first = host.put('cikit13', up)
+    host.memory.findings.set(first.id, () => {
+      throw new ApiError('engineUnavailable')
+    })
+    await host.start()
+    const second = host.put('cikit14', up)
+    await host.live.look(second.id)
+    await host.pass(10 * SECOND)
+    expect(host.memory.probes.slice(4)).toEqual([second.id, first.id])
+  })
+
   test('those that hang keep no other from being looked into', async () => {
     await using host = createWatched()
     for (let at = 10; at < 13; at++)
