@@ -85,7 +85,8 @@ export function createAdds(deps: AddDeps, queue: Queue) {
     const inUse = (await engine.list()).flatMap(droplet => numberOf(droplet.name, prefix) ?? [])
     for (const number of candidateNumbers(new Set(inUse))) {
       try {
-        await addAs(number, handle, sshKeys)
+        // In the line of the name, too: who deletes the last one that had it may not be done with its keys.
+        await queue.run(nameOf(number, prefix), () => addAs(number, handle, sshKeys))
         return
       } catch (error) {
         if (!(error instanceof NameTakenError || error instanceof PortTakenError)) throw error

@@ -33,6 +33,29 @@ describe('an existing droplet', () => {
     expect(host.keyFolders()).toEqual(['cikit02'])
   })
 
+  test('an add that gets the name of one that is just gone keeps its own keys', async () => {
+    await using host = createTestDroplets()
+    const removed = Promise.withResolvers<void>()
+    const told = Promise.withResolvers<void>()
+    const service = host.startService({
+      async remove(id) {
+        await host.memory.engine.remove(id)
+        removed.resolve()
+        await told.promise
+      },
+    })
+    await service.add(ACT)
+    const removal = service.remove(ACT, 'cikit01')
+    await removed.promise
+    const add = service.add(ACT)
+    // Long enough for an add that waits for nothing.
+    await Promise.race([add, Bun.sleep(200)])
+    told.resolve()
+    await Promise.all([removal, add])
+    expect(host.names()).toEqual(['cikit01'])
+    expect(host.keyFolders()).toEqual(['cikit01'])
+  })
+
   test.each(['stop', 'remove'] as const)('keeps its keys when the engine refuses to %s it', async call => {
     await using host = createTestDroplets()
     const service = host.startService()
