@@ -75,16 +75,20 @@ export function createDropletService(
   }
 
   /** One change of a droplet after another. */
-  function inLine(handle: Handle, kind: Operation['kind'], { id, name }: DropletRef): Promise<void> {
-    return queue.run(name, async () => {
+  function inLine(handle: Handle, kind: Operation['kind'], droplet: DropletRef): Promise<void> {
+    return queue.run(droplet.name, async () => {
       handle.begin()
-      await work(handle, kind, { id, name }).catch(error => {
-        // It may have waited for a change that removed it.
-        throw error instanceof DropletGoneError ? noSuchDroplet(name) : error
-      })
-      // So that the answer tells of it. When the engine is not there for that, the list says so itself.
-      await live.look(id).catch(() => undefined)
+      await changeNow(handle, kind, droplet)
     })
+  }
+
+  async function changeNow(handle: Handle, kind: Operation['kind'], { id, name }: DropletRef): Promise<void> {
+    await work(handle, kind, { id, name }).catch(error => {
+      // It may have waited for a change that removed it.
+      throw error instanceof DropletGoneError ? noSuchDroplet(name) : error
+    })
+    // So that the answer tells of it. When the engine is not there for that, the list says so itself.
+    await live.look(id).catch(() => undefined)
   }
 
   async function work(handle: Handle, kind: Operation['kind'], { id, name }: DropletRef): Promise<void> {
@@ -117,13 +121,16 @@ export function createDropletService(
     if (name === null || dropletId === null || now() - createdAt > FINISHED_WITHIN_MS) {
       throw interrupted('look at the droplet')
     }
-    const before = await engine.inspect(dropletId)
-    // By another name it is another droplet, or none: somebody put it out of the way.
-    if (before?.name === name) {
-      if (kind === 'restart' && (before.startedAt ?? 0) > createdAt) return
-      await inLine(handle, kind, { id: dropletId, name })
-    } else if (kind === 'delete') await forgetKeys(name)
-    else throw noSuchDroplet(name)
+    // In its line from here on: what is asked for now is done after it.
+    await queue.run(name, async () => {
+      const before = await engine.inspect(dropletId)
+      // By another name it is another droplet, or none: somebody put it out of the way.
+      if (before?.name === name) {
+        if (kind === 'restart' && (before.startedAt ?? 0) > createdAt) return
+        await changeNow(handle, kind, { id: dropletId, name })
+      } else if (kind === 'delete') await forgetKeys(name)
+      else throw noSuchDroplet(name)
+    })
   }
 
   /** A droplet that got the name meanwhile keeps the keys that lie there. */

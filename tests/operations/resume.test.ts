@@ -124,6 +124,34 @@ test.each([
   expect(host.names()).toEqual(['cikit07'])
 })
 
+test('are finished before what is asked for after them, however long the engine takes to say how the droplet is', async () => {
+  await using host = createTestDroplets()
+  host.put('cikit01')
+  const id = await killedAt(host, 'stop', 'stop')
+  const answered = Promise.withResolvers<void>()
+  const listed = Promise.withResolvers<void>()
+  const service = host.startService({
+    async inspect(dropletId) {
+      await answered.promise
+      return await host.memory.engine.inspect(dropletId)
+    },
+    async list() {
+      setImmediate(listed.resolve)
+      return await host.memory.engine.list()
+    },
+  })
+  await service.resume()
+  const start = service.start(ACT, 'cikit01')
+  await listed.promise
+  await host.db.write(() => undefined)
+  await new Promise(setImmediate)
+  answered.resolve()
+  await start
+  await service.operations.wait(id, 10_000)
+  expect(host.memory.calls).toEqual(['list', 'stop cikit01', 'start cikit01'])
+  expect(host.memory.droplets).toMatchObject([{ state: 'running' }])
+})
+
 test('while the engine is away have failed, and say so', async () => {
   await using host = createTestDroplets()
   host.put('cikit01')
