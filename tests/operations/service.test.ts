@@ -1,5 +1,6 @@
 import { heapStats } from 'bun:jsc'
 import { describe, expect, test } from 'bun:test'
+import { until } from '../../scripts/lib/run.ts'
 import { ApiError } from '../../src/errors.ts'
 import type { PresentOperation } from '../../src/operations/service.ts'
 import { ACT } from '../_support/act.ts'
@@ -321,6 +322,24 @@ describe('cancelling', () => {
     await expect(host.startService().operations.outcome(id)).rejects.toMatchObject({ errorId: 932 })
     await service.add(ACT)
     expect(host.names()).toEqual(['cikit01'])
+  })
+
+  test('an add whose undoing fails does not say that it was undone, which is made good later', async () => {
+    await using host = createTestDroplets()
+    const gate = createGate()
+    const service = host.startService({
+      async start() {
+        await gate.pass()
+      },
+    })
+    const { id } = await service.change(ACT, { kind: 'add', sshKeys: [] })
+    await gate.entered
+    host.memory.fail('removeMarked', away())
+    const cancelled = service.operations.cancel(ACT, id)
+    gate.open()
+    expect(stepsOf(await cancelled)).toEqual(['image', 'create', 'start', 'undo…'])
+    expect(await until(5_000, () => host.unfinished.list().length === 0)).toBe(true)
+    expect(host.names()).toEqual([])
   })
 
   test('gives up the pull or the build of the image', async () => {
