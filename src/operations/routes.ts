@@ -22,8 +22,10 @@ export function createOperationRoutes(guard: Guard, operations: Operations) {
     )
     .delete(
       '/cancel/:operation',
-      ({ server, request, params }) =>
-        withoutIdleLimit(server, request, async () => toOperationBody(await operations.cancel(params.operation))),
+      ({ caller, server, request, params }) =>
+        withoutIdleLimit(server, request, async () =>
+          toOperationBody(await operations.cancel(caller.act, params.operation)),
+        ),
       { group: 'manager', response: { 200: operationBody } },
     )
 }

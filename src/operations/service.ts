@@ -64,6 +64,8 @@ interface Running {
   /** As `resume` has it. */
   postponable: boolean
   abort: AbortController
+  /** Who cancelled it. */
+  canceller: Act | undefined
   /** Its end is being written. */
   isEnding: boolean
   /** Resolves at its end, or rejects with its error. */
@@ -80,7 +82,7 @@ interface Running {
 export function createOperations(deps: {
   db: Database
   store: OperationStore
-  audit: Pick<Audit, 'begin' | 'ending' | 'later'>
+  audit: Pick<Audit, 'begin' | 'ending' | 'later' | 'record'>
   now: () => number
   log: Log
 }) {
@@ -189,15 +191,16 @@ export function createOperations(deps: {
     },
 
     /**
-     * Undoes an operation, and resolves when that is done.
+     * Undoes an operation, and resolves when that is done. The audit tells who wanted it together with its end.
      * @throws ApiError 929; 931 when it is too late
      */
-    async cancel(id: string): Promise<PresentOperation> {
+    async cancel(act: Act, id: string): Promise<PresentOperation> {
       const present = running.get(id)
       if (!present?.operation.cancellable) {
         show(id)
         throw new ApiError('operationNotCancellable')
       }
+      present.canceller = act
       present.abort.abort(new ApiError('operationCancelled'))
       change(present, { cancellable: false })
       // One that waits for its turn has done nothing: it need not wait for that.
@@ -340,11 +343,13 @@ export function createOperations(deps: {
 
   /** What writes the end down. */
   function ending(one: Running, result: Operation, error: unknown, also?: () => void): () => void {
-    const record = one.begun && audit.ending(one.begun, result.droplet ?? '', error)
+    const { begun, canceller } = one
+    const record = begun && audit.ending(begun, result.droplet ?? '', error)
     return () => {
       also?.()
       store.end(result)
       record?.()
+      if (canceller && result.state === 'cancelled') audit.record(canceller, result.id)
     }
   }
 
@@ -383,6 +388,7 @@ function keep(operation: Operation, can: { undoable: boolean; cancellable: boole
     undoable: can.undoable,
     postponable: false,
     abort: new AbortController(),
+    canceller: undefined,
     isEnding: false,
     end: Promise.withResolvers(),
     waiting: new Set(),

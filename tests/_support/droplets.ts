@@ -55,6 +55,7 @@ export function createTestDroplets() {
       const audit = {
         begin: (act: Act) => ({ id: '', act, time: clock.now() }),
         ending: () => () => undefined,
+        record: () => undefined,
         later: (write: () => void, stored: () => void) => void late.push({ write, stored }),
       }
       const operations = createOperations({ db, store: createOperationStore(db), audit, now: clock.now, log })

@@ -238,7 +238,7 @@ test('before they are taken up they are shown as queued, and nobody can cancel t
   const id = await killedAt(host, 'stop', 'stop')
   const { operations, resume } = host.startService()
   expect(operations.show(id)).toMatchObject({ state: 'queued', cancellable: false })
-  await expect(operations.cancel(id)).rejects.toMatchObject({ errorId: 931 })
+  await expect(operations.cancel(ACT, id)).rejects.toMatchObject({ errorId: 931 })
   let told = false
   const outcome = operations.outcome(id).then(() => {
     told = true

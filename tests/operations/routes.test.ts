@@ -200,6 +200,23 @@ test('whose end cannot be stored shows that end, also after another try that fai
   expect(sql.query('SELECT state FROM operations WHERE id = ?').get(id)).toEqual({ state: 'done' })
 })
 
+test('the audit tells who cancelled it, and whose it was', async () => {
+  await using api = await createSlowApi()
+  const { token } = await api.signedIn('manager')
+  const { token: owner } = await api.signedIn('owner')
+  await change(api, token, 'add')
+  await change(api, token, 'stop/cikit01', async)
+  await api.entered
+  const { id } = (await change(api, token, 'delete/cikit01', async)).body as Told
+  expect((await api.call('DELETE', `/operation/cancel/${id}`, { token: owner })).status).toBe(200)
+  const { body } = await api.call('GET', '/audit/list?limit=2', { token: owner })
+  expect(body).toMatchObject([
+    { user: 'owner', action: 'operation.cancel', target: id, result: 'ok' },
+    { user: 'manager', action: 'droplet.delete', target: 'cikit01', result: 'refused', error_id: 932 },
+  ])
+  api.release()
+})
+
 test.each(['?wait=61', '?wait=-1', '?wait=x', '?since=1'])('show%s is refused', async query => {
   await using api = await createTestApi()
   const { token } = await api.signedIn('manager')

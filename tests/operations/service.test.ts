@@ -155,9 +155,9 @@ describe('an operation', () => {
     const ids: string[] = []
     for (let count = 0; count < 500; count++) ids.push((await add()).id)
     await expect(add()).rejects.toMatchObject({ errorId: 934, status: 429, retryAfterSeconds: 10 })
-    await operations.cancel(ids.at(-1) ?? '')
-    await operations.cancel((await add()).id)
-    for (const id of ids.slice(1, -1)) await operations.cancel(id)
+    await operations.cancel(ACT, ids.at(-1) ?? '')
+    await operations.cancel(ACT, (await add()).id)
+    for (const id of ids.slice(1, -1)) await operations.cancel(ACT, id)
     gate.open()
     await operations.idle()
     expect(host.names()).toEqual(['cikit01'])
@@ -171,7 +171,7 @@ describe('an operation', () => {
     const answers = await Promise.allSettled(asked)
     const begun = answers.flatMap(answer => (answer.status === 'fulfilled' ? [answer.value] : []))
     expect(begun).toHaveLength(500)
-    for (const { id } of begun.slice(1)) await operations.cancel(id)
+    for (const { id } of begun.slice(1)) await operations.cancel(ACT, id)
     gate.open()
     await operations.idle()
   })
@@ -287,7 +287,7 @@ describe('waiting', () => {
     const { operations } = host.startService()
     await expect(operations.wait('x', 1)).rejects.toMatchObject({ errorId: 929, status: 404 })
     await expect(operations.outcome('x')).rejects.toMatchObject({ errorId: 929 })
-    await expect(operations.cancel('x')).rejects.toMatchObject({ errorId: 929 })
+    await expect(operations.cancel(ACT, 'x')).rejects.toMatchObject({ errorId: 929 })
   })
 })
 
@@ -311,7 +311,7 @@ describe('cancelling', () => {
     const { id } = await service.change(ACT, { kind: 'add', sshKeys: [] })
     await gate.entered
     expect(service.operations.show(id)).toMatchObject({ state: 'running', cancellable: true })
-    const cancelled = service.operations.cancel(id)
+    const cancelled = service.operations.cancel(ACT, id)
     gate.open()
     expect(await cancelled).toMatchObject({ id, state: 'cancelled', error: null, cancellable: false })
     await expect(service.operations.outcome(id)).rejects.toMatchObject({ errorId: 932, status: 409 })
@@ -354,7 +354,7 @@ describe('cancelling', () => {
     })
     const { id } = await service.change(ACT, { kind: 'add', sshKeys: [] })
     await entered.promise
-    expect(await service.operations.cancel(id)).toMatchObject({ state: 'cancelled' })
+    expect(await service.operations.cancel(ACT, id)).toMatchObject({ state: 'cancelled' })
   })
 
   test('one that waits for its turn ends it at once, and nothing of it is done', async () => {
@@ -366,7 +366,7 @@ describe('cancelling', () => {
     await gate.entered
     const { id } = await change(ACT, { kind: 'delete', droplet: 'cikit01' })
     expect(operations.show(id)).toMatchObject({ state: 'queued', cancellable: true })
-    expect(await operations.cancel(id)).toMatchObject({ state: 'cancelled', startedAt: null })
+    expect(await operations.cancel(ACT, id)).toMatchObject({ state: 'cancelled', startedAt: null })
     gate.open()
     await operations.idle()
     expect(host.names()).toEqual(['cikit01'])
@@ -381,7 +381,7 @@ describe('cancelling', () => {
     const { id } = await change(ACT, { kind, droplet: 'cikit01' })
     await gate.entered
     expect(operations.show(id).cancellable).toBe(false)
-    await expect(operations.cancel(id)).rejects.toMatchObject({ errorId: 931, status: 409 })
+    await expect(operations.cancel(ACT, id)).rejects.toMatchObject({ errorId: 931, status: 409 })
     gate.open()
     await operations.outcome(id)
   })
@@ -391,7 +391,7 @@ describe('cancelling', () => {
     const { change, operations } = host.startService()
     const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
     await operations.outcome(id)
-    await expect(operations.cancel(id)).rejects.toMatchObject({ errorId: 931 })
+    await expect(operations.cancel(ACT, id)).rejects.toMatchObject({ errorId: 931 })
     expect(host.names()).toEqual(['cikit01'])
   })
 
@@ -401,7 +401,7 @@ describe('cancelling', () => {
     const { change, operations } = host.startService({ prepare: gate.pass })
     const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
     await gate.entered
-    const both = Promise.allSettled([operations.cancel(id), operations.cancel(id)])
+    const both = Promise.allSettled([operations.cancel(ACT, id), operations.cancel(ACT, id)])
     gate.open()
     expect((await both).map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
   })
