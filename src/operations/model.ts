@@ -65,7 +65,7 @@ export function toOperationBody(operation: PresentOperation): OperationBody {
 export type OperationQuery = Partial<Record<string, string>>
 
 /** @throws ApiError 917 naming what cannot be understood */
-export function parseOperationFilter(query: OperationQuery): Partial<OperationFilter> {
+export function parseOperationFilter(query: OperationQuery): Partial<Omit<OperationFilter, 'also'>> {
   refuseOthers(query, ['limit', 'cursor', 'droplet'])
   const { limit, cursor, droplet } = query
   return {

@@ -156,8 +156,11 @@ export function createOperations(deps: {
     show,
 
     /** Newest first. */
-    list: (filter: Partial<OperationFilter>): PresentOperation[] =>
-      store.list({ before: '', droplet: '', limit: 100, ...filter }).map(toPresent),
+    list(filter: Partial<Omit<OperationFilter, 'also'>>): PresentOperation[] {
+      const present = [...running.values()].filter(({ operation }) => operation.droplet === filter.droplet)
+      const also = present.map(({ operation }) => operation.id)
+      return store.list({ before: '', droplet: '', limit: 100, ...filter, also }).map(toPresent)
+    },
 
     /**
      * Resolves at the end of the operation.

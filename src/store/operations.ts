@@ -48,6 +48,8 @@ export interface OperationFilter {
   before: string
   /** Of the droplet of this name only; empty for all. */
   droplet: string
+  /** And these, by their ids: an add is not kept with the name that it chose before it has ended. */
+  also: string[]
   limit: number
 }
 
@@ -87,7 +89,7 @@ export function createOperationStore({ sql }: Database) {
   const select = sql.query<Row, [Record<keyof OperationFilter, string | number>]>(`
     SELECT ${columns} FROM operations
     WHERE ($before = '' OR number < (SELECT number FROM operations WHERE id = $before))
-      AND ($droplet = '' OR droplet = $droplet)
+      AND ($droplet = '' OR droplet = $droplet OR id IN (SELECT value FROM json_each($also)))
     ORDER BY number DESC LIMIT $limit`)
   const open = sql.query<Row, []>(`SELECT ${columns} FROM operations WHERE state = 'open' ORDER BY number`)
   const removeOld = sql.query<null, [number]>("DELETE FROM operations WHERE state <> 'open' AND ended_at < ?")
@@ -116,7 +118,8 @@ export function createOperationStore({ sql }: Database) {
     },
 
     /** Newest first. */
-    list: (filter: OperationFilter): Operation[] => select.all({ ...filter }).flatMap(row => toOperation(row) ?? []),
+    list: (filter: OperationFilter): Operation[] =>
+      select.all({ ...filter, also: JSON.stringify(filter.also) }).flatMap(row => toOperation(row) ?? []),
 
     /** Those that have not ended, oldest first. */
     open: (): Operation[] => open.all().flatMap(row => toOperation(row) ?? []),

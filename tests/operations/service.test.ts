@@ -497,6 +497,25 @@ describe('are kept', () => {
   })
 })
 
+test('the list of a droplet has the add that is just making it', async () => {
+  await using host = createTestDroplets()
+  const gate = createGate()
+  const { change, operations } = host.startService({
+    async start(id) {
+      await gate.pass()
+      await host.memory.engine.start(id)
+    },
+  })
+  const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
+  await change(ACT, { kind: 'add', sshKeys: [] })
+  await gate.entered
+  expect(operations.list({ droplet: 'cikit01' }).map(operation => operation.id)).toEqual([id])
+  expect(operations.list({}).length).toBe(2)
+  gate.open()
+  await operations.idle()
+  expect(operations.list({ droplet: 'cikit01' }).map(operation => operation.id)).toEqual([id])
+})
+
 test('the list is newest first, by page and by droplet', async () => {
   await using host = createTestDroplets()
   const service = host.startService()
