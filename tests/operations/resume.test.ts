@@ -72,6 +72,17 @@ describe('of the last minutes are finished', () => {
     expect(host.keyFolders()).toEqual([])
   })
 
+  test('a deletion only when its keys are gone, too', async () => {
+    await using host = createTestDroplets()
+    await host.startService().add(ACT)
+    const id = await killedAt(host, 'delete', 'remove')
+    host.memory.droplets.splice(0)
+    host.memory.fail('list', new ApiError('engineUnavailable'))
+    const { operations } = await nextProcess(host)
+    expect(operations.show(id)).toMatchObject({ state: 'failed', error: { id: 918 } })
+    expect(host.keyFolders()).toEqual(['cikit01'])
+  })
+
   test('a deletion, and not the droplet that got its name since', async () => {
     await using host = createTestDroplets()
     await host.startService().add(ACT)
@@ -95,6 +106,15 @@ describe('of the last minutes are finished', () => {
     expect(operations.show(id)).toMatchObject({ state: 'done' })
     expect(host.memory.calls).toEqual([])
   })
+})
+
+test('a restart of a droplet that was started at the moment when it was asked for is not over', async () => {
+  await using host = createTestDroplets()
+  host.put('cikit01')
+  Object.assign(host.memory.droplets[0] ?? {}, { startedAt: host.clock.now() })
+  await killedAt(host, 'restart', 'stop')
+  await nextProcess(host)
+  expect(host.memory.calls).toEqual(['stop cikit01', 'start cikit01'])
 })
 
 test('that cannot be finished have failed, in words', async () => {
@@ -224,12 +244,34 @@ describe('an add', () => {
     // Nobody who ends this program has to wait for the engine.
     await service.idle()
     await service.close()
+    await new Promise(setImmediate)
+    await host.db.write(() => undefined)
+    expect(host.startService().operations.leftOpen()).toMatchObject([{ id }])
     host.memory.comeBack()
     host.clock.move(30_000)
     const { operations } = await nextProcess(host)
     expect(operations.show(id)).toMatchObject({ state: 'failed', error: { id: 933 } })
     expect(host.names()).toEqual([])
   })
+})
+
+test('they are taken up in the order in which they came', async () => {
+  await using host = createTestDroplets()
+  host.put('cikit01')
+  const ids = [await killedAt(host, 'stop', 'stop'), await killedAt(host, 'start', 'start')]
+  const { operations } = host.startService()
+  expect(operations.leftOpen().map(({ id }) => id)).toEqual(ids)
+})
+
+test('nothing is taken up twice, nor what is not left open', async () => {
+  await using host = createTestDroplets()
+  host.put('cikit01')
+  const id = await killedAt(host, 'stop', 'stop')
+  const { operations } = host.startService()
+  await operations.resume(id, never, false)
+  for (const other of [id, 'x']) {
+    await expect(operations.resume(other, never, false)).rejects.toThrow('Only what was left open')
+  }
 })
 
 test('before they are taken up they are shown as queued, and nobody can cancel them or be told that they are done', async () => {

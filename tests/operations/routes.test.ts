@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { ApiError } from '../../src/errors.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { createMemoryEngine } from '../_support/memory-engine.ts'
 
@@ -80,6 +81,48 @@ describe('Prefer: respond-async', () => {
   })
 })
 
+test('why an operation failed is in the log, also when nobody waits; what was refused in words is not', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('manager')
+  await change(api, token, 'add')
+  api.memory.fail('stop', new ApiError('engineUnavailable', { cause: new Error('a broken pipe') }))
+  api.memory.fail('stop', new ApiError('engineRefused'))
+  const ids: string[] = []
+  for (let count = 0; count < 2; count++) {
+    ids.push(((await change(api, token, 'stop/cikit01', async)).body as Told).id)
+    await api.context.droplets.idle()
+  }
+  const failed = api.logged.map(line => JSON.parse(line)).filter(({ message }) => message === 'operation failed')
+  expect(failed.map(({ operation }) => operation)).toEqual([ids[0]])
+  expect(JSON.stringify(failed)).toContain('a broken pipe')
+})
+
+test('what is done is done when the engine goes away right after it, and the list says that', async () => {
+  const memory = createMemoryEngine(Date.now)
+  let isAway = false
+  await using api = await createTestApi({
+    engine: {
+      ...memory.engine,
+      inspect: id => (isAway ? Promise.reject(new ApiError('engineUnavailable')) : memory.engine.inspect(id)),
+      async start(id) {
+        await memory.engine.start(id)
+        isAway = true
+      },
+      async stop(id) {
+        await memory.engine.stop(id)
+        isAway = true
+      },
+    },
+  })
+  const { token } = await api.signedIn('manager')
+  for (const path of ['add', 'stop/cikit01']) {
+    isAway = false
+    expect(await change(api, token, path)).toMatchObject({ status: 503, body: { errorId: 918 } })
+    expect(api.context.operations.list({ limit: 1 })).toMatchObject([{ droplet: 'cikit01', state: 'done' }])
+  }
+  expect(memory.droplets).toMatchObject([{ name: 'cikit01', state: 'exited' }])
+})
+
 describe('Idempotency-Key', () => {
   const key = { 'idempotency-key': 'build-4711' }
 
@@ -114,6 +157,9 @@ describe('Idempotency-Key', () => {
     const sshKeys = { ssh_keys: [`ssh-ed25519 ${ED25519} ann`] }
     expect(await change(api, token, 'add', key, sshKeys)).toMatchObject({ status: 409, body: { errorId: 930 } })
     expect(api.memory.droplets).toMatchObject([{ name: 'cikit01', state: 'running' }])
+    const other = { 'idempotency-key': 'build-4712' }
+    expect(await change(api, token, 'stop/cikit01', other)).toMatchObject({ status: 200 })
+    expect(await change(api, token, 'stop/cikit02', other)).toMatchObject({ status: 409, body: { errorId: 930 } })
   })
 
   test('of another user is another key', async () => {

@@ -1,5 +1,5 @@
 import { heapStats } from 'bun:jsc'
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, jest, test } from 'bun:test'
 import { until } from '../../scripts/lib/run.ts'
 import { ApiError } from '../../src/errors.ts'
 import type { PresentOperation } from '../../src/operations/service.ts'
@@ -46,6 +46,8 @@ describe('an operation', () => {
     })
     expect(told.map(({ state }) => state)).toEqual(told.map(({ state }) => state).toSorted(inOrder))
     expect(new Set(told.map(({ state }) => state))).toEqual(new Set(['queued', 'running', 'done']))
+    // While its end is being stored it is too late to cancel it.
+    expect(told.at(-2)).toMatchObject({ state: 'running', cancellable: false })
     expect(told.every(operation => operation.id === id)).toBe(true)
   })
 
@@ -63,6 +65,19 @@ describe('an operation', () => {
     const operation = operations.show(id)
     expect(operation).toMatchObject({ kind, droplet: 'cikit01', dropletId, state: 'done' })
     expect(stepsOf(operation)).toEqual([...steps])
+  })
+
+  test('keeps when each step ended', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const takes = (ms: number) => async () => host.clock.move(ms)
+    const { change, operations } = host.startService({ stop: takes(1_000), start: takes(2_000) })
+    const { id, createdAt: begun } = await change(ACT, { kind: 'restart', droplet: 'cikit01' })
+    await operations.outcome(id)
+    expect(operations.show(id).steps).toEqual([
+      { name: 'stop', startedAt: begun, endedAt: begun + 1_000 },
+      { name: 'start', startedAt: begun + 1_000, endedAt: begun + 3_000 },
+    ])
   })
 
   test('that fails says why, and at which step', async () => {
@@ -124,15 +139,91 @@ describe('an operation', () => {
       async prepare(report) {
         for (let done = 0; done < 10; done++) {
           report({ text: `Step ${done}`, done, total: 10 })
-          host.clock.move(100)
+          host.clock.move(125)
         }
       },
     })
-    operations.watch(({ progress }) => void (progress && told.add(`${progress.text} of ${progress.total}`)))
+    operations.watch(({ progress, steps }) => {
+      if (progress) told.add(`${steps.at(-1)?.name}: ${progress.text} of ${progress.total}`)
+    })
     const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
     await operations.outcome(id)
-    expect([...told]).toEqual(['Step 3 of 10', 'Step 6 of 10', 'Step 9 of 10'])
+    // The last one is told with the name that is chosen then.
+    expect([...told]).toEqual([2, 4, 6, 8, 9].map(done => `image: Step ${done} of 10`))
     expect(operations.show(id).progress).toBeNull()
+  })
+
+  test('forgets how far a step is when that is over, also when no other one follows', async () => {
+    await using host = createTestDroplets()
+    const { operations } = host.startService()
+    const gate = createGate()
+    const { id } = await operations.start({
+      ...{ kind: 'add', droplet: null, dropletId: null, act: ACT, claim: undefined, undoable: true },
+      async work(handle) {
+        handle.step('image')
+        handle.progress({ text: 'Working' })
+        handle.endStep()
+        await gate.pass()
+      },
+    })
+    await gate.entered
+    expect(operations.show(id)).toMatchObject({ progress: null, steps: [{ endedAt: host.clock.now() }] })
+    gate.open()
+  })
+
+  test('is told as it was at that moment', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const gate = createGate()
+    const { change, operations } = host.startService({ stop: gate.pass })
+    const queued = await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await gate.entered
+    const running = operations.show(queued.id)
+    gate.open()
+    await operations.outcome(queued.id)
+    expect([queued, running].map(({ state }) => state)).toEqual(['queued', 'running'])
+  })
+
+  test('that failed in the middle of a step is told as what is over', async () => {
+    await using host = createTestDroplets()
+    const { change, operations } = host.startService({
+      async prepare(report) {
+        report({ text: 'Working' })
+        throw away()
+      },
+    })
+    const told: PresentOperation[] = []
+    operations.watch(operation => void told.push(operation))
+    const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
+    await expect(operations.outcome(id)).rejects.toMatchObject({ errorId: 918 })
+    expect(told.at(-1)).toEqual(operations.show(id))
+    expect(told.at(-1)).toMatchObject({ state: 'failed', cancellable: false, progress: null })
+  })
+
+  test('is done, and told to the others, when a watcher fails', async () => {
+    await using host = createTestDroplets()
+    const { add, operations } = host.startService()
+    const states: string[] = []
+    operations.watch(() => {
+      throw new Error('no')
+    })
+    operations.watch(({ state }) => void states.push(state))
+    await add(ACT)
+    expect(states.at(-1)).toBe('done')
+    await host.untilLogged('a watcher of the operations failed')
+  })
+
+  test('is told to who watches, and not after that', async () => {
+    await using host = createTestDroplets()
+    const { add, operations } = host.startService()
+    let told = 0
+    const end = operations.watch(() => void told++)
+    await add(ACT)
+    const before = told
+    end()
+    await add(ACT)
+    expect(before).toBeGreaterThan(0)
+    expect(told).toBe(before)
   })
 
   test('is in the store before the engine hears of it', async () => {
@@ -204,6 +295,10 @@ describe('an operation', () => {
     host.db.sql.run('PRAGMA query_only = OFF')
     await host.settleLate()
     expect(host.startService().operations.show(id)).toMatchObject({ id, state: 'done' })
+    // And from then on kept as all others are.
+    host.clock.move(8 * 86_400_000)
+    await host.db.write(operations.removeOld)
+    expect(() => operations.show(id)).toThrow('not found')
   })
 
   test('of an add that cannot be stored as done is undone', async () => {
@@ -282,6 +377,47 @@ describe('waiting', () => {
     gate.open()
   })
 
+  test('leaves no timer behind, by which this program would end later', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const gate = createGate()
+    const { change, operations } = host.startService({ stop: gate.pass })
+    const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await gate.entered
+    jest.useFakeTimers()
+    try {
+      const waiting = operations.wait(id, 60_000)
+      expect(jest.getTimerCount()).toBe(1)
+      gate.open()
+      await waiting
+      expect(jest.getTimerCount()).toBe(0)
+    } finally {
+      jest.useRealTimers()
+    }
+  })
+
+  test('for all of them is for those, too, that begin meanwhile', async () => {
+    await using host = createTestDroplets()
+    const droplets = ['cikit01', 'cikit02'].map(name => ({ ...host.put(name), gate: createGate() }))
+    const { change, operations } = host.startService({
+      stop: async id => await droplets.find(droplet => droplet.id === id)?.gate.pass(),
+    })
+    const [first, second] = droplets
+    await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    let states: string[] = []
+    const idle = operations.idle().then(() => {
+      states = operations.list({}).map(({ state }) => state)
+    })
+    const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit02' })
+    first?.gate.open()
+    while (operations.list({ droplet: 'cikit01' })[0]?.state !== 'done') await new Promise(setImmediate)
+    await second?.gate.entered
+    second?.gate.open()
+    await operations.outcome(id)
+    await idle
+    expect(states).toEqual(['done', 'done'])
+  })
+
   test('for one that nobody knows is 929', async () => {
     await using host = createTestDroplets()
     const { operations } = host.startService()
@@ -314,6 +450,9 @@ describe('cancelling', () => {
     const cancelled = service.operations.cancel(ACT, id)
     gate.open()
     expect(await cancelled).toMatchObject({ id, state: 'cancelled', error: null, cancellable: false })
+    // Nothing is begun that would have to be undone.
+    expect(host.memory.calls.includes('create cikit01')).toBe(at !== 'prepare')
+    expect(host.memory.calls.includes('start cikit01')).toBe(at === 'start')
     await expect(service.operations.outcome(id)).rejects.toMatchObject({ errorId: 932, status: 409 })
     expect(host.names()).toEqual([])
     expect(host.keyFolders()).toEqual([])
@@ -342,6 +481,29 @@ describe('cancelling', () => {
     expect(host.names()).toEqual([])
   })
 
+  test('is over when all is undone, and not before', async () => {
+    await using host = createTestDroplets()
+    const [starting, undoing] = [createGate(), createGate()]
+    const { change, operations } = host.startService({
+      async start(id) {
+        await starting.pass()
+        await host.memory.engine.start(id)
+      },
+      async removeMarked(mark, answered) {
+        await undoing.pass()
+        return await host.memory.engine.removeMarked(mark, answered)
+      },
+    })
+    const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
+    await starting.entered
+    const cancelled = operations.cancel(ACT, id)
+    starting.open()
+    await undoing.entered
+    expect(operations.show(id)).toMatchObject({ state: 'running', cancellable: false, endedAt: null })
+    undoing.open()
+    expect(stepsOf(await cancelled)).toEqual(['image', 'create', 'start', 'undo'])
+  })
+
   test('gives up the pull or the build of the image', async () => {
     await using host = createTestDroplets()
     const entered = Promise.withResolvers<void>()
@@ -361,14 +523,20 @@ describe('cancelling', () => {
     await using host = createTestDroplets()
     host.put('cikit01')
     const gate = createGate()
-    const { change, operations } = host.startService({ stop: gate.pass })
+    const { change, operations, idle } = host.startService({ stop: gate.pass })
     await change(ACT, { kind: 'stop', droplet: 'cikit01' })
     await gate.entered
     const { id } = await change(ACT, { kind: 'delete', droplet: 'cikit01' })
     expect(operations.show(id)).toMatchObject({ state: 'queued', cancellable: true })
-    expect(await operations.cancel(ACT, id)).toMatchObject({ state: 'cancelled', startedAt: null })
+    const cancelled = await operations.cancel(ACT, id)
+    expect(cancelled).toMatchObject({ state: 'cancelled', startedAt: null })
+    host.clock.move(1_000)
     gate.open()
-    await operations.idle()
+    await idle()
+    // Its turn, when that comes, does not end it once more.
+    await new Promise(setImmediate)
+    await host.db.write(() => undefined)
+    expect(operations.show(id)).toEqual(cancelled)
     expect(host.names()).toEqual(['cikit01'])
     expect(operations.list({}).map(({ state }) => state)).toEqual(['cancelled', 'done'])
   })
@@ -393,6 +561,24 @@ describe('cancelling', () => {
     await operations.outcome(id)
     await expect(operations.cancel(ACT, id)).rejects.toMatchObject({ errorId: 931 })
     expect(host.names()).toEqual(['cikit01'])
+  })
+
+  test('one that is done before it hears of it is too late: 931', async () => {
+    await using host = createTestDroplets()
+    const gate = createGate()
+    const { operations } = host.startService()
+    const { id } = await operations.start({
+      ...{ kind: 'add', droplet: null, dropletId: null, act: ACT, claim: undefined, undoable: true },
+      async work(handle) {
+        handle.begin()
+        await gate.pass()
+      },
+    })
+    await gate.entered
+    const cancelled = operations.cancel(ACT, id)
+    gate.open()
+    await expect(cancelled).rejects.toMatchObject({ errorId: 931 })
+    expect(operations.show(id)).toMatchObject({ state: 'done' })
   })
 
   test('twice at once undoes it once', async () => {
@@ -481,6 +667,26 @@ describe('are kept', () => {
     await change(ACT, { kind: 'add', sshKeys: [] }, claim)
     await operations.idle()
     expect(host.names()).toHaveLength(2)
+  })
+
+  test('the newest 100,000 of them, and those that have not ended', async () => {
+    await using host = createTestDroplets()
+    host.put('cikit01')
+    const gate = createGate()
+    const { add, change, operations } = host.startService({ stop: gate.pass })
+    await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await gate.entered
+    for (let count = 0; count < 3; count++) await add(ACT)
+    const [newest] = operations.list({ limit: 1 })
+    // As if so many had come before it.
+    host.db.sql.run('UPDATE operations SET number = 100002 WHERE id = ?', [newest?.id ?? ''])
+    await host.db.write(operations.removeOld)
+    expect(operations.list({}).map(({ droplet, state }) => `${droplet} ${state}`)).toEqual([
+      'cikit04 done',
+      'cikit03 done',
+      'cikit01 running',
+    ])
+    gate.open()
   })
 
   test('as long as they have not ended', async () => {
