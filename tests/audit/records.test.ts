@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { ApiError } from '../../src/errors.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { inWords, readAudit, recordedWork } from '../_support/audit.ts'
+import { createMemoryEngine } from '../_support/memory-engine.ts'
 
 /** What was recorded since the owner logged in. */
 async function recordsOf(api: TestApi, token: string) {
@@ -135,6 +136,34 @@ test('a restart records what it finds begun and not ended', async () => {
   await api.context.audit.recordInterrupted()
   await api.context.audit.recordInterrupted()
   expect(await recordsOf(api, token)).toEqual(['ada droplet.stop cikit01 interrupted'])
+})
+
+test('a change that was interrupted is recorded as that, and what came of it after the restart, too', async () => {
+  const memory = createMemoryEngine(Date.now)
+  const reached = Promise.withResolvers<void>()
+  // The first process is killed at it: that call is never answered.
+  const stop = [
+    () => {
+      reached.resolve()
+      return new Promise<never>(() => undefined)
+    },
+  ]
+  await using api = await createTestApi({
+    engine: { ...memory.engine, stop: id => (stop.shift() ?? (() => memory.engine.stop(id)))() },
+  })
+  const { token } = await api.signedIn('owner')
+  await api.call('POST', '/droplet/add', { token })
+  const headers = { prefer: 'respond-async' }
+  await api.call('PATCH', '/droplet/stop/cikit01', { token, headers })
+  await reached.promise
+  await api.restart()
+  await api.context.audit.recordInterrupted()
+  await api.context.droplets.resume()
+  await api.context.droplets.idle()
+  expect((await recordsOf(api, token)).slice(1)).toEqual([
+    'owner droplet.stop cikit01 interrupted',
+    'owner droplet.stop cikit01 ok',
+  ])
 })
 
 test('hostile names are escaped, and cut', async () => {
