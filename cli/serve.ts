@@ -51,6 +51,8 @@ export const serve = command({
       lock.release()
       await sink.flush()
     }
+    // A look into a droplet may still be under way, for as long as that droplet likes: nobody waits for what it finds.
+    process.exit(0)
   },
 })
 

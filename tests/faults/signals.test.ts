@@ -134,6 +134,23 @@ test('SIGTERM while an interrupted add cannot be undone, for the engine is away:
   expect(ms).toBeLessThan(10_000)
 })
 
+test('SIGTERM while a droplet does not answer who looks into it: nobody waits for that', async () => {
+  await using engine = createSlowEngine()
+  const asked = Promise.withResolvers<void>()
+  engine.answerNext(/^POST \S+\/exec$/, () => Response.json({ Id: 'a'.repeat(64) }, { status: 201 }))
+  engine.answerNext(/^POST \/exec\/\S+\/start$/, () => {
+    asked.resolve()
+    // Begun, and never over.
+    return new Response(new ReadableStream({ start: controller => controller.enqueue(new Uint8Array(8)) }))
+  })
+  await using matrix = await startMatrix({ socket: engine.socket })
+  await asked.promise
+  const { ms, answer } = await timed(matrix.stop())
+  expect(answer).toBe(0)
+  expect(ms).toBeLessThan(3_000)
+  await logged(matrix, 'stopped')
+})
+
 test('SIGTERM while a write waits for the store: it is written and acknowledged first', async () => {
   await using matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
   const token = await matrix.signIn('owner')
