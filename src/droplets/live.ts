@@ -175,9 +175,11 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
 
     /** An engine may answer for a droplet only when all that it had is taken down, a fifth of a second later. */
     const stop = (id: string, how: { exitCode: number; at: number }): void => {
+      // While all are read nothing stands in for the look that is taken then: without it the droplet would be missing.
+      if (found) return
       looked += 1
       looks.set(id, looked)
-      if (!found) tell(known.stop(id, how))
+      tell(known.stop(id, how))
     }
 
     const readAll = async (): Promise<void> => {

@@ -194,6 +194,9 @@ describe('a droplet whose end is told', () => {
       },
     }))
     const droplet = host.put('cikit01')
+    Object.assign(droplet, { ports: { '22': { type: 'tcp', from: { ip: '0.0.0.0', port: 2201 } } } })
+    await host.live.list()
+    host.live.note(droplet.id, droplet.startedAt, facts)
     const { told } = await watched(host)
     isHeld = true
     host.memory.tell(droplet.id, { exitCode: 137, at })
@@ -233,6 +236,51 @@ describe('a droplet whose end is told', () => {
     await looking
     expect(told()).toEqual(['changed cikit01 exited'])
     expect(await host.live.list()).toMatchObject([{ state: 'exited' }])
+  })
+
+  test('is not taken for running either when the look at its end takes longer still', async () => {
+    const held: (() => void)[] = []
+    let isHeld = false
+    await using host = createTestLive(engine => ({
+      async inspect(id) {
+        const found = await engine.inspect(id)
+        if (isHeld) await new Promise<void>(resolve => held.push(resolve))
+        return found
+      },
+    }))
+    const droplet = host.put('cikit01')
+    const { told } = await watched(host)
+    isHeld = true
+    const looking = host.live.look(droplet.id)
+    await eventually(async () => held.length === 1)
+    Object.assign(droplet, { state: 'exited', exitCode: 0, finishedAt: at, ports: {} })
+    host.memory.tell(droplet.id, { exitCode: 0, at })
+    await eventually(async () => held.length === 2)
+    held[0]?.()
+    await looking
+    expect(told()).toEqual(['changed cikit01 exited'])
+    held[1]?.()
+  })
+
+  test('while all are read is not missing when the look at its end takes longer', async () => {
+    const held: (() => void)[] = []
+    await using host = createTestLive(engine => ({
+      async inspect(id) {
+        const found = await engine.inspect(id)
+        await new Promise<void>(resolve => held.push(resolve))
+        return found
+      },
+    }))
+    const droplet = host.put('cikit01')
+    const names = host.names()
+    await eventually(async () => held.length === 1)
+    Object.assign(droplet, { state: 'exited', exitCode: 0, finishedAt: at, ports: {} })
+    host.memory.tell(droplet.id, { exitCode: 0, at })
+    await eventually(async () => held.length === 2)
+    held[0]?.()
+    expect(await names).toEqual(['cikit01'])
+    held[1]?.()
+    await eventually(async () => (await host.live.list())[0]?.state === 'exited')
   })
 
   test('and is no droplet, or did not run, is nothing new', async () => {
