@@ -234,6 +234,31 @@ describe('while the engine is away', () => {
   })
 })
 
+test('an answer that was asked for before the engine went away does not count when it is back', async () => {
+  const held: (() => void)[] = []
+  let holding = false
+  await using host = createTestLive(engine => ({
+    async inspect(id) {
+      const droplet = await engine.inspect(id)
+      if (holding) await new Promise<void>(resolve => held.push(resolve))
+      return droplet
+    },
+  }))
+  const droplet = host.put('cikit01')
+  await host.live.list()
+  holding = true
+  const early = host.live.look(droplet.id)
+  await eventually(async () => held.length === 1)
+  holding = false
+  host.memory.hangUp()
+  await eventually(async () => host.logged.length > 0)
+  Object.assign(droplet, { state: 'exited', exitCode: 0 })
+  await host.live.list()
+  held[0]?.()
+  await early
+  expect(await host.live.list()).toMatchObject([{ state: 'exited' }])
+})
+
 test('after its end nothing is heard, asked or tried again', async () => {
   const host = createTestLive()
   await host.live.list()

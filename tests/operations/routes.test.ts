@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
 import { ApiError } from '../../src/errors.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { createMemoryEngine } from '../_support/memory-engine.ts'
@@ -57,6 +57,19 @@ describe('Prefer: respond-async', () => {
     const { status, headers, body } = await change(api, token, 'add', { prefer: 'respond-async, wait=60' })
     expect({ status, body }).toMatchObject({ status: 200, body: [{ name: 'cikit01' }] })
     expect(headers.get('location')).toBeNull()
+  })
+
+  test('waits as many seconds as it is told, as show does', async () => {
+    await using api = await createTestApi()
+    const { token } = await api.signedIn('manager')
+    using wait = spyOn(api.context.operations, 'wait')
+    await change(api, token, 'add', { prefer: 'respond-async, wait=7' })
+    const id = api.context.operations.list({})[0]?.id ?? ''
+    await api.call('GET', `/operation/show/${id}?wait=8`, { token })
+    expect(wait.mock.calls.map(([of, ms]) => [of, ms])).toEqual([
+      [id, 7_000],
+      [id, 8_000],
+    ])
   })
 
   test('refuses at once what cannot be begun', async () => {
@@ -261,6 +274,50 @@ test('the audit tells who cancelled it, and whose it was', async () => {
     { user: 'manager', action: 'droplet.delete', target: 'cikit01', result: 'refused', error_id: 932 },
   ])
   api.release()
+})
+
+test('nobody is waited for who went away', async () => {
+  await using api = await createSlowApi()
+  const { token } = await api.signedIn('manager')
+  await change(api, token, 'add')
+  const caller = new AbortController()
+  const ask = (method: string, path: string, headers = {}) =>
+    api.app.handle(
+      new Request(`http://localhost/api/v1${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, ...headers },
+        signal: caller.signal,
+      }),
+    )
+  const asked = ask('PATCH', '/droplet/stop/cikit01', { prefer: 'respond-async, wait=60' })
+  await api.entered
+  const [operation] = api.context.operations.list({})
+  const shown = ask('GET', `/operation/show/${operation?.id}?wait=60`)
+  await new Promise(setImmediate)
+  caller.abort()
+  for (const answer of await Promise.all([asked, shown])) {
+    expect(await answer.json()).toMatchObject({ id: operation?.id, state: 'running' })
+  }
+  api.release()
+})
+
+test('who waits is let go when the program ends', async () => {
+  await using api = await createSlowApi()
+  const { token } = await api.signedIn('manager')
+  await change(api, token, 'add')
+  const { id } = (await change(api, token, 'stop/cikit01', async)).body as Told
+  await api.entered
+  const waiting = api.call('GET', `/operation/show/${id}?wait=60`, { token })
+  await new Promise(setImmediate)
+  await api.restart()
+  expect((await waiting).body).toMatchObject({ id, state: 'running' })
+  api.release()
+})
+
+test('the list is of 1,000 at most', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('manager')
+  expect(await api.call('GET', '/operation/list?limit=1000', { token })).toMatchObject({ status: 200, body: [] })
 })
 
 test.each(['?wait=61', '?wait=-1', '?wait=x', '?since=1'])('show%s is refused', async query => {
