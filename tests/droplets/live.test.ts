@@ -162,6 +162,30 @@ describe('while the engine is away', () => {
     expect(await host.names()).toEqual(['cikit01'])
   })
 
+  test('a list is refused when its stream of events ends while it is asked whether it is there', async () => {
+    const asked = Promise.withResolvers<void>()
+    const answered = Promise.withResolvers<void>()
+    let isHeld = false
+    await using host = createTestLive(engine => ({
+      async ping() {
+        await engine.ping()
+        if (!isHeld) return
+        asked.resolve()
+        await answered.promise
+      },
+    }))
+    host.put('cikit01')
+    await host.live.list()
+    isHeld = true
+    host.clock.move(1_000)
+    const list = host.live.list()
+    await asked.promise
+    host.memory.hangUp()
+    await eventually(async () => host.logged.length > 0)
+    answered.resolve()
+    await expect(list).rejects.toMatchObject(unavailable)
+  })
+
   test('an engine that answers all but a ping is away', async () => {
     await using host = createTestLive(() => ({
       async ping() {

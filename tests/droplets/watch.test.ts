@@ -203,8 +203,9 @@ describe('a droplet whose end is told', () => {
     await eventually(async () => told().length > 0)
     expect(told()).toEqual(['changed cikit01 exited'])
     expect(await host.live.list()).toMatchObject([
-      { state: 'exited', exitCode: 137, finishedAt: at, ports: {}, health: undefined, hostKey: undefined },
+      { state: 'exited', exitCode: 137, finishedAt: at, health: undefined, hostKey: undefined },
     ])
+    expect((await host.live.list())[0]?.ports).toEqual({})
     Object.assign(droplet, { state: 'exited', exitCode: 137, finishedAt: at + 1 })
     answered.resolve()
     await eventually(async () => (await host.live.list())[0]?.finishedAt === at + 1)
