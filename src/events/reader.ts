@@ -32,6 +32,9 @@ export function createReader(beginning: Uint8Array[], over: (how: ReaderEnd) => 
   return {
     body,
 
+    /** How many bytes wait for the client. */
+    waiting: (): number => (controller ? limit - (controller.desiredSize ?? limit) : 0),
+
     /** @returns false when the client was too far behind: its stream is cut */
     send(bytes: Uint8Array): boolean {
       controller?.enqueue(bytes)

@@ -6,6 +6,8 @@ import { type EventHub, frame, type HubEvent, type Topic } from './hub.ts'
 import { createReader, type Reader, type ReaderEnd } from './reader.ts'
 
 const STREAMS_PER_USER = 2_000
+/** May wait for all clients together: those who come back may have missed much, each of them. */
+const WAITING_BYTES = 64_000_000
 
 /** What each group would be shown by the lists. */
 const topics: Record<Group, ReadonlySet<Topic>> = {
@@ -40,6 +42,7 @@ export function createEventStreams(deps: { hub: EventHub; auth: Pick<AuthService
   let closed = false
   hub.listen(event => {
     for (const follower of followers) tell(follower, event)
+    relieve()
   })
 
   return {
@@ -67,6 +70,7 @@ export function createEventStreams(deps: { hub: EventHub; auth: Pick<AuthService
       const follower = { reader, userId, username, sessionId }
       followers.add(follower)
       if (closed) end(follower)
+      else relieve()
       return reader.body
     },
 
@@ -101,7 +105,27 @@ export function createEventStreams(deps: { hub: EventHub; auth: Pick<AuthService
   }
 
   function send({ reader, username }: Follower, bytes: Uint8Array): void {
-    if (!reader.send(bytes)) log.info('event stream dropped: its client does not read', { user: username })
+    if (!reader.send(bytes)) tellDropped(username)
+  }
+
+  /** Drops those who are furthest behind, when too much waits for all together. */
+  function relieve(): void {
+    let waiting = 0
+    for (const { reader } of followers) waiting += reader.waiting()
+    if (waiting <= WAITING_BYTES) return
+    const furthestFirst = [...followers]
+      .map(follower => ({ follower, bytes: follower.reader.waiting() }))
+      .sort((left, right) => right.bytes - left.bytes)
+    for (const { follower, bytes } of furthestFirst) {
+      if (waiting <= WAITING_BYTES) return
+      follower.reader.cut()
+      tellDropped(follower.username)
+      waiting -= bytes
+    }
+  }
+
+  function tellDropped(username: string): void {
+    log.info('event stream dropped: its client does not read', { user: username })
   }
 
   /** The user of a stream as it is now; undefined when the session is over, and then the stream is, too. */

@@ -199,18 +199,18 @@ export function createOperations(deps: {
      */
     async cancel(act: Act, id: string): Promise<PresentOperation> {
       const present = running.get(id)
-      if (!present?.operation.cancellable) {
-        show(id)
-        throw new ApiError('operationNotCancellable')
+      if (present?.operation.cancellable) {
+        present.canceller = act
+        present.abort.abort(new ApiError('operationCancelled'))
+        change(present, { cancellable: false })
+        // One that waits for its turn has done nothing: it need not wait for that.
+        if (present.operation.state === 'queued') await conclude(present, new ApiError('operationCancelled'))
       }
-      present.canceller = act
-      present.abort.abort(new ApiError('operationCancelled'))
-      change(present, { cancellable: false })
-      // One that waits for its turn has done nothing: it need not wait for that.
-      if (present.operation.state === 'queued') await conclude(present, new ApiError('operationCancelled'))
-      await present.end.promise.catch(() => undefined)
-      if (present.operation.state !== 'cancelled') throw new ApiError('operationNotCancellable')
-      return toPresent(present.operation)
+      // Who asks a second time waits for the same end.
+      if (present?.abort.signal.aborted) await present.end.promise.catch(() => undefined)
+      const operation = show(id)
+      if (operation.state !== 'cancelled') throw new ApiError('operationNotCancellable')
+      return operation
     },
 
     /** Told of every change of an operation. */
@@ -347,11 +347,10 @@ export function createOperations(deps: {
   /** What writes the end down. */
   function ending(one: Running, result: Operation, error: unknown, also?: () => void): () => void {
     const { begun, canceller } = one
-    const record = begun && audit.ending(begun, result.droplet ?? '', error)
     return () => {
       also?.()
       store.end(result)
-      record?.()
+      if (begun) audit.ending(begun, result.droplet ?? '', error)()
       if (canceller && result.state === 'cancelled') audit.record(canceller, result.id)
     }
   }

@@ -158,6 +158,25 @@ describe('a client that does not read', () => {
     expect(await stream.take()).toHaveLength(40)
   })
 
+  test('is dropped, those who are furthest behind first, when more than 64 MB wait for all together', async () => {
+    const { open, hub, logged } = createHouse()
+    const reading = open('owner')
+    for (let count = 0; count < 100; count++) {
+      hub.publish('droplet', big)
+      await reading.take()
+    }
+    const slow = Array.from({ length: 6 }, () => open('viewer', idOf(0)))
+    const last = open('viewer', idOf(70))
+    expect(logged).toEqual([])
+    hub.publish('droplet', big)
+    expect(logged).toHaveLength(0)
+    open('viewer', idOf(95))
+    expect(logged).toHaveLength(1)
+    expect(await slow[0]?.take().catch(() => 'broken')).toBe('broken')
+    expect(await last.take()).toHaveLength(32)
+    expect(await reading.take()).toHaveLength(1)
+  })
+
   test('is not waited for at the end of its session', async () => {
     const { open, streams, hub, endSession } = createHouse()
     const { over } = open('viewer')

@@ -77,6 +77,7 @@ async function isRefused(): Promise<boolean> {
   else expect(answered).toMatchObject(unavailable)
   return answered.status === 503
 }
+const namesIn = ({ body }: { body: unknown }) => (Array.isArray(body) ? body.map(({ name }) => name) : [])
 const isBack = async () => (await list()).status === 200
 
 /** Asks for all that needs the engine, and for what does not. */
@@ -245,6 +246,8 @@ test.each([
 })
 
 test('a redirection is not followed', async () => {
+  // What was undone last is gone from the list, too.
+  expect(await until(5_000, async () => namesIn(await list()).join() === 'cikit01')).toBe(true)
   followed = 0
   using _disturbed = proxy.disturb(/./, disturbances.redirects(elsewhere.url.href))
   expect(await until(3_000, isRefused)).toBe(true)
@@ -262,8 +265,8 @@ test('100 MB are not read to their end, and ten times 100 MB are not kept', asyn
   for (let count = 0; count < 10; count++) {
     flood.sent = 0
     expect(await matrix.call('PATCH', '/droplet/stop/cikit01', token)).toMatchObject(unavailable)
-    // 16 MB are read, and some more lie in the buffers of the socket.
-    expect(flood.sent).toBeLessThan(32 * MIB)
+    // 16 MB are read, and some more lie in the buffers of the socket; the live list may ask the same meanwhile.
+    expect(flood.sent).toBeLessThan(64 * MIB)
   }
   expect(peakMegabytes(matrix.process.pid) - before).toBeLessThan(300)
 })

@@ -581,15 +581,17 @@ describe('cancelling', () => {
     expect(operations.show(id)).toMatchObject({ state: 'done' })
   })
 
-  test('twice at once undoes it once', async () => {
+  test('twice undoes it once, and tells both, at the same time or later', async () => {
     await using host = createTestDroplets()
     const gate = createGate()
     const { change, operations } = host.startService({ prepare: gate.pass })
     const { id } = await change(ACT, { kind: 'add', sshKeys: [] })
     await gate.entered
-    const both = Promise.allSettled([operations.cancel(ACT, id), operations.cancel(ACT, id)])
+    const both = Promise.all([operations.cancel(ACT, id), operations.cancel(ACT, id)])
     gate.open()
-    expect((await both).map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+    expect((await both).map(({ state }) => state)).toEqual(['cancelled', 'cancelled'])
+    expect(await operations.cancel(ACT, id)).toMatchObject({ state: 'cancelled' })
+    expect(await host.startService().operations.cancel(ACT, id)).toMatchObject({ state: 'cancelled' })
   })
 })
 
