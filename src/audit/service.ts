@@ -85,18 +85,15 @@ export async function openAudit(
     },
 
     /**
-     * What records that the work has ended, to be called inside `database.write`.
+     * Records that the work has ended. Runs inside `database.write`.
      * @param target what it turned out to concern
      * @param error what the caller is told; undefined for work that is done
      */
-    ending({ id, act, time }: Begun, target: string, error?: unknown): () => void {
+    end({ id, act, time }: Begun, target: string, error?: unknown): void {
       if (error instanceof Error) recorded.add(error)
+      store.end(id)
       const result = error === undefined ? 'ok' : resultOf(error)
-      const entry = { time, ...cleaned(act, target), result, errorId: errorIdOf(error), count: 1 } as const
-      return () => {
-        store.end(id)
-        append(entry)
-      }
+      append({ time, ...cleaned(act, target), result, errorId: errorIdOf(error), count: 1 })
     },
 
     /**

@@ -1,6 +1,6 @@
 import { ApiError } from '../errors.ts'
 import { describeError, type Log } from '../log.ts'
-import type { Handle } from '../operations/service.ts'
+import type { Handle } from '../operations/running.ts'
 import type { UnfinishedAdd, UnfinishedAdds } from '../store/unfinished-adds.ts'
 import { type DropletEngine, NameTakenError, PortTakenError } from './engine.ts'
 import type { DropletKeys } from './keys.ts'

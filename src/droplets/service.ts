@@ -1,6 +1,7 @@
 import type { Act } from '../audit/service.ts'
 import { ApiError } from '../errors.ts'
-import type { Handle, Operations, PresentOperation } from '../operations/service.ts'
+import type { Handle, PresentOperation } from '../operations/running.ts'
+import type { Operations } from '../operations/service.ts'
 import type { Claim, Operation } from '../store/operations.ts'
 import { type AddDeps, createAdds } from './adds.ts'
 import { DropletGoneError, type DropletRef } from './engine.ts'

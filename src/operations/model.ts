@@ -1,7 +1,7 @@
 import { t } from 'elysia'
 import { ApiError } from '../errors.ts'
 import type { OperationFilter } from '../store/operations.ts'
-import type { PresentOperation } from './service.ts'
+import type { PresentOperation } from './running.ts'
 
 const MOST_OPERATIONS = 1_000
 const LONGEST_WAIT_SECONDS = 60

@@ -1,9 +1,9 @@
-import type { Act, Audit, Begun } from '../audit/service.ts'
-import type { Progress } from '../droplets/engine.ts'
+import type { Act, Audit } from '../audit/service.ts'
 import { ApiError, errorNameOf } from '../errors.ts'
-import { describeError, type Log } from '../log.ts'
+import type { Log } from '../log.ts'
 import type { Database } from '../store/database.ts'
 import type { Claim, Operation, OperationFilter, OperationStore } from '../store/operations.ts'
+import { createRunner, type Handle, keep, type PresentOperation } from './running.ts'
 
 const KEPT_MS = 7 * 86_400_000
 /** Against those who ask without end: some 50 MB. */
@@ -11,37 +11,6 @@ const MOST_KEPT = 100_000
 /** That have not ended: more than 99 droplets and who waits for them come to in earnest. */
 const MOST_OPEN = 500
 const RETRY_AFTER_SECONDS = 10
-/** So often at most the progress of one operation is told. */
-const TELL_EVERY_MS = 250
-
-/** An operation as it is now. */
-export interface PresentOperation extends Operation {
-  progress: Progress | null
-  /** Whether it can still be undone. */
-  cancellable: boolean
-}
-
-/** What the work of an operation has in hand. */
-export interface Handle {
-  readonly id: string
-  /** Aborted when somebody wants it undone. */
-  readonly cancelled: AbortSignal
-  /** It is its turn. */
-  begin(): void
-  /** The droplet that it turned out to be about. */
-  concern(droplet: string): void
-  /** The next step begins, and with it the one before is over. */
-  step(name: string): void
-  /** The present one is over. */
-  endStep(): void
-  progress(progress: Progress): void
-  /**
-   * Done, durably, with `also` in the same transaction: from here on nothing is undone. Without this the operation is
-   * done when its work is.
-   * @throws ApiError 922 when the store cannot be written, 932 when it was cancelled in the last moment
-   */
-  succeed(also: () => void): Promise<void>
-}
 
 /** What is asked for. */
 export interface Order extends Pick<Operation, 'kind' | 'droplet' | 'dropletId'> {
@@ -55,26 +24,6 @@ export interface Order extends Pick<Operation, 'kind' | 'droplet' | 'dropletId'>
 
 export type Operations = ReturnType<typeof createOperations>
 
-/** One that has not ended, or whose end is not in the store yet. */
-interface Running {
-  operation: PresentOperation
-  /** Undefined for one that an earlier process left open, until it is taken up. */
-  begun: Begun | undefined
-  undoable: boolean
-  /** As `resume` has it. */
-  postponable: boolean
-  abort: AbortController
-  /** Who cancelled it. */
-  canceller: Act | undefined
-  /** Its end is being written. */
-  isEnding: boolean
-  /** Resolves at its end, or rejects with its error. */
-  end: PromiseWithResolvers<void>
-  /** Wake who waits for its end, but only for some time. */
-  waiting: Set<() => void>
-  toldAt: number
-}
-
 /**
  * Changes that take a while. Each is in the store before it begins and for 7 days after its end, and tells what it is at.
  * It runs to its end whether or not somebody waits for it.
@@ -82,15 +31,15 @@ interface Running {
 export function createOperations(deps: {
   db: Database
   store: OperationStore
-  audit: Pick<Audit, 'begin' | 'ending' | 'later' | 'record'>
+  audit: Pick<Audit, 'begin' | 'end' | 'later' | 'record'>
   now: () => number
   log: Log
 }) {
-  const { db, store, audit, now, log } = deps
+  const { db, store, audit, now } = deps
   const running = new Map(
     store.open().map(operation => [operation.id, keep(operation, { undoable: false, cancellable: false })]),
   )
-  const watchers = new Set<(operation: PresentOperation) => void>()
+  const runner = createRunner({ ...deps, stored: id => void running.delete(id) })
   /** Accepted, and not in the store yet. */
   let beginning = 0
   let isClosed = false
@@ -124,7 +73,7 @@ export function createOperations(deps: {
       } finally {
         beginning -= 1
       }
-      run(one, order.work)
+      runner.run(one, order.work)
       return toPresent(operation)
     },
 
@@ -143,7 +92,7 @@ export function createOperations(deps: {
       one.postponable = postponable
       const { user, address, action, droplet } = one.operation
       one.begun = await db.write(() => audit.begin({ user, address, action }, droplet ?? ''))
-      run(one, work)
+      runner.run(one, work)
     },
 
     /**
@@ -202,9 +151,9 @@ export function createOperations(deps: {
       if (present?.operation.cancellable) {
         present.canceller = act
         present.abort.abort(new ApiError('operationCancelled'))
-        change(present, { cancellable: false })
+        runner.change(present, { cancellable: false })
         // One that waits for its turn has done nothing: it need not wait for that.
-        if (present.operation.state === 'queued') await conclude(present, new ApiError('operationCancelled'))
+        if (present.operation.state === 'queued') await runner.conclude(present, new ApiError('operationCancelled'))
       }
       // Who asks a second time waits for the same end.
       if (present?.abort.signal.aborted) await present.end.promise.catch(() => undefined)
@@ -213,11 +162,7 @@ export function createOperations(deps: {
       return operation
     },
 
-    /** Told of every change of an operation. */
-    watch(listener: (operation: PresentOperation) => void): () => void {
-      watchers.add(listener)
-      return () => void watchers.delete(listener)
-    },
+    watch: runner.watch,
 
     /** Resolves when none is under way that could not be left to the next process. */
     async idle(): Promise<void> {
@@ -235,6 +180,7 @@ export function createOperations(deps: {
     /** Lets go who waits; what is still open stays so in the store. */
     close(): void {
       isClosed = true
+      runner.close()
       for (const { waiting } of running.values()) for (const wake of waiting) wake()
     },
   }
@@ -255,145 +201,5 @@ export function createOperations(deps: {
   function toPresent(operation: Operation): PresentOperation {
     const present = running.get(operation.id)?.operation
     return structuredClone(present ?? { ...operation, progress: null, cancellable: false })
-  }
-
-  function run(one: Running, work: (handle: Handle) => Promise<void>): void {
-    tell(one)
-    // Whoever waits is told; nobody has to wait.
-    one.end.promise.catch(error => {
-      if (error.cause) log.info('operation failed', { operation: one.operation.id, error: describeError(error) })
-    })
-    work(handleOf(one)).then(
-      () => conclude(one),
-      error => conclude(one, error),
-    )
-  }
-
-  function handleOf(one: Running): Handle {
-    const { operation, abort, undoable } = one
-    return {
-      id: operation.id,
-      cancelled: abort.signal,
-      begin() {
-        abort.signal.throwIfAborted()
-        change(one, { state: 'running', startedAt: now(), cancellable: undoable })
-      },
-      concern: droplet => change(one, { droplet }),
-      step: name => change(one, { steps: [...ended(operation.steps), { name, startedAt: now() }], progress: null }),
-      endStep: () => change(one, { steps: ended(operation.steps), progress: null }),
-      progress(progress) {
-        operation.progress = progress
-        if (now() - one.toldAt >= TELL_EVERY_MS) tell(one)
-      },
-      async succeed(also) {
-        abort.signal.throwIfAborted()
-        one.isEnding = true
-        change(one, { cancellable: false })
-        const result = doneNow(operation)
-        try {
-          await db.write(ending(one, result, undefined, also))
-        } catch (error) {
-          one.isEnding = false
-          throw error
-        }
-        running.delete(operation.id)
-        end(one, result)
-      },
-    }
-  }
-
-  function ended(steps: Operation['steps']): Operation['steps'] {
-    return steps.map(step => ({ endedAt: now(), ...step }))
-  }
-
-  function doneNow(operation: Operation): Operation {
-    return { ...operation, state: 'done', endedAt: now(), steps: ended(operation.steps) }
-  }
-
-  /** What came of it: kept at once, or later when the store cannot be written. */
-  async function conclude(one: Running, thrown?: unknown): Promise<void> {
-    if (one.isEnding || isClosed) return
-    one.isEnding = true
-    const error = thrown === undefined ? undefined : toApiError(thrown, one)
-    const result = error ? failedNow(one.operation, error) : doneNow(one.operation)
-    const write = ending(one, result, error)
-    try {
-      await db.write(write)
-      running.delete(one.operation.id)
-    } catch (writeError) {
-      log.warn('the end of an operation is stored later', { operation: result.id, error: describeError(writeError) })
-      // Until then it is shown from memory.
-      audit.later(write, () => void running.delete(result.id))
-    }
-    end(one, result, error)
-  }
-
-  function toApiError(thrown: unknown, { abort }: Running): ApiError {
-    // Whatever it was that ended it, it was ended because somebody wanted that.
-    if (abort.signal.aborted) return new ApiError('operationCancelled', { cause: thrown })
-    return thrown instanceof ApiError ? thrown : new ApiError('internal', { cause: thrown })
-  }
-
-  function failedNow(operation: Operation, error: ApiError): Operation {
-    const isCancelled = error.kind === 'operationCancelled'
-    return {
-      ...operation,
-      state: isCancelled ? 'cancelled' : 'failed',
-      endedAt: now(),
-      error: isCancelled ? null : { id: error.errorId, text: error.message },
-    }
-  }
-
-  /** What writes the end down. */
-  function ending(one: Running, result: Operation, error: unknown, also?: () => void): () => void {
-    const { begun, canceller } = one
-    return () => {
-      also?.()
-      store.end(result)
-      if (begun) audit.ending(begun, result.droplet ?? '', error)()
-      if (canceller && result.state === 'cancelled') audit.record(canceller, result.id)
-    }
-  }
-
-  function end(one: Running, result: Operation, error?: ApiError): void {
-    const { id, kind, droplet, state, createdAt } = result
-    const ms = now() - createdAt
-    log.info('operation ended', { operation: id, kind, droplet, state, ms, errorId: error?.errorId })
-    change(one, { ...result, progress: null, cancellable: false })
-    if (error) one.end.reject(error)
-    else one.end.resolve()
-    for (const wake of one.waiting) wake()
-  }
-
-  function change(one: Running, changed: Partial<PresentOperation>): void {
-    Object.assign(one.operation, changed)
-    tell(one)
-  }
-
-  function tell(one: Running): void {
-    one.toldAt = now()
-    for (const listener of watchers) {
-      try {
-        listener(structuredClone(one.operation))
-      } catch (error) {
-        // What is done is done all the same, and the others are told.
-        log.error('a watcher of the operations failed', { error: describeError(error) })
-      }
-    }
-  }
-}
-
-function keep(operation: Operation, can: { undoable: boolean; cancellable: boolean }): Running {
-  return {
-    operation: { ...operation, progress: null, cancellable: can.cancellable },
-    begun: undefined,
-    undoable: can.undoable,
-    postponable: false,
-    abort: new AbortController(),
-    canceller: undefined,
-    isEnding: false,
-    end: Promise.withResolvers(),
-    waiting: new Set(),
-    toldAt: 0,
   }
 }

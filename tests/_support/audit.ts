@@ -77,6 +77,6 @@ export async function recordedWork(
 ): Promise<void> {
   const begun = await db.write(() => audit.begin(act, target))
   await work()
-  const end = audit.ending(begun, target)
+  const end = () => audit.end(begun, target)
   await db.write(end).catch(() => audit.later(end, () => undefined))
 }

@@ -54,7 +54,7 @@ export function createTestDroplets() {
       const log = createLog({ write, readable: false, now: clock.now })
       const audit = {
         begin: (act: Act) => ({ id: '', act, time: clock.now() }),
-        ending: () => () => undefined,
+        end: () => undefined,
         record: () => undefined,
         later: (write: () => void, stored: () => void) => void late.push({ write, stored }),
       }

@@ -2,7 +2,7 @@ import { heapStats } from 'bun:jsc'
 import { describe, expect, jest, test } from 'bun:test'
 import { until } from '../../scripts/lib/run.ts'
 import { ApiError } from '../../src/errors.ts'
-import type { PresentOperation } from '../../src/operations/service.ts'
+import type { PresentOperation } from '../../src/operations/running.ts'
 import { ACT } from '../_support/act.ts'
 import { createTestDroplets } from '../_support/droplets.ts'
 
