@@ -1,0 +1,26 @@
+import { ACT } from './act.ts'
+import type { createTestDroplets } from './droplets.ts'
+
+/** An engine whose call waits until it is let go. */
+export function createGate() {
+  const entered = Promise.withResolvers<void>()
+  const opened = Promise.withResolvers<void>()
+  return {
+    entered: entered.promise,
+    open: opened.resolve,
+    async pass(): Promise<void> {
+      entered.resolve()
+      await opened.promise
+    },
+  }
+}
+
+/** A stop of cikit01 that is under way until its gate is opened. */
+export async function stopUnderWay(host: ReturnType<typeof createTestDroplets>) {
+  host.put('cikit01')
+  const gate = createGate()
+  const { change, operations } = host.startService({ stop: gate.pass })
+  const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+  await gate.entered
+  return { id, gate, change, operations }
+}
