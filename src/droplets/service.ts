@@ -37,7 +37,7 @@ export function createDropletService(
     /**
      * Begins a change, which is durable when this resolves; `operations.outcome` says what came of it.
      * @returns the earlier one for a claim that was made already
-     * @throws ApiError 900 for a name that is no droplet here, 918, 922 and 930; then nothing is begun
+     * @throws ApiError 900 for a name that is no droplet here, 918, 922, 930 and 934; then nothing is begun
      */
     async change(act: Act, change: DropletChange, claim?: Claim): Promise<PresentOperation> {
       const earlier = claim && operations.find(claim)

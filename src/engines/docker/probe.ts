@@ -57,7 +57,6 @@ export function createDockerProbe(docker: DockerClient) {
         const isRunning = await runs(before)
         hasStarted(id)
         if (isRunning) return SILENT
-        hanging.delete(id)
       }
       const exec = await create(id)
       hanging.set(id, exec)
@@ -67,15 +66,20 @@ export function createDockerProbe(docker: DockerClient) {
         { ms: OUTPUT_MS, bytes: OUTPUT_BYTES },
         () => hasStarted(id),
       )
-      if (output.isWhole) {
-        hasStarted(id)
-        hanging.delete(id)
-      }
-      return output.isWhole ? parseProbe(parseOutput(output.bytes)) : SILENT
+      if (!output.isWhole) return SILENT
+      hasEnded(id)
+      return parseProbe(parseOutput(output.bytes))
     } catch (error) {
-      if (error instanceof DockerRefusal) return SILENT
-      throw error
+      if (!(error instanceof DockerRefusal)) throw error
+      // What was refused did not begin, and nothing of it hangs.
+      hasEnded(id)
+      return SILENT
     }
+  }
+
+  function hasEnded(id: string): void {
+    hasStarted(id)
+    hanging.delete(id)
   }
 
   function hasStarted(id: string): void {
@@ -91,11 +95,11 @@ export function createDockerProbe(docker: DockerClient) {
     )
   }
 
-  /** `GET /exec/ID/json` */
+  /** `GET /exec/ID/json`. One that the engine will not tell of may run. */
   async function runs(exec: string): Promise<boolean> {
     const answer = docker.request({ method: 'GET', path: `/exec/${exec}/json`, timeoutMs: ASK_TIMEOUT_MS })
     return await answer.then(parseExecRuns, error => {
-      if (error instanceof DockerRefusal && error.status === 404) return false
+      if (error instanceof DockerRefusal) return error.status !== 404
       throw error
     })
   }

@@ -141,6 +141,17 @@ describe('a look into a droplet', () => {
     expect(await docker.engine.probe(ID)).toEqual(up)
   })
 
+  test('does not enter again while the engine will not tell what became of one that hung', async () => {
+    await using docker = execs({
+      start: () => printed('a'.repeat(65 * KIB)),
+      inspect: () => refusal(500, 'broken'),
+    })
+    expect(await docker.engine.probe(ID)).toEqual(silent)
+    docker.requests.length = 0
+    for (let count = 0; count < 2; count++) expect(await docker.engine.probe(ID)).toEqual(silent)
+    expect(docker.asked()).toEqual([`GET /v1.41/exec/${EXEC}/json`, `GET /v1.41/exec/${EXEC}/json`])
+  })
+
   test('goes on when the engine has forgotten what hung', async () => {
     let starts = 0
     await using docker = execs({
@@ -241,8 +252,11 @@ describe('while a look is being started in a droplet', () => {
     await look
   })
 
-  test('and in one that cannot be entered, or has ended, nothing is waited for', async () => {
-    await using docker = execs({ start: () => printed('') })
+  test.each<[string, Exec]>([
+    ['cannot be entered', { start: () => refusal(400, 'OCI runtime exec failed: "sh": executable file not found') }],
+    ['was entered and left', { start: () => printed('') }],
+  ])('and in one that %s nothing is waited for', async (_, exec) => {
+    await using docker = execs(exec)
     await docker.engine.inspect(ID)
     await docker.engine.probe(ID)
     docker.requests.length = 0
