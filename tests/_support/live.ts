@@ -30,6 +30,23 @@ export function createTestLive(changed: (engine: DropletEngine) => Partial<Dropl
   }
 }
 
+/** The same, over an engine that from `hold` on keeps what it found in a look until that is released: the first of `held` first. */
+export function createHeldLive() {
+  const held: (() => void)[] = []
+  let isHolding = false
+  const host = createTestLive(engine => ({
+    async inspect(id) {
+      const droplet = await engine.inspect(id)
+      if (isHolding) await new Promise<void>(resolve => held.push(resolve))
+      return droplet
+    },
+  }))
+  const hold = (on = true): void => {
+    isHolding = on
+  }
+  return Object.assign(host, { held, hold })
+}
+
 /** Resolves when it holds. */
 export async function eventually(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds().catch(() => false))) await new Promise(setImmediate)

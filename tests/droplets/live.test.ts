@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { ApiError } from '../../src/errors.ts'
-import { createTestLive, eventually } from '../_support/live.ts'
+import { createHeldLive, createTestLive, eventually } from '../_support/live.ts'
 import { timed } from '../_support/timed.ts'
 
 const unavailable = { errorId: 918, status: 503 }
@@ -82,26 +82,18 @@ test('what we did ourselves is there as soon as it was looked at, before any eve
 })
 
 test('an answer that was overtaken by a newer one does not count', async () => {
-  const held: (() => void)[] = []
-  let holding = false
-  await using host = createTestLive(engine => ({
-    async inspect(id) {
-      const droplet = await engine.inspect(id)
-      if (holding) await new Promise<void>(resolve => held.push(resolve))
-      return droplet
-    },
-  }))
+  await using host = createHeldLive()
   const droplet = host.put('cikit01')
   await host.live.list()
-  holding = true
+  host.hold()
   const early = host.live.look(droplet.id)
-  await eventually(async () => held.length === 1)
+  await eventually(async () => host.held.length === 1)
   host.memory.droplets.length = 0
   const late = host.live.look(droplet.id)
-  await eventually(async () => held.length === 2)
-  held[1]?.()
+  await eventually(async () => host.held.length === 2)
+  host.held[1]?.()
   await late
-  held[0]?.()
+  host.held[0]?.()
   await early
   expect(await host.names()).toEqual([])
 })
@@ -259,26 +251,18 @@ describe('while the engine is away', () => {
 })
 
 test('an answer that was asked for before the engine went away does not count when it is back', async () => {
-  const held: (() => void)[] = []
-  let holding = false
-  await using host = createTestLive(engine => ({
-    async inspect(id) {
-      const droplet = await engine.inspect(id)
-      if (holding) await new Promise<void>(resolve => held.push(resolve))
-      return droplet
-    },
-  }))
+  await using host = createHeldLive()
   const droplet = host.put('cikit01')
   await host.live.list()
-  holding = true
+  host.hold()
   const early = host.live.look(droplet.id)
-  await eventually(async () => held.length === 1)
-  holding = false
+  await eventually(async () => host.held.length === 1)
+  host.hold(false)
   host.memory.hangUp()
   await eventually(async () => host.logged.length > 0)
   Object.assign(droplet, { state: 'exited', exitCode: 0 })
   await host.live.list()
-  held[0]?.()
+  host.held[0]?.()
   await early
   expect(await host.live.list()).toMatchObject([{ state: 'exited' }])
 })

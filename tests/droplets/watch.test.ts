@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { LiveChange } from '../../src/droplets/live.ts'
-import { createTestLive, eventually } from '../_support/live.ts'
+import { createHeldLive, createTestLive, eventually } from '../_support/live.ts'
 
 type Host = ReturnType<typeof createTestLive>
 
@@ -240,47 +240,33 @@ describe('a droplet whose end is told', () => {
   })
 
   test('is not taken for running either when the look at its end takes longer still', async () => {
-    const held: (() => void)[] = []
-    let isHeld = false
-    await using host = createTestLive(engine => ({
-      async inspect(id) {
-        const found = await engine.inspect(id)
-        if (isHeld) await new Promise<void>(resolve => held.push(resolve))
-        return found
-      },
-    }))
+    await using host = createHeldLive()
     const droplet = host.put('cikit01')
     const { told } = await watched(host)
-    isHeld = true
+    host.hold()
     const looking = host.live.look(droplet.id)
-    await eventually(async () => held.length === 1)
+    await eventually(async () => host.held.length === 1)
     Object.assign(droplet, { state: 'exited', exitCode: 0, finishedAt: at, ports: {} })
     host.memory.tell(droplet.id, { exitCode: 0, at })
-    await eventually(async () => held.length === 2)
-    held[0]?.()
+    await eventually(async () => host.held.length === 2)
+    host.held[0]?.()
     await looking
     expect(told()).toEqual(['changed cikit01 exited'])
-    held[1]?.()
+    host.held[1]?.()
   })
 
   test('while all are read is not missing when the look at its end takes longer', async () => {
-    const held: (() => void)[] = []
-    await using host = createTestLive(engine => ({
-      async inspect(id) {
-        const found = await engine.inspect(id)
-        await new Promise<void>(resolve => held.push(resolve))
-        return found
-      },
-    }))
+    await using host = createHeldLive()
+    host.hold()
     const droplet = host.put('cikit01')
     const names = host.names()
-    await eventually(async () => held.length === 1)
+    await eventually(async () => host.held.length === 1)
     Object.assign(droplet, { state: 'exited', exitCode: 0, finishedAt: at, ports: {} })
     host.memory.tell(droplet.id, { exitCode: 0, at })
-    await eventually(async () => held.length === 2)
-    held[0]?.()
+    await eventually(async () => host.held.length === 2)
+    host.held[0]?.()
     expect(await names).toEqual(['cikit01'])
-    held[1]?.()
+    host.held[1]?.()
     await eventually(async () => (await host.live.list())[0]?.state === 'exited')
   })
 
