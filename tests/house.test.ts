@@ -65,8 +65,10 @@ test('the environment is read in one place', () => {
 
 test('the server starts no other program, and no text is ever run', () => {
   expect(importers(/child_process|worker_threads|^vm$|node:vm/, () => true)).toEqual([])
-  // But for the ssh of a person at its own computer, by its arguments and without a shell.
-  expect(saying(/Bun\.spawn|Bun\.\$|\bnew Function\b|\beval\(/)).toEqual(['cli/ssh.ts'])
+  // But for the ssh of a person at its own computer, and what an operator's command needs of the host (systemctl, useradd):
+  // by their arguments and without a shell.
+  expect(saying(/Bun\.spawn|Bun\.\$|\bnew Function\b|\beval\(/)).toEqual(['cli/program.ts', 'cli/ssh.ts'])
+  expect(importers(/^cli\/program\.ts$/, file => !file.startsWith('cli/'))).toEqual([])
 })
 
 test('no statement of SQL holds what came from outside', () => {

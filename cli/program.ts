@@ -1,0 +1,21 @@
+import { OperatorError } from '../src/errors.ts'
+
+export interface Ended {
+  /** As a shell has it: 128 and the signal for one that was killed. */
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/**
+ * Runs a program of this host to its end, by its arguments and without a shell, with nothing to read.
+ * @throws OperatorError when there is no such program
+ */
+export async function runProgram(words: readonly [string, ...string[]]): Promise<Ended> {
+  const [name, ...rest] = words
+  const path = Bun.which(name)
+  if (!path) throw new OperatorError(`There is no ${name} on this host: install the package that has it`)
+  const child = Bun.spawn([path, ...rest], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [code, stdout, stderr] = await Promise.all([child.exited, child.stdout.text(), child.stderr.text()])
+  return { code, stdout, stderr }
+}
