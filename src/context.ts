@@ -9,6 +9,7 @@ import { createLiveDroplets } from './droplets/live.ts'
 import { createDropletService } from './droplets/service.ts'
 import { createDockerClient } from './engines/docker/client.ts'
 import { createDockerEngine } from './engines/docker/engine.ts'
+import { createUserImport } from './import/service.ts'
 import type { Log } from './log.ts'
 import { createOperations } from './operations/service.ts'
 import { createSteadyClock } from './steady-clock.ts'
@@ -80,6 +81,7 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
       auth,
       users: createUserService(store),
       enrolment,
+      imported: createUserImport(store),
       /** As `rotateKey`: how many secrets there were. */
       rotateKey: (act: Act) => rotateKey(db, sealer, sealingKeyFile(config), random, () => audit.record(act, '')),
       /**
