@@ -34,6 +34,7 @@ const commands: Record<string, string[][]> = {
   'user hand-over': [['ann'], ['nobody'], ['owner']],
   'user delete': [['ann'], ['nobody'], ['owner']],
   audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
+  health: [[], ['--json'], ['--url', 'matrix']],
   'rotate-key': [[], ['--force']],
   'image build': [[], []],
 }
