@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util'
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand, runMain } from 'citty'
-import { version } from '../package.json'
 import { ApiError, ClientError, ConfigError, OperatorError } from '../src/errors.ts'
 import { describeError } from '../src/log.ts'
+import { version } from '../src/version.ts'
 
 const main = defineCommand({
   meta: {
