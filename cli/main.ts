@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util'
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand, runMain } from 'citty'
-import { version } from '../package.json'
 import { ApiError, ClientError, ConfigError, OperatorError } from '../src/errors.ts'
 import { describeError } from '../src/log.ts'
+import { version } from '../src/version.ts'
 
 const main = defineCommand({
   meta: {
@@ -20,6 +20,7 @@ const main = defineCommand({
     operation: () => import('./operation.ts').then(module => module.operation),
     events: () => import('./events.ts').then(module => module.events),
     import: () => import('./import.ts').then(module => module.importUsers),
+    health: () => import('./health.ts').then(module => module.health),
     'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),
     image: () => import('./image.ts').then(module => module.image),

@@ -20,7 +20,7 @@ const held = new Set<Sqlite>()
  */
 export function takeServeLock(dataDir: string): ServeLock {
   const lockFile = join(dataDir, 'serve.lock')
-  const holderFile = join(dataDir, 'serve.json')
+  const holderFile = holderFileOf(dataDir)
   prepareDataDir(dataDir)
   createPrivateFile(lockFile)
   const lock = new Sqlite(lockFile, { readwrite: true })
@@ -59,6 +59,25 @@ export function takeServeLock(dataDir: string): ServeLock {
       lock.close()
     },
   }
+}
+
+/**
+ * Where the process that serves this directory listens, as it said itself; one that was killed may have said it. Undefined
+ * when nobody did.
+ * @throws OperatorError when it is not for this user to read
+ */
+export function announcedAddress(dataDir: string): string | undefined {
+  const file = holderFileOf(dataDir)
+  try {
+    return String(JSON.parse(readFileSync(file, 'utf8')).address)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) return undefined
+    throw new OperatorError(`${file} cannot be read: run this as the user that serves, or name the server by --url`)
+  }
+}
+
+function holderFileOf(dataDir: string): string {
+  return join(dataDir, 'serve.json')
 }
 
 function describeHolder(file: string): string {

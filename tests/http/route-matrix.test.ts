@@ -40,8 +40,8 @@ const matrix: Record<string, Caller[]> = {
   'DELETE /operation/cancel/:operation': managers,
 }
 
-/** The same for everybody, and with nothing in them: tests/web. */
-const pages = ['GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js']
+/** The same for everybody, and with nothing of anybody in them: tests/web, tests/health. */
+const pages = ['GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js', 'GET /health']
 
 const forbidden = { status: 403, body: { errorId: 912 } }
 /** Every user may call this one, and is then told for whom: with a bad body only of that. */

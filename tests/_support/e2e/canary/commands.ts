@@ -36,6 +36,7 @@ const commands: Record<string, string[][]> = {
   'user delete': [['ann'], ['nobody'], ['owner']],
   audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
   import: [['EXPORT'], ['EXPORT', '--write'], ['SPOILT', '--json'], ['EXPORT', '--encoding', 'hex']],
+  health: [[], ['--json'], ['--url', 'matrix']],
   'rotate-key': [[], ['--force']],
   'image build': [[], []],
 }
