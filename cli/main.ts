@@ -23,6 +23,8 @@ const main = defineCommand({
     health: () => import('./health.ts').then(module => module.health),
     'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),
+    install: () => import('./install.ts').then(module => module.install),
+    uninstall: () => import('./install.ts').then(module => module.uninstall),
     image: () => import('./image.ts').then(module => module.image),
   },
 })
