@@ -19,6 +19,7 @@ const main = defineCommand({
     droplet: () => import('./droplet.ts').then(module => module.droplet),
     operation: () => import('./operation.ts').then(module => module.operation),
     events: () => import('./events.ts').then(module => module.events),
+    doctor: () => import('./doctor.ts').then(module => module.doctor),
     health: () => import('./health.ts').then(module => module.health),
     'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),

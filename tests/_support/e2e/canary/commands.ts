@@ -36,6 +36,7 @@ const commands: Record<string, string[][]> = {
   audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
   health: [[], ['--json'], ['--url', 'matrix']],
   'rotate-key': [[], ['--force']],
+  doctor: [[], ['--json'], ['--domain', '../x']],
   'image build': [[], []],
 }
 
