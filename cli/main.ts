@@ -21,6 +21,7 @@ const main = defineCommand({
     events: () => import('./events.ts').then(module => module.events),
     doctor: () => import('./doctor.ts').then(module => module.doctor),
     health: () => import('./health.ts').then(module => module.health),
+    import: () => import('./import.ts').then(module => module.importUsers),
     'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),
     image: () => import('./image.ts').then(module => module.image),

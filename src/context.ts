@@ -10,6 +10,7 @@ import { createDropletService } from './droplets/service.ts'
 import { createDockerClient } from './engines/docker/client.ts'
 import { createDockerEngine } from './engines/docker/engine.ts'
 import { createServerHealth } from './health/service.ts'
+import { createUserImport } from './import/service.ts'
 import type { Log } from './log.ts'
 import { createOperations } from './operations/service.ts'
 import { createSteadyClock } from './steady-clock.ts'
@@ -90,6 +91,7 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
          */
         note: () => db.write(() => clockMark.set(steady())),
       },
+      imported: createUserImport(store),
       /** As `rotateKey`: how many secrets there were. */
       rotateKey: (act: Act) => rotateKey(db, sealer, sealingKeyFile(config), random, () => audit.record(act, '')),
       /**
