@@ -24,6 +24,8 @@ const main = defineCommand({
     import: () => import('./import.ts').then(module => module.importUsers),
     'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),
+    install: () => import('./install.ts').then(module => module.install),
+    uninstall: () => import('./install.ts').then(module => module.uninstall),
     image: () => import('./image.ts').then(module => module.image),
   },
 })

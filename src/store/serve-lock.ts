@@ -1,5 +1,5 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../errors.ts'
 import { createPrivateFile, prepareDataDir } from './files.ts'
@@ -62,29 +62,36 @@ export function takeServeLock(dataDir: string): ServeLock {
 }
 
 /**
- * Where the process that serves this directory listens, as it said itself; one that was killed may have said it. Undefined
- * when nobody did.
+ * Which process serves the directory, and where, as it says itself; nobody while it is just starting or stopping.
  * @throws OperatorError when it is not for this user to read
  */
-export function announcedAddress(dataDir: string): string | undefined {
-  const file = holderFileOf(dataDir)
-  try {
-    return String(JSON.parse(readFileSync(file, 'utf8')).address)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) return undefined
-    throw new OperatorError(`${file} cannot be read: run this as the user that serves, or name the server by --url`)
-  }
+export function servedBy(dataDir: string): Holder | undefined {
+  const holder = readHolder(holderFileOf(dataDir))
+  // One that was killed could not take its word back.
+  return holder && existsSync(`/proc/${holder.pid}`) ? holder : undefined
+}
+
+export interface Holder {
+  pid: number
+  /** `http://127.0.0.1:1337/` */
+  address: string
 }
 
 function holderFileOf(dataDir: string): string {
   return join(dataDir, 'serve.json')
 }
 
-function describeHolder(file: string): string {
+function readHolder(file: string): Holder | undefined {
   try {
     const { pid, address } = JSON.parse(readFileSync(file, 'utf8'))
-    return `process ${Number(pid)} on ${String(address)}`
-  } catch {
-    return 'another process, which is just starting or stopping'
+    return { pid: Number(pid), address: String(address) }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) return undefined
+    throw new OperatorError(`${file} cannot be read: run this as the user that serves, or name the server by --url`)
   }
+}
+
+function describeHolder(file: string): string {
+  const holder = readHolder(file)
+  return holder ? `process ${holder.pid} on ${holder.address}` : 'another process, which is just starting or stopping'
 }
