@@ -2,7 +2,7 @@ import { readEnv, readHost, toAccessConfig } from '../src/config.ts'
 import { ConfigError, OperatorError } from '../src/errors.ts'
 import type { ServerHealth } from '../src/health/service.ts'
 import { escapeText } from '../src/log.ts'
-import { announcedAddress } from '../src/store/serve-lock.ts'
+import { servedBy } from '../src/store/serve-lock.ts'
 import { command, flagsOf, settingArgs } from './command.ts'
 
 /** Less than the three seconds that whoever asks may wait for this program as a whole. */
@@ -43,7 +43,7 @@ interface Asked {
 /** The process that serves the data directory. One that listens on 0.0.0.0 is reached by that very address, as Linux has it. */
 function ownServer(args: Record<string, unknown>): Asked {
   const { dataDir } = toAccessConfig(flagsOf(args), readEnv(), readHost())
-  const url = URL.parse(announcedAddress(dataDir) ?? '')
+  const url = URL.parse(servedBy(dataDir)?.address ?? '')
   if (!url)
     throw new OperatorError(`Nobody serves ${dataDir}: start cikit-api serve, or name another --data-dir or a --url`)
   // Its certificate is for the name by which others call it, and perhaps of no authority: it is this host that is asked.

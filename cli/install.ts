@@ -1,15 +1,12 @@
 import { resolve } from 'node:path'
-import { type Flags, readEnv, type SettingName, settings, variableOf } from '../src/config.ts'
+import { type Flags, readEnv, settings, variableOf } from '../src/config.ts'
 import { OperatorError } from '../src/errors.ts'
-import { command, flagsOf, settingArgs } from './command.ts'
+import { command, flagsOf, serveSettings, settingArgs } from './command.ts'
 import { installService } from './service/install.ts'
 import { layout } from './service/layout.ts'
 import { readText } from './service/place-file.ts'
 import { planService } from './service/plan.ts'
 import { uninstallService } from './service/uninstall.ts'
-
-/** Those of `serve`, which are all but the client's. */
-const serveSettings = (Object.keys(settings) as SettingName[]).filter(name => name !== 'session-file')
 
 export const install = command({
   meta: { name: 'cikit-api install', description: 'Make this binary a service of this host, or bring it up to date' },

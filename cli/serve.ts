@@ -6,7 +6,7 @@ import { ConfigError } from '../src/errors.ts'
 import { createLog, describeError, type Log } from '../src/log.ts'
 import { type ServeLock, takeServeLock } from '../src/store/serve-lock.ts'
 import { version } from '../src/version.ts'
-import { command, flagsOf, settingArgs } from './command.ts'
+import { command, flagsOf, serveSettings, settingArgs } from './command.ts'
 import { type Listener, listen } from './listener.ts'
 import { createRenewal } from './renewal.ts'
 import { createStdoutSink } from './stdout-sink.ts'
@@ -19,22 +19,7 @@ const LOOK_AT_CERTIFICATE_EVERY_MS = 5_000
 
 export const serve = command({
   meta: { name: 'cikit-api serve', description: 'Serve the API' },
-  args: settingArgs(
-    'host',
-    'port',
-    'data-dir',
-    'secret-key-file',
-    'docker-host',
-    'domain',
-    'image',
-    'prefix',
-    'credentials-dir',
-    'tls-cert',
-    'tls-key',
-    'public-url',
-    'allowed-hosts',
-    'trusted-proxies',
-  ),
+  args: settingArgs(...serveSettings),
   run: async ({ args }) => {
     const config = toConfig(flagsOf(args), readEnv(), readHost())
     const sink = createStdoutSink()

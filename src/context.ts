@@ -82,7 +82,6 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
       auth,
       users: createUserService(store),
       enrolment,
-      imported: createUserImport(store),
       clock: {
         /** How late it was when that was noted last, in milliseconds since 1970. */
         noted: clockMark.get,
@@ -92,6 +91,7 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
          */
         note: () => db.write(() => clockMark.set(steady())),
       },
+      imported: createUserImport(store),
       /** As `rotateKey`: how many secrets there were. */
       rotateKey: (act: Act) => rotateKey(db, sealer, sealingKeyFile(config), random, () => audit.record(act, '')),
       /**

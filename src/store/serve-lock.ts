@@ -62,26 +62,8 @@ export function takeServeLock(dataDir: string): ServeLock {
 }
 
 /**
- * Where the process that serves this directory listens, as it said itself; one that was killed may have said it. Undefined
- * when nobody did.
- * @throws OperatorError when it is not for this user to read
- */
-export function announcedAddress(dataDir: string): string | undefined {
-  const file = holderFileOf(dataDir)
-  try {
-    return String(JSON.parse(readFileSync(file, 'utf8')).address)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) return undefined
-    throw new OperatorError(`${file} cannot be read: run this as the user that serves, or name the server by --url`)
-  }
-}
-
-function holderFileOf(dataDir: string): string {
-  return join(dataDir, 'serve.json')
-}
-
-/**
  * Which process serves the directory, and where, as it says itself; nobody while it is just starting or stopping.
+ * @throws OperatorError when it is not for this user to read
  */
 export function servedBy(dataDir: string): Holder | undefined {
   const holder = readHolder(holderFileOf(dataDir))
@@ -95,12 +77,17 @@ export interface Holder {
   address: string
 }
 
+function holderFileOf(dataDir: string): string {
+  return join(dataDir, 'serve.json')
+}
+
 function readHolder(file: string): Holder | undefined {
   try {
     const { pid, address } = JSON.parse(readFileSync(file, 'utf8'))
     return { pid: Number(pid), address: String(address) }
-  } catch {
-    return undefined
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) return undefined
+    throw new OperatorError(`${file} cannot be read: run this as the user that serves, or name the server by --url`)
   }
 }
 

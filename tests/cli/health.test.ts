@@ -31,7 +31,7 @@ test.each(['127.0.0.1', '0.0.0.0', '::'])('a server on %s is found and asked, wh
   const json = '{"status":"degraded","engine":"away","store":"ok"}\n'
   expect(await health(dir.path, '--json')).toEqual({ exitCode: 0, stdout: json, stderr: '' })
   await server.stop('SIGKILL')
-  expect(await health(dir.path)).toEqual(refusedWith(1, /does not answer.*serve/))
+  expect(await health(dir.path)).toEqual(refusedWith(1, /Nobody serves.*start cikit-api serve/))
 })
 
 test('where nobody serves that is said, with the directory', async () => {

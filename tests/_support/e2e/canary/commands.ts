@@ -35,9 +35,10 @@ const commands: Record<string, string[][]> = {
   'user hand-over': [['ann'], ['nobody'], ['owner']],
   'user delete': [['ann'], ['nobody'], ['owner']],
   audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
-  import: [['EXPORT'], ['EXPORT', '--write'], ['SPOILT', '--json'], ['EXPORT', '--encoding', 'hex']],
   health: [[], ['--json'], ['--url', 'matrix']],
+  import: [['EXPORT'], ['EXPORT', '--write'], ['SPOILT', '--json'], ['EXPORT', '--encoding', 'hex']],
   'rotate-key': [[], ['--force']],
+  doctor: [[], ['--json'], ['--domain', '../x']],
   'image build': [[], []],
 }
 
