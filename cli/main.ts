@@ -21,6 +21,8 @@ const main = defineCommand({
     events: () => import('./events.ts').then(module => module.events),
     'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),
+    backup: () => import('./backup.ts').then(module => module.backup),
+    restore: () => import('./restore.ts').then(module => module.restore),
     image: () => import('./image.ts').then(module => module.image),
   },
 })

@@ -9,6 +9,7 @@ import { IDLE_SECONDS } from '../src/http/idle.ts'
 import { createLog, describeError, type Log } from '../src/log.ts'
 import { type ServeLock, takeServeLock } from '../src/store/serve-lock.ts'
 import { command, flagsOf, settingArgs } from './command.ts'
+import { createOwnBackups } from './own-backups.ts'
 import { createStdoutSink } from './stdout-sink.ts'
 
 /** How long running requests and droplet operations may take to end after the first signal. */
@@ -33,6 +34,9 @@ export const serve = command({
     'public-url',
     'allowed-hosts',
     'trusted-proxies',
+    'every',
+    'keep',
+    'backup-dir',
   ),
   run: async ({ args }) => {
     const config = toConfig(flagsOf(args), readEnv(), readHost())
@@ -81,10 +85,13 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
     setInterval(keepHouse, KEEP_HOUSE_EVERY_MS).unref()
     await keepHouse()
     process.on('unhandledRejection', error => log.error('unhandled rejection', { error: describeError(error) }))
+    const backups = config.backups && createOwnBackups(config, config.backups, log)
+    backups?.start()
 
     const signal = await signalled
     log.info('stopping', { signal })
     nextSignal().then(() => process.exit(130))
+    await backups?.close()
     if (!(await drain(server, context))) {
       log.warn('not all work ended in time', { seconds: DRAIN_MS / 1000 })
       return false

@@ -15,7 +15,10 @@ export interface Ran {
   process: Buffer
 }
 
-/** Every command, well and badly, by its name. `serve` serves already; here it is refused. */
+/**
+ * Every command, well and badly, by its name. `serve` serves already; here it is refused, as `restore` is. BACKUP,
+ * PASSPHRASE and ELSEWHERE stand for files and for another data directory.
+ */
 const commands: Record<string, string[][]> = {
   serve: [[], ['--port', 'x'], ['--prefix', '../x']],
   'create-user': [
@@ -35,6 +38,20 @@ const commands: Record<string, string[][]> = {
   'user delete': [['ann'], ['nobody'], ['owner']],
   audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
   'rotate-key': [[], ['--force']],
+  backup: [
+    ['BACKUP'],
+    ['BACKUP'],
+    ['BACKUP', '--force', '--with-key', '--passphrase-file', 'PASSPHRASE', '--json'],
+    ['/nonexistent/file'],
+    ['BACKUP', '--with-key'],
+  ],
+  restore: [
+    ['BACKUP'],
+    ['BACKUP', '--passphrase-file', 'PASSPHRASE', '--data-dir', 'ELSEWHERE'],
+    ['BACKUP', '--passphrase-file', 'BACKUP', '--data-dir', 'ELSEWHERE', '--force'],
+    ['PASSPHRASE'],
+    ['/nonexistent/file'],
+  ],
   'image build': [[], []],
 }
 
@@ -122,13 +139,24 @@ async function runAsClient({ matrix, engine, canaries }: World): Promise<Ran[]> 
 
 async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
   const all: Ran[] = []
+  using dir = tempDir()
+  const files: Record<string, string> = {
+    BACKUP: join(dir.path, 'backup.tar'),
+    PASSPHRASE: join(dir.path, 'passphrase'),
+    ELSEWHERE: join(dir.path, 'data'),
+  }
+  const passphrase = crypto.randomUUID()
+  canaries.addText('the passphrase of a backup', passphrase)
+  writeFileSync(files.PASSPHRASE ?? '', passphrase)
   for (const [name, variants] of Object.entries(commands)) {
-    for (const [number, flags] of variants.entries()) {
+    for (const [number, given] of variants.entries()) {
+      const flags = given.map(flag => files[flag] ?? flag)
       const onEngine = name.startsWith('image')
       // The first build succeeds, the second one does not.
       const last = number === 0 ? '{"stream":"done"}' : '{"error":"forced"}'
       engine.answerNext(/^POST \/build/, () => new Response(`{"stream":"Step 1"}\n${last}\n`))
-      const place = onEngine ? ['--docker-host', `unix://${engine.socket}`] : ['--data-dir', matrix.dataDir]
+      const own = flags.includes('--data-dir') ? [] : ['--data-dir', matrix.dataDir]
+      const place = onEngine ? ['--docker-host', `unix://${engine.socket}`] : own
       const ran = await runToEnd([...name.split(' '), ...flags, ...place])
       engine.forgetAnswers()
       all.push(ran)
