@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { version } from '../package.json'
 import type { Manifest } from '../src/backups/manifest.ts'
@@ -28,6 +29,7 @@ export const backup = command({
     const passphrase = passphraseOf(args)
     const file = resolve(args.file)
     refuseExisting(file, args.force === true)
+    stepBack()
     const began = performance.now()
     const order = { ...place, version, now: Date.now, random, ...(passphrase && { passphrase }) }
     const { manifest, size } = await writeBeside(file, fd => asOwnerOf(place.dataDir, () => writeBackup(fd, order)))
@@ -36,6 +38,15 @@ export const backup = command({
     else process.stdout.write(inWords(file, size, manifest, place))
   },
 })
+
+/** Whoever is served goes first. */
+function stepBack(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_LOW)
+  } catch {
+    // Where that is not allowed, it takes its share.
+  }
+}
 
 function passphraseOf(args: { 'with-key'?: boolean | undefined; 'passphrase-file'?: string | undefined }) {
   const file = args['passphrase-file']
