@@ -5,6 +5,7 @@ import { run } from '../scripts/lib/run.ts'
 import { main, Obstacle, print, say } from '../scripts/lib/terminal.ts'
 import { toReport } from './report.ts'
 import type { Figures, Section } from './section.ts'
+import { measureBackup } from './sections/backup.ts'
 import { measureChurn } from './sections/churn.ts'
 import { measureEvents } from './sections/events.ts'
 import { measureLifecycle } from './sections/lifecycle.ts'
@@ -26,6 +27,7 @@ const sections: Record<string, Section> = {
   events: measureEvents,
   lifecycle: measureLifecycle,
   process: measureProcess,
+  backup: measureBackup,
   churn: measureChurn,
 }
 

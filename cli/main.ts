@@ -26,6 +26,8 @@ const main = defineCommand({
     audit: () => import('./audit.ts').then(module => module.audit),
     install: () => import('./install.ts').then(module => module.install),
     uninstall: () => import('./install.ts').then(module => module.uninstall),
+    backup: () => import('./backup.ts').then(module => module.backup),
+    restore: () => import('./restore.ts').then(module => module.restore),
     image: () => import('./image.ts').then(module => module.image),
   },
 })

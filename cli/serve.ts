@@ -8,6 +8,7 @@ import { type ServeLock, takeServeLock } from '../src/store/serve-lock.ts'
 import { version } from '../src/version.ts'
 import { command, flagsOf, serveSettings, settingArgs } from './command.ts'
 import { type Listener, listen } from './listener.ts'
+import { createOwnBackups } from './own-backups.ts'
 import { createRenewal } from './renewal.ts'
 import { createStdoutSink } from './stdout-sink.ts'
 
@@ -19,7 +20,7 @@ const LOOK_AT_CERTIFICATE_EVERY_MS = 5_000
 
 export const serve = command({
   meta: { name: 'cikit-api serve', description: 'Serve the API' },
-  args: settingArgs(...serveSettings),
+  args: settingArgs(...serveSettings, 'every', 'keep', 'backup-dir'),
   run: async ({ args }) => {
     const config = toConfig(flagsOf(args), readEnv(), readHost())
     const sink = createStdoutSink()
@@ -69,10 +70,13 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
     setInterval(keepHouse, KEEP_HOUSE_EVERY_MS).unref()
     await keepHouse()
     process.on('unhandledRejection', error => log.error('unhandled rejection', { error: describeError(error) }))
+    const backups = config.backups && createOwnBackups(config, config.backups, log)
+    backups?.start()
 
     const signal = await signalled
     log.info('stopping', { signal })
     nextSignal().then(() => process.exit(130))
+    await backups?.close()
     if (!(await drain(listener, context))) {
       log.warn('not all work ended in time', { seconds: DRAIN_MS / 1000 })
       return false

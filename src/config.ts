@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { ConfigError } from './errors.ts'
 import type { Network } from './network.ts'
 import {
+  backupCount,
   dropletDomain,
   dropletPrefix,
   engineAddress,
@@ -13,6 +14,7 @@ import {
   listenAddress,
   networks,
   OWN_IMAGE,
+  period,
   portNumber,
   publicUrl,
   tlsFiles,
@@ -50,7 +52,18 @@ export const settings = {
     hint: 'NETWORKS',
     description: 'Proxies whose X-Forwarded-For counts, as addresses or CIDR separated by commas (none)',
   },
-} as const satisfies Record<string, { hint: string; description: string }>
+  every: {
+    hint: 'TIME',
+    description: 'Write a backup so often, such as 24h, 90m or 7d (never)',
+    variable: 'CIKIT_API_BACKUP_EVERY',
+  },
+  keep: {
+    hint: 'NUMBER',
+    description: 'Keep so many of those backups, the newest (7)',
+    variable: 'CIKIT_API_BACKUP_KEEP',
+  },
+  'backup-dir': { hint: 'DIR', description: 'Where those backups are written to (DATA-DIR/backups)' },
+} as const satisfies Record<string, { hint: string; description: string; variable?: string }>
 
 export type SettingName = keyof typeof settings
 export type Flags = Partial<Record<SettingName, string | undefined>>
@@ -66,6 +79,12 @@ export interface AccessConfig {
   keyFile?: string
   /** What authenticator apps show as the account's host. */
   hostLabel: string
+}
+
+/** What is in a backup. */
+export interface BackupPlace extends AccessConfig {
+  /** Absolute path. */
+  credentialsDir: string
 }
 
 export interface Config extends AccessConfig {
@@ -91,6 +110,16 @@ export interface Config extends AccessConfig {
     /** Absolute path. */
     credentialsDir: string
   }
+  /** What is backed up without anybody's asking; undefined for nothing. */
+  backups?: BackupSchedule
+}
+
+export interface BackupSchedule {
+  everyMs: number
+  /** How many of them, the newest. */
+  keep: number
+  /** Absolute path. */
+  dir: string
 }
 
 /** Facts about this host that the defaults depend on. */
@@ -115,10 +144,11 @@ export function readHost(): Host {
  */
 export function toConfig(flags: Flags, env: Env, host: Host): Config {
   const read = reader(flags, env)
-  const access = toAccessConfig(flags, env, host)
+  const { credentialsDir, ...access } = toBackupPlace(flags, env, host)
   const tls = tlsFiles(read('tls-cert'), read('tls-key'))
   const listenHost = listenAddress(read('host')) ?? (tls ? '0.0.0.0' : '127.0.0.1')
   const prefix = dropletPrefix(read('prefix'))
+  const backups = toBackupSchedule(read, access.dataDir)
 
   return {
     ...access,
@@ -136,8 +166,9 @@ export function toConfig(flags: Flags, env: Env, host: Host): Config {
       prefix,
       domain: dropletDomain(read('domain') ?? given('the host name', host.hostname), prefix),
       image: imageName(read('image')),
-      credentialsDir: resolve(read('credentials-dir')?.value ?? join(access.dataDir, 'credentials')),
+      credentialsDir,
     },
+    ...(backups && { backups }),
   }
 }
 
@@ -147,6 +178,13 @@ export function toAccessConfig(flags: Flags, env: Env, host: Host): AccessConfig
   const dataDir = read('data-dir')?.value ?? defaultDataDir(env, host.root)
   const keyFile = read('secret-key-file')?.value
   return { dataDir: resolve(dataDir), hostLabel: host.hostname, ...(keyFile && { keyFile: resolve(keyFile) }) }
+}
+
+/** The part of `toConfig` for commands that save and restore what is kept. */
+export function toBackupPlace(flags: Flags, env: Env, host: Host): BackupPlace {
+  const access = toAccessConfig(flags, env, host)
+  const credentialsDir = reader(flags, env)('credentials-dir')?.value ?? join(access.dataDir, 'credentials')
+  return { ...access, credentialsDir: resolve(credentialsDir) }
 }
 
 /** What a client of a server elsewhere needs. */
@@ -177,6 +215,8 @@ export function toEngineAddress(flags: Flags, env: Env): EngineAddress {
 
 /** `data-dir` is read from `CIKIT_API_DATA_DIR`. */
 export function variableOf(name: SettingName): string {
+  const setting: { hint: string; variable?: string } = settings[name]
+  if (setting.variable !== undefined) return setting.variable
   return `CIKIT_API_${name.toUpperCase().replaceAll('-', '_')}`
 }
 
@@ -189,6 +229,18 @@ function reader(flags: Flags, env: Env) {
     const value = env[variable]
     return value === undefined || value === '' ? undefined : given(variable, value)
   }
+}
+
+function toBackupSchedule(read: ReturnType<typeof reader>, dataDir: string): BackupSchedule | undefined {
+  const every = read('every')
+  const keep = read('keep')
+  const dir = read('backup-dir')
+  const without = keep ?? dir
+  if (!every) {
+    if (!without) return undefined
+    throw new ConfigError(`${without.source} ${JSON.stringify(without.value)} is for backups: give --every too`)
+  }
+  return { everyMs: period(every), keep: backupCount(keep), dir: resolve(dir?.value ?? join(dataDir, 'backups')) }
 }
 
 function defaultDataDir(env: Env, root: boolean): string {

@@ -21,6 +21,7 @@ import type { RandomBytes } from './store/key-file.ts'
 import { rotateKey } from './store/key-rotation.ts'
 import { createLaneStore } from './store/lanes.ts'
 import { createOperationStore } from './store/operations.ts'
+import { forgetWhatIsOver, type Restored } from './store/restored.ts'
 import { isAnythingSealed, openSealer, sealingKeyFile } from './store/sealing-key.ts'
 import { createSessionStore } from './store/sessions.ts'
 import { createUnfinishedAdds } from './store/unfinished-adds.ts'
@@ -94,6 +95,18 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
       imported: createUserImport(store),
       /** As `rotateKey`: how many secrets there were. */
       rotateKey: (act: Act) => rotateKey(db, sealer, sealingKeyFile(config), random, () => audit.record(act, '')),
+      /**
+       * Ends what cannot go on in a database that was put back from an earlier time. For who has it alone.
+       * @param from the time of the backup, milliseconds since 1970
+       */
+      async settleRestored(act: Act, from: number): Promise<Restored> {
+        await audit.recordInterrupted()
+        return await db.write(() => {
+          audit.record(act, new Date(from).toISOString())
+          // A clock that was set back must not bring a used code back.
+          return forgetWhatIsOver(db, Math.max(now(), from))
+        })
+      },
       /**
        * What is to be done now and then: notes how late it is, for the next process, and forgets and settles what is due.
        * @throws ApiError 922 when the store cannot be written

@@ -113,3 +113,21 @@ export function imageName(setting: Given | undefined): string {
   if (!reference.test(setting.value)) refuse(setting, 'give an image as [HOST/]NAME[:TAG]')
   return setting.value
 }
+
+/** @returns milliseconds */
+export function period(setting: Given): number {
+  const [, number = '', unit = ''] = /^([1-9]\d{0,4})([mhd])$/.exec(setting.value) ?? []
+  const ms = Number(number) * ({ m: 60_000, h: 3_600_000, d: 86_400_000 }[unit] ?? 0)
+  if (ms === 0 || ms > LONGEST_PERIOD_MS) {
+    refuse(setting, 'give a number of minutes, hours or days, such as 90m, 24h or 7d, a year at most')
+  }
+  return ms
+}
+
+const LONGEST_PERIOD_MS = 366 * 86_400_000
+
+export function backupCount(setting: Given | undefined): number {
+  if (!setting) return 7
+  if (!/^[1-9]\d{0,3}$/.test(setting.value)) refuse(setting, 'give a number from 1 to 9999')
+  return Number(setting.value)
+}

@@ -84,6 +84,9 @@ test('every setting can be made by its variable', () => {
     'public-url': 'https://matrix.example/cikit',
     'allowed-hosts': 'Matrix.example,[::1]',
     'trusted-proxies': '127.0.0.1, 10.0.0.0/8',
+    every: '24h',
+    keep: '3',
+    'backup-dir': '/backups',
   }
   expect(Object.keys(values).toSorted()).toEqual(Object.keys(settings).toSorted())
   const env = Object.fromEntries(Object.entries(values).map(([name, value]) => [variableFor(name), value]))
@@ -102,6 +105,7 @@ test('every setting can be made by its variable', () => {
     },
     engine: { kind: 'unix' as const, path: '/engine.sock' },
     droplets: { prefix: 'box', domain: 'example.org', image: 'debian:12', credentialsDir: '/keys' },
+    backups: { everyMs: 86_400_000, keep: 3, dir: '/backups' },
   }
   expect(config({}, env)).toEqual(expected)
   expect(config(values, {})).toEqual(expected)
@@ -121,8 +125,32 @@ function network(text: string) {
 }
 
 function variableFor(name: string): string {
-  return `CIKIT_API_${name.replaceAll('-', '_').toUpperCase()}`
+  const others: Record<string, string> = { every: 'CIKIT_API_BACKUP_EVERY', keep: 'CIKIT_API_BACKUP_KEEP' }
+  return others[name] ?? `CIKIT_API_${name.replaceAll('-', '_').toUpperCase()}`
 }
+
+test.each([
+  ['90m', 5_400_000],
+  ['24h', 86_400_000],
+  ['7d', 604_800_000],
+])('--every %s: a backup every %p ms, of which 7 are kept in the data directory', (every, everyMs) => {
+  expect(config({ every }).backups).toEqual({ everyMs, keep: 7, dir: '/var/lib/cikit-api/backups' })
+})
+
+test.each<[Flags, string]>([
+  ...['0h', '24', '1s', '-1h', '1.5h', 'daily', '24 h', '367d'].map((every): [Flags, string] => [
+    { every },
+    `--every: ${JSON.stringify(every)} cannot be used: give a number of minutes, hours or days`,
+  ]),
+  ...['0', '-1', '1.5', 'all', '10000'].map((keep): [Flags, string] => [
+    { every: '1h', keep },
+    `--keep: ${JSON.stringify(keep)} cannot be used`,
+  ]),
+  [{ keep: '7' }, '--keep "7" is for backups: give --every too'],
+  [{ 'backup-dir': '/b' }, '--backup-dir "/b" is for backups: give --every too'],
+])('backups by %p are refused', (flags, words) => {
+  expect(() => config(flags)).toThrow(words)
+})
 
 test('a flag wins over its variable', () => {
   expect(config({ port: '1' }, { CIKIT_API_PORT: '2' }).listen.port).toBe(1)

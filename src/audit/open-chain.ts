@@ -25,8 +25,7 @@ export interface ChainPlace {
  */
 export async function openChain(store: AuditStore, place: ChainPlace): Promise<Chain> {
   const { db, now, anew } = place
-  const beside = join(dirname(place.sealingKeyFile), 'audit.key')
-  const file = existsSync(beside) ? beside : join(place.dataDir, 'audit.key')
+  const file = auditKeyFile(place)
   const isEmpty = () => store.mark('start') === undefined && store.newest() === undefined
   const isLost = !existsSync(file)
   // An empty audit that has its key already was emptied, unless this system is only just being made.
@@ -45,6 +44,12 @@ export async function openChain(store: AuditStore, place: ChainPlace): Promise<C
     )
   }
   return chain
+}
+
+/** Where the key of the audit is, or would be made. */
+export function auditKeyFile({ dataDir, sealingKeyFile }: Pick<ChainPlace, 'dataDir' | 'sealingKeyFile'>): string {
+  const beside = join(dirname(sealingKeyFile), 'audit.key')
+  return existsSync(beside) ? beside : join(dataDir, 'audit.key')
 }
 
 function readAuditKey(file: string): Key {

@@ -56,7 +56,7 @@ export type Stamped<T> = T & { mac: Uint8Array }
 export type AuditStore = ReturnType<typeof createAuditStore>
 
 /** The tables of the audit. Whatever changes them must run inside `database.write`. */
-export function createAuditStore({ sql }: Database) {
+export function createAuditStore({ sql }: Pick<Database, 'sql'>) {
   const columns = 'number, time, user, address, action, target, result, error_id AS errorId, count, mac'
   const mark = sql.query<AuditMark, [string]>('SELECT number, mac, seal FROM audit_marks WHERE name = ?')
   const putMark = sql.query<null, [string, number, Uint8Array, Uint8Array]>(

@@ -3,6 +3,8 @@ import { ConfigError, OperatorError } from '../errors.ts'
 import { createPrivateFile, databaseFile, prepareDataDir } from './files.ts'
 import { migrate } from './migrate.ts'
 import { type Migration, migrations as ownMigrations } from './migrations/index.ts'
+import { isRestorePending } from './pending-restore.ts'
+import { takeServeLock } from './serve-lock.ts'
 import { createWriteQueue, type WriteEnd } from './write-queue.ts'
 
 export interface Database {
@@ -37,6 +39,8 @@ export function openDatabase(
   const path = databaseFile(dataDir)
   try {
     prepareDataDir(dataDir)
+    // Whoever takes the lock finishes it; who holds it has done so.
+    if (isRestorePending(dataDir)) takeServeLock(dataDir).release()
     createPrivateFile(path)
     const sql = new Sqlite(path, { readwrite: true, strict: true })
     try {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../errors.ts'
 import { createPrivateFile, prepareDataDir } from './files.ts'
+import { finishRestore } from './pending-restore.ts'
 
 export interface ServeLock {
   /** Says to a later one where the first one listens. */
@@ -15,8 +16,8 @@ const held = new Set<Sqlite>()
 
 /**
  * Takes the data directory for one serving process. The lock is SQLite's own on an empty database, which the kernel
- * drops with the process however that ends: no stale lock after a kill -9.
- * @throws OperatorError naming the process that has it
+ * drops with the process however that ends: no stale lock after a kill -9. Who takes it finishes what is left of a restore.
+ * @throws OperatorError naming the process that has it, or as `finishRestore`
  */
 export function takeServeLock(dataDir: string): ServeLock {
   const lockFile = join(dataDir, 'serve.lock')
@@ -43,6 +44,13 @@ export function takeServeLock(dataDir: string): ServeLock {
   held.add(lock)
   // What a holder that was killed left there.
   rmSync(holderFile, { force: true })
+  try {
+    finishRestore(dataDir)
+  } catch (error) {
+    held.delete(lock)
+    lock.close()
+    throw error
+  }
   return {
     announce(address) {
       // A courtesy to the next one: on a full disk we serve all the same.

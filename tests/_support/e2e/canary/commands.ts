@@ -16,7 +16,11 @@ export interface Ran {
   process: Buffer
 }
 
-/** Every command, well and badly, by its name. `serve` serves already; here it is refused. EXPORT stands for a file of users, SPOILT for one that is not all right. */
+/**
+ * Every command, well and badly, by its name. `serve` serves already; here it is refused, as `restore` is. BACKUP,
+ * PASSPHRASE and ELSEWHERE stand for files and for another data directory, EXPORT for a file of users, SPOILT for one that
+ * is not all right.
+ */
 const commands: Record<string, string[][]> = {
   serve: [[], ['--port', 'x'], ['--prefix', '../x']],
   'create-user': [
@@ -39,6 +43,20 @@ const commands: Record<string, string[][]> = {
   import: [['EXPORT'], ['EXPORT', '--write'], ['SPOILT', '--json'], ['EXPORT', '--encoding', 'hex']],
   'rotate-key': [[], ['--force']],
   doctor: [[], ['--json'], ['--domain', '../x']],
+  backup: [
+    ['BACKUP'],
+    ['BACKUP'],
+    ['BACKUP', '--force', '--with-key', '--passphrase-file', 'PASSPHRASE', '--json'],
+    ['/nonexistent/file'],
+    ['BACKUP', '--with-key'],
+  ],
+  restore: [
+    ['BACKUP'],
+    ['BACKUP', '--passphrase-file', 'PASSPHRASE', '--data-dir', 'ELSEWHERE'],
+    ['BACKUP', '--passphrase-file', 'BACKUP', '--data-dir', 'ELSEWHERE', '--force'],
+    ['PASSPHRASE'],
+    ['/nonexistent/file'],
+  ],
   'image build': [[], []],
 }
 
@@ -125,20 +143,31 @@ async function runAsClient({ matrix, engine, canaries }: World): Promise<Ran[]> 
 }
 
 async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
-  using dir = tempDir()
-  const meant = (flag: string) => (/^(EXPORT|SPOILT)$/.test(flag) ? join(dir.path, flag) : flag)
-  writeFileSync(meant('EXPORT'), exportedUser('ira', canaries), { mode: 0o600 })
-  const spoilt = exportedUser('ira@home', canaries) + exportedUser('ivo', canaries).slice(0, -2)
-  writeFileSync(meant('SPOILT'), spoilt, { mode: 0o600 })
   const all: Ran[] = []
+  using dir = tempDir()
+  const files: Record<string, string> = {
+    BACKUP: join(dir.path, 'backup.tar'),
+    PASSPHRASE: join(dir.path, 'passphrase'),
+    ELSEWHERE: join(dir.path, 'data'),
+    EXPORT: join(dir.path, 'users.json'),
+    SPOILT: join(dir.path, 'spoilt.json'),
+  }
+  const spoilt = exportedUser('ira@home', canaries) + exportedUser('ivo', canaries).slice(0, -2)
+  writeFileSync(files.EXPORT ?? '', exportedUser('ira', canaries), { mode: 0o600 })
+  writeFileSync(files.SPOILT ?? '', spoilt, { mode: 0o600 })
+  const passphrase = crypto.randomUUID()
+  canaries.addText('the passphrase of a backup', passphrase)
+  writeFileSync(files.PASSPHRASE ?? '', passphrase)
   for (const [name, variants] of Object.entries(commands)) {
-    for (const [number, flags] of variants.entries()) {
+    for (const [number, given] of variants.entries()) {
+      const flags = given.map(flag => files[flag] ?? flag)
       const onEngine = name.startsWith('image')
       // The first build succeeds, the second one does not.
       const last = number === 0 ? '{"stream":"done"}' : '{"error":"forced"}'
       engine.answerNext(/^POST \/build/, () => new Response(`{"stream":"Step 1"}\n${last}\n`))
-      const place = onEngine ? ['--docker-host', `unix://${engine.socket}`] : ['--data-dir', matrix.dataDir]
-      const ran = await runToEnd([...name.split(' '), ...flags.map(meant), ...place])
+      const own = flags.includes('--data-dir') ? [] : ['--data-dir', matrix.dataDir]
+      const place = onEngine ? ['--docker-host', `unix://${engine.socket}`] : own
+      const ran = await runToEnd([...name.split(' '), ...flags, ...place])
       engine.forgetAnswers()
       all.push(ran)
       const secret = showsSecret(ran) ? /\b[A-Z2-7]{32}\b/.exec(ran.stdout)?.[0] : undefined

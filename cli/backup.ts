@@ -1,0 +1,105 @@
+import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { version } from '../package.json'
+import type { Manifest } from '../src/backups/manifest.ts'
+import { readPassphrase } from '../src/backups/sealed-keys.ts'
+import { draftOf } from '../src/backups/work-directory.ts'
+import { writeBackup } from '../src/backups/write.ts'
+import { type BackupPlace, readEnv, readHost, toBackupPlace } from '../src/config.ts'
+import { ConfigError, OperatorError } from '../src/errors.ts'
+import { syncDirectory } from '../src/store/key-file.ts'
+import { sealingKeyFile } from '../src/store/sealing-key.ts'
+import { asOwnerOf } from './act-as-owner.ts'
+import { command, flagsOf, settingArgs } from './command.ts'
+import { counted } from './counted.ts'
+
+export const backup = command({
+  meta: { name: 'cikit-api backup', description: 'Write everything into one file, while serve runs or not' },
+  args: {
+    file: { type: 'positional', description: 'The file to write', required: true, valueHint: 'FILE' },
+    'with-key': { type: 'boolean', description: 'The keys too, sealed with a passphrase' },
+    'passphrase-file': { type: 'string', valueHint: 'FILE', description: 'Where the passphrase for the keys is' },
+    force: { type: 'boolean', description: 'Replace a file that is there' },
+    json: { type: 'boolean', description: 'Print one JSON object' },
+    ...settingArgs('data-dir', 'secret-key-file', 'credentials-dir'),
+  },
+  run: async ({ args }) => {
+    const place = toBackupPlace(flagsOf(args), readEnv(), readHost())
+    const passphrase = passphraseOf(args)
+    const file = resolve(args.file)
+    refuseExisting(file, args.force === true)
+    stepBack()
+    const began = performance.now()
+    const order = { ...place, version, now: Date.now, random, ...(passphrase && { passphrase }) }
+    const { manifest, size } = await writeBeside(file, fd => asOwnerOf(place.dataDir, () => writeBackup(fd, order)))
+    const ms = Math.round(performance.now() - began)
+    if (args.json) process.stdout.write(`${JSON.stringify({ file, size, ms, ...manifest })}\n`)
+    else process.stdout.write(inWords(file, size, manifest, place))
+  },
+})
+
+/** Whoever is served goes first. */
+function stepBack(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_LOW)
+  } catch {
+    // Where that is not allowed, it takes its share.
+  }
+}
+
+function passphraseOf(args: { 'with-key'?: boolean | undefined; 'passphrase-file'?: string | undefined }) {
+  const file = args['passphrase-file']
+  if (args['with-key'] && !file) {
+    throw new ConfigError('--with-key needs --passphrase-file: the keys go into a backup only under a passphrase')
+  }
+  if (file && !args['with-key']) throw new ConfigError('--passphrase-file is for the keys: give --with-key too')
+  return file === undefined ? undefined : readPassphrase(file)
+}
+
+function refuseExisting(file: string, force: boolean): void {
+  const present = lstatSync(file, { throwIfNoEntry: false })
+  if (!present) return
+  if (!present.isFile()) throw new ConfigError(`${file} is there and is no plain file: name another one`)
+  if (!force) throw new ConfigError(`${file} is there already: name another file, or replace it with --force`)
+}
+
+/** The file has its name only when all of it is there; root may write where the owner of the data directory may not. */
+async function writeBeside(file: string, write: (fd: number) => Promise<Manifest>) {
+  const draft = draftOf(file)
+  let fd: number
+  try {
+    rmSync(draft, { force: true })
+    fd = openSync(draft, 'wx+', 0o600)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ConfigError(
+      `${file} cannot be written (${reason}): name a file in a directory that this user may write to`,
+    )
+  }
+  try {
+    const manifest = await write(fd)
+    fsyncSync(fd)
+    renameSync(draft, file)
+    syncDirectory(dirname(file))
+    return { manifest, size: statSync(file).size }
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw error instanceof Error && 'code' in error && error.code === 'ENOSPC'
+      ? new OperatorError(`There is no room for ${file}, or for a copy of the database beside it: make some`)
+      : error
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function inWords(file: string, size: number, { files, keys }: Manifest, place: BackupPlace): string {
+  const droplets = files.filter(({ name }) => name.endsWith('.private.key')).length
+  const what = `the database and the SSH keys of ${counted(droplets, 'droplet')}${keys ? ', and the keys under their passphrase' : ''}`
+  const rest = keys
+    ? 'Whoever has the file and the passphrase has the system: keep them apart\n'
+    : `The keys are not in it: keep ${sealingKeyFile(place)} and the audit.key elsewhere, for without the former nobody can log in after a restore\n`
+  return `${file}: ${what}, ${(size / 1_048_576).toFixed(1)} MB, opened and checked\n${rest}`
+}
+
+const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))

@@ -1,0 +1,90 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { OperatorError } from '../errors.ts'
+import { parseCredential } from './manifest.ts'
+
+/** A droplet's SSH key, private or public. */
+export interface Credential {
+  /** `credentials/cikit01/cikit01.private.key` */
+  name: string
+  bytes: Buffer
+}
+
+const READ_AGAIN = 3
+
+/**
+ * The SSH keys of all droplets, in the order of their names; what else lies there is not ours.
+ * @throws OperatorError when they cannot be read
+ */
+export function readCredentials(directory: string): Credential[] {
+  if (!existsSync(directory)) return []
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter(entry => entry.isDirectory())
+      .map(entry => entry.name)
+      .toSorted()
+      .flatMap(droplet => readPair(directory, droplet))
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new OperatorError(`The droplets' SSH keys in ${directory} cannot be read (${reason}): check who owns them`, {
+      cause,
+    })
+  }
+}
+
+/**
+ * The directory for a droplet's keys, and where in it each of them belongs.
+ * @param name as in a backup
+ */
+export function placeOf(directory: string, name: string): { folder: string; path: string; mode: number } {
+  const parsed = parseCredential(name)
+  if (!parsed) throw new Error(`no droplet's key: ${name}`)
+  const folder = join(directory, parsed.droplet)
+  return { folder, path: join(folder, parsed.file), mode: parsed.file.endsWith('.private.key') ? 0o400 : 0o600 }
+}
+
+/** Both of one moment: an add may just be replacing them. */
+function readPair(directory: string, droplet: string): Credential[] {
+  const names = ['private', 'public'].map(kind => `credentials/${droplet}/${droplet}.${kind}.key`)
+  if (!names.every(name => parseCredential(name))) return []
+  const read = () => names.flatMap(name => readIfThere(directory, name) ?? [])
+  let pair = read()
+  for (let attempt = 0; attempt < READ_AGAIN; attempt++) {
+    const again = read()
+    if (again.length === pair.length && again.every(({ bytes }, at) => pair[at]?.bytes.equals(bytes))) break
+    pair = again
+  }
+  return pair
+}
+
+function readIfThere(directory: string, name: string): Credential | undefined {
+  let fd: number
+  try {
+    fd = openSync(placeOf(directory, name).path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT' || code === 'ELOOP') return undefined
+    throw error
+  }
+  try {
+    return fstatSync(fd).isFile() ? { name, bytes: readFileSync(fd) } : undefined
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Makes the folder of a droplet's keys, closed to others. */
+export function makeFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  chmodSync(folder, 0o700)
+}

@@ -1,0 +1,112 @@
+import { damaged } from './archive.ts'
+import { isKeySealing, type KeySealing } from './sealed-keys.ts'
+
+/** The first file of a backup, which tells of the others. */
+export const MANIFEST = 'manifest.json'
+export const DATABASE = 'cikit-api.db'
+export const SEALED_KEYS = 'keys.sealed'
+/** Another one when older programs could not read it. */
+const FORMAT = 1
+export const LARGEST_MANIFEST = 4 * 1_048_576
+
+export interface ListedFile {
+  name: string
+  /** Bytes. */
+  size: number
+  /** In hex. */
+  sha256: string
+}
+
+export interface Manifest {
+  format: typeof FORMAT
+  /** Of the program that wrote it. */
+  version: string
+  /** ISO 8601. */
+  time: string
+  /** The newest migration of the database. */
+  migration: number
+  /** How the keys in it are sealed; null when they are not in it. */
+  keys: KeySealing | null
+  /** In the order in which they follow. */
+  files: ListedFile[]
+}
+
+export function createManifest(facts: Omit<Manifest, 'format'>): Manifest {
+  return { format: FORMAT, ...facts }
+}
+
+/** @throws OperatorError for a text that is no manifest of ours */
+export function parseManifest(text: string): Manifest {
+  const value = parseJson(text)
+  if (!isObject(value)) throw damaged('its manifest cannot be read')
+  const { format, version, time, migration, keys, files } = value
+  if (typeof format === 'number' && format > FORMAT) throw damaged(`its format ${format} is of a newer cikit-api`)
+  const isSound =
+    format === FORMAT &&
+    typeof version === 'string' &&
+    /^[\w.+-]{1,100}$/.test(version) &&
+    typeof time === 'string' &&
+    isTime(time) &&
+    isCount(migration) &&
+    (keys === null || isKeySealing(keys)) &&
+    Array.isArray(files) &&
+    files.every(isListedFile)
+  if (!isSound) throw damaged('its manifest cannot be read')
+  const names: string[] = files.map(file => file.name)
+  if (names[0] !== DATABASE || (keys !== null) !== names.includes(SEALED_KEYS) || new Set(names).size < names.length) {
+    throw damaged('its manifest does not name what belongs into a backup')
+  }
+  return { format, version, time, migration, keys, files }
+}
+
+/** `credentials/cikit01/cikit01.private.key` and the like, of which the droplet and the file's own name are given. */
+export function parseCredential(name: string): { droplet: string; file: string } | undefined {
+  const match = /^credentials\/([a-z][a-z0-9-]{0,19}\d\d)\/(\1\.(?:private|public)\.key)$/.exec(name)
+  return match?.[1] && match[2] ? { droplet: match[1], file: match[2] } : undefined
+}
+
+/** What the sealed keys are bound to: with the passphrase, nothing of a backup can be changed unseen. */
+export function sealContextOf({ version, time, migration, files }: Omit<Manifest, 'format' | 'keys'>): string {
+  const others = files.filter(({ name }) => name !== SEALED_KEYS)
+  return JSON.stringify([
+    FORMAT,
+    version,
+    time,
+    migration,
+    ...others.map(({ name, size, sha256 }) => [name, size, sha256]),
+  ])
+}
+
+function isListedFile(value: unknown): value is ListedFile {
+  if (!isObject(value)) return false
+  const { name, size, sha256 } = value
+  const isKnown = (text: string) => text === DATABASE || text === SEALED_KEYS || parseCredential(text) !== undefined
+  return (
+    typeof name === 'string' &&
+    isKnown(name) &&
+    isCount(size) &&
+    typeof sha256 === 'string' &&
+    /^[0-9a-f]{64}$/.test(sha256)
+  )
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+function isTime(text: string): boolean {
+  const time = Date.parse(text)
+  return !Number.isNaN(time) && new Date(time).toISOString() === text
+}

@@ -1,0 +1,120 @@
+import { Database as Sqlite } from 'bun:sqlite'
+import { beforeAll, expect, test } from 'bun:test'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { binary } from '../../scripts/lib/paths.ts'
+import { run } from '../../scripts/lib/run.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+// kill -9 at the calls by which a restore changes the disk: what is there then is all of the old or all of the new, and
+// the same command once more ends well.
+
+const rounds = Number(process.env.CIKIT_FAULT_ROUNDS ?? 20)
+const limitMs = 60_000 + rounds * 15_000
+
+/** What changes names on the disk, or makes them durable. */
+const CALLS =
+  'rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,fsync,fdatasync,copy_file_range,chmod,fchmodat'
+
+const dir = tempDir()
+const path = (name: string) => join(dir.path, name)
+const restoreInto = (dataDir: string) => ['restore', path('a.tar'), '--force', '--data-dir', dataDir]
+
+beforeAll(async () => {
+  await run([binary, 'create-user', '-u', 'saved', '-g', 'owner', '--data-dir', path('host')])
+  const keys = join(path('host'), 'credentials/cikit01')
+  await run(['mkdir', '-p', keys])
+  for (const kind of ['private', 'public']) writeFileSync(join(keys, `cikit01.${kind}.key`), `${kind} of cikit01\n`)
+  await run([binary, 'backup', path('a.tar'), '--data-dir', path('host')])
+  // Another host with the same keys, and another user.
+  cpSync(path('host'), path('present'), { recursive: true })
+  await run(['rm', '-r', join(path('present'), 'credentials')])
+  await run([binary, 'create-user', '-u', 'present', '-g', 'viewer', '--data-dir', path('present')])
+})
+
+test(
+  `a restore that is killed leaves the old or the new: ${rounds} moments`,
+  async () => {
+    const all = await listMoments()
+    expect(all.length).toBeGreaterThan(20)
+    const seen = new Set<string>()
+    for (const [index, moment] of spread(all, rounds).entries()) {
+      const dataDir = path(`round-${index}`)
+      cpSync(path('present'), dataDir, { recursive: true })
+      expect({ moment, code: await killedAt(moment, restoreInto(dataDir)) }).toEqual({ moment, code: 137 })
+      // Whoever comes next, and be it to list users.
+      const users = await usersOf(dataDir)
+      expect(['saved', 'saved present']).toContain(users)
+      seen.add(users)
+      if (users === 'saved') expect(keysIn(dataDir)).toEqual(['cikit01.private.key', 'cikit01.public.key'])
+      await run([binary, ...restoreInto(dataDir)])
+      expect({ moment, users: await usersOf(dataDir), keys: keysIn(dataDir) }).toEqual({
+        ...{ moment, users: 'saved' },
+        keys: ['cikit01.private.key', 'cikit01.public.key'],
+      })
+      expect(readFileSync(join(dataDir, 'credentials/cikit01/cikit01.private.key'), 'utf8')).toBe(
+        'private of cikit01\n',
+      )
+      expect(integrityOf(dataDir)).toBe('ok')
+      expect(readdirSync(dataDir).filter(name => /^restore-|part/.test(name))).toEqual([])
+      await run(['rm', '-r', dataDir])
+    }
+    expect(seen).toEqual(new Set(['saved', 'saved present']))
+    dir[Symbol.dispose]()
+  },
+  limitMs,
+)
+
+/** The nth call of this name. */
+interface Moment {
+  call: string
+  nth: number
+}
+
+/** All that there are, by the thread that makes the most of them. */
+async function listMoments(): Promise<Moment[]> {
+  const dataDir = path('counted')
+  cpSync(path('present'), dataDir, { recursive: true })
+  const trace = path('trace')
+  await run(['strace', '-f', '-qq', '-o', trace, '-e', `trace=${CALLS}`, binary, ...restoreInto(dataDir)])
+  const lines = [...readFileSync(trace, 'utf8').matchAll(/^(\d+) +(\w+)\(/gm)]
+  const byThread = Map.groupBy(lines, ([, thread]) => thread)
+  const [most = []] = [...byThread.values()].toSorted((left, right) => right.length - left.length)
+  const counts = new Map<string, number>()
+  return most.map(([, , call = '']) => {
+    const nth = (counts.get(call) ?? 0) + 1
+    counts.set(call, nth)
+    return { call, nth }
+  })
+}
+
+/** By strace: the kernel kills it when it asks for that call. */
+async function killedAt({ call, nth }: Moment, words: string[]): Promise<number> {
+  const inject = `inject=${call}:signal=SIGKILL:when=${nth}`
+  const child = Bun.spawn(
+    ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject, binary, ...words],
+    { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' },
+  )
+  return await child.exited
+}
+
+/** So many of them, evenly and at random; all if there are no more. */
+function spread<T>(all: T[], count: number): T[] {
+  if (count >= all.length) return all
+  const at = (index: number) => Math.floor(((index + Math.random()) * all.length) / count)
+  return Array.from({ length: count }, (_, index) => all.slice(at(index))[0]).filter(item => item !== undefined)
+}
+
+async function usersOf(dataDir: string): Promise<string> {
+  const listed = JSON.parse(await run([binary, 'user', 'list', '--json', '--data-dir', dataDir]))
+  return listed.map(({ username }: { username: string }) => username).join(' ')
+}
+
+function keysIn(dataDir: string): string[] {
+  return readdirSync(join(dataDir, 'credentials/cikit01')).toSorted()
+}
+
+function integrityOf(dataDir: string): unknown {
+  using db = new Sqlite(join(dataDir, 'cikit-api.db'), { readonly: true })
+  return db.query<{ integrity_check: string }, []>('PRAGMA integrity_check').get()?.integrity_check
+}
