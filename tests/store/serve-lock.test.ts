@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../../src/errors.ts'
 import { openDatabase } from '../../src/store/database.ts'
-import { takeServeLock } from '../../src/store/serve-lock.ts'
+import { servedBy, takeServeLock } from '../../src/store/serve-lock.ts'
 import { modesIn, umask } from '../_support/modes.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
@@ -101,4 +101,13 @@ test('its files are for their owner only, whatever the umask', () => {
   expect(modes).toMatchObject({ 'serve.lock': '600', 'serve.json': '600' })
   expect(new Set(Object.values(modes))).toEqual(new Set(['600']))
   lock.release()
+})
+
+test('who serves is known from outside, until it is gone', async () => {
+  using dir = tempDir()
+  expect(servedBy(dir.path)).toBeUndefined()
+  await using holder = await startHolder(dir.path, 'http://127.0.0.1:1337/')
+  expect(servedBy(dir.path)).toMatchObject({ pid: holder.pid, address: 'http://127.0.0.1:1337/' })
+  await holder.kill()
+  expect(servedBy(dir.path)).toBeUndefined()
 })
