@@ -19,6 +19,7 @@ const rootPackages = [
   'curl',
   'faketime',
   'strace',
+  'ansible-core',
 ]
 
 /** A limit for what hangs, not a measure: a true droplet boots in seconds, and on a busy machine in many. */

@@ -20,6 +20,7 @@ const broughtFile: Record<string, string> = {
   strace: '/usr/bin/strace',
   wrk: '/usr/bin/wrk',
   chromium: '/usr/bin/chromium',
+  'ansible-core': '/usr/bin/ansible-playbook',
 }
 
 export function missingPackages(names: string[]): string[] {
