@@ -58,6 +58,9 @@ const commands: Record<string, string[][]> = {
     ['/nonexistent/file'],
   ],
   'image build': [[], []],
+  // Never whole: it would change this very host. Its end-to-end test has a host of its own.
+  install: [['--print'], ['--print', '--port', 'x']],
+  uninstall: [['--all']],
 }
 
 /** The two whose purpose it is to show a secret: a new user's, or that of one that exists. */
