@@ -40,10 +40,15 @@ export async function groupId(name: string): Promise<number | undefined> {
   return id === undefined ? undefined : Number(id)
 }
 
-/** A group by its name, or as its number where it has none. */
-export async function groupName(id: number): Promise<string> {
+/** The name of a group by its number, if it has one. */
+export async function groupName(id: number): Promise<string | undefined> {
   const { stdout } = await runProgram(['getent', 'group', String(id)])
-  return stdout.split(':')[0] || String(id)
+  return stdout.split(':')[0] || undefined
+}
+
+export async function groupNames(ids: readonly number[]): Promise<string[]> {
+  const names = await Promise.all(ids.map(groupName))
+  return names.filter(name => name !== undefined)
 }
 
 /** The name of a user by its number, for people. */

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
-import { type Flags, variableOf } from '../../src/config.ts'
+import type { Flags } from '../../src/config.ts'
 import { OperatorError } from '../../src/errors.ts'
 import { databaseFile } from '../../src/store/files.ts'
-import { type Account, createAccount, findAccount, groupName } from './account.ts'
+import { type Account, createAccount, findAccount, groupNames } from './account.ts'
 import { requireFree, takeOver } from './data-dir.ts'
 import { layout } from './layout.ts'
 import { placeCopy, placeText, readText } from './place-file.ts'
 import { filesOf, type Plan, planService } from './plan.ts'
 import { requireReadable } from './readable.ts'
-import { runsAsInstalled, waitForAnswer } from './running.ts'
+import { restart, runsAsInstalled, waitForAnswer } from './running.ts'
 import { requireSystemd, systemctl, unitState } from './systemd.ts'
 
 /** Somebody without any right, for whom is asked what the service may read before it has an account. */
@@ -51,7 +51,7 @@ async function prepare(plan: Plan, known: Account | undefined, settingsGiven: nu
   if (await placeCopy(layout.binary, process.execPath, 0o755)) done.push(`Placed   ${layout.binary}`)
   const account = known ?? (await createAccount())
   if (!known) {
-    const groups = await Promise.all(plan.groups.map(groupName))
+    const groups = await groupNames(plan.groups)
     const member = groups.length > 0 ? `; the service is in the group ${groups.join(' and ')}, too` : ''
     done.push(`Made     the user ${layout.account}${member}`)
   }
@@ -70,11 +70,9 @@ async function prepare(plan: Plan, known: Account | undefined, settingsGiven: nu
 async function run(plan: Plan, changed: boolean): Promise<string | undefined> {
   if (changed || (await unitState()).stale) await systemctl('daemon-reload')
   const { active, pid, enabled } = await unitState()
-  const variables = { [variableOf('data-dir')]: plan.config.dataDir, ...plan.variables }
-  if (enabled && !changed && active === 'active' && runsAsInstalled(pid, variables)) return undefined
+  if (enabled && !changed && active === 'active' && runsAsInstalled(plan.config.dataDir, pid)) return undefined
   await systemctl('enable', '--quiet', layout.unitName)
-  await systemctl('restart', layout.unitName)
-  return await waitForAnswer(plan.config.dataDir)
+  return await restart(plan.config.dataDir)
 }
 
 /** The command as it finds the same data and the same key. */

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { type Config, type Flags, readHost, toConfig } from '../../src/config.ts'
 import { OperatorError } from '../../src/errors.ts'
-import { groupId, groupName } from './account.ts'
+import { groupId, groupName, groupNames } from './account.ts'
 import { layout } from './layout.ts'
 import { refuseHidden, TLS_GROUP } from './readable.ts'
 import { readSettings, withSettings } from './settings-file.ts'
@@ -27,15 +27,16 @@ export interface Plan {
  * @throws ConfigError for a setting that the service could not work with
  */
 export async function planService(given: Flags, earlier: string | undefined): Promise<Plan> {
+  const before = earlier === undefined ? {} : readSettings(earlier, layout.settings)
+  // By default the service keeps its data where root does.
+  const config = toConfig(given, { CIKIT_API_DATA_DIR: layout.dataDir, ...before }, readHost())
   const settings = withSettings(earlier, given)
   const variables = readSettings(settings, layout.settings)
-  // By default the service keeps its data where root does.
-  const config = toConfig({}, { CIKIT_API_DATA_DIR: layout.dataDir, ...variables }, readHost())
   const { dataDir, droplets } = config
   const writable = droplets.credentialsDir.startsWith(`${dataDir}/`) ? [] : [droplets.credentialsDir]
   for (const [flag, path] of pathsOf(config)) refuseHidden(flag, path)
   const groups = await groupsFor(config)
-  const names = await Promise.all(groups.map(groupName))
+  const names = await groupNames(groups)
   const unit = unitText({ dataDir, writable, groups: names, port: config.listen.port })
   return { config, settings, variables, unit, directories: [dataDir, ...writable], groups }
 }
@@ -66,8 +67,14 @@ async function groupsFor({ engine, listen }: Config): Promise<number[]> {
 async function socketGroup(path: string): Promise<number | undefined> {
   const socket = statSync(path, { throwIfNoEntry: false })
   if (!socket) return await groupId('docker')
-  if (socket.gid !== 0) return socket.gid
+  if (socket.gid === 0) {
+    throw new OperatorError(
+      `The engine's socket ${path} belongs to the group root, which is no group for a service: start dockerd with a group of its own (groupadd --system docker; dockerd --group docker)`,
+    )
+  }
+  // systemd takes the number of a group as well, but of none that has no name.
+  if ((await groupName(socket.gid)) !== undefined) return socket.gid
   throw new OperatorError(
-    `The engine's socket ${path} belongs to the group root, which is no group for a service: start dockerd with a group of its own (groupadd --system docker; dockerd --group docker)`,
+    `The engine's socket ${path} belongs to the group ${socket.gid}, which has no name here: groupadd --system --gid ${socket.gid} docker`,
   )
 }

@@ -1,43 +1,51 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { OperatorError } from '../../src/errors.ts'
 import { servedBy } from '../../src/store/serve-lock.ts'
+import { runProgram } from '../program.ts'
 import { layout } from './layout.ts'
-import { settingsAmong } from './settings-file.ts'
-import { lastComplaint, unitState } from './systemd.ts'
+import { complaintSince, unitState } from './systemd.ts'
 
 /** How long a start may take; an old database may have to be migrated. */
 const ANSWER_LIMIT_MS = 60_000
 const LOOK_EVERY_MS = 100
 
-/** Whether this process is the installed program with these settings, and not what was there before. */
-export function runsAsInstalled(pid: number, variables: Record<string, string>): boolean {
-  if (pid === 0) return false
-  try {
-    const [runs, lies] = [statSync(`/proc/${pid}/exe`), statSync(layout.binary)]
-    if (runs.dev !== lies.dev || runs.ino !== lies.ino) return false
-    const environ = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
-    const has = settingsAmong(Object.fromEntries(environ.map(entry => entry.split(/=(.*)/s))))
-    return Bun.deepEquals(has, settingsAmong(variables))
-  } catch {
-    return false
-  }
+/**
+ * Whether the service listens, and has begun to after all that it is made of was put in place, by an earlier run of
+ * ours or by hand.
+ */
+export function runsAsInstalled(dataDir: string, pid: number): boolean {
+  const holder = servedBy(dataDir)
+  if (holder?.pid !== pid) return false
+  const changes = [layout.binary, layout.settings, layout.unit].map(path => statSync(path).ctimeMs)
+  return holder.since >= Math.max(...changes)
 }
 
 /**
- * Waits until the service answers requests.
+ * Starts the service, anew if it runs, and waits until it answers requests.
  * @returns where it does
  * @throws OperatorError with what it complained of
  */
-export async function waitForAnswer(dataDir: string): Promise<string> {
+export async function restart(dataDir: string): Promise<string> {
+  const since = Date.now()
+  const { code } = await runProgram(['systemctl', 'restart', layout.unitName])
+  if (code !== 0) throw await failure('does not start', since)
+  return await waitForAnswer(dataDir, since)
+}
+
+/**
+ * The same for one that runs.
+ * @param since when what it complains of counts; milliseconds since 1970
+ */
+export async function waitForAnswer(dataDir: string, since = Date.now()): Promise<string> {
   const end = performance.now() + ANSWER_LIMIT_MS
   while (performance.now() < end) {
     const { active, sub, pid } = await unitState()
-    if (active === 'failed' || sub === 'auto-restart') throw await failure('does not start')
+    if (active === 'failed' || sub === 'auto-restart') throw await failure('does not start', since)
     const holder = servedBy(dataDir)
     if (holder && holder.pid === pid && (await answers(holder.address))) return holder.address
     await Bun.sleep(LOOK_EVERY_MS)
   }
-  throw await failure(`does not answer within ${ANSWER_LIMIT_MS / 1000} s`)
+  throw await failure(`does not answer within ${ANSWER_LIMIT_MS / 1000} s`, since)
 }
 
 async function answers(address: string): Promise<boolean> {
@@ -50,7 +58,7 @@ async function answers(address: string): Promise<boolean> {
   }
 }
 
-async function failure(what: string): Promise<OperatorError> {
-  const complaint = (await lastComplaint()) ?? 'it does not say why'
-  return new OperatorError(`${layout.unitName} ${what}: ${complaint} (journalctl -u cikit-api; then install again)`)
+async function failure(what: string, since: number): Promise<OperatorError> {
+  const complaint = (await complaintSince(since)) ?? 'it does not say why'
+  return new OperatorError(`${layout.unitName} ${what}: ${complaint} (the log: journalctl -u cikit-api)`)
 }

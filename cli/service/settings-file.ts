@@ -1,4 +1,4 @@
-import { type Flags, type SettingName, settings, variableOf } from '../../src/config.ts'
+import { type Flags, type SettingName, variableOf } from '../../src/config.ts'
 import { OperatorError } from '../../src/errors.ts'
 
 // The settings of the service as systemd reads them: `EnvironmentFile=` of systemd.exec(5).
@@ -40,12 +40,6 @@ export function withSettings(text: string | undefined, given: Flags): string {
     lines.splice(0, lines.length, ...others.toSpliced(place, 0, line))
   }
   return `${lines.join('\n')}\n`
-}
-
-/** Of the process's variables those that are settings of the service. */
-export function settingsAmong(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const variables = (Object.keys(settings) as SettingName[]).map(variableOf)
-  return Object.fromEntries(variables.flatMap(name => (env[name] ? [[name, env[name]]] : [])))
 }
 
 function nameIn(line: string): string | undefined {

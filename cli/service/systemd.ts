@@ -49,9 +49,15 @@ export async function systemctl(...words: string[]): Promise<string> {
   throw new OperatorError(`systemctl ${words.join(' ')} failed (${code}): ${said}`)
 }
 
-/** The last line that the service itself complained with, if there is any. */
-export async function lastComplaint(): Promise<string | undefined> {
-  const { stdout } = await runProgram(['journalctl', '-u', layout.unitName, '-n', '50', '-o', 'cat', '--no-pager'])
-  const lines = stdout.split('\n').filter(line => line.startsWith('cikit-api: '))
-  return lines.at(-1)?.slice('cikit-api: '.length)
+/**
+ * What the service said last of why it does not serve, or else what systemd says of its end.
+ * @param since milliseconds since 1970
+ */
+export async function complaintSince(since: number): Promise<string | undefined> {
+  const from = `@${Math.floor(since / 1000)}`
+  const words = ['--since', from, '-o', 'cat', '--no-pager'] as const
+  const { stdout } = await runProgram(['journalctl', '-u', layout.unitName, ...words])
+  const lines = stdout.split('\n')
+  const own = lines.findLast(line => line.startsWith('cikit-api: '))
+  return own?.slice('cikit-api: '.length) ?? lines.findLast(line => line.includes('rocess exited, '))
 }

@@ -1,5 +1,5 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../errors.ts'
 import { createPrivateFile, prepareDataDir } from './files.ts'
@@ -75,6 +75,8 @@ export interface Holder {
   pid: number
   /** `http://127.0.0.1:1337/` */
   address: string
+  /** When it said so. Milliseconds since 1970. */
+  since: number
 }
 
 function holderFileOf(dataDir: string): string {
@@ -84,7 +86,7 @@ function holderFileOf(dataDir: string): string {
 function readHolder(file: string): Holder | undefined {
   try {
     const { pid, address } = JSON.parse(readFileSync(file, 'utf8'))
-    return { pid: Number(pid), address: String(address) }
+    return { pid: Number(pid), address: String(address), since: statSync(file).mtimeMs }
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) return undefined
     throw new OperatorError(`${file} cannot be read: run this as the user that serves, or name the server by --url`)

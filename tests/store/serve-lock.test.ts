@@ -113,3 +113,12 @@ test('its files are for their owner only, whatever the umask', () => {
   expect(new Set(Object.values(modes))).toEqual(new Set(['600']))
   lock.release()
 })
+
+test('who serves is known from outside, until it is gone', async () => {
+  using dir = tempDir()
+  expect(servedBy(dir.path)).toBeUndefined()
+  await using holder = await startHolder(dir.path, 'http://127.0.0.1:1337/')
+  expect(servedBy(dir.path)).toMatchObject({ pid: holder.pid, address: 'http://127.0.0.1:1337/' })
+  await holder.kill()
+  expect(servedBy(dir.path)).toBeUndefined()
+})

@@ -40,6 +40,9 @@ const commands: Record<string, string[][]> = {
   'rotate-key': [[], ['--force']],
   doctor: [[], ['--json'], ['--domain', '../x']],
   'image build': [[], []],
+  // Never whole: it would change this very host. Its end-to-end test has a host of its own.
+  install: [['--print'], ['--print', '--port', 'x']],
+  uninstall: [['--all']],
 }
 
 /** The two whose purpose it is to show a secret: a new user's, or that of one that exists. */
