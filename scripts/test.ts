@@ -23,6 +23,7 @@ const rootPackages = [
   'musl-tools',
   'qemu-user-static',
   'libc6-arm64-cross',
+  'ansible-core',
 ]
 
 /** A limit for what hangs, not a measure: a true droplet boots in seconds, and on a busy machine in many. */

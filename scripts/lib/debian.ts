@@ -24,6 +24,7 @@ const broughtFile: Record<string, string> = {
   'musl-tools': '/usr/bin/musl-gcc',
   'qemu-user-static': '/usr/bin/qemu-aarch64-static',
   'libc6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libc.so.6',
+  'ansible-core': '/usr/bin/ansible-playbook',
 }
 
 export function missingPackages(names: string[]): string[] {

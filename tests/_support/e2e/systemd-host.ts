@@ -38,7 +38,10 @@ export async function startSystemdHost(engine: TestEngine, name = 'systemd-host'
   const address = (await docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', name)).trim()
   return {
     address,
-    docker,
+    /** The engine's own group, as Docker's package makes it on a host. */
+    nameSocketGroup: () => exec('sh', '-c', `groupadd --system --gid $(stat -c %g ${SOCKET}) docker`),
+    /** Starts something there, and does not wait for it. */
+    start: (...words: string[]) => docker('exec', '-d', name, ...words),
     /** As root there; fails when the command does. */
     exec,
     /** Words of a shell, as root there. */

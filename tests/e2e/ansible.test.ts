@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { binary, root } from '../../scripts/lib/paths.ts'
+import { run, until } from '../../scripts/lib/run.ts'
+import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
+import { currentCode } from '../_support/e2e/matrix.ts'
+import { type SystemdHost, startSystemdHost } from '../_support/e2e/systemd-host.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+// The role of deploy/ansible over ssh, given what CIKit's launcher gives. The tests go on where the one before ended.
+
+const OLD = '/var/www/cikit-rest-api'
+const dir = tempDir()
+const path = (name: string) => join(dir.path, name)
+const certificate = path('certificates/matrix.crt')
+let engine: TestEngine
+let host: SystemdHost
+/** What the first run printed. */
+let deployed: string
+let secret: string
+
+beforeAll(async () => {
+  engine = await startEngine('host')
+  host = await startSystemdHost(engine)
+  await host.nameSocketGroup()
+  await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', path('id')])
+  const key = readFileSync(path('id.pub'), 'utf8').trim()
+  await host.sh(`umask 077; mkdir -p /root/.ssh; echo '${key}' > /root/.ssh/authorized_keys`)
+  const line = `matrix ansible_host=${host.address} ansible_user=root ansible_ssh_private_key_file=${path('id')}`
+  writeFileSync(path('inventory'), `${line} ansible_python_interpreter=/usr/bin/python3\n`)
+  mkdirSync(path('certificates'))
+  await run(
+    ['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=matrix.test'].concat([
+      '-addext',
+      'subjectAltName=DNS:matrix.test',
+      '-keyout',
+      path('certificates/matrix.key'),
+      '-out',
+      certificate,
+    ]),
+  )
+})
+afterAll(async () => {
+  await engine.clear()
+  await engine.stop()
+  dir[Symbol.dispose]()
+})
+
+/** `CIKIT_TAGS=TAGS cikit matrix/provision --limit=matrix FLAGS`, but for the other roles of CIKit. */
+async function provision(tags: string, flags: Record<string, unknown>): Promise<string> {
+  const extra = JSON.stringify({ limit: 'matrix', domain: 'matrix.test', ...flags })
+  const playbook = join(root, 'deploy/ansible/matrix.yml')
+  return await run(
+    ['ansible-playbook', playbook, '-i', path('inventory'), '-l', 'matrix', '-t', tags, '-e', extra, '-v'],
+    {
+      env: {
+        HOME: dir.path,
+        LC_ALL: 'C.UTF-8',
+        ANSIBLE_HOST_KEY_CHECKING: 'False',
+        ANSIBLE_PIPELINING: '1',
+        ANSIBLE_NOCOLOR: '1',
+      },
+    },
+  )
+}
+
+const changedIn = (printed: string) => Number(/changed=(\d+)/.exec(printed)?.[1])
+const pid = async () => (await host.exec('systemctl', 'show', '-P', 'MainPID', 'cikit-api')).trim()
+
+/** Over HTTPS, with the certificate checked against the one that was brought. */
+async function call(route: string, ...flags: string[]) {
+  const name = ['--cacert', certificate, '--resolve', `matrix.test:1337:${host.address}`]
+  return JSON.parse(await run(['curl', '-s', ...name, ...flags, `https://matrix.test:1337/api/v1${route}`]))
+}
+
+async function logIn(): Promise<string> {
+  const body = JSON.stringify({ username: 'admin', code: await currentCode(secret) })
+  return (await call('/user/auth', '-H', 'Content-Type: application/json', '-d', body)).access_token
+}
+
+test('a run deploys the API where the Node.js server was, with TLS', async () => {
+  await startOldServer()
+  deployed = await provision('api,ssl', { rest_api: true, ssl_src: path('certificates'), api_binary: binary })
+  expect(await call('/user/list')).toMatchObject({ errorId: 908 })
+  expect(await host.exec('stat', '-c', '%a %G', '/etc/ssl/private/matrix.key')).toBe('640 ssl-cert\n')
+  expect(await host.exec('cat', '/etc/cikit-api/cikit-api.env')).toContain('\nCIKIT_API_DOMAIN=matrix.test\n')
+  expect(await host.sh('ls -A /usr/local/bin')).toBe('cikit-api\n')
+})
+
+test('the Node.js server is stopped for good, and its files stay', async () => {
+  expect((await host.tell('pgrep', '-x', 'cikit-rest-api')).stdout).toBe('')
+  expect((await host.tell('systemctl', 'is-enabled', 'cikit-rest-api')).stdout).toBe('disabled\n')
+  expect((await host.tell('systemctl', 'is-active', 'bystander')).stdout).toBe('active\n')
+  expect(await host.exec('ls', OLD)).toContain('index.html')
+})
+
+test('the credentials of the owner are printed once, and log in', async () => {
+  secret = /"secret": "([A-Z2-7]{32})"/.exec(deployed)?.[1] ?? ''
+  // Once by itself, and once in the address; whatever else is told of each step.
+  expect(deployed.match(new RegExp(secret, 'g'))).toHaveLength(2)
+  expect(deployed.match(/"[a-z2-7]{4}(-[a-z2-7]{4}){3}"/g)).toHaveLength(10)
+  expect(await call('/user/list', '-H', `Authorization: Bearer ${await logIn()}`)).toMatchObject([
+    { username: 'admin', group: 'owner' },
+  ])
+})
+
+test('a second run changes nothing, and prints no credentials', async () => {
+  const before = await pid()
+  const again = await provision('api,ssl', { rest_api: true, ssl_src: path('certificates'), api_binary: binary })
+  expect(again).toMatch(/changed=0 .*failed=0/)
+  expect(again).not.toContain('secret')
+  expect(await pid()).toBe(before)
+})
+
+test('an update from a URL replaces the binary and restarts it; certificate, settings and data stay', async () => {
+  const [before, database] = [await pid(), await host.exec('stat', '-c', '%i', '/var/lib/cikit-api/cikit-api.db')]
+  copyFileSync(binary, path('other'))
+  writeFileSync(path('other'), '\n', { flag: 'a' })
+  const gateway = (await host.sh("ip route show default | cut -d' ' -f3")).trim()
+  using server = Bun.serve({ hostname: gateway, port: 0, fetch: () => new Response(Bun.file(path('other'))) })
+  const api_url = `http://${gateway}:${server.port}/cikit-api`
+  const api_sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(path('other'))).digest('hex')
+  const updated = await provision('api', { rest_api: 'deploy', api_url, api_sha256 })
+  expect(changedIn(updated)).toBeGreaterThan(0)
+  expect(await pid()).not.toBe(before)
+  expect(await host.sh('sha256sum /usr/local/bin/cikit-api')).toStartWith(api_sha256)
+  expect(await host.exec('stat', '-c', '%i', '/var/lib/cikit-api/cikit-api.db')).toBe(database)
+  expect(await call('/user/list')).toMatchObject({ errorId: 908 })
+  expect(changedIn(await provision('api', { rest_api: 'deploy', api_url, api_sha256 }))).toBe(0)
+})
+
+/** Something with the name of the old server, once in the background, as CIKit started it, and once as a unit. */
+async function startOldServer(): Promise<void> {
+  const program = `${OLD}/cikit-rest-api`
+  await host.sh(`mkdir -p ${OLD} && cd ${OLD} && echo old > index.html && ln -s /usr/bin/python3 ${program}`)
+  const unit = ['[Service]', `ExecStart=${program} -c "import time; time.sleep(1e6)"`, 'Restart=always']
+  const text = [...unit, '[Install]', 'WantedBy=multi-user.target'].join('\\n')
+  await host.sh(`printf '${text}' > /etc/systemd/system/cikit-rest-api.service
+    systemctl enable -q --now cikit-rest-api; systemd-run -q -u bystander sleep 100000`)
+  await host.start(program, '-m', 'http.server', '-d', OLD, '1337')
+  const serves = async () => (await host.tell('curl', '-sf', 'http://127.0.0.1:1337/')).stdout === 'old\n'
+  expect(await until(20_000, serves)).toBe(true)
+}
