@@ -6,6 +6,7 @@ import { ConfigError } from '../src/errors.ts'
 import { createLog, describeError, type Log } from '../src/log.ts'
 import { type ServeLock, takeServeLock } from '../src/store/serve-lock.ts'
 import { version } from '../src/version.ts'
+import { actAsOwnerOf } from './act-as-owner.ts'
 import { command, flagsOf, serveSettings, settingArgs } from './command.ts'
 import { type Listener, listen } from './listener.ts'
 import { createOwnBackups } from './own-backups.ts'
@@ -25,6 +26,7 @@ export const serve = command({
     const config = toConfig(flagsOf(args), readEnv(), readHost())
     const sink = createStdoutSink()
     const log = createLog({ write: sink.write, readable: process.stdout.isTTY === true, now: Date.now })
+    actAsOwnerOf(config.dataDir, config.engine.kind === 'unix' ? config.engine.path : undefined)
     const lock = takeServeLock(config.dataDir)
     try {
       checkCredentialsDir(config.droplets.credentialsDir)

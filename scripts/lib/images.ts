@@ -28,7 +28,7 @@ async function ensureBaseImage(socket: string): Promise<void> {
 }
 
 /** A minimal Debian from Debian's own packages, as a tarball that is kept. */
-async function bootstrapDebian(suite: string): Promise<string> {
+export async function bootstrapDebian(suite: string): Promise<string> {
   const tarball = join(workDir, 'cache', `${suite}.tar`)
   if (await Bun.file(tarball).exists()) return tarball
   const tree = join(workDir, 'cache', suite)

@@ -1,11 +1,22 @@
-import { expect, test } from 'bun:test'
-import { chownSync, readdirSync, statSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { chmodSync, chownSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { randomUUIDv7 } from 'bun'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
+import { startMatrix } from '../_support/e2e/matrix.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 const NOBODY = 65_534
+
+/** Each file below a directory that root or its group has a part in. */
+function rootsFiles(dir: string): string[] {
+  return readdirSync(dir).filter(name => {
+    const { uid, gid } = statSync(join(dir, name))
+    return uid !== NOBODY || gid !== NOBODY
+  })
+}
 
 test('root acts as the owner of the data directory, so that the service can read all that is made there', async () => {
   using dir = tempDir()
@@ -14,6 +25,43 @@ test('root acts as the owner of the data directory, so that the service can read
   const files = readdirSync(dir.path)
   expect(files).toContain('cikit-api.db')
   expect(files).toContain('sealing.key')
-  const owners = files.map(name => statSync(join(dir.path, name))).map(({ uid, gid }) => [uid, gid])
-  expect(owners).toEqual(files.map(() => [NOBODY, NOBODY]))
+  expect(rootsFiles(dir.path)).toEqual([])
+})
+
+describe('root that serves the data directory of another user', () => {
+  const GROUP = 4_711
+  let dir: ReturnType<typeof tempDir>
+  let engine: ReturnType<typeof Bun.serve>
+  let socket: string
+
+  beforeEach(() => {
+    dir = tempDir()
+    chownSync(dir.path, NOBODY, NOBODY)
+    chmodSync(dir.path, 0o711)
+    socket = join(tmpdir(), `engine-${randomUUIDv7()}.sock`)
+    // Asked for its version at the start, and that is all.
+    engine = Bun.serve({ unix: socket, fetch: () => new Response(null, { status: 500 }) })
+    chownSync(socket, 0, GROUP)
+  })
+  afterEach(async () => {
+    await engine.stop(true)
+    rmSync(socket, { force: true })
+    dir[Symbol.dispose]()
+  })
+
+  test.each([
+    ['srw-rw----', 0o660, [NOBODY, GROUP]],
+    ['srw-------', 0o600, [NOBODY]],
+  ])("becomes that user, with the group of an engine's socket if that may use it: %s", async (_, mode, groups) => {
+    chmodSync(socket, mode)
+    await using matrix = await startMatrix({ socket, dataDir: dir.path })
+    const status = readFileSync(`/proc/${matrix.process.pid}/status`, 'utf8')
+    const ids = (word: string) =>
+      new RegExp(`^${word}:\\s*(.*)$`, 'm').exec(status)?.[1]?.trim().split(/\s+/).map(Number)
+    expect(ids('Uid')).toEqual(Array(4).fill(NOBODY))
+    expect(ids('Gid')).toEqual(Array(4).fill(NOBODY))
+    expect(ids('Groups')).toEqual(groups.toSorted((a, b) => a - b))
+    expect(await matrix.stop()).toBe(0)
+    expect(rootsFiles(dir.path)).toEqual([])
+  })
 })

@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { version } from '../../package.json'
+import { root } from '../../scripts/lib/paths.ts'
+import { run, until } from '../../scripts/lib/run.ts'
+import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
+import { currentCode } from '../_support/e2e/matrix.ts'
+import { ensureNodeImage, NODE_IMAGE } from '../_support/e2e/node-image.ts'
+
+// The image of the Dockerfile, built, run and used by the README's lines; with another port and another engine's socket.
+
+const PORT = 18_337
+const USER = 10_001
+let engine: TestEngine
+
+const docker = (...words: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...words], { env: legacy })
+/** The builder that every engine has. */
+const legacy = { DOCKER_BUILDKIT: '0' }
+const inspect = async (name: string) => JSON.parse(await docker('inspect', name))[0]
+
+beforeAll(async () => {
+  engine = await startEngine('host')
+  await docker('volume', 'rm', '-f', 'cikit-api')
+  await ensureNodeImage(engine.socket)
+  const args = ['--build-arg', `BUILD_IMAGE=${NODE_IMAGE}`, '--build-arg', 'REVISION=4711', '--network', 'host']
+  await docker('build', '-t', 'cikit-api', ...args, root)
+})
+afterAll(async () => {
+  await engine.clear()
+  await docker('volume', 'rm', '-f', 'cikit-api')
+  // What the next build could take from this one is not worth the gigabyte.
+  await docker('image', 'rm', '-f', 'cikit-api')
+  await docker('image', 'prune', '-f')
+  await engine.stop()
+})
+
+test('it has the binary, the C library and nothing else, in 40 MB beside the binary', async () => {
+  const { Size } = await inspect('cikit-api')
+  expect(await docker('run', '--rm', 'cikit-api', '--version')).toBe(`${version}\n`)
+  expect(Size).toBeLessThan(statSync(join(root, 'dist/cikit-api')).size + 40_000_000)
+  await expect(docker('run', '--rm', '--entrypoint', '/bin/sh', 'cikit-api')).rejects.toThrow('/bin/sh')
+})
+
+test('its labels say what it is', async () => {
+  const { Config } = await inspect('cikit-api')
+  expect(Config.StopSignal).toBe('SIGTERM')
+  expect(Config.Labels).toMatchObject({
+    'org.opencontainers.image.title': 'cikit-api',
+    'org.opencontainers.image.version': version,
+    'org.opencontainers.image.revision': '4711',
+    'org.opencontainers.image.licenses': 'MIT',
+  })
+})
+
+describe("by the README's lines", () => {
+  let shown: string
+  const api = `http://127.0.0.1:${PORT}/api/v1`
+
+  beforeAll(async () => {
+    shown = await readmeLines(line => /^docker (run|exec)/.test(line))
+  })
+
+  test('the owner that was created logs in, and makes a droplet', async () => {
+    const secret = /Secret +([A-Z2-7]{32})/.exec(shown)?.[1] ?? ''
+    const login = { username: 'BR0kEN', code: await currentCode(secret) }
+    const answer = await fetch(`${api}/user/auth`, { method: 'POST', body: new URLSearchParams(login) })
+    const { access_token } = (await answer.json()) as { access_token: string }
+    const headers = { authorization: `Bearer ${access_token}` }
+    const added = await fetch(`${api}/droplet/add`, { method: 'POST', headers, timeout: false })
+    expect(await added.json()).toMatchObject([{ name: 'cikit01', hostname: 'cikit01.matrix.example.com' }])
+    const listed = await fetch(`${api}/droplet/list`, { headers })
+    expect(await listed.json()).toMatchObject([{ name: 'cikit01', state: 'running' }])
+  })
+
+  test('it is published on loopback alone', async () => {
+    const { HostConfig } = await inspect('cikit-api')
+    expect(HostConfig.PortBindings).toEqual({ '1337/tcp': [{ HostIp: '127.0.0.1', HostPort: String(PORT) }] })
+  })
+
+  test('it becomes healthy', async () => {
+    const health = async () => (await inspect('cikit-api')).State.Health.Status
+    expect(await until(30_000, async () => (await health()) === 'healthy')).toBe(true)
+  })
+
+  test('it does not run as root, since the group of the socket may use the engine', async () => {
+    const status = readFileSync(`/proc/${(await inspect('cikit-api')).State.Pid}/status`, 'utf8')
+    expect(status).toContain(`\nUid:\t${USER}\t${USER}\t${USER}\t${USER}\n`)
+    const { gid } = statSync(engine.socket)
+    expect(status).toMatch(new RegExp(`\nGroups:\t(\\d+ )*${gid}( |\n)`))
+  })
+
+  test('SIGTERM stops it at once, with exit code 0, and it starts again with what it had', async () => {
+    const begin = performance.now()
+    await docker('stop', '-t', '30', 'cikit-api')
+    expect(performance.now() - begin).toBeLessThan(5_000)
+    expect((await inspect('cikit-api')).State.ExitCode).toBe(0)
+    await docker('start', 'cikit-api')
+    expect(await until(10_000, () => answers())).toBe(true)
+    expect(await docker('exec', 'cikit-api', 'cikit-api', 'user', 'list', '--json')).toContain('"BR0kEN"')
+    await docker('rm', '-f', 'cikit-api')
+  })
+
+  test('run as that user from the beginning, it serves the same data', async () => {
+    const group = statSync(engine.socket).gid
+    shown = await readmeLines(line => line.startsWith('docker run'), ` --user ${USER} --group-add ${group} `)
+    expect(await until(10_000, () => answers())).toBe(true)
+    expect(await (await fetch(`http://127.0.0.1:${PORT}/health`)).json()).toMatchObject({ engine: 'ok' })
+    expect(await docker('exec', 'cikit-api', 'cikit-api', 'user', 'list', '--json')).toContain('"BR0kEN"')
+  })
+
+  const answers = () =>
+    fetch(`http://127.0.0.1:${PORT}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+})
+
+/** Runs those of the README's commands, in the shell that they are written for. */
+async function readmeLines(wanted: (line: string) => boolean, flags = ' '): Promise<string> {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8').replaceAll(' \\\n', '')
+  const lines = readme.split('\n').filter(line => line.includes('cikit-api') && wanted(line))
+  const script = lines
+    .join('\n')
+    .replace('docker run ', `docker run${flags}`)
+    .replaceAll('/var/run/docker.sock:', `${engine.socket}:`)
+    .replaceAll('127.0.0.1:1337:', `127.0.0.1:${PORT}:`)
+    // There is a terminal for what is shown, and nobody who types.
+    .replaceAll('exec -it ', 'exec -t ')
+  return await run(['bash', '-ec', script], { env: { ...legacy, DOCKER_HOST: `unix://${engine.socket}` } })
+}
