@@ -22,6 +22,7 @@ const main = defineCommand({
     doctor: () => import('./doctor.ts').then(module => module.doctor),
     health: () => import('./health.ts').then(module => module.health),
     import: () => import('./import.ts').then(module => module.importUsers),
+    upgrade: () => import('./upgrade.ts').then(module => module.upgrade),
     'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),
     install: () => import('./install.ts').then(module => module.install),

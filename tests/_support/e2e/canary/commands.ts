@@ -41,6 +41,8 @@ const commands: Record<string, string[][]> = {
   audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
   health: [[], ['--json'], ['--url', 'matrix']],
   import: [['EXPORT'], ['EXPORT', '--write'], ['SPOILT', '--json'], ['EXPORT', '--encoding', 'hex']],
+  // Its end-to-end tests have binaries and hosts of their own.
+  upgrade: [['--describe'], ['--rollback', '--binary', '/nonexistent/cikit-api']],
   'rotate-key': [[], ['--force']],
   doctor: [[], ['--json'], ['--domain', '../x']],
   backup: [

@@ -1,0 +1,75 @@
+import { join } from 'node:path'
+import { openDatabase } from '../../src/store/database.ts'
+import type { EarlierCopy } from '../../src/store/earlier.ts'
+import { createEnrolmentStore } from '../../src/store/enrolments.ts'
+import { type Migration, migrations } from '../../src/store/migrations/index.ts'
+import { createSessionStore } from '../../src/store/sessions.ts'
+import { createUnfinishedAdds } from '../../src/store/unfinished-adds.ts'
+import { createUserStore } from '../../src/store/users.ts'
+import { openTestAudit } from './audit.ts'
+import { accountOf, pairOf } from './store.ts'
+import { tempDir } from './temp-dir.ts'
+
+const NEWEST = migrations.length
+/** Those of a release after this one. */
+export const laterMigrations: readonly Migration[] = [
+  ...migrations,
+  { id: NEWEST + 1, name: 'later', sql: 'CREATE TABLE later (text TEXT)' },
+]
+
+/** A data directory that a later release has migrated, as this one left it: with ann, her session and her recovery codes. */
+export async function createMigrated() {
+  const dir = tempDir()
+  const dataDir = dir.path
+  /** The tables as this release or the later one has them. */
+  const open = async (list: readonly Migration[], work: (tables: Tables) => void | Promise<void>) => {
+    const db = openDatabase(dataDir, { now: () => 5_000, migrations: list })
+    const audit = await openTestAudit({ db, dataDir })
+    const stores = {
+      users: createUserStore(db),
+      sessions: createSessionStore(db),
+      enrolments: createEnrolmentStore(db),
+      unfinished: createUnfinishedAdds(db),
+    }
+    try {
+      await work({ db, audit, ...stores })
+    } finally {
+      await audit.close()
+      db.close()
+    }
+  }
+  await open(migrations, async ({ db, users, sessions, enrolments, unfinished }) => {
+    const ann = accountOf('ann', 'owner')
+    await db.write(() => {
+      users.insert(ann)
+      users.takeStep(ann, 7)
+      const session = { id: 'first', userId: ann.id, createdAt: 0, lastUsedAt: 0, address: '', agent: '' }
+      sessions.insert(session, pairOf('first', { access: 1, refresh: 1 }))
+      enrolments.replaceCodes(ann.id, [Buffer.from('one'), Buffer.from('two')])
+      db.sql.run("INSERT INTO sealing_check (one, sealed, key_hash) VALUES (1, x'00', x'01')")
+      db.sql.run('INSERT INTO clock_mark (one, time) VALUES (1, 1000)')
+    })
+    await unfinished.begin({ mark: 'made-since', name: 'cikit01', startedAt: 0 })
+  })
+  await open(laterMigrations, () => undefined)
+  const path = join(dataDir, `before-migration-${NEWEST + 1}.db`)
+  const copy: EarlierCopy = { path, migration: NEWEST, time: 5_000 }
+  return {
+    dataDir,
+    copy,
+    /** Looks at the data, or changes it, as the later release has it. */
+    later: (work: (tables: Tables) => void | Promise<void>) => open(laterMigrations, work),
+    /** The same as this one has it. */
+    now: (work: (tables: Tables) => void | Promise<void>) => open(migrations, work),
+    [Symbol.dispose]: dir[Symbol.dispose],
+  }
+}
+
+interface Tables {
+  db: ReturnType<typeof openDatabase>
+  audit: Awaited<ReturnType<typeof openTestAudit>>
+  users: ReturnType<typeof createUserStore>
+  sessions: ReturnType<typeof createSessionStore>
+  enrolments: ReturnType<typeof createEnrolmentStore>
+  unfinished: ReturnType<typeof createUnfinishedAdds>
+}

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { run } from '../../scripts/lib/run.ts'
+import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
+import { currentCode } from '../_support/e2e/matrix.ts'
+import { buildRelease } from '../_support/e2e/releases.ts'
+import { type SystemdHost, startSystemdHost } from '../_support/e2e/systemd-host.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+// An installed service goes from one true release to the next, and back.
+
+/** What an upgrade may take from those who ask, in milliseconds. */
+const DOWNTIME_MS = 1_000
+const builds = tempDir()
+let engine: TestEngine
+let host: SystemdHost
+let access: string
+
+beforeAll(async () => {
+  const later = 'CREATE TABLE later (text TEXT)'
+  const releases = [
+    await buildRelease(builds.path, '1.0.0'),
+    await buildRelease(builds.path, '2.0.0', [later]),
+    // Migrates, and then cannot go on.
+    await buildRelease(builds.path, '3.0.0', [
+      later,
+      'CREATE TABLE last (text TEXT)',
+      'INSERT INTO nowhere VALUES (1)',
+    ]),
+  ]
+  engine = await startEngine('host')
+  host = await startSystemdHost(engine)
+  const docker = ['docker', '-H', `unix://${engine.socket}`]
+  for (const release of releases) await run([...docker, 'cp', release, 'systemd-host:/opt/'])
+  await host.nameSocketGroup()
+  await host.exec('/opt/cikit-api-1.0.0', 'install', '--host', '0.0.0.0')
+  const enrolled = JSON.parse(await host.exec('cikit-api', 'create-user', '-u', 'ann', '-g', 'owner', '--json'))
+  const code = await currentCode(enrolled.secret)
+  const { body } = await call('POST', '/user/auth', { username: 'ann', code })
+  access = (body as { access_token: string }).access_token
+})
+afterAll(async () => {
+  await engine.clear()
+  await engine.stop()
+  builds[Symbol.dispose]()
+})
+
+async function call(method: string, path: string, json?: unknown) {
+  const response = await fetch(`http://${host.address}:1337/api/v1${path}`, {
+    method,
+    headers: { 'content-type': 'application/json', ...(access && { authorization: `Bearer ${access}` }) },
+    ...(json !== undefined && { body: JSON.stringify(json) }),
+    signal: AbortSignal.timeout(5_000),
+  })
+  return { status: response.status, body: await response.json() }
+}
+
+const version = async () => (await host.exec('cikit-api', '--version')).trim()
+
+/** Asks every few milliseconds, as long as the work goes on. @returns the longest time without an answer, in milliseconds */
+async function longestGap(work: () => Promise<unknown>): Promise<number> {
+  let over = false
+  let longest = 0
+  const asking = (async () => {
+    let last = performance.now()
+    while (!over) {
+      const answered = await call('GET', '/user/list').then(
+        ({ status }) => status === 200,
+        () => false,
+      )
+      if (answered) {
+        longest = Math.max(longest, performance.now() - last)
+        last = performance.now()
+      }
+      await Bun.sleep(2)
+    }
+    longest = Math.max(longest, performance.now() - last)
+  })()
+  await work()
+  over = true
+  await asking
+  return longest
+}
+
+async function upgrade(release: string) {
+  const sum = (await host.exec('sha256sum', `/opt/cikit-api-${release}`)).slice(0, 64)
+  return await host.tell('cikit-api', 'upgrade', '--from', `/opt/cikit-api-${release}`, '--sha256', sum)
+}
+
+test('an upgrade restarts the service, keeps sessions, and is noticed for less than a second', async () => {
+  const told: Awaited<ReturnType<typeof upgrade>>[] = []
+  const gap = await longestGap(async () => told.push(await upgrade('2.0.0')))
+  expect(told).toEqual([
+    {
+      exitCode: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^Placed .*\nStarted .* answers\nMigrated the data, after a copy: /),
+    },
+  ])
+  expect(await version()).toBe('2.0.0')
+  process.stdout.write(`upgrade: ${Math.round(gap)} ms without an answer\n`)
+  expect(gap).toBeLessThan(DOWNTIME_MS)
+})
+
+test('one that does not come up is taken back, its data too, and nobody has to log in anew', async () => {
+  const { exitCode, stderr } = await upgrade('3.0.0')
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(
+    /^cikit-api: 3\.0\.0 did not come up: .*no such table: nowhere.*\. 2\.0\.0 is back, with the data of before \(that of 3\.0\.0 is in \S+\), and answers on http:\S+\n$/,
+  )
+  expect(await version()).toBe('2.0.0')
+  expect(await call('GET', '/user/list')).toMatchObject({ status: 200, body: [{ username: 'ann' }] })
+})
+
+test('going back with the service: the data of then is served, by the previous version', async () => {
+  await call('POST', '/user/add', { username: 'bob', group: 'viewer' })
+  const { exitCode, stdout } = await host.tell('cikit-api', 'upgrade', '--rollback', '--yes')
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/\nStarted .* answers\n$/) })
+  expect(await version()).toBe('1.0.0')
+  expect((await call('GET', '/user/list')).status).toBe(401)
+  expect(await host.exec('cikit-api', 'user', 'list')).not.toContain('bob')
+  expect((await host.exec('stat', '-c', '%U', '/var/lib/cikit-api/cikit-api.db')).trim()).toBe('cikit-api')
+})
