@@ -74,7 +74,6 @@ export function listParts(fd: number): PlacedPart[] {
     const part = parseHeader(readAt(fd, at, BLOCK))
     const offset = at + BLOCK
     at = offset + part.size + paddingOf(part.size)
-    if (at > stat.size - END) throw damaged('it was cut off')
     if (!isBlank(readAt(fd, offset + part.size, paddingOf(part.size))))
       throw damaged('there is something between its files')
     if (names.has(part.name)) throw damaged(`${JSON.stringify(part.name)} is in it twice`)

@@ -70,7 +70,8 @@ function readPair(directory: string, droplet: string): Credential[] {
 function readIfThere(directory: string, name: string): Credential | undefined {
   let fd: number
   try {
-    fd = openSync(placeOf(directory, name).path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    // No link is followed, and a pipe holds nobody up.
+    fd = openSync(placeOf(directory, name).path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'ENOENT' || code === 'ELOOP') return undefined

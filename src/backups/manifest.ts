@@ -53,7 +53,7 @@ export function parseManifest(text: string): Manifest {
     files.every(isListedFile)
   if (!isSound) throw damaged('its manifest cannot be read')
   const names: string[] = files.map(file => file.name)
-  if (names[0] !== DATABASE || (keys !== null) !== names.includes(SEALED_KEYS) || new Set(names).size < names.length) {
+  if (names[0] !== DATABASE || (keys !== null) !== names.includes(SEALED_KEYS)) {
     throw damaged('its manifest does not name what belongs into a backup')
   }
   return { format, version, time, migration, keys, files }

@@ -29,6 +29,7 @@ export const CASES = {
   'event streams: cuts': 1_000,
   'event streams: anything': 1_000,
   'writes: like one after another': 300,
+  'backups: any change': 1_000,
 } as const
 
 /** A case that takes longer than this hangs. It is a limit for a busy machine, not a measure. */

@@ -1,14 +1,24 @@
 import { Database as Sqlite } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { run } from '../../scripts/lib/run.ts'
 import { openBackup, openContents } from '../../src/backups/read.ts'
+import { writeBackup } from '../../src/backups/write.ts'
 import { Secret } from '../../src/secret.ts'
 import { equal, hashOf } from '../../src/store/sealing-key.ts'
 import { ACT } from '../_support/act.ts'
 import { openTestAudit } from '../_support/audit.ts'
-import { createBackupHost, open, withFile } from '../_support/backups.ts'
+import { createBackupHost, open, systemRandom, withFile } from '../_support/backups.ts'
 
 const passphrase = new Secret('correct horse battery staple')
 
@@ -55,6 +65,7 @@ test('only the keys of droplets are taken, and no link is followed', async () =>
   writeFileSync(join(host.credentialsDir, 'cikit01', 'notes.txt'), 'mine')
   await run(['mkdir', join(host.credentialsDir, 'cikit02')])
   symlinkSync(join(host.dataDir, 'sealing.key'), join(host.credentialsDir, 'cikit02', 'cikit02.private.key'))
+  await run(['mkfifo', join(host.credentialsDir, 'cikit02', 'cikit02.public.key')])
   const { files } = await host.backUp()
   expect(files.map(({ name }) => name)).toEqual([
     'cikit-api.db',
@@ -138,6 +149,36 @@ describe('with the keys', () => {
       const facts = openContents(backup, unpacked, keys)
       expect(equal(facts.keyHash, keys && hashOf(keys.sealing))).toBe(true)
     })
+  })
+
+  test('a key that was replaced between the database and itself is not taken: both are, once more', async () => {
+    await using host = await createBackupHost()
+    await using other = await createBackupHost()
+    await host.access.close()
+    await other.access.close()
+    const keys = join(host.path, 'keys')
+    await run(['mkdir', keys])
+    const take = (from: string) => {
+      for (const name of ['sealing.key', 'audit.key']) copyFileSync(join(from, name), join(keys, name))
+    }
+    take(host.dataDir)
+    let asked = 0
+    const { dataDir, credentialsDir, file } = host
+    const order = {
+      ...{ dataDir, credentialsDir, version: '1.2.3', now: Date.now, random: systemRandom, passphrase },
+      // Asked for only when the database was copied.
+      get keyFile() {
+        asked += 1
+        if (asked === 1) {
+          take(other.dataDir)
+          copyFileSync(join(other.dataDir, 'cikit-api.db'), join(dataDir, 'cikit-api.db'))
+        }
+        return join(keys, 'sealing.key')
+      },
+    }
+    await withFile(file, 'w+', fd => writeBackup(fd, order))
+    const taken = await withFile(file, 'r', fd => openBackup(fd).openKeys(passphrase))
+    expect(`${taken?.sealing.reveal().toHex()}\n`).toBe(readFileSync(join(other.dataDir, 'sealing.key'), 'utf8'))
   })
 
   test('a key that is not the one of the database is no backup', async () => {

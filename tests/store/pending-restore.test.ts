@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../../src/errors.ts'
+import { copyDatabase } from '../../src/store/copy.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { commitRestore, finishRestore, isRestorePending, openRestoreDraft } from '../../src/store/pending-restore.ts'
 import { takeServeLock } from '../../src/store/serve-lock.ts'
@@ -108,6 +109,13 @@ test('whoever opens the database next finishes it, but not while somebody else i
   // What comes now is that the text there is no database.
   expect(() => openDatabase(directory.dataDir, { now: () => 0 })).toThrow('is corrupt')
   expect(existsSync(join(directory.dataDir, 'restore-placing'))).toBe(false)
+})
+
+test('whoever copies the database next finishes it, too', () => {
+  using directory = createDirectory()
+  directory.commit()
+  expect(() => copyDatabase(directory.dataDir, join(directory.dataDir, 'copy.db'))).toThrow('cannot be copied')
+  expect(directory.text('data/cikit-api.db')).toBe('new cikit-api.db')
 })
 
 test('one that cannot be finished keeps everybody out, and can be finished later', () => {
