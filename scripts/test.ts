@@ -24,6 +24,7 @@ const rootPackages = [
   'qemu-user-static',
   'libc6-arm64-cross',
   'ansible-core',
+  'docker-compose',
 ]
 
 /** A limit for what hangs, not a measure: a true droplet boots in seconds, and on a busy machine in many. */

@@ -23,6 +23,7 @@ const broughtFile: Record<string, string> = {
   'g++': '/usr/bin/g++',
   'musl-tools': '/usr/bin/musl-gcc',
   'qemu-user-static': '/usr/bin/qemu-aarch64-static',
+  'docker-compose': '/usr/bin/docker-compose',
   'libc6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libc.so.6',
   'ansible-core': '/usr/bin/ansible-playbook',
 }
