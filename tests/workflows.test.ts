@@ -1,0 +1,57 @@
+import { expect, test } from 'bun:test'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { scripts } from '../package.json'
+
+// What the workflows call is there, and nothing of others can change under them.
+
+const root = join(import.meta.dir, '..')
+const folder = join(root, '.github/workflows')
+const workflows = readdirSync(folder).map(file => {
+  const text = readFileSync(join(folder, file), 'utf8')
+  return { file, text, workflow: Bun.YAML.parse(text) as Workflow }
+})
+
+interface Workflow {
+  on: Record<string, unknown>
+  permissions: Record<string, string>
+  jobs: Record<string, Job>
+}
+interface Job {
+  uses?: string
+  needs?: string
+  steps?: { uses?: string; run?: string }[]
+}
+
+const jobs = workflows.flatMap(({ workflow }) => Object.values(workflow.jobs))
+const steps = jobs.flatMap(job => job.steps ?? [])
+
+test('both are read as YAML, and each job does something', () => {
+  expect(workflows.map(({ file }) => file).sort()).toEqual(['ci.yml', 'release.yml'])
+  for (const job of jobs) expect(job.uses ?? job.steps?.length).toBeTruthy()
+})
+
+test('the check is .ci/run, and a release waits for it', () => {
+  const find = (name: string) => workflows.find(({ file }) => file === name)?.workflow
+  expect(find('ci.yml')?.jobs.check?.steps).toContainEqual({ run: '.ci/run' })
+  expect(find('release.yml')?.on).toEqual({ push: { tags: ['v*'] } })
+  expect(find('release.yml')?.jobs.check?.uses).toBe('./.github/workflows/ci.yml')
+  expect(find('release.yml')?.jobs.publish?.needs).toBe('check')
+})
+
+test('the scripts and files that they call exist', () => {
+  const run = steps.map(step => step.run ?? '').join('\n')
+  const called = [...run.matchAll(/npm run ([\w:]+)/g)].map(match => match[1] ?? '')
+  expect(called).toEqual(['release'])
+  for (const name of called) expect(Object.keys(scripts)).toContain(name)
+  for (const { uses } of jobs) if (uses) expect(existsSync(join(root, uses))).toBe(true)
+})
+
+test('actions of others are named by their commit, and no workflow may more than it needs', () => {
+  for (const { uses } of steps) if (uses) expect(uses).toMatch(/^actions\/[\w-]+@[0-9a-f]{40}$/)
+  for (const { workflow } of workflows) expect(workflow.permissions).toEqual({ contents: 'read' })
+})
+
+test("nothing that others may write is put into a shell's text", () => {
+  for (const { run } of steps) expect(run ?? '').not.toContain('${{')
+})
