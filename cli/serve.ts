@@ -9,6 +9,7 @@ import { version } from '../src/version.ts'
 import { actAsOwnerOf } from './act-as-owner.ts'
 import { command, flagsOf, serveSettings, settingArgs } from './command.ts'
 import { type Listener, listen } from './listener.ts'
+import { listenForMetrics, type MetricsListener } from './metrics-listener.ts'
 import { createOwnBackups } from './own-backups.ts'
 import { createRenewal } from './renewal.ts'
 import { createStdoutSink } from './stdout-sink.ts'
@@ -51,9 +52,11 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
   const signalled = nextSignal()
   const context = await createContext(config, log)
   let listener: Listener | undefined
+  let metricsListener: MetricsListener | undefined
   try {
     const certificate = config.listen.tls && readCertificate(config.listen.tls)
     listener = listen(config.listen, context, certificate)
+    metricsListener = listenForMetrics(context)
     const { address } = listener
     lock.announce(address)
     log.info('listening', { address, version, dataDir: config.dataDir, pid: process.pid })
@@ -84,7 +87,10 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
       return false
     }
     await keepHouse()
+    // To the end it is told how the rest goes.
+    await metricsListener?.stop()
   } catch (error) {
+    await metricsListener?.stop()
     await listener?.stop({ atOnce: true })
     await context.close()
     throw error
@@ -102,13 +108,18 @@ function renewCertificates(options: {
   context: Context
 }): void {
   const { listener, config, certificate: present, context } = options
-  const { log, now } = context
+  const { log, now, metrics } = context
   const files = config.listen.tls
   if (!files || !present) {
     process.on('SIGHUP', () => log.info('there is nothing to read anew: no certificate is in use'))
     return
   }
-  const renewal = createRenewal({ files, present, use: listener.renew, now, log })
+  metrics?.certificateUsed(present)
+  const use = (certificate: Certificate) => {
+    listener.renew(certificate)
+    metrics?.certificateUsed(certificate)
+  }
+  const renewal = createRenewal({ files, present, use, now, log })
   process.on('SIGHUP', renewal.now)
   setInterval(renewal.look, LOOK_AT_CERTIFICATE_EVERY_MS).unref()
 }

@@ -19,7 +19,7 @@ export type App = ReturnType<typeof createApp>
 export function createApp(context: Context) {
   const guard = createGuard(context.auth)
   return new Elysia({ name: 'cikit-api' })
-    .use(createExchange(context.log, context.config.listen))
+    .use(createExchange(context.log, context.config.listen, context.metrics?.served))
     .use(createErrorHandler(context.log, context.audit))
     .use(guard)
     .use(createWebRoutes(guard))

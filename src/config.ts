@@ -12,6 +12,7 @@ import {
   hostNames,
   imageName,
   listenAddress,
+  metricsAddress,
   networks,
   OWN_IMAGE,
   period,
@@ -47,6 +48,10 @@ export const settings = {
     description: 'Where a client keeps its login ($XDG_CONFIG_HOME/cikit-api/session.json, or below ~/.config)',
   },
   'public-url': { hint: 'URL', description: 'Where people reach this server, for links in answers (none)' },
+  'metrics-listen': {
+    hint: '[ADDRESS:]PORT',
+    description: 'Where Prometheus finds GET /metrics: a port of loopback, or of another address (off)',
+  },
   'allowed-hosts': { hint: 'NAMES', description: 'Host names to answer for, separated by commas (any)' },
   'trusted-proxies': {
     hint: 'NETWORKS',
@@ -100,6 +105,14 @@ export interface Config extends AccessConfig {
     /** Proxies whose word on where a request comes from counts. */
     trustedProxies: readonly Network[]
   }
+  /** Where metrics are told, when they are to be told at all. */
+  metrics?: {
+    host: string
+    /** 0 lets the system choose. */
+    port: number
+    /** On an address that others can reach: allowed, and said at start. */
+    isExposed: boolean
+  }
   /** Where people reach this server, ending in a slash; empty when it was not told. */
   publicUrl: string
   engine: EngineAddress
@@ -149,6 +162,7 @@ export function toConfig(flags: Flags, env: Env, host: Host): Config {
   const listenHost = listenAddress(read('host')) ?? (tls ? '0.0.0.0' : '127.0.0.1')
   const prefix = dropletPrefix(read('prefix'))
   const backups = toBackupSchedule(read, access.dataDir)
+  const metrics = metricsAddress(read('metrics-listen'))
 
   return {
     ...access,
@@ -160,6 +174,7 @@ export function toConfig(flags: Flags, env: Env, host: Host): Config {
       allowedHosts: hostNames(read('allowed-hosts')),
       trustedProxies: networks(read('trusted-proxies')),
     },
+    ...(metrics && { metrics: { ...metrics, isExposed: !isLoopback(metrics.host) } }),
     publicUrl: publicUrl(read('public-url')),
     engine: toEngineAddress(flags, env),
     droplets: {

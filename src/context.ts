@@ -1,8 +1,9 @@
+import { version } from '../package.json'
 import { type Act, openAudit } from './audit/service.ts'
 import { createAuthService } from './auth/service.ts'
 import { createThrottle } from './auth/throttle.ts'
 import type { AccessConfig, Config } from './config.ts'
-import type { DropletEngine } from './droplets/engine.ts'
+import type { DropletEngine, EngineCall } from './droplets/engine.ts'
 import { createHealthWatch } from './droplets/health.ts'
 import { createDropletKeys } from './droplets/keys.ts'
 import { createLiveDroplets } from './droplets/live.ts'
@@ -83,6 +84,7 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
       auth,
       users: createUserService(store),
       enrolment,
+      countLocks: throttle.countLocks,
       clock: {
         /** How late it was when that was noted last, in milliseconds since 1970. */
         noted: clockMark.get,
@@ -138,7 +140,9 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   const access = await createAccess(config, overrides)
   const { prefix, domain, credentialsDir } = config.droplets
   const random = overrides.random ?? systemRandom
-  const engine = overrides.engine ?? createEngine(config)
+  // Who does not want them loads none of it.
+  const metrics = config.metrics && (await import('./metrics/service.ts')).createMetrics({ version, now })
+  const engine = overrides.engine ?? createEngine(config, metrics?.engineCalled)
   const live = createLiveDroplets({ engine, monotonic: overrides.monotonic ?? monotonicClock, log })
   const health = createHealthWatch({ engine, live, monotonic: overrides.monotonic ?? monotonicClock, now, log })
   const { db, audit, clock } = access
@@ -147,6 +151,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   const { createEventService } = await import('./events/service.ts')
   const events = createEventService({ ...access, live, operations, domain, now, random, log })
   const serverHealth = createServerHealth({ db, clock, live, log })
+  metrics?.watch({ ...access, live, operations, events, serverHealth })
   live.start()
   health.start()
   const droplets = createDropletService({
@@ -167,6 +172,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     events,
     serverHealth,
     operations,
+    metrics,
     log,
     now,
     /** As that of the access, and for operations, too. */
@@ -179,6 +185,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
       operations.close()
       health.close()
       serverHealth.close()
+      metrics?.close()
       await droplets.close()
       await live.close()
       await access.close()
@@ -186,9 +193,9 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   }
 }
 
-function createEngine(config: Config): DropletEngine {
+function createEngine(config: Config, called?: (call: EngineCall) => void): DropletEngine {
   const { image, prefix } = config.droplets
-  return createDockerEngine(createDockerClient(config.engine), { image, prefix })
+  return createDockerEngine(createDockerClient(config.engine, called), { image, prefix })
 }
 
 const monotonicClock = () => performance.now()

@@ -38,6 +38,16 @@ export function portNumber(setting: Given | undefined): number {
   return port
 }
 
+export function metricsAddress(setting: Given | undefined): { host: string; port: number } | undefined {
+  if (!setting) return undefined
+  const [, bracketed, plain, digits = ''] = /^(?:\[([^\]]+)\]:|([^:]+):)?(\d{1,5})$/.exec(setting.value) ?? []
+  const port = Number(digits)
+  if (digits === '' || port > 65535) refuse(setting, 'give [ADDRESS:]PORT, such as 9464 or 192.0.2.17:9464')
+  const address = bracketed ?? plain
+  const host = address === undefined ? undefined : listenAddress(given(setting.source, address))
+  return { host: host ?? '127.0.0.1', port }
+}
+
 export function tlsFiles(
   cert: Given | undefined,
   key: Given | undefined,

@@ -58,6 +58,24 @@ test.each([
   expect(config({ host }).listen).toEqual({ host, port: 1337, exposedWithoutTls: exposed, ...unlimited })
 })
 
+test.each([
+  ['9464', { host: '127.0.0.1', port: 9464, isExposed: false }],
+  ['0', { host: '127.0.0.1', port: 0, isExposed: false }],
+  ['localhost:9464', { host: 'localhost', port: 9464, isExposed: false }],
+  ['192.0.2.17:9464', { host: '192.0.2.17', port: 9464, isExposed: true }],
+  ['[::]:9464', { host: '::', port: 9464, isExposed: true }],
+  ['matrix.example:9464', { host: 'matrix.example', port: 9464, isExposed: true }],
+])('metrics on %s', (address, metrics) => {
+  expect(config({ 'metrics-listen': address }).metrics).toEqual(metrics)
+})
+
+test.each(['65536', 'metrics', '127.0.0.1', '127.0.0.1:', ':9464', '::1:9464', '[::1]', '[]:1', '1.2.3.4.5:1', '-1'])(
+  'metrics on %s are refused with the remedy',
+  address => {
+    expect(() => config({ 'metrics-listen': address })).toThrow(/--metrics-listen: .* cannot be used: give /)
+  },
+)
+
 test.each<[SettingName, string]>([
   ['host', 'CIKIT_API_HOST'],
   ['data-dir', 'CIKIT_API_DATA_DIR'],
@@ -82,6 +100,7 @@ test('every setting can be made by its variable', () => {
     'tls-key': '/key.pem',
     'session-file': '/session.json',
     'public-url': 'https://matrix.example/cikit',
+    'metrics-listen': '[::1]:9464',
     'allowed-hosts': 'Matrix.example,[::1]',
     'trusted-proxies': '127.0.0.1, 10.0.0.0/8',
     every: '24h',
@@ -95,6 +114,7 @@ test('every setting can be made by its variable', () => {
     keyFile: '/key.hex',
     hostLabel: 'matrix.example',
     publicUrl: 'https://matrix.example/cikit/',
+    metrics: { host: '::1', port: 9464, isExposed: false },
     listen: {
       host: '::1',
       port: 8080,

@@ -126,6 +126,13 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
 
     /** Lifts every lock on addresses. */
     unlockAddresses: (): void => lanes.removeBelow('address:'),
+
+    /** How many locks there are now: on addresses, on logins (strangers' and users' own), on recovery codes. */
+    countLocks: () => ({
+      address: countLocked('address:', ADDRESS_LIMITS),
+      login: countLocked('strangers:', USER_LIMITS) + countLocked('user:', USER_LIMITS),
+      recovery: countLocked('recovery:', USER_LIMITS),
+    }),
   }
 
   /** Noted to the hour: who logs in often from one place has one write less each time. */
@@ -155,6 +162,10 @@ export function createThrottle(lanes: LaneStore, now: () => number) {
     const windowEnds = record.windowStartsAt + limits.windowMs
     const closed = record.windowFailures >= limits.windowFailures && now() < windowEnds
     return closed ? Math.max(windowEnds, record.lockedUntil) : record.lockedUntil
+  }
+
+  function countLocked(prefix: string, { windowFailures, windowMs }: Limits): number {
+    return lanes.countLocked(prefix, now(), windowFailures, now() - windowMs)
   }
 
   function count(lane: string, limits: Limits): void {

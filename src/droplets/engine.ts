@@ -61,6 +61,16 @@ export interface DropletEngine {
   removeMarked(mark: string, answered: boolean): Promise<boolean>
 }
 
+/** One request to an engine that is over. */
+export interface EngineCall {
+  /** Of which kind it was: one of few, and no word about what droplet. */
+  what: string
+  /** `refused` is the engine's own word, `failed` is none at all. */
+  result: 'ok' | 'refused' | 'failed'
+  /** Until its answer was there, or began where it has no end. */
+  ms: number
+}
+
 /** How far a piece of work is. */
 export interface Progress {
   text: string

@@ -46,6 +46,7 @@ export function createEventService(deps: {
 
     /** As the streams do. */
     open: streams.open,
+    count: streams.count,
 
     /** Looks at once at what is looked at now and then: users and sessions. */
     look,

@@ -74,6 +74,9 @@ export function createEventStreams(deps: { hub: EventHub; auth: Pick<AuthService
       return reader.body
     },
 
+    /** How many are open. */
+    count: (): number => followers.size,
+
     /** Ends the streams whose session has ended. */
     look(): void {
       for (const follower of followers) holderOf(follower)

@@ -2,7 +2,7 @@ import { Elysia, NotFoundError, ParseError, ValidationError } from 'elysia'
 import type { Audit } from '../audit/service.ts'
 import { ApiError } from '../errors.ts'
 import { describeError, type Log } from '../log.ts'
-import { attemptOf, requestId } from './exchange.ts'
+import { attemptOf, noteError, requestId } from './exchange.ts'
 
 /**
  * Turns whatever was thrown into `{error, errorId}`. Mounted before any route. What is not of our catalogue is told
@@ -21,6 +21,7 @@ export function createErrorHandler(log: Log, audit: Pick<Audit, 'refused'>) {
     }
     const attempt = attemptOf(request)
     if (attempt && known.status < 500) audit.refused(attempt.act, attempt.target, known, attempt.known)
+    noteError(request, known.errorId)
     set.status = known.status
     if (known.status === 401) set.headers['www-authenticate'] = challenge(known)
     // RFC 9112 section 9.6.

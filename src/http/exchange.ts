@@ -3,6 +3,7 @@ import type { Act } from '../audit/service.ts'
 import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import { hideTokens, type Log } from '../log.ts'
+import type { ServedRequest } from '../metrics/served-request.ts'
 import { clientAddress } from '../network.ts'
 
 const HEALTH_PATH = '/health'
@@ -14,6 +15,7 @@ interface Start {
   address: string
   attempt?: Attempt
   isUnlogged?: boolean
+  errorId?: number
 }
 
 /** What a request is about, as soon as it has a route. */
@@ -46,14 +48,27 @@ export function attemptOf(request: Request): Attempt | undefined {
   return starts.get(request)?.attempt
 }
 
+/** Remembers what a request was told that went wrong. */
+export function noteError(request: Request, errorId: number): void {
+  const start = starts.get(request)
+  if (start) start.errorId = errorId
+}
+
 /** Keeps a request out of the log: one that comes every few seconds, and is answered as always. */
 export function leaveUnlogged(request: Request): void {
   const start = starts.get(request)
   if (start) start.isUnlogged = true
 }
 
-/** One request and its answer: the id, the headers that every answer has, the line in the log. */
-export function createExchange(log: Log, listen: Pick<Config['listen'], 'allowedHosts' | 'trustedProxies'>) {
+/**
+ * One request and its answer: the id, the headers that every answer has, the line in the log.
+ * @param served is told of every request that is over
+ */
+export function createExchange(
+  log: Log,
+  listen: Pick<Config['listen'], 'allowedHosts' | 'trustedProxies'>,
+  served?: (request: ServedRequest) => void,
+) {
   return new Elysia({ name: 'exchange' })
     .onRequest(({ request, server, set }) => {
       const id = crypto.randomUUID()
@@ -65,15 +80,18 @@ export function createExchange(log: Log, listen: Pick<Config['listen'], 'allowed
       refuseMisreadPath(request.url)
       refuseUnknownHost(request.url, listen.allowedHosts)
     })
-    .onAfterResponse({ as: 'global' }, ({ request, path, set }) => {
+    .onAfterResponse({ as: 'global' }, ({ request, path, route, set }) => {
       const start = starts.get(request)
+      const status = typeof set.status === 'number' ? set.status : 200
+      const ms = start && performance.now() - start.at
+      served?.({ method: request.method, route, status, errorId: start?.errorId, ms: ms ?? 0 })
       if (start?.isUnlogged) return
       log.info('request', {
         requestId: start?.id,
         method: request.method,
         path: hideTokens(path),
-        status: typeof set.status === 'number' ? set.status : 200,
-        ms: start && Math.round((performance.now() - start.at) * 10) / 10,
+        status,
+        ms: ms && Math.round(ms * 10) / 10,
         address: start?.address,
         user: start?.attempt?.known ? start.attempt.act.user : undefined,
       })

@@ -19,6 +19,8 @@ export interface Database {
   write<T>(work: () => T): Promise<T>
   /** Another one after every commit, of ours at once, of another process from the next turn of the event loop on. */
   version(): number
+  /** How many writes wait for their turn now. */
+  waitingWrites(): number
   /**
    * Tells how each write ended, from now on.
    * @param listener must not throw
@@ -87,12 +89,13 @@ function createDatabase(sql: Sqlite): Database {
     isSeen = false
   }
   const watchers = new Set<(end: WriteEnd) => void>()
-  const { write } = createWriteQueue(sql, moved, end => {
+  const { write, waiting } = createWriteQueue(sql, moved, end => {
     for (const watcher of watchers) watcher(end)
   })
   return {
     sql,
     write,
+    waitingWrites: waiting,
     version() {
       if (!isSeen) lookAtOthers()
       return version

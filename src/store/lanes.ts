@@ -35,6 +35,9 @@ export function createLaneStore({ sql }: Database) {
     DELETE FROM proven_addresses WHERE user_id = ? AND address NOT IN
       (SELECT address FROM proven_addresses WHERE user_id = ? ORDER BY last_used_at DESC LIMIT ?)`)
 
+  const countLocked = sql.query<{ count: number }, [string, string, number, number, number]>(`
+    SELECT count(*) AS count FROM lanes
+    WHERE lane >= ? AND lane < ? AND (locked_until > ? OR (window_failures >= ? AND window_starts_at > ?))`)
   const salt = sql.query<{ salt: Uint8Array }, []>('SELECT salt FROM bucket_salt').get()?.salt ?? new Uint8Array()
 
   return {
@@ -50,8 +53,12 @@ export function createLaneStore({ sql }: Database) {
 
     remove: (lane: string): void => void removeOne.run(lane),
 
-    /** All lanes whose name begins so. `prefix` ends in `:`, after which `;` is the next character. */
-    removeBelow: (prefix: string): void => void removeBelow.run(prefix, `${prefix.slice(0, -1)};`),
+    /** All lanes whose name begins so. `prefix` ends in `:`. */
+    removeBelow: (prefix: string): void => void removeBelow.run(prefix, endOf(prefix)),
+
+    /** Of the lanes whose name begins so, those that are locked, or have had so many failures in a window that began since then. */
+    countLocked: (prefix: string, now: number, failures: number, since: number): number =>
+      countLocked.get(prefix, endOf(prefix), now, failures, since)?.count ?? 0,
 
     /** Of the addresses' lanes, keeps those that failed last. */
     keepNewestAddresses: (count: number): void => void removeBeyond.run(count),
@@ -65,4 +72,9 @@ export function createLaneStore({ sql }: Database) {
       forgetBeyond.run(userId, userId, keep)
     },
   }
+}
+
+/** The names that begin so come before this one: after `:`, `;` is the next character. */
+function endOf(prefix: string): string {
+  return `${prefix.slice(0, -1)};`
 }

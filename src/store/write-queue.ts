@@ -69,6 +69,9 @@ export function createWriteQueue(sql: Sqlite, moved: () => void, ended: (end: Wr
       }
       return promise
     },
+
+    /** How many wait for their transaction. */
+    waiting: (): number => waiting.length,
   }
 
   async function writeAll(): Promise<void> {

@@ -6,12 +6,13 @@ import { createCanaries } from '../_support/e2e/canary/canaries.ts'
 import { knownCommands, listCommands, type Ran, runCommands, showsSecret } from '../_support/e2e/canary/commands.ts'
 import { driveWithEngineFaults, driveWithStoreFaults } from '../_support/e2e/canary/faults.ts'
 import { misplacedIn } from '../_support/e2e/canary/misplaced.ts'
-import { askOutsiders } from '../_support/e2e/canary/outsiders.ts'
+import { askOutsiders, scrape } from '../_support/e2e/canary/outsiders.ts'
 import { readDataDir, readProcess } from '../_support/e2e/canary/places.ts'
 import { plant } from '../_support/e2e/canary/plant.ts'
 import { wellFormed } from '../_support/e2e/canary/well.ts'
 import { createWorld, learnKeys, learnPrivateKeys, removeDroplets, type World } from '../_support/e2e/canary/world.ts'
 import { createFakeEngine, type FakeEngine } from '../_support/fake-engine.ts'
+import { readSamples } from '../_support/metrics.ts'
 
 // Secrets that are known, made and sent in every way there is, and then looked for in every place where they have no
 // business: as they are, in hex, Base32 and Base64, percent-encoded, and as the bytes that they stand for.
@@ -61,6 +62,7 @@ beforeAll(async () => {
   // One of them replaced the sealing key.
   learnKeys(world)
   keepFiles('after the commands')
+  const metrics = await scrape(matrix)
   places.set('the process', readProcess(matrix.process.pid))
   await matrix.stop()
   keepFiles('after the end')
@@ -72,6 +74,7 @@ beforeAll(async () => {
   )
   put('standard error', [await matrix.complaints])
   put('the answers', [...recorder.answers, ...watched])
+  put('the metrics', [metrics])
   put(
     'what the engine was asked',
     engine.requests.map(({ method, path, body }) => `${method} ${path} ${body}`),
@@ -132,6 +135,12 @@ describe('the search saw all there is to see', () => {
     )
     expect([...places.keys()]).toEqual(expect.arrayContaining(names))
     for (const name of names) expect([name, places.get(name)?.length]).not.toEqual([name, 0])
+  })
+
+  test('the metrics are those of all that was done', () => {
+    const names = readSamples(String(places.get('the metrics')))
+    expect(names.get('cikit_api_logins_total{result="ok"}')).toBeGreaterThan(10)
+    expect(names.get('cikit_api_http_requests_total{route="none",method="GET",status="404"}')).toBeGreaterThan(10)
   })
 
   test('what does belong somewhere is found there', () => {

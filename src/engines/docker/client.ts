@@ -1,4 +1,5 @@
 import type { EngineAddress } from '../../config.ts'
+import type { EngineCall } from '../../droplets/engine.ts'
 import { ApiError } from '../../errors.ts'
 
 /** What the engine answered and refused: the status of its own API and the `message` of the body. */
@@ -37,8 +38,9 @@ const HANDSHAKE_TIMEOUT_MS = 2_000
 /**
  * The Docker Engine API over its unix socket or TCP. Every failure to get a proper answer is `ApiError` 918; an error
  * that the engine itself words is a `DockerRefusal`.
+ * @param called is told of every request that is over
  */
-export function createDockerClient(address: EngineAddress) {
+export function createDockerClient(address: EngineAddress, called?: (call: EngineCall) => void) {
   const origin = address.kind === 'unix' ? 'http://localhost' : address.origin
   const transport = address.kind === 'unix' ? { unix: address.path } : {}
   let negotiated: Promise<string> | undefined
@@ -47,7 +49,7 @@ export function createDockerClient(address: EngineAddress) {
     /** @returns the parsed body; undefined for a body that is empty, as with 204 and 304 */
     async request(request: DockerRequest): Promise<unknown> {
       const signal = AbortSignal.timeout(request.timeoutMs)
-      return await negotiating(async () => {
+      return await negotiating(request, async () => {
         const response = await send(request, signal)
         return parseBody(response.status, await readBody(response))
       })
@@ -103,7 +105,7 @@ export function createDockerClient(address: EngineAddress) {
       const silence = createSilenceLimit(request.timeoutMs)
       const ends = signal ? AbortSignal.any([signal, silence.signal]) : silence.signal
       try {
-        const response = await negotiating(() => begin(request, ends))
+        const response = await negotiating(request, () => begin(request, ends))
         yield* jsonLines(response, silence.heard)
       } finally {
         silence.end()
@@ -138,7 +140,7 @@ export function createDockerClient(address: EngineAddress) {
     const late = () => beginning.abort(new Error(`silent for ${request.timeoutMs} ms`))
     const timer = setTimeout(late, request.timeoutMs)
     try {
-      return await negotiating(() => begin(request, AbortSignal.any([signal, beginning.signal])))
+      return await negotiating(request, () => begin(request, AbortSignal.any([signal, beginning.signal])))
     } finally {
       clearTimeout(timer)
     }
@@ -159,7 +161,19 @@ export function createDockerClient(address: EngineAddress) {
    * What both sides speak is asked once, and again after the engine was away: it may come back as another version.
    * It may have done so between two requests, too, and then says that ours is wrong.
    */
-  async function negotiating<T>(work: () => Promise<T>): Promise<T> {
+  async function negotiating<T>(request: DockerRequest, work: () => Promise<T>): Promise<T> {
+    const asked = called && beginCall(request, called)
+    try {
+      const answer = await agreeing(work)
+      asked?.('ok')
+      return answer
+    } catch (error) {
+      asked?.(error instanceof DockerRefusal ? 'refused' : 'failed')
+      throw error
+    }
+  }
+
+  async function agreeing<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await translating(work)
     } catch (error) {
@@ -179,6 +193,19 @@ export function createDockerClient(address: EngineAddress) {
       throw new ApiError('engineUnavailable', { cause: error })
     }
   }
+}
+
+function beginCall(request: DockerRequest, called: (call: EngineCall) => void) {
+  const begunAt = performance.now()
+  return (result: EngineCall['result']) => called({ what: kindOf(request), result, ms: performance.now() - begunAt })
+}
+
+/** What is asked for, without the container, the exec or the image that it is asked for: `GET /containers/:id/json`. */
+export function kindOf({ method, path }: Pick<DockerRequest, 'method' | 'path'>): string {
+  const kind = path
+    .replace(/^\/(containers|exec)\/[0-9a-f]{12,}(?=\/|$)/, '/$1/:id')
+    .replace(/^\/images\/.+\/json$/, '/images/:name/json')
+  return `${method} ${kind}`
 }
 
 function isVersionRefused(refusal: DockerRefusal): boolean {

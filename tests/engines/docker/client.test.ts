@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { chooseApiVersion, createDockerClient } from '../../../src/engines/docker/client.ts'
+import type { EngineCall } from '../../../src/droplets/engine.ts'
+import { chooseApiVersion, createDockerClient, kindOf } from '../../../src/engines/docker/client.ts'
 import { createTestEngine, refusal } from '../../_support/docker-engine.ts'
 import { createFakeDocker } from '../../_support/fake-docker.ts'
 
@@ -175,5 +176,43 @@ describe('what the engine answers', () => {
     await expect(events.next()).rejects.toMatchObject({ errorId: 918 })
     // 1 MB is read, and some more lies in the buffers of the socket.
     expect(sent).toBeLessThan(8 * 1024 * 1024)
+  })
+})
+
+describe('what is told of requests', () => {
+  const id = '7e16c2cb0bf6'.padEnd(64, '0')
+
+  test.each([
+    [`/containers/${id}/json`, 'GET /containers/:id/json'],
+    [`/containers/${id}`, 'GET /containers/:id'],
+    ['/containers/json', 'GET /containers/json'],
+    ['/containers/create', 'GET /containers/create'],
+    [`/exec/${id}/start`, 'GET /exec/:id/start'],
+    ['/images/localhost/cikit-droplet:bookworm/json', 'GET /images/:name/json'],
+    ['/images/create', 'GET /images/create'],
+    ['/events', 'GET /events'],
+  ])('%s is %s', (path, kind) => {
+    expect(kindOf({ method: 'GET', path })).toBe(kind)
+  })
+
+  test('each is told once, with what became of it', async () => {
+    await using docker = createFakeDocker(({ path }) => {
+      if (path.startsWith('/version')) return undefined
+      if (path.startsWith('/containers/json')) return Response.json([])
+      return path.startsWith('/info') ? new Response('{"half":') : refusal(404, 'no such thing')
+    })
+    const calls: EngineCall[] = []
+    const client = createDockerClient(docker.address, call => void calls.push(call))
+    await client.request(list)
+    await client.request({ ...list, path: `/containers/${id}/json` }).catch(() => undefined)
+    await client.request({ ...list, path: '/info' }).catch(() => undefined)
+    await client.stream({ ...list, path: '/events' }, new AbortController().signal).catch(() => undefined)
+    expect(calls.map(({ what, result }) => `${what} ${result}`)).toEqual([
+      'GET /containers/json ok',
+      'GET /containers/:id/json refused',
+      'GET /info failed',
+      'GET /events refused',
+    ])
+    for (const { ms } of calls) expect(ms).toBeWithin(0, 2_500)
   })
 })

@@ -13,5 +13,12 @@ export async function askOutsiders({ matrix, owner }: World, misplaced: Misplace
     const response = await fetch(new URL(path, matrix.url), { headers })
     answers.push(`${response.status} ${JSON.stringify([...response.headers])} ${await response.text()}`)
   }
+  answers.push(await scrape(matrix))
   return answers
+}
+
+/** What Prometheus is told. */
+export async function scrape({ log }: World['matrix']): Promise<string> {
+  const listening = log.find(({ message }) => message === 'metrics listening')
+  return await (await fetch(String(listening?.address))).text()
 }

@@ -29,7 +29,7 @@ export interface World {
 /** The binary with an owner who is logged in, and the secrets known that exist from the beginning. */
 export async function createWorld(engine: FakeEngine): Promise<World> {
   const canaries = createCanaries()
-  const matrix = await startMatrix({ socket: engine.socket })
+  const matrix = await startMatrix({ socket: engine.socket, flags: ['--metrics-listen', '0'] })
   const recorder = createRecorder(matrix.url, canaries)
   learnKeys({ matrix, canaries })
   const owner = await matrix.createUser('owner', 'owner')

@@ -1,0 +1,62 @@
+import type { Config } from '../src/config.ts'
+import { OperatorError } from '../src/errors.ts'
+import type { Log } from '../src/log.ts'
+import type { Metrics } from '../src/metrics/service.ts'
+import { isAddress } from '../src/network.ts'
+
+/** A scraper asks and goes; who is slower than this is none. */
+const IDLE_SECONDS = 10
+
+export interface MetricsListener {
+  /** Without waiting for who asks. */
+  stop(): Promise<void>
+}
+
+/**
+ * `GET /metrics` and nothing else, on a listener of its own.
+ * @returns undefined when nobody asked for metrics
+ * @throws OperatorError when the address cannot be had
+ */
+export function listenForMetrics({
+  config,
+  metrics,
+  log,
+}: {
+  config: Config
+  metrics: Metrics | undefined
+  log: Log
+}): MetricsListener | undefined {
+  if (!config.metrics || !metrics) return undefined
+  const { host: hostname, port, isExposed } = config.metrics
+  const { allowedHosts } = config.listen
+  const answer = async (request: Request): Promise<Response> => {
+    const { hostname: asked, pathname } = new URL(request.url)
+    if (!isMeant(asked)) return told('Call this by an address, or name it in --allowed-hosts\n', 421)
+    if (request.method !== 'GET' || pathname !== '/metrics') return told('Only GET /metrics is here\n', 404)
+    const { text, contentType } = await metrics.tell()
+    return told(text, 200, contentType)
+  }
+  /** A page that somebody visits may reach this by a name of its own (DNS rebinding), and only by a name. */
+  const isMeant = (name: string) =>
+    name === 'localhost' ||
+    isAddress(name.replace(/^\[|\]$/g, '')) ||
+    allowedHosts.includes(name) ||
+    (isExposed && allowedHosts.length === 0)
+  try {
+    const server = Bun.serve({ hostname, port, idleTimeout: IDLE_SECONDS, fetch: answer })
+    log.info('metrics listening', { address: new URL('/metrics', server.url).href })
+    if (isExposed)
+      log.warn('metrics are plain HTTP, on an address that others can reach: keep that port to your own network')
+    return { stop: () => server.stop(true) }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new OperatorError(
+      `Cannot listen on ${hostname}:${port} for metrics (${reason}): choose another --metrics-listen`,
+    )
+  }
+}
+
+function told(text: string, status: number, type = 'text/plain; charset=utf-8'): Response {
+  const headers = { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+  return new Response(text, { status, headers })
+}

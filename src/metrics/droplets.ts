@@ -1,0 +1,55 @@
+import { Gauge, type Registry } from 'prom-client'
+import type { DropletState, ListedDroplet } from '../droplets/engine.ts'
+
+const STATES: DropletState[] = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']
+const HEALTHS = ['booting', 'ready', 'degraded', 'unknown']
+
+export interface WatchedDroplets {
+  live: { listNow: () => readonly ListedDroplet[] | undefined }
+  events: { count: () => number }
+}
+
+/** The droplets, the engine that they live on, and who follows what happens to them. */
+export function measureDroplets(registers: Registry[], { live, events }: WatchedDroplets): void {
+  new Gauge({
+    name: 'cikit_api_engine_up',
+    help: '1 while the engine is there, 0 when it was not heard of for a second.',
+    registers,
+    collect() {
+      this.set(live.listNow() ? 1 : 0)
+    },
+  })
+  new Gauge({
+    name: 'cikit_api_droplets',
+    help: 'Droplets by state; none of them is told while the engine is away.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      this.reset()
+      const droplets = live.listNow()
+      if (!droplets) return
+      for (const state of STATES) this.set({ state }, droplets.filter(droplet => droplet.state === state).length)
+    },
+  })
+  new Gauge({
+    name: 'cikit_api_droplets_running',
+    help: 'Running droplets by health: booting, ready, degraded, or unknown when they were not looked into yet.',
+    labelNames: ['health'],
+    registers,
+    collect() {
+      this.reset()
+      const running = live.listNow()?.filter(({ state }) => state === 'running')
+      if (!running) return
+      const count = (wanted: string) => running.filter(({ health = 'unknown' }) => health === wanted).length
+      for (const health of HEALTHS) this.set({ health }, count(health))
+    },
+  })
+  new Gauge({
+    name: 'cikit_api_event_streams',
+    help: 'Event streams that are open.',
+    registers,
+    collect() {
+      this.set(events.count())
+    },
+  })
+}
