@@ -17,6 +17,7 @@ const rootPackages = [
   'openssl',
   'chromium',
   'curl',
+  'prometheus',
   'faketime',
   'strace',
   'g++',

@@ -18,6 +18,7 @@ const broughtFile: Record<string, string> = {
   curl: '/usr/bin/curl',
   faketime: '/usr/bin/faketime',
   strace: '/usr/bin/strace',
+  prometheus: '/usr/bin/promtool',
   wrk: '/usr/bin/wrk',
   chromium: '/usr/bin/chromium',
   'g++': '/usr/bin/g++',

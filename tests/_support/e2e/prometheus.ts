@@ -1,0 +1,57 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { tempDir } from '../temp-dir.ts'
+
+export const monitoring = join(import.meta.dir, '../../../deploy/monitoring')
+
+/** What Prometheus answers to a query. */
+interface Result {
+  status: string
+  error?: string
+  data?: { result: { metric: Record<string, string>; value: [number, string] }[] }
+}
+
+/**
+ * Debian's Prometheus on a free port, with the configuration that is in `deploy/monitoring`.
+ * @param target what it watches, as `HOST:PORT`
+ */
+export async function startPrometheus(target: string) {
+  const dir = tempDir()
+  const example = readFileSync(join(monitoring, 'prometheus.yml'), 'utf8')
+  const config = example
+    .replace('127.0.0.1:9464', target)
+    .replaceAll(/(scrape|evaluation)_interval: 15s/g, '$1_interval: 1s')
+    .replace('cikit-api.rules.yml', join(monitoring, 'cikit-api.rules.yml'))
+  const file = join(dir.path, 'prometheus.yml')
+  writeFileSync(file, config)
+  const flags = ['--config.file', file, '--storage.tsdb.path', join(dir.path, 'data')]
+  const child = Bun.spawn(['prometheus', ...flags, '--web.listen-address', '127.0.0.1:0'], {
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'pipe',
+  })
+  const listening = Promise.withResolvers<string>()
+  const log: string[] = []
+  let address = ''
+  const lines = createInterface({ input: Readable.fromWeb(child.stderr) })
+  lines.on('line', line => {
+    log.push(line)
+    address = /msg="Listening on" address=(\S+)/.exec(line)?.[1] ?? address
+    if (line.includes('Server is ready')) listening.resolve(address)
+  })
+  lines.on('close', () => listening.reject(new Error(`prometheus ended: ${log.slice(-5).join('\n')}`)))
+  const url = `http://${await listening.promise}/api/v1`
+  const get = async (path: string): Promise<Result> => (await (await fetch(`${url}${path}`)).json()) as Result
+
+  return {
+    get,
+    query: (expression: string): Promise<Result> => get(`/query?query=${encodeURIComponent(expression)}`),
+    async [Symbol.asyncDispose]() {
+      child.kill()
+      await child.exited
+      dir[Symbol.dispose]()
+    },
+  }
+}

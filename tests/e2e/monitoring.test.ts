@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run, until } from '../../scripts/lib/run.ts'
+import { certificateFiles, makePair } from '../_support/certificates.ts'
+import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { monitoring, startPrometheus } from '../_support/e2e/prometheus.ts'
+import { createFakeEngine } from '../_support/fake-engine.ts'
+import { namesIn } from '../_support/metrics.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+// What is in deploy/monitoring, by Prometheus' own tools, and held against what the binary tells.
+
+interface Panel {
+  id: number
+  type: string
+  title: string
+  targets?: { expr: string }[]
+}
+
+const dir = tempDir()
+const engine = createFakeEngine()
+const file = (name: string) => join(monitoring, name)
+const dashboard: { panels: Panel[]; annotations: { list: { expr: string }[] } } = JSON.parse(
+  readFileSync(file('grafana-dashboard.json'), 'utf8'),
+)
+const rules = readFileSync(file('cikit-api.rules.yml'), 'utf8')
+/** What Grafana would ask, for all there is. */
+const queries = [
+  ...dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
+  ...dashboard.annotations.list.map(({ expr }) => expr),
+].map(expr => expr.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*'))
+
+let matrix: Matrix
+let address: string
+let text: string
+
+beforeAll(async () => {
+  const files = certificateFiles(dir.path)
+  files.put(await makePair('matrix.test'))
+  matrix = await startMatrix({ socket: engine.socket, flags: [...files.flags, '--metrics-listen', '0'] })
+  const token = await matrix.signIn('owner')
+  await matrix.droplets('POST', 'add', token)
+  address = String(matrix.log.find(({ message }) => message === 'metrics listening')?.address)
+  text = await (await fetch(address)).text()
+})
+afterAll(async () => {
+  await matrix[Symbol.asyncDispose]()
+  await engine[Symbol.asyncDispose]()
+  dir[Symbol.dispose]()
+})
+
+test('what is told is as Prometheus would have it', async () => {
+  const child = Bun.spawn(['promtool', 'check', 'metrics'], { stdin: new Blob([text]), stdout: 'pipe', stderr: 'pipe' })
+  const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: '', stderr: '' })
+})
+
+test('configuration and rules are valid, and each alert fires when it should', async () => {
+  expect(await run(['promtool', 'check', 'config', file('prometheus.yml')])).toContain('SUCCESS')
+  expect(await run(['promtool', 'check', 'rules', file('cikit-api.rules.yml')])).toContain('SUCCESS')
+  expect(await run(['promtool', 'test', 'rules', file('cikit-api.rules.test.yml')])).toContain('SUCCESS')
+  const alerts = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name = '']) => name)
+  const tested = [...readFileSync(file('cikit-api.rules.test.yml'), 'utf8').matchAll(/- name: '(\w+):/g)]
+  expect(tested.map(([, name = '']) => name).toSorted()).toEqual(alerts.toSorted())
+})
+
+test('every metric that rules and dashboard name is one that is told', () => {
+  const told = new Set(namesIn(text))
+  const named = [rules, ...queries].join('\n').match(/\b(cikit_api|process)_[a-z0-9_]+/g) ?? []
+  const unknown = named.filter(name => !told.has(name) && !told.has(name.replace(/_(bucket|sum|count)$/, '')))
+  expect([named.length > 50, unknown]).toEqual([true, []])
+})
+
+test('every metric that is told is told of', () => {
+  const readme = readFileSync(file('README.md'), 'utf8')
+  const described = [...readme.matchAll(/`(cikit_api_[a-z_]+)`/g)].map(([, name = '']) => name)
+  const told = namesIn(text).filter(name => !name.startsWith('process_'))
+  expect(told.toSorted()).toEqual([...new Set(described)].toSorted())
+})
+
+test('the dashboard needs nothing but Grafana itself', () => {
+  const types = new Set(dashboard.panels.map(({ type }) => type))
+  expect([...types].toSorted()).toEqual(['row', 'stat', 'timeseries'])
+  expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length)
+})
+
+describe('a Prometheus that has scraped it', () => {
+  test('has what it tells, answers every question of the dashboard, and has nothing to alarm about', async () => {
+    await using prometheus = await startPrometheus(new URL(address).host)
+    const value = async (expression: string) => (await prometheus.query(expression)).data?.result[0]?.value[1]
+    // Twice, for what is a rate.
+    expect(await until(15_000, async () => Number(await value('count_over_time(up[1m])')) >= 2)).toBe(true)
+    expect(await value('up{job="cikit-api", matrix="matrix.example.com"}')).toBe('1')
+    expect(await value('cikit_api_engine_up')).toBe('1')
+    expect(await value('cikit_api_droplets{state="running"}')).toBe('1')
+    expect(await value('cikit_api_operations_total{kind="add",state="done"}')).toBe('1')
+    expect(Number(await value('cikit_api_certificate_end_time_seconds - time()'))).toBeWithin(29 * 86_400, 30 * 86_400)
+    for (const query of queries) {
+      const { status, error } = await prometheus.query(query)
+      expect({ query, status, error }).toEqual({ query, status: 'success', error: undefined })
+    }
+    const loaded = JSON.stringify(await prometheus.get('/rules'))
+    expect(loaded).toContain('CikitApiDown')
+    expect(loaded).not.toContain('"health":"err"')
+    expect(await value('count(ALERTS)')).toBeUndefined()
+  })
+})
