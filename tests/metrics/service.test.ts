@@ -55,6 +55,10 @@ test('whatever strangers ask for, there are no more series, and none of it is to
   for (let round = 1; round <= 10; round++) await ask(round)
   expect(await counted(api, last, 11)).toBe(true)
   expect([...(await samples(api)).keys()]).toEqual(before)
+  for (const method of ['GET', 'other']) {
+    const none = `cikit_api_http_requests_total{route="none",method="${method}",status="404"}`
+    expect((await samples(api)).get(none)).toBe(11)
+  }
   expect(await textOf(api)).not.toContain('stranger')
 })
 
