@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { DropletState, ListedDroplet } from '../droplets/engine.ts'
+import { assumedHealth } from '../droplets/health.ts'
 
 const STATES: DropletState[] = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']
 const HEALTHS = ['booting', 'ready', 'degraded', 'unknown']
@@ -10,7 +11,8 @@ export interface WatchedDroplets {
 }
 
 /** The droplets, the engine that they live on, and who follows what happens to them. */
-export function measureDroplets(registers: Registry[], { live, events }: WatchedDroplets): void {
+export function measureDroplets(registers: Registry[], sources: WatchedDroplets & { now: () => number }): void {
+  const { live, events, now } = sources
   new Gauge({
     name: 'cikit_api_engine_up',
     help: '1 while the engine is there, 0 when it was not heard of for a second.',
@@ -33,15 +35,15 @@ export function measureDroplets(registers: Registry[], { live, events }: Watched
   })
   new Gauge({
     name: 'cikit_api_droplets_running',
-    help: 'Running droplets by health: booting, ready, degraded, or unknown when they were not looked into yet.',
+    help: 'Running droplets by health: booting, ready, degraded, or unknown where none of that can be said.',
     labelNames: ['health'],
     registers,
     collect() {
       this.reset()
       const running = live.listNow()?.filter(({ state }) => state === 'running')
       if (!running) return
-      const count = (wanted: string) => running.filter(({ health = 'unknown' }) => health === wanted).length
-      for (const health of HEALTHS) this.set({ health }, count(health))
+      const healths = running.map(droplet => droplet.health ?? assumedHealth(droplet, now()) ?? 'unknown')
+      for (const health of HEALTHS) this.set({ health }, healths.filter(each => each === health).length)
     },
   })
   new Gauge({

@@ -41,7 +41,7 @@ export function createMetrics(options: { version: string; now: () => number }) {
 
     /** What is looked at when it is asked for, or tells by itself. Once. */
     watch(sources: WatchedDroplets & WatchedOperations & WatchedStore): void {
-      measureDroplets(registers, sources)
+      measureDroplets(registers, { ...sources, now })
       ends.push(measureOperations(registers, { ...sources, now }), measureStore(registers, sources))
     },
 
