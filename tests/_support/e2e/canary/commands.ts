@@ -173,6 +173,15 @@ async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
       const own = flags.includes('--data-dir') ? [] : ['--data-dir', matrix.dataDir]
       const place = onEngine ? ['--docker-host', `unix://${engine.socket}`] : own
       const ran = await runToEnd([...name.split(' '), ...flags, ...place])
+    for (const [number, flags] of variants.entries()) {
+      // The first build succeeds, the second one does not.
+      const last = number === 0 ? '{"stream":"done"}' : '{"error":"forced"}'
+      engine.answerNext(/^POST \/build/, () => new Response(`{"stream":"Step 1"}\n${last}\n`))
+      const onEngine = ['--docker-host', `unix://${engine.socket}`]
+      const onData = ['--data-dir', matrix.dataDir]
+      const places: Record<string, string[]> = { 'image build': onEngine, doctor: [...onEngine, ...onData] }
+      const place = places[name] ?? onData
+      const ran = await runToEnd([...name.split(' '), ...flags.map(meant), ...place])
       engine.forgetAnswers()
       all.push(ran)
       const secret = showsSecret(ran) ? /\b[A-Z2-7]{32}\b/.exec(ran.stdout)?.[0] : undefined
