@@ -4,7 +4,7 @@ import { version } from '../package.json'
 import { ApiError, ClientError, ConfigError, OperatorError } from '../src/errors.ts'
 import { describeError } from '../src/log.ts'
 
-const main = defineCommand({
+const main: CommandDef = defineCommand({
   meta: {
     name: 'cikit-api',
     version,
@@ -22,6 +22,8 @@ const main = defineCommand({
     'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),
     image: () => import('./image.ts').then(module => module.image),
+    completion: () => import('./completion.ts').then(module => module.createCompletion(main)),
+    man: () => import('./man.ts').then(module => module.createMan(main)),
   },
 })
 

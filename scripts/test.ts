@@ -19,6 +19,10 @@ const rootPackages = [
   'curl',
   'faketime',
   'strace',
+  'zsh',
+  'fish',
+  'mandoc',
+  'groff-base',
 ]
 
 /** A limit for what hangs, not a measure: a true droplet boots in seconds, and on a busy machine in many. */

@@ -36,7 +36,12 @@ const commands: Record<string, string[][]> = {
   audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
   'rotate-key': [[], ['--force']],
   'image build': [[], []],
+  completion: [['bash'], ['zsh'], ['fish'], ['tcsh']],
+  man: [[], ['--all']],
 }
+
+/** Those that need neither data nor an engine. */
+const placeless = ['completion', 'man']
 
 /** The two whose purpose it is to show a secret: a new user's, or that of one that exists. */
 export function showsSecret({ words, exitCode }: Ran): boolean {
@@ -129,7 +134,7 @@ async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
       const last = number === 0 ? '{"stream":"done"}' : '{"error":"forced"}'
       engine.answerNext(/^POST \/build/, () => new Response(`{"stream":"Step 1"}\n${last}\n`))
       const place = onEngine ? ['--docker-host', `unix://${engine.socket}`] : ['--data-dir', matrix.dataDir]
-      const ran = await runToEnd([...name.split(' '), ...flags, ...place])
+      const ran = await runToEnd([...name.split(' '), ...flags, ...(placeless.includes(name) ? [] : place)])
       engine.forgetAnswers()
       all.push(ran)
       const secret = showsSecret(ran) ? /\b[A-Z2-7]{32}\b/.exec(ran.stdout)?.[0] : undefined
