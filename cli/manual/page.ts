@@ -10,7 +10,7 @@ export function manPage(tree: Entry): string {
   const lines = [
     `.Dd ${WRITTEN}`,
     '.Dt CIKIT-API 1',
-    '.Os',
+    '.Os cikit-api',
     '.Sh NAME',
     '.Nm cikit-api',
     `.Nd ${text(tree.description)}`,

@@ -12,7 +12,7 @@ export const environment: Section = [
 ]
 
 export const files: Section = [
-  ['/var/lib/cikit-api', 'The data directory of root. Everything below is in it, and for its owner alone.'],
+  ['/var/lib/cikit-api', 'The data directory of root. The next four are in it, for its owner alone.'],
   ['cikit-api.db', 'Users, sessions, operations and the audit.'],
   [
     'sealing.key',

@@ -56,7 +56,8 @@ export const seen = new Set<string>()
  * @throws Error saying what is not as the document has it
  */
 export function checkAnswer({ method, path, status, headers, text, sent }: Exchanged): void {
-  const [bare = ''] = path.split('?')
+  // As the server reads it, which takes the dots out of it.
+  const bare = URL.parse(`http://localhost${path}`)?.pathname ?? ''
   const found = templates.find(({ pattern }) => pattern.test(bare))
   const operation = paths[found?.template ?? '']?.[method === 'HEAD' ? 'get' : method.toLowerCase()]
   const name = `${method} ${found?.template ?? bare} ${status}`
