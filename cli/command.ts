@@ -14,6 +14,9 @@ export function command<const T extends ArgsDef>(def: CommandDef<T> & { args: T 
   })
 }
 
+/** The settings of a server; what is left is a client's. */
+export const serveSettings = (Object.keys(settings) as SettingName[]).filter(name => name !== 'session-file')
+
 /** The settings as arguments of a command; their values come back through `flagsOf`. */
 export function settingArgs<N extends SettingName>(...names: N[]) {
   const entries = names.map(name => [

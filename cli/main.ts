@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util'
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand, runMain } from 'citty'
-import { version } from '../package.json'
 import { ApiError, ClientError, ConfigError, OperatorError } from '../src/errors.ts'
 import { describeError } from '../src/log.ts'
+import { version } from '../src/version.ts'
 
 const main: CommandDef = defineCommand({
   meta: {
@@ -19,8 +19,13 @@ const main: CommandDef = defineCommand({
     droplet: () => import('./droplet.ts').then(module => module.droplet),
     operation: () => import('./operation.ts').then(module => module.operation),
     events: () => import('./events.ts').then(module => module.events),
+    doctor: () => import('./doctor.ts').then(module => module.doctor),
+    health: () => import('./health.ts').then(module => module.health),
+    import: () => import('./import.ts').then(module => module.importUsers),
     'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
     audit: () => import('./audit.ts').then(module => module.audit),
+    install: () => import('./install.ts').then(module => module.install),
+    uninstall: () => import('./install.ts').then(module => module.uninstall),
     image: () => import('./image.ts').then(module => module.image),
     completion: () => import('./completion.ts').then(module => module.createCompletion(main)),
     man: () => import('./man.ts').then(module => module.createMan(main)),

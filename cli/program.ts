@@ -13,7 +13,8 @@ export interface Ended {
  */
 export async function runProgram(words: readonly [string, ...string[]]): Promise<Ended> {
   const [name, ...rest] = words
-  const path = Bun.which(name)
+  // Root by su or sudo may have a PATH without the system's own programs.
+  const path = Bun.which(name) ?? Bun.which(name, { PATH: '/usr/local/sbin:/usr/sbin:/sbin' })
   if (!path) throw new OperatorError(`There is no ${name} on this host: install the package that has it`)
   const child = Bun.spawn([path, ...rest], { stdio: ['ignore', 'pipe', 'pipe'] })
   const [code, stdout, stderr] = await Promise.all([child.exited, child.stdout.text(), child.stderr.text()])

@@ -1,39 +1,25 @@
-import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
-import type { Server } from 'bun'
-import { version } from '../package.json'
-import { createApp } from '../src/app.ts'
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { type Certificate, readCertificate } from '../src/certificate.ts'
 import { type Config, readEnv, readHost, toConfig } from '../src/config.ts'
 import { type Context, createContext } from '../src/context.ts'
-import { ConfigError, OperatorError } from '../src/errors.ts'
-import { IDLE_SECONDS } from '../src/http/idle.ts'
+import { ConfigError } from '../src/errors.ts'
 import { createLog, describeError, type Log } from '../src/log.ts'
 import { type ServeLock, takeServeLock } from '../src/store/serve-lock.ts'
-import { command, flagsOf, settingArgs } from './command.ts'
+import { version } from '../src/version.ts'
+import { command, flagsOf, serveSettings, settingArgs } from './command.ts'
+import { type Listener, listen } from './listener.ts'
+import { createRenewal } from './renewal.ts'
 import { createStdoutSink } from './stdout-sink.ts'
 
 /** How long running requests and droplet operations may take to end after the first signal. */
 const DRAIN_MS = 60_000
 /** A clock that is set back while nobody serves lengthens no token by more than this. */
 const KEEP_HOUSE_EVERY_MS = 30_000
+const LOOK_AT_CERTIFICATE_EVERY_MS = 5_000
 
 export const serve = command({
   meta: { name: 'cikit-api serve', description: 'Serve the API' },
-  args: settingArgs(
-    'host',
-    'port',
-    'data-dir',
-    'secret-key-file',
-    'docker-host',
-    'domain',
-    'image',
-    'prefix',
-    'credentials-dir',
-    'tls-cert',
-    'tls-key',
-    'public-url',
-    'allowed-hosts',
-    'trusted-proxies',
-  ),
+  args: settingArgs(...serveSettings),
   run: async ({ args }) => {
     const config = toConfig(flagsOf(args), readEnv(), readHost())
     const sink = createStdoutSink()
@@ -61,10 +47,11 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
   // Heard from the first moment on: a signal during the start is no reason to leave things half done.
   const signalled = nextSignal()
   const context = await createContext(config, log)
-  let server: Server<undefined> | undefined
+  let listener: Listener | undefined
   try {
-    server = listen(config, context)
-    const address = String(server.url)
+    const certificate = config.listen.tls && readCertificate(config.listen.tls)
+    listener = listen(config.listen, context, certificate)
+    const { address } = listener
     lock.announce(address)
     log.info('listening', { address, version, dataDir: config.dataDir, pid: process.pid })
     if (config.listen.exposedWithoutTls) {
@@ -72,6 +59,7 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
         'plain HTTP on an address that others can reach: put a proxy with TLS in front, or give --tls-cert and --tls-key',
       )
     }
+    renewCertificates({ listener, config, certificate, context })
     await context.audit.recordInterrupted()
     await context.droplets.resume()
     const keepHouse = () =>
@@ -85,13 +73,13 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
     const signal = await signalled
     log.info('stopping', { signal })
     nextSignal().then(() => process.exit(130))
-    if (!(await drain(server, context))) {
+    if (!(await drain(listener, context))) {
       log.warn('not all work ended in time', { seconds: DRAIN_MS / 1000 })
       return false
     }
     await keepHouse()
   } catch (error) {
-    await server?.stop(true)
+    await listener?.stop({ atOnce: true })
     await context.close()
     throw error
   }
@@ -100,43 +88,36 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
   return true
 }
 
-function listen(config: Config, context: Context): Server<undefined> {
-  const { host: hostname, port, tls: files } = config.listen
-  const app = createApp(context)
-  const tls = files && { cert: readPem('--tls-cert', files.certFile), key: readPem('--tls-key', files.keyFile) }
-  try {
-    const server = Bun.serve({
-      hostname,
-      port,
-      idleTimeout: IDLE_SECONDS,
-      fetch: app.fetch,
-      ...(tls && { tls, http2: true }),
-    })
-    app.server = server
-    return server
-  } catch (error) {
-    if (tls && !isAddressError(error)) {
-      throw new ConfigError(
-        `--tls-cert ${files?.certFile}, --tls-key ${files?.keyFile}: ${messageOf(error)}: give a certificate and its own key in PEM`,
-      )
-    }
-    throw new OperatorError(
-      `Cannot listen on ${hostname}:${port} (${messageOf(error)}): stop what listens there, or choose another --port or --host`,
-    )
+/** Whoever renews a certificate tells it by SIGHUP, or just writes the files. */
+function renewCertificates(options: {
+  listener: Listener
+  config: Config
+  certificate: Certificate | undefined
+  context: Context
+}): void {
+  const { listener, config, certificate: present, context } = options
+  const { log, now } = context
+  const files = config.listen.tls
+  if (!files || !present) {
+    process.on('SIGHUP', () => log.info('there is nothing to read anew: no certificate is in use'))
+    return
   }
+  const renewal = createRenewal({ files, present, use: listener.renew, now, log })
+  process.on('SIGHUP', renewal.now)
+  setInterval(renewal.look, LOOK_AT_CERTIFICATE_EVERY_MS).unref()
 }
 
 /**
  * New connections are refused, and what runs may end: the requests, and the droplets' changes whose caller went away.
  * @returns whether all of it did in time
  */
-async function drain(server: Server<undefined>, context: Context): Promise<boolean> {
+async function drain(listener: Listener, context: Context): Promise<boolean> {
   const limit = Promise.withResolvers<false>()
   const timer = setTimeout(limit.resolve, DRAIN_MS, false)
   // Nobody waits for what never ends; whoever follows comes back to the next process.
   context.events.close()
   // In this order: a request that is still running may be just about to begin a change.
-  const ended = server
+  const ended = listener
     .stop()
     .then(() => context.droplets.idle())
     .then(() => true)
@@ -166,18 +147,6 @@ function nextSignal(): Promise<NodeJS.Signals> {
     }
     for (const name of signals) process.on(name, heard)
   })
-}
-
-function readPem(flag: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new ConfigError(`${flag} ${file} cannot be read (${messageOf(error)}): name a readable file in PEM`)
-  }
-}
-
-function isAddressError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^E(ADDR|ACCES)/.test(String(error.code))
 }
 
 function messageOf(error: unknown): string {

@@ -23,6 +23,10 @@ const rootPackages = [
   'fish',
   'mandoc',
   'groff-base',
+  'g++',
+  'musl-tools',
+  'qemu-user-static',
+  'libc6-arm64-cross',
 ]
 
 /** A limit for what hangs, not a measure: a true droplet boots in seconds, and on a busy machine in many. */

@@ -4,6 +4,7 @@ import { createAuthRoutes, createEnrolmentRoutes, createSessionRoutes } from './
 import type { Context } from './context.ts'
 import { createDropletRoutes } from './droplets/routes.ts'
 import { createEventRoutes } from './events/routes.ts'
+import { createHealthRoutes } from './health/routes.ts'
 import { createErrorHandler } from './http/error-handler.ts'
 import { createExchange } from './http/exchange.ts'
 import { createGuard } from './http/guards.ts'
@@ -22,6 +23,7 @@ export function createApp(context: Context) {
     .use(createErrorHandler(context.log, context.audit))
     .use(guard)
     .use(createWebRoutes(guard))
+    .use(createHealthRoutes(guard, context.serverHealth))
     .group('/api/v1', api =>
       api
         .use(createAuthRoutes(guard, context.auth, context.users))

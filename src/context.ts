@@ -9,6 +9,8 @@ import { createLiveDroplets } from './droplets/live.ts'
 import { createDropletService } from './droplets/service.ts'
 import { createDockerClient } from './engines/docker/client.ts'
 import { createDockerEngine } from './engines/docker/engine.ts'
+import { createServerHealth } from './health/service.ts'
+import { createUserImport } from './import/service.ts'
 import type { Log } from './log.ts'
 import { createOperations } from './operations/service.ts'
 import { createSteadyClock } from './steady-clock.ts'
@@ -80,6 +82,16 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
       auth,
       users: createUserService(store),
       enrolment,
+      clock: {
+        /** How late it was when that was noted last, in milliseconds since 1970. */
+        noted: clockMark.get,
+        /**
+         * Notes how late it is, for the next process.
+         * @throws ApiError 922
+         */
+        note: () => db.write(() => clockMark.set(steady())),
+      },
+      imported: createUserImport(store),
       /** As `rotateKey`: how many secrets there were. */
       rotateKey: (act: Act) => rotateKey(db, sealer, sealingKeyFile(config), random, () => audit.record(act, '')),
       /**
@@ -116,11 +128,12 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   const engine = overrides.engine ?? createEngine(config)
   const live = createLiveDroplets({ engine, monotonic: overrides.monotonic ?? monotonicClock, log })
   const health = createHealthWatch({ engine, live, monotonic: overrides.monotonic ?? monotonicClock, now, log })
-  const { db, audit } = access
+  const { db, audit, clock } = access
   const operations = createOperations({ db, store: createOperationStore(db), audit, now, log })
   // With the bodies of events comes Elysia, which no command on the host has to wait for.
   const { createEventService } = await import('./events/service.ts')
   const events = createEventService({ ...access, live, operations, domain, now, random, log })
+  const serverHealth = createServerHealth({ db, clock, live, log })
   live.start()
   health.start()
   const droplets = createDropletService({
@@ -139,6 +152,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     config,
     droplets,
     events,
+    serverHealth,
     operations,
     log,
     now,
@@ -151,6 +165,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
       events.close()
       operations.close()
       health.close()
+      serverHealth.close()
       await droplets.close()
       await live.close()
       await access.close()

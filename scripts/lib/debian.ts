@@ -20,6 +20,10 @@ const broughtFile: Record<string, string> = {
   strace: '/usr/bin/strace',
   wrk: '/usr/bin/wrk',
   chromium: '/usr/bin/chromium',
+  'g++': '/usr/bin/g++',
+  'musl-tools': '/usr/bin/musl-gcc',
+  'qemu-user-static': '/usr/bin/qemu-aarch64-static',
+  'libc6-arm64-cross': '/usr/aarch64-linux-gnu/lib/libc.so.6',
 }
 
 export function missingPackages(names: string[]): string[] {

@@ -5,12 +5,15 @@ import { ApiError } from '../errors.ts'
 import { hideTokens, type Log } from '../log.ts'
 import { clientAddress } from '../network.ts'
 
+const HEALTH_PATH = '/health'
+
 interface Start {
   id: string
   /** `performance.now()`. */
   at: number
   address: string
   attempt?: Attempt
+  isUnlogged?: boolean
 }
 
 /** What a request is about, as soon as it has a route. */
@@ -43,6 +46,12 @@ export function attemptOf(request: Request): Attempt | undefined {
   return starts.get(request)?.attempt
 }
 
+/** Keeps a request out of the log: one that comes every few seconds, and is answered as always. */
+export function leaveUnlogged(request: Request): void {
+  const start = starts.get(request)
+  if (start) start.isUnlogged = true
+}
+
 /** One request and its answer: the id, the headers that every answer has, the line in the log. */
 export function createExchange(log: Log, listen: Pick<Config['listen'], 'allowedHosts' | 'trustedProxies'>) {
   return new Elysia({ name: 'exchange' })
@@ -58,6 +67,7 @@ export function createExchange(log: Log, listen: Pick<Config['listen'], 'allowed
     })
     .onAfterResponse({ as: 'global' }, ({ request, path, set }) => {
       const start = starts.get(request)
+      if (start?.isUnlogged) return
       log.info('request', {
         requestId: start?.id,
         method: request.method,
@@ -100,7 +110,12 @@ function refuseMisreadPath(url: string): void {
   }
 }
 
-/** RFC 9110 section 15.5.20: a request for another host was misdirected, be it by DNS rebinding. */
+/**
+ * RFC 9110 section 15.5.20: a request for another host was misdirected, be it by DNS rebinding. Who asks for the health
+ * often knows nothing but an address, and is told nothing that anybody could not know.
+ */
 function refuseUnknownHost(url: string, allowed: readonly string[]): void {
-  if (allowed.length > 0 && !allowed.includes(URL.parse(url)?.hostname ?? '')) throw new ApiError('hostUnknown')
+  if (allowed.length === 0) return
+  const asked = URL.parse(url)
+  if (!allowed.includes(asked?.hostname ?? '') && asked?.pathname !== HEALTH_PATH) throw new ApiError('hostUnknown')
 }

@@ -3,6 +3,7 @@ import { auditChapter } from '../audit/openapi.ts'
 import { loginChapter, phoneChapter, sessionChapter } from '../auth/openapi.ts'
 import { dropletChapter } from '../droplets/openapi.ts'
 import { eventChapter } from '../events/openapi.ts'
+import { healthChapter } from '../health/openapi.ts'
 import { okBody } from '../http/model.ts'
 import { operationChapter } from '../operations/openapi.ts'
 import { userChapter } from '../users/openapi.ts'
@@ -23,6 +24,7 @@ export const chapters: readonly Chapter[] = [
   sessionChapter,
   phoneChapter,
   auditChapter,
+  healthChapter,
   pageChapter,
 ]
 

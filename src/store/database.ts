@@ -3,7 +3,7 @@ import { ConfigError, OperatorError } from '../errors.ts'
 import { createPrivateFile, databaseFile, prepareDataDir } from './files.ts'
 import { migrate } from './migrate.ts'
 import { type Migration, migrations as ownMigrations } from './migrations/index.ts'
-import { createWriteQueue } from './write-queue.ts'
+import { createWriteQueue, type WriteEnd } from './write-queue.ts'
 
 export interface Database {
   /** For reads. In WAL mode they never wait for a writer. */
@@ -17,6 +17,12 @@ export interface Database {
   write<T>(work: () => T): Promise<T>
   /** Another one after every commit, of ours at once, of another process from the next turn of the event loop on. */
   version(): number
+  /**
+   * Tells how each write ended, from now on.
+   * @param listener must not throw
+   * @returns ends it
+   */
+  watchWrites(listener: (end: WriteEnd) => void): () => void
   close(): void
 }
 
@@ -72,9 +78,13 @@ function createDatabase(sql: Sqlite): Database {
   const forgetOthers = () => {
     isSeen = false
   }
-  const { write } = createWriteQueue(sql, () => {
+  const moved = () => {
     version += 1
     isSeen = false
+  }
+  const watchers = new Set<(end: WriteEnd) => void>()
+  const { write } = createWriteQueue(sql, moved, end => {
+    for (const watcher of watchers) watcher(end)
   })
   return {
     sql,
@@ -82,6 +92,10 @@ function createDatabase(sql: Sqlite): Database {
     version() {
       if (!isSeen) lookAtOthers()
       return version
+    },
+    watchWrites(listener) {
+      watchers.add(listener)
+      return () => void watchers.delete(listener)
     },
     close: () => closeDatabase(sql),
   }

@@ -42,7 +42,8 @@ export function migrate(db: Sqlite, options: { dataDir: string; migrations: read
   }
 }
 
-function appliedMigration(db: Sqlite): number {
+/** The number of the newest migration that a database has; 0 for one that has none. */
+export function appliedMigration(db: Sqlite): number {
   const table = db.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'").get()
   if (!table) return 0
   const row = db.query<{ id: number | null }, []>('SELECT max(id) AS id FROM migrations').get()

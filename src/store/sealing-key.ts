@@ -30,7 +30,7 @@ export function sealingKeyFile({ dataDir, keyFile }: KeyPlace): string {
   return existsSync(file) ? realpathSync(file) : file
 }
 
-const CHECK_CONTEXT = 'sealing-check'
+export const CHECK_CONTEXT = 'sealing-check'
 
 /** Whether there is a sealing key that must not be lost. */
 export function isAnythingSealed(db: Database): boolean {
@@ -140,7 +140,7 @@ export function sealCheck(sealer: Sealer): Promise<Uint8Array> {
 }
 
 /** The text by which a wrong key is found out, and the hash of the right one. */
-export function createCheck({ sql }: Database) {
+export function createCheck({ sql }: Pick<Database, 'sql'>) {
   const get = sql.query<{ sealed: Uint8Array; hash: Uint8Array | null }, []>(
     'SELECT sealed, key_hash AS hash FROM sealing_check',
   )

@@ -6,6 +6,13 @@ const PATIENCE_MS = 5_000
 /** Writes that share a transaction, at the most: it stops the event loop for as long as all of them take. */
 const TOGETHER = 64
 
+/** How a write ended: `failed` is the store's doing, `withdrawn` that of the work itself, which threw. */
+export interface WriteEnd {
+  how: 'stored' | 'failed' | 'withdrawn'
+  /** Of waiting and writing, in milliseconds. */
+  ms: number
+}
+
 /** A write that waits for its transaction. */
 interface Waiting {
   patienceEnds: number
@@ -21,8 +28,9 @@ interface Waiting {
  * one `COMMIT`, and so one wait for the disk: each in a savepoint of its own, so that one which throws is undone alone.
  * Nobody is told of a result before it is durable.
  * @param moved is called whenever what can be read may have become another
+ * @param ended is called with the end of each write
  */
-export function createWriteQueue(sql: Sqlite, moved: () => void) {
+export function createWriteQueue(sql: Sqlite, moved: () => void, ended: (end: WriteEnd) => void) {
   const [begin, commit, rollback] = [sql.query('BEGIN IMMEDIATE'), sql.query('COMMIT'), sql.query('ROLLBACK')]
   const savepoint = sql.query('SAVEPOINT one')
   const release = sql.query('RELEASE one')
@@ -37,14 +45,22 @@ export function createWriteQueue(sql: Sqlite, moved: () => void) {
      */
     write<T>(work: () => T): Promise<T> {
       const { promise, resolve, reject } = Promise.withResolvers<T>()
+      const begunAt = performance.now()
+      const end = (how: WriteEnd['how']) => ended({ how, ms: performance.now() - begunAt })
       waiting.push({
-        patienceEnds: performance.now() + PATIENCE_MS,
+        patienceEnds: begunAt + PATIENCE_MS,
         alone: false,
         work() {
           const result = work()
-          return () => resolve(result)
+          return () => {
+            resolve(result)
+            end('stored')
+          }
         },
-        refuse: error => reject(translate(error)),
+        refuse(error) {
+          reject(translate(error))
+          end(isFailure(error) ? 'failed' : 'withdrawn')
+        },
       })
       if (!busy) {
         busy = true
@@ -136,6 +152,9 @@ const codeOf = (error: unknown) => (error instanceof SQLiteError ? (error.code ?
 const isBusy = (error: unknown) => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
 /** What is no mistake of the work itself. */
 const isOfStore = (error: unknown) => /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN)/.test(codeOf(error))
+
+/** A constraint is broken by what was written, and by nothing that the store could help. */
+const isFailure = (error: unknown) => error instanceof SQLiteError && !/^SQLITE_CONSTRAINT/.test(codeOf(error))
 
 function translate(error: unknown): unknown {
   return isOfStore(error) ? new ApiError('storeUnavailable', { cause: error }) : error

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { version } from '../../package.json'
+import { version } from '../../src/version.ts'
 import { cli, refusedWith, serve } from '../_support/cli.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { version } from '../../package.json'
+import { version } from '../../src/version.ts'
 import { cli, refusedWith } from '../_support/cli.ts'
 
 test('--version is the version and nothing else', async () => {

@@ -7,6 +7,7 @@ import { createCanaries } from '../_support/e2e/canary/canaries.ts'
 import { knownCommands, listCommands, type Ran, runCommands, showsSecret } from '../_support/e2e/canary/commands.ts'
 import { driveWithEngineFaults, driveWithStoreFaults } from '../_support/e2e/canary/faults.ts'
 import { misplacedIn } from '../_support/e2e/canary/misplaced.ts'
+import { askOutsiders } from '../_support/e2e/canary/outsiders.ts'
 import { readDataDir, readProcess } from '../_support/e2e/canary/places.ts'
 import { plant } from '../_support/e2e/canary/plant.ts'
 import { wellFormed } from '../_support/e2e/canary/well.ts'
@@ -40,6 +41,7 @@ beforeAll(async () => {
   keepFiles('after what is well-formed')
 
   const { live, misplaced } = await plant(world)
+  const watched = await askOutsiders(world, misplaced)
   for (const route of routes) {
     const asked = misplaced.flatMap(secret => misplacedIn(route, secret, world.owner))
     // Sixteen at a time, as from as many clients.
@@ -71,7 +73,7 @@ beforeAll(async () => {
     matrix.log.map(entry => JSON.stringify(entry)),
   )
   put('standard error', [await matrix.complaints])
-  put('the answers', recorder.answers)
+  put('the answers', [...recorder.answers, ...watched])
   put(
     'what the engine was asked',
     engine.requests.map(({ method, path, body }) => `${method} ${path} ${body}`),

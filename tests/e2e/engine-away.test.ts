@@ -28,9 +28,13 @@ const unavailable = { status: 503, body: { errorId: 918 } }
 /** What was heard a moment ago is believed, for a second. */
 const isRefused = async () => (await matrix.call('GET', '/droplet/list', token)).status === 503
 
+const engineNow = async () => JSON.parse(await matrix.cli('health', '--json')).engine
+
 test('an engine that hangs is said to be unavailable within 3 seconds, and no list is shown', async () => {
   {
     using _frozen = await freeze(engine.pid)
+    // After a second of silence, and what it takes to ask.
+    expect(await until(1_500, async () => (await engineNow()) === 'away')).toBe(true)
     expect(await until(3_000, isRefused)).toBe(true)
     expect(await matrix.call('GET', '/droplet/list', token)).toMatchObject(unavailable)
     const stop = await timed(matrix.call('PATCH', '/droplet/stop/cikit01', token))
@@ -39,6 +43,7 @@ test('an engine that hangs is said to be unavailable within 3 seconds, and no li
     expect((await matrix.call('GET', '/user/list', token)).status).toBe(200)
   }
   expect(await matrix.droplets('GET', 'list', token)).toMatchObject([{ name: 'cikit01', state: 'running' }])
+  expect(await engineNow()).toBe('ok')
 })
 
 test('an engine that stops is unavailable within 3 seconds, and is found again within 5 seconds of its return', async () => {

@@ -45,6 +45,10 @@ test('with TLS the default is to listen on all addresses', () => {
   expect(warnings).toEqual([])
 })
 
+test('its health is told on the host, whatever name the certificate is for', async () => {
+  expect(await matrix.cli('health')).toBe('degraded: the engine is away (see that it runs)\n')
+})
+
 test('a user logs in over TLS', async () => {
   const token = await matrix.signIn('owner')
   expect((await matrix.call('GET', '/user/list', token)).status).toBe(200)

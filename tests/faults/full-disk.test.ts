@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { until } from '../../scripts/lib/run.ts'
 import { refusedWith } from '../_support/cli.ts'
 import { currentCode, startMatrix } from '../_support/e2e/matrix.ts'
 import { briefServe } from '../_support/faults/brief-serve.ts'
@@ -30,6 +31,22 @@ test('writes are refused, logins open nothing and use up no code, reads go on; w
   expect(await matrix.call('POST', '/user/auth', undefined, attempt)).toMatchObject({ status: 200 })
   expect((await matrix.addUser(token, 'late')).status).toBe(200)
   expect(await matrix.usernames(token)).toEqual(['owner', 'viewer', 'late'])
+})
+
+test('the health is told from the first write that is refused on, and within a second of the space that is there again', async () => {
+  await using disk = await mountSmallDisk(KILOBYTES)
+  await using matrix = await startMatrix({ socket, dataDir: disk.dataDir })
+  const token = await matrix.signIn('owner')
+  const health = async () => JSON.parse(await matrix.cli('health', '--json'))
+  expect(await health()).toEqual({ status: 'degraded', engine: 'away', store: 'ok' })
+  disk.fill()
+  expect(await matrix.addUser(token, 'refused')).toMatchObject(unwritable)
+  expect(await health()).toMatchObject({ status: 'degraded', store: 'read-only' })
+  expect(await matrix.cli('health')).toContain('the store cannot be written (see that its disk has space)')
+  disk.free()
+  expect(await until(1_000, async () => (await health()).store === 'ok')).toBe(true)
+  const told = matrix.log.map(({ message }) => String(message)).filter(message => message.startsWith('the store'))
+  expect(told).toEqual(['the store cannot be written', 'the store can be written again'])
 })
 
 test('the command line says in one line that the disk is full', async () => {

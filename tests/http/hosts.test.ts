@@ -25,6 +25,13 @@ test.each(['evil.example', 'good.example.evil', 'evil.example:99999', '[::1', '1
   },
 )
 
+test('who asks for the health is answered by any name, and for nothing else', async () => {
+  expect(await answerTo('10.0.0.7:1337', '/health')).toMatchObject({ status: 200, body: { store: 'ok' } })
+  for (const path of ['/health/../api/v1/user/list', '/health/x', '//health', '/api/v1/user/list?/health', '/enrol']) {
+    expect([path, await answerTo('10.0.0.7:1337', path)]).toMatchObject([path, { status: 421 }])
+  }
+})
+
 test('two Hosts are refused, whichever of them is allowed', async () => {
   await using api = await createTestApi()
   const { token } = await api.signedIn('owner')

@@ -40,9 +40,9 @@ const matrix: Record<string, Caller[]> = {
   'DELETE /operation/cancel/:operation': managers,
 }
 
-/** The same for everybody, and with nothing in them: tests/web. */
+/** The same for everybody, and with nothing of anybody in them: tests/web, tests/health. */
 const pages = [
-  ...['GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js'],
+  ...['GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js', 'GET /health'],
   ...['GET /openapi.json', 'GET /docs', 'GET /docs/page.css', 'GET /docs/page.js'],
 ]
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../../src/errors.ts'
 import { openDatabase } from '../../src/store/database.ts'
-import { takeServeLock } from '../../src/store/serve-lock.ts'
+import { servedBy, takeServeLock } from '../../src/store/serve-lock.ts'
 import { modesIn, umask } from '../_support/modes.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
@@ -73,6 +73,17 @@ test('a released lock can be taken again, and says nothing of the one before', (
   const second = takeServeLock(dir.path)
   expect(() => takeServeLock(dir.path)).toThrow(/another process, which is just starting/)
   second.release()
+})
+
+test('where somebody serves is known as long as it does', () => {
+  using dir = tempDir()
+  expect(servedBy(dir.path)).toBeUndefined()
+  const lock = takeServeLock(dir.path)
+  expect(servedBy(dir.path)).toBeUndefined()
+  lock.announce('http://127.0.0.1:1337/')
+  expect(servedBy(dir.path)?.address).toBe('http://127.0.0.1:1337/')
+  lock.release()
+  expect(servedBy(dir.path)).toBeUndefined()
 })
 
 test('a directory that was only locked before is no stranger', async () => {

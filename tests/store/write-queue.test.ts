@@ -1,6 +1,7 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { statSync } from 'node:fs'
+import type { WriteEnd } from '../../src/store/write-queue.ts'
 import { openTable } from '../_support/table.ts'
 
 test('writes that wait at the same time share one commit', async () => {
@@ -34,6 +35,24 @@ test('one that throws is undone alone, and told why', async () => {
     { status: 'fulfilled' },
   ])
   expect(table.rows()).toEqual([1, 3])
+})
+
+test('who watches is told how each write ended, and whether that was the doing of the store', async () => {
+  using table = openTable()
+  const ends: WriteEnd[] = []
+  const unwatch = table.db.watchWrites(end => ends.push(end))
+  await Promise.allSettled([table.insert(1), table.insert(1), table.db.write(() => Promise.reject(new Error('no')))])
+  const refused = (): never => {
+    throw new Error('no')
+  }
+  await table.db.write(refused).catch(() => undefined)
+  table.db.sql.run('PRAGMA query_only = ON')
+  await expect(table.insert()).rejects.toMatchObject({ errorId: 922 })
+  table.db.sql.run('PRAGMA query_only = OFF')
+  unwatch()
+  await table.insert()
+  expect(ends.map(({ how }) => how)).toEqual(['stored', 'withdrawn', 'stored', 'withdrawn', 'failed'])
+  for (const { ms } of ends) expect(ms).toBeWithin(0, 5_000)
 })
 
 test('nobody is told of a result that is not committed yet', async () => {

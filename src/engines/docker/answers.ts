@@ -80,6 +80,12 @@ export function parseInfo(answer: unknown): EngineFacts {
   }
 }
 
+/** `GET /info`: what time it is there, in milliseconds since 1970; NaN when it does not say. */
+export function parseSystemTime(answer: unknown): number {
+  const { SystemTime } = asRecord(answer)
+  return typeof SystemTime === 'string' ? Date.parse(SystemTime) : Number.NaN
+}
+
 /** `GET /exec/ID/json`: whether it is still at it. */
 export function parseExecRuns(answer: unknown): boolean {
   return asRecord(answer).Running === true

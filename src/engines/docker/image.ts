@@ -47,7 +47,8 @@ async function pull(docker: DockerClient, image: string, report: Report, signal:
   await follow(docker.lines(request, signal), `${image} cannot be pulled`, createPullProgress(), report)
 }
 
-async function hasImage(docker: DockerClient, image: string): Promise<boolean> {
+/** @throws ApiError 918 */
+export async function hasImage(docker: DockerClient, image: string): Promise<boolean> {
   try {
     await docker.request({ method: 'GET', path: `/images/${image}/json`, timeoutMs: 2_500 })
     return true

@@ -21,9 +21,9 @@ ${operation['x-codeSamples'].map(({ source }) => curl(source))}
 ${parameters.length > 0 && parameterList(parameters, resolve)}
 ${requestBody && html`<h4>Body</h4>\n${fieldList(contentOf(requestBody).schema)}`}
 <h4>Answer</h4>
-${answers.filter(([status]) => Number(status) < 400).map(([status, response]) => answer(status, response))}
+${answers.filter(([, response]) => !isError(response)).map(([status, response]) => answer(status, response))}
 ${errorList(
-  answers.filter(([status]) => Number(status) >= 400),
+  answers.filter(([, response]) => isError(response)),
   resolve,
 )}
 </article>
@@ -76,6 +76,11 @@ function errorList(responses: [string, Schema][], resolve: Resolve): Html {
 ${errors.map(({ status, errorId, error }) => html`<li><strong>${errorId}</strong> <span class="type">${status}</span> ${error}</li>\n`)}</ul>
 </details>
 `
+}
+
+/** The document has an example for each error there is. */
+function isError(response: Schema): boolean {
+  return contentOf(response).examples !== undefined
 }
 
 /** Of the forms that a body may have, the first. */

@@ -116,7 +116,9 @@ export async function startMatrix({
     return JSON.parse(await cli('create-user', '-u', username, '-g', group, '--json', ...more))
   }
 
-  async function logIn(user: Enrolment): Promise<{ access_token: string; refresh_token: string }> {
+  async function logIn(
+    user: Pick<Enrolment, 'username' | 'secret'>,
+  ): Promise<{ access_token: string; refresh_token: string }> {
     const code = await currentCode(user.secret)
     const { status, body } = await call('POST', '/user/auth', undefined, { username: user.username, code })
     if (status !== 200) throw new Error(`login of ${user.username}: ${status} ${JSON.stringify(body)}`)

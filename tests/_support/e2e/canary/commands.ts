@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binary } from '../../../../scripts/lib/paths.ts'
+import { toBase32 } from '../../../../src/auth/totp.ts'
 import { codeAt } from '../../codes.ts'
 import { tempDir } from '../../temp-dir.ts'
 import { readProcess } from './places.ts'
@@ -15,7 +16,7 @@ export interface Ran {
   process: Buffer
 }
 
-/** Every command, well and badly, by its name. `serve` serves already; here it is refused. */
+/** Every command, well and badly, by its name. `serve` serves already; here it is refused. EXPORT stands for a file of users, SPOILT for one that is not all right. */
 const commands: Record<string, string[][]> = {
   serve: [[], ['--port', 'x'], ['--prefix', '../x']],
   'create-user': [
@@ -34,7 +35,10 @@ const commands: Record<string, string[][]> = {
   'user hand-over': [['ann'], ['nobody'], ['owner']],
   'user delete': [['ann'], ['nobody'], ['owner']],
   audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
+  health: [[], ['--json'], ['--url', 'matrix']],
+  import: [['EXPORT'], ['EXPORT', '--write'], ['SPOILT', '--json'], ['EXPORT', '--encoding', 'hex']],
   'rotate-key': [[], ['--force']],
+  doctor: [[], ['--json'], ['--domain', '../x']],
   'image build': [[], []],
   completion: [['bash'], ['zsh'], ['fish'], ['tcsh']],
   man: [[], ['--all']],
@@ -126,6 +130,11 @@ async function runAsClient({ matrix, engine, canaries }: World): Promise<Ran[]> 
 }
 
 async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
+  using dir = tempDir()
+  const meant = (flag: string) => (/^(EXPORT|SPOILT)$/.test(flag) ? join(dir.path, flag) : flag)
+  writeFileSync(meant('EXPORT'), exportedUser('ira', canaries), { mode: 0o600 })
+  const spoilt = exportedUser('ira@home', canaries) + exportedUser('ivo', canaries).slice(0, -2)
+  writeFileSync(meant('SPOILT'), spoilt, { mode: 0o600 })
   const all: Ran[] = []
   for (const [name, variants] of Object.entries(commands)) {
     for (const [number, flags] of variants.entries()) {
@@ -134,7 +143,8 @@ async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
       const last = number === 0 ? '{"stream":"done"}' : '{"error":"forced"}'
       engine.answerNext(/^POST \/build/, () => new Response(`{"stream":"Step 1"}\n${last}\n`))
       const place = onEngine ? ['--docker-host', `unix://${engine.socket}`] : ['--data-dir', matrix.dataDir]
-      const ran = await runToEnd([...name.split(' '), ...flags, ...(placeless.includes(name) ? [] : place)])
+      const own = placeless.includes(name) ? [] : place
+      const ran = await runToEnd([...name.split(' '), ...flags.map(meant), ...own])
       engine.forgetAnswers()
       all.push(ran)
       const secret = showsSecret(ran) ? /\b[A-Z2-7]{32}\b/.exec(ran.stdout)?.[0] : undefined
@@ -142,6 +152,13 @@ async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
     }
   }
   return all
+}
+
+/** A line of an export of the original's users, with a secret that is to be found nowhere. */
+function exportedUser(username: string, canaries: World['canaries']): string {
+  const secret = toBase32(crypto.getRandomValues(new Uint8Array(20)))
+  canaries.addBase32('a TOTP secret in an export', secret)
+  return `${JSON.stringify({ username, group: 'viewer', secret })}\n`
 }
 
 async function runToEnd(words: string[], env: Record<string, string> = { HOME: '/nonexistent' }): Promise<Ran> {

@@ -1,0 +1,48 @@
+import { type Dirent, readdirSync, statfsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Finding, failed, ok, warning } from './finding.ts'
+
+/** Below this, a busy day's audit, or the copy before a migration, may not fit any more. */
+const LITTLE_SPACE = 500 * 1024 * 1024
+const NO_SPACE = 20 * 1024 * 1024
+
+/** Whether the data directory is closed to others with all that is in it, and has room. */
+export function checkDataDir(dataDir: string): Finding[] {
+  const directory = statSync(dataDir, { throwIfNoEntry: false })
+  if (!directory) return [warning('data directory', `${dataDir} is not there yet: it is made at the first start`)]
+  if (!directory.isDirectory()) return [failed('data directory', `${dataDir} is no directory: name another --data-dir`)]
+  return [checkModes(dataDir), checkSpace(dataDir)]
+}
+
+function checkModes(dataDir: string): Finding {
+  const open = [dataDir, ...filesBelow(dataDir)].filter(path => ((modeOf(path) ?? 0) & 0o077) !== 0)
+  if (open.length === 0) return ok('data directory', `${dataDir} is closed to everybody else`)
+  const [first = '', ...more] = open
+  const others = more.length === 0 ? '' : ` and ${more.length} more`
+  return failed('data directory', `${first}${others} can be read by others: chmod -R go= ${dataDir}`)
+}
+
+function checkSpace(dataDir: string): Finding {
+  const { bavail, bsize } = statfsSync(dataDir)
+  const free = bavail * bsize
+  const text = `${inWords(free)} free at ${dataDir}`
+  if (free < NO_SPACE) return failed('disk', `${text}: make room, or nobody can log in`)
+  if (free < LITTLE_SPACE) return warning('disk', `${text}: make room`)
+  return ok('disk', text)
+}
+
+function filesBelow(directory: string): string[] {
+  const entries: Dirent[] = readdirSync(directory, { withFileTypes: true, recursive: true })
+  // A link's own mode says nothing; what it leads to was put elsewhere by the operator.
+  return entries.filter(entry => !entry.isSymbolicLink()).map(entry => join(entry.parentPath, entry.name))
+}
+
+/** Undefined for what was just removed, as a server's files may be. */
+function modeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mode
+}
+
+function inWords(bytes: number): string {
+  const gigabytes = bytes / 1024 ** 3
+  return gigabytes >= 1 ? `${gigabytes.toFixed(1)} GiB` : `${Math.floor(bytes / 1024 ** 2)} MiB`
+}

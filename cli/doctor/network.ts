@@ -1,0 +1,47 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { type CertificateFiles, readCertificate, whyInvalid } from '../../src/certificate.ts'
+import type { Config } from '../../src/config.ts'
+import { type Finding, failed, ok, warning } from './finding.ts'
+
+const DAY_MS = 24 * 3_600_000
+const SOON_DAYS = 14
+
+/** Where the kernel says whether connections that are half made go on to the server that takes over (Linux 5.14). */
+const MIGRATION = '/proc/sys/net/ipv4/tcp_migrate_req'
+
+/** Whether what is said on the way can be read by others. */
+export function checkListening({ host, tls, exposedWithoutTls }: Config['listen'], now: number): Finding[] {
+  if (tls) return [...checkCertificate(tls, now), ...checkKeyFile(tls), ...checkMigration()]
+  if (exposedWithoutTls) {
+    return [
+      warning(
+        'tls',
+        `plain HTTP on ${host}: codes and tokens can be read on the way: give --tls-cert and --tls-key, or take --host 127.0.0.1 and a proxy`,
+      ),
+    ]
+  }
+  return [ok('tls', `none, and ${host} is reached from this host only: a proxy in front has to have it`)]
+}
+
+function checkCertificate(files: CertificateFiles, now: number): Finding[] {
+  const certificate = readCertificate(files)
+  const invalid = whyInvalid(certificate, now)
+  if (invalid) return [failed('tls', `${files.certFile}: ${invalid}`)]
+  const days = Math.floor((certificate.validTo - now) / DAY_MS)
+  const text = `${files.certFile} (${certificate.names}) is good for ${days} more ${days === 1 ? 'day' : 'days'}`
+  return [days < SOON_DAYS ? warning('tls', `${text}: renew it`) : ok('tls', text)]
+}
+
+function checkKeyFile({ keyFile }: CertificateFiles): Finding[] {
+  // The group may be one that is made for this, as Debian's ssl-cert.
+  if ((statSync(keyFile).mode & 0o007) === 0) return []
+  return [failed('tls key', `${keyFile} can be read by everybody: chmod o= ${keyFile}`)]
+}
+
+function checkMigration(): Finding[] {
+  if (!existsSync(MIGRATION) || readFileSync(MIGRATION, 'utf8').trim() !== '0') return []
+  const remedy = 'sysctl -w net.ipv4.tcp_migrate_req=1, and in /etc/sysctl.d to keep it'
+  return [
+    warning('tls renewal', `a connection that is just being made is lost when the certificate is renewed: ${remedy}`),
+  ]
+}

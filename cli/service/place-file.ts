@@ -1,0 +1,78 @@
+import {
+  closeSync,
+  copyFileSync,
+  fchmodSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+/**
+ * Puts a text where it belongs, whole or not at all, also when the power fails: written beside, and renamed.
+ * @returns whether anything changed
+ */
+export function placeText(path: string, text: string, mode: number): boolean {
+  if (readText(path) === text && modeOf(path) === mode) return false
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+  const draft = draftOf(path)
+  const file = openSync(draft, 'w', mode)
+  writeSync(file, text)
+  finish(file, draft, path, mode)
+  return true
+}
+
+/**
+ * The same with a copy of another file.
+ * @returns whether anything changed
+ */
+export async function placeCopy(path: string, source: string, mode: number): Promise<boolean> {
+  if (modeOf(path) === mode && (await sameContent(path, source))) return false
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+  const draft = draftOf(path)
+  copyFileSync(source, draft)
+  finish(openSync(draft, 'r+'), draft, path, mode)
+  return true
+}
+
+/** @returns undefined when there is no such file */
+export function readText(path: string): string | undefined {
+  return statSync(path, { throwIfNoEntry: false }) && readFileSync(path, 'utf8')
+}
+
+/** Whatever the umask says. */
+function finish(file: number, draft: string, path: string, mode: number): void {
+  fchmodSync(file, mode)
+  fsyncSync(file)
+  closeSync(file)
+  renameSync(draft, path)
+  const directory = openSync(dirname(path), 'r')
+  fsyncSync(directory)
+  closeSync(directory)
+}
+
+/** The one that an earlier try left behind is written over. */
+function draftOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.new`)
+}
+
+function modeOf(path: string): number | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats && stats.mode & 0o7777
+}
+
+async function sameContent(one: string, other: string): Promise<boolean> {
+  const [a, b] = [statSync(one), statSync(other)]
+  if (a.dev === b.dev && a.ino === b.ino) return true
+  return a.size === b.size && (await digestOf(one)) === (await digestOf(other))
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hasher = new Bun.CryptoHasher('sha256')
+  for await (const chunk of Bun.file(path).stream()) hasher.update(chunk)
+  return hasher.digest('hex')
+}

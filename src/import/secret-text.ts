@@ -1,0 +1,35 @@
+/** How the original wrote its secrets down (`security.totp.type` of its config.json). */
+export const encodings = ['base32', 'hex', 'ascii'] as const
+export type Encoding = (typeof encodings)[number]
+
+const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+
+/** @returns the bytes, or undefined for what is not written in that way */
+export function decodeSecret(value: unknown, encoding: Encoding): Uint8Array<ArrayBuffer> | undefined {
+  return typeof value === 'string' ? decoders[encoding](value) : undefined
+}
+
+const decoders: Record<Encoding, (text: string) => Uint8Array<ArrayBuffer> | undefined> = {
+  base32: decodeBase32,
+  hex: text => (/^(?:[0-9A-Fa-f]{2})+$/.test(text) ? Uint8Array.fromHex(text) : undefined),
+  ascii: text => (/^[!-~]+$/.test(text) ? Uint8Array.from(text, character => character.charCodeAt(0)) : undefined),
+}
+
+/** RFC 4648 section 6, as people and apps write it: in either case, in groups, with padding or without. */
+function decodeBase32(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const digits = text.replace(/[\s-]/g, '').replace(/=+$/, '').toUpperCase()
+  // No number of bytes makes so many digits.
+  if (!/^[A-Z2-7]+$/.test(digits) || [1, 3, 6].includes(digits.length % 8)) return undefined
+  const bytes: number[] = []
+  let bits = 0
+  let value = 0
+  for (const digit of digits) {
+    value = (value << 5) | BASE32.indexOf(digit)
+    bits += 5
+    if (bits < 8) continue
+    bits -= 8
+    bytes.push(value >> bits)
+    value &= (1 << bits) - 1
+  }
+  return Uint8Array.from(bytes)
+}

@@ -1,0 +1,17 @@
+import { type Misplaced, misplacedIn } from './misplaced.ts'
+import type { World } from './world.ts'
+
+/** Beside the API, and open to all. */
+const routes = ['GET /health']
+
+/** Asks them with secrets where these do not belong. @returns their answers */
+export async function askOutsiders({ matrix, owner }: World, misplaced: Misplaced[]): Promise<string[]> {
+  const answers: string[] = []
+  for (const { path, headers = {} } of routes.flatMap(route =>
+    misplaced.flatMap(one => misplacedIn(route, one, owner)),
+  )) {
+    const response = await fetch(new URL(path, matrix.url), { headers })
+    answers.push(`${response.status} ${JSON.stringify([...response.headers])} ${await response.text()}`)
+  }
+  return answers
+}

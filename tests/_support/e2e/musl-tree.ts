@@ -1,0 +1,46 @@
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from '../../../scripts/lib/run.ts'
+import { tempDir } from '../temp-dir.ts'
+
+/** What glibc has and musl has not, of what Debian's libstdc++ was compiled against. */
+const SHIM = `
+char __libc_single_threaded;
+int _dl_find_object(void *address, void *result) { return -1; }
+unsigned arc4random(void) { return 4; }
+`
+
+/**
+ * A root directory as that of Alpine: musl, a libstdc++ and the program, and nothing of glibc. Debian has no libstdc++ for musl; so this
+ * one is linked against musl from Debian's static one, with as much of it as the program asks for.
+ */
+export async function createMuslTree(program: string) {
+  const dir = tempDir()
+  const lib = join(dir.path, 'lib')
+  for (const name of ['lib', 'bin', 'data', 'tmp']) mkdirSync(join(dir.path, name))
+  copyFileSync(program, join(dir.path, 'bin/cikit-api'))
+  copyFileSync('/lib/ld-musl-x86_64.so.1', join(lib, 'ld-musl-x86_64.so.1'))
+  symlinkSync('ld-musl-x86_64.so.1', join(lib, 'libc.musl-x86_64.so.1'))
+  const shim = join(dir.path, 'shim.c')
+  writeFileSync(shim, SHIM)
+  const asked = (await symbolsOf(program)).map(symbol => `-Wl,-u,${symbol}`)
+  const archive = (await run(['g++', '-print-file-name=libstdc++.a'])).trim()
+  const libraries = [archive, '-lgcc_eh', '-lgcc']
+  const output = ['-Wl,-soname,libstdc++.so.6', '-o', join(lib, 'libstdc++.so.6')]
+  await run(['musl-gcc', '-shared', '-fPIC', ...output, shim, ...asked, ...libraries])
+  return {
+    /** The program's command line, in that root. */
+    command: (...words: string[]) => ['chroot', dir.path, '/bin/cikit-api', ...words],
+    [Symbol.dispose]: dir[Symbol.dispose],
+  }
+}
+
+/** What the program wants of C++: what it does not define, and the data that the loader copies into it. */
+async function symbolsOf(program: string): Promise<string[]> {
+  const undefinedOnes = await run(['nm', '-D', '--undefined-only', program])
+  const copied = await run(['readelf', '-rW', program])
+  return [
+    ...[...undefinedOnes.matchAll(/ (_Z\w+|__cxa_\w+|__dynamic_cast|__once_proxy)$/gm)],
+    ...[...copied.matchAll(/R_X86_64_COPY +\w+ (_Z\w+)/g)],
+  ].map(match => match[1] ?? '')
+}

@@ -1,0 +1,72 @@
+import { expect, test } from 'bun:test'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { cli, refusedWith } from '../_support/cli.ts'
+import { EXPORTED_SECRET, exportedUser, toExport } from '../_support/exported.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+function createHost(text = toExport(exportedUser('BR0kEN', 'owner'), exportedUser('ann@home', 'viewer'))) {
+  const dir = tempDir()
+  const file = join(dir.path, 'users.json')
+  writeFileSync(file, text, { mode: 0o600 })
+  const run = (...words: string[]) => cli([...words, '--data-dir', join(dir.path, 'data')])
+  return { file, run, [Symbol.dispose]: dir[Symbol.dispose] }
+}
+
+const lines = (text: string) => text.split('\n').map(line => line.trim().split(/ {2,}/))
+
+test('import shows what it would do, and does it with --write', async () => {
+  using host = createHost()
+  const tried = await host.run('import', host.file)
+  expect({ exitCode: tried.exitCode, stderr: tried.stderr }).toEqual({ exitCode: 1, stderr: '' })
+  expect(lines(tried.stdout)).toEqual([
+    ['LINE', 'USERNAME', 'GROUP', 'OUTCOME', 'REMARK'],
+    ['1', 'BR0kEN', 'owner', 'can be taken'],
+    ['2', 'ann@home', 'viewer', 'NOT TAKEN', expect.stringContaining('rename it')],
+    [''],
+    ['1 can be taken, 0 there already, 1 not taken.'],
+    ['Nothing was written: run it again with --write for that.'],
+    [''],
+  ])
+  expect((await host.run('user', 'list', '--json')).stdout).toBe('[]\n')
+
+  const done = await host.run('import', host.file, '--write')
+  expect({ exitCode: done.exitCode, stderr: done.stderr }).toEqual({ exitCode: 1, stderr: '' })
+  expect(lines(done.stdout)[1]).toEqual(['1', 'BR0kEN', 'owner', 'taken'])
+  expect(JSON.parse((await host.run('user', 'list', '--json')).stdout)).toMatchObject([
+    { username: 'BR0kEN', group: 'owner', created: '2018-05-30T07:12:31.114Z' },
+  ])
+  for (const { stdout } of [tried, done]) expect(stdout).not.toContain(EXPORTED_SECRET)
+})
+
+test('import --json is one object; it exits with 0 when all were taken, or there already', async () => {
+  using host = createHost(`[${JSON.stringify(exportedUser('BR0kEN', 'owner'))}]`)
+  const told = async (...flags: string[]) => {
+    const { exitCode, stdout } = await host.run('import', host.file, '--json', ...flags)
+    return { exitCode, ...JSON.parse(stdout) }
+  }
+  const user = { at: 1, username: 'BR0kEN', group: 'owner', remark: null }
+  const taken = { exitCode: 0, taken: 1, there: 0, refused: 0, users: [{ ...user, outcome: 'taken' }] }
+  expect(await told()).toEqual({ ...taken, written: false })
+  expect(await told('--write')).toEqual({ ...taken, written: true })
+  const there = { taken: 0, there: 1, users: [{ ...user, outcome: 'there' }] }
+  expect(await told('--write')).toEqual({ ...taken, ...there, written: true })
+})
+
+test('import warns of a file that others can read', async () => {
+  using host = createHost()
+  chmodSync(host.file, 0o640)
+  expect((await host.run('import', host.file)).stderr).toMatch(
+    /^cikit-api: warning: others can read .*: chmod 600 it\n$/,
+  )
+})
+
+test('import refuses what is no export, and does not repeat it', async () => {
+  using host = createHost(`[{"secret":"${EXPORTED_SECRET}"`)
+  expect(await host.run('import', host.file)).toEqual(refusedWith(1, /begins as an array and is none/))
+  expect(await host.run('import', '/nonexistent')).toEqual(refusedWith(1, /cannot be read/))
+  expect(await host.run('import', '/')).toEqual(refusedWith(1, /cannot be read/))
+  expect(await host.run('import', '/dev/zero', '--encoding', 'x')).toEqual(refusedWith(2, /--encoding "x" is none/))
+  writeFileSync(host.file, 'x'.repeat(10_000_001))
+  expect(await host.run('import', host.file)).toEqual(refusedWith(1, /larger than 10 MB/))
+})

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { binary } from '../../scripts/lib/paths.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
+import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+
+let engine: TestEngine
+let matrix: Matrix
+
+beforeAll(async () => {
+  engine = await startEngine('host')
+  matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  await matrix.droplets('POST', 'add', await matrix.signIn('owner'))
+})
+afterAll(async () => {
+  await matrix[Symbol.asyncDispose]()
+  await engine.stop()
+})
+
+async function doctor(...words: string[]) {
+  const place = ['--data-dir', matrix.dataDir, '--domain', 'matrix.test', '--docker-host', `unix://${engine.socket}`]
+  const child = Bun.spawn([binary, 'doctor', ...place, '--image', SMALL_IMAGE, ...words], {
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  return { stdout, stderr, exitCode }
+}
+
+test('with a droplet that runs, and while it is served, all is as it should be', async () => {
+  const { stdout, stderr, exitCode } = await doctor()
+  expect(stdout).toMatch(/^ok +engine +Docker [\d.]+.* with cgroup v[12] at .*, with 1 droplet$/m)
+  expect(stdout).toMatch(/^ok +ports +22NN, 80NN and 443NN are free here, or a droplet has them$/m)
+  expect(stdout).toEndWith('\n\nAll is as it should be.\n')
+  expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 })
+})
+
+test('a port that somebody else took is a warning, and no failure', async () => {
+  using _ = Bun.listen({ hostname: '127.0.0.1', port: 8042, socket: { data() {} } })
+  const { stdout, exitCode } = await doctor()
+  expect(stdout).toMatch(/^warning +ports +somebody else listens on 8042: an add skips these numbers/m)
+  expect(stdout).toEndWith('\n\n0 failures, 1 warning.\n')
+  expect(exitCode).toBe(0)
+})
+
+test('what has failed is told with the rest, and by the exit code', async () => {
+  const { stdout, exitCode } = await doctor('--docker-host', 'unix:///nowhere.sock', '--json')
+  const findings: { check: string; status: string; text: string }[] = JSON.parse(stdout)
+  expect(findings.filter(({ status }) => status !== 'ok')).toEqual([
+    {
+      check: 'engine',
+      status: 'failed',
+      text: '/nowhere.sock does not answer (there is no such socket): start Docker, let this user use its socket, or name it by --docker-host',
+    },
+  ])
+  expect(findings.length).toBeGreaterThan(5)
+  expect(exitCode).toBe(1)
+})
