@@ -4,7 +4,7 @@ import { ApiError, ClientError, ConfigError, OperatorError } from '../src/errors
 import { describeError } from '../src/log.ts'
 import { version } from '../src/version.ts'
 
-const main = defineCommand({
+const main: CommandDef = defineCommand({
   meta: {
     name: 'cikit-api',
     version,
@@ -30,6 +30,8 @@ const main = defineCommand({
     backup: () => import('./backup.ts').then(module => module.backup),
     restore: () => import('./restore.ts').then(module => module.restore),
     image: () => import('./image.ts').then(module => module.image),
+    completion: () => import('./completion.ts').then(module => module.createCompletion(main)),
+    man: () => import('./man.ts').then(module => module.createMan(main)),
   },
 })
 

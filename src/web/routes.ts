@@ -1,5 +1,8 @@
 import { Elysia } from 'elysia'
 import type { Guard } from '../http/guards.ts'
+import { kept } from '../http/kept-text.ts'
+import docsStyle from './docs/page.css' with { type: 'text' }
+import docsScript from './docs/page.js' with { type: 'text' }
 import enrolStyle from './enrol/page.css' with { type: 'text' }
 import enrolPage from './enrol/page.html' with { type: 'text' }
 import enrolScript from './enrol/page.js' with { type: 'text' }
@@ -11,16 +14,32 @@ export function createWebRoutes(guard: Guard) {
     .get('/enrol', withoutSlash(file(enrolPage, 'text/html')), { open: true })
     .get('/enrol/page.css', file(enrolStyle, 'text/css'), { open: true })
     .get('/enrol/page.js', file(enrolScript, 'text/javascript'), { open: true })
+    .get('/openapi.json', kept('application/json', makeDocument), { open: true })
+    .get('/docs', withoutSlash(kept('text/html; charset=utf-8', makePage)), { open: true })
+    .get(
+      '/docs/page.css',
+      kept('text/css; charset=utf-8', async () => docsStyle),
+      { open: true },
+    )
+    .get(
+      '/docs/page.js',
+      kept('text/javascript; charset=utf-8', async () => docsScript),
+      { open: true },
+    )
 }
 
-type Context = { path: string; set: { status?: number | string; headers: Record<string, string | number | undefined> } }
+interface Context {
+  path: string
+  request: Request
+  set: { status?: number | string; headers: Record<string, string | number | undefined> }
+}
 
 /** The page finds its files beside itself, which is elsewhere for a path with a slash at its end. The fragment goes along. */
-function withoutSlash(page: (context: Context) => string) {
+function withoutSlash<T>(page: (context: Context) => T) {
   return (context: Context) => {
     if (!context.path.endsWith('/')) return page(context)
     context.set.status = 308
-    context.set.headers.location = '../enrol'
+    context.set.headers.location = `..${context.path.slice(0, -1)}`
     return ''
   }
 }
@@ -30,4 +49,19 @@ function file(text: string, type: string) {
     set.headers['content-type'] = `${type}; charset=utf-8`
     return text
   }
+}
+
+// Nobody reads them in most lives of the program: they are made when somebody does.
+
+async function makeDocument(): Promise<string> {
+  const { createDocument } = await import('../openapi/document.ts')
+  return JSON.stringify(createDocument())
+}
+
+async function makePage(): Promise<string> {
+  const [{ createDocument }, { docsPage }] = await Promise.all([
+    import('../openapi/document.ts'),
+    import('./docs/render.ts'),
+  ])
+  return docsPage(createDocument())
 }

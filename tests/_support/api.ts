@@ -8,6 +8,7 @@ import { createClock } from './clock.ts'
 import { codeAt } from './codes.ts'
 import { beginningOf, followEvents, isStream } from './events.ts'
 import { createMemoryEngine } from './memory-engine.ts'
+import { checkAnswer } from './openapi.ts'
 import { tempDir } from './temp-dir.ts'
 
 export interface Answer {
@@ -57,8 +58,10 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
         ...(options.body !== undefined && { body: options.body }),
       }),
     )
-    const body: unknown = isStream(response) ? await beginningOf(response) : await response.json()
-    return { status: response.status, headers: response.headers, body }
+    const text = isStream(response) ? await beginningOf(response) : await response.text()
+    const { status } = response
+    checkAnswer({ method, path: `/api/v1${path}`, status, headers: response.headers, text, sent: json })
+    return { status, headers: response.headers, body: isStream(response) ? text : JSON.parse(text) }
   }
 
   /** Follows the stream of events, as who has this token. */

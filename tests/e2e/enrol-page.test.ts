@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { launchBrowser } from '../_support/e2e/browser.ts'
 import { currentCode, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { openPage as openIn } from '../_support/e2e/page.ts'
 import { scanPicture } from '../_support/e2e/qr.ts'
 
 let browser: Browser
@@ -19,31 +20,7 @@ afterAll(async () => {
   await matrix[Symbol.asyncDispose]()
 })
 
-/** A page that fails its test when it breaks its own policy, complains, or asks anything of another server. */
-async function openPage(path: string, options: BrowserContextOptions = {}) {
-  const context = await browser.newContext(options)
-  const page = await context.newPage()
-  const complaints: string[] = []
-  page.on('console', message => {
-    // A refused request is told by the browser, too.
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
-      complaints.push(message.text())
-  })
-  page.on('pageerror', error => complaints.push(String(error)))
-  page.on('request', request => {
-    if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(new URL('/', matrix.url).href)) {
-      complaints.push(`asks for ${request.url()}`)
-    }
-  })
-  await page.goto(new URL(path, matrix.url).href)
-  return {
-    page,
-    complaints,
-    async [Symbol.asyncDispose]() {
-      await context.close()
-    },
-  }
-}
+const openPage = (path: string, options?: BrowserContextOptions) => openIn(browser, matrix, path, options)
 
 const qrOf = async (page: Page) => {
   const source = (await page.locator('#qr').getAttribute('src')) ?? ''

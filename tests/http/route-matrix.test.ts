@@ -41,7 +41,10 @@ const matrix: Record<string, Caller[]> = {
 }
 
 /** The same for everybody, and with nothing of anybody in them: tests/web, tests/health. */
-const pages = ['GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js', 'GET /health']
+const pages = [
+  ...['GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js', 'GET /health'],
+  ...['GET /openapi.json', 'GET /docs', 'GET /docs/page.css', 'GET /docs/page.js'],
+]
 
 const forbidden = { status: 403, body: { errorId: 912 } }
 /** Every user may call this one, and is then told for whom: with a bad body only of that. */

@@ -18,15 +18,48 @@ test.each([
   })
 })
 
-test('the page holds no script, style or handler of its own, and loads nothing from elsewhere', async () => {
+test.each([
+  ['/openapi.json', 'application/json'],
+  ['/docs', 'text/html; charset=utf-8'],
+  ['/docs/page.css', 'text/css; charset=utf-8'],
+  ['/docs/page.js', 'text/javascript; charset=utf-8'],
+])('%s is %s for everybody, and sent only to who has it not', async (path, type) => {
   await using api = await createTestApi()
-  const html = await (await api.app.handle(new Request('http://localhost/enrol'))).text()
-  expect(html).not.toMatch(/<style|style=|\son\w+=|javascript:|https?:/i)
-  expect(html.match(/<script[^>]*>[^<]*<\/script>/g)).toEqual(['<script type="module" src="enrol/page.js"></script>'])
+  const get = (headers: Record<string, string> = {}, method = 'GET') =>
+    api.app.handle(new Request(`http://localhost${path}`, { method, headers }))
+  const response = await get()
+  const text = await response.text()
+  const tag = response.headers.get('etag') ?? ''
+  expect([response.status, text.length > 500]).toEqual([200, true])
+  expect(tag).toMatch(/^"[0-9a-f]{8,16}"$/)
+  expect(Object.fromEntries(response.headers)).toMatchObject({
+    'content-type': type,
+    'cache-control': 'no-cache',
+    'content-security-policy': expect.stringContaining("default-src 'self'; img-src 'self' data:"),
+  })
+  for (const known of [tag, `W/${tag}`, `"x", ${tag}`, '*']) {
+    const again = await get({ 'if-none-match': known })
+    expect([again.status, await again.text(), again.headers.get('etag')]).toEqual([304, '', tag])
+  }
+  expect((await get({ 'if-none-match': '"other"' })).status).toBe(200)
+  const head = await get({}, 'HEAD')
+  expect([head.status, head.headers.get('etag')]).toEqual([200, tag])
 })
 
-test('a slash at the end leads to the page', async () => {
+test.each(['enrol', 'docs'])(
+  '/%s holds no script, style or handler of its own, and loads nothing from elsewhere',
+  async page => {
+    await using api = await createTestApi()
+    const html = await (await api.app.handle(new Request(`http://localhost/${page}`))).text()
+    expect(html).not.toMatch(/<style|style=|<[^>]*\son\w+=|javascript:|(src|href)="(https?:)?\/\//i)
+    expect(html.match(/<script[^>]*>[^<]*<\/script>/g)).toEqual([
+      `<script type="module" src="${page}/page.js"></script>`,
+    ])
+  },
+)
+
+test.each(['enrol', 'docs'])('a slash at the end leads to /%s', async page => {
   await using api = await createTestApi()
-  const response = await api.app.handle(new Request('http://localhost/enrol/'))
-  expect([response.status, response.headers.get('location')]).toEqual([308, '../enrol'])
+  const response = await api.app.handle(new Request(`http://localhost/${page}/`))
+  expect([response.status, response.headers.get('location')]).toEqual([308, `../${page}`])
 })

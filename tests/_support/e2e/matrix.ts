@@ -4,6 +4,7 @@ import { binary } from '../../../scripts/lib/paths.ts'
 import { run } from '../../../scripts/lib/run.ts'
 import type { DropletBody } from '../../../src/droplets/model.ts'
 import type { Group } from '../../../src/store/users.ts'
+import { checkAnswer } from '../openapi.ts'
 import { tempDir } from '../temp-dir.ts'
 
 export interface Answer {
@@ -86,7 +87,11 @@ export async function startMatrix({
       },
       ...(json !== undefined && { body: JSON.stringify(json) }),
     })
-    return { status: response.status, headers: response.headers, body: await response.json() }
+    const [{ status }, text] = [response, await response.text()]
+    if (program === binary) {
+      checkAnswer({ method, path: `/api/v1${path}`, status, headers: response.headers, text, sent: json })
+    }
+    return { status, headers: response.headers, body: JSON.parse(text) }
   }
 
   /** The list that every droplet route answers; any other status is an error here. */

@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { checkAnswer } from '../openapi.ts'
 
 /** What a server said to a request whose path nothing on the way resolved, decoded or encoded. */
 export interface RawAnswer {
@@ -28,5 +29,11 @@ export async function rawRequest(url: string, method: string, path: string, toke
     socket.write(Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'utf8'))
   })
   const end = answer.indexOf('\r\n\r\n')
-  return { status: Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1]), body: answer.slice(end + 4) }
+  const [first = '', ...lines] = answer.slice(0, end).split('\r\n')
+  const headers = new Headers(lines.map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]))
+  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(first)?.[1])
+  const body = answer.slice(end + 4)
+  // What is no HTTP reaches nothing of ours.
+  if (headers.has('x-request-id')) checkAnswer({ method, path, status, headers, text: body })
+  return { status, body }
 }

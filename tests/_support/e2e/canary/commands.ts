@@ -60,9 +60,11 @@ const commands: Record<string, string[][]> = {
     ['/nonexistent/file'],
   ],
   'image build': [[], []],
-  // Never whole: it would change this very host. Its end-to-end test has a host of its own.
+  // Never whole: they would change this very host. Their end-to-end test has a host of its own.
   install: [['--print'], ['--print', '--port', 'x']],
   uninstall: [['--all']],
+  completion: [['bash'], ['zsh'], ['fish'], ['tcsh']],
+  man: [[], ['--all']],
 }
 
 /** The two whose purpose it is to show a secret: a new user's, or that of one that exists. */
@@ -166,22 +168,10 @@ async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
   for (const [name, variants] of Object.entries(commands)) {
     for (const [number, given] of variants.entries()) {
       const flags = given.map(flag => files[flag] ?? flag)
-      const onEngine = name.startsWith('image')
       // The first build succeeds, the second one does not.
       const last = number === 0 ? '{"stream":"done"}' : '{"error":"forced"}'
       engine.answerNext(/^POST \/build/, () => new Response(`{"stream":"Step 1"}\n${last}\n`))
-      const own = flags.includes('--data-dir') ? [] : ['--data-dir', matrix.dataDir]
-      const place = onEngine ? ['--docker-host', `unix://${engine.socket}`] : own
-      const ran = await runToEnd([...name.split(' '), ...flags, ...place])
-    for (const [number, flags] of variants.entries()) {
-      // The first build succeeds, the second one does not.
-      const last = number === 0 ? '{"stream":"done"}' : '{"error":"forced"}'
-      engine.answerNext(/^POST \/build/, () => new Response(`{"stream":"Step 1"}\n${last}\n`))
-      const onEngine = ['--docker-host', `unix://${engine.socket}`]
-      const onData = ['--data-dir', matrix.dataDir]
-      const places: Record<string, string[]> = { 'image build': onEngine, doctor: [...onEngine, ...onData] }
-      const place = places[name] ?? onData
-      const ran = await runToEnd([...name.split(' '), ...flags.map(meant), ...place])
+      const ran = await runToEnd([...name.split(' '), ...flags, ...placeOf(name, flags, matrix.dataDir, engine.socket)])
       engine.forgetAnswers()
       all.push(ran)
       const secret = showsSecret(ran) ? /\b[A-Z2-7]{32}\b/.exec(ran.stdout)?.[0] : undefined
@@ -189,6 +179,15 @@ async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
     }
   }
   return all
+}
+
+/** Where a command works: each is told what it needs of data and engine, and no more. */
+function placeOf(name: string, flags: readonly string[], dataDir: string, socket: string): string[] {
+  const onEngine = ['--docker-host', `unix://${socket}`]
+  const onData = flags.includes('--data-dir') ? [] : ['--data-dir', dataDir]
+  if (['completion', 'man', 'install', 'uninstall', 'upgrade'].includes(name)) return []
+  if (name === 'image build') return onEngine
+  return name === 'doctor' ? [...onEngine, ...onData] : onData
 }
 
 /** A line of an export of the original's users, with a secret that is to be found nowhere. */

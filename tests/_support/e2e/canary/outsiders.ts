@@ -1,3 +1,4 @@
+import { checkAnswer } from '../../openapi.ts'
 import { type Misplaced, misplacedIn } from './misplaced.ts'
 import type { World } from './world.ts'
 
@@ -11,7 +12,9 @@ export async function askOutsiders({ matrix, owner }: World, misplaced: Misplace
     misplaced.flatMap(one => misplacedIn(route, one, owner)),
   )) {
     const response = await fetch(new URL(path, matrix.url), { headers })
-    answers.push(`${response.status} ${JSON.stringify([...response.headers])} ${await response.text()}`)
+    const text = await response.text()
+    checkAnswer({ method: 'GET', path, status: response.status, headers: response.headers, text })
+    answers.push(`${response.status} ${JSON.stringify([...response.headers])} ${text}`)
   }
   answers.push(await scrape(matrix))
   return answers

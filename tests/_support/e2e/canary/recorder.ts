@@ -1,4 +1,5 @@
 import { beginningOf, isStream } from '../../events.ts'
+import { checkAnswer } from '../../openapi.ts'
 import type { Canaries } from './canaries.ts'
 
 export type Recorder = ReturnType<typeof createRecorder>
@@ -32,6 +33,8 @@ export function createRecorder(url: string, canaries: Canaries) {
       ...(sent !== undefined && method !== 'GET' && { body: sent }),
     })
     const text = isStream(response) ? await beginningOf(response) : await response.text()
+    const { status, headers: told } = response
+    checkAnswer({ method, path: `${new URL(url).pathname}${path}`, status, headers: told, text, sent: json })
     statuses.set(route, (statuses.get(route) ?? new Set()).add(response.status))
     const answer: unknown = text === '' || isStream(response) ? undefined : JSON.parse(text)
     const head = JSON.stringify([...response.headers])

@@ -1,0 +1,25 @@
+import type { CommandDef } from 'citty'
+import { ConfigError } from '../src/errors.ts'
+import { command } from './command.ts'
+import { bashCompletion } from './manual/bash.ts'
+import { fishCompletion } from './manual/fish.ts'
+import { PROGRAM, readTree } from './manual/tree.ts'
+import { zshCompletion } from './manual/zsh.ts'
+
+const shells = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion }
+
+/** @param main the root of all commands, of which this one is one */
+export function createCompletion(main: CommandDef) {
+  return command({
+    meta: { name: 'cikit-api completion', description: 'Print what a shell needs to complete these commands' },
+    args: {
+      shell: { type: 'positional', required: true, valueHint: 'bash|zsh|fish', description: 'bash, zsh or fish' },
+    },
+    run: async ({ args }) => {
+      const shell = Object.entries(shells).find(([name]) => name === args.shell)
+      if (!shell)
+        throw new ConfigError(`${JSON.stringify(args.shell)} is no shell that is known here: give bash, zsh or fish`)
+      process.stdout.write(shell[1](await readTree(main, PROGRAM)))
+    },
+  })
+}

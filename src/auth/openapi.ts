@@ -1,0 +1,206 @@
+import { done } from '../http/openapi.ts'
+import type { Chapter } from '../openapi/description.ts'
+import { enrolmentBody, enrolmentLinkBody, sessionList, shownEnrolmentBody, tokenBody } from './model.ts'
+
+// What the document says of logging in, of phones and of sessions.
+
+const ACCESS_TOKEN = '5e1183c0a9f42d76b8e05c1f9a3d7e640b2c85f1d49e7a360c8b5f2e9d147a36'
+const REFRESH_TOKEN = '3ead70f1c5b2984e6d0a7f3c81e95b24d6f0a83c7e19b5428f6d0c3a91e7b548'
+const ENROLMENT_TOKEN = '9a0c4e71d8b35f2609e7c1a4d6f8b3025e9c7a41f0d8b6325c4e9a7f1d0b8362'
+const SECRET = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP'
+const QR = 'data:image/png;base64,iVBORw0KGgo…'
+
+const code = {
+  description: 'Six digits of the authenticator app, good for one login',
+  oneOf: [
+    { type: 'string', pattern: '^[0-9]{6}$' },
+    { type: 'integer', minimum: 100_000, maximum: 999_999 },
+  ],
+}
+const username = { type: 'string', description: 'As it was given to the user: `Owner` is not `owner`' }
+const enrolmentToken = { type: 'string', description: 'What the link has after its #: 64 hex digits' }
+
+const tokens = {
+  description: 'A new pair of tokens',
+  schema: tokenBody,
+  example: {
+    token_type: 'Bearer',
+    expires_in: 7200,
+    access_token: ACCESS_TOKEN,
+    refresh_token: REFRESH_TOKEN,
+  },
+}
+const link = {
+  description: 'The link, good for one use within 24 hours',
+  schema: enrolmentLinkBody,
+  example: {
+    url: `https://matrix.example.com/enrol#${ENROLMENT_TOKEN}`,
+    enrolment_token: ENROLMENT_TOKEN,
+    expires: '2026-11-24T13:41:10.002Z',
+  },
+}
+
+export const loginChapter: Chapter = {
+  name: 'Login',
+  description:
+    'A name and six digits of an authenticator app buy a pair of tokens. The access token goes with every other request and is good for two hours; the refresh token gets the next pair.',
+  models: { Tokens: tokenBody },
+  routes: {
+    'POST /api/v1/user/auth': {
+      summary: 'Log in',
+      description:
+        'A code is worth one login: the next one needs the next code. An unknown user and a wrong code get the same answer. Five wrong codes in a row lock the login for a minute, each further one for twice as long.',
+      caller: 'open',
+      request: {
+        schema: { type: 'object', required: ['username', 'code'], properties: { username, code } },
+        example: { username: 'owner', code: '123456' },
+      },
+      answers: { 200: tokens },
+      errors: ['credentialsMissing', 'codeRefused', 'tooManyAttempts'],
+    },
+    'POST /api/v1/user/auth/refresh': {
+      summary: 'Get the next pair of tokens',
+      description:
+        'The old pair is worth nothing from then on. An old refresh token that is used again ends its session: somebody has a copy. A session ends after 7 days without a refresh, and after 30 days in any case.',
+      caller: 'open',
+      request: {
+        schema: {
+          type: 'object',
+          required: ['grant_type', 'refresh_token'],
+          properties: { grant_type: { const: 'refresh_token' }, refresh_token: { type: 'string' } },
+        },
+        example: { grant_type: 'refresh_token', refresh_token: REFRESH_TOKEN },
+      },
+      answers: { 200: tokens },
+      errors: ['refreshTokenUnknown', 'tooManyAttempts'],
+    },
+    'DELETE /api/v1/user/auth/revoke/:user': {
+      summary: 'End all sessions of a user',
+      description:
+        'Everybody may do it for themselves, with the access token or the refresh token; the owner for anyone.',
+      caller: 'anyToken',
+      answers: { 200: done },
+      errors: ['userNotFound', 'revokeForbidden'],
+    },
+  },
+}
+
+export const phoneChapter: Chapter = {
+  name: 'Phones',
+  description:
+    'How an authenticator app gets to know the secret of its user: shown by the owner, or by a link that is good once. The page `/enrol` uses the same routes.',
+  models: { Enrolment: enrolmentBody, EnrolmentLink: enrolmentLinkBody, ShownEnrolment: shownEnrolmentBody },
+  routes: {
+    'GET /api/v1/user/auth/setup/:user': {
+      summary: "Show a user's secret",
+      caller: 'owner',
+      answers: {
+        200: {
+          description: 'The secret, for an authenticator app',
+          schema: enrolmentBody,
+          example: { qr: QR, secret: SECRET },
+        },
+      },
+      errors: ['userNotFound', 'storeUnavailable'],
+    },
+    'POST /api/v1/user/enrol/:user': {
+      summary: 'Make a link for a new phone',
+      description:
+        'To be handed to the user. The new secret takes effect with the first code of it; until then the old one counts. Revoking the user withdraws the link.',
+      caller: 'owner',
+      answers: { 200: link },
+      errors: ['userNotFound'],
+    },
+    'POST /api/v1/user/auth/recover': {
+      summary: 'Get such a link for a recovery code',
+      description: 'Each recovery code buys one link, and never a session.',
+      caller: 'open',
+      request: {
+        schema: {
+          type: 'object',
+          required: ['username', 'recovery_code'],
+          properties: { username, recovery_code: { type: 'string' } },
+        },
+        example: { username: 'ann', recovery_code: 'abcd-efgh-ijkl-mnop' },
+      },
+      answers: { 200: link },
+      errors: ['credentialsMissing', 'recoveryRefused', 'tooManyAttempts'],
+    },
+    'POST /api/v1/user/auth/enrol': {
+      summary: 'Use a link, and see the new secret',
+      description: 'Shown once. Confirm it with a code within 24 hours, or it is forgotten.',
+      caller: 'open',
+      request: {
+        schema: { type: 'object', required: ['enrolment_token'], properties: { enrolment_token: enrolmentToken } },
+        example: { enrolment_token: ENROLMENT_TOKEN },
+      },
+      answers: {
+        200: {
+          description: 'The new secret, with ten recovery codes',
+          schema: shownEnrolmentBody,
+          example: {
+            username: 'ann',
+            secret: SECRET,
+            otpauth_url: `otpauth://totp/matrix.example.com:ann?issuer=matrix.example.com&secret=${SECRET}`,
+            qr: QR,
+            recovery_codes: ['abcd-efgh-ijkl-mnop', 'qrst-uvwx-yz23-4567'],
+            expires: '2026-11-24T13:41:10.002Z',
+          },
+        },
+      },
+      errors: ['enrolmentUnknown', 'tooManyAttempts'],
+    },
+    'POST /api/v1/user/auth/confirm': {
+      summary: 'Confirm the new secret',
+      description:
+        'From here on the codes of this secret count, and no session of before does. A login with such a code does the same.',
+      caller: 'open',
+      request: {
+        schema: {
+          type: 'object',
+          required: ['enrolment_token', 'code'],
+          properties: { enrolment_token: enrolmentToken, code },
+        },
+        example: { enrolment_token: ENROLMENT_TOKEN, code: '123456' },
+      },
+      answers: { 200: done },
+      errors: ['enrolmentUnknown', 'codeRefused', 'tooManyAttempts'],
+    },
+  },
+}
+
+export const sessionChapter: Chapter = {
+  name: 'Sessions',
+  description: 'Where a user is logged in. A user has ten sessions at most; the oldest makes room.',
+  models: { SessionList: sessionList },
+  routes: {
+    'GET /api/v1/user/sessions/:user': {
+      summary: "List a user's sessions",
+      description: 'For the user itself, and for the owner.',
+      caller: 'viewer',
+      answers: {
+        200: {
+          description: 'Oldest first',
+          schema: sessionList,
+          example: [
+            {
+              id: 'b1a7c1de-2f0b-4d8e-9a39-5e0c2f6f1c55',
+              created: '2026-11-23T13:39:10.571Z',
+              last_used: '2026-11-23T13:41:00.000Z',
+              address: '127.0.0.1',
+              agent: 'curl/8.5.0',
+            },
+          ],
+        },
+      },
+      errors: ['userNotFound', 'groupForbidden'],
+    },
+    'DELETE /api/v1/user/session/:id': {
+      summary: 'End one session',
+      description: 'One of your own, or any as the owner; `current` is that of the token itself.',
+      caller: 'viewer',
+      answers: { 200: done },
+      errors: ['sessionNotFound'],
+    },
+  },
+}

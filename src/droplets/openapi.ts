@@ -1,0 +1,100 @@
+import type { ErrorName } from '../errors.ts'
+import type { Chapter, Parameter, RouteDescription } from '../openapi/description.ts'
+import { begun } from '../operations/openapi.ts'
+import { dropletBody, dropletList } from './model.ts'
+
+export const dropletExample = {
+  id: '7e16c2cb0bf6',
+  name: 'cikit01',
+  created: '9 minutes ago',
+  created_at: '2026-11-23T13:40:20.000Z',
+  status: 'Up 8 minutes',
+  state: 'running',
+  ports: {
+    22: { type: 'tcp', from: { ip: '0.0.0.0', port: 2201 } },
+    80: { type: 'tcp', from: { ip: '127.0.0.1', port: 8001 } },
+    443: { type: 'tcp', from: { ip: '127.0.0.1', port: 44301 } },
+  },
+  number: 1,
+  hostname: 'cikit01.matrix.example.com',
+  image: 'localhost/cikit-droplet:bookworm',
+  started_at: '2026-11-23T13:41:03.114Z',
+  stopped_at: null,
+  exit_code: null,
+  health: 'ready',
+  ssh: {
+    command: 'ssh -p 2201 root@matrix.example.com',
+    host_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFx3…',
+    fingerprint: 'SHA256:5kLsBbsYX56L…',
+  },
+}
+
+const list = { description: 'The droplets, newest first', schema: dropletList, example: [dropletExample] }
+
+const headers: Record<string, Parameter> = {
+  Prefer: {
+    description:
+      '`respond-async` for who does not want to wait; `wait=SECONDS` (60 at most) waits so long all the same (RFC 7240)',
+    schema: { type: 'string' },
+    example: 'respond-async, wait=10',
+  },
+  'Idempotency-Key': {
+    description:
+      'Names the change, so that asking again after a lost connection does nothing twice: visible characters',
+    schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
+    example: 'build-4711',
+  },
+}
+
+const changeErrors: ErrorName[] = [
+  'engineRefused',
+  'engineUnavailable',
+  'engineUnfit',
+  'keyReused',
+  'operationCancelled',
+  'operationInterrupted',
+  'tooManyOperations',
+]
+
+/** What the document says of droplets. */
+export const dropletChapter: Chapter = {
+  name: 'Droplets',
+  description:
+    'Containers that behave as virtual machines. Each change answers the list as it is after it, or, to who prefers not to wait, the operation.',
+  models: { Droplet: dropletBody, DropletList: dropletList },
+  routes: {
+    'GET /api/v1/droplet/list': {
+      summary: 'List the droplets',
+      caller: 'viewer',
+      answers: { 200: list },
+      errors: ['engineUnavailable'],
+    },
+    'POST /api/v1/droplet/add': change('Add a droplet', {
+      description:
+        'It gets the number after the highest in use; when 99 is taken, the lowest free one. The image is pulled or built when it is absent.',
+      request: {
+        schema: {
+          type: 'object',
+          properties: {
+            ssh_keys: {
+              description: 'Public SSH keys to let in beside the droplet’s own, 20 at most; as a form, one',
+              oneOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, maxItems: 20 }],
+            },
+          },
+        },
+        example: { ssh_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGk7… ann@laptop'] },
+      },
+      errors: [...changeErrors, 'noFreeNumber', 'imageUnavailable'],
+    }),
+    'PATCH /api/v1/droplet/start/:droplet': change('Start a droplet'),
+    'PATCH /api/v1/droplet/stop/:droplet': change('Stop a droplet'),
+    'PATCH /api/v1/droplet/restart/:droplet': change('Stop and start a droplet'),
+    'DELETE /api/v1/droplet/delete/:droplet': change('Delete a droplet', {
+      description: 'Its data and its keys go with it.',
+    }),
+  },
+}
+
+function change(summary: string, more: Partial<RouteDescription> = {}): RouteDescription {
+  return { summary, caller: 'manager', headers, answers: { 200: list, 202: begun }, errors: changeErrors, ...more }
+}

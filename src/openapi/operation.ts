@@ -1,0 +1,64 @@
+import { curlLine } from './curl.ts'
+import type { Answer, Caller, RouteDescription, Schema } from './description.ts'
+import { errorResponse, errorsOf } from './errors.ts'
+import { parametersOf } from './parameters.ts'
+
+const whoMay: Record<Caller, string> = {
+  open: 'Everybody, without a token.',
+  anyToken: 'Everybody with an access token or a live refresh token.',
+  viewer: 'Group `viewer`, and with it `manager` and `owner`.',
+  manager: 'Group `manager`, and with it `owner`.',
+  owner: 'Group `owner`.',
+}
+
+/** An operation of the document: a method at a path. */
+export function toOperation(
+  { tag, method, path, route }: { tag: string; method: string; path: string; route: RouteDescription },
+  toSchema: (model: Schema) => Schema,
+) {
+  const parameters = parametersOf(path, route)
+  const errors = [...errorsOf(method, route)].map(([status, names]) => [status, errorResponse(status, names)])
+  const answers = Object.entries(route.answers).map(([status, answer]) => [status, toResponse(answer, toSchema)])
+  return {
+    tags: [tag],
+    operationId: nameOf(path),
+    summary: route.summary,
+    description: [route.description, whoMay[route.caller]].filter(Boolean).join('\n\n'),
+    ...(parameters.length > 0 && { parameters }),
+    ...(route.request && { requestBody: toRequestBody(route.request, toSchema) }),
+    responses: Object.fromEntries([...answers, ...errors]),
+    security: route.caller === 'open' ? [] : [{ bearer: [] }],
+    'x-group': route.caller,
+    'x-codeSamples': [{ lang: 'Shell', label: 'curl', source: curlLine(method, path, route) }],
+  }
+}
+
+/** `/api/v1/droplet/stop/:droplet` is `dropletStop`. */
+function nameOf(path: string): string {
+  const words = path.replace('/api/v1', '').split(/[/.]/)
+  const [first = '', ...rest] = words.filter(word => word !== '' && !word.startsWith(':'))
+  return first + rest.map(word => word.charAt(0).toUpperCase() + word.slice(1)).join('')
+}
+
+function toRequestBody({ schema, example }: NonNullable<RouteDescription['request']>, toSchema: (s: Schema) => Schema) {
+  const content = { schema: toSchema(schema), example }
+  return {
+    required: 'required' in schema,
+    content: { 'application/json': content, 'application/x-www-form-urlencoded': content },
+  }
+}
+
+function toResponse(
+  { description, type, schema, example, headers = [], events }: Answer,
+  toSchema: (s: Schema) => Schema,
+) {
+  const names = ['X-Request-Id', ...headers]
+  return {
+    description,
+    headers: Object.fromEntries(names.map(name => [name, { $ref: `#/components/headers/${name}` }])),
+    ...(schema && { content: { [type ?? 'application/json']: { schema: toSchema(schema), example } } }),
+    ...(events && {
+      'x-events': Object.fromEntries(Object.entries(events).map(([name, model]) => [name, toSchema(model)])),
+    }),
+  }
+}

@@ -1,0 +1,34 @@
+import type { Parameter, RouteDescription } from './description.ts'
+
+/** What stands in the path of a route, by its name there. */
+export const pathParameters: Record<string, Parameter> = {
+  user: { description: 'Name of the user', schema: { type: 'string' }, example: 'ann' },
+  droplet: { description: 'Name of the droplet', schema: { type: 'string' }, example: 'cikit01' },
+  operation: {
+    description: 'Id of the operation',
+    schema: { type: 'string' },
+    example: '2f0c9c0e-6d0e-4a51-8f9b-9f1f9a4d5c11',
+  },
+  id: { description: 'Id of the session, or `current`', schema: { type: 'string' }, example: 'current' },
+}
+
+/** `/droplet/stop/:droplet` as OpenAPI writes it: `/droplet/stop/{droplet}`. */
+export function toTemplate(path: string): string {
+  return path.replace(/:(\w+)/g, '{$1}')
+}
+
+/** The parameters of a route, of its path first. */
+export function parametersOf(path: string, { query = {}, headers = {} }: RouteDescription) {
+  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
+    $ref: `#/components/parameters/${name}`,
+  }))
+  return [...inPath, ...Object.entries(query).map(placed('query')), ...Object.entries(headers).map(placed('header'))]
+}
+
+export const parameterComponents = Object.fromEntries(
+  Object.entries(pathParameters).map(([name, parameter]) => [name, { name, in: 'path', required: true, ...parameter }]),
+)
+
+function placed(place: 'query' | 'header') {
+  return ([name, parameter]: [string, Parameter]) => ({ name, in: place, ...parameter })
+}

@@ -1,0 +1,69 @@
+import { done } from '../http/openapi.ts'
+import type { Chapter } from '../openapi/description.ts'
+import { userBody, userList } from './model.ts'
+import { groups } from './username.ts'
+
+const list = {
+  description: 'The users, oldest first',
+  schema: userList,
+  example: [
+    {
+      id: '9bef26d7-a7d3-4c2f-9642-e8a398bfbad2',
+      username: 'owner',
+      group: 'owner',
+      created: '2026-11-23T13:39:09.159Z',
+    },
+    {
+      id: '0d9d3c2e-5c0f-4b7e-8c11-3c1c6f0f7e55',
+      username: 'ann',
+      group: 'manager',
+      created: '2026-11-23T13:41:10.002Z',
+    },
+  ],
+}
+
+/** What the document says of users. */
+export const userChapter: Chapter = {
+  name: 'Users',
+  description:
+    'The people of a system, for its owner. A viewer sees droplets; a manager changes them as well; the owner, of whom there is exactly one, manages users, too.',
+  models: { User: userBody, UserList: userList },
+  routes: {
+    'GET /api/v1/user/list': { summary: 'List the users', caller: 'owner', answers: { 200: list } },
+    'POST /api/v1/user/add': {
+      summary: 'Add a user',
+      description: 'Its secret is shown by `GET /api/v1/user/auth/setup/NAME`, or by a link.',
+      caller: 'owner',
+      request: {
+        schema: {
+          type: 'object',
+          required: ['username', 'group'],
+          properties: {
+            username: {
+              type: 'string',
+              pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
+              description: 'Unique, whether in capitals or not',
+            },
+            group: { type: 'string', enum: groups, description: 'The owner is made on the host' },
+          },
+        },
+        example: { username: 'ann', group: 'manager' },
+      },
+      answers: { 200: list },
+      errors: ['userFieldsMissing', 'groupUnknown', 'usernameTaken', 'ownerExists'],
+    },
+    'PATCH /api/v1/user/unlock/:user': {
+      summary: "Lift the locks on a user's login",
+      caller: 'owner',
+      answers: { 200: done },
+      errors: ['userNotFound'],
+    },
+    'DELETE /api/v1/user/delete/:user': {
+      summary: 'Delete a user',
+      description: 'Its sessions end with it.',
+      caller: 'owner',
+      answers: { 200: list },
+      errors: ['userNotFound', 'ownerUndeletable'],
+    },
+  },
+}

@@ -1,0 +1,74 @@
+import type { Schema } from '../../openapi/description.ts'
+import { type Html, html, inline } from './html.ts'
+
+/** What a body or a parameter is, in few words: `string or null`, `list of Droplet`, `viewer | manager | owner`. */
+export function typeOf(schema: Schema): Html {
+  const { $ref, type, items, enum: values, oneOf, anyOf } = schema
+  if (typeof $ref === 'string') return linkTo(nameIn($ref))
+  if (Array.isArray(values)) return html`${values.map(value => (value === null ? 'null' : String(value))).join(' | ')}`
+  if ('const' in schema) return html`${JSON.stringify(schema.const)}`
+  if (isSchema(items)) return html`list of ${typeOf(items)}`
+  const choices = [oneOf, anyOf].find(Array.isArray)
+  if (choices)
+    return choices
+      .filter(isSchema)
+      .map(typeOf)
+      .reduce((left, right) => html`${left} or ${right}`)
+  return html`${Array.isArray(type) ? type.join(' or ') : typeof type === 'string' ? type : 'anything'}`
+}
+
+/** The fields of a body, those within them with dots between: `ports.*.from.port`. */
+export function fieldList(schema: Schema): Html {
+  const rows = [...fieldsOf(schema, '')]
+  if (rows.length === 0) return html`<p>${typeOf(schema)}</p>`
+  return html`<ul class="fields">
+${rows.map(
+  ({ name, schema, required }) =>
+    html`<li><code>${name}</code> <span class="type">${typeOf(schema)}${!required && ', may be absent'}</span>${describe(schema)}</li>
+`,
+)}</ul>`
+}
+
+/** The bounds and the words of a schema. */
+export function describe({ description, minimum, maximum, default: fallback, pattern }: Schema): Html {
+  const bounds = [
+    minimum !== undefined && maximum !== undefined && `${minimum} to ${maximum}`,
+    minimum !== undefined && maximum === undefined && `from ${minimum} on`,
+    fallback !== undefined && `${fallback} unless told`,
+  ].filter(text => text !== false)
+  return html`${bounds.length > 0 && html` <span class="type">${bounds.join(', ')}</span>`}${
+    typeof description === 'string' && html` <span>${inline(description)}</span>`
+  }${typeof pattern === 'string' && html` <code class="type">${pattern}</code>`}`
+}
+
+interface Field {
+  name: string
+  schema: Schema
+  required: boolean
+}
+
+function* fieldsOf(schema: Schema, before: string): Generator<Field> {
+  const { properties, patternProperties, items, required } = schema
+  const names: unknown[] = Array.isArray(required) ? required : []
+  for (const [name, inner] of Object.entries(isSchema(properties) ? properties : {})) {
+    if (!isSchema(inner)) continue
+    yield { name: before + name, schema: inner, required: names.includes(name) }
+    yield* fieldsOf(inner, `${before}${name}.`)
+  }
+  for (const inner of Object.values(isSchema(patternProperties) ? patternProperties : {})) {
+    if (isSchema(inner)) yield* fieldsOf(inner, `${before}*.`)
+  }
+  if (isSchema(items)) yield* fieldsOf(items, before)
+}
+
+function linkTo(name: string): Html {
+  return html`<a href="#${name}">${name}</a>`
+}
+
+function nameIn(reference: string): string {
+  return reference.split('/').at(-1) ?? ''
+}
+
+export function isSchema(value: unknown): value is Schema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,28 @@
+/** Text that is HTML already; every other text is escaped before it gets into a page. */
+export class Html {
+  constructor(readonly text: string) {}
+}
+
+type Part = Html | string | number | false | undefined | readonly Part[]
+
+/** A piece of a page, of which all that is put in is text or HTML of ours. */
+export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
+  return new Html(strings.map((text, at) => text + toText(parts[at])).join(''))
+}
+
+/** Paragraphs, with code in backquotes. */
+export function paragraphs(text: string): Html[] {
+  return text.split('\n\n').map(paragraph => html`<p>${inline(paragraph)}</p>\n`)
+}
+
+/** One line of such a text. */
+export function inline(text: string): Html[] {
+  return text.split('`').map((part, at) => (at % 2 === 1 ? html`<code>${part}</code>` : html`${part}`))
+}
+
+function toText(part: Part): string {
+  if (part === undefined || part === false) return ''
+  if (part instanceof Html) return part.text
+  if (typeof part === 'object') return part.map(toText).join('')
+  return Bun.escapeHTML(part)
+}

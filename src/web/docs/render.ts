@@ -1,0 +1,94 @@
+import type { Schema } from '../../openapi/description.ts'
+import type { OpenApiDocument } from '../../openapi/document.ts'
+import { fieldList } from './fields.ts'
+import { type Html, html, paragraphs } from './html.ts'
+import { operationArticle, type Resolve } from './operation.ts'
+
+/** The document as a page for people, of which every word is in the text: nothing has to be loaded, or run, to read it. */
+export function docsPage(document: OpenApiDocument): string {
+  const { info, tags, components } = document
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ method, path, operation })),
+  )
+  const chapters = tags.map(tag => ({
+    ...tag,
+    operations: operations.filter(({ operation }) => operation.tags.includes(tag.name)),
+  }))
+  // What a reference names, which this very document has made.
+  const resolve: Resolve = reference => {
+    const [kind = '', name = ''] = reference.split('/').slice(-2)
+    const named: Record<string, Schema> = kind === 'parameters' ? components.parameters : components.examples
+    return named[name] ?? {}
+  }
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${info.title}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="docs/page.css">
+<script type="module" src="docs/page.js"></script>
+</head>
+<body>
+<header>
+<p class="system"><a class="title" href="#top" id="top">${info.title}</a> <span class="type">${info.version}</span></p>
+<label class="search"><span class="unseen">Search</span><input type="search" placeholder="Search" hidden></label>
+<p class="unseen" role="status"></p>
+</header>
+<nav aria-label="Routes">
+<details open><summary>Contents</summary>
+${chapters.map(
+  chapter => html`<section><h2><a href="#chapter-${chapter.name}">${chapter.name}</a></h2>
+<ul>
+${chapter.operations.map(({ operation }) => navItem(operation.operationId, operation.summary))}</ul></section>
+`,
+)}<section><h2>Reference</h2><ul>${navItem('bodies', 'Bodies')}${navItem('errors', 'Errors')}</ul></section>
+</details>
+</nav>
+<main>
+<section class="intro">
+<h1>${info.title}</h1>
+${paragraphs(info.description)}
+<p>The examples are lines for a shell that knows where the API is, and an access token:</p>
+<pre tabindex="0"><code>API=<span id="api">http://127.0.0.1:1337/api/v1</span>
+TOKEN=…</code></pre>
+<p>For programs there is the same as <a href="openapi.json">openapi.json</a> (OpenAPI ${document.openapi}).</p>
+</section>
+${chapters.map(
+  chapter => html`<section class="chapter">
+<h2 id="chapter-${chapter.name}">${chapter.name}</h2>
+${paragraphs(chapter.description)}
+${chapter.operations.map(operation => operationArticle(operation, resolve))}</section>
+`,
+)}<section class="chapter">
+<h2 id="bodies">Bodies</h2>
+${Object.entries(components.schemas).map(
+  ([name, schema]) => html`<article id="${name}">
+<h3><a class="title" href="#${name}">${name}</a></h3>
+${typeof schema.description === 'string' && html`<p>${schema.description}</p>`}
+${fieldList(schema)}
+</article>
+`,
+)}</section>
+<section class="chapter">
+<h2 id="errors">Errors</h2>
+<p>Always <code>{"error":"…","errorId":…}</code>, whatever went wrong. The text may be more exact than here; the id never changes its meaning.</p>
+<article>
+<ul class="errors">
+${Object.values(components.examples).map(
+  ({ value }) => html`<li><strong>${value.errorId}</strong> ${value.error}</li>
+`,
+)}</ul>
+</article>
+</section>
+</main>
+</body>
+</html>
+`.text
+}
+
+function navItem(id: string, text: string): Html {
+  return html`<li data-for="${id}"><a href="#${id}">${text}</a></li>\n`
+}

@@ -1,0 +1,29 @@
+import { describe, expect, test } from 'bun:test'
+import { cli, refusedWith } from '../_support/cli.ts'
+import { listCommands } from '../_support/commands.ts'
+
+/** How a shell's completion has a flag of a command. */
+const flagIn: Record<string, (words: string, flag: string) => RegExp> = {
+  bash: (words, flag) => new RegExp(`\n    '${words}'\\)\n(?:(?!;;\n    ').*\n)*?.*--${flag}\\b`),
+  zsh: (words, flag) => new RegExp(`\n_cikit-api-${words.replace(' ', '-')}\\(\\) \\{\n(?:  .*\n)*.*--${flag}\\b`),
+  fish: (words, flag) => new RegExp(`__cikit_api_in ${words}' -l ${flag}\\b`),
+}
+
+describe.each(['bash', 'zsh', 'fish'])('%s', shell => {
+  test('knows every command and every flag', async () => {
+    const { stdout } = await cli(['completion', shell])
+    for (const { words, flags } of await listCommands()) {
+      for (const flag of [...flags, 'help']) {
+        expect([words, flag, flagIn[shell]?.(words, flag).test(stdout)]).toEqual([words, flag, true])
+      }
+    }
+  })
+})
+
+test.each([
+  [['completion', 'tcsh'], /"tcsh" is no shell that is known here: give bash, zsh or fish/],
+  [['completion', 'bash', 'zsh'], /"zsh" is one word too many/],
+  [['man', 'serve'], /"serve" is one word too many/],
+])('%j is refused', async (args, words) => {
+  expect(await cli(args)).toEqual(refusedWith(2, words))
+})

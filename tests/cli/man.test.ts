@@ -1,0 +1,26 @@
+import { beforeAll, expect, test } from 'bun:test'
+import { type SettingName, settings, variableOf } from '../../src/config.ts'
+import { ClientError } from '../../src/errors.ts'
+import { cli } from '../_support/cli.ts'
+import { listCommands } from '../_support/commands.ts'
+
+let page: string
+
+beforeAll(async () => {
+  page = (await cli(['man'])).stdout
+})
+
+test('every command and every flag of it is in the page', async () => {
+  for (const { words, flags } of await listCommands()) {
+    expect(page).toContain(`\n.Ss ${words}\n`)
+    const [, part = ''] = page.split(`\n.Ss ${words}\n`)
+    const [own = ''] = part.split(/\n\.S[sh] /)
+    for (const flag of flags) expect([words, own.includes(`Fl -${flag}`)]).toEqual([words, true])
+  }
+})
+
+test('every setting, its variable and every exit code is there', () => {
+  for (const name of Object.keys(settings) as SettingName[])
+    expect(page).toContain(`Fl -${name} Ar ${settings[name].hint} , Ev ${variableOf(name)}`)
+  for (const code of [0, 2, 130, ...Object.values(ClientError.exitCodes)]) expect(page).toContain(`.It Er ${code}\n`)
+})

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { binary } from '../../scripts/lib/paths.ts'
+import { run } from '../../scripts/lib/run.ts'
+import { openShell } from '../_support/e2e/shell.ts'
+import { tempDir } from '../_support/temp-dir.ts'
+
+// The shells themselves, at a terminal: what is typed, Tab, and what the program was then called with.
+
+const dir = tempDir()
+const shells = ['bash', 'zsh', 'fish'] as const
+
+beforeAll(async () => {
+  for (const shell of shells) {
+    writeFileSync(join(dir.path, `completion.${shell}`), await run([binary, 'completion', shell]))
+  }
+  writeFileSync(join(dir.path, 'with a blank.pem'), '')
+  writeFileSync(join(dir.path, 'dat'), '')
+  mkdirSync(join(dir.path, 'data'))
+})
+
+afterAll(() => dir[Symbol.dispose]())
+
+const cases: [what: string, typed: string, called: string][] = [
+  ['a command', 'creat\t', 'create-user'],
+  ['a command below another', 'user hand\t', 'user hand-over'],
+  ['two in one line', 'oper\tsh\t', 'operation show'],
+  ['a flag', 'serve --trusted\t', 'serve --trusted-proxies'],
+  ['a flag of a command below', 'droplet add --det\t', 'droplet add --detach'],
+  ['a choice', 'create-user --group view\t', 'create-user --group viewer'],
+  ['a choice after one letter', 'create-user -u ann -g man\t', 'create-user -u ann -g manager'],
+  ['a choice after =', 'create-user --group=ow\t', 'create-user --group=owner'],
+  ['a shell', 'completion zs\t', 'completion zsh'],
+  ['a file', 'login --ca-file wi\t', 'login --ca-file with a blank.pem'],
+  ['a directory, and no file', 'serve --data-dir d\t', 'serve --data-dir data'],
+  ['nothing for what is not known', 'user delete wi\t', 'user delete wi'],
+  ['nothing of ours after --', 'droplet ssh cikit01 -- --js\t', 'droplet ssh cikit01 -- --js'],
+]
+
+test.each(shells)('%s completes', async shell => {
+  await using terminal = await openShell(shell, dir.path)
+  for (const [what, typed, called] of cases) {
+    // zsh takes the slash of a directory away again.
+    expect([what, (await terminal.call(typed)).replace(/\/$/, '')]).toEqual([what, called])
+  }
+})
