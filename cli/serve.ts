@@ -22,7 +22,7 @@ const LOOK_AT_CERTIFICATE_EVERY_MS = 5_000
 
 export const serve = command({
   meta: { name: 'cikit-api serve', description: 'Serve the API' },
-  args: settingArgs(...serveSettings, 'every', 'keep', 'backup-dir'),
+  args: settingArgs(...serveSettings),
   run: async ({ args }) => {
     const config = toConfig(flagsOf(args), readEnv(), readHost())
     const sink = createStdoutSink()

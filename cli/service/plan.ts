@@ -32,8 +32,9 @@ export async function planService(given: Flags, earlier: string | undefined): Pr
   const config = toConfig(given, { CIKIT_API_DATA_DIR: layout.dataDir, ...before }, readHost())
   const settings = withSettings(earlier, given)
   const variables = readSettings(settings, layout.settings)
-  const { dataDir, droplets } = config
-  const writable = droplets.credentialsDir.startsWith(`${dataDir}/`) ? [] : [droplets.credentialsDir]
+  const { dataDir, droplets, backups } = config
+  const written = [droplets.credentialsDir, ...(backups ? [backups.dir] : [])]
+  const writable = written.filter(path => !path.startsWith(`${dataDir}/`))
   for (const [flag, path] of pathsOf(config)) refuseHidden(flag, path)
   const groups = await groupsFor(config)
   const names = await groupNames(groups)

@@ -185,7 +185,9 @@ async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
 function placeOf(name: string, flags: readonly string[], dataDir: string, socket: string): string[] {
   const onEngine = ['--docker-host', `unix://${socket}`]
   const onData = flags.includes('--data-dir') ? [] : ['--data-dir', dataDir]
-  if (['completion', 'man', 'install', 'uninstall', 'upgrade'].includes(name)) return []
+  if (['completion', 'man', 'uninstall', 'upgrade'].includes(name)) return []
+  // A service is for no directory below /tmp.
+  if (name === 'install') return ['--docker-host', 'tcp://127.0.0.1:2375']
   if (name === 'image build') return onEngine
   return name === 'doctor' ? [...onEngine, ...onData] : onData
 }
