@@ -7,11 +7,9 @@ import { type BackupPlace, readEnv, readHost, toBackupPlace } from '../src/confi
 import { createAccess } from '../src/context.ts'
 import { ConfigError, OperatorError } from '../src/errors.ts'
 import type { Secret } from '../src/secret.ts'
-import { closeForAll } from '../src/store/copy.ts'
 import { databaseFile } from '../src/store/files.ts'
-import { commitRestore, dropRestoreDraft, finishRestore, openRestoreDraft } from '../src/store/pending-restore.ts'
+import { replaceData } from '../src/store/replace-data.ts'
 import type { Restored } from '../src/store/restored.ts'
-import { takeServeLock } from '../src/store/serve-lock.ts'
 import { hostUser } from './access.ts'
 import { actAsOwnerOf } from './act-as-owner.ts'
 import { command, flagsOf, settingArgs } from './command.ts'
@@ -61,30 +59,17 @@ async function putBack(
   options: { passphrase: Secret | undefined; force: boolean; auditAnew: boolean; by: string },
 ): Promise<Report> {
   const { dataDir, credentialsDir } = place
-  const lock = takeServeLock(dataDir)
-  try {
+  const { made, before } = await replaceData(dataDir, credentialsDir, async draft => {
     if (existsSync(databaseFile(dataDir)) && !options.force) {
       throw new OperatorError(
         `There is a database in ${dataDir} already: with --force it is put aside, and nothing of it is deleted`,
       )
     }
     requireWritable(credentialsDir)
-    const draft = openRestoreDraft(dataDir)
-    const settled = await settle(backup, place, draft, options)
-    closeForAll(dataDir)
-    const aside = `before-restore-${new Date().toISOString().replaceAll(':', '')}`
-    commitRestore(dataDir, { credentialsDir, aside })
-    finishRestore(dataDir)
-    const before = join(dataDir, aside)
-    const { time, version } = backup.manifest
-    return { dataDir, time, version, ...settled, before: existsSync(before) ? before : null }
-  } finally {
-    try {
-      dropRestoreDraft(dataDir)
-    } finally {
-      lock.release()
-    }
-  }
+    return await settle(backup, place, draft, options)
+  })
+  const { time, version } = backup.manifest
+  return { dataDir, time, version, ...made, before }
 }
 
 /** Opens what was unpacked as `serve` would, and ends in it what belongs to the past. */

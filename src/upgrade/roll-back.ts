@@ -1,15 +1,13 @@
 import { chmodSync, copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Act, openAudit } from '../audit/service.ts'
-import { closeForAll } from '../store/copy.ts'
 import { openDatabase } from '../store/database.ts'
 import { carryOver, type EarlierCopy } from '../store/earlier.ts'
 import { databaseFile } from '../store/files.ts'
 import { type Migration, migrations as ownMigrations } from '../store/migrations/index.ts'
-import { commitRestore, dropRestoreDraft, finishRestore, openRestoreDraft } from '../store/pending-restore.ts'
+import { replaceData } from '../store/replace-data.ts'
 import { forgetWhatIsOver } from '../store/restored.ts'
 import { type KeyPlace, sealingKeyFile } from '../store/sealing-key.ts'
-import { takeServeLock } from '../store/serve-lock.ts'
 import { createUserStore } from '../store/users.ts'
 
 const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
@@ -29,27 +27,16 @@ export async function rollBackData(
   { ending, note, migrations = ownMigrations }: { ending: boolean; note: string; migrations?: readonly Migration[] },
 ): Promise<string> {
   const { dataDir } = place
-  const lock = takeServeLock(dataDir)
-  try {
-    const draft = openRestoreDraft(dataDir)
+  // Whatever keys the droplets have, they have today.
+  const { before } = await replaceData(dataDir, join(dataDir, 'credentials'), async draft => {
     copyPrivate(copy.path, databaseFile(draft))
     // They are put aside with the database, and are the same after that.
     for (const name of ['sealing.key', 'audit.key']) {
       if (existsSync(join(dataDir, name))) copyPrivate(join(dataDir, name), join(draft, name))
     }
-    closeForAll(dataDir)
     await settle(place, draft, act, { ending, note, migrations: migrations.slice(0, copy.migration) })
-    const aside = `before-restore-${new Date().toISOString().replaceAll(':', '')}`
-    commitRestore(dataDir, { credentialsDir: join(draft, 'credentials'), aside })
-    finishRestore(dataDir)
-    return join(dataDir, aside)
-  } finally {
-    try {
-      dropRestoreDraft(dataDir)
-    } finally {
-      lock.release()
-    }
-  }
+  })
+  return before ?? dataDir
 }
 
 /** What was written since then ends, and the audit tells of it. Nothing is migrated: the program that comes back knows no more. */
