@@ -15,6 +15,11 @@ declare module '*/page.html' {
   export default text
 }
 
+declare module '*/base.css' {
+  const text: string
+  export default text
+}
+
 declare module '*/page.css' {
   const text: string
   export default text

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import type { Guard } from '../http/guards.ts'
 import { kept } from '../http/kept-text.ts'
+import baseStyle from './base.css' with { type: 'text' }
 import docsStyle from './docs/page.css' with { type: 'text' }
 import docsScript from './docs/page.js' with { type: 'text' }
 import enrolStyle from './enrol/page.css' with { type: 'text' }
@@ -12,13 +13,13 @@ export function createWebRoutes(guard: Guard) {
   return new Elysia({ name: 'web-routes' })
     .use(guard)
     .get('/enrol', withoutSlash(file(enrolPage, 'text/html')), { open: true })
-    .get('/enrol/page.css', file(enrolStyle, 'text/css'), { open: true })
+    .get('/enrol/page.css', file(`${baseStyle}\n${enrolStyle}`, 'text/css'), { open: true })
     .get('/enrol/page.js', file(enrolScript, 'text/javascript'), { open: true })
     .get('/openapi.json', kept('application/json', makeDocument), { open: true })
     .get('/docs', withoutSlash(kept('text/html; charset=utf-8', makePage)), { open: true })
     .get(
       '/docs/page.css',
-      kept('text/css; charset=utf-8', async () => docsStyle),
+      kept('text/css; charset=utf-8', async () => `${baseStyle}\n${docsStyle}`),
       { open: true },
     )
     .get(
