@@ -1,4 +1,3 @@
-import { version } from '../package.json'
 import { type Act, openAudit } from './audit/service.ts'
 import { createAuthService } from './auth/service.ts'
 import { createThrottle } from './auth/throttle.ts'
@@ -29,6 +28,7 @@ import { createUnfinishedAdds } from './store/unfinished-adds.ts'
 import { createUserStore } from './store/users.ts'
 import { createEnrolmentService } from './users/enrolment.ts'
 import { createUserService } from './users/service.ts'
+import { version } from './version.ts'
 
 export type Access = Awaited<ReturnType<typeof createAccess>>
 export type Context = Awaited<ReturnType<typeof createContext>>

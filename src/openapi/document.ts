@@ -1,3 +1,4 @@
+// Of the API, and not of the build: which commit runs here is nobody else's business.
 import { version } from '../../package.json'
 import { auditChapter } from '../audit/openapi.ts'
 import { loginChapter, phoneChapter, sessionChapter } from '../auth/openapi.ts'
