@@ -86,6 +86,8 @@ export interface DropletEvent {
   id: string
   /** Its init has ended, and how. An engine may take a while to answer for it then. */
   stopped: { exitCode: number; at: number } | undefined
+  /** What the image's own check says from now on, where that is what happened. */
+  check: Droplet['check']
 }
 
 export interface DropletRef {

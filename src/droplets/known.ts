@@ -47,6 +47,12 @@ export function createKnownDroplets() {
       return become(id, { ...before, ...facts, state: 'exited', exitCode, finishedAt: at, ports: {} })
     },
 
+    /** One whose image's own check says something else than before. */
+    check(id: string, check: Droplet['check']): DropletChange[] {
+      const before = droplets?.get(id)
+      return before?.state === 'running' ? become(id, { ...before, check }) : []
+    },
+
     /** What was found in one that was started at this moment; of a start that is over it says nothing. */
     note(id: string, startedAt: number | undefined, facts: Facts): DropletChange[] {
       const before = droplets?.get(id)

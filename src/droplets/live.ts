@@ -1,6 +1,6 @@
 import { ApiError } from '../errors.ts'
 import { describeError, type Log } from '../log.ts'
-import type { Droplet, DropletEngine, ListedDroplet } from './engine.ts'
+import type { Droplet, DropletEngine, DropletEvent, ListedDroplet } from './engine.ts'
 import { createKnownDroplets, type DropletChange, type Facts } from './known.ts'
 
 /** What was not heard of for so long is asked before it is believed. */
@@ -173,13 +173,16 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
       else found.delete(id)
     }
 
-    /** An engine may answer for a droplet only when all that it had is taken down, a fifth of a second later. */
-    const stop = (id: string, how: { exitCode: number; at: number }): void => {
+    /**
+     * What an event says itself counts before the look that it gives rise to: that takes a moment, and an engine may answer for
+     * a droplet that has stopped only when all that it had is taken down, a fifth of a second later.
+     */
+    const believe = ({ id, stopped, check }: DropletEvent): void => {
       // While all are read nothing stands in for the look that is taken then: without it the droplet would be missing.
-      if (found) return
+      if (found || !(stopped || check)) return
       looked += 1
       looks.set(id, looked)
-      tell(known.stop(id, how))
+      tell(stopped ? known.stop(id, stopped) : known.check(id, check))
     }
 
     const readAll = async (): Promise<void> => {
@@ -207,7 +210,7 @@ export function createLiveDroplets(deps: { engine: DropletEngine; monotonic: () 
     const listen = async () => {
       for await (const event of events) {
         heardAt = monotonic()
-        if (event.stopped) stop(event.id, event.stopped)
+        believe(event)
         look(event.id).catch(fail)
       }
       throw new ApiError('engineUnavailable', { cause: new Error('The engine ended its stream of events') })

@@ -31,8 +31,8 @@ export function createMemoryEngine(now: () => number) {
     if (!droplet) throw new DropletGoneError(new Error(`no droplet ${id}`))
     return droplet
   }
-  const tell = (id: string, stopped?: DropletEvent['stopped']) => {
-    for (const listener of silent ? [] : listeners) listener.push({ id, stopped })
+  const tell = (id: string, said: Partial<DropletEvent> = {}) => {
+    for (const listener of silent ? [] : listeners) listener.push({ id, stopped: undefined, check: undefined, ...said })
   }
 
   /** Ends what was begun to be told. */

@@ -199,7 +199,7 @@ describe('a droplet whose end is told', () => {
     host.live.note(droplet.id, droplet.startedAt, facts)
     const { told } = await watched(host)
     isHeld = true
-    host.memory.tell(droplet.id, { exitCode: 137, at })
+    host.memory.tell(droplet.id, { stopped: { exitCode: 137, at } })
     await eventually(async () => told().length > 0)
     expect(told()).toEqual(['changed cikit01 exited'])
     expect(await host.live.list()).toMatchObject([
@@ -231,7 +231,7 @@ describe('a droplet whose end is told', () => {
     const looking = host.live.look(droplet.id)
     await asked.promise
     Object.assign(droplet, { state: 'exited', exitCode: 0, finishedAt: at, ports: {} })
-    host.memory.tell(droplet.id, { exitCode: 0, at })
+    host.memory.tell(droplet.id, { stopped: { exitCode: 0, at } })
     await eventually(async () => told().length > 0)
     answered.resolve()
     await looking
@@ -247,7 +247,7 @@ describe('a droplet whose end is told', () => {
     const looking = host.live.look(droplet.id)
     await eventually(async () => host.held.length === 1)
     Object.assign(droplet, { state: 'exited', exitCode: 0, finishedAt: at, ports: {} })
-    host.memory.tell(droplet.id, { exitCode: 0, at })
+    host.memory.tell(droplet.id, { stopped: { exitCode: 0, at } })
     await eventually(async () => host.held.length === 2)
     host.held[0]?.()
     await looking
@@ -262,7 +262,7 @@ describe('a droplet whose end is told', () => {
     const names = host.names()
     await eventually(async () => host.held.length === 1)
     Object.assign(droplet, { state: 'exited', exitCode: 0, finishedAt: at, ports: {} })
-    host.memory.tell(droplet.id, { exitCode: 0, at })
+    host.memory.tell(droplet.id, { stopped: { exitCode: 0, at } })
     await eventually(async () => host.held.length === 2)
     host.held[0]?.()
     expect(await names).toEqual(['cikit01'])
@@ -275,7 +275,37 @@ describe('a droplet whose end is told', () => {
     const droplet = host.put('cikit01')
     Object.assign(droplet, { state: 'created' })
     const { told } = await watched(host)
-    for (const id of [droplet.id, '0'.repeat(64)]) host.memory.tell(id, { exitCode: 0, at })
+    for (const id of [droplet.id, '0'.repeat(64)]) host.memory.tell(id, { stopped: { exitCode: 0, at } })
+    await host.live.look(droplet.id)
+    expect(told()).toEqual([])
+  })
+})
+
+describe("what the image's own check says", () => {
+  test('counts from its event on, before the look that this gives rise to is answered', async () => {
+    await using host = createHeldLive()
+    const droplet = host.put('cikit01')
+    const { told } = await watched(host)
+    host.hold()
+    const early = host.live.look(droplet.id)
+    await eventually(async () => host.held.length === 1)
+    host.memory.tell(droplet.id, { check: 'unhealthy' })
+    await eventually(async () => host.held.length === 2)
+    expect(await host.live.list()).toMatchObject([{ check: 'unhealthy' }])
+    // It was asked for before, and knows nothing of it.
+    host.held[0]?.()
+    await early
+    expect(await host.live.list()).toMatchObject([{ check: 'unhealthy' }])
+    expect(told()).toEqual(['changed cikit01 running'])
+    host.held[1]?.()
+  })
+
+  test('says nothing of one that does not run, or is no droplet', async () => {
+    await using host = createTestLive()
+    const droplet = host.put('cikit01')
+    Object.assign(droplet, { state: 'exited' })
+    const { told } = await watched(host)
+    for (const id of [droplet.id, '0'.repeat(64)]) host.memory.tell(id, { check: 'healthy' })
     await host.live.look(droplet.id)
     expect(told()).toEqual([])
   })

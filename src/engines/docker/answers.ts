@@ -64,8 +64,15 @@ export function parseEvent(line: unknown, prefix: string): DropletEvent | undefi
   const isEnd = Action === 'die' && typeof timeNano === 'number' && /^\d{1,3}$/.test(String(exitCode))
   return {
     id: parseId({ Id: ID }),
+    check: checkOf(Action),
     stopped: isEnd ? { exitCode: Number(exitCode), at: timeNano / 1e6 } : undefined,
   }
+}
+
+/** Of `health_status: healthy`. */
+function checkOf(action: unknown): DropletEvent['check'] {
+  const [, word] = /^health_status: (.*)$/.exec(String(action)) ?? []
+  return word === 'starting' || word === 'healthy' || word === 'unhealthy' ? word : undefined
 }
 
 /** `GET /info`. */

@@ -150,15 +150,20 @@ describe('an event', () => {
     Actor: { ID, Attributes },
   })
 
-  test.each(['create', 'start', 'die', 'stop', 'destroy', 'pause', 'unpause', 'kill', 'oom', 'health_status: healthy'])(
+  test.each(['create', 'start', 'die', 'stop', 'destroy', 'pause', 'unpause', 'kill', 'oom', 'health_status: running'])(
     '%s of a droplet is about that',
     action => {
       expect(parseEvent(event(action, { name: 'cikit22' }), 'cikit')).toEqual({
         id: 'a'.repeat(64),
         stopped: undefined,
+        check: undefined,
       })
     },
   )
+
+  test.each(['starting', 'healthy', 'unhealthy'] as const)("of the image's own check says that it is %s", check => {
+    expect(parseEvent(event(`health_status: ${check}`, { name: 'cikit22' }), 'cikit')?.check).toBe(check)
+  })
 
   test('of an end says when it was and with which code, where it can be understood', () => {
     const ending = (exitCode: string | undefined, timeNano: unknown = 1_767_323_045_123_456_800) =>
