@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Flags } from '../../src/config.ts'
 import { OperatorError } from '../../src/errors.ts'
 import { databaseFile } from '../../src/store/files.ts'
+import { previousOf } from '../upgrade/binary.ts'
 import { type Account, createAccount, findAccount, groupNames } from './account.ts'
 import { requireFree, takeOver } from './data-dir.ts'
 import { layout } from './layout.ts'
@@ -48,7 +49,8 @@ export async function installService(given: Flags, say: (line: string) => void):
 /** @returns a line for each thing that was changed */
 async function prepare(plan: Plan, known: Account | undefined, settingsGiven: number): Promise<string[]> {
   const done: string[] = []
-  if (await placeCopy(layout.binary, process.execPath, 0o755)) done.push(`Placed   ${layout.binary}`)
+  if (await placeCopy(layout.binary, process.execPath, 0o755, previousOf(layout.binary)))
+    done.push(`Placed   ${layout.binary}`)
   const account = known ?? (await createAccount())
   if (!known) {
     const groups = await groupNames(plan.groups)

@@ -1,12 +1,15 @@
 import {
   closeSync,
   copyFileSync,
+  existsSync,
   fchmodSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeSync,
 } from 'node:fs'
@@ -28,11 +31,17 @@ export function placeText(path: string, text: string, mode: number): boolean {
 
 /**
  * The same with a copy of another file.
+ * @param previous what was there before is kept under this name, if it was another content
  * @returns whether anything changed
  */
-export async function placeCopy(path: string, source: string, mode: number): Promise<boolean> {
-  if (modeOf(path) === mode && (await sameContent(path, source))) return false
+export async function placeCopy(path: string, source: string, mode: number, previous?: string): Promise<boolean> {
+  const isSame = existsSync(path) && (await sameContent(path, source))
+  if (isSame && modeOf(path) === mode) return false
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+  if (previous && existsSync(path) && !isSame) {
+    rmSync(previous, { force: true })
+    linkSync(path, previous)
+  }
   const draft = draftOf(path)
   copyFileSync(source, draft)
   finish(openSync(draft, 'r+'), draft, path, mode)

@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
 import { readEnv, readHost, toAccessConfig, variableOf } from '../../src/config.ts'
+import { previousOf } from '../upgrade/binary.ts'
 import { findAccount, removeAccount } from './account.ts'
 import { layout } from './layout.ts'
 import { readText } from './place-file.ts'
@@ -21,9 +22,10 @@ export async function uninstallService(say: (line: string) => void): Promise<voi
     await systemctl('daemon-reload')
     removed.push(`Stopped  ${layout.unitName}`, `Removed  ${layout.unit}`)
   }
-  if (existsSync(layout.binary)) {
-    rmSync(layout.binary)
-    removed.push(`Removed  ${layout.binary}`)
+  for (const binary of [layout.binary, previousOf(layout.binary)]) {
+    if (!existsSync(binary)) continue
+    rmSync(binary)
+    removed.push(`Removed  ${binary}`)
   }
   if (!existsSync(dataDir) && (await findAccount())) {
     await removeAccount()

@@ -25,7 +25,8 @@ interface Rollback {
 export async function rollback({ binary, place, user, confirm, say }: Rollback): Promise<void> {
   const { dataDir } = place
   const previous = previousOf(binary)
-  if (!existsSync(previous)) throw new OperatorError(`There is no ${previous}: only an upgrade leaves one`)
+  if (!existsSync(previous))
+    throw new OperatorError(`There is no ${previous}: an upgrade leaves one, and an install over another version`)
   const [last, present] = [await describe(previous), await describe(binary)]
   const copy = await asOwnerOf(dataDir, async () => copyFor(last.migration, dataDir, last.version))
   if (copy) {

@@ -125,6 +125,8 @@ test('an update from a URL replaces the binary and restarts it; certificate, set
   expect(changedIn(updated)).toBeGreaterThan(0)
   expect(await pid()).not.toBe(before)
   expect(await host.sh('sha256sum /usr/local/bin/cikit-api')).toStartWith(api_sha256)
+  const first = new Bun.CryptoHasher('sha256').update(readFileSync(binary)).digest('hex')
+  expect(await host.sh('sha256sum /usr/local/bin/cikit-api.previous')).toStartWith(first)
   expect(await host.exec('stat', '-c', '%i', '/var/lib/cikit-api/cikit-api.db')).toBe(database)
   expect(await call('/user/list')).toMatchObject({ errorId: 908 })
   expect(changedIn(await provision('api', { rest_api: 'deploy', api_url, api_sha256 }))).toBe(0)

@@ -150,6 +150,7 @@ test('what does not start is told with what the service said of it', async () =>
 })
 
 test('uninstall leaves the data and the settings, and another install takes them up', async () => {
+  await host.exec('cp', '/usr/local/bin/cikit-api', '/usr/local/bin/cikit-api.previous')
   expect(await host.tell('cikit-api', 'uninstall')).toMatchObject({ exitCode: 0, stderr: '' })
   expect(await host.sh('ls /usr/local/bin /etc/systemd/system')).not.toContain('cikit-api')
   expect((await host.tell('systemctl', 'is-active', 'cikit-api')).stdout).toBe('inactive\n')

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { placeCopy, placeText } from '../../../cli/service/place-file.ts'
 import { modeOf, umask } from '../../_support/modes.ts'
@@ -17,6 +17,25 @@ test('a text is placed with its mode whatever the umask, and a second time nothi
   chmodSync(file, 0o600)
   expect(placeText(file, 'a\n', 0o644)).toBe(true)
   expect(modeOf(file)).toBe('644')
+})
+
+test('what another content takes the place of is kept, as the last one only', async () => {
+  using dir = tempDir()
+  const [source, target, previous] = [join(dir.path, 'new'), join(dir.path, 'program'), join(dir.path, 'previous')]
+  const place = async (text: string) => {
+    writeFileSync(source, text)
+    return await placeCopy(target, source, 0o755, previous)
+  }
+  await place('first')
+  expect(existsSync(previous)).toBe(false)
+  await place('second')
+  await place('third')
+  expect([readFileSync(previous, 'utf8'), modeOf(previous)]).toEqual(['second', '755'])
+  // Neither the same once more nor another mode of it is another version.
+  await place('third')
+  chmodSync(target, 0o700)
+  expect(await place('third')).toBe(true)
+  expect(readFileSync(previous, 'utf8')).toBe('second')
 })
 
 test('a copy takes the place of what is there as another file, so that what runs goes on', async () => {
