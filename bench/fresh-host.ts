@@ -11,11 +11,13 @@ import { main, Obstacle, print, say } from '../scripts/lib/terminal.ts'
 const tree = join(workDir, 'fresh-host')
 /** What this host trusts, for a network with an authority of its own. */
 const authorities = '/etc/ssl/certs/ca-certificates.crt'
+/** There under another name: Debian's package makes its own. */
+const broughtAuthorities = '/etc/ssl/certs/brought.crt'
 
 /** The whole way, timed in the tree: EPOCHREALTIME is in seconds. */
 const WAY = `set -e
 export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
-export NODE_EXTRA_CA_CERTS=${authorities} npm_config_cafile=${authorities}
+export NODE_EXTRA_CA_CERTS=${broughtAuthorities} npm_config_cafile=${broughtAuthorities}
 cd /root
 begin=$EPOCHREALTIME
 apt-get update -qq > /dev/null
@@ -69,8 +71,12 @@ async function furnish(): Promise<void> {
   cpSync(npm, inTree('usr/local/lib/node_modules/npm'), { recursive: true })
   symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', inTree('usr/local/bin/npm'))
   mkdirSync(inTree('etc/ssl/certs'), { recursive: true })
-  for (const path of ['/etc/resolv.conf', '/etc/hosts', authorities, '/etc/apt/apt.conf.d']) {
-    if (existsSync(path)) cpSync(path, inTree(path), { recursive: true, dereference: true })
+  const brought: [string, string][] = ['/etc/resolv.conf', '/etc/hosts', '/etc/apt/apt.conf.d'].map(path => [
+    path,
+    path,
+  ])
+  for (const [from, to] of [...brought, [authorities, broughtAuthorities]] as const) {
+    if (existsSync(from)) cpSync(from, inTree(to), { recursive: true, dereference: true })
   }
   await run(['git', 'clone', '-q', '--bare', root, inTree('root/source.git')])
   writeFileSync(inTree('root/way'), WAY)
