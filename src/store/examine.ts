@@ -32,7 +32,6 @@ export async function examineStore(place: KeyPlace): Promise<Examined | undefine
   const sql = new Sqlite(file, { readwrite: true, strict: true })
   try {
     sql.run('PRAGMA busy_timeout = 2000')
-    sql.run('PRAGMA query_only = ON')
     const damage = findDamage(sql)
     const newestMigration = migrations.at(-1)?.id ?? 0
     const keyFile = sealingKeyFile(place)

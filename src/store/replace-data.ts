@@ -24,9 +24,8 @@ export async function replaceData<T>(
 ): Promise<Replaced<T>> {
   const lock = takeServeLock(dataDir)
   try {
-    closeForAll(dataDir)
     const made = await make(openRestoreDraft(dataDir))
-    // A command may have come meanwhile.
+    // Last, since a command may come meanwhile.
     closeForAll(dataDir)
     const aside = `before-restore-${new Date().toISOString().replaceAll(':', '')}`
     commitRestore(dataDir, { credentialsDir, aside })

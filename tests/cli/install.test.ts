@@ -24,6 +24,12 @@ test('a variable counts as its flag does', async () => {
   expect(stdout).toContain('\nReadWritePaths="/srv/cikit"\n')
 })
 
+test('the service may write to where its backups go, when that is elsewhere', async () => {
+  const print = async (...words: string[]) => (await cli(['install', '--print', ...engine, ...words])).stdout
+  expect(await print('--every', '24h', '--backup-dir', '/srv/backups')).toContain('\nReadWritePaths="/srv/backups"\n')
+  expect(await print('--every', '24h')).not.toContain('ReadWritePaths')
+})
+
 test.each([
   [['--port', 'x'], /--port: "x".*65535/],
   [['--tls-cert', '/etc/hosts'], /--tls-key/],
