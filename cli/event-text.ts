@@ -1,5 +1,5 @@
+import type { ServerEvent } from '../src/events/parser.ts'
 import { escapeText } from '../src/log.ts'
-import type { ServerEvent } from './client/event-parser.ts'
 
 type Data = Partial<Record<string, unknown>>
 

@@ -1,7 +1,7 @@
 import { ClientError } from '../src/errors.ts'
+import type { ServerEvent } from '../src/events/parser.ts'
 import { escapeText } from '../src/log.ts'
 import { withApi } from './client/client.ts'
-import type { ServerEvent } from './client/event-parser.ts'
 import { followEvents } from './client/event-stream.ts'
 import { command, sessionFileOf, settingArgs } from './command.ts'
 import { parseData, toEventText } from './event-text.ts'

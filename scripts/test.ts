@@ -51,6 +51,7 @@ await main(async () => {
     counts.push(
       await check('Lint', ['biome', 'check', '--error-on-warnings', '.']),
       await check('Types', ['tsc', '--noEmit']),
+      await check('Types of the dashboard', ['tsc', '--noEmit', '-p', 'src/web/dashboard']),
       await bunTest('Unit and HTTP tests', ['--path-ignore-patterns', 'tests/{e2e,faults}/**']),
     )
   }

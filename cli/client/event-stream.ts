@@ -1,4 +1,4 @@
-import { createEventParser, type ServerEvent } from './event-parser.ts'
+import { createEventParser, type ServerEvent } from '../../src/events/parser.ts'
 import { isUnreachable, realTiming, type Timing } from './patience.ts'
 import { ConnectionLost } from './server.ts'
 

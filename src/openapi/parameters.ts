@@ -10,6 +10,11 @@ export const pathParameters: Record<string, Parameter> = {
     example: '2f0c9c0e-6d0e-4a51-8f9b-9f1f9a4d5c11',
   },
   id: { description: 'Id of the session, or `current`', schema: { type: 'string' }, example: 'current' },
+  file: {
+    description: 'As the page of the dashboard names it',
+    schema: { type: 'string' },
+    example: 'app-6k362aev.js',
+  },
 }
 
 /** `/droplet/stop/:droplet` as OpenAPI writes it: `/droplet/stop/{droplet}`. */

@@ -18,6 +18,14 @@ export const pageChapter: Chapter = {
   name: 'Pages',
   description: 'The same for everybody. They use nothing but the API, and nothing of them comes from another server.',
   routes: {
+    'GET /': { summary: 'The dashboard', caller: 'open', answers: kept(page) },
+    'GET /app/:file': {
+      summary: 'A part of the dashboard',
+      description: 'The page names them, and a name changes with the content.',
+      caller: 'open',
+      answers: { 200: script },
+      errors: ['routeNotFound'],
+    },
     'GET /enrol': {
       summary: 'The page that sets up a phone',
       description: 'By a link that the owner gave, or by a recovery code.',

@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { ApiError } from '../errors.ts'
 import type { Guard } from '../http/guards.ts'
 import { kept } from '../http/kept-text.ts'
 import baseStyle from './base.css' with { type: 'text' }
@@ -12,6 +13,8 @@ import enrolScript from './enrol/page.js' with { type: 'text' }
 export function createWebRoutes(guard: Guard) {
   return new Elysia({ name: 'web-routes' })
     .use(guard)
+    .get('/', kept('text/html; charset=utf-8', makeDashboard), { open: true })
+    .get('/app/:file', dashboardFile, { open: true })
     .get('/enrol', withoutSlash(file(enrolPage, 'text/html')), { open: true })
     .get('/enrol/page.css', file(`${baseStyle}\n${enrolStyle}`, 'text/css'), { open: true })
     .get('/enrol/page.js', file(enrolScript, 'text/javascript'), { open: true })
@@ -57,6 +60,25 @@ function file(text: string, type: string) {
 async function makeDocument(): Promise<string> {
   const { createDocument } = await import('../openapi/document.ts')
   return JSON.stringify(createDocument())
+}
+
+async function makeDashboard(): Promise<string> {
+  return (await import('./dashboard-files.ts')).dashboardPage
+}
+
+/** A part of the dashboard. Its name changes with its content, so that it is never asked for a second time. */
+async function dashboardFile({ request, params, set }: Context & { params: { file: string } }): Promise<Response> {
+  const { dashboardFiles } = await import('./dashboard-files.ts')
+  const file = dashboardFiles.get(params.file)
+  if (!file) throw new ApiError('routeNotFound')
+  set.headers['content-type'] = file.type
+  set.headers['cache-control'] = 'public, max-age=31536000, immutable'
+  set.headers.vary = 'Accept-Encoding'
+  // RFC 9110 section 12.5.3; what a client does not want to have compressed is a rare thing.
+  const takesGzip = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(request.headers.get('accept-encoding') ?? '')
+  if (!takesGzip) return new Response(Bun.gunzipSync(file.gzip))
+  set.headers['content-encoding'] = 'gzip'
+  return new Response(file.gzip)
 }
 
 async function makePage(): Promise<string> {

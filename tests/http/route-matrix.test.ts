@@ -42,7 +42,7 @@ const matrix: Record<string, Caller[]> = {
 
 /** The same for everybody, and with nothing of anybody in them: tests/web, tests/health. */
 const pages = [
-  ...['GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js', 'GET /health'],
+  ...['GET /', 'GET /app/:file', 'GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js', 'GET /health'],
   ...['GET /openapi.json', 'GET /docs', 'GET /docs/page.css', 'GET /docs/page.js'],
 ]
 

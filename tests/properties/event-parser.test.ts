@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createEventParser } from '../../cli/client/event-parser.ts'
+import { createEventParser } from '../../src/events/parser.ts'
 import { anyText, holds } from '../_support/properties.ts'
 
 const line = (text: string) => text.replace(/[\r\n]/g, '')

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'bun:test'
-import type { ServerEvent } from '../../../cli/client/event-parser.ts'
 import { type Follow, followEvents } from '../../../cli/client/event-stream.ts'
 import { connect } from '../../../cli/client/server.ts'
 import { ClientError } from '../../../src/errors.ts'
+import type { ServerEvent } from '../../../src/events/parser.ts'
 import { createTiming } from '../../_support/timing.ts'
 
 // Against a server of the test's own, which does whatever is asked of it for each connection.

@@ -1,4 +1,4 @@
-import { ClientError } from '../../src/errors.ts'
+import { ClientError } from '../errors.ts'
 
 /** One event of a stream. */
 export interface ServerEvent {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createEventParser } from '../../../cli/client/event-parser.ts'
+import { createEventParser } from '../../src/events/parser.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const parse = (...chunks: string[]) => {

@@ -1,0 +1,28 @@
+import { bundleDashboard } from '../../scripts/lib/dashboard.ts' with { type: 'macro' }
+import page from './dashboard/page.html' with { type: 'text' }
+
+/** What the dashboard is made of, from when this program was compiled. */
+export interface StoredFile {
+  type: string
+  gzip: Uint8Array<ArrayBuffer>
+}
+
+const { files } = bundleDashboard()
+
+/** By name; each name holds a hash of the content. */
+export const dashboardFiles: ReadonlyMap<string, StoredFile> = new Map(
+  files.map(({ name, type, gzip }) => [name, { type, gzip: Uint8Array.fromBase64(gzip) }]),
+)
+
+/** The page, with the names of the files that it begins with. */
+export const dashboardPage = page.replace(
+  '<!-- files -->',
+  files
+    .filter(({ isEntry, name }) => isEntry || name.endsWith('.css'))
+    .map(({ name }) =>
+      name.endsWith('.css')
+        ? `<link rel="stylesheet" href="app/${name}">`
+        : `<script type="module" src="app/${name}"></script>`,
+    )
+    .join('\n'),
+)

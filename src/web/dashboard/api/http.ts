@@ -1,0 +1,70 @@
+/** What the server answered and refused. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+
+  constructor(
+    /** The server's own words. */
+    message: string,
+    readonly status: number,
+    /** Of the catalogue of errors; 0 where the answer was none of the API's. */
+    readonly errorId: number,
+    /** When to try again, where the server said so. */
+    readonly retryAfterSeconds: number | undefined,
+  ) {
+    super(message)
+  }
+}
+
+/** No answer came at all. */
+export class Unreachable extends Error {
+  override readonly name = 'Unreachable'
+}
+
+export interface Call {
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  json?: unknown
+  headers?: Record<string, string>
+  signal?: AbortSignal
+}
+
+/** Below the page itself, wherever a proxy put that. */
+export const addressOf = (path: string): URL => new URL(`api/v1${path}`, document.baseURI)
+
+/**
+ * One request of the API.
+ * @param path below `/api/v1`
+ * @throws Refusal, Unreachable, and what `signal` was aborted with
+ */
+export async function send(path: string, call: Call, accessToken?: string): Promise<Response> {
+  const { method = 'GET', json, headers, signal } = call
+  const answer = await fetch(addressOf(path), {
+    method,
+    cache: 'no-store',
+    credentials: 'omit',
+    redirect: 'error',
+    headers: {
+      ...headers,
+      ...(accessToken !== undefined && { authorization: `Bearer ${accessToken}` }),
+      ...(json !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(json !== undefined && { body: JSON.stringify(json) }),
+    ...(signal && { signal }),
+  }).catch(error => {
+    signal?.throwIfAborted()
+    throw new Unreachable('The server cannot be reached', { cause: error })
+  })
+  if (!answer.ok) throw await refusalOf(answer)
+  return answer
+}
+
+async function refusalOf(answer: Response): Promise<Refusal> {
+  const body: { error?: unknown; errorId?: unknown } = await answer.json().catch(() => ({}))
+  const text = typeof body.error === 'string' ? body.error : `The server answered with status ${answer.status}`
+  const id = typeof body.errorId === 'number' ? body.errorId : 0
+  return new Refusal(text, answer.status, id, Number(answer.headers.get('retry-after')) || undefined)
+}
+
+/** What a person is told of something that went wrong. */
+export function wordsFor(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,3 @@
+export function Audit(_: { parts: readonly string[] }) {
+  return <h1>Audit</h1>
+}

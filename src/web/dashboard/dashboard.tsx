@@ -1,0 +1,31 @@
+import { computed, useSignalEffect } from '@preact/signals'
+import { group, session } from './api/session.ts'
+import { Opening } from './shell/opening.tsx'
+import { Shell } from './shell/shell.tsx'
+import { SignIn } from './sign-in/sign-in.tsx'
+import { announcement } from './state/announcer.ts'
+import { followMatrix, forgetMatrix } from './state/matrix.ts'
+
+/** The person, not the tokens, which change every few minutes. */
+const username = computed(() => session.value?.username)
+
+/** All of it: who is signed in sees the Matrix, who is not is asked to. */
+export function Dashboard() {
+  useSignalEffect(() => {
+    if (!username.value) return
+    const following = new AbortController()
+    void followMatrix(following.signal)
+    return () => {
+      following.abort()
+      forgetMatrix()
+    }
+  })
+  return (
+    <>
+      {session.value === undefined ? null : session.value === null ? <SignIn /> : group.value ? <Shell /> : <Opening />}
+      <p class="unseen" role="status">
+        {announcement}
+      </p>
+    </>
+  )
+}

@@ -1,0 +1,3 @@
+export function Droplet(_: { parts: readonly string[] }) {
+  return <h1>Droplet</h1>
+}

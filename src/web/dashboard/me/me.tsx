@@ -1,0 +1,3 @@
+export function Me(_: { parts: readonly string[] }) {
+  return <h1>Me</h1>
+}

@@ -1,0 +1,22 @@
+import { clock } from '../state/clock.ts'
+
+const units: [name: string, seconds: number][] = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+]
+
+/** How long ago something was, in one unit; the moment itself is told to who points there. */
+export function Age({ since }: { since: string }) {
+  return (
+    <time dateTime={since} title={new Date(since).toLocaleString()}>
+      {span((clock.value - Date.parse(since)) / 1000)}
+    </time>
+  )
+}
+
+/** `5 min`, `3 h`, `12 d`. */
+export function span(seconds: number): string {
+  for (const [name, size] of units) if (seconds >= size) return `${Math.floor(seconds / size)} ${name}`
+  return seconds < 5 ? 'now' : `${Math.floor(seconds)} s`
+}
