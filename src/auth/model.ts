@@ -4,6 +4,7 @@ import { type Fields, isAbsent } from '../http/body.ts'
 import type { Session } from '../store/sessions.ts'
 import type { EnrolmentLink, ShownEnrolment } from '../users/enrolment.ts'
 import { qrDataUrl } from '../users/qr.ts'
+import { groups } from '../users/username.ts'
 import type { Tokens } from './tokens.ts'
 
 export const tokenBody = t.Object({
@@ -42,6 +43,14 @@ export function toSessionList(sessions: Session[]): typeof sessionList.static {
     agent,
   }))
 }
+
+export const meBody = t.Object({
+  username: t.String(),
+  group: t.UnionEnum(groups),
+  created: t.String({ description: 'ISO 8601, UTC' }),
+  session: t.String({ description: 'Id of the session that asks' }),
+  recovery_codes_left: t.Integer(),
+})
 
 export const enrolmentBody = t.Object({
   qr: t.String({ description: 'The QR code for an authenticator app, a PNG as data: address' }),

@@ -1,6 +1,6 @@
 import { done } from '../http/openapi.ts'
 import type { Chapter } from '../openapi/description.ts'
-import { enrolmentBody, enrolmentLinkBody, sessionList, shownEnrolmentBody, tokenBody } from './model.ts'
+import { enrolmentBody, enrolmentLinkBody, meBody, sessionList, shownEnrolmentBody, tokenBody } from './model.ts'
 
 // What the document says of logging in, of phones and of sessions.
 
@@ -172,8 +172,25 @@ export const phoneChapter: Chapter = {
 export const sessionChapter: Chapter = {
   name: 'Sessions',
   description: 'Where a user is logged in. A user has ten sessions at most; the oldest makes room.',
-  models: { SessionList: sessionList },
+  models: { SessionList: sessionList, Me: meBody },
   routes: {
+    'GET /api/v1/user/me': {
+      summary: 'Who you are',
+      caller: 'viewer',
+      answers: {
+        200: {
+          description: 'The user of the token, and its session',
+          schema: meBody,
+          example: {
+            username: 'ann',
+            group: 'manager',
+            created: '2026-11-23T13:39:10.571Z',
+            session: 'b1a7c1de-2f0b-4d8e-9a39-5e0c2f6f1c55',
+            recovery_codes_left: 10,
+          },
+        },
+      },
+    },
     'GET /api/v1/user/sessions/:user': {
       summary: "List a user's sessions",
       description: 'For the user itself, and for the owner.',

@@ -7,6 +7,7 @@ import type { UserService } from '../users/service.ts'
 import {
   enrolmentBody,
   enrolmentLinkBody,
+  meBody,
   parseCode,
   parseEnrolmentToken,
   parseLogin,
@@ -93,6 +94,17 @@ export function createEnrolmentRoutes(guard: Guard, enrolment: EnrolmentService,
 export function createSessionRoutes(guard: Guard, auth: AuthService) {
   return new Elysia({ name: 'session-routes', prefix: '/user' })
     .use(guard)
+    .get(
+      '/me',
+      ({ caller, user }) => ({
+        username: user.username,
+        group: user.group,
+        created: new Date(user.createdAt).toISOString(),
+        session: auth.sessionOf(caller.origin.token) ?? '',
+        recovery_codes_left: auth.recoveryCodesLeft(user),
+      }),
+      { group: 'viewer', response: { 200: meBody } },
+    )
     .get('/sessions/:user', ({ user, params }) => toSessionList(auth.listSessions(user, params.user)), {
       group: 'viewer',
       response: { 200: sessionList },

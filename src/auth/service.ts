@@ -113,6 +113,9 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
       return sessions.list(account.id, steady())
     },
 
+    /** How many recovery codes the user has left. */
+    recoveryCodesLeft: (user: User): number => enrolments.countCodes(user.id),
+
     /**
      * Ends one session.
      * @param id `current` for that of the access token

@@ -16,6 +16,11 @@ const engine = {
   required: ['state'],
   properties: { state: { type: 'string', enum: ['away', 'back'] } },
 }
+const me = {
+  type: 'object',
+  required: ['username', 'group'],
+  properties: { username: userBody.properties.username, group: userBody.properties.group },
+}
 const end = {
   type: 'object',
   required: ['error', 'errorId'],
@@ -26,12 +31,12 @@ const end = {
 export const eventChapter: Chapter = {
   name: 'Events',
   description: 'Whatever a list would show to your group, at the moment in which it changes, whoever changed it.',
-  models: { DropletEvent: droplet, EngineEvent: engine, UserEvent: user },
+  models: { DropletEvent: droplet, EngineEvent: engine, UserEvent: user, MeEvent: me },
   routes: {
     'GET /api/v1/event/stream': {
       summary: 'Follow what happens',
       description: [
-        'Server-sent events. `droplet` and `engine` are for all, `operation` is for managers, `user` for the owner. `begin` says that the stream begins here: read the lists now, and nothing is missed. After `reset` read them anew. `end` is the end of the session.',
+        'Server-sent events. `droplet` and `engine` are for all, `operation` is for managers, `user` for the owner. `begin` says that the stream begins here: read the lists now, and nothing is missed. After `reset` read them anew. `me` says that you are in another group from now on: read anew what that one may see. `end` is the end of the session.',
         'A stream lives as long as its session, beyond the two hours of the access token. Who does not read is dropped.',
       ].join('\n\n'),
       caller: 'viewer',
@@ -49,7 +54,7 @@ export const eventChapter: Chapter = {
           schema: { type: 'string' },
           example:
             'retry: 1000\n\nid: 5f0c2a9be113-41\nevent: begin\ndata: {}\n\nid: 5f0c2a9be113-42\nevent: engine\ndata: {"state":"away"}\n\n',
-          events: { droplet, engine, operation: operationBody, user, begin: nothing, reset: nothing, end },
+          events: { droplet, engine, operation: operationBody, user, me, begin: nothing, reset: nothing, end },
         },
       },
       errors: ['tooManyStreams'],

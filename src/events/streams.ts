@@ -28,6 +28,8 @@ interface Follower {
   reader: Reader
   userId: string
   username: string
+  /** As its client was told last. */
+  group: Group
   sessionId: string
 }
 
@@ -59,7 +61,7 @@ export function createEventStreams(deps: { hub: EventHub; auth: Pick<AuthService
     ): ReadableStream<Uint8Array> {
       const user = auth.holderOf(sessionId)
       if (!user) throw new ApiError('accessTokenUnknown')
-      const { id: userId, username } = user
+      const { id: userId, username, group } = user
       const count = counts.get(userId) ?? 0
       if (count >= STREAMS_PER_USER) throw new ApiError('tooManyStreams')
       counts.set(userId, count + 1)
@@ -67,7 +69,7 @@ export function createEventStreams(deps: { hub: EventHub; auth: Pick<AuthService
         forget(follower)
         over(how)
       })
-      const follower = { reader, userId, username, sessionId }
+      const follower = { reader, userId, username, group, sessionId }
       followers.add(follower)
       if (closed) end(follower)
       else relieve()
@@ -77,7 +79,7 @@ export function createEventStreams(deps: { hub: EventHub; auth: Pick<AuthService
     /** How many are open. */
     count: (): number => followers.size,
 
-    /** Ends the streams whose session has ended. */
+    /** Ends the streams whose session has ended, and tells who is in another group now. */
     look(): void {
       for (const follower of followers) holderOf(follower)
     },
@@ -136,12 +138,19 @@ export function createEventStreams(deps: { hub: EventHub; auth: Pick<AuthService
     try {
       const user = auth.holderOf(follower.sessionId)
       if (!user) end(follower, END)
+      else if (user.group !== follower.group) tellGroup(follower, user)
       return user
     } catch {
       // Of a store that cannot be read nobody knows; the client comes back, and is told then.
       follower.reader.cut()
       return undefined
     }
+  }
+
+  /** Without an id: who comes back asks who it is. */
+  function tellGroup(follower: Follower, { username, group }: User): void {
+    follower.group = group
+    send(follower, frame('me', { username, group }))
   }
 
   function end(follower: Follower, last?: Uint8Array): void {

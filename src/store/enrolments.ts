@@ -34,6 +34,10 @@ export function createEnrolmentStore({ sql }: Database) {
     'DELETE FROM recovery_codes WHERE user_id = ? AND hash = ? AND pending = 0',
   )
 
+  const countCodes = sql.query<{ count: number }, [string]>(
+    'SELECT count(*) AS count FROM recovery_codes WHERE user_id = ? AND pending = 0',
+  )
+
   return {
     /** Begins an enrolment in the place of an earlier one. */
     issue(userId: string, tokenHash: Uint8Array, expiresAt: number): void {
@@ -70,6 +74,9 @@ export function createEnrolmentStore({ sql }: Database) {
       for (const which of [0, 1] as const) removeCodes.run(userId, which)
       for (const hash of codeHashes) addCode.run(userId, hash, 0)
     },
+
+    /** How many recovery codes of the user count. */
+    countCodes: (userId: string): number => countCodes.get(userId)?.count ?? 0,
 
     /** @returns whether the user had this recovery code; now it has it no more */
     useCode: (userId: string, hash: Uint8Array): boolean => useCode.run(userId, hash).changes === 1,

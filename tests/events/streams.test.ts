@@ -8,6 +8,8 @@ const named = (event: string, number: number) => `id: ${idOf(number)}\nevent: ${
 const begin = (number: number) => named('begin', number)
 const reset = (number: number) => named('reset', number)
 
+const me = (username: string, group: string) => `event: me\ndata: {"username":"${username}","group":"${group}"}\n\n`
+
 const topics: Topic[] = ['droplet', 'operation', 'user', 'engine']
 
 /** Streams with a viewer, a manager and the owner, by these names. */
@@ -77,7 +79,7 @@ describe('who sees what', () => {
     expect(await open(group, idOf(0)).take()).toEqual([RETRY, ...visible])
   })
 
-  test('a change of the group counts from the next event on', async () => {
+  test('a change of the group counts from the next event on, and its client is told', async () => {
     const { open, publish, put } = createHouse()
     const stream = open('viewer')
     publish('user')
@@ -85,7 +87,18 @@ describe('who sees what', () => {
     publish('user')
     put('viewer', 'manager')
     publish('user', 'operation')
-    expect(await stream.take()).toEqual([RETRY, begin(0), named('user', 2), named('operation', 4)])
+    expect(await stream.take()).toEqual([
+      ...[RETRY, begin(0), me('viewer', 'owner'), named('user', 2), me('viewer', 'manager'), named('operation', 4)],
+    ])
+  })
+
+  test('a change of the group is told without anything else, once', async () => {
+    const { open, put, streams } = createHouse()
+    const stream = open('manager')
+    put('manager', 'viewer')
+    streams.look()
+    streams.look()
+    expect(await stream.take()).toEqual([RETRY, begin(0), me('manager', 'viewer')])
   })
 })
 

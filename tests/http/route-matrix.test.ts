@@ -23,6 +23,7 @@ const matrix: Record<string, Caller[]> = {
   // For somebody else; that everybody sees and ends its own is told in tests/auth/sessions.test.ts.
   'GET /user/sessions/:user': owners,
   'DELETE /user/session/:id': viewers,
+  'GET /user/me': viewers,
   'GET /user/list': owners,
   'POST /user/add': owners,
   'PATCH /user/unlock/:user': owners,

@@ -79,7 +79,12 @@ export function forgetMatrix(): void {
 
 /** Reads all anew. */
 export async function readMatrix(): Promise<void> {
-  await Promise.all([readDroplets(), isManager.value && readOperations()])
+  await Promise.all([readDroplets(), readMe().then(() => (isManager.value ? readOperations() : undefined))])
+}
+
+async function readMe(): Promise<void> {
+  const me = await ask<{ group: Group }>('/user/me').catch(() => undefined)
+  if (me) group.value = me.group
 }
 
 async function readDroplets(): Promise<void> {
