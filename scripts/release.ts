@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { compile } from './lib/compile.ts'
+import { bundleDashboard } from './lib/dashboard.ts'
 import { root } from './lib/paths.ts'
 import { bunVersion, fetchRuntime, type Target, targets } from './lib/runtimes.ts'
 import { createSbom } from './lib/sbom.ts'
@@ -45,7 +46,7 @@ async function makeBinary(target: Target, version: string): Promise<string> {
 async function makeSbom(revision: Revision): Promise<string> {
   const file = `cikit-api-${revision.version}.cdx.json`
   const { inputs } = await Bun.file(metafile).json()
-  await Bun.write(join(draft, file), createSbom(revision, Object.keys(inputs)))
+  await Bun.write(join(draft, file), createSbom(revision, [...Object.keys(inputs), ...bundleDashboard().inputs]))
   return file
 }
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { root } from './paths.ts'
 
 /** A file of the dashboard as the compiler carries it. */
 export interface DashboardFile {
@@ -20,7 +21,7 @@ export interface DashboardBundle {
 
 /** A macro: runs when the program is compiled or, from its sources, when this is first imported. Bun bundles only in another process meanwhile. */
 export function bundleDashboard(): DashboardBundle {
-  const made = Bun.spawnSync([process.execPath, join(import.meta.dir, 'bundle-dashboard.ts')])
+  const made = Bun.spawnSync([process.execPath, join(root, 'scripts/lib/bundle-dashboard.ts')], { cwd: root })
   if (!made.success) throw new Error(`The dashboard could not be bundled: ${made.stderr}`)
   return JSON.parse(String(made.stdout))
 }
