@@ -75,7 +75,7 @@ export async function end(why?: string): Promise<void> {
  * @throws Refusal when the session is over
  */
 export async function freshAccess(refused?: string): Promise<string> {
-  const present = session.value
+  const present = session.peek()
   if (!present) throw new Refusal('Sign in first', 401, 908, undefined)
   if (isGood(present, refused)) return present.access
   refreshing ??= refresh(refused).finally(() => {
@@ -89,7 +89,7 @@ let refreshing: Promise<string> | undefined
 async function refresh(refused: string | undefined): Promise<string> {
   return await inTurn(async () => {
     // Another tab may have done it meanwhile.
-    const present = (isRemembered && (await recall())) || session.value
+    const present = (isRemembered && (await recall())) || session.peek()
     if (!present) throw new Refusal('Signed out', 401, 908, undefined)
     if (isGood(present, refused)) {
       session.value = present
@@ -101,11 +101,11 @@ async function refresh(refused: string | undefined): Promise<string> {
       '/user/auth/refresh',
     )
     // Signed out while the answer was on its way.
-    if (!session.value) throw new Refusal('Signed out', 401, 908, undefined)
+    if (!session.peek()) throw new Refusal('Signed out', 401, 908, undefined)
     await keep({ username, ...renewed })
     return renewed.access
   }).catch(async error => {
-    if (error instanceof Refusal && error.status === 401 && session.value)
+    if (error instanceof Refusal && error.status === 401 && session.peek())
       await end('Your session has ended: sign in again.')
     throw error
   })
