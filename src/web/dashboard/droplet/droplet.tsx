@@ -1,3 +1,119 @@
-export function Droplet(_: { parts: readonly string[] }) {
-  return <h1>Droplet</h1>
+import './droplet.css'
+import type { ComponentChildren } from 'preact'
+import { useEffect, useMemo } from 'preact/hooks'
+import type { DropletBody } from '../../../droplets/model.ts'
+import type { OperationBody } from '../../../operations/model.ts'
+import { ask } from '../api/api.ts'
+import { isManager } from '../api/session.ts'
+import { Actions } from '../droplets/actions.tsx'
+import { Condition } from '../droplets/condition.tsx'
+import { Progress } from '../droplets/progress.tsx'
+import { webLinks } from '../droplets/view.ts'
+import { Age } from '../parts/age.tsx'
+import { Copy } from '../parts/copy.tsx'
+import { Icon } from '../parts/icon.tsx'
+import { Empty, Loading } from '../parts/states.tsx'
+import { droplets, isOpen, openOperations, operations } from '../state/matrix.ts'
+import { createReading } from '../state/reading.ts'
+import { to } from '../state/router.ts'
+import { History } from './history.tsx'
+
+/** One droplet, as it is now. */
+export function Droplet({ parts: [name = ''] }: { parts: readonly string[] }) {
+  if (!droplets.value) return <Loading what="the droplet" />
+  const droplet = droplets.value.find(each => each.name === name)
+  return (
+    <section class="droplet">
+      <p class="way">
+        <a href={to('droplets')}>
+          <Icon name="back" /> All droplets
+        </a>
+      </p>
+      <header class="head">
+        <h1>{name}</h1>
+        {droplet && <Condition droplet={droplet} />}
+        <span class="do">{droplet && isManager.value && <Actions droplet={droplet} />}</span>
+      </header>
+      {droplet ? (
+        <Present droplet={droplet} />
+      ) : (
+        <Empty title={`There is no droplet ${name}`}>
+          <p class="soft">It was deleted, or never was. What was done to it is kept for 7 days.</p>
+        </Empty>
+      )}
+      {isManager.value && <Operations name={name} />}
+    </section>
+  )
+}
+
+function Present({ droplet }: { droplet: DropletBody }) {
+  const { name, hostname, image, created_at, started_at, stopped_at, exit_code, ssh, id, status } = droplet
+  const operation = openOperations.value.get(name)
+  const links = webLinks(droplet, location.hostname)
+  return (
+    <>
+      {operation && <Progress operation={operation} />}
+      <dl class="facts sheet">
+        <Fact title="State">{status}</Fact>
+        <Fact title="Made">
+          <Age since={created_at} /> ago
+        </Fact>
+        {started_at && (
+          <Fact title="Started">
+            <Age since={started_at} /> ago
+          </Fact>
+        )}
+        {stopped_at && (
+          <Fact title="Stopped">
+            <Age since={stopped_at} /> ago{exit_code ? `, with exit code ${exit_code}` : ''}
+          </Fact>
+        )}
+        <Fact title="Host name">{hostname}</Fact>
+        <Fact title="Image">{image}</Fact>
+        <Fact title="Id">{id}</Fact>
+        {links.length > 0 && (
+          <Fact title="Web">
+            {links.map(({ href }) => (
+              <a key={href} href={href} target="_blank" rel="noopener noreferrer">
+                {href}
+              </a>
+            ))}
+          </Fact>
+        )}
+        {ssh && (
+          <Fact title="SSH">
+            <code>{ssh.command}</code> <Copy text={ssh.command} what={`the ssh command of ${name}`} label="Copy" />
+          </Fact>
+        )}
+        {ssh?.fingerprint && (
+          <Fact title="Its host key">
+            <code>{ssh.fingerprint}</code>
+          </Fact>
+        )}
+      </dl>
+    </>
+  )
+}
+
+function Fact({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{title}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
+
+/** What was done to it: read once, and kept up by the events. */
+function Operations({ name }: { name: string }) {
+  const { value, read } = useMemo(
+    () => createReading(() => ask<OperationBody[]>(`/operation/list?limit=20&droplet=${encodeURIComponent(name)}`)),
+    [name],
+  )
+  useEffect(() => void read(), [read])
+  const known = new Map(value.value?.map(operation => [operation.id, operation]))
+  for (const operation of operations.value) if (operation.droplet === name) known.set(operation.id, operation)
+  const ended = [...known.values()].filter(operation => !isOpen(operation))
+  if (ended.length === 0) return null
+  return <History operations={ended.sort((left, right) => right.created_at.localeCompare(left.created_at))} />
 }

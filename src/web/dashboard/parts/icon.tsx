@@ -8,7 +8,7 @@ const shapes = {
   person: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 21c0-4 3.400-6.5 7.5-6.500s7.5 2.5 7.5 6.5',
   close: 'M6 6l12 12M18 6L6 18',
   start: 'M8 5l11 7-11 7z',
-  stop: 'M7 7h10v10H7z',
+  stop: 'M6 6h12v12H6z',
   restart: 'M19 12a7 7 0 1 1-2-5M17 3v4h-4',
   delete: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10.5 11v5M13.5 11v5',
   add: 'M12 5v14M5 12h14',

@@ -5,8 +5,9 @@ import type { Group } from '../../../store/users.ts'
 import { ask } from '../api/api.ts'
 import { follow } from '../api/follow.ts'
 import { Refusal, wordsFor } from '../api/http.ts'
-import { group, isManager } from '../api/session.ts'
+import { group, isManager, session } from '../api/session.ts'
 import { announce } from './announcer.ts'
+import { notify } from './notices.ts'
 
 // The Matrix as it is now: read once, and kept up by the stream of events.
 
@@ -111,7 +112,7 @@ function hear<Name extends keyof Events>(name: Name, data: Events[Name]): void {
   if (told.begin || told.reset) void readMatrix()
   if (told.me) hearOfMe(told.me)
   if (told.droplet) hearOfDroplet(told.droplet)
-  if (told.operation) put(told.operation)
+  if (told.operation) hearOfOperation(told.operation)
   if (told.engine) hearOfEngine(told.engine.state)
   if (told.user) usersVersion.value += 1
   if (told.audit) auditLast.value = told.audit.last
@@ -143,8 +144,20 @@ function hearOfEngine(state: 'away' | 'back'): void {
   if (state === 'back') void readDroplets()
 }
 
-/** An operation as it is now. */
+/** What the person itself began, and what became of it. */
+function hearOfOperation(operation: OperationBody): void {
+  const before = begun.value.get(operation.id)
+  put(operation)
+  if (operation.user !== session.peek()?.username || (before && !isOpen(before))) return
+  const what = `${operation.kind} ${operation.droplet ?? 'a droplet'}`
+  if (operation.state === 'failed') notify(`Could not ${what}: ${operation.error?.error ?? 'it failed'}`, 'bad')
+  if (operation.state === 'cancelled') announce(`Cancelled: ${what}.`)
+}
+
+/** An operation as it is now; an answer that comes later than the event of its end changes nothing. */
 export function put(operation: OperationBody): void {
+  const before = begun.value.get(operation.id)
+  if (before && !isOpen(before) && isOpen(operation)) return
   const next = new Map(begun.value).set(operation.id, operation)
   for (const [id, kept] of next) {
     if (next.size <= OPERATIONS_KEPT) break

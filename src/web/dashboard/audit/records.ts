@@ -1,0 +1,54 @@
+import type { auditList } from '../../../audit/model.ts'
+import { ask } from '../api/api.ts'
+
+export type AuditRecord = (typeof auditList.static)[number]
+
+/** What is looked for; what is empty narrows nothing. */
+export interface Wanted {
+  user: string
+  action: string
+  since: string
+}
+
+export const PAGE = 100
+/** In one file. */
+const MOST_EXPORTED = 10_000
+
+/** Newest first, those before the record `cursor`. */
+export async function readRecords(wanted: Wanted, limit: number, cursor?: number): Promise<AuditRecord[]> {
+  const query = new URLSearchParams({ limit: String(limit) })
+  for (const [name, value] of Object.entries(wanted)) if (value.trim() !== '') query.set(name, value.trim())
+  if (cursor !== undefined) query.set('cursor', String(cursor))
+  return await ask<AuditRecord[]>(`/audit/list?${query}`)
+}
+
+/** All that is looked for, as far as one file holds it. */
+export async function readAll(wanted: Wanted): Promise<AuditRecord[]> {
+  const all: AuditRecord[] = []
+  while (all.length < MOST_EXPORTED) {
+    const cursor = lastNumber(all)
+    if (all.length > 0 && cursor === undefined) break
+    const more = await readRecords(wanted, 1_000, cursor)
+    all.push(...more)
+    if (more.length < 1_000) break
+  }
+  return all
+}
+
+/** Of the oldest record that has a number: refusals that are still counted up have none. */
+export function lastNumber(records: readonly AuditRecord[]): number | undefined {
+  return records.findLast(({ id }) => id !== null)?.id ?? undefined
+}
+
+const columns = ['id', 'time', 'user', 'address', 'action', 'target', 'result', 'error_id', 'count'] as const
+
+/** RFC 4180. What a spreadsheet would take for a formula is put behind an apostrophe. */
+export function toCsv(records: readonly AuditRecord[]): string {
+  const cell = (value: string | number | null) => {
+    const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value ?? '')
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  }
+  return [columns, ...records.map(record => columns.map(column => cell(record[column])))]
+    .map(line => `${line.join(',')}\r\n`)
+    .join('')
+}
