@@ -56,16 +56,17 @@ function Present({ droplet }: { droplet: DropletBody }) {
       <dl class="facts sheet">
         <Fact title="State">{status}</Fact>
         <Fact title="Made">
-          <Age since={created_at} /> ago
+          <Age since={created_at} ago />
         </Fact>
         {started_at && (
           <Fact title="Started">
-            <Age since={started_at} /> ago
+            <Age since={started_at} ago />
           </Fact>
         )}
         {stopped_at && (
           <Fact title="Stopped">
-            <Age since={stopped_at} /> ago{exit_code ? `, with exit code ${exit_code}` : ''}
+            <Age since={stopped_at} ago />
+            {exit_code ? `, with exit code ${exit_code}` : ''}
           </Fact>
         )}
         <Fact title="Host name">{hostname}</Fact>

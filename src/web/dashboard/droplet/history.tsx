@@ -11,7 +11,7 @@ export function History({ operations }: { operations: readonly OperationBody[] }
           <li key={id}>
             <span class="what">{kind}</span> <span class={`state-word ${state}`}>{state}</span>
             <span class="soft">
-              by <bdi>{user}</bdi>, <Age since={created_at} /> ago
+              by <bdi>{user}</bdi>, <Age since={created_at} ago />
               {started_at && ended_at && `, took ${seconds(started_at, ended_at)} s`}
             </span>
             {error && <span class="why">{error.error}</span>}

@@ -6,11 +6,15 @@ const units: [name: string, seconds: number][] = [
   ['min', 60],
 ]
 
-/** How long ago something was, in one unit; the moment itself is told to who points there. */
-export function Age({ since }: { since: string }) {
+const NOW = 'now'
+
+/** How long ago something was, in one unit; the moment itself is told to who points there.
+ * @param ago whether it stands in a sentence */
+export function Age({ since, ago = false }: { since: string; ago?: boolean }) {
+  const text = span((clock.value - Date.parse(since)) / 1000)
   return (
     <time dateTime={since} title={new Date(since).toLocaleString()}>
-      {span((clock.value - Date.parse(since)) / 1000)}
+      {ago && text !== NOW ? `${text} ago` : text}
     </time>
   )
 }
@@ -18,5 +22,5 @@ export function Age({ since }: { since: string }) {
 /** `5 min`, `3 h`, `12 d`. */
 export function span(seconds: number): string {
   for (const [name, size] of units) if (seconds >= size) return `${Math.floor(seconds / size)} ${name}`
-  return seconds < 5 ? 'now' : `${Math.floor(seconds)} s`
+  return seconds < 5 ? NOW : `${Math.floor(seconds)} s`
 }

@@ -37,7 +37,7 @@ export function PersonActions(props: { user: UserList[number]; put: (list: UserL
       <button
         type="button"
         class="quiet small"
-        aria-label={`Sign ${username} out everywhere`}
+        aria-label={`Sign out ${username} everywhere`}
         onClick={() => void telling(endSessions())}
       >
         Sign out

@@ -27,9 +27,10 @@ export function Qr({ text, title }: { text: string; title: string }) {
   )
 }
 
-function draw({ size, get }: { size: number; get: (row: number, column: number) => unknown }) {
+function draw(modules: { size: number; get: (row: number, column: number) => unknown }) {
+  const { size } = modules
   const cells = Array.from({ length: size * size }, (_, index) => [Math.floor(index / size), index % size] as const)
-  const dark = cells.filter(([row, column]) => get(row, column))
+  const dark = cells.filter(([row, column]) => modules.get(row, column))
   const path = dark.map(([row, column]) => `M${column + QUIET} ${row + QUIET}h1v1h-1z`).join('')
   return { size: size + 2 * QUIET, path }
 }

@@ -1,0 +1,286 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import type { Browser, Page } from 'playwright-core'
+import { codeAt } from '../_support/codes.ts'
+import { launchBrowser } from '../_support/e2e/browser.ts'
+import {
+  desktop,
+  expectFit,
+  looks,
+  openDashboard,
+  phone,
+  type Signed,
+  signIn,
+  visit,
+} from '../_support/e2e/dashboard.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
+import { currentCode, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { scanPicture } from '../_support/e2e/qr.ts'
+import { timed } from '../_support/timed.ts'
+
+// The dashboard of the compiled binary in a browser, over a real engine.
+
+let browser: Browser
+let engine: TestEngine
+let matrix: Matrix
+let ownerToken: string
+let owner: Signed
+
+beforeAll(async () => {
+  browser = await launchBrowser()
+  engine = await startEngine('host')
+  matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  owner = await matrix.createUser('owner', 'owner')
+  ownerToken = (await matrix.logIn(owner)).access_token
+})
+
+afterAll(async () => {
+  await browser.close()
+  await matrix[Symbol.asyncDispose]()
+  await engine.clear()
+  await engine.stop()
+})
+
+beforeEach(async () => {
+  for (const { name } of await matrix.droplets('GET', 'list', ownerToken)) {
+    await matrix.droplets('DELETE', `delete/${name}`, ownerToken)
+  }
+})
+
+const add = () => matrix.droplets('POST', 'add', ownerToken)
+const newUser = (group: 'viewer' | 'manager') => matrix.createUser(`${group}-${crypto.randomUUID().slice(0, 8)}`, group)
+const row = (page: Page, name: string) => page.locator(`[data-row="${name}"]`)
+const isNow = (page: Page, name: string, state: string) => row(page, name).getByText(state).waitFor()
+
+/** A page of somebody who has just signed in as a member of this group. */
+async function openFor(group: 'viewer' | 'manager', options = desktop) {
+  const opened = await openDashboard(browser, matrix, options)
+  await signIn(opened.page, await newUser(group))
+  return opened
+}
+
+/** As the owner, whose codes count once: by the token of the session that the test has. */
+async function openAsOwner(options = desktop) {
+  const opened = await openDashboard(browser, matrix, options)
+  await matrix.cli('user', 'unlock', 'owner')
+  await opened.page.route('**/api/v1/user/auth', async route => {
+    const tokens = { token_type: 'Bearer', expires_in: 7200, access_token: ownerToken, refresh_token: '0'.repeat(64) }
+    await route.fulfill({ status: 200, json: tokens })
+  })
+  await signIn(opened.page, owner)
+  return opened
+}
+
+describe.each([
+  ['a desktop', desktop],
+  ['a phone', phone],
+])('on %s', (_, options) => {
+  test('a manager adds a droplet, stops, starts and restarts it, and deletes it by its name', async () => {
+    await using opened = await openFor('manager', options)
+    const { page, complaints } = opened
+    await page.getByRole('heading', { name: 'No droplets yet' }).waitFor()
+    await page.getByRole('button', { name: 'Add' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click()
+    await row(page, 'cikit01').getByRole('button', { name: 'Stop cikit01' }).click()
+    await isNow(page, 'cikit01', 'Stopped')
+    await row(page, 'cikit01').getByRole('button', { name: 'Start cikit01' }).click()
+    await row(page, 'cikit01').getByRole('button', { name: 'Restart cikit01' }).click()
+    const first = (await matrix.droplets('GET', 'list', ownerToken))[0]
+    await page.getByRole('button', { name: 'Delete cikit01' }).click()
+    const sure = page.getByRole('dialog')
+    await sure.getByRole('textbox').fill('cikit02')
+    expect(await sure.getByRole('button', { name: 'Delete' }).isDisabled()).toBe(true)
+    await sure.getByRole('textbox').fill('cikit01')
+    await sure.getByRole('button', { name: 'Delete' }).click()
+    await page.getByRole('heading', { name: 'No droplets yet' }).waitFor()
+    expect([first?.name, await matrix.droplets('GET', 'list', ownerToken)]).toEqual(['cikit01', []])
+    expect(complaints).toEqual([])
+  })
+
+  test('a viewer sees what is, and nothing to change it by', async () => {
+    await add()
+    await using opened = await openFor('viewer', options)
+    const { page, complaints } = opened
+    await row(page, 'cikit01').getByRole('link', { name: '8001' }).waitFor()
+    expect(await row(page, 'cikit01').getByRole('button').allTextContents()).toEqual(['ssh'])
+    expect(await page.getByRole('checkbox').count()).toBe(0)
+    expect(await page.getByRole('button', { name: 'Add' }).count()).toBe(0)
+    for (const place of ['people', 'audit']) {
+      await page.evaluate(`location.hash = '#/${place}'`)
+      await page.getByRole('heading', { name: "This is the owner's page" }).waitFor()
+    }
+    expect(complaints).toEqual([])
+  })
+})
+
+test('what one browser does another one sees within a second, with the steps of it', async () => {
+  await add()
+  await using first = await openFor('manager')
+  await using second = await openFor('manager')
+  await row(second.page, 'cikit01').waitFor()
+  const steps: string[] = []
+  await second.page.exposeFunction('heard', (text: string) => steps.push(text))
+  await second.page.evaluate(
+    "new MutationObserver(() => { for (const step of document.querySelectorAll('.progress li')) heard(step.textContent) }).observe(document.body, { childList: true, subtree: true, characterData: true })",
+  )
+  await row(first.page, 'cikit01').getByRole('button', { name: 'Stop cikit01' }).click()
+  await isNow(first.page, 'cikit01', 'Stopped')
+  const { ms } = await timed(isNow(second.page, 'cikit01', 'Stopped'))
+  expect(ms).toBeLessThan(1_000)
+  expect(steps).toContain('stop')
+})
+
+test('droplets are found, ordered and gone through by the keyboard', async () => {
+  for (let count = 0; count < 3; count++) await add()
+  await matrix.droplets('PATCH', 'stop/cikit02', ownerToken)
+  await using opened = await openFor('viewer')
+  const { page } = opened
+  const names = () => page.locator('[data-row] .name').allTextContents()
+  await row(page, 'cikit03').waitFor()
+  expect(await names()).toEqual(['cikit03', 'cikit02', 'cikit01'])
+  await page.getByRole('button', { name: 'Name' }).click()
+  expect(await names()).toEqual(['cikit01', 'cikit02', 'cikit03'])
+  await page.getByRole('button', { name: 'Name' }).click()
+  expect(await names()).toEqual(['cikit03', 'cikit02', 'cikit01'])
+  await page.keyboard.press('/')
+  await page.keyboard.type('stopped')
+  expect(await names()).toEqual(['cikit02'])
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { level: 1, name: 'cikit02' }).waitFor()
+  await page.keyboard.press('?')
+  await page.getByRole('dialog', { name: 'Keys' }).getByText('Show all keys').waitFor()
+  await page.keyboard.press('Escape')
+  expect(await page.getByRole('dialog').count()).toBe(0)
+})
+
+test('those that are picked are stopped and started together', async () => {
+  for (let count = 0; count < 3; count++) await add()
+  await using opened = await openFor('manager')
+  const { page } = opened
+  for (const name of ['cikit01', 'cikit03']) await page.getByLabel(`Pick ${name}`).check()
+  await page.getByRole('button', { name: 'Stop 2' }).click()
+  for (const name of ['cikit01', 'cikit03']) await isNow(page, name, 'Stopped')
+  await page.getByRole('button', { name: 'Start 2' }).click()
+  for (const name of ['cikit01', 'cikit03'])
+    await row(page, name)
+      .getByRole('button', { name: `Stop ${name}` })
+      .waitFor()
+  const states = (await matrix.droplets('GET', 'list', ownerToken)).map(({ name, state }) => `${name} ${state}`)
+  expect(states.sort()).toEqual(['cikit01 running', 'cikit02 running', 'cikit03 running'])
+})
+
+test('the ssh command is copied as it stands', async () => {
+  await add()
+  await using opened = await openFor('viewer', { ...desktop, permissions: ['clipboard-read', 'clipboard-write'] })
+  const { page } = opened
+  await page.getByRole('button', { name: 'Copy the ssh command of cikit01' }).click()
+  await page.getByText('Copied the ssh command of cikit01.').waitFor({ state: 'attached' })
+  expect(await page.evaluate('navigator.clipboard.readText()')).toBe('ssh -p 2201 root@matrix.test')
+})
+
+test('an operation that failed is told to who began it, in the words of the server', async () => {
+  await add()
+  await using opened = await openFor('manager')
+  const { page } = opened
+  const stop = row(page, 'cikit01').getByRole('button', { name: 'Stop cikit01' })
+  await stop.waitFor()
+  await page.route('**/droplet/stop/cikit01', route => route.continue({ url: `${matrix.url}/droplet/stop/cikit99` }))
+  await stop.click()
+  await page.getByRole('list', { name: 'Notices' }).getByText('No such container: cikit99').waitFor()
+})
+
+test('the owner adds a person, whose phone reads the link, and deletes that person', async () => {
+  await using opened = await openAsOwner()
+  const { page, complaints } = opened
+  await visit(page, 'people', 'People')
+  await page.getByRole('button', { name: 'Add' }).click()
+  await page.getByLabel('Name').fill('zoe')
+  await page.getByLabel('Group').selectOption('manager')
+  await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click()
+  const dialog = page.getByRole('dialog', { name: 'A link for zoe' })
+  const link = (await dialog.locator('code').textContent()) ?? ''
+  expect(link).toMatch(new RegExp(`^${new URL('/enrol#', matrix.url).href}[0-9a-f]{64}$`))
+  expect(await scanPicture(await dialog.getByRole('img').screenshot(), 'png')).toBe(link)
+  const { body } = await matrix.call('POST', '/user/auth/enrol', undefined, { enrolment_token: link.split('#')[1] })
+  const { secret } = body as { secret: string }
+  await matrix.call('POST', '/user/auth', undefined, { username: 'zoe', code: await currentCode(secret) })
+  await dialog.getByRole('button', { name: 'Close' }).last().click()
+  await page.getByRole('button', { name: 'Sign out zoe everywhere' }).click()
+  await page.getByText('zoe is signed out everywhere.').waitFor()
+  expect((await matrix.call('GET', '/user/sessions/zoe', ownerToken)).body).toEqual([])
+  await page.getByRole('button', { name: 'Delete zoe' }).click()
+  await page.getByRole('dialog').getByRole('textbox').fill('zoe')
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await page.getByRole('button', { name: 'Delete zoe' }).waitFor({ state: 'detached' })
+  expect(await matrix.usernames(ownerToken)).not.toContain('zoe')
+  expect(complaints).toEqual([])
+})
+
+test('the owner sees in the audit what was done, as text whatever it is, and takes it along', async () => {
+  const hostile = '<img src=x onerror=alert(1)>\u202E\u001b[31m'
+  await matrix.call('GET', `/user/sessions/${encodeURIComponent(hostile)}`, await matrix.signIn('viewer', 'mallory'))
+  await using opened = await openAsOwner()
+  const { page, complaints } = opened
+  await visit(page, 'audit', 'Audit')
+  await page.getByLabel('Who').fill('mallory')
+  await page.getByRole('button', { name: 'Show', exact: true }).click()
+  await page.locator('.target', { hasText: '<img src=x onerror=alert(1)>' }).waitFor()
+  expect(await page.locator('table img').count()).toBe(0)
+  const waiting = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Save as CSV' }).click()
+  const saved = await Bun.file(await (await waiting).path()).text()
+  expect(saved.split('\r\n')[0]).toBe('id,time,user,address,action,target,result,error_id,count')
+  expect(saved).toContain('mallory')
+  expect(saved).not.toContain('owner')
+  expect(complaints).toEqual([])
+})
+
+test('a person sees where it is signed in, and ends another session', async () => {
+  const nik = await matrix.createUser('nik', 'viewer')
+  // Each code counts once: here that of the step before, and the browser has the present one.
+  const code = codeAt(nik.secret, Date.now() - 30_000)
+  expect((await matrix.call('POST', '/user/auth', undefined, { username: 'nik', code })).status).toBe(200)
+  await using opened = await openDashboard(browser, matrix)
+  const { page } = opened
+  await signIn(page, nik)
+  await visit(page, 'me', 'nik')
+  await page.getByText('this one').waitFor()
+  await page.getByRole('button', { name: /^End the session of Bun/ }).click()
+  await page.getByText('That session has ended.').waitFor()
+  expect((await matrix.call('GET', '/user/sessions/nik', ownerToken)).body).toHaveLength(1)
+})
+
+test.each(looks)('every page can be used by everybody, and fits: %s', async (_, options) => {
+  await add()
+  await using opened = await openAsOwner(options)
+  const { page, complaints } = opened
+  await row(page, 'cikit01').waitFor()
+  await expectFit(page)
+  for (const [place, heading] of [
+    ['droplet/cikit01', 'cikit01'],
+    ['people', 'People'],
+    ['audit', 'Audit'],
+    ['me', 'owner'],
+    ['nowhere', 'There is nothing here'],
+  ] as const) {
+    await visit(page, place, heading)
+    await page.locator('[aria-busy]').waitFor({ state: 'detached' })
+    await expectFit(page)
+  }
+  expect(complaints).toEqual([])
+})
+
+test('an engine that goes away is told, what was known stays, and it comes back by itself', async () => {
+  await add()
+  await using opened = await openFor('manager')
+  const { page } = opened
+  await row(page, 'cikit01').waitFor()
+  await engine.stop()
+  await page.getByText('The container engine cannot be reached').waitFor()
+  expect(await row(page, 'cikit01').count()).toBe(1)
+  await expectFit(page)
+  engine = await startEngine('host')
+  await page.getByText('The container engine cannot be reached').waitFor({ state: 'detached' })
+  // An engine of this test begins with nothing.
+  await page.getByRole('heading', { name: 'No droplets yet' }).waitFor()
+})
