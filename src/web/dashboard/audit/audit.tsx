@@ -121,7 +121,7 @@ function Table({ records }: { records: readonly AuditRecord[] }) {
               <time dateTime={time}>{new Date(time).toLocaleString()}</time>
             </td>
             <td class="user">
-              <bdi>{user || 'a stranger'}</bdi>
+              <bdi>{user || (address === 'host' ? 'the host' : 'a stranger')}</bdi>
             </td>
             <td class="action">{action}</td>
             <td class="target">
