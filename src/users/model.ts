@@ -24,6 +24,12 @@ export function toUserList(users: readonly User[]): UserList {
   }))
 }
 
+/** @throws ApiError 913 for a missing field, 905 for a group that is none */
+export function parseNewGroup({ group }: Fields): Group {
+  if (isAbsent(group)) throw new ApiError('userFieldsMissing', { text: 'The "group" is required' })
+  return parseGroup(group)
+}
+
 /** @throws ApiError 913 for a missing field, 917 for a bad username, 905 for a group that is none */
 export function parseNewUser(fields: Fields): { username: string; group: Group } {
   const { username, group } = fields

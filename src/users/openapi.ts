@@ -52,6 +52,22 @@ export const userChapter: Chapter = {
       answers: { 200: list },
       errors: ['userFieldsMissing', 'groupUnknown', 'usernameTaken', 'ownerExists'],
     },
+    'PATCH /api/v1/user/group/:user': {
+      summary: 'Put a user into another group',
+      description:
+        'Its sessions stay, with other rights from the next request on. The owner is handed over on the host.',
+      caller: 'owner',
+      request: {
+        schema: {
+          type: 'object',
+          required: ['group'],
+          properties: { group: { type: 'string', enum: groups } },
+        },
+        example: { group: 'manager' },
+      },
+      answers: { 200: list },
+      errors: ['userNotFound', 'userFieldsMissing', 'groupUnknown', 'ownerExists'],
+    },
     'PATCH /api/v1/user/unlock/:user': {
       summary: "Lift the locks on a user's login",
       caller: 'owner',

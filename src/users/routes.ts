@@ -3,7 +3,7 @@ import type { Guard } from '../http/guards.ts'
 import { okBody } from '../http/model.ts'
 import { createToldText } from '../http/told-text.ts'
 import type { User } from '../store/users.ts'
-import { parseNewUser, toUserList, type UserList, userList } from './model.ts'
+import { parseNewGroup, parseNewUser, toUserList, type UserList, userList } from './model.ts'
 import type { UserService } from './service.ts'
 
 /**
@@ -28,6 +28,15 @@ export function createUserRoutes(guard: Guard, users: UserService, changed: () =
       async ({ caller }) => {
         const { username, group } = parseNewUser(caller.fields)
         await users.add(caller.act, username, group)
+        changed()
+        return list()
+      },
+      { group: 'owner', response: { 200: userList } },
+    )
+    .patch(
+      '/group/:user',
+      async ({ caller, params }) => {
+        await users.changeGroup(caller.act, params.user, parseNewGroup(caller.fields))
         changed()
         return list()
       },

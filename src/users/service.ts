@@ -44,6 +44,23 @@ export function createUserService(deps: {
       })
     },
 
+    /**
+     * Puts a user into another group; its sessions stay, and have the rights of that one from the next request on.
+     * @throws ApiError 903; 906 for the owner, and for who would be a second one
+     */
+    async changeGroup(act: Act, username: string, group: Group): Promise<void> {
+      await db.write(() => {
+        const account = requireAccount(username)
+        if (account.group === 'owner' || group === 'owner') {
+          throw new ApiError('ownerExists', {
+            text: 'A system has exactly one owner: hand it over on the host, by cikit-api user hand-over',
+          })
+        }
+        users.setGroup(account.id, group)
+        audit.record(act, username)
+      })
+    },
+
     /** @throws ApiError 903; 916 for the owner */
     async remove(act: Act, username: string): Promise<void> {
       await db.write(() => {

@@ -205,6 +205,8 @@ test('the owner adds a person, whose phone reads the link, and deletes that pers
   const { secret } = body as { secret: string }
   await matrix.call('POST', '/user/auth', undefined, { username: 'zoe', code: await currentCode(secret) })
   await dialog.getByRole('button', { name: 'Close' }).last().click()
+  await page.getByLabel('Group of zoe').selectOption('viewer')
+  await page.getByText('zoe is a viewer now.').waitFor({ state: 'attached' })
   await page.getByRole('button', { name: 'Sign out zoe everywhere' }).click()
   await page.getByText('zoe is signed out everywhere.').waitFor()
   expect((await matrix.call('GET', '/user/sessions/zoe', ownerToken)).body).toEqual([])

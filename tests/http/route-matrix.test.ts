@@ -26,6 +26,7 @@ const matrix: Record<string, Caller[]> = {
   'GET /user/me': viewers,
   'GET /user/list': owners,
   'POST /user/add': owners,
+  'PATCH /user/group/:user': owners,
   'PATCH /user/unlock/:user': owners,
   'DELETE /user/delete/:user': owners,
   'GET /audit/list': owners,

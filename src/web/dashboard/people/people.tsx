@@ -10,6 +10,7 @@ import { Empty, Loading, Problem } from '../parts/states.tsx'
 import { usersVersion } from '../state/matrix.ts'
 import { createReading } from '../state/reading.ts'
 import { AddDialog } from './add-dialog.tsx'
+import { GroupChoice } from './group-choice.tsx'
 import { LinkDialog } from './link-dialog.tsx'
 import { PersonActions } from './person-actions.tsx'
 
@@ -65,7 +66,9 @@ function All() {
                 <th class="name" scope="row">
                   <bdi>{user.username}</bdi>
                 </th>
-                <td class="group">{user.group}</td>
+                <td class="group">
+                  <GroupChoice user={user} put={put} />
+                </td>
                 <td class="since">
                   <Age since={user.created} />
                 </td>

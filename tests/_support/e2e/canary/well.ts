@@ -36,6 +36,7 @@ const bodies: Record<string, (world: World) => Promise<unknown>> = {
   'POST /user/auth/recover': newRecovery,
   'POST /user/auth/enrol': newEnrolment,
   'POST /user/auth/confirm': newConfirmation,
+  'PATCH /user/group/:user': async () => ({ group: 'manager' }),
   'POST /user/add': async () => ({ username: `added-${crypto.randomUUID()}`, group: 'viewer' }),
 }
 

@@ -1,0 +1,48 @@
+import { expect, test } from 'bun:test'
+import { createTestApi, type TestApi } from '../_support/api.ts'
+import { inWords, readAudit } from '../_support/audit.ts'
+
+const groupsOf = (api: TestApi) => Object.fromEntries(api.context.users.list().map(user => [user.username, user.group]))
+
+test('a user is in another group from the next request on, and stays signed in', async () => {
+  await using api = await createTestApi()
+  const owner = await api.signedIn('owner')
+  const ada = await api.signedIn('viewer', 'ada')
+  const { status, body } = await api.call('PATCH', '/user/group/ada', {
+    token: owner.token,
+    json: { group: 'manager' },
+  })
+  expect(status).toBe(200)
+  expect(body).toMatchObject([{ username: 'owner' }, { username: 'ada', group: 'manager' }])
+  expect((await api.call('GET', '/operation/list', { token: ada.token })).status).toBe(200)
+  await api.call('PATCH', '/user/group/ada', { token: owner.token, json: { group: 'viewer' } })
+  expect((await api.call('GET', '/operation/list', { token: ada.token })).body).toMatchObject({ errorId: 912 })
+  const told = (await readAudit(api, owner.token)).map(inWords).filter(words => words.includes('user.group'))
+  expect(told).toEqual(['owner user.group ada ok', 'owner user.group ada ok'])
+})
+
+test('whoever follows what happens is told', async () => {
+  await using api = await createTestApi()
+  const owner = await api.signedIn('owner')
+  const ada = await api.signedIn('viewer', 'ada')
+  await using followed = await api.follow(ada.token)
+  await api.call('PATCH', '/user/group/ada', { token: owner.token, json: { group: 'manager' } })
+  await followed.until(events => events.some(({ event }) => event === 'me'))
+  expect(followed.events.find(({ event }) => event === 'me')?.data).toEqual({ username: 'ada', group: 'manager' })
+})
+
+test.each([
+  ['the owner, into another group', 'owner', { group: 'viewer' }, 906],
+  ['the owner, into its own', 'owner', { group: 'owner' }, 906],
+  ['a second owner', 'ada', { group: 'owner' }, 906],
+  ['nobody', 'nobody', { group: 'viewer' }, 903],
+  ['the same name in capitals', 'ADA', { group: 'manager' }, 903],
+  ['a group that is none', 'ada', { group: 'king' }, 905],
+  ['no group', 'ada', {}, 913],
+])('%s is refused, and nothing changes', async (_, username, json, errorId) => {
+  await using api = await createTestApi()
+  const { token } = await api.signedIn('owner')
+  await api.createUser('ada', 'viewer')
+  expect((await api.call('PATCH', `/user/group/${username}`, { token, json })).body).toMatchObject({ errorId })
+  expect(groupsOf(api)).toEqual({ owner: 'owner', ada: 'viewer' })
+})
