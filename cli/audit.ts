@@ -18,6 +18,7 @@ export const audit = command({
       valueHint: 'WORDS',
       description: 'This action only, such as droplet.add, or all of droplet',
     },
+    target: { type: 'string', valueHint: 'NAME', description: 'To this user, droplet or session only' },
     limit: { type: 'string', valueHint: 'NUMBER', description: 'The newest so many, 1000 at most (100)' },
     follow: { type: 'boolean', description: 'Go on with what comes, until Ctrl-C' },
     json: { type: 'boolean', description: 'Print one JSON object a line' },
@@ -52,9 +53,9 @@ function checked(args: Record<string, unknown>): Partial<AuditFilter> {
   }
 }
 
-function queryOf({ since, user, action, limit }: Record<string, unknown>): AuditQuery {
+function queryOf({ since, user, action, target, limit }: Record<string, unknown>): AuditQuery {
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
-  return { since: text(since), user: text(user), action: text(action), limit: text(limit) }
+  return { since: text(since), user: text(user), action: text(action), target: text(target), limit: text(limit) }
 }
 
 /** @throws OperatorError when something does not fit, so that scripts see it */

@@ -6,7 +6,7 @@ import type { ListedEntry } from './service.ts'
 const MOST_RECORDS = 1_000
 /** Of all times that have a form (ECMAScript, time values). */
 const LATEST = 8.64e15
-const FIELDS = new Set(['since', 'user', 'action', 'limit', 'cursor'])
+const FIELDS = new Set(['since', 'user', 'action', 'target', 'limit', 'cursor'])
 
 export const auditList = t.Array(
   t.Object({
@@ -37,18 +37,21 @@ export function toAuditList(records: ListedEntry[]): typeof auditList.static {
   }))
 }
 
-export type AuditQuery = Partial<Record<'since' | 'user' | 'action' | 'limit' | 'cursor', string | undefined>>
+export type AuditQuery = Partial<
+  Record<'since' | 'user' | 'action' | 'target' | 'limit' | 'cursor', string | undefined>
+>
 
 /** @throws ApiError 917 naming what cannot be understood */
 export function parseAuditFilter(query: AuditQuery): Partial<AuditFilter> {
   const unknown = Object.keys(query).find(name => !FIELDS.has(name))
   if (unknown !== undefined)
-    throw new ApiError('malformed', { text: 'Ask by since, user, action, limit and cursor only' })
-  const { since, user, action, limit, cursor } = query
+    throw new ApiError('malformed', { text: 'Ask by since, user, action, target, limit and cursor only' })
+  const { since, user, action, target, limit, cursor } = query
   return {
     ...(since && { since: parseTime(since) }),
     ...(user && { user }),
     ...(action && { action }),
+    ...(target && { target }),
     ...(limit && { limit: parseCount('limit', limit, MOST_RECORDS) }),
     ...(cursor && { before: parseCount('cursor', cursor, Number.MAX_SAFE_INTEGER) }),
   }

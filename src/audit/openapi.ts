@@ -24,6 +24,11 @@ export const auditChapter: Chapter = {
           schema: { type: 'string' },
           example: 'droplet',
         },
+        target: {
+          description: 'To this user, droplet or session only',
+          schema: { type: 'string' },
+          example: 'cikit01',
+        },
         limit: { description: 'So many', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 100 } },
         cursor: {
           description: 'Only what is older than the record of this `id`',

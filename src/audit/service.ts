@@ -25,7 +25,7 @@ const LONGEST_TEXT = 100
 const UNKNOWN = '?'
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 /** A list that nobody narrowed down. */
-const EVERYTHING: AuditFilter = { after: 0, before: NO_LIMIT, since: 0, user: '', action: '', limit: 100 }
+const EVERYTHING: AuditFilter = { after: 0, before: NO_LIMIT, since: 0, user: '', action: '', target: '', limit: 100 }
 
 /** Who does what, from where. */
 export interface Act {
@@ -166,11 +166,12 @@ export async function openAudit(
     },
   }
 
-  function openRefusals({ since, user, action }: AuditFilter): ListedEntry[] {
+  function openRefusals({ since, user, action, target }: AuditFilter): ListedEntry[] {
     const matches = (entry: AuditEntry) =>
       entry.time >= since &&
       (user === '' || entry.user === user || entry.user === MANY) &&
-      (action === '' || entry.action === MANY || `${entry.action}.`.startsWith(`${action}.`))
+      (action === '' || entry.action === MANY || `${entry.action}.`.startsWith(`${action}.`)) &&
+      (target === '' || entry.target === target || entry.target === MANY)
     const open = store.refusalsUntil(NO_LIMIT).reverse()
     return open.map(refusal => ({ ...toEntry(refusal), number: null })).filter(matches)
   }

@@ -41,6 +41,8 @@ export interface AuditFilter {
   user: string
   /** This action only, and those below it (`user` for all of `user.add`, `user.delete`, …); empty for all. */
   action: string
+  /** To whom or what; empty for all. */
+  target: string
   limit: number
 }
 
@@ -72,6 +74,7 @@ export function createAuditStore({ sql }: Pick<Database, 'sql'>) {
     WHERE number > $after AND number < $before AND time >= $since
       AND ($user = '' OR user = $user OR user = '*')
       AND ($action = '' OR action = $action OR action = '*' OR substr(action, 1, length($action) + 1) = $action || '.')
+      AND ($target = '' OR target = $target OR target = '*')
     ORDER BY number DESC LIMIT $limit`)
   const insert = sql.query<
     null,

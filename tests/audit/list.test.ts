@@ -103,6 +103,20 @@ test('by action, or all below a word of it', async () => {
   expect(await actions('%25')).toEqual([])
 })
 
+test('by what it concerned, refusals that are still counted up among it', async () => {
+  const { api, token } = await createBusyApi()
+  await using _ = api
+  for (let count = 0; count < 2; count++) await api.call('POST', '/droplet/add', { token })
+  await api.call('PATCH', '/droplet/stop/cikit02', { token })
+  await api.call('PATCH', '/droplet/stop/cikit03', { token })
+  const told = async (target: string) =>
+    (await readAudit(api, token, `?target=${target}`)).map(({ action, result }) => `${action} ${result}`)
+  expect(await told('cikit02')).toEqual(['droplet.add ok', 'droplet.stop ok'])
+  expect(await told('cikit03')).toEqual(['droplet.stop refused'])
+  expect(await told('cikit')).toEqual([])
+  expect(await told('%25')).toEqual([])
+})
+
 test('page after page, by the id of the last record, without a gap', async () => {
   const { api, token } = await createBusyApi()
   await using _ = api

@@ -98,6 +98,7 @@ test('who looks for a user or an action is shown the sums that may hold it', asy
   host.audit.refused({ user: 'bob', address: '192.0.2.1', action: 'droplet.add' }, '', refused, false)
   expect(await closed(host)).toHaveLength(1)
   expect(host.told({ user: 'ada' })).toMatchObject([{ user: '*', action: '*', count: 2 }])
+  expect(host.told({ target: 'cikit01' })).toMatchObject([{ target: '*', count: 2 }])
   expect(host.told({ action: 'droplet' })).toMatchObject([{ user: '*', action: '*', count: 2 }])
 })
 

@@ -178,6 +178,21 @@ test('the ssh command is copied as it stands', async () => {
   expect(await page.evaluate('navigator.clipboard.readText()')).toBe('ssh -p 2201 root@matrix.test')
 })
 
+test('of one droplet its page says what it is, what was done to it and, to the owner, what the audit has', async () => {
+  await add()
+  await matrix.droplets('PATCH', 'stop/cikit01', ownerToken)
+  await using opened = await openAsOwner()
+  const { page, complaints } = opened
+  await visit(page, 'droplet/cikit01', 'cikit01')
+  await page.getByText('cikit01.matrix.test').waitFor()
+  await page.locator('.history li', { hasText: 'stop done' }).first().waitFor()
+  await page.locator('.trail tbody tr', { hasText: 'droplet.stop' }).first().waitFor()
+  await page.getByRole('button', { name: 'Start cikit01' }).click()
+  await page.locator('.history li', { hasText: 'start done' }).waitFor()
+  await page.getByRole('link', { name: 'http://matrix.test:8001/' }).waitFor()
+  expect(complaints).toEqual([])
+})
+
 test('an operation that failed is told to who began it, in the words of the server', async () => {
   await add()
   await using opened = await openFor('manager')

@@ -1,4 +1,3 @@
-import './audit.css'
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { isOwner } from '../api/session.ts'
@@ -6,9 +5,10 @@ import { saveFile } from '../parts/save-file.ts'
 import { Empty, Loading, Problem } from '../parts/states.tsx'
 import { telling } from '../state/notices.ts'
 import { createReading } from '../state/reading.ts'
-import { type AuditRecord, lastNumber, PAGE, readAll, readRecords, toCsv, type Wanted } from './records.ts'
+import { lastNumber, PAGE, readAll, readRecords, toCsv, type Wanted } from './records.ts'
+import { AuditTable } from './table.tsx'
 
-const everything: Wanted = { user: '', action: '', since: '' }
+const everything: Wanted = { user: '', action: '', target: '', since: '' }
 
 /** Who did what, for the owner. */
 export function Audit(_: { parts: readonly string[] }) {
@@ -80,6 +80,7 @@ function Records() {
       >
         {field('user', 'Who', 'ann')}
         {field('action', 'What', 'droplet.stop')}
+        {field('target', 'To', 'cikit01')}
         {field('since', 'Since', '2026-11-24')}
         <button type="submit" class="quiet">
           Show
@@ -88,7 +89,7 @@ function Records() {
       {problem.value && <Problem text={problem.value} retry={() => void read()} />}
       {!value.value && !problem.value && <Loading what="the audit" />}
       {value.value?.length === 0 && <p class="nothing">Nothing of this kind is recorded.</p>}
-      {value.value && value.value.length > 0 && <Table records={value.value} />}
+      {value.value && value.value.length > 0 && <AuditTable records={value.value} />}
       {value.value && !isWhole.value && (
         <p class="more">
           <button type="button" class="quiet" onClick={() => void telling(more())}>
@@ -97,45 +98,5 @@ function Records() {
         </p>
       )}
     </>
-  )
-}
-
-function Table({ records }: { records: readonly AuditRecord[] }) {
-  return (
-    <table>
-      <caption class="unseen">Records, newest first</caption>
-      <thead>
-        <tr>
-          <th>When</th>
-          <th>Who</th>
-          <th>What</th>
-          <th>To</th>
-          <th>Result</th>
-          <th>From</th>
-        </tr>
-      </thead>
-      <tbody>
-        {records.map(({ id, time, user, address, action, target, result, error_id, count }) => (
-          <tr key={id ?? `${time} ${address} ${action}`}>
-            <td class="when">
-              <time dateTime={time}>{new Date(time).toLocaleString()}</time>
-            </td>
-            <td class="user">
-              <bdi>{user || (address === 'host' ? 'the host' : 'a stranger')}</bdi>
-            </td>
-            <td class="action">{action}</td>
-            <td class="target">
-              <bdi>{target}</bdi>
-            </td>
-            <td class={`result ${result}`}>
-              {result}
-              {error_id !== null && ` ${error_id}`}
-              {count > 1 && ` × ${count}`}
-            </td>
-            <td class="from">{address}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
   )
 }

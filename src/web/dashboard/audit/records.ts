@@ -7,6 +7,7 @@ export type AuditRecord = (typeof auditList.static)[number]
 export interface Wanted {
   user: string
   action: string
+  target: string
   since: string
 }
 

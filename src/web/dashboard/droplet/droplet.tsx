@@ -4,7 +4,7 @@ import { useEffect, useMemo } from 'preact/hooks'
 import type { DropletBody } from '../../../droplets/model.ts'
 import type { OperationBody } from '../../../operations/model.ts'
 import { ask } from '../api/api.ts'
-import { isManager } from '../api/session.ts'
+import { isManager, isOwner } from '../api/session.ts'
 import { Actions } from '../droplets/actions.tsx'
 import { Condition } from '../droplets/condition.tsx'
 import { Progress } from '../droplets/progress.tsx'
@@ -17,6 +17,7 @@ import { droplets, isOpen, openOperations, operations } from '../state/matrix.ts
 import { createReading } from '../state/reading.ts'
 import { to } from '../state/router.ts'
 import { History } from './history.tsx'
+import { Trail } from './trail.tsx'
 
 /** One droplet, as it is now. */
 export function Droplet({ parts: [name = ''] }: { parts: readonly string[] }) {
@@ -42,6 +43,7 @@ export function Droplet({ parts: [name = ''] }: { parts: readonly string[] }) {
         </Empty>
       )}
       {isManager.value && <Operations name={name} />}
+      {isOwner.value && <Trail name={name} />}
     </section>
   )
 }
