@@ -88,9 +88,13 @@ let refreshing: Promise<string> | undefined
 
 async function refresh(refused: string | undefined): Promise<string> {
   return await inTurn(async () => {
-    // Another tab may have done it meanwhile.
-    const present = (isRemembered && (await recall())) || session.peek()
-    if (!present) throw new Refusal('Signed out', 401, 908, undefined)
+    const mine = session.peek()
+    if (!mine) throw new Refusal('Signed out', 401, 908, undefined)
+    const kept = isRemembered ? await recall() : undefined
+    // Signed out in another tab, perhaps for somebody else who is remembered now: what this tab has is its own.
+    isRemembered = kept?.username === mine.username
+    // Another tab may have refreshed it meanwhile.
+    const present = isRemembered && kept ? kept : mine
     if (isGood(present, refused)) {
       session.value = present
       return present.access

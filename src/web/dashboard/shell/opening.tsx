@@ -1,12 +1,17 @@
 import { session, signOut } from '../api/session.ts'
-import { link } from '../state/matrix.ts'
+import { Problem } from '../parts/states.tsx'
+import { link, readMatrix, trouble } from '../state/matrix.ts'
 
 /** Until the server has said what the person may see. */
 export function Opening() {
   if (link.value !== 'lost') {
     return (
-      <main class="opening" aria-busy="true">
-        <p class="soft">Opening the Matrix…</p>
+      <main class="opening" aria-busy={trouble.value === undefined}>
+        {trouble.value ? (
+          <Problem text={trouble.value} retry={() => void readMatrix()} />
+        ) : (
+          <p class="soft">Opening the Matrix…</p>
+        )}
       </main>
     )
   }

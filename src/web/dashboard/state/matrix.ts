@@ -19,12 +19,14 @@ type Events = {
   operation: OperationBody
   user: { change: 'added' | 'changed' | 'removed'; user: { username: string } }
   me: { username: string; group: Group }
-  audit: { last: number }
   end: object
 }
 
 /** Of those that have ended, so many are kept for who looks. */
 const OPERATIONS_KEPT = 200
+
+/** What is told of droplets while they are read: the list may be from before it. */
+let heardMeanwhile: Events['droplet'][] | undefined
 
 const known = signal<ReadonlyMap<string, DropletBody> | undefined>(undefined)
 /** By their id, oldest first. */
@@ -50,8 +52,6 @@ export const engine = signal<'here' | 'away'>('here')
 export const trouble = signal<string | undefined>(undefined)
 /** Moves whenever something of a user has changed. */
 export const usersVersion = signal(0)
-/** The number of the last record of the audit, where it was told. */
-export const auditLast = signal(0)
 
 export const isOpen = ({ state }: OperationBody): boolean => state === 'queued' || state === 'running'
 
@@ -74,7 +74,6 @@ export function forgetMatrix(): void {
     link.value = 'connecting'
     engine.value = 'here'
     trouble.value = undefined
-    auditLast.value = 0
   })
 }
 
@@ -84,27 +83,37 @@ export async function readMatrix(): Promise<void> {
 }
 
 async function readMe(): Promise<void> {
-  const me = await ask<{ group: Group }>('/user/me').catch(() => undefined)
-  if (me) group.value = me.group
+  try {
+    group.value = (await ask<{ group: Group }>('/user/me')).group
+  } catch (error) {
+    trouble.value = wordsFor(error)
+  }
 }
 
 async function readDroplets(): Promise<void> {
+  const heard: Events['droplet'][] = []
+  heardMeanwhile = heard
   try {
     const list = await ask<DropletList>('/droplet/list')
+    // They are being read once more, and that is what counts.
+    if (heardMeanwhile !== heard) return
     batch(() => {
       known.value = new Map(list.map(droplet => [droplet.id, droplet]))
+      for (const event of heard) apply(event)
       engine.value = 'here'
       trouble.value = undefined
     })
   } catch (error) {
     if (error instanceof Refusal && error.errorId === 918) engine.value = 'away'
     else trouble.value = wordsFor(error)
+  } finally {
+    if (heardMeanwhile === heard) heardMeanwhile = undefined
   }
 }
 
 async function readOperations(): Promise<void> {
   const list = await ask<OperationBody[]>('/operation/list?limit=50').catch(() => [])
-  begun.value = new Map([...begun.value, ...list.reverse().map(operation => [operation.id, operation] as const)])
+  batch(() => list.reverse().forEach(put))
 }
 
 function hear<Name extends keyof Events>(name: Name, data: Events[Name]): void {
@@ -115,7 +124,6 @@ function hear<Name extends keyof Events>(name: Name, data: Events[Name]): void {
   if (told.operation) hearOfOperation(told.operation)
   if (told.engine) hearOfEngine(told.engine.state)
   if (told.user) usersVersion.value += 1
-  if (told.audit) auditLast.value = told.audit.last
 }
 
 function hearOfMe(me: Events['me']): void {
@@ -128,14 +136,21 @@ function hearOfMe(me: Events['me']): void {
 }
 
 function hearOfDroplet({ change, droplet }: Events['droplet']): void {
+  heardMeanwhile?.push({ change, droplet })
   const before = known.value?.get(droplet.id)
+  apply({ change, droplet })
+  if (change === 'added') announce(`${droplet.name} was added.`)
+  else if (change === 'removed') announce(`${droplet.name} was deleted.`)
+  else if (before && before.state !== droplet.state) announce(`${droplet.name}: ${droplet.state}.`)
+}
+
+function apply({ change, droplet }: Events['droplet']): void {
+  // As long as none are known, one alone would be taken for all.
+  if (!known.value) return
   const next = new Map(known.value)
   if (change === 'removed') next.delete(droplet.id)
   else next.set(droplet.id, droplet)
   known.value = next
-  if (change === 'added') announce(`${droplet.name} was added.`)
-  else if (change === 'removed') announce(`${droplet.name} was deleted.`)
-  else if (before && before.state !== droplet.state) announce(`${droplet.name}: ${droplet.state}.`)
 }
 
 function hearOfEngine(state: 'away' | 'back'): void {
