@@ -185,10 +185,11 @@ test('of one droplet its page says what it is, what was done to it and, to the o
   const { page, complaints } = opened
   await visit(page, 'droplet/cikit01', 'cikit01')
   await page.getByText('cikit01.matrix.test').waitFor()
-  await page.locator('.history li', { hasText: 'stop done' }).first().waitFor()
+  const newest = page.locator('.history li:first-child')
+  await newest.filter({ hasText: 'stop done' }).waitFor()
   await page.locator('.trail tbody tr', { hasText: 'droplet.stop' }).first().waitFor()
   await page.getByRole('button', { name: 'Start cikit01' }).click()
-  await page.locator('.history li', { hasText: 'start done' }).waitFor()
+  await newest.filter({ hasText: 'start done' }).waitFor()
   await page.getByRole('link', { name: 'http://matrix.test:8001/' }).waitFor()
   expect(complaints).toEqual([])
 })
@@ -210,7 +211,7 @@ test('the owner adds a person, whose phone reads the link, and deletes that pers
   await visit(page, 'people', 'People')
   await page.getByRole('button', { name: 'Add' }).click()
   await page.getByLabel('Name').fill('zoe')
-  await page.getByLabel('Group').selectOption('manager')
+  await page.getByRole('dialog').getByLabel('Group').selectOption('manager')
   await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click()
   const dialog = page.getByRole('dialog', { name: 'A link for zoe' })
   const link = (await dialog.locator('code').textContent()) ?? ''

@@ -9,7 +9,7 @@ export function History({ operations }: { operations: readonly OperationBody[] }
       <ul>
         {operations.map(({ id, kind, user, state, created_at, started_at, ended_at, error }) => (
           <li key={id}>
-            <span class="what">{kind}</span> <span class={`state-word ${state}`}>{state}</span>
+            <span class="what">{kind}</span> <span class={`state-word ${state}`}>{state}</span>{' '}
             <span class="soft">
               by <bdi>{user}</bdi>, <Age since={created_at} ago />
               {started_at && ended_at && `, took ${seconds(started_at, ended_at)} s`}
