@@ -46,7 +46,13 @@ beforeEach(async () => {
   }
 })
 
-const add = () => matrix.droplets('POST', 'add', ownerToken)
+/** Its name: of two numbers the lower one may be left out, since its ports are those of somebody's connection just then. */
+async function add(): Promise<string> {
+  const [newest] = await matrix.droplets('POST', 'add', ownerToken)
+  return newest?.name ?? ''
+}
+/** Oldest first. */
+const addThree = async () => [await add(), await add(), await add()] as const
 const newUser = (group: 'viewer' | 'manager') => matrix.createUser(`${group}-${crypto.randomUUID().slice(0, 8)}`, group)
 const row = (page: Page, name: string) => page.locator(`[data-row="${name}"]`)
 const isNow = (page: Page, name: string, state: string) => row(page, name).getByText(state).waitFor()
@@ -80,28 +86,37 @@ describe.each([
     await page.getByRole('heading', { name: 'No droplets yet' }).waitFor()
     await page.getByRole('button', { name: 'Add' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click()
-    await row(page, 'cikit01').getByRole('button', { name: 'Stop cikit01' }).click()
-    await isNow(page, 'cikit01', 'Stopped')
-    await row(page, 'cikit01').getByRole('button', { name: 'Start cikit01' }).click()
-    await row(page, 'cikit01').getByRole('button', { name: 'Restart cikit01' }).click()
-    const first = (await matrix.droplets('GET', 'list', ownerToken))[0]
-    await page.getByRole('button', { name: 'Delete cikit01' }).click()
+    await page.getByRole('button', { name: /^Stop cikit/ }).waitFor()
+    const [{ name } = { name: '' }] = await matrix.droplets('GET', 'list', ownerToken)
+    await row(page, name)
+      .getByRole('button', { name: `Stop ${name}` })
+      .click()
+    await isNow(page, name, 'Stopped')
+    await row(page, name)
+      .getByRole('button', { name: `Start ${name}` })
+      .click()
+    await row(page, name)
+      .getByRole('button', { name: `Restart ${name}` })
+      .click()
+    await page.getByRole('button', { name: `Delete ${name}` }).click()
     const sure = page.getByRole('dialog')
-    await sure.getByRole('textbox').fill('cikit02')
+    await sure.getByRole('textbox').fill(`${name}0`)
     expect(await sure.getByRole('button', { name: 'Delete' }).isDisabled()).toBe(true)
-    await sure.getByRole('textbox').fill('cikit01')
+    await sure.getByRole('textbox').fill(name)
     await sure.getByRole('button', { name: 'Delete' }).click()
     await page.getByRole('heading', { name: 'No droplets yet' }).waitFor()
-    expect([first?.name, await matrix.droplets('GET', 'list', ownerToken)]).toEqual(['cikit01', []])
+    expect(await matrix.droplets('GET', 'list', ownerToken)).toEqual([])
     expect(complaints).toEqual([])
   })
 
   test('a viewer sees what is, and nothing to change it by', async () => {
-    await add()
+    const name = await add()
     await using opened = await openFor('viewer', options)
     const { page, complaints } = opened
-    await row(page, 'cikit01').getByRole('link', { name: '8001' }).waitFor()
-    expect(await row(page, 'cikit01').getByRole('button').allTextContents()).toEqual(['ssh'])
+    await row(page, name)
+      .getByRole('link', { name: `80${name.slice(-2)}` })
+      .waitFor()
+    expect(await row(page, name).getByRole('button').allTextContents()).toEqual(['ssh'])
     expect(await page.getByRole('checkbox').count()).toBe(0)
     expect(await page.getByRole('button', { name: 'Add' }).count()).toBe(0)
     for (const place of ['people', 'audit']) {
@@ -113,40 +128,42 @@ describe.each([
 })
 
 test('what one browser does another one sees within a second, with the steps of it', async () => {
-  await add()
+  const name = await add()
   await using first = await openFor('manager')
   await using second = await openFor('manager')
-  await row(second.page, 'cikit01').waitFor()
+  await row(second.page, name).waitFor()
   const steps: string[] = []
   await second.page.exposeFunction('heard', (text: string) => steps.push(text))
   await second.page.evaluate(
     "new MutationObserver(() => { for (const step of document.querySelectorAll('.progress li')) heard(step.textContent) }).observe(document.body, { childList: true, subtree: true, characterData: true })",
   )
-  await row(first.page, 'cikit01').getByRole('button', { name: 'Stop cikit01' }).click()
-  await isNow(first.page, 'cikit01', 'Stopped')
-  const { ms } = await timed(isNow(second.page, 'cikit01', 'Stopped'))
+  await row(first.page, name)
+    .getByRole('button', { name: `Stop ${name}` })
+    .click()
+  await isNow(first.page, name, 'Stopped')
+  const { ms } = await timed(isNow(second.page, name, 'Stopped'))
   expect(ms).toBeLessThan(1_000)
   expect(steps).toContain('stop')
 })
 
 test('droplets are found, ordered and gone through by the keyboard', async () => {
-  for (let count = 0; count < 3; count++) await add()
-  await matrix.droplets('PATCH', 'stop/cikit02', ownerToken)
+  const [oldest, middle, newest] = await addThree()
+  await matrix.droplets('PATCH', `stop/${middle}`, ownerToken)
   await using opened = await openFor('viewer')
   const { page } = opened
   const names = () => page.locator('[data-row] .name').allTextContents()
-  await row(page, 'cikit03').waitFor()
-  expect(await names()).toEqual(['cikit03', 'cikit02', 'cikit01'])
+  await row(page, newest).waitFor()
+  expect(await names()).toEqual([newest, middle, oldest])
   await page.getByRole('button', { name: 'Name' }).click()
-  expect(await names()).toEqual(['cikit01', 'cikit02', 'cikit03'])
+  expect(await names()).toEqual([oldest, middle, newest])
   await page.getByRole('button', { name: 'Name' }).click()
-  expect(await names()).toEqual(['cikit03', 'cikit02', 'cikit01'])
+  expect(await names()).toEqual([newest, middle, oldest])
   await page.keyboard.press('/')
   await page.keyboard.type('stopped')
-  expect(await names()).toEqual(['cikit02'])
+  expect(await names()).toEqual([middle])
   await page.keyboard.press('ArrowDown')
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { level: 1, name: 'cikit02' }).waitFor()
+  await page.getByRole('heading', { level: 1, name: middle }).waitFor()
   await page.keyboard.press('?')
   await page.getByRole('dialog', { name: 'Keys' }).getByText('Show all keys').waitFor()
   await page.keyboard.press('Escape')
@@ -154,53 +171,53 @@ test('droplets are found, ordered and gone through by the keyboard', async () =>
 })
 
 test('those that are picked are stopped and started together', async () => {
-  for (let count = 0; count < 3; count++) await add()
+  const [oldest, middle, newest] = await addThree()
   await using opened = await openFor('manager')
   const { page } = opened
-  for (const name of ['cikit01', 'cikit03']) await page.getByLabel(`Pick ${name}`).check()
+  for (const name of [oldest, newest]) await page.getByLabel(`Pick ${name}`).check()
   await page.getByRole('button', { name: 'Stop 2' }).click()
-  for (const name of ['cikit01', 'cikit03']) await isNow(page, name, 'Stopped')
+  for (const name of [oldest, newest]) await isNow(page, name, 'Stopped')
   await page.getByRole('button', { name: 'Start 2' }).click()
-  for (const name of ['cikit01', 'cikit03'])
+  for (const name of [oldest, newest])
     await row(page, name)
       .getByRole('button', { name: `Stop ${name}` })
       .waitFor()
   const states = (await matrix.droplets('GET', 'list', ownerToken)).map(({ name, state }) => `${name} ${state}`)
-  expect(states.sort()).toEqual(['cikit01 running', 'cikit02 running', 'cikit03 running'])
+  expect(states.sort()).toEqual([oldest, middle, newest].map(name => `${name} running`).sort())
 })
 
 test('the ssh command is copied as it stands', async () => {
-  await add()
+  const name = await add()
   await using opened = await openFor('viewer', { ...desktop, permissions: ['clipboard-read', 'clipboard-write'] })
   const { page } = opened
-  await page.getByRole('button', { name: 'Copy the ssh command of cikit01' }).click()
-  await page.getByText('Copied the ssh command of cikit01.').waitFor({ state: 'attached' })
-  expect(await page.evaluate('navigator.clipboard.readText()')).toBe('ssh -p 2201 root@matrix.test')
+  await page.getByRole('button', { name: `Copy the ssh command of ${name}` }).click()
+  await page.getByText(`Copied the ssh command of ${name}.`).waitFor({ state: 'attached' })
+  expect(await page.evaluate('navigator.clipboard.readText()')).toBe(`ssh -p 22${name.slice(-2)} root@matrix.test`)
 })
 
 test('of one droplet its page says what it is, what was done to it and, to the owner, what the audit has', async () => {
-  await add()
-  await matrix.droplets('PATCH', 'stop/cikit01', ownerToken)
+  const name = await add()
+  await matrix.droplets('PATCH', `stop/${name}`, ownerToken)
   await using opened = await openAsOwner()
   const { page, complaints } = opened
-  await visit(page, 'droplet/cikit01', 'cikit01')
-  await page.getByText('cikit01.matrix.test').waitFor()
+  await visit(page, `droplet/${name}`, name)
+  await page.getByText(`${name}.matrix.test`).waitFor()
   const newest = page.locator('.history li:first-child')
   await newest.filter({ hasText: 'stop done' }).waitFor()
   await page.locator('.trail tbody tr', { hasText: 'droplet.stop' }).first().waitFor()
-  await page.getByRole('button', { name: 'Start cikit01' }).click()
+  await page.getByRole('button', { name: `Start ${name}` }).click()
   await newest.filter({ hasText: 'start done' }).waitFor()
-  await page.getByRole('link', { name: 'http://matrix.test:8001/' }).waitFor()
+  await page.getByRole('link', { name: `http://matrix.test:80${name.slice(-2)}/` }).waitFor()
   expect(complaints).toEqual([])
 })
 
 test('an operation that failed is told to who began it, in the words of the server', async () => {
-  await add()
+  const name = await add()
   await using opened = await openFor('manager')
   const { page } = opened
-  const stop = row(page, 'cikit01').getByRole('button', { name: 'Stop cikit01' })
+  const stop = row(page, name).getByRole('button', { name: `Stop ${name}` })
   await stop.waitFor()
-  await page.route('**/droplet/stop/cikit01', route => route.continue({ url: `${matrix.url}/droplet/stop/cikit99` }))
+  await page.route(`**/droplet/stop/${name}`, route => route.continue({ url: `${matrix.url}/droplet/stop/cikit99` }))
   await stop.click()
   await page.getByRole('list', { name: 'Notices' }).getByText('No such container: cikit99').waitFor()
 })
@@ -269,13 +286,13 @@ test('a person sees where it is signed in, and ends another session', async () =
 })
 
 test.each(looks)('every page can be used by everybody, and fits: %s', async (_, options) => {
-  await add()
+  const name = await add()
   await using opened = await openAsOwner(options)
   const { page, complaints } = opened
-  await row(page, 'cikit01').waitFor()
+  await row(page, name).waitFor()
   await expectFit(page)
   for (const [place, heading] of [
-    ['droplet/cikit01', 'cikit01'],
+    [`droplet/${name}`, name],
     ['people', 'People'],
     ['audit', 'Audit'],
     ['me', 'owner'],
@@ -289,13 +306,13 @@ test.each(looks)('every page can be used by everybody, and fits: %s', async (_, 
 })
 
 test('an engine that goes away is told, what was known stays, and it comes back by itself', async () => {
-  await add()
+  const name = await add()
   await using opened = await openFor('manager')
   const { page } = opened
-  await row(page, 'cikit01').waitFor()
+  await row(page, name).waitFor()
   await engine.stop()
   await page.getByText('The container engine cannot be reached').waitFor()
-  expect(await row(page, 'cikit01').count()).toBe(1)
+  expect(await row(page, name).count()).toBe(1)
   await expectFit(page)
   engine = await startEngine('host')
   await page.getByText('The container engine cannot be reached').waitFor({ state: 'detached' })
