@@ -133,6 +133,7 @@ async function drain(listener: Listener, context: Context): Promise<boolean> {
   const timer = setTimeout(limit.resolve, DRAIN_MS, false)
   // Nobody waits for what never ends; whoever follows comes back to the next process.
   context.events.close()
+  context.statistics.close()
   // In this order: a request that is still running may be just about to begin a change.
   const ended = listener
     .stop()

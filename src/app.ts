@@ -9,6 +9,7 @@ import { createErrorHandler } from './http/error-handler.ts'
 import { createExchange } from './http/exchange.ts'
 import { createGuard } from './http/guards.ts'
 import { createOperationRoutes } from './operations/routes.ts'
+import { createStatisticsRoutes } from './statistics/routes.ts'
 import { createUserRoutes } from './users/routes.ts'
 import { createWebRoutes } from './web/routes.ts'
 
@@ -32,6 +33,7 @@ export function createApp(context: Context) {
         .use(createUserRoutes(guard, context.users, context.events.look))
         .use(createAuditRoutes(guard, context.audit))
         .use(createDropletRoutes(guard, context))
+        .use(createStatisticsRoutes(guard, context))
         .use(createOperationRoutes(guard, context.operations))
         .use(createEventRoutes(guard, context.auth, context.events)),
     )

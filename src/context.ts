@@ -150,10 +150,20 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   // With the bodies of events comes Elysia, which no command on the host has to wait for.
   const { createEventService } = await import('./events/service.ts')
   const events = createEventService({ ...access, live, operations, domain, now, random, log })
+  const { createStatisticsService } = await import('./statistics/service.ts')
+  const statistics = createStatisticsService({
+    engine,
+    live,
+    auth: access.auth,
+    monotonic: overrides.monotonic ?? monotonicClock,
+    now,
+    log,
+  })
   const serverHealth = createServerHealth({ db, clock, live, log })
   metrics?.watch({ ...access, live, operations, events, serverHealth })
   live.start()
   health.start()
+  statistics.start()
   const droplets = createDropletService({
     engine,
     live,
@@ -170,6 +180,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     config,
     droplets,
     events,
+    statistics,
     serverHealth,
     operations,
     metrics,
@@ -182,6 +193,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     },
     async close() {
       events.close()
+      statistics.close()
       operations.close()
       health.close()
       serverHealth.close()

@@ -21,6 +21,9 @@ export interface DropletEngine {
   /** Looks into a droplet. One that runs, and whatever goes wrong within it, gives no error: then nothing was found. */
   probe(id: string): Promise<Probe>
 
+  /** What a droplet uses at the moment of the answer; undefined for one that does not run, or is gone. */
+  usage(id: string): Promise<Usage | undefined>
+
   /** Whether the engine answers, and that soon. */
   ping(): Promise<void>
 
@@ -124,6 +127,26 @@ export interface Probe {
   greets: boolean
   /** As `ListedDroplet` has it. */
   hostKey: string | undefined
+}
+
+/** What a droplet has used since it was started last, and what it uses. */
+export interface Usage {
+  /** By the engine's clock, milliseconds since 1970. */
+  at: number
+  /** Seconds of one core. */
+  cpuSeconds: number
+  /** Bytes, without what the kernel could take back at once. */
+  memory: number
+  /** Bytes: its own limit, or what the host has. */
+  memoryLimit: number
+  /** Bytes, over all its networks. */
+  networkIn: number
+  networkOut: number
+  /** Bytes, over all disks. */
+  diskRead: number
+  diskWritten: number
+  /** Processes and threads. */
+  processes: number
 }
 
 /** A droplet as it is listed: with what was found within it, as far as that was looked for. */

@@ -1,6 +1,7 @@
 import type { ErrorName } from '../errors.ts'
 import type { Chapter, Parameter, RouteDescription } from '../openapi/description.ts'
 import { begun } from '../operations/openapi.ts'
+import { statisticsModels, statisticsRoutes } from '../statistics/openapi.ts'
 import { dropletBody, dropletList } from './model.ts'
 
 export const dropletExample = {
@@ -61,7 +62,7 @@ export const dropletChapter: Chapter = {
   name: 'Droplets',
   description:
     'Containers that behave as virtual machines. Each change answers the list as it is after it, or, to who prefers not to wait, the operation.',
-  models: { Droplet: dropletBody, DropletList: dropletList },
+  models: { Droplet: dropletBody, DropletList: dropletList, ...statisticsModels },
   routes: {
     'GET /api/v1/droplet/list': {
       summary: 'List the droplets',
@@ -92,6 +93,7 @@ export const dropletChapter: Chapter = {
     'DELETE /api/v1/droplet/delete/:droplet': change('Delete a droplet', {
       description: 'Its data and its keys go with it.',
     }),
+    ...statisticsRoutes,
   },
 }
 

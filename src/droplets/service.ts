@@ -4,7 +4,7 @@ import type { Handle, PresentOperation } from '../operations/running.ts'
 import type { Operations } from '../operations/service.ts'
 import type { Claim, Operation } from '../store/operations.ts'
 import { type AddDeps, createAdds } from './adds.ts'
-import { DropletGoneError, type DropletRef } from './engine.ts'
+import { DropletGoneError, type DropletRef, type ListedDroplet } from './engine.ts'
 import type { LiveDroplets } from './live.ts'
 import { numberOf } from './naming.ts'
 import { createQueue } from './queue.ts'
@@ -35,6 +35,16 @@ export function createDropletService(
     listNow: live.listNow,
 
     /**
+     * One of the list, by its name.
+     * @throws ApiError 900 for a name that is no droplet here, 918
+     */
+    async find(name: string): Promise<ListedDroplet> {
+      const droplet = (await live.list()).find(candidate => candidate.name === name)
+      if (!droplet) throw noSuchDroplet(name)
+      return droplet
+    },
+
+    /**
      * Begins a change, which is durable when this resolves; `operations.outcome` says what came of it.
      * @returns the earlier one for a claim that was made already
      * @throws ApiError 900 for a name that is no droplet here, 918, 922, 930 and 934; then nothing is begun
@@ -49,7 +59,7 @@ export function createDropletService(
       const { kind, droplet: name } = change
       // Decided before the engine hears a word: a name that cannot be a droplet's is asked of nobody.
       if (numberOf(name, prefix) === undefined) throw noSuchDroplet(name)
-      const droplet = await find(name)
+      const droplet = await findAtEngine(name)
       const work = (handle: Handle) => inLine(handle, kind, droplet)
       return await operations.start({ kind, droplet: name, dropletId: droplet.id, act, claim, undoable: false, work })
     },
@@ -140,7 +150,7 @@ export function createDropletService(
     if (!others.some(droplet => droplet.name === name)) keys.remove(name)
   }
 
-  async function find(name: string): Promise<DropletRef> {
+  async function findAtEngine(name: string): Promise<DropletRef> {
     const droplet = (await engine.list()).find(candidate => candidate.name === name)
     if (!droplet) throw noSuchDroplet(name)
     return droplet

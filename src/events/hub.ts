@@ -1,4 +1,5 @@
 import type { RandomBytes } from '../store/key-file.ts'
+import { frame } from '../streams/frame.ts'
 
 export type Topic = 'droplet' | 'engine' | 'operation' | 'user'
 
@@ -10,7 +11,6 @@ export interface HubEvent {
 
 const KEPT = 1_000
 const BOOT_BYTES = 6
-const encoder = new TextEncoder()
 
 export type EventHub = ReturnType<typeof createEventHub>
 
@@ -59,12 +59,4 @@ export function createEventHub(random: RandomBytes) {
     const [, ofBoot, digits] = /^([0-9a-f]+)-(0|[1-9][0-9]{0,14})$/.exec(id) ?? []
     return ofBoot === boot ? Number(digits) : undefined
   }
-}
-
-/**
- * An event as a stream carries it (WHATWG HTML section 9.2.5): JSON on one line, since no line break is left in it.
- * @param id where a client goes on that comes back
- */
-export function frame(name: string, data: unknown, id?: string): Uint8Array {
-  return encoder.encode(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
 }

@@ -1,6 +1,5 @@
 import type { LiveChange } from '../droplets/live.ts'
 import { type Telling, toDropletBody } from '../droplets/model.ts'
-import { ApiError } from '../errors.ts'
 import { toOperationBody } from '../operations/model.ts'
 import type { PresentOperation } from '../operations/running.ts'
 import { toUserList } from '../users/model.ts'
@@ -20,9 +19,4 @@ export function toOperationEvent(operation: PresentOperation): { topic: Topic; d
 export function toUserEvent({ change, user }: UserChange): { topic: Topic; data: unknown } {
   const [listed] = toUserList([user])
   return { topic: 'user', data: { change, user: listed } }
-}
-
-/** @throws ApiError 917: what a stream tells depends on nothing but who asks */
-export function refuseQuery(query: Record<string, unknown>): void {
-  if (Object.keys(query).length > 0) throw new ApiError('malformed', { text: 'A stream of events takes no query' })
 }

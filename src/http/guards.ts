@@ -73,7 +73,7 @@ function actionOf(route: string): string {
   return action
 }
 
-type Caller = ReturnType<typeof createCaller>
+export type Caller = ReturnType<typeof createCaller>
 
 function createCaller(auth: AuthService, call: Call) {
   const { request } = call

@@ -6,6 +6,8 @@ export type Schema = Readonly<Record<string, unknown>>
 
 /** What the document says of a route, beside what it says of all of them. Each feature has its own, beside its routes. */
 export interface RouteDescription {
+  /** Where the words of the path alone do not tell it from another route. */
+  operationId?: string
   /** A few words. */
   summary: string
   /** More of them, where there is more to know: paragraphs, with code in backquotes. */

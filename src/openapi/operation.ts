@@ -21,7 +21,7 @@ export function toOperation(
   const answers = Object.entries(route.answers).map(([status, answer]) => [status, toResponse(answer, toSchema)])
   return {
     tags: [tag],
-    operationId: nameOf(path),
+    operationId: route.operationId ?? nameOf(path),
     summary: route.summary,
     description: [route.description, whoMay[route.caller]].filter(Boolean).join('\n\n'),
     ...(parameters.length > 0 && { parameters }),

@@ -1,8 +1,8 @@
 import { createEventHub } from '../../src/events/hub.ts'
-import type { ReaderEnd } from '../../src/events/reader.ts'
 import { createEventStreams } from '../../src/events/streams.ts'
 import { createLog } from '../../src/log.ts'
 import type { Group, User } from '../../src/store/users.ts'
+import type { ReaderEnd } from '../../src/streams/reader.ts'
 
 const BOOT = 'b007b007b007'
 

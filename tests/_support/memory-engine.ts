@@ -1,4 +1,4 @@
-import type { Droplet, DropletEngine, DropletEvent, NewDroplet, Probe } from '../../src/droplets/engine.ts'
+import type { Droplet, DropletEngine, DropletEvent, NewDroplet, Probe, Usage } from '../../src/droplets/engine.ts'
 import { DropletGoneError, NameTakenError, PortTakenError } from '../../src/droplets/engine.ts'
 import { ApiError } from '../../src/errors.ts'
 import { aDroplet } from './droplet.ts'
@@ -17,6 +17,7 @@ export function createMemoryEngine(now: () => number) {
   const listeners = new Set<ReturnType<typeof createChannel>>()
   const probes: string[] = []
   const findings = new Map<string, () => Probe | Promise<Probe>>()
+  const usages = new Map<string, () => Usage | undefined | Promise<Usage>>()
   let away = false
   let silent = false
 
@@ -75,6 +76,10 @@ export function createMemoryEngine(now: () => number) {
       // Where a test does not say what is found, nothing is: what no test looks at does not change at moments of its own.
       return found ? await found() : await new Promise(() => undefined)
     },
+    async usage(id) {
+      if (away) throw new ApiError('engineUnavailable')
+      return await usages.get(id)?.()
+    },
     async prepare() {
       called('prepare', 'prepare')
     },
@@ -132,6 +137,8 @@ export function createMemoryEngine(now: () => number) {
     findings,
     /** The ids of the droplets that were looked into, in order. */
     probes,
+    /** What is used by a droplet, by its id. */
+    usages,
     /** What was asked, in order: `list`, `create cikit01`, `start cikit01` … */
     calls,
     /** What was laid in, droplet by droplet. */

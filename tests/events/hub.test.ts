@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { createEventHub, frame, type HubEvent } from '../../src/events/hub.ts'
+import { createEventHub, type HubEvent } from '../../src/events/hub.ts'
+import { frame } from '../../src/streams/frame.ts'
 import { idOf } from '../_support/followers.ts'
 
 const random = () => Uint8Array.fromHex('b007b007b007')

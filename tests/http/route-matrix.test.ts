@@ -32,6 +32,8 @@ const matrix: Record<string, Caller[]> = {
   'GET /audit/list': owners,
   'GET /event/stream': viewers,
   'GET /droplet/list': viewers,
+  'GET /droplet/stats': viewers,
+  'GET /droplet/stats/:droplet': viewers,
   'POST /droplet/add': managers,
   'PATCH /droplet/start/:droplet': managers,
   'PATCH /droplet/stop/:droplet': managers,

@@ -1,4 +1,4 @@
-import type { Droplet, DropletEvent, DropletRef, DropletState, PortBinding } from '../../droplets/engine.ts'
+import type { Droplet, DropletEvent, DropletRef, DropletState, PortBinding, Usage } from '../../droplets/engine.ts'
 import { numberOf } from '../../droplets/naming.ts'
 import { ApiError } from '../../errors.ts'
 import type { EngineFacts } from './cgroup.ts'
@@ -91,6 +91,53 @@ export function parseInfo(answer: unknown): EngineFacts {
 export function parseSystemTime(answer: unknown): number {
   const { SystemTime } = asRecord(answer)
   return typeof SystemTime === 'string' ? Date.parse(SystemTime) : Number.NaN
+}
+
+/** `GET /containers/ID/stats`; undefined for a container that does not run: what it uses was never read. */
+export function parseUsage(answer: unknown): Usage | undefined {
+  const { read, cpu_stats, memory_stats, networks, blkio_stats, pids_stats } = asRecord(answer)
+  const at = parseTime(read)
+  const { usage, limit, stats } = asRecord(memory_stats ?? {})
+  if (at === undefined || usage === undefined) return undefined
+  // As docker stats shows it: the cache that nobody has used lately is there for the taking (cgroup v2, and v1).
+  const { inactive_file, total_inactive_file } = asRecord(stats ?? {})
+  const [networkIn, networkOut] = ['rx_bytes', 'tx_bytes'].map(name =>
+    sum(Object.values(asRecord(networks ?? {})).map(network => asRecord(network)[name])),
+  )
+  const transfers = asRecord(blkio_stats ?? {}).io_service_bytes_recursive
+  const [diskRead, diskWritten] = ['read', 'write'].map(wanted =>
+    sum(
+      (Array.isArray(transfers) ? transfers : [])
+        .map(asRecord)
+        .flatMap(({ op, value }) => (isOp(op, wanted) ? [value] : [])),
+    ),
+  )
+  return {
+    at,
+    cpuSeconds: asCount(asRecord(asRecord(cpu_stats).cpu_usage).total_usage) / 1e9,
+    memory: Math.max(asCount(usage) - asCount(total_inactive_file ?? inactive_file ?? 0), 0),
+    memoryLimit: asCount(limit ?? 0),
+    networkIn: networkIn ?? 0,
+    networkOut: networkOut ?? 0,
+    diskRead: diskRead ?? 0,
+    diskWritten: diskWritten ?? 0,
+    processes: asCount(asRecord(pids_stats ?? {}).current ?? 0),
+  }
+}
+
+/** With cgroup v1 it is `Read`, with v2 `read`. */
+function isOp(op: unknown, wanted: string): boolean {
+  return typeof op === 'string' && op.toLowerCase() === wanted
+}
+
+function sum(counts: unknown[]): number {
+  return counts.map(asCount).reduce((left, right) => left + right, 0)
+}
+
+/** A count of the kernel's, 64 bits without a sign: the largest of them are no whole numbers here any more. */
+function asCount(value: unknown): number {
+  if (typeof value !== 'number' || !(value >= 0)) throw unexpected('a count that is none')
+  return value
 }
 
 /** `GET /exec/ID/json`: whether it is still at it. */

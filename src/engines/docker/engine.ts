@@ -9,7 +9,16 @@ import {
   PortTakenError,
 } from '../../droplets/engine.ts'
 import { ApiError } from '../../errors.ts'
-import { parseContainer, parseContainers, parseEvent, parseId, parseIds, parseInfo, parsePaused } from './answers.ts'
+import {
+  parseContainer,
+  parseContainers,
+  parseEvent,
+  parseId,
+  parseIds,
+  parseInfo,
+  parsePaused,
+  parseUsage,
+} from './answers.ts'
 import { cgroupRecipe, type EngineFacts } from './cgroup.ts'
 import { type DockerClient, DockerRefusal } from './client.ts'
 import { ensureImage } from './image.ts'
@@ -73,6 +82,19 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
     },
 
     probe,
+
+    async usage(id) {
+      // Without `one-shot` the engine would measure for a second, and answer then.
+      const query = { stream: 'false', 'one-shot': 'true' }
+      const request = { method: 'GET', path: `/containers/${id}/stats`, query, timeoutMs: ASK_TIMEOUT_MS } as const
+      const answer = await asking(() =>
+        docker.request(request).catch(error => {
+          if (error instanceof DockerRefusal) return undefined
+          throw error
+        }),
+      )
+      return answer === undefined ? undefined : parseUsage(answer)
+    },
 
     async ping() {
       await asking(() => docker.request({ method: 'GET', path: '/version', timeoutMs: PING_TIMEOUT_MS }))

@@ -1,0 +1,86 @@
+import { t } from 'elysia'
+import { KEPT_EVERY_SECONDS, type Sample } from './sample.ts'
+
+const time = t.String({ description: 'ISO 8601, UTC' })
+const cpu = t.Number({ description: 'Cores: 1.5 is one and a half of them' })
+const memory = t.Integer({ description: 'Bytes, without the cache that is there for the taking' })
+const memory_limit = t.Integer({ description: 'Bytes: its own limit, or what the host has' })
+const rate = t.Integer({ description: 'Bytes a second' })
+const interval = t.Literal(KEPT_EVERY_SECONDS, { description: 'Seconds from one sample to the next' })
+
+export const sampleBody = t.Object({
+  time,
+  cpu,
+  memory,
+  memory_limit,
+  network_in: rate,
+  network_out: rate,
+  disk_read: rate,
+  disk_written: rate,
+  processes: t.Integer({ description: 'And threads' }),
+})
+
+/** What one droplet used in the last hour. */
+export const statsBody = t.Object({
+  droplet: t.String(),
+  interval,
+  samples: t.Array(sampleBody, { description: 'Of the last hour, oldest first; none while the droplet was stopped' }),
+})
+
+/** The event `history`: what the curves begin with. */
+export const historyBody = t.Object({
+  interval,
+  droplets: t.Record(t.String(), t.Array(t.Object({ time, cpu, memory }), { maxItems: 30 })),
+})
+
+/** The event `stats`: how it is now, by the names of the droplets that run. */
+export const momentBody = t.Object({
+  time,
+  droplets: t.Record(t.String(), t.Object({ cpu, memory, memory_limit })),
+})
+
+export type StatsBody = typeof statsBody.static
+export type SampleBody = typeof sampleBody.static
+
+export function toStatsBody(droplet: string, samples: readonly Sample[]): StatsBody {
+  return { droplet, interval: KEPT_EVERY_SECONDS, samples: samples.map(toSampleBody) }
+}
+
+function toSampleBody(sample: Sample): SampleBody {
+  return {
+    time: toTime(sample),
+    cpu: toCores(sample),
+    memory: sample.memory,
+    memory_limit: sample.memoryLimit,
+    network_in: Math.round(sample.networkIn),
+    network_out: Math.round(sample.networkOut),
+    disk_read: Math.round(sample.diskRead),
+    disk_written: Math.round(sample.diskWritten),
+    processes: sample.processes,
+  }
+}
+
+export function toHistory(samples: ReadonlyMap<string, readonly Sample[]>): typeof historyBody.static {
+  const droplets = [...samples].map(([name, ofDroplet]) => [
+    name,
+    ofDroplet.map(sample => ({ time: toTime(sample), cpu: toCores(sample), memory: sample.memory })),
+  ])
+  return { interval: KEPT_EVERY_SECONDS, droplets: Object.fromEntries(droplets) }
+}
+
+export function toMoment(at: number, samples: ReadonlyMap<string, Sample>): typeof momentBody.static {
+  const droplets = [...samples].map(([name, sample]) => [
+    name,
+    { cpu: toCores(sample), memory: sample.memory, memory_limit: sample.memoryLimit },
+  ])
+  return { time: toTime({ at }), droplets: Object.fromEntries(droplets) }
+}
+
+function toTime({ at }: Pick<Sample, 'at'>): string {
+  return new Date(at).toISOString()
+}
+
+/** To a thousandth of one. */
+function toCores({ cpu: cores }: Sample): number {
+  return Math.round(cores * 1000) / 1000
+}
