@@ -4,6 +4,7 @@ import type { Certificate } from '../src/certificate.ts'
 import type { Config } from '../src/config.ts'
 import type { Context } from '../src/context.ts'
 import { ConfigError, OperatorError } from '../src/errors.ts'
+import { type TerminalSocket, terminalSockets } from '../src/exec/socket.ts'
 import { IDLE_SECONDS } from '../src/http/idle.ts'
 
 const LOOK_FOR_REQUESTS_EVERY_MS = 100
@@ -31,7 +32,7 @@ export function listen(place: Config['listen'], context: Context, certificate?: 
   if (certificate) refuseTakenPort(place)
   let server = open(place.port, certificate)
   /** Those before it whose last connections are still open. */
-  const leaving = new Set<Server<undefined>>()
+  const leaving = new Set<Server<TerminalSocket>>()
   let isStopped = false
 
   return {
@@ -56,9 +57,9 @@ export function listen(place: Config['listen'], context: Context, certificate?: 
     },
   }
 
-  function open(port: number, tls: Certificate | undefined): Server<undefined> {
+  function open(port: number, tls: Certificate | undefined): Server<TerminalSocket> {
     const { host: hostname } = place
-    const options = { hostname, port, idleTimeout: IDLE_SECONDS, fetch: app.fetch }
+    const options = { hostname, port, idleTimeout: IDLE_SECONDS, fetch: app.fetch, websocket: terminalSockets }
     try {
       // Bun gives a server no other certificate. So a second one takes its place at the same port, which the kernel allows
       // to processes of one user only.
@@ -72,7 +73,7 @@ export function listen(place: Config['listen'], context: Context, certificate?: 
     }
   }
 
-  function leave(before: Server<undefined>): void {
+  function leave(before: Server<TerminalSocket>): void {
     leaving.add(before)
     before.stop().finally(() => leaving.delete(before))
   }

@@ -134,9 +134,12 @@ async function drain(listener: Listener, context: Context): Promise<boolean> {
   // Nobody waits for what never ends; whoever follows comes back to the next process.
   context.events.close()
   context.statistics.close()
+  context.logs.close()
+  const terminalsEnded = context.terminals.close()
   // In this order: a request that is still running may be just about to begin a change.
   const ended = listener
     .stop()
+    .then(() => terminalsEnded)
     .then(() => context.droplets.idle())
     .then(() => true)
   const inTime = await Promise.race([ended, limit.promise])

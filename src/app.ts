@@ -4,10 +4,12 @@ import { createAuthRoutes, createEnrolmentRoutes, createSessionRoutes } from './
 import type { Context } from './context.ts'
 import { createDropletRoutes } from './droplets/routes.ts'
 import { createEventRoutes } from './events/routes.ts'
+import { createExecRoutes } from './exec/routes.ts'
 import { createHealthRoutes } from './health/routes.ts'
 import { createErrorHandler } from './http/error-handler.ts'
 import { createExchange } from './http/exchange.ts'
 import { createGuard } from './http/guards.ts'
+import { createLogRoutes } from './logs/routes.ts'
 import { createOperationRoutes } from './operations/routes.ts'
 import { createStatisticsRoutes } from './statistics/routes.ts'
 import { createUserRoutes } from './users/routes.ts'
@@ -34,6 +36,8 @@ export function createApp(context: Context) {
         .use(createAuditRoutes(guard, context.audit))
         .use(createDropletRoutes(guard, context))
         .use(createStatisticsRoutes(guard, context))
+        .use(createLogRoutes(guard, context))
+        .use(createExecRoutes(guard, context))
         .use(createOperationRoutes(guard, context.operations))
         .use(createEventRoutes(guard, context.auth, context.events)),
     )

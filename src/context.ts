@@ -9,9 +9,13 @@ import { createLiveDroplets } from './droplets/live.ts'
 import { createDropletService } from './droplets/service.ts'
 import { createDockerClient } from './engines/docker/client.ts'
 import { createDockerEngine } from './engines/docker/engine.ts'
+import { createCommands } from './exec/commands.ts'
+import { createPlaces } from './exec/places.ts'
+import { createTerminals } from './exec/terminals.ts'
 import { createServerHealth } from './health/service.ts'
 import { createUserImport } from './import/service.ts'
 import type { Log } from './log.ts'
+import { createLogService } from './logs/service.ts'
 import { createOperations } from './operations/service.ts'
 import { createSteadyClock } from './steady-clock.ts'
 import { createClockMark } from './store/clock-mark.ts'
@@ -175,10 +179,26 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     now,
     log,
   })
+  const within = {
+    ...access,
+    engine,
+    droplets,
+    places: createPlaces(),
+    random,
+    monotonic: overrides.monotonic ?? monotonicClock,
+    now,
+    log,
+  }
+  const commands = createCommands(within)
+  const terminals = createTerminals(within)
+  const logs = createLogService(within)
   return {
     ...access,
     config,
     droplets,
+    commands,
+    terminals,
+    logs,
     events,
     statistics,
     serverHealth,
@@ -194,6 +214,8 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
     async close() {
       events.close()
       statistics.close()
+      logs.close()
+      await terminals.close()
       operations.close()
       health.close()
       serverHealth.close()

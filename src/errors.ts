@@ -1,6 +1,6 @@
 /**
  * Every error the API can answer, in one place: a stable id that clients may rely on, the HTTP status, and the
- * text for people. An id is never reused for another meaning; the next new condition takes 935.
+ * text for people. An id is never reused for another meaning; the next new condition takes 940.
  * 907 and 911 stay reserved: the original system had them and never sent them.
  */
 export const catalogue = {
@@ -51,6 +51,15 @@ export const catalogue = {
   operationCancelled: { id: 932, status: 409, text: 'The operation was cancelled' },
   operationInterrupted: { id: 933, status: 503, text: 'The operation was interrupted by a stop of cikit-api' },
   tooManyOperations: { id: 934, status: 429, text: 'Too many operations are waiting: try again later' },
+  ticketUnknown: { id: 935, status: 401, text: 'Ticket unknown, used already or older than 30 seconds: take another' },
+  commandTimeout: { id: 936, status: 504, text: 'The command did not end in time, and was ended' },
+  originForbidden: { id: 937, status: 403, text: 'A page of another site may not open a terminal here' },
+  tooManyCommands: {
+    id: 938,
+    status: 429,
+    text: 'Too many commands, terminals and logs of yours are open: close some first',
+  },
+  journalMissing: { id: 939, status: 409, text: 'The droplet keeps no journal: look at its console' },
 } as const satisfies Record<string, { id: number; status: number; text: string }>
 
 export type ErrorName = keyof typeof catalogue

@@ -38,6 +38,11 @@ const contract: Record<ErrorName, [id: number, status: number]> = {
   operationCancelled: [932, 409],
   operationInterrupted: [933, 503],
   tooManyOperations: [934, 429],
+  ticketUnknown: [935, 401],
+  commandTimeout: [936, 504],
+  originForbidden: [937, 403],
+  tooManyCommands: [938, 429],
+  journalMissing: [939, 409],
 }
 
 test('the catalogue is the contract, no more and no less', () => {

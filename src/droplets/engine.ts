@@ -24,6 +24,18 @@ export interface DropletEngine {
   /** What a droplet uses at the moment of the answer; undefined for one that does not run, or is gone. */
   usage(id: string): Promise<Usage | undefined>
 
+  /**
+   * Starts a program in a droplet.
+   * @throws ApiError 900 for a droplet that does not run, or when the engine cannot start the program
+   */
+  execute(id: string, program: Program): Promise<Execution>
+
+  /**
+   * What the init of a droplet printed, last `lines` of it, and with `follow` what it prints from then on, until `signal`.
+   * @throws DropletGoneError
+   */
+  console(id: string, wanted: { lines: number; follow: boolean }, signal: AbortSignal): Promise<AsyncIterable<Printed>>
+
   /** Whether the engine answers, and that soon. */
   ping(): Promise<void>
 
@@ -147,6 +159,39 @@ export interface Usage {
   diskWritten: number
   /** Processes and threads. */
   processes: number
+}
+
+export interface Program {
+  /** With its arguments; no shell looks at them. */
+  command: readonly string[]
+  /** Runs it on a terminal of this size; without one there is no standard input. */
+  terminal?: TerminalSize
+}
+
+export interface TerminalSize {
+  columns: number
+  rows: number
+}
+
+/** A program that runs in a droplet. */
+export interface Execution {
+  /** What it prints, as it comes; on a terminal all of it is standard output. Who does not read lets it wait. */
+  output: AsyncIterable<Printed>
+  /**
+   * What is typed on its terminal.
+   * @returns false when it does not take that any more: too much waits already
+   */
+  write(bytes: Uint8Array): boolean
+  resize(size: TerminalSize): Promise<void>
+  /** Ends it, with all that it began. */
+  end(): Promise<void>
+  /** When its output has ended: how it ended itself; undefined when nobody knows. */
+  exitCode(): Promise<number | undefined>
+}
+
+export interface Printed {
+  stream: 'stdout' | 'stderr'
+  bytes: Uint8Array
 }
 
 /** A droplet as it is listed: with what was found within it, as far as that was looked for. */

@@ -1,4 +1,6 @@
 import type { ErrorName } from '../errors.ts'
+import { execModels, execRoutes } from '../exec/openapi.ts'
+import { logRoutes } from '../logs/openapi.ts'
 import type { Chapter, Parameter, RouteDescription } from '../openapi/description.ts'
 import { begun } from '../operations/openapi.ts'
 import { statisticsModels, statisticsRoutes } from '../statistics/openapi.ts'
@@ -62,7 +64,7 @@ export const dropletChapter: Chapter = {
   name: 'Droplets',
   description:
     'Containers that behave as virtual machines. Each change answers the list as it is after it, or, to who prefers not to wait, the operation.',
-  models: { Droplet: dropletBody, DropletList: dropletList, ...statisticsModels },
+  models: { Droplet: dropletBody, DropletList: dropletList, ...statisticsModels, ...execModels },
   routes: {
     'GET /api/v1/droplet/list': {
       summary: 'List the droplets',
@@ -94,6 +96,8 @@ export const dropletChapter: Chapter = {
       description: 'Its data and its keys go with it.',
     }),
     ...statisticsRoutes,
+    ...logRoutes,
+    ...execRoutes,
   },
 }
 

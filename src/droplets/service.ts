@@ -45,6 +45,16 @@ export function createDropletService(
     },
 
     /**
+     * The same, of one that something can be done in.
+     * @throws ApiError 900 for one that does not run, too
+     */
+    async findRunning(name: string): Promise<ListedDroplet> {
+      const droplet = await this.find(name)
+      if (droplet.state === 'running') return droplet
+      throw new ApiError('engineRefused', { text: `${droplet.name} does not run: start it first` })
+    },
+
+    /**
      * Begins a change, which is durable when this resolves; `operations.outcome` says what came of it.
      * @returns the earlier one for a claim that was made already
      * @throws ApiError 900 for a name that is no droplet here, 918, 922, 930 and 934; then nothing is begun

@@ -1,4 +1,14 @@
-import type { Droplet, DropletEngine, DropletEvent, NewDroplet, Probe, Usage } from '../../src/droplets/engine.ts'
+import type {
+  Droplet,
+  DropletEngine,
+  DropletEvent,
+  Execution,
+  NewDroplet,
+  Printed,
+  Probe,
+  Program,
+  Usage,
+} from '../../src/droplets/engine.ts'
 import { DropletGoneError, NameTakenError, PortTakenError } from '../../src/droplets/engine.ts'
 import { ApiError } from '../../src/errors.ts'
 import { aDroplet } from './droplet.ts'
@@ -18,6 +28,7 @@ export function createMemoryEngine(now: () => number) {
   const probes: string[] = []
   const findings = new Map<string, () => Probe | Promise<Probe>>()
   const usages = new Map<string, () => Usage | undefined | Promise<Usage>>()
+  const programs: ((program: Program) => Execution)[] = []
   let away = false
   let silent = false
 
@@ -80,6 +91,16 @@ export function createMemoryEngine(now: () => number) {
       if (away) throw new ApiError('engineUnavailable')
       return await usages.get(id)?.()
     },
+    async execute(id, program) {
+      const droplet = find(id)
+      called(`execute ${droplet.name}: ${program.command.join(' ')}`, 'execute')
+      return programs.shift()?.(program) ?? finished()
+    },
+    async console(id, { lines, follow }, signal) {
+      const droplet = find(id)
+      called(`console ${droplet.name} ${lines}${follow ? ' follow' : ''}`, 'console')
+      return printing(['booted\n'], follow ? signal : undefined)
+    },
     async prepare() {
       called('prepare', 'prepare')
     },
@@ -137,6 +158,8 @@ export function createMemoryEngine(now: () => number) {
     findings,
     /** The ids of the droplets that were looked into, in order. */
     probes,
+    /** What the next programs do that are started in a droplet. */
+    programs,
     /** What is used by a droplet, by its id. */
     usages,
     /** What was asked, in order: `list`, `create cikit01`, `start cikit01` … */
@@ -163,6 +186,23 @@ export function createMemoryEngine(now: () => number) {
       away = false
     },
   }
+}
+
+/** A program that printed this and has ended. */
+export function finished(text = '', exitCode: number | undefined = 0): Execution {
+  return {
+    output: printing(text === '' ? [] : [text]),
+    write: () => true,
+    resize: async () => undefined,
+    end: async () => undefined,
+    exitCode: async () => exitCode,
+  }
+}
+
+/** @param until goes on after that, and ends with it */
+export async function* printing(texts: string[], until?: AbortSignal): AsyncGenerator<Printed> {
+  for (const text of texts) yield { stream: 'stdout', bytes: new TextEncoder().encode(text) }
+  if (until && !until.aborted) await new Promise(resolve => until.addEventListener('abort', resolve))
 }
 
 /** What is pushed comes out in order; when it is ended, whoever waits is thrown at. */

@@ -34,6 +34,9 @@ const matrix: Record<string, Caller[]> = {
   'GET /droplet/list': viewers,
   'GET /droplet/stats': viewers,
   'GET /droplet/stats/:droplet': viewers,
+  'GET /droplet/logs/:droplet': viewers,
+  'POST /droplet/exec/:droplet': managers,
+  'POST /droplet/ticket/:droplet': managers,
   'POST /droplet/add': managers,
   'PATCH /droplet/start/:droplet': managers,
   'PATCH /droplet/stop/:droplet': managers,
@@ -46,6 +49,8 @@ const matrix: Record<string, Caller[]> = {
 
 /** The same for everybody, and with nothing of anybody in them: tests/web, tests/health. */
 const pages = [
+  // By a ticket, which only a manager gets: tests/exec.
+  'GET /droplet/exec/:droplet',
   ...['GET /', 'GET /app/:file', 'GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js', 'GET /health'],
   ...['GET /openapi.json', 'GET /docs', 'GET /docs/page.css', 'GET /docs/page.js'],
 ]

@@ -145,6 +145,12 @@ export function parseExecRuns(answer: unknown): boolean {
   return asRecord(answer).Running === true
 }
 
+/** `GET /exec/ID/json`: how it ended, once it has. */
+export function parseExecEnd(answer: unknown): { isRunning: boolean; exitCode: number | undefined } {
+  const { Running, ExitCode } = asRecord(answer)
+  return { isRunning: Running === true, exitCode: isInteger(ExitCode) ? ExitCode : undefined }
+}
+
 /**
  * What an exec printed, of `POST /exec/ID/start`: pieces of standard output (1) and error (2), each behind eight bytes that
  * tell which of them it is and how long. What is cut off, or is no such stream, is text as far as it goes.

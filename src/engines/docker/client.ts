@@ -1,6 +1,7 @@
 import type { EngineAddress } from '../../config.ts'
 import type { EngineCall } from '../../droplets/engine.ts'
 import { ApiError } from '../../errors.ts'
+import { type Hijacked, hijack } from './hijack.ts'
 
 /** What the engine answered and refused: the status of its own API and the `message` of the body. */
 export class DockerRefusal extends Error {
@@ -65,6 +66,29 @@ export function createDockerClient(address: EngineAddress, called?: (call: Engin
     },
 
     /**
+     * A request whose answer is bytes without an end (logs), once the engine has begun it.
+     * @param request `timeoutMs` here is how long that may take
+     * @param signal ends it, by throwing
+     */
+    async bytes(request: DockerRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+      return (await begun(request, signal)).body ?? new ReadableStream()
+    },
+
+    /**
+     * A request that makes the connection one of bytes both ways (exec).
+     * @param request `timeoutMs` here is how long it may take until then
+     */
+    async hijack(request: DockerRequest): Promise<Hijacked> {
+      return await negotiating(request, async () => {
+        const path = `/v${await version()}${request.path}`
+        const answer = await hijack(address, path, request.json, request.timeoutMs)
+        if ('output' in answer) return answer
+        parseBody(answer.status, answer.text)
+        throw new Error(`The engine answered ${answer.status} where it should hand the connection over`)
+      })
+    },
+
+    /**
      * A request that answers with bytes, as they are printed somewhere, and what of them came within these limits.
      * @param request `timeoutMs` here is how long it may take until the engine begins to answer
      * @param heard called with each piece that comes
@@ -114,9 +138,8 @@ export function createDockerClient(address: EngineAddress, called?: (call: Engin
   }
 
   async function send(request: DockerRequest, signal: AbortSignal): Promise<Response> {
-    negotiated ??= askVersion()
     const query = request.query ? `?${new URLSearchParams(request.query)}` : ''
-    return await fetch(`${origin}/v${await negotiated}${request.path}${query}`, {
+    return await fetch(`${origin}/v${await version()}${request.path}${query}`, {
       ...transport,
       method: request.method,
       redirect: 'manual',
@@ -144,6 +167,11 @@ export function createDockerClient(address: EngineAddress, called?: (call: Engin
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  function version(): Promise<string> {
+    negotiated ??= askVersion()
+    return negotiated
   }
 
   async function askVersion(): Promise<string> {

@@ -21,6 +21,7 @@ import {
 } from './answers.ts'
 import { cgroupRecipe, type EngineFacts } from './cgroup.ts'
 import { type DockerClient, DockerRefusal } from './client.ts'
+import { createDockerExec, printedByProgram } from './exec.ts'
 import { ensureImage } from './image.ts'
 import { createDockerProbe } from './probe.ts'
 
@@ -52,6 +53,7 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
   const named = JSON.stringify({ name: [`^/?${prefix}[0-9]{2}$`] })
 
   const { probe, starting } = createDockerProbe(docker)
+  const { execute } = createDockerExec(docker)
   /** By their ids, as they were when they were looked at last. */
   const seen = new Map<string, Droplet>()
 
@@ -94,6 +96,24 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
         }),
       )
       return answer === undefined ? undefined : parseUsage(answer)
+    },
+
+    execute: (id, program) =>
+      refusing(() =>
+        execute(id, program).catch(error => {
+          throw goneOr(error)
+        }),
+      ),
+
+    async console(id, { lines, follow }, signal) {
+      const query = { stdout: '1', stderr: '1', tail: String(lines), follow: follow ? '1' : '0' }
+      const request = { method: 'GET', path: `/containers/${id}/logs`, query, timeoutMs: ASK_TIMEOUT_MS } as const
+      const chunks = await refusing(() =>
+        docker.bytes(request, signal).catch(error => {
+          throw goneOr(error)
+        }),
+      )
+      return printedByProgram(chunks)
     },
 
     async ping() {

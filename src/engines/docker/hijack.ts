@@ -1,0 +1,123 @@
+import { connect, type Socket } from 'node:net'
+import type { EngineAddress } from '../../config.ts'
+
+const MAX_HEAD_BYTES = 16 * 1024
+const MAX_REFUSAL_BYTES = 64 * 1024
+/** May wait for an engine that does not take it. */
+const WAITING_BYTES = 1024 * 1024
+const HEAD_END = '\r\n\r\n'
+
+/** A connection that the engine has given over: bytes both ways from here on. */
+export interface Hijacked {
+  /** What the engine sends, as it comes. Who does not read lets it wait. */
+  output: AsyncIterable<Uint8Array>
+  /** @returns false when too much waits already; then it is not taken */
+  write(bytes: Uint8Array): boolean
+  /** Breaks it off. */
+  close(): void
+}
+
+/** An answer that is none of that kind. */
+export interface NotHijacked {
+  status: number
+  text: string
+}
+
+/**
+ * Asks the engine to take a connection out of HTTP (Engine API, "Attach to a container": `Upgrade: tcp`), which `fetch`
+ * cannot.
+ * @param path with the version
+ * @throws Error when the engine is not there, or says nothing that can be understood in time
+ */
+export async function hijack(
+  address: EngineAddress,
+  path: string,
+  json: unknown,
+  timeoutMs: number,
+): Promise<Hijacked | NotHijacked> {
+  const socket = connect(address.kind === 'unix' ? { path: address.path } : placeOf(address.origin))
+  const timer = setTimeout(() => socket.destroy(new Error(`silent for ${timeoutMs} ms`)), timeoutMs)
+  try {
+    const body = JSON.stringify(json)
+    const head = ['Host: docker', 'Content-Type: application/json', 'Connection: Upgrade', 'Upgrade: tcp']
+    const lines = [`POST ${path} HTTP/1.1`, ...head, `Content-Length: ${Buffer.byteLength(body)}`]
+    socket.write(`${lines.join('\r\n')}${HEAD_END}${body}`)
+    const { status, length } = await readHead(socket)
+    // Engines answer 101, or 200 to who did not ask for an upgrade.
+    if (status === 101 || status === 200) return handedOver(socket)
+    const text = await readText(socket, Math.min(length, MAX_REFUSAL_BYTES))
+    socket.destroy()
+    return { status, text }
+  } catch (error) {
+    socket.destroy()
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function handedOver(socket: Socket): Hijacked {
+  // What goes wrong from here on ends the output; nobody else is to hear of it.
+  socket.on('error', () => undefined)
+  return {
+    output: socket,
+    write(bytes) {
+      if (socket.writableLength + bytes.byteLength > WAITING_BYTES) return false
+      socket.write(bytes)
+      return true
+    },
+    close: () => void socket.destroy(),
+  }
+}
+
+function placeOf(origin: string): { host: string; port: number } {
+  const { hostname, port } = new URL(origin)
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) }
+}
+
+async function readHead(socket: Socket): Promise<{ status: number; length: number }> {
+  const head = await readUntil(socket, bytes => {
+    const end = bytes.indexOf(HEAD_END)
+    if (end === -1 && bytes.byteLength > MAX_HEAD_BYTES) throw new Error('The head of the engine’s answer does not end')
+    return end === -1 ? undefined : end + HEAD_END.length
+  })
+  const text = head.toString('latin1')
+  const [, status] = /^HTTP\/1\.1 (\d{3}) /.exec(text) ?? []
+  if (status === undefined) throw new Error('The engine answered something that is no HTTP')
+  const [, length] = /^content-length: *(\d+)\r$/im.exec(text) ?? []
+  return { status: Number(status), length: Number(length ?? 0) }
+}
+
+async function readText(socket: Socket, length: number): Promise<string> {
+  const bytes = await readUntil(socket, read => (read.byteLength >= length ? length : undefined))
+  return bytes.toString('utf8')
+}
+
+/**
+ * Reads until it is enough, and leaves the rest for who reads next.
+ * @param enough how many bytes are taken; undefined for more
+ */
+function readUntil(socket: Socket, enough: (bytes: Buffer) => number | undefined): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  let bytes: Buffer = Buffer.alloc(0)
+  const done = () => {
+    socket.pause()
+    socket.off('data', heard).off('error', reject).off('close', closed)
+  }
+  const heard = (chunk: Buffer) => {
+    bytes = Buffer.concat([bytes, chunk])
+    try {
+      const taken = enough(bytes)
+      if (taken === undefined) return
+      done()
+      if (taken < bytes.byteLength) socket.unshift(bytes.subarray(taken))
+      resolve(bytes.subarray(0, taken))
+    } catch (error) {
+      done()
+      reject(error)
+    }
+  }
+  const closed = () => reject(new Error('The engine closed the connection'))
+  socket.on('data', heard).on('error', reject).on('close', closed)
+  return promise
+}

@@ -1,0 +1,32 @@
+import { Elysia } from 'elysia'
+import type { AuthService } from '../auth/service.ts'
+import { ApiError } from '../errors.ts'
+import type { Guard } from '../http/guards.ts'
+import { IDLE_SECONDS } from '../http/idle.ts'
+import { parseLogQuery } from './model.ts'
+import type { LogService } from './service.ts'
+
+const headers = {
+  // Whatever a droplet says, no browser is to find something else in it.
+  'content-type': 'text/plain; charset=utf-8',
+  'x-accel-buffering': 'no',
+}
+
+/** What a droplet says, as text. */
+export function createLogRoutes(guard: Guard, context: { auth: AuthService; logs: LogService }) {
+  const { auth, logs } = context
+  return new Elysia({ name: 'log-routes', prefix: '/droplet' }).use(guard).get(
+    '/logs/:droplet',
+    async ({ caller, user, params, query, request, server }) => {
+      const wish = parseLogQuery(query)
+      // Elysia asks a GET route for a HEAD, too, and nobody would read that.
+      if (request.method === 'HEAD') return new Response(null, { headers })
+      const sessionId = auth.sessionOf(caller.origin.token)
+      if (sessionId === undefined) throw new ApiError('accessTokenUnknown')
+      server?.timeout(request, 0)
+      const over = () => server?.timeout(request, IDLE_SECONDS)
+      return new Response(await logs.read(params.droplet, wish, { userId: user.id, sessionId, over }), { headers })
+    },
+    { group: 'viewer' },
+  )
+}
