@@ -95,7 +95,7 @@ export function createLogService(deps: {
 function journalctl({ lines, follow }: LogWish): string[] {
   const script = `command -v journalctl >/dev/null || exit ${MISSING}
 echo
-exec journalctl --quiet --no-pager --output=short-iso --lines="$1" \${2:+"$2"}`
+exec journalctl --quiet --no-pager --all --output=short-iso --lines="$1" \${2:+"$2"}`
   return ['sh', '-c', script, 'sh', String(lines), ...(follow ? ['--follow'] : [])]
 }
 
