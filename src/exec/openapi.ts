@@ -55,7 +55,7 @@ export const execRoutes: RouteDescriptions = {
     summary: 'Open a terminal in a droplet',
     description: [
       'A websocket with the subprotocols `cikit.exec.v1` and `ticket.TICKET`; no token is needed. A page may open it from this server’s own address (its `Host`, or `--public-url`).',
-      'Binary messages are bytes, both ways. Text is JSON: `{"opened":{"terminal":ID,"resumed":false}}` comes first, `{"exit":CODE}` last; `{"resize":{"columns":80,"rows":24}}` is said by the client. A client that lost the connection has a minute to come back, with a new ticket and `terminal=ID`: `resumed` is true then, and what was printed last, up to 256 KiB, is sent again.',
+      'Binary messages are bytes, both ways. Text is JSON: `{"opened":{"terminal":ID,"resumed":false}}` comes first, `{"exit":CODE}` last; `{"resize":{"columns":80,"rows":24}}` is said by the client. A client that closes with 1000 ends the shell; one that lost the connection has a minute to come back, with a new ticket and `terminal=ID`: `resumed` is true then, and what was printed last, up to 256 KiB, is sent again.',
       'It is closed with 1000 when the program has ended, 4401 when the session or the right is over, 4408 when nobody reads, 4409 when it was opened elsewhere.',
     ].join('\n\n'),
     caller: 'open',

@@ -41,8 +41,11 @@ export const terminalSockets: WebSocketHandler<TerminalSocket> = {
 
   drain: socket => socket.data.terminal.drained(),
 
-  close({ data: { terminals, terminal, peer } }) {
-    if (peer) terminals.leave(terminal, peer)
+  close({ data: { terminals, terminal, peer } }, code) {
+    if (!peer) return
+    // Who says that all is done is not coming back (RFC 6455 section 7.4.1).
+    if (code === closings.ended) terminals.finish(terminal, peer)
+    else terminals.leave(terminal, peer)
   },
 }
 

@@ -132,6 +132,12 @@ export function createTerminals(deps: {
       if (terminal.detach(peer) && open) open.aloneSince = monotonic()
     },
 
+    /** A client is done with its terminal. */
+    finish(terminal: Terminal, peer: Peer): void {
+      const open = terminals.get(terminal.id)
+      if (terminal.detach(peer) && open) void end(open, closings.ended, 'The client is done')
+    },
+
     /** Ends those whose session or right is over, and those that nobody came back to. It is called again and again. */
     look,
 

@@ -9,6 +9,7 @@ import { Actions } from '../droplets/actions.tsx'
 import { Condition } from '../droplets/condition.tsx'
 import { Progress } from '../droplets/progress.tsx'
 import { webLinks } from '../droplets/view.ts'
+import { Logs } from '../logs/logs.tsx'
 import { Age } from '../parts/age.tsx'
 import { Copy } from '../parts/copy.tsx'
 import { Icon } from '../parts/icon.tsx'
@@ -16,11 +17,13 @@ import { Empty, Loading } from '../parts/states.tsx'
 import { droplets, isOpen, openOperations, operations } from '../state/matrix.ts'
 import { createReading } from '../state/reading.ts'
 import { to } from '../state/router.ts'
+import { Hour } from '../statistics/hour.tsx'
+import { Terminals } from '../terminal/terminals.tsx'
 import { History } from './history.tsx'
 import { Trail } from './trail.tsx'
 
 /** One droplet, as it is now. */
-export function Droplet({ parts: [name = ''] }: { parts: readonly string[] }) {
+export function Droplet({ parts: [name = '', view = ''] }: { parts: readonly string[] }) {
   if (!droplets.value) return <Loading what="the droplet" />
   const droplet = droplets.value.find(each => each.name === name)
   return (
@@ -35,16 +38,53 @@ export function Droplet({ parts: [name = ''] }: { parts: readonly string[] }) {
         {droplet && <Condition droplet={droplet} />}
         <span class="do">{droplet && isManager.value && <Actions droplet={droplet} />}</span>
       </header>
+      {droplet && <Views name={name} view={view} />}
       {droplet ? (
-        <Present droplet={droplet} />
+        <View droplet={droplet} view={view} />
       ) : (
         <Empty title={`There is no droplet ${name}`}>
           <p class="soft">It was deleted, or never was. What was done to it is kept for 7 days.</p>
         </Empty>
       )}
-      {isManager.value && <Operations name={name} />}
-      {isOwner.value && <Trail name={name} />}
+      {(view === '' || !droplet) && isManager.value && <Operations name={name} />}
+      {(view === '' || !droplet) && isOwner.value && <Trail name={name} />}
     </section>
+  )
+}
+
+/** The ways to look at a droplet. */
+function Views({ name, view }: { name: string; view: string }) {
+  const views = [['', 'Overview'], ['logs', 'Logs'], ...(isManager.value ? [['terminal', 'Terminal']] : [])] as const
+  return (
+    <nav class="views" aria-label={`About ${name}`}>
+      {views.map(([key = '', title]) => (
+        <a
+          key={key}
+          class="button quiet small"
+          href={key === '' ? to('droplet', name) : to('droplet', name, key)}
+          aria-current={key === view ? 'page' : undefined}
+        >
+          {title}
+        </a>
+      ))}
+    </nav>
+  )
+}
+
+function View({ droplet, view }: { droplet: DropletBody; view: string }) {
+  const { name, state } = droplet
+  const runs = state === 'running'
+  if (view === 'logs') return <Logs key={String(runs)} name={name} runs={runs} />
+  if (view === 'terminal') {
+    if (!isManager.value) return <Empty title="Terminals are for managers" />
+    if (!runs) return <Empty title={`${name} does not run`}>Start it, and open a terminal then.</Empty>
+    return <Terminals name={name} />
+  }
+  return (
+    <>
+      <Present droplet={droplet} />
+      <Hour name={name} runs={runs} />
+    </>
   )
 }
 

@@ -6,6 +6,7 @@ import { Icon } from '../parts/icon.tsx'
 import { Empty, Loading, Problem } from '../parts/states.tsx'
 import { keyList } from '../state/keys.ts'
 import { droplets, engine, readMatrix, trouble } from '../state/matrix.ts'
+import { followStatistics } from '../state/statistics.ts'
 import { AddDialog } from './add-dialog.tsx'
 import { Adds } from './adds.tsx'
 import { Bulk } from './bulk.tsx'
@@ -17,6 +18,7 @@ import { Table } from './table.tsx'
 export function Droplets(_: { parts: readonly string[] }) {
   const isAdding = useSignal(false)
   const field = useRef<HTMLInputElement>(null)
+  useEffect(followStatistics, [])
   useEffect(() => {
     const taken = [
       keyList.add('/', 'Look for droplets', () => field.current?.focus()),

@@ -4,6 +4,7 @@ import { Age } from '../parts/age.tsx'
 import { Copy } from '../parts/copy.tsx'
 import { openOperations } from '../state/matrix.ts'
 import { to } from '../state/router.ts'
+import { Curve } from '../statistics/curve.tsx'
 import { Actions } from './actions.tsx'
 import { Condition } from './condition.tsx'
 import { Progress } from './progress.tsx'
@@ -35,6 +36,14 @@ export function Row({ droplet }: { droplet: DropletBody }) {
         <td class="age" data-title="Age">
           <Age since={created_at} />
         </td>
+        <td class="load">
+          {droplet.state === 'running' && (
+            <>
+              <Curve name={name} kind="cpu" />
+              <Curve name={name} kind="memory" />
+            </>
+          )}
+        </td>
         <td class="ports">
           {webLinks(droplet, location.hostname).map(({ href, port }) => (
             <a key={port} href={href} target="_blank" rel="noopener noreferrer">
@@ -49,7 +58,7 @@ export function Row({ droplet }: { droplet: DropletBody }) {
       </tr>
       {operation && (
         <tr class="doing">
-          <td colSpan={isManager.value ? 6 : 5}>
+          <td colSpan={isManager.value ? 7 : 6}>
             <Progress operation={operation} />
           </td>
         </tr>

@@ -42,6 +42,7 @@ export function Table() {
           <Sorted by="name" title="Name" />
           <Sorted by="state" title="State" />
           <Sorted by="age" title="Age" />
+          <th>Load</th>
           <th>Ports</th>
           <th>
             <span class="unseen">Actions</span>
