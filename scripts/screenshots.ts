@@ -1,20 +1,24 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Page } from 'playwright-core'
 import { launchBrowser } from '../tests/_support/e2e/browser.ts'
 import { looks, openDashboard, visit } from '../tests/_support/e2e/dashboard.ts'
+import { prepareEngines, startEngine } from '../tests/_support/e2e/engines.ts'
 import { currentCode, startMatrix } from '../tests/_support/e2e/matrix.ts'
-import { createFakeEngine } from '../tests/_support/fake-engine.ts'
 import { root } from './lib/paths.ts'
 import { main, say } from './lib/terminal.ts'
 
-// Makes docs/screenshots: every page of the dashboard in dist/cikit-api, over an engine that only says that it has droplets.
+// Makes docs/screenshots: every page of the dashboard in dist/cikit-api, over an engine of the tests with true droplets.
 
+/** So long is measured what is drawn. */
+const MEASURED_MS = 90_000
 const dir = join(root, 'docs/screenshots')
 
 await main(async () => {
   mkdirSync(dir, { recursive: true })
-  await using engine = createFakeEngine()
-  await using matrix = await startMatrix({ socket: engine.socket })
+  await prepareEngines()
+  const engine = await startEngine('host')
+  const matrix = await startMatrix({ socket: engine.socket })
   const owner = await matrix.createUser('owner', 'owner')
   const tokens = await matrix.logIn(owner)
   const token = tokens.access_token
@@ -25,7 +29,15 @@ await main(async () => {
     await matrix.call('POST', '/user/add', token, { username: name, group })
   }
   for (let count = 0; count < 6; count++) await matrix.droplets('POST', 'add', token)
-  await matrix.droplets('PATCH', 'stop/cikit02', token)
+  const names = (await matrix.droplets('GET', 'list', token)).map(({ name }) => name).sort()
+  const [first = '', second = '', ...others] = names
+  await matrix.droplets('PATCH', `stop/${second}`, token)
+  const run = (name: string, script: string) =>
+    matrix.call('POST', `/droplet/exec/${name}`, token, { command: ['sh', '-c', script] })
+  // Something to be seen: work that comes and goes.
+  const work = 'while :; do timeout 6 sh -c "while :; do :; done"; sleep 9; done'
+  for (const name of [first, ...others.slice(0, 2)]) await run(name, `(${work}) >/dev/null 2>&1 &`)
+  await Bun.sleep(MEASURED_MS)
   const browser = await launchBrowser()
   for (const [look, options] of looks) {
     await using opened = await openDashboard(browser, matrix, options)
@@ -41,18 +53,34 @@ await main(async () => {
       route.fulfill({ status: 200, json: { ...tokens, token_type: 'Bearer', expires_in: 7200 } }),
     )
     await page.getByLabel('Code from your phone').fill(await currentCode(owner.secret))
-    await page.getByRole('link', { name: 'cikit01' }).waitFor()
+    await page.locator('.cpu path[d*="L"]').first().waitFor({ state: 'attached' })
     await take('droplets')
     for (const [place, heading] of [
-      ['droplet/cikit01', 'cikit01'],
+      [`droplet/${first}`, first],
+      [`droplet/${first}/logs`, first],
+      [`droplet/${first}/terminal`, first],
       ['people', 'People'],
       ['audit', 'Audit'],
       ['me', 'owner'],
     ] as const) {
       await visit(page, place, heading)
       await page.locator('[aria-busy]').waitFor({ state: 'detached' })
-      await take(place.split('/')[0] ?? place)
+      const view = place.split('/')[2]
+      if (view === 'logs') await page.getByRole('log').getByText('systemd').first().waitFor()
+      if (view === 'terminal') await runTop(page)
+      await take(view ?? place.split('/')[0] ?? place)
     }
   }
   await browser.close()
+  await matrix[Symbol.asyncDispose]()
+  await engine.clear()
+  await engine.stop()
 })
+
+async function runTop(page: Page): Promise<void> {
+  const rows = page.locator('.xterm-rows')
+  await rows.getByText('root@').first().waitFor()
+  await page.keyboard.type('top')
+  await page.keyboard.press('Enter')
+  await rows.getByText('Tasks:').waitFor()
+}

@@ -9,6 +9,7 @@ import { createHealthRoutes } from './health/routes.ts'
 import { createErrorHandler } from './http/error-handler.ts'
 import { createExchange } from './http/exchange.ts'
 import { createGuard } from './http/guards.ts'
+import { createSshKeyRoutes } from './keyring/routes.ts'
 import { createLogRoutes } from './logs/routes.ts'
 import { createOperationRoutes } from './operations/routes.ts'
 import { createStatisticsRoutes } from './statistics/routes.ts'
@@ -32,6 +33,7 @@ export function createApp(context: Context) {
         .use(createAuthRoutes(guard, context.auth, context.users))
         .use(createEnrolmentRoutes(guard, context.enrolment, context.config.publicUrl))
         .use(createSessionRoutes(guard, context.auth))
+        .use(createSshKeyRoutes(guard, context.sshKeys))
         .use(createUserRoutes(guard, context.users, context.events.look))
         .use(createAuditRoutes(guard, context.audit))
         .use(createDropletRoutes(guard, context))

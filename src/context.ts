@@ -14,6 +14,7 @@ import { createPlaces } from './exec/places.ts'
 import { createTerminals } from './exec/terminals.ts'
 import { createServerHealth } from './health/service.ts'
 import { createUserImport } from './import/service.ts'
+import { createSshKeyService } from './keyring/service.ts'
 import type { Log } from './log.ts'
 import { createLogService } from './logs/service.ts'
 import { createOperations } from './operations/service.ts'
@@ -28,6 +29,7 @@ import { createOperationStore } from './store/operations.ts'
 import { forgetWhatIsOver, type Restored } from './store/restored.ts'
 import { isAnythingSealed, openSealer, sealingKeyFile } from './store/sealing-key.ts'
 import { createSessionStore } from './store/sessions.ts'
+import { createSshKeyStore } from './store/ssh-keys.ts'
 import { createUnfinishedAdds } from './store/unfinished-adds.ts'
 import { createUserStore } from './store/users.ts'
 import { createEnrolmentService } from './users/enrolment.ts'
@@ -98,6 +100,7 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
          */
         note: () => db.write(() => clockMark.set(steady())),
       },
+      sshKeys: createSshKeyService({ ...store, sshKeys: createSshKeyStore(db) }),
       imported: createUserImport(store),
       /** As `rotateKey`: how many secrets there were. */
       rotateKey: (act: Act) => rotateKey(db, sealer, sealingKeyFile(config), random, () => audit.record(act, '')),

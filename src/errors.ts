@@ -1,6 +1,6 @@
 /**
  * Every error the API can answer, in one place: a stable id that clients may rely on, the HTTP status, and the
- * text for people. An id is never reused for another meaning; the next new condition takes 940.
+ * text for people. An id is never reused for another meaning; the next new condition takes 942.
  * 907 and 911 stay reserved: the original system had them and never sent them.
  */
 export const catalogue = {
@@ -60,6 +60,8 @@ export const catalogue = {
     text: 'Too many commands, terminals and logs of yours are open: close some first',
   },
   journalMissing: { id: 939, status: 409, text: 'The droplet keeps no journal: look at its console' },
+  sshKeyNotFound: { id: 940, status: 404, text: 'SSH key not found' },
+  tooManySshKeys: { id: 941, status: 409, text: 'You have 20 SSH keys: remove one first' },
 } as const satisfies Record<string, { id: number; status: number; text: string }>
 
 export type ErrorName = keyof typeof catalogue

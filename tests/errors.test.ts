@@ -43,6 +43,8 @@ const contract: Record<ErrorName, [id: number, status: number]> = {
   originForbidden: [937, 403],
   tooManyCommands: [938, 429],
   journalMissing: [939, 409],
+  sshKeyNotFound: [940, 404],
+  tooManySshKeys: [941, 409],
 }
 
 test('the catalogue is the contract, no more and no less', () => {

@@ -44,21 +44,44 @@ export async function createLogin(deps: LoginDeps) {
   const { db, users, sessions, enrolment, throttle, audit, sealer, now, steady, random } = deps
   let decoy = await createDecoy(sealer, random)
 
+  return {
+    /**
+     * Opens a session for a user that shows a fresh code.
+     * @throws ApiError as `prove`
+     */
+    login: (act: Act, username: string, code: string, origin: Origin): Promise<Tokens> =>
+      prove(act, username, code, origin, account => openSession(act, account, origin)),
+
+    prove,
+  }
+
   /**
-   * Opens a session for a user that shows a fresh code.
+   * Does something for a user that shows a fresh code, in the transaction in which the code is used up.
    * @param code six digits
    * @throws ApiError 902 for everything that does not fit, with the same work done; 915 while locked, whatever the code
    */
-  return async function login(act: Act, username: string, code: string, origin: Origin): Promise<Tokens> {
+  async function prove<T>(
+    act: Act,
+    username: string,
+    code: string,
+    origin: Origin,
+    proven: (account: Account) => T,
+  ): Promise<T> {
     for (let attempt = 0; attempt < LOGIN_ATTEMPTS; attempt++) {
-      const tokens = await tryLogin(act, username, code, origin)
-      if (tokens !== 'again') return tokens
+      const outcome = await tryProve(act, username, code, origin, proven)
+      if (outcome !== 'again') return outcome.made
     }
     throw new ApiError('storeUnavailable')
   }
 
   /** @returns `again` when the secret was sealed anew between its being read and used: that is no failure of anybody */
-  async function tryLogin(act: Act, username: string, code: string, origin: Origin): Promise<Tokens | 'again'> {
+  async function tryProve<T>(
+    act: Act,
+    username: string,
+    code: string,
+    origin: Origin,
+    proven: (account: Account) => T,
+  ): Promise<{ made: T } | 'again'> {
     const account = users.findExactly(username)
     if (!sealer.isCurrent(decoy.sealedSecret)) decoy = await createDecoy(sealer, random)
     // As many secrets are opened for everybody: time tells nothing of who exists, or is about to change its phone.
@@ -77,25 +100,22 @@ export async function createLogin(deps: LoginDeps) {
         return undefined
       }
       throttle.countSuccess(source, lane, account.id)
-      const time = steady()
-      const { address } = act
-      const { id: userId } = account
-      const session = {
-        id: crypto.randomUUID(),
-        userId,
-        createdAt: time,
-        lastUsedAt: time,
-        address,
-        agent: origin.agent,
-      }
-      const issued = issueTokens(session, time, random)
-      sessions.insert(session, issued.stored)
-      sessions.keepNewest(account.id, SESSIONS_PER_USER)
+      const made = proven(account)
       audit.record(act, username)
-      return issued.tokens
+      return { made }
     })
     if (!outcome) throw new ApiError('codeRefused')
     return outcome
+  }
+
+  /** Runs inside `database.write`. */
+  function openSession({ address }: Act, { id: userId }: Account, { agent }: Origin): Tokens {
+    const time = steady()
+    const session = { id: crypto.randomUUID(), userId, createdAt: time, lastUsedAt: time, address, agent }
+    const issued = issueTokens(session, time, random)
+    sessions.insert(session, issued.stored)
+    sessions.keepNewest(userId, SESSIONS_PER_USER)
+    return issued.tokens
   }
 
   function isSealedAnew(account: Account): boolean {

@@ -52,6 +52,10 @@ export const meBody = t.Object({
   recovery_codes_left: t.Integer(),
 })
 
+export const recoveryCodesBody = t.Object({
+  recovery_codes: t.Array(t.String(), { description: 'Shown this once' }),
+})
+
 export const enrolmentBody = t.Object({
   qr: t.String({ description: 'The QR code for an authenticator app, a PNG as data: address' }),
   secret: t.String({ description: 'The same secret for typing in, Base32' }),

@@ -1,6 +1,14 @@
 import { done } from '../http/openapi.ts'
 import type { Chapter } from '../openapi/description.ts'
-import { enrolmentBody, enrolmentLinkBody, meBody, sessionList, shownEnrolmentBody, tokenBody } from './model.ts'
+import {
+  enrolmentBody,
+  enrolmentLinkBody,
+  meBody,
+  recoveryCodesBody,
+  sessionList,
+  shownEnrolmentBody,
+  tokenBody,
+} from './model.ts'
 
 // What the document says of logging in, of phones and of sessions.
 
@@ -190,6 +198,23 @@ export const sessionChapter: Chapter = {
           },
         },
       },
+    },
+    'POST /api/v1/user/recovery-codes': {
+      summary: 'Get other recovery codes',
+      description: 'For a fresh code of your phone: ten new ones, shown this once. Those before do not count any more.',
+      caller: 'viewer',
+      request: {
+        schema: { type: 'object', required: ['code'], properties: { code: { type: 'string', pattern: '^[0-9]{6}$' } } },
+        example: { code: '492039' },
+      },
+      answers: {
+        200: {
+          description: 'The codes',
+          schema: recoveryCodesBody,
+          example: { recovery_codes: ['abcd-efgh-ijkl-mnop', 'qrst-uvwx-yz23-4567'] },
+        },
+      },
+      errors: ['codeRefused', 'tooManyAttempts'],
     },
     'GET /api/v1/user/sessions/:user': {
       summary: "List a user's sessions",

@@ -13,6 +13,7 @@ import {
   parseLogin,
   parseRecovery,
   parseRefresh,
+  recoveryCodesBody,
   sessionList,
   shownEnrolmentBody,
   toEnrolmentLinkBody,
@@ -104,6 +105,15 @@ export function createSessionRoutes(guard: Guard, auth: AuthService) {
         recovery_codes_left: auth.recoveryCodesLeft(user),
       }),
       { group: 'viewer', response: { 200: meBody } },
+    )
+    .post(
+      '/recovery-codes',
+      async ({ caller, user }) => {
+        const { act, fields, origin } = caller
+        const codes = await auth.renewRecoveryCodes(act, user, parseCode(fields.code), origin)
+        return { recovery_codes: codes.map(code => code.reveal()) }
+      },
+      { group: 'viewer', response: { 200: recoveryCodesBody } },
     )
     .get('/sessions/:user', ({ user, params }) => toSessionList(auth.listSessions(user, params.user)), {
       group: 'viewer',

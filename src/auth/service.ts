@@ -1,11 +1,13 @@
 import type { Act } from '../audit/service.ts'
 import { ApiError, catalogue } from '../errors.ts'
 import { addressGroup } from '../network.ts'
+import type { Secret } from '../secret.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
 import { createReadCache } from '../store/read-cache.ts'
 import type { Bearer, Session } from '../store/sessions.ts'
 import type { User } from '../store/users.ts'
-import { createLogin, type LoginDeps } from './login.ts'
+import { createLogin, type LoginDeps, type Origin } from './login.ts'
+import { createRecoveryCodes, hashRecoveryCode } from './recovery-codes.ts'
 import { hashToken, issueTokens, isTokenShaped, type Tokens } from './tokens.ts'
 
 /** How long an expired token is still told apart from one that never was. */
@@ -23,8 +25,10 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
   const bearerOfSession = createReadCache(db, (sessionId: string) => sessions.findBearer(sessionId), HOLDERS_REMEMBERED)
   const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
 
+  const { login, prove } = await createLogin(deps)
+
   return {
-    login: await createLogin(deps),
+    login,
 
     /**
      * Exchanges a refresh token for a new pair. One that was exchanged before ends its session: a copy of it is in
@@ -111,6 +115,22 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
       const account = users.findExactly(username)
       if (!account) throw new ApiError('userNotFound')
       return sessions.list(account.id, steady())
+    },
+
+    /**
+     * Ten other recovery codes for who shows a fresh code; those before do not count any more.
+     * @param code six digits
+     * @throws ApiError 902 and 915 as logging in
+     */
+    async renewRecoveryCodes(act: Act, { username }: User, code: string, origin: Origin): Promise<Secret[]> {
+      const codes = createRecoveryCodes(random)
+      await prove(act, username, code, origin, ({ id }) =>
+        enrolments.renewCodes(
+          id,
+          codes.map(each => hashRecoveryCode(id, each.reveal())),
+        ),
+      )
+      return codes
     },
 
     /** How many recovery codes the user has left. */

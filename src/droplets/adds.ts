@@ -112,6 +112,7 @@ export function createAdds(deps: AddDeps, queue: Queue) {
         ports: portsOf(number),
         authorizedKeys: pair.publicLine + sshKeys.map(line => `${line}\n`).join(''),
         mark: entry.mark,
+        createdBy: handle.user,
       })
       // Only now is the name ours, and with it the folder of its keys.
       keys.save(name, pair)

@@ -116,6 +116,8 @@ export interface Droplet extends DropletRef {
   hostname: string
   /** What it was made from, by the name that was used then. */
   image: string
+  /** The name of the user who made it through this program; undefined for what was made in another way. */
+  createdBy: string | undefined
   /** Milliseconds since 1970, as all times here. */
   createdAt: number
   /** When it was started last; undefined for one that never was. */
@@ -221,6 +223,8 @@ export interface NewDroplet {
   authorizedKeys: string
   /** Kept with the droplet, to find it again after a crash. */
   mark: string
+  /** Kept with the droplet: the name of the user who wants it. */
+  createdBy: string
 }
 
 /** The name is in use, by whatever it may be. */

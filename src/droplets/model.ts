@@ -25,6 +25,7 @@ export const dropletBody = t.Object({
   name: t.String(),
   created: t.String({ description: 'As docker ps words it: 9 minutes ago' }),
   created_at: t.String({ description: 'ISO 8601, UTC' }),
+  created_by: orNull('The user who added it; null for one that was not added through this API'),
   status: t.String({ description: 'As docker ps words it: Up 8 minutes' }),
   state: t.UnionEnum(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']),
   ports: t.Record(t.String(), portBinding, { description: 'By the port inside the droplet; empty for a stopped one' }),
@@ -88,7 +89,8 @@ function lasting(droplet: ListedDroplet, domain: string): Lasting {
 }
 
 function lastingBody(droplet: ListedDroplet, domain: string): DropletBody {
-  const { id, name, createdAt, startedAt, finishedAt, exitCode, state, ports, hostname, image, hostKey } = droplet
+  const { id, name, createdAt, createdBy, startedAt, finishedAt, exitCode, state, ports, hostname, image, hostKey } =
+    droplet
   const isOver = state === 'exited' || state === 'dead'
   const runs = state === 'running' || state === 'paused'
   const sshd = ports['22']
@@ -97,6 +99,7 @@ function lastingBody(droplet: ListedDroplet, domain: string): DropletBody {
     name,
     created: '',
     created_at: new Date(createdAt).toISOString(),
+    created_by: createdBy ?? null,
     status: '',
     state,
     ports,

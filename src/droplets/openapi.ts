@@ -11,6 +11,7 @@ export const dropletExample = {
   name: 'cikit01',
   created: '9 minutes ago',
   created_at: '2026-11-23T13:40:20.000Z',
+  created_by: 'ann',
   status: 'Up 8 minutes',
   state: 'running',
   ports: {
@@ -80,7 +81,8 @@ export const dropletChapter: Chapter = {
           type: 'object',
           properties: {
             ssh_keys: {
-              description: 'Public SSH keys to let in beside the droplet’s own, 20 at most; as a form, one',
+              description:
+                'Public SSH keys to let in beside the droplet’s own and yours (`/user/ssh-keys`), 20 at most; as a form, one',
               oneOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, maxItems: 20 }],
             },
           },

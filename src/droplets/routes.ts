@@ -9,6 +9,7 @@ import { readClaim } from '../http/idempotency.ts'
 import { withoutIdleLimit } from '../http/idle.ts'
 import { readPreferences } from '../http/prefer.ts'
 import { createToldText } from '../http/told-text.ts'
+import type { SshKeyService } from '../keyring/service.ts'
 import { withRequestId } from '../log.ts'
 import { operationBody, toOperationBody } from '../operations/model.ts'
 import type { Operations } from '../operations/service.ts'
@@ -21,9 +22,15 @@ import { parseSshKeys } from './ssh-keys.ts'
 /** Every change answers the list as it is after it, or, to who prefers not to wait, the operation. */
 export function createDropletRoutes(
   guard: Guard,
-  context: { droplets: DropletService; operations: Operations; config: Pick<Config, 'droplets'>; now: () => number },
+  context: {
+    droplets: DropletService
+    operations: Operations
+    sshKeys: Pick<SshKeyService, 'linesOf'>
+    config: Pick<Config, 'droplets'>
+    now: () => number
+  },
 ) {
-  const { droplets, operations, now } = context
+  const { droplets, operations, sshKeys, now } = context
   const { domain } = context.config.droplets
   // What is asked most often is not put together anew for each of many who ask at once.
   const { keep, afterHandle } = createToldText<DropletList>()
@@ -52,12 +59,16 @@ export function createDropletRoutes(
         return status(200, await list())
       }),
     )
+  // Those of the request first: they are checked before anything else.
+  const keysFor = ({ caller, user }: Call) => [
+    ...new Set([...parseSshKeys(caller.fields.ssh_keys), ...sshKeys.linesOf(user)]),
+  ]
   const manager = { group: 'manager', response: { 200: dropletList, 202: operationBody } } as const
 
   return new Elysia({ name: 'droplet-routes', prefix: '/droplet' })
     .use(guard)
     .get('/list', list, { group: 'viewer', afterHandle })
-    .post('/add', call => change(call, { kind: 'add', sshKeys: parseSshKeys(call.caller.fields.ssh_keys) }), manager)
+    .post('/add', call => change(call, { kind: 'add', sshKeys: keysFor(call) }), manager)
     .patch('/start/:droplet', call => change(call, { kind: 'start', droplet: call.params.droplet }), manager)
     .patch('/stop/:droplet', call => change(call, { kind: 'stop', droplet: call.params.droplet }), manager)
     .patch('/restart/:droplet', call => change(call, { kind: 'restart', droplet: call.params.droplet }), manager)

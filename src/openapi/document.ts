@@ -6,6 +6,7 @@ import { dropletChapter } from '../droplets/openapi.ts'
 import { eventChapter } from '../events/openapi.ts'
 import { healthChapter } from '../health/openapi.ts'
 import { okBody } from '../http/model.ts'
+import { sshKeyChapter } from '../keyring/openapi.ts'
 import { operationChapter } from '../operations/openapi.ts'
 import { userChapter } from '../users/openapi.ts'
 import { pageChapter } from '../web/openapi.ts'
@@ -23,6 +24,7 @@ export const chapters: readonly Chapter[] = [
   eventChapter,
   userChapter,
   sessionChapter,
+  sshKeyChapter,
   phoneChapter,
   auditChapter,
   healthChapter,

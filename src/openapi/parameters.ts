@@ -9,7 +9,11 @@ export const pathParameters: Record<string, Parameter> = {
     schema: { type: 'string' },
     example: '2f0c9c0e-6d0e-4a51-8f9b-9f1f9a4d5c11',
   },
-  id: { description: 'Id of the session, or `current`', schema: { type: 'string' }, example: 'current' },
+  id: {
+    description: 'Id of the session, or `current`; of the SSH key',
+    schema: { type: 'string' },
+    example: 'current',
+  },
   file: {
     description: 'As the page of the dashboard names it',
     schema: { type: 'string' },

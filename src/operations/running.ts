@@ -18,6 +18,8 @@ export interface PresentOperation extends Operation {
 /** What the work of an operation has in hand. */
 export interface Handle {
   readonly id: string
+  /** The name of the user who wants it. */
+  readonly user: string
   /** Aborted when somebody wants it undone. */
   readonly cancelled: AbortSignal
   /** It is its turn. */
@@ -110,6 +112,7 @@ export function createRunner(deps: {
     const { operation, abort, undoable } = one
     return {
       id: operation.id,
+      user: operation.user,
       cancelled: abort.signal,
       begin() {
         abort.signal.throwIfAborted()

@@ -75,6 +75,12 @@ export function createEnrolmentStore({ sql }: Database) {
       for (const hash of codeHashes) addCode.run(userId, hash, 0)
     },
 
+    /** Other recovery codes count from now on; a link that is open goes on. */
+    renewCodes(userId: string, codeHashes: Uint8Array[]): void {
+      removeCodes.run(userId, 0)
+      for (const hash of codeHashes) addCode.run(userId, hash, 0)
+    },
+
     /** How many recovery codes of the user count. */
     countCodes: (userId: string): number => countCodes.get(userId)?.count ?? 0,
 

@@ -7,7 +7,14 @@ export function dropletBody(known: Partial<DropletBody> = {}): DropletBody {
     ...{ status: 'Up 8 minutes', state: 'running', number: 1, hostname: 'cikit01.matrix.test' },
     ports: { '22': { type: 'tcp', from: { ip: '0.0.0.0', port: 2201 } } },
     image: 'localhost/cikit-droplet:bookworm',
-    ...{ started_at: '2026-11-23T13:40:21.000Z', stopped_at: null, exit_code: null, health: 'ready', ssh: null },
+    ...{
+      created_by: 'ann',
+      started_at: '2026-11-23T13:40:21.000Z',
+      stopped_at: null,
+      exit_code: null,
+      health: 'ready',
+      ssh: null,
+    },
     ...known,
   }
 }

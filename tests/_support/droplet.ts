@@ -6,6 +6,7 @@ export function aDroplet(changed: Partial<Droplet> & { name: string; createdAt: 
     id: crypto.randomUUID().replaceAll('-', '').repeat(2),
     hostname: `${changed.name}.matrix.test`,
     image: 'localhost/cikit-droplet:bookworm',
+    createdBy: undefined,
     startedAt: changed.createdAt,
     finishedAt: undefined,
     exitCode: 0,

@@ -112,9 +112,17 @@ export function createMemoryEngine(now: () => number) {
         String(dropletPort),
         { type: 'tcp', from: { ip: host, port: hostPort } },
       ])
-      const { name, hostname, mark } = droplet
+      const { name, hostname, mark, createdBy } = droplet
       const ports = Object.fromEntries(bindings)
-      const made = aDroplet({ name, hostname, createdAt: now(), startedAt: undefined, state: 'created', ports })
+      const made = aDroplet({
+        name,
+        hostname,
+        createdBy,
+        createdAt: now(),
+        startedAt: undefined,
+        state: 'created',
+        ports,
+      })
       droplets.unshift({ ...made, mark })
       tell(made.id)
       return made.id

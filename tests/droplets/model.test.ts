@@ -23,6 +23,7 @@ test('a droplet that runs and was looked into is told of whole', () => {
       name: 'cikit07',
       created: 'About an hour ago',
       created_at: '2026-01-02T11:00:00.000Z',
+      created_by: null,
       status: 'Up 8 minutes',
       state: 'running',
       ports,

@@ -37,6 +37,7 @@ const listed = (number: string, changed: object = {}) => ({
   name: `cikit${number}`,
   created: 'Less than a second ago',
   created_at: '2026-01-02T03:04:05.000Z',
+  created_by: 'manager',
   status: 'Up Less than a second',
   state: 'running',
   ports: ports(number),

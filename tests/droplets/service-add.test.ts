@@ -36,6 +36,7 @@ test('it gets its host name, its ports, the key that is kept for it and a mark',
       ],
       authorizedKeys: readFileSync(join(host.credentialsDir, 'cikit01/cikit01.public.key'), 'utf8'),
       mark: expect.stringMatching(/^[0-9a-f-]{36}\.1$/),
+      createdBy: ACT.user,
     },
   ])
 })

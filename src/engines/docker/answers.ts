@@ -5,6 +5,9 @@ import type { EngineFacts } from './cgroup.ts'
 
 // What the Docker Engine answers is parsed here and nowhere else. A body of another shape is an engine that is broken (918).
 
+/** Carried by the containers that we create: the name of the user who wanted it. */
+export const MAKER_LABEL = 'cikit-api.user'
+
 const states: readonly DropletState[] = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']
 const checks = ['starting', 'healthy', 'unhealthy'] as const
 
@@ -35,13 +38,14 @@ export function parseContainer(answer: unknown, prefix: string): Droplet | undef
   if (state === undefined || createdAt === undefined || !isInteger(ExitCode)) {
     throw unexpected('a container without its state')
   }
-  const { Hostname, Domainname, Image } = asRecord(container.Config)
+  const { Hostname, Domainname, Image, Labels } = asRecord(container.Config)
   const check = Health === undefined || Health === null ? undefined : asRecord(Health).Status
   return {
     id: parseId(container),
     name,
     hostname: ofShape(/^[\w.-]{1,255}$/, [Hostname, Domainname].filter(Boolean).join('.')),
     image: ofShape(/^[\w./:@-]{1,512}$/, Image),
+    createdBy: ofShape(/^[\w.-]{1,64}$/, asRecord(Labels ?? {})[MAKER_LABEL]) || undefined,
     createdAt,
     startedAt: parseTime(StartedAt),
     finishedAt: parseTime(FinishedAt),

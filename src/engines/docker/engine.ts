@@ -10,6 +10,7 @@ import {
 } from '../../droplets/engine.ts'
 import { ApiError } from '../../errors.ts'
 import {
+  MAKER_LABEL,
   parseContainer,
   parseContainers,
   parseEvent,
@@ -240,7 +241,7 @@ function containerOf(droplet: NewDroplet, image: string, facts: EngineFacts) {
   return {
     Image: image,
     Hostname: droplet.hostname,
-    Labels: { [MARK_LABEL]: droplet.mark },
+    Labels: { [MARK_LABEL]: droplet.mark, [MAKER_LABEL]: droplet.createdBy },
     ExposedPorts: Object.fromEntries(exposed),
     // systemd's signal for "shut down" (systemd(1), SIGRTMIN+3).
     StopSignal: 'SIGRTMIN+3',

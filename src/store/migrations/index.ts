@@ -5,6 +5,7 @@ import enrolment from './0004-enrolment.sql' with { type: 'text' }
 import keyRotation from './0005-key-rotation.sql' with { type: 'text' }
 import limits from './0006-limits.sql' with { type: 'text' }
 import operations from './0007-operations.sql' with { type: 'text' }
+import sshKeys from './0008-ssh-keys.sql' with { type: 'text' }
 
 export interface Migration {
   /** Its place in the order, from 1 on without gaps. */
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   { id: 5, name: 'key-rotation', sql: keyRotation },
   { id: 6, name: 'limits', sql: limits },
   { id: 7, name: 'operations', sql: operations },
+  { id: 8, name: 'ssh-keys', sql: sshKeys },
 ]

@@ -28,6 +28,7 @@ describe('a container that is a droplet', () => {
       name: 'cikit22',
       hostname: 'cikit22.matrix.test',
       image: 'br0ken/ubuntu-systemd',
+      createdBy: undefined,
       createdAt: Date.parse('2026-01-02T03:04:05.000Z') + 123.456789,
       startedAt: Date.parse('2026-01-02T03:04:06.500Z'),
       finishedAt: undefined,

@@ -15,6 +15,7 @@ const newDroplet: NewDroplet = {
   ],
   authorizedKeys: 'ssh-ed25519 AAAA cikit07\n',
   mark: 'b2f6a3f0-mark',
+  createdBy: 'ann',
 }
 
 /** An engine on which all goes well, but for what `answer` says. */
@@ -62,7 +63,7 @@ describe('creating', () => {
     expect(JSON.parse(docker.requests[2]?.body ?? '')).toEqual({
       Image: 'localhost/cikit-droplet:bookworm',
       Hostname: 'cikit07.matrix.test',
-      Labels: { 'cikit-api.add': 'b2f6a3f0-mark' },
+      Labels: { 'cikit-api.add': 'b2f6a3f0-mark', 'cikit-api.user': 'ann' },
       ExposedPorts: { '22/tcp': {}, '80/tcp': {} },
       StopSignal: 'SIGRTMIN+3',
       HostConfig: {

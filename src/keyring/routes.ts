@@ -1,0 +1,28 @@
+import { Elysia } from 'elysia'
+import type { Guard } from '../http/guards.ts'
+import { parseSshKey, sshKeyList, toSshKeyList } from './model.ts'
+import type { SshKeyService } from './service.ts'
+
+/** The SSH keys of who asks. */
+export function createSshKeyRoutes(guard: Guard, sshKeys: SshKeyService) {
+  const answer = { group: 'viewer', response: { 200: sshKeyList } } as const
+  return new Elysia({ name: 'ssh-key-routes', prefix: '/user' })
+    .use(guard)
+    .get('/ssh-keys', ({ user }) => toSshKeyList(sshKeys.list(user)), answer)
+    .post(
+      '/ssh-keys',
+      async ({ caller, user }) => {
+        await sshKeys.add(caller.act, user, parseSshKey(caller.fields))
+        return toSshKeyList(sshKeys.list(user))
+      },
+      answer,
+    )
+    .delete(
+      '/ssh-key/:id',
+      async ({ caller, user, params }) => {
+        await sshKeys.remove(caller.act, user, params.id)
+        return toSshKeyList(sshKeys.list(user))
+      },
+      answer,
+    )
+}
