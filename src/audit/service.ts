@@ -112,8 +112,8 @@ export async function openAudit(
       if (recorded.has(error)) return
       const address = addressGroup(act.address)
       // Codes are typed into the field of the name by mistake: a name that nobody has is not written down.
-      const hide = (name: string) => (known || name === '' || isUser(name) ? name : UNKNOWN)
-      const told = cleaned({ ...act, address, user: hide(act.user) }, hide(target))
+      const hide = (name: string) => (known || name === '' || isKnownUser(name) ? name : UNKNOWN)
+      const told = cleaned({ ...act, address, user: hide(act.user) }, hide(target), isKnownUser)
       refusals.note({ time: now(), ...told, errorId: error.errorId, count: 1 }, !known)
       timer ??= setTimeout(() => {
         timer = undefined
@@ -219,9 +219,22 @@ export async function openAudit(
     store.removeRefusals(until)
   }
 
+  /** The same of a store that cannot be read: a refusal is told to its caller whatever comes of noting it. */
+  function isKnownUser(name: string): boolean {
+    try {
+      return isUser(name)
+    } catch {
+      return false
+    }
+  }
+
   /** Nothing in a record can forge another one, or a terminal's command. */
-  function cleaned({ user, address, action }: Act, target: string): Act & { target: string } {
-    const clean = (text: string) => escapeText((isUser(text) ? text : hideTokens(text)).slice(0, LONGEST_TEXT))
+  function cleaned(
+    { user, address, action }: Act,
+    target: string,
+    isName: (text: string) => boolean = isUser,
+  ): Act & { target: string } {
+    const clean = (text: string) => escapeText((isName(text) ? text : hideTokens(text)).slice(0, LONGEST_TEXT))
     return { user: clean(user), address: clean(address), action, target: clean(target) }
   }
 }

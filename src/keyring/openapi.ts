@@ -34,7 +34,7 @@ export const sshKeyChapter: Chapter = {
       answers: { 200: list },
       errors: ['tooManySshKeys'],
     },
-    'DELETE /api/v1/user/ssh-key/:id': {
+    'DELETE /api/v1/user/ssh-key/:key': {
       summary: 'Remove one of your SSH keys',
       description: 'Droplets that have it already keep it.',
       caller: 'viewer',

@@ -18,9 +18,9 @@ export function createSshKeyRoutes(guard: Guard, sshKeys: SshKeyService) {
       answer,
     )
     .delete(
-      '/ssh-key/:id',
+      '/ssh-key/:key',
       async ({ caller, user, params }) => {
-        await sshKeys.remove(caller.act, user, params.id)
+        await sshKeys.remove(caller.act, user, params.key)
         return toSshKeyList(sshKeys.list(user))
       },
       answer,

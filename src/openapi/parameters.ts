@@ -9,10 +9,11 @@ export const pathParameters: Record<string, Parameter> = {
     schema: { type: 'string' },
     example: '2f0c9c0e-6d0e-4a51-8f9b-9f1f9a4d5c11',
   },
-  id: {
-    description: 'Id of the session, or `current`; of the SSH key',
+  id: { description: 'Id of the session, or `current`', schema: { type: 'string' }, example: 'current' },
+  key: {
+    description: 'Id of the SSH key',
     schema: { type: 'string' },
-    example: 'current',
+    example: '0d3a1f0e-57a4-4c8e-9a75-0f6f0a2f3f11',
   },
   file: {
     description: 'As the page of the dashboard names it',

@@ -1,3 +1,5 @@
+import { frame } from './docker-engine.ts'
+import { createExecFront } from './exec-front.ts'
 import { createFakeDocker, type Recorded } from './fake-docker.ts'
 
 export type FakeEngine = ReturnType<typeof createFakeEngine>
@@ -38,6 +40,7 @@ export function createFakeEngine() {
   function answerOf({ method, path, body }: Recorded): Response | undefined {
     const { pathname, searchParams } = new URL(path, 'http://localhost')
     if (pathname.startsWith('/images/')) return Response.json({ Id: 'sha256:0' })
+    if (/^\/exec\/\w+\/json$/.test(pathname)) return Response.json({ Running: false, ExitCode: 0 })
     if (pathname === '/events') return events()
     if (pathname === '/containers/json') return Response.json(listed(searchParams.get('filters') ?? '{}'))
     if (pathname === '/containers/create') return create(searchParams.get('name') ?? '', body)
@@ -50,6 +53,10 @@ export function createFakeEngine() {
     else if (action === 'start') Object.assign(container, { state: 'running', startedAt: new Date().toISOString() })
     else if (action === 'stop') Object.assign(container, { state: 'exited', finishedAt: new Date().toISOString() })
     else if (action === 'archive') return new Response(null, { status: 200 })
+    else if (action === 'stats') return Response.json(usageOf(container))
+    else if (action === 'logs') return new Response(frame('Welcome\n'))
+    // Looks into droplets find nothing: nothing runs in them.
+    else if (action === 'exec' && body.includes('CIKIT_API_EXEC')) return Response.json({ Id: id }, { status: 201 })
     else return undefined
     tell(container)
     return new Response(null, { status: 204 })
@@ -110,8 +117,10 @@ export function createFakeEngine() {
       .map(toEntry)
   }
 
+  const front = createExecFront(docker.address.path)
+
   return {
-    socket: docker.address.path,
+    socket: front.path,
     requests: docker.requests,
     /** The next request that matches `METHOD /path?query` gets this answer, once. */
     answerNext: (matches: RegExp, answer: Fault) => void faults.push({ matches, answer }),
@@ -124,11 +133,24 @@ export function createFakeEngine() {
     stateOf: (name: string) => containers.find(container => container.name === name)?.state,
     /** Drops the answers that nobody has asked for. */
     forgetAnswers: () => void faults.splice(0),
-    [Symbol.asyncDispose]: docker[Symbol.asyncDispose],
+    async [Symbol.asyncDispose]() {
+      front[Symbol.dispose]()
+      await docker[Symbol.asyncDispose]()
+    },
   }
 }
 
 const NEVER = '0001-01-01T00:00:00Z'
+
+/** `GET /containers/ID/stats` of one that is always half at work. */
+function usageOf({ state }: Container) {
+  const never = state !== 'running'
+  return {
+    read: never ? NEVER : new Date().toISOString(),
+    cpu_stats: { cpu_usage: { total_usage: Date.now() * 500_000 } },
+    memory_stats: never ? {} : { usage: 64 * 1024 * 1024, limit: 8 * 1024 ** 3, stats: {} },
+  }
+}
 
 /** `GET /containers/ID/json`. */
 function toDetails({ id, name, hostname, image, state, created, startedAt, finishedAt, bindings }: Container) {

@@ -27,7 +27,7 @@ const matrix: Record<string, Caller[]> = {
   'POST /user/recovery-codes': viewers,
   'GET /user/ssh-keys': viewers,
   'POST /user/ssh-keys': viewers,
-  'DELETE /user/ssh-key/:id': viewers,
+  'DELETE /user/ssh-key/:key': viewers,
   'GET /user/list': owners,
   'POST /user/add': owners,
   'PATCH /user/group/:user': owners,

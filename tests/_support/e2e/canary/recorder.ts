@@ -15,7 +15,10 @@ export interface Asked {
 }
 
 /** The routes whose purpose it is to show a secret. What logins and links show is new each time. */
-const SHOW_SECRETS = ['GET /user/auth/setup/:user', 'POST /user/auth/enrol']
+const SHOW_SECRETS = [
+  ...['GET /user/auth/setup/:user', 'POST /user/auth/enrol'],
+  ...['POST /user/recovery-codes', 'POST /droplet/ticket/:droplet'],
+]
 
 /** Sends requests, and keeps what came back: secrets of ours into the canaries, all the rest to be searched. */
 export function createRecorder(url: string, canaries: Canaries) {
@@ -36,7 +39,8 @@ export function createRecorder(url: string, canaries: Canaries) {
     const { status, headers: told } = response
     checkAnswer({ method, path: `${new URL(url).pathname}${path}`, status, headers: told, text, sent: json })
     statuses.set(route, (statuses.get(route) ?? new Set()).add(response.status))
-    const answer: unknown = text === '' || isStream(response) ? undefined : JSON.parse(text)
+    const isText = response.headers.get('content-type')?.startsWith('text/')
+    const answer: unknown = text === '' || isText ? undefined : JSON.parse(text)
     const head = JSON.stringify([...response.headers])
     if (!SHOW_SECRETS.includes(route) || !response.ok) {
       answers.push(`${route} ${response.status} ${head} ${withoutGranted(route, text)}`)
@@ -48,9 +52,10 @@ export function createRecorder(url: string, canaries: Canaries) {
   /** What the server has just made for this caller is a secret from now on. */
   function harvest(route: string, answer: unknown): void {
     const made = (answer ?? {}) as Record<string, unknown>
-    const { access_token, refresh_token, enrolment_token, secret, recovery_codes } = made
+    const { access_token, refresh_token, enrolment_token, secret, recovery_codes, ticket } = made
     if (typeof access_token === 'string') canaries.addHex(`an access token from ${route}`, access_token)
     if (typeof refresh_token === 'string') canaries.addHex(`a refresh token from ${route}`, refresh_token)
+    if (typeof ticket === 'string') canaries.addHex(`a ticket from ${route}`, ticket)
     if (typeof enrolment_token === 'string') canaries.addHex(`an enrolment token from ${route}`, enrolment_token)
     if (Array.isArray(recovery_codes)) for (const code of recovery_codes) canaries.addRecoveryCode(String(code))
     if (typeof secret === 'string') canaries.addBase32(`a TOTP secret from ${route}`, secret)

@@ -35,13 +35,24 @@ export async function createWorld(engine: FakeEngine): Promise<World> {
   const owner = await matrix.createUser('owner', 'owner')
   canaries.addBase32('the TOTP secret of the owner', owner.secret)
   const { access_token } = await logIn(recorder, owner.username, codeAt(owner.secret, Date.now()))
-  return { matrix, engine, canaries, recorder, routes: await listRoutes(), owner: access_token }
+  return {
+    matrix,
+    engine,
+    canaries,
+    recorder,
+    routes: await listRoutes(),
+    owner: access_token,
+    ownerSecret: owner.secret,
+  }
 }
 
 /** Those of the API as the app itself names them, so that a new one is driven without a word here. */
 async function listRoutes(): Promise<string[]> {
   await using api = await createTestApi()
-  const routes = api.app.routes.filter(({ path }) => path.startsWith('/api/v1'))
+  // A terminal is a websocket and no request: tests/exec, tests/e2e/within.test.ts.
+  const isTerminal = (route: { method: string; path: string }) =>
+    route.method === 'GET' && route.path === '/api/v1/droplet/exec/:droplet'
+  const routes = api.app.routes.filter(route => route.path.startsWith('/api/v1') && !isTerminal(route))
   return routes.map(({ method, path }) => `${method} ${path.replace('/api/v1', '')}`)
 }
 
