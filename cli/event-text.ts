@@ -43,6 +43,7 @@ const wording: Partial<Record<string, (data: Data) => string>> = {
     const { username, group } = objectOf(user) ?? {}
     return `user ${username} ${change}${change === 'removed' ? '' : `: ${group}`}`
   },
+  audit: ({ last }) => `the audit has new records, up to ${last}: see cikit-api audit`,
   engine: ({ state }) => `the engine is ${state}`,
   end: ({ error }) => `the end: ${error}`,
 }

@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { launchBrowser } from '../tests/_support/e2e/browser.ts'
 import { looks, openDashboard, visit } from '../tests/_support/e2e/dashboard.ts'
 import { prepareEngines, startEngine } from '../tests/_support/e2e/engines.ts'
-import { currentCode, startMatrix } from '../tests/_support/e2e/matrix.ts'
+import { currentCode, type Matrix, startMatrix } from '../tests/_support/e2e/matrix.ts'
 import { root } from './lib/paths.ts'
 import { main, say } from './lib/terminal.ts'
 
@@ -18,7 +18,16 @@ await main(async () => {
   mkdirSync(dir, { recursive: true })
   await prepareEngines()
   const engine = await startEngine('host')
-  const matrix = await startMatrix({ socket: engine.socket })
+  try {
+    await using matrix = await startMatrix({ socket: engine.socket })
+    await takeAll(matrix)
+  } finally {
+    await engine.clear()
+    await engine.stop()
+  }
+})
+
+async function takeAll(matrix: Matrix): Promise<void> {
   const owner = await matrix.createUser('owner', 'owner')
   const tokens = await matrix.logIn(owner)
   const token = tokens.access_token
@@ -72,10 +81,7 @@ await main(async () => {
     }
   }
   await browser.close()
-  await matrix[Symbol.asyncDispose]()
-  await engine.clear()
-  await engine.stop()
-})
+}
 
 async function runTop(page: Page): Promise<void> {
   const rows = page.locator('.xterm-rows')

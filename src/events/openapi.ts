@@ -21,6 +21,11 @@ const me = {
   required: ['username', 'group'],
   properties: { username: userBody.properties.username, group: userBody.properties.group },
 }
+const audit = {
+  type: 'object',
+  required: ['last'],
+  properties: { last: { type: 'integer', description: 'The id of the newest record' } },
+}
 const end = {
   type: 'object',
   required: ['error', 'errorId'],
@@ -36,7 +41,7 @@ export const eventChapter: Chapter = {
     'GET /api/v1/event/stream': {
       summary: 'Follow what happens',
       description: [
-        'Server-sent events. `droplet` and `engine` are for all, `operation` is for managers, `user` for the owner. `begin` says that the stream begins here: read the lists now, and nothing is missed. After `reset` read them anew. `me` says that you are in another group from now on: read anew what that one may see. `end` is the end of the session.',
+        'Server-sent events. `droplet` and `engine` are for all, `operation` is for managers, `user` and `audit` (there are new records, up to this one) for the owner. `begin` says that the stream begins here: read the lists now, and nothing is missed. After `reset` read them anew. `me` says that you are in another group from now on: read anew what that one may see. `end` is the end of the session.',
         'A stream lives as long as its session, beyond the two hours of the access token. Who does not read is dropped.',
       ].join('\n\n'),
       caller: 'viewer',
@@ -54,7 +59,7 @@ export const eventChapter: Chapter = {
           schema: { type: 'string' },
           example:
             'retry: 1000\n\nid: 5f0c2a9be113-41\nevent: begin\ndata: {}\n\nid: 5f0c2a9be113-42\nevent: engine\ndata: {"state":"away"}\n\n',
-          events: { droplet, engine, operation: operationBody, user, me, begin: nothing, reset: nothing, end },
+          events: { droplet, engine, operation: operationBody, user, me, audit, begin: nothing, reset: nothing, end },
         },
       },
       errors: ['tooManyStreams'],

@@ -1,8 +1,10 @@
+import type { Audit } from '../audit/service.ts'
 import type { AuthService } from '../auth/service.ts'
 import type { LiveDroplets } from '../droplets/live.ts'
 import { describeError, type Log } from '../log.ts'
 import type { Operations } from '../operations/service.ts'
 import type { RandomBytes } from '../store/key-file.ts'
+import { frame } from '../streams/frame.ts'
 import type { UserService } from '../users/service.ts'
 import { createUserWatch } from '../users/watch.ts'
 import { createEventHub, type Topic } from './hub.ts'
@@ -18,6 +20,7 @@ export type EventService = ReturnType<typeof createEventService>
 /** What happens to droplets, operations and users, for those who follow it. */
 export function createEventService(deps: {
   auth: Pick<AuthService, 'holderOf'>
+  audit: Pick<Audit, 'records'>
   users: Pick<UserService, 'list'>
   live: Pick<LiveDroplets, 'watch'>
   operations: Pick<Operations, 'watch'>
@@ -27,7 +30,7 @@ export function createEventService(deps: {
   random: RandomBytes
   log: Log
 }) {
-  const { auth, users, live, operations, domain, now, random, log } = deps
+  const { auth, audit, users, live, operations, domain, now, random, log } = deps
   const hub = createEventHub(random)
   const streams = createEventStreams({ hub, auth, log })
   const publish = ({ topic, data }: { topic: Topic; data: unknown }) => hub.publish(topic, data)
@@ -36,6 +39,8 @@ export function createEventService(deps: {
     live.watch(change => publish(toDropletEvent(change, { now: now(), domain }))),
     operations.watch(operation => publish(toOperationEvent(operation))),
   ]
+  /** The number of the record that was told of last. */
+  let audited = lastRecord()
   let failed = false
   const timers = [setInterval(look, LOOK_EVERY_MS), setInterval(streams.beat, BEAT_EVERY_MS)]
   for (const timer of timers) timer.unref()
@@ -59,9 +64,25 @@ export function createEventService(deps: {
     },
   }
 
+  /**
+   * Told without an id, and not kept: a Matrix on which many log in would push out all that is. Who comes back reads the
+   * audit anew.
+   */
+  function lookAtAudit(): void {
+    const last = lastRecord()
+    if (last === audited) return
+    audited = last
+    streams.tell(frame('audit', { last }), group => group === 'owner')
+  }
+
+  function lastRecord(): number {
+    return audit.records({ limit: 1 })[0]?.number ?? 0
+  }
+
   function look(): void {
     try {
       streams.look()
+      lookAtAudit()
       userWatch.look()
       failed = false
     } catch (error) {

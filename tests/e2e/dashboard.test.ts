@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
 import { codeAt } from '../_support/codes.ts'
+import { HOST_KEY } from '../_support/droplet.ts'
 import { launchBrowser } from '../_support/e2e/browser.ts'
 import {
   desktop,
@@ -267,6 +268,55 @@ test('the owner sees in the audit what was done, as text whatever it is, and tak
   expect(saved.split('\r\n')[0]).toBe('id,time,user,address,action,target,result,error_id,count')
   expect(saved).toContain('mallory')
   expect(saved).not.toContain('owner')
+  expect(complaints).toEqual([])
+})
+
+test('the audit is followed as it grows, until the owner wants to read', async () => {
+  await using opened = await openAsOwner()
+  const { page, complaints } = opened
+  await visit(page, 'audit', 'Audit')
+  await page.locator('tbody tr').first().waitFor()
+  const added = await newUser('viewer')
+  await page.locator('tbody tr', { hasText: added.username }).first().waitFor()
+  await page.getByLabel('Follow').uncheck()
+  const unseen = await newUser('viewer')
+  const seen = await newUser('viewer')
+  await page.getByLabel('Who').fill('')
+  expect(await page.locator('tbody tr', { hasText: unseen.username }).count()).toBe(0)
+  await page.getByLabel('Follow').check()
+  await page.locator('tbody tr', { hasText: seen.username }).first().waitFor()
+  await page.locator('tbody tr', { hasText: unseen.username }).first().waitFor()
+  expect(complaints).toEqual([])
+})
+
+test('a person keeps SSH keys, and makes other recovery codes', async () => {
+  const kim = await matrix.createUser('kim', 'manager')
+  await using opened = await openDashboard(browser, matrix)
+  const { page, complaints } = opened
+  await signIn(page, kim)
+  await visit(page, 'me', 'kim')
+  await page.getByLabel('Another public key').fill('no key')
+  await page.getByRole('button', { name: 'Add the key' }).click()
+  await page.getByRole('alert').getByText('is no public key').waitFor()
+  await page.getByLabel('Another public key').fill(`${HOST_KEY.key} kim@laptop`)
+  await page.getByRole('button', { name: 'Add the key' }).click()
+  await page.getByText(HOST_KEY.fingerprint).waitFor()
+  await page.getByRole('button', { name: 'Forget the key kim@laptop' }).click()
+  await page.getByText(HOST_KEY.fingerprint).waitFor({ state: 'detached' })
+
+  await page.getByRole('button', { name: 'New recovery codes' }).click()
+  const dialog = page.getByRole('dialog', { name: 'New recovery codes' })
+  // Each code counts once, and the page has used that of now.
+  await dialog.getByLabel('Code from your phone').fill(codeAt(kim.secret, Date.now() + 30_000))
+  await dialog.getByRole('button', { name: 'Make new codes' }).click()
+  const codes = ((await dialog.locator('.codes').textContent()) ?? '').split('\n')
+  expect(codes).toHaveLength(10)
+  await expectFit(page)
+  await dialog.getByRole('button', { name: 'I have kept them' }).click()
+  const recover = (recovery_code: string | undefined) =>
+    matrix.call('POST', '/user/auth/recover', undefined, { username: 'kim', recovery_code })
+  expect((await recover(kim.recovery_codes?.[0])).status).toBe(400)
+  expect((await recover(codes[0])).status).toBe(200)
   expect(complaints).toEqual([])
 })
 

@@ -2,18 +2,21 @@ import { expect, test } from 'bun:test'
 import type { LiveChange } from '../../src/droplets/live.ts'
 import { createEventService } from '../../src/events/service.ts'
 import { createLog } from '../../src/log.ts'
+import type { AuditRecord } from '../../src/store/audit.ts'
 import type { User } from '../../src/store/users.ts'
 
 const owner: User = { id: 'id-of-owner', username: 'owner', group: 'owner', createdAt: 0 }
 
 /** A service over users that are looked at as the test has it. */
-function createService() {
+function createService(holder = owner) {
   const looks: (() => void)[] = []
   const logged: string[] = []
   const watchers = new Set<(change: LiveChange) => void>()
   let list = (): readonly User[] => []
+  let recorded = 1
   const service = createEventService({
-    auth: { holderOf: () => owner },
+    auth: { holderOf: () => holder },
+    audit: { records: () => [{ number: recorded } as AuditRecord] },
     users: {
       list() {
         for (const resolve of looks.splice(0)) resolve()
@@ -38,6 +41,10 @@ function createService() {
     logged,
     showUsers: (shown: () => readonly User[]) => {
       list = shown
+    },
+    /** The audit has records up to this one. */
+    record: (number: number) => {
+      recorded = number
     },
     /** Resolves when the users are looked at the next time. */
     look: () => new Promise<void>(resolve => looks.push(resolve)),
@@ -74,4 +81,18 @@ test('after its end it hears of nothing', async () => {
   expect(watchers.size).toBe(0)
   // Some of its looks later.
   expect(await Promise.race([look().then(() => 'looked'), Bun.sleep(800)])).toBeUndefined()
+})
+
+test.each([
+  ['owner', ['event: audit\ndata: {"last":7}\n\n']],
+  ['manager', []],
+] as const)('new records of the audit are told to the owner and nobody else: %s', async (group, told) => {
+  const { service, record } = createService({ ...owner, group })
+  const body = service.open('a session', undefined, () => undefined)
+  record(7)
+  service.look()
+  service.look()
+  service.close()
+  const text = await new Response(body).text()
+  expect(text.match(/event: audit\n.*\n\n/g) ?? []).toEqual([...told])
 })

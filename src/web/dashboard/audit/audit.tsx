@@ -1,10 +1,12 @@
-import { useSignal } from '@preact/signals'
+import { useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { isOwner } from '../api/session.ts'
 import { saveFile } from '../parts/save-file.ts'
 import { Empty, Loading, Problem } from '../parts/states.tsx'
+import { auditVersion } from '../state/matrix.ts'
 import { telling } from '../state/notices.ts'
 import { createReading } from '../state/reading.ts'
+import { joined } from './joined.ts'
 import { lastNumber, PAGE, readAll, readRecords, toCsv, type Wanted } from './records.ts'
 import { AuditTable } from './table.tsx'
 
@@ -39,6 +41,14 @@ function Records() {
     [wanted, isWhole],
   )
   useEffect(() => void read(), [read])
+  const follows = useSignal(true)
+  useSignalEffect(() => {
+    if (auditVersion.value > 0 && follows.value) void follow()
+  })
+  const follow = async () => {
+    const newest = await readRecords(wanted.peek(), PAGE).catch(() => undefined)
+    if (newest && value.peek()) put(joined(newest, value.peek() ?? []))
+  }
   const more = async () => {
     const known = value.peek() ?? []
     const older = await readRecords(wanted.peek(), PAGE, lastNumber(known))
@@ -67,6 +77,10 @@ function Records() {
     <>
       <header class="head">
         <h1>Audit</h1>
+        <label class="choice follow">
+          <input type="checkbox" checked={follows} onChange={event => (follows.value = event.currentTarget.checked)} />
+          Follow
+        </label>
         <button type="button" class="quiet" onClick={() => void telling(save())}>
           Save as CSV
         </button>

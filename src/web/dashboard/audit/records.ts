@@ -1,7 +1,5 @@
-import type { auditList } from '../../../audit/model.ts'
 import { ask } from '../api/api.ts'
-
-export type AuditRecord = (typeof auditList.static)[number]
+import type { AuditRecord } from './joined.ts'
 
 /** What is looked for; what is empty narrows nothing. */
 export interface Wanted {

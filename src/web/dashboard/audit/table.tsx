@@ -1,5 +1,5 @@
 import './audit.css'
-import type { AuditRecord } from './records.ts'
+import type { AuditRecord } from './joined.ts'
 
 /** Records, newest first. */
 export function AuditTable({ records }: { records: readonly AuditRecord[] }) {

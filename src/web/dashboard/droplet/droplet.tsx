@@ -89,7 +89,7 @@ function View({ droplet, view }: { droplet: DropletBody; view: string }) {
 }
 
 function Present({ droplet }: { droplet: DropletBody }) {
-  const { name, hostname, image, created_at, started_at, stopped_at, exit_code, ssh, id, status } = droplet
+  const { name, hostname, image, created_at, created_by, started_at, stopped_at, exit_code, ssh, id, status } = droplet
   const operation = openOperations.value.get(name)
   const links = webLinks(droplet, location.hostname)
   return (
@@ -99,6 +99,12 @@ function Present({ droplet }: { droplet: DropletBody }) {
         <Fact title="State">{status}</Fact>
         <Fact title="Made">
           <Age since={created_at} ago />
+          {created_by && (
+            <>
+              {' '}
+              by <bdi>{created_by}</bdi>
+            </>
+          )}
         </Fact>
         {started_at && (
           <Fact title="Started">

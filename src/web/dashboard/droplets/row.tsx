@@ -12,7 +12,7 @@ import { select, selected } from './state.ts'
 import { webLinks } from './view.ts'
 
 export function Row({ droplet }: { droplet: DropletBody }) {
-  const { name, created_at, ssh } = droplet
+  const { name, created_at, created_by, ssh } = droplet
   const operation = openOperations.value.get(name)
   return (
     <>
@@ -35,6 +35,12 @@ export function Row({ droplet }: { droplet: DropletBody }) {
         </td>
         <td class="age" data-title="Age">
           <Age since={created_at} />
+          {created_by && (
+            <span class="soft">
+              {' '}
+              by <bdi>{created_by}</bdi>
+            </span>
+          )}
         </td>
         <td class="load">
           {droplet.state === 'running' && (

@@ -32,7 +32,8 @@ export function condition({ state, health, exit_code }: Pick<DropletBody, 'state
 export function narrowed(droplets: readonly DropletBody[], text: string): DropletBody[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean)
   return droplets.filter(droplet => {
-    const shown = `${droplet.name} ${droplet.hostname} ${droplet.image} ${droplet.state} ${condition(droplet).text}`
+    const { name, hostname, image, state, created_by } = droplet
+    const shown = `${name} ${hostname} ${image} ${state} ${condition(droplet).text} ${created_by ?? ''}`
     return words.every(word => shown.toLowerCase().includes(word))
   })
 }

@@ -28,6 +28,7 @@ export function Logs({ name, runs }: { name: string; runs: boolean }) {
   const text = useComputed(() => shown.value.join('\n'))
   const view = useRef<HTMLPreElement>(null)
   const field = useRef<HTMLInputElement>(null)
+  const isAtEnd = useRef(true)
 
   useEffect(() => keyList.add('/', 'Look in the logs', () => field.current?.focus()), [])
 
@@ -45,10 +46,7 @@ export function Logs({ name, runs }: { name: string; runs: boolean }) {
   // Who looks at the end goes on looking at the end.
   useSignalEffect(() => {
     void text.value
-    const box = view.current
-    if (!box) return
-    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40
-    if (isAtEnd) requestAnimationFrame(() => box.scrollTo(0, box.scrollHeight))
+    if (isAtEnd.current) requestAnimationFrame(() => view.current?.scrollTo(0, view.current.scrollHeight))
   })
 
   async function read(path: string, signal: AbortSignal): Promise<void> {
@@ -115,8 +113,17 @@ export function Logs({ name, runs }: { name: string; runs: boolean }) {
         </button>
       </div>
       {problem.value && <Problem text={problem.value} retry={() => (attempt.value += 1)} />}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard. */}
-      <pre ref={view} tabIndex={0} role="log" aria-label={`Logs of ${name}`} aria-live="off">
+      <pre
+        ref={view}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard.
+        tabIndex={0}
+        role="log"
+        aria-label={`Logs of ${name}`}
+        aria-live="off"
+        onScroll={({ currentTarget: box }) => {
+          isAtEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 40
+        }}
+      >
         {text}
       </pre>
       <p class="soft">

@@ -1,3 +1,4 @@
+import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { ask } from '../api/api.ts'
 import { session, signOut } from '../api/session.ts'
@@ -5,7 +6,9 @@ import { Age } from '../parts/age.tsx'
 import { Loading, Problem } from '../parts/states.tsx'
 import { notify, telling } from '../state/notices.ts'
 import { createReading } from '../state/reading.ts'
+import { CodesDialog } from './codes-dialog.tsx'
 import './me.css'
+import { SshKeys } from './ssh-keys.tsx'
 
 interface Who {
   username: string
@@ -44,6 +47,7 @@ export function Me(_: { parts: readonly string[] }) {
     notify('That session has ended.')
     await read()
   }
+  const isRenewing = useSignal(false)
   const known = value.value
   return (
     <section class="me">
@@ -53,6 +57,15 @@ export function Me(_: { parts: readonly string[] }) {
           Sign out
         </button>
       </header>
+      {isRenewing.value && (
+        <CodesDialog
+          username={username}
+          close={() => {
+            isRenewing.value = false
+            void read()
+          }}
+        />
+      )}
       {problem.value && <Problem text={problem.value} retry={() => void read()} />}
       {!known && !problem.value && <Loading what="your sessions" />}
       {known && (
@@ -66,7 +79,10 @@ export function Me(_: { parts: readonly string[] }) {
               <dt>Recovery codes left</dt>
               <dd>
                 {known.who.recovery_codes_left}
-                {known.who.recovery_codes_left < 3 && ' · ask the owner for a new link soon'}
+                {known.who.recovery_codes_left < 3 && ' · make new ones soon'}{' '}
+                <button type="button" class="quiet small" onClick={() => (isRenewing.value = true)}>
+                  New recovery codes
+                </button>
               </dd>
             </div>
           </dl>
@@ -115,6 +131,7 @@ export function Me(_: { parts: readonly string[] }) {
               ))}
             </tbody>
           </table>
+          <SshKeys />
           <p class="soft">
             A lost phone? <a href="enrol">A recovery code</a> sets up another one.
           </p>

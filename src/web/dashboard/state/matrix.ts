@@ -19,6 +19,7 @@ type Events = {
   operation: OperationBody
   user: { change: 'added' | 'changed' | 'removed'; user: { username: string } }
   me: { username: string; group: Group }
+  audit: { last: number }
   end: object
 }
 
@@ -52,6 +53,8 @@ export const engine = signal<'here' | 'away'>('here')
 export const trouble = signal<string | undefined>(undefined)
 /** Moves whenever something of a user has changed. */
 export const usersVersion = signal(0)
+/** Moves whenever the audit has new records, for the owner. */
+export const auditVersion = signal(0)
 
 export const isOpen = ({ state }: OperationBody): boolean => state === 'queued' || state === 'running'
 
@@ -123,6 +126,7 @@ function hear<Name extends keyof Events>(name: Name, data: Events[Name]): void {
   if (told.droplet) hearOfDroplet(told.droplet)
   if (told.operation) hearOfOperation(told.operation)
   if (told.engine) hearOfEngine(told.engine.state)
+  if (told.audit) auditVersion.value = told.audit.last
   if (told.user) usersVersion.value += 1
 }
 

@@ -4,9 +4,11 @@ import { line } from './numbers.ts'
 const WIDTH = 360
 const HEIGHT = 90
 const HOUR_MS = 3_600_000
+/** So wide is the picture at least. */
+const SHORTEST_MS = 300_000
 const GAP_MS = 25_000
 
-/** One or two lines over the hour up to now, and in words what they are. */
+/** One or two lines over the last hour, as far as it is known, and in words what they are. */
 export function Chart({
   title,
   samples,
@@ -24,7 +26,9 @@ export function Chart({
   const to = Date.parse(samples.at(-1)?.time ?? '')
   const entries = Object.entries(lines)
   const highest = Math.max(least, ...entries.flatMap(([, of]) => samples.map(of)))
-  const frame = { width: WIDTH, height: HEIGHT, from: to - HOUR_MS, to, top: highest * 1.1 }
+  const first = Date.parse(samples[0]?.time ?? '')
+  const from = Math.min(Math.max(first, to - HOUR_MS), to - SHORTEST_MS)
+  const frame = { width: WIDTH, height: HEIGHT, from, to, top: highest * 1.1 }
   const told = entries.map(([name, of]) => {
     const last = samples.at(-1)
     const now = last ? words(of(last)) : ''
@@ -53,7 +57,7 @@ export function Chart({
         ))}
       </svg>
       <p class="ends soft">
-        <span>an hour ago</span>
+        <span>{Math.round((to - from) / 60_000)} min ago</span>
         {entries.length > 1 && <span>{`— ${entries[0]?.[0]}   ┄ ${entries[1]?.[0]}`}</span>}
         <span>now</span>
       </p>

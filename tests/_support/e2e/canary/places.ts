@@ -14,9 +14,19 @@ export function readDataDir(dataDir: string): Map<string, Buffer> {
 
 /** What everybody on the host, or a crash report, sees of a process and of those that it started. */
 export function readProcess(pid: number): Buffer {
-  const file = (name: string) => readFileSync(`/proc/${pid}/${name}`)
+  const file = (name: string) => readUnlessEnded(`/proc/${pid}/${name}`)
   const children = file(`task/${pid}/children`).toString().split(' ').filter(Boolean).map(Number)
   return Buffer.concat([file('cmdline'), file('environ'), ...children.map(readProcess)])
+}
+
+/** Of a process that has ended meanwhile there is nothing to be seen any more. */
+function readUnlessEnded(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && /^(ESRCH|ENOENT)$/.test(String(error.code))) return Buffer.alloc(0)
+    throw error
+  }
 }
 
 /** The private halves of the droplets' keys that lie there now, by the file: its lines, and the seed that they encode. */

@@ -42,7 +42,6 @@ export async function createWorld(engine: FakeEngine): Promise<World> {
     recorder,
     routes: await listRoutes(),
     owner: access_token,
-    ownerSecret: owner.secret,
   }
 }
 
