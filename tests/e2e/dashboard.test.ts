@@ -293,7 +293,10 @@ test('a person keeps SSH keys, and makes other recovery codes', async () => {
   const kim = await matrix.createUser('kim', 'manager')
   await using opened = await openDashboard(browser, matrix)
   const { page, complaints } = opened
-  await signIn(page, kim)
+  // Each code counts once: here that of the step before, which is good for as long as this step lasts.
+  await Bun.sleep(Math.max(0, (Date.now() % 30_000) - 20_000) && 30_000 - (Date.now() % 30_000))
+  await page.getByLabel('Name').fill('kim')
+  await page.getByLabel('Code from your phone').fill(codeAt(kim.secret, Date.now() - 30_000))
   await visit(page, 'me', 'kim')
   await page.getByLabel('Another public key').fill('no key')
   await page.getByRole('button', { name: 'Add the key' }).click()
@@ -306,8 +309,7 @@ test('a person keeps SSH keys, and makes other recovery codes', async () => {
 
   await page.getByRole('button', { name: 'New recovery codes' }).click()
   const dialog = page.getByRole('dialog', { name: 'New recovery codes' })
-  // Each code counts once, and the page has used that of now.
-  await dialog.getByLabel('Code from your phone').fill(codeAt(kim.secret, Date.now() + 30_000))
+  await dialog.getByLabel('Code from your phone').fill(codeAt(kim.secret, Date.now()))
   await dialog.getByRole('button', { name: 'Make new codes' }).click()
   const codes = ((await dialog.locator('.codes').textContent()) ?? '').split('\n')
   expect(codes).toHaveLength(10)
