@@ -7,6 +7,7 @@ import { toReport } from './report.ts'
 import type { Figures, Section } from './section.ts'
 import { measureBackup } from './sections/backup.ts'
 import { measureChurn } from './sections/churn.ts'
+import { measureDashboard } from './sections/dashboard.ts'
 import { measureEvents } from './sections/events.ts'
 import { measureLifecycle } from './sections/lifecycle.ts'
 import { measureList } from './sections/list.ts'
@@ -29,6 +30,7 @@ const sections: Record<string, Section> = {
   process: measureProcess,
   backup: measureBackup,
   churn: measureChurn,
+  dashboard: measureDashboard,
 }
 
 await main(async () => {

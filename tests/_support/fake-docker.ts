@@ -18,6 +18,8 @@ export function createFakeDocker(answer: (request: Recorded) => Response | undef
   const requests: Recorded[] = []
   const server = Bun.serve({
     unix: path,
+    // A stream of events may be silent for long. Bun's types know this of TCP only.
+    ...({ idleTimeout: 0 } as object),
     async fetch(request) {
       const url = new URL(request.url)
       const recorded = {

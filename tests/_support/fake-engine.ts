@@ -140,6 +140,9 @@ export function createFakeEngine() {
   }
 }
 
+/** As many as Docker tells of: what reads them has to read all. */
+const MEMORY_STATS = Object.fromEntries(Array.from({ length: 36 }, (_, at) => [`kind_of_memory_${at}`, at * 4_096]))
+
 const NEVER = '0001-01-01T00:00:00Z'
 
 /** `GET /containers/ID/stats` of one that is always half at work. */
@@ -148,7 +151,10 @@ function usageOf({ state }: Container) {
   return {
     read: never ? NEVER : new Date().toISOString(),
     cpu_stats: { cpu_usage: { total_usage: Date.now() * 500_000 } },
-    memory_stats: never ? {} : { usage: 64 * 1024 * 1024, limit: 8 * 1024 ** 3, stats: {} },
+    memory_stats: never ? {} : { usage: 64 * 1024 * 1024, limit: 8 * 1024 ** 3, stats: MEMORY_STATS },
+    blkio_stats: { io_service_bytes_recursive: [{ major: 8, minor: 0, op: 'read', value: 4096 }] },
+    networks: { eth0: { rx_bytes: 4_711, rx_packets: 47, tx_bytes: 1_147, tx_packets: 11 } },
+    pids_stats: { current: 12, limit: 28_000 },
   }
 }
 
