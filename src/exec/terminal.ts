@@ -58,12 +58,11 @@ export function createTerminal(id: string, execution: Execution, over: () => voi
       wake()
     },
 
-    /** @returns whether it was this one's */
-    detach(gone: Peer): boolean {
-      if (peer !== gone) return false
+    /** Takes it from this client, if it is still its. */
+    detach(gone: Peer): void {
+      if (peer !== gone) return
       peer = undefined
       wake()
-      return true
     },
 
     /** Its client has read what waited. */
@@ -117,8 +116,14 @@ export function createTerminal(id: string, execution: Execution, over: () => voi
 
   function keep(bytes: Uint8Array): void {
     // Of its own: what came from a connection may be part of something larger.
-    kept.push(bytes.slice())
-    keptBytes += bytes.byteLength
-    while (keptBytes > KEPT_BYTES && kept.length > 1) keptBytes -= kept.shift()?.byteLength ?? 0
+    kept.push(bytes.slice(-KEPT_BYTES))
+    keptBytes += Math.min(bytes.byteLength, KEPT_BYTES)
+    for (let first = kept[0]; first && keptBytes > KEPT_BYTES; first = kept[0]) {
+      const surplus = Math.min(keptBytes - KEPT_BYTES, first.byteLength)
+      keptBytes -= surplus
+      // A piece may be as large as all that is kept: then its end is still of use.
+      if (surplus === first.byteLength) kept.shift()
+      else kept[0] = first.subarray(surplus)
+    }
   }
 }

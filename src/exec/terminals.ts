@@ -129,7 +129,9 @@ export function createTerminals(deps: {
     /** A client is gone; its terminal waits for it. */
     leave(terminal: Terminal, peer: Peer): void {
       const open = terminals.get(terminal.id)
-      if (terminal.detach(peer) && open) open.aloneSince = monotonic()
+      terminal.detach(peer)
+      // One that was given up as too slow was taken off already.
+      if (open && !terminal.isAttached()) open.aloneSince ??= monotonic()
     },
 
     /** A client is done with its terminal. */

@@ -38,15 +38,16 @@ export function createLogService(deps: {
      * @throws ApiError 900, 918, 938, 939 for a droplet without a journal
      */
     async read(name: string, wish: LogWish, reader: LogReader): Promise<ReadableStream<Uint8Array>> {
-      const place = places.take(reader.userId)
+      let place: Disposable | undefined
       const end = new AbortController()
       const over = () => {
-        place[Symbol.dispose]()
+        place?.[Symbol.dispose]()
         followed.delete(end)
         end.abort()
         reader.over()
       }
       try {
+        place = places.take(reader.userId)
         const read = wish.source === 'console' ? consoleOf : journalOf
         const output = await read(name, wish, end.signal)
         followed.set(end, reader.sessionId)
@@ -120,19 +121,28 @@ async function begun(execution: Execution): Promise<AsyncIterator<Printed>> {
 
 /** Who does not read lets the droplet wait. */
 function toStream(output: AsyncIterator<Printed>, over: () => void, signal: AbortSignal): ReadableStream<Uint8Array> {
-  const aborted = new Promise<{ done: true; value: undefined }>(resolve =>
-    signal.addEventListener('abort', () => resolve({ done: true, value: undefined }), { once: true }),
-  )
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const { done, value } = await Promise.race([output.next(), aborted]).catch(() => ({
-        done: true,
-        value: undefined,
-      }))
-      if (!done && value) return controller.enqueue(value.bytes)
+      const printed = await nextOf(output, signal)
+      if (printed) return controller.enqueue(printed.bytes)
       controller.close()
       over()
     },
     cancel: over,
   })
+}
+
+/** What is printed next; undefined at the end, however it comes. */
+async function nextOf(output: AsyncIterator<Printed>, signal: AbortSignal): Promise<Printed | undefined> {
+  // Of its own for each: a promise that all of them were raced against would hold on to all that was ever printed.
+  const { promise, resolve } = Promise.withResolvers<Printed | undefined>()
+  const leave = () => resolve(undefined)
+  signal.addEventListener('abort', leave, { once: true })
+  if (signal.aborted) leave()
+  output.next().then(({ done, value }) => resolve(done ? undefined : value), leave)
+  try {
+    return await promise
+  } finally {
+    signal.removeEventListener('abort', leave)
+  }
 }
