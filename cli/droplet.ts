@@ -7,6 +7,11 @@ import { refuseUnlessDone } from './client/change.ts'
 import { call } from './client/client.ts'
 import { readPublicKeys } from './client/public-keys.ts'
 import { command, flagsOf, sessionFileOf, settingArgs } from './command.ts'
+import { console } from './droplet/console.ts'
+import { exec } from './droplet/exec.ts'
+import { logs } from './droplet/logs.ts'
+import { name } from './droplet/name.ts'
+import { stats } from './droplet/stats.ts'
 import { runSsh } from './ssh.ts'
 import { toTable } from './table.ts'
 import { createWaiting, type Send } from './waiting.ts'
@@ -23,7 +28,6 @@ const changing = {
   detach: { type: 'boolean', description: 'Do not wait: print the id of the operation' },
   ...common,
 } as const
-const name = { type: 'positional', required: true, description: 'Name of the droplet' } as const
 
 const ls = command({
   meta: { name: 'cikit-api droplet ls', description: 'List the droplets, newest first' },
@@ -87,7 +91,7 @@ const ssh = command({
 
 export const droplet = defineCommand({
   meta: { name: 'cikit-api droplet', description: 'Droplets of the Matrix that you are logged in to' },
-  subCommands: { ls, add, start, stop, restart, rm, ssh },
+  subCommands: { ls, add, start, stop, restart, rm, ssh, exec, console, logs, stats },
 })
 
 /** What a droplet is to be after a change. */

@@ -39,10 +39,12 @@ const main: CommandDef = defineCommand({
 process.umask(0o077)
 
 const rawArgs = process.argv.slice(2)
-const asksForHelp = rawArgs.length === 0 || rawArgs.some(arg => arg === '--help' || arg === '-h')
+// What comes after -- is for a program in a droplet: `droplet exec cikit01 -- ls --help`.
+const ownArgs = rawArgs.includes('--') ? rawArgs.slice(0, rawArgs.indexOf('--')) : rawArgs
+const asksForHelp = rawArgs.length === 0 || ownArgs.some(arg => arg === '--help' || arg === '-h')
 if (asksForHelp || rawArgs[0] === '--version') {
   await runMain(main, {
-    rawArgs: asksForHelp ? [...rawArgs.filter(arg => arg !== '-h'), '--help'] : ['--version'],
+    rawArgs: asksForHelp ? [...ownArgs.filter(arg => arg !== '-h'), '--help'] : ['--version'],
     showUsage: printUsage,
   })
 } else if (rawArgs[0]?.startsWith('-')) {

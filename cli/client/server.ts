@@ -8,6 +8,8 @@ import type { ClientSession } from './session-file.ts'
 const LIMIT_MS = 30_000
 /** A cancellation waits for what is being undone. */
 const CANCEL_LIMIT_MS = 15 * 60_000
+/** A command in a droplet has its own limit, at the server. */
+const COMMAND_GRACE_MS = 30_000
 
 type Server = Pick<ClientSession, 'url' | 'ca'>
 
@@ -31,6 +33,10 @@ export function connect(server: Server, token?: string) {
     parseDate: false,
   })
   const plain = edenFetch<App>(server.url, { fetcher })
+  const open = async (path: string, type: string, signal: AbortSignal, lastEventId?: string) => {
+    const headers = { ...own, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) }
+    return await accept(server, await ask(server, `${server.url}/api/v1/${path}`, { headers, signal }), type)
+  }
   return {
     ...{ user: api.v1.user, droplet: api.v1.droplet, operation: api.v1.operation },
     /** For Eden, `delete` at the end of a path is a method. */
@@ -45,11 +51,25 @@ export function connect(server: Server, token?: string) {
       api.v1.operation
         .cancel({ operation })
         .delete(undefined, { fetch: { signal: AbortSignal.timeout(CANCEL_LIMIT_MS) } }),
+    runCommand: (droplet: string, body: { command: readonly string[]; timeout: number }) => {
+      const signal = AbortSignal.timeout(body.timeout * 1000 + COMMAND_GRACE_MS)
+      return api.v1.droplet.exec({ droplet }).post(body, { fetch: { signal } })
+    },
     /** Server-sent events; the answer's body has no end. */
-    openEvents: async (signal: AbortSignal, lastEventId: string | undefined) => {
-      const headers = { ...own, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) }
-      const response = await ask(server, `${server.url}/api/v1/event/stream`, { headers, signal })
-      return await accept(server, response, 'text/event-stream')
+    openEvents: (signal: AbortSignal, lastEventId: string | undefined) =>
+      open('event/stream', 'text/event-stream', signal, lastEventId),
+    /** What the droplets use, as server-sent events. */
+    openStats: (signal: AbortSignal) => open('droplet/stats', 'text/event-stream', signal),
+    /** What a droplet says, as it comes. */
+    openLogs: (droplet: string, query: Record<string, string>, signal: AbortSignal) =>
+      open(`droplet/logs/${encodeURIComponent(droplet)}?${new URLSearchParams(query)}`, 'text/plain', signal),
+    /** A terminal in a droplet, as a websocket. */
+    openTerminal: (droplet: string, ticket: string, query: Record<string, string>) => {
+      const path = `/api/v1/droplet/exec/${encodeURIComponent(droplet)}?${new URLSearchParams(query)}`
+      return new WebSocket(`${server.url.replace(/^http/, 'ws')}${path}`, {
+        protocols: ['cikit.exec.v1', `ticket.${ticket}`],
+        ...(server.ca && { tls: { ca: server.ca } }),
+      })
     },
   }
 }

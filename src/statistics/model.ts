@@ -40,6 +40,7 @@ export const momentBody = t.Object({
 })
 
 export type StatsBody = typeof statsBody.static
+export type MomentBody = typeof momentBody.static
 export type SampleBody = typeof sampleBody.static
 
 export function toStatsBody(droplet: string, samples: readonly Sample[]): StatsBody {

@@ -1,0 +1,24 @@
+/**
+ * Writes to standard output.
+ * @returns false when nobody reads any more, as after `| head`
+ */
+export async function print(output: string | Uint8Array): Promise<boolean> {
+  return await writeTo(Bun.stdout, output)
+}
+
+/** As `print`, to standard error. */
+export async function complain(output: string): Promise<boolean> {
+  return await writeTo(Bun.stderr, output)
+}
+
+async function writeTo(stream: Bun.BunFile, output: string | Uint8Array): Promise<boolean> {
+  // For `Bun.write`, nothing at all is a file to be made empty.
+  if (output.length === 0) return true
+  try {
+    await Bun.write(stream, output)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return false
+    throw error
+  }
+}
