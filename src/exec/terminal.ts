@@ -36,8 +36,9 @@ export type Terminal = ReturnType<typeof createTerminal>
  * A terminal in a droplet, with a client or for a while without one. Bytes go as they are; everything else is JSON:
  * `{"opened":{"terminal":ID,"resumed":false}}` first, `{"exit":CODE}` last.
  * @param over called once, when its program has ended
+ * @param slowMs how long a client may read nothing
  */
-export function createTerminal(id: string, execution: Execution, over: () => void) {
+export function createTerminal(id: string, execution: Execution, over: () => void, slowMs = SLOW_MS) {
   const kept: Uint8Array[] = []
   let keptBytes = 0
   let peer: Peer | undefined
@@ -107,7 +108,7 @@ export function createTerminal(id: string, execution: Execution, over: () => voi
 
   async function patience(slow: Peer): Promise<void> {
     const limit = Promise.withResolvers<'late'>()
-    const timer = setTimeout(limit.resolve, SLOW_MS, 'late')
+    const timer = setTimeout(limit.resolve, slowMs, 'late')
     const how = await Promise.race([readOn.promise, limit.promise])
     clearTimeout(timer)
     if (how === 'late' && peer === slow) slow.close(closings.tooSlow, 'The client does not read')

@@ -49,8 +49,10 @@ export function createTerminals(deps: {
   monotonic: () => number
   now: () => number
   log: Log
+  /** As `createTerminal`. */
+  slowMs?: number
 }) {
-  const { engine, droplets, auth, audit, db, places, random, monotonic, now, log } = deps
+  const { engine, droplets, auth, audit, db, places, random, monotonic, now, log, slowMs } = deps
   const tickets = createTickets(random, monotonic)
   /** By the id of the terminal. */
   const terminals = new Map<string, Open>()
@@ -94,7 +96,7 @@ export function createTerminals(deps: {
         })
         const execution = await engine.execute(droplet.id, { command: SHELL, terminal: size })
         const id = crypto.randomUUID()
-        const terminal = createTerminal(id, execution, () => forget(id))
+        const terminal = createTerminal(id, execution, () => forget(id), slowMs)
         const open = { terminal, userId: user.id, sessionId, droplet: name, begun, place, aloneSince: monotonic() }
         terminals.set(id, open)
         if (isClosed) end(open, closings.goingAway, 'The server stops')
@@ -137,7 +139,8 @@ export function createTerminals(deps: {
     /** A client is done with its terminal. */
     finish(terminal: Terminal, peer: Peer): void {
       const open = terminals.get(terminal.id)
-      if (terminal.detach(peer) && open) void end(open, closings.ended, 'The client is done')
+      terminal.detach(peer)
+      if (open && !terminal.isAttached()) void end(open, closings.ended, 'The client is done')
     },
 
     /** Ends those whose session or right is over, and those that nobody came back to. It is called again and again. */
