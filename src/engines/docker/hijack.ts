@@ -119,5 +119,7 @@ function readUntil(socket: Socket, enough: (bytes: Buffer) => number | undefined
   }
   const closed = () => reject(new Error('The engine closed the connection'))
   socket.on('data', heard).on('error', reject).on('close', closed)
+  // It was paused where a reading before this one ended.
+  socket.resume()
   return promise
 }

@@ -1,0 +1,173 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { parseUsage } from '../../../src/engines/docker/answers.ts'
+import { printedByProgram } from '../../../src/engines/docker/exec.ts'
+import { hijack } from '../../../src/engines/docker/hijack.ts'
+import { frame } from '../../_support/docker-engine.ts'
+import { tempDir } from '../../_support/temp-dir.ts'
+
+async function* chunks(...of: Uint8Array[]) {
+  yield* of
+}
+
+async function read(output: AsyncIterable<{ stream: string; bytes: Uint8Array }>) {
+  const told = { stdout: '', stderr: '' }
+  for await (const { stream, bytes } of output) told[stream as 'stdout'] += new TextDecoder().decode(bytes)
+  return told
+}
+
+describe('what a program printed', () => {
+  const whole = Buffer.concat([frame('one '), frame('oh', 2), frame(''), frame('two'), frame('no', 2)])
+
+  test('is told apart by its stream, wherever the pieces are cut', async () => {
+    for (let at = 0; at <= whole.length; at++) {
+      const output = printedByProgram(chunks(whole.subarray(0, at), whole.subarray(at)))
+      expect(await read(output)).toEqual({ stdout: 'one two', stderr: 'ohno' })
+    }
+    const bytes = [...whole].map(byte => Uint8Array.of(byte))
+    expect(await read(printedByProgram(chunks(...bytes)))).toEqual({ stdout: 'one two', stderr: 'ohno' })
+  })
+
+  test('ends with a connection that breaks', async () => {
+    const broken = (async function* () {
+      yield frame('one')
+      throw new Error('reset')
+    })()
+    expect(await read(printedByProgram(broken))).toEqual({ stdout: 'one', stderr: '' })
+  })
+})
+
+describe('a connection that is handed over', () => {
+  let engine: Server | undefined
+  const sockets = new Set<Socket>()
+  afterEach(() => {
+    for (const socket of sockets) socket.destroy()
+    engine?.close()
+  })
+
+  /** An engine that does this with who asks. */
+  async function ask(answer: (socket: Socket, request: string) => void, timeoutMs = 2_000) {
+    using dir = tempDir()
+    const path = join(dir.path, 'engine.sock')
+    engine = createServer(socket => {
+      sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.once('data', data => answer(socket, data.toString()))
+    })
+    await new Promise<void>(resolve => engine?.listen(path, () => resolve()))
+    return await hijack({ kind: 'unix', path }, '/v1.41/exec/1/start', { Tty: true }, timeoutMs)
+  }
+
+  test.each(['101 UPGRADED', '200 OK'])('after %s is bytes both ways', async status => {
+    const typed = Promise.withResolvers<string>()
+    let asked = ''
+    const connection = await ask((socket, request) => {
+      asked = request
+      // The first bytes may come along with the head.
+      socket.write(`HTTP/1.1 ${status}\r\nConnection: Upgrade\r\n\r\nfirst `)
+      socket.once('data', data => {
+        typed.resolve(data.toString())
+        socket.end('second')
+      })
+    })
+    if (!('output' in connection)) throw new Error('it was not handed over')
+    expect(asked).toMatch(
+      /^POST \/v1\.41\/exec\/1\/start HTTP\/1\.1\r\n[\s\S]*Upgrade: tcp\r\n[\s\S]*\r\n\r\n\{"Tty":true\}$/,
+    )
+    expect(connection.write(Buffer.from('ls\r'))).toBe(true)
+    let text = ''
+    for await (const bytes of connection.output) text += new TextDecoder().decode(bytes)
+    expect([await typed.promise, text]).toEqual(['ls\r', 'first second'])
+  })
+
+  test('is not what is refused, in the words of the engine', async () => {
+    const body = '{"message":"is not running"}'
+    const head = `HTTP/1.1 409 Conflict\r\nContent-Length: ${body.length}\r\n\r\n`
+    const answer = await ask(socket => {
+      socket.write(head + body.slice(0, 5))
+      setImmediate(() => socket.write(body.slice(5)))
+    })
+    expect(answer).toEqual({ status: 409, text: body })
+  })
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['says nothing', () => undefined],
+    ['hangs up', socket => socket.end()],
+    ['speaks no HTTP', socket => void socket.write('SSH-2.0-OpenSSH\r\n\r\n')],
+    ['says more than a head has', socket => void socket.write('HTTP/1.1 101 '.padEnd(20_000, 'x'))],
+  ])('is none of an engine that %s', async (_, answer) => {
+    await expect(ask(answer, 300)).rejects.toThrow()
+  })
+
+  test('takes no more than a MiB that nobody reads', async () => {
+    const connection = await ask(socket => {
+      socket.write('HTTP/1.1 101 UPGRADED\r\n\r\n')
+      socket.pause()
+    })
+    if (!('output' in connection)) throw new Error('it was not handed over')
+    const piece = Buffer.alloc(256 * 1024)
+    const taken = Array.from({ length: 64 }, () => connection.write(piece))
+    expect([taken[0], taken.at(-1)]).toEqual([true, false])
+    connection.close()
+  })
+})
+
+describe('what a container uses', () => {
+  const v1 = {
+    read: '2026-11-24T10:00:00.5Z',
+    cpu_stats: { cpu_usage: { total_usage: 1_500_000_000 } },
+    memory_stats: { usage: 10_000, limit: 50_000, stats: { total_inactive_file: 4_000, inactive_file: 9_000 } },
+    networks: { eth0: { rx_bytes: 1, tx_bytes: 2 }, eth1: { rx_bytes: 10, tx_bytes: 20 } },
+    blkio_stats: {
+      io_service_bytes_recursive: [
+        { op: 'Read', value: 100 },
+        { op: 'Write', value: 7 },
+        { op: 'Total', value: 107 },
+        { op: 'Read', value: 1 },
+      ],
+    },
+    pids_stats: { current: 5 },
+  }
+  const used = {
+    at: Date.parse('2026-11-24T10:00:00.5Z'),
+    ...{ cpuSeconds: 1.5, memory: 6_000, memoryLimit: 50_000, processes: 5 },
+    ...{ networkIn: 11, networkOut: 22, diskRead: 101, diskWritten: 7 },
+  }
+
+  test('is read with cgroup v1', () => {
+    expect(parseUsage(v1)).toEqual(used)
+  })
+
+  test('and with v2, which words it otherwise', () => {
+    const io = [
+      { op: 'read', value: 101 },
+      { op: 'write', value: 7 },
+    ]
+    const memory_stats = { usage: 10_000, limit: 50_000, stats: { inactive_file: 4_000 } }
+    expect(parseUsage({ ...v1, memory_stats, blkio_stats: { io_service_bytes_recursive: io } })).toEqual(used)
+  })
+
+  test('has nothing of what there is none of', () => {
+    const bare = { ...v1, networks: undefined, blkio_stats: { io_service_bytes_recursive: null }, pids_stats: {} }
+    const none = { networkIn: 0, networkOut: 0, diskRead: 0, diskWritten: 0, processes: 0 }
+    expect(parseUsage(bare)).toEqual({ ...used, ...none })
+  })
+
+  test.each([
+    ['does not run', { read: '0001-01-01T00:00:00Z' }],
+    ['is not measured', { memory_stats: { stats: {} } }],
+  ])('is not known of one that %s', (_, changed) => {
+    expect(parseUsage({ ...v1, ...changed })).toBeUndefined()
+  })
+
+  test.each([
+    ['no object', 'text'],
+    ['no time', { ...v1, read: 'yesterday' }],
+    ['no CPU', { ...v1, cpu_stats: {} }],
+    ['a count that is none', { ...v1, pids_stats: { current: -1 } }],
+    ['networks that are none', { ...v1, networks: [] }],
+  ])('makes an engine that answers %s a broken one', (_, answer) => {
+    expect(() => parseUsage(answer)).toThrow(expect.objectContaining({ errorId: 918 }))
+  })
+})
