@@ -49,7 +49,8 @@ async function createHost(slowMs?: number) {
       async execute(_, program) {
         const refusal = refusals.shift()
         if (refusal) throw refusal
-        asked.push(program)
+        // A copy: toMatchObject of Bun puts its own matchers into what it compares.
+        asked.push(structuredClone(program))
         const made = createProgram()
         programs.push(made)
         return made.execution
