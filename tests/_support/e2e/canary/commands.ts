@@ -99,6 +99,11 @@ const clientCommands: Record<string, string[][]> = {
   'operation cancel': [['OPERATION'], ['nginx']],
   'droplet restart': [['DROPLET'], ['nginx']],
   'droplet ssh': [['DROPLET', '--', 'uname'], ['nginx']],
+  'droplet exec': [['DROPLET', '--', 'true'], ['DROPLET'], ['nginx', '--', 'true']],
+  'droplet logs': [['DROPLET', '--lines', '5'], ['DROPLET', '--console'], ['nginx']],
+  'droplet stats': [['DROPLET'], [], ['nginx']],
+  // Without a terminal it is none: tests/e2e/client-within.test.ts.
+  'droplet console': [['DROPLET'], ['nginx']],
   'droplet rm': [['DROPLET'], ['nginx']],
   events: [[], ['--json'], ['--all']],
   logout: [[], []],
