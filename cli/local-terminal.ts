@@ -1,10 +1,12 @@
 import { constants } from 'node:os'
 import type { TerminalSize } from './client/terminal-link.ts'
 import type { LocalTerminal } from './client/terminal-session.ts'
+import { runProgram } from './program.ts'
 
 /** Ctrl-], as telnet has it. */
 const LEAVE = 0x1d
 const CTRL_C = 0x03
+const LINE_FEED = 0x0a
 const INTERRUPTED = 130
 const LARGEST_SIDE = 1_000
 const USUAL: TerminalSize = { columns: 80, rows: 24 }
@@ -14,7 +16,7 @@ const USUAL_MODES = '\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b
 const CLEAR = '\x1b[!p\x1b[H\x1b[2J'
 
 /** The terminal that this program runs at, in raw mode until its scope ends. */
-export function openLocalTerminal(): LocalTerminal & AsyncDisposable {
+export async function openLocalTerminal(): Promise<LocalTerminal & AsyncDisposable> {
   const { stdin, stdout } = process
   const left = Promise.withResolvers<number>()
   const leaveBy = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(signal => {
@@ -23,6 +25,7 @@ export function openLocalTerminal(): LocalTerminal & AsyncDisposable {
     return { signal, listener }
   })
   let onOtherScreen = false
+  let lastByte: number | undefined
   let listener: Parameters<LocalTerminal['listen']>[0] | undefined
   const typed = (chunk: Buffer) => {
     const at = chunk.indexOf(LEAVE)
@@ -36,12 +39,16 @@ export function openLocalTerminal(): LocalTerminal & AsyncDisposable {
   stdin.setRawMode(true)
   stdin.on('data', typed).on('end', closed)
   process.on('SIGWINCH', resized)
+  // Raw mode leaves line feeds to be made into new lines, which programs of a whole screen do not mean by them. Without
+  // this, all but their pictures is right.
+  await runProgram(['stty', '-F', `/proc/${process.pid}/fd/0`, '-opost']).catch(() => undefined)
 
   return {
     size: () => sizeOf(stdout),
     write(bytes): void {
       const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
       const at = text.lastIndexOf(OTHER_SCREEN)
+      lastByte = bytes.at(-1) ?? lastByte
       if (at !== -1) onOtherScreen = text.charAt(at + OTHER_SCREEN.length) === 'h'
       stdout.write(bytes)
     },
@@ -59,8 +66,10 @@ export function openLocalTerminal(): LocalTerminal & AsyncDisposable {
       stdin.setRawMode(false)
       stdin.pause()
       for (const { signal, listener } of leaveBy) process.off(signal, listener)
-      const modes = stdout.isTTY ? `${onOtherScreen ? `${OTHER_SCREEN}l` : ''}${USUAL_MODES}` : ''
-      await new Promise<void>(resolve => stdout.write(modes, () => resolve()))
+      const screen = onOtherScreen ? `${OTHER_SCREEN}l` : ''
+      const line = lastByte === LINE_FEED ? '' : '\r\n'
+      const leaving = stdout.isTTY && lastByte !== undefined ? `${screen}${USUAL_MODES}${line}` : ''
+      await new Promise<void>(resolve => stdout.write(leaving, () => resolve()))
     },
   }
 }

@@ -29,7 +29,7 @@ export const console = command({
 
 async function attend(file: SessionFile, name: string): Promise<number> {
   using _ = keepSession(file)
-  await using local = openLocalTerminal()
+  await using local = await openLocalTerminal()
   return await attendTerminal((size, terminal) => open(file, name, size, terminal), local)
 }
 

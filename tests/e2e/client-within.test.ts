@@ -170,7 +170,10 @@ describe('console', () => {
     await console.stdout.has(/# $/)
     await console.type('\x1d')
     const { exitCode, stdout } = await console.ended
-    expect([exitCode, stdout]).toEqual([0, expect.stringMatching(new RegExp(`${ESC}\\[\\?2004l.*${ESC}\\[!p$`))])
+    expect([exitCode, stdout]).toEqual([
+      0,
+      expect.stringMatching(new RegExp(`${ESC}\\[\\?2004l.*${ESC}\\[!p\\r*\\n?$`)),
+    ])
   })
 
   test('comes back when the connection is lost, to the same shell', async () => {
