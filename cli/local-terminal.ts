@@ -67,7 +67,7 @@ export async function openLocalTerminal(): Promise<LocalTerminal & AsyncDisposab
       stdin.pause()
       for (const { signal, listener } of leaveBy) process.off(signal, listener)
       const screen = onOtherScreen ? `${OTHER_SCREEN}l` : ''
-      const line = lastByte === LINE_FEED ? '' : '\r\n'
+      const line = lastByte === LINE_FEED ? '' : '\n'
       const leaving = stdout.isTTY && lastByte !== undefined ? `${screen}${USUAL_MODES}${line}` : ''
       await new Promise<void>(resolve => stdout.write(leaving, () => resolve()))
     },
