@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createTestApi, type TestApi } from '../_support/api.ts'
-import { finished } from '../_support/memory-engine.ts'
+import { eventually } from '../_support/live.ts'
+import { finished, printing } from '../_support/memory-engine.ts'
 
 /** The API with a manager, and a droplet that runs. */
 async function createHouse() {
@@ -74,6 +75,41 @@ test('a command that does not end in time is ended, with an error of its own', a
     body: { errorId: 936 },
   })
   expect(ended).toEqual(['ended'])
+})
+
+test('of each output a MiB comes back, and whether that is all', async () => {
+  await using house = await createHouse()
+  house.api.memory.programs.push(
+    () => finished('x'.repeat(1024 * 1024)),
+    () => finished('x'.repeat(1024 * 1024 + 1)),
+  )
+  const told = []
+  for (let count = 0; count < 2; count++) {
+    const { stdout, truncated } = (await house.exec({ command: ['yes'] })).body as {
+      stdout: string
+      truncated: boolean
+    }
+    told.push([stdout.length, truncated])
+  }
+  expect(told).toEqual([
+    [1024 * 1024, false],
+    [1024 * 1024, true],
+  ])
+})
+
+test('a user has twenty commands at a time', async () => {
+  await using house = await createHouse()
+  const end = new AbortController()
+  for (let count = 0; count < 20; count++) {
+    house.api.memory.programs.push(() => ({ ...finished(), output: printing([], end.signal) }))
+  }
+  const running = Array.from({ length: 20 }, () => house.exec({ command: ['cat'] }))
+  const begun = () => house.api.memory.calls.filter(call => call === 'execute cikit01: cat').length
+  await eventually(async () => begun() === 20)
+  expect(await house.exec({ command: ['cat'] })).toMatchObject({ status: 429, body: { errorId: 938 } })
+  end.abort()
+  expect((await Promise.all(running)).map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200))
+  expect((await house.exec({ command: ['cat'] })).status).toBe(200)
 })
 
 test('a ticket opens a terminal once', async () => {
