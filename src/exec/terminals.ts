@@ -180,7 +180,7 @@ export function createTerminals(deps: {
   }
 
   async function end(open: Open, code: number, reason: string): Promise<void> {
-    forget(open.terminal.id)
+    const recorded = forget(open.terminal.id)
     try {
       await open.terminal.end(code, reason)
     } catch (error) {
@@ -189,14 +189,16 @@ export function createTerminals(deps: {
         error: describeError(error),
       })
     }
+    // With the end of the server the store is closed next: what is not in it by then was interrupted.
+    await recorded
   }
 
-  function forget(id: string): void {
+  async function forget(id: string): Promise<void> {
     const open = terminals.get(id)
     if (!open) return
     terminals.delete(id)
     open.place[Symbol.dispose]()
-    recordEnd(open.begun, open.droplet)
+    await recordEnd(open.begun, open.droplet)
   }
 
   async function recordEnd(begun: Begun, droplet: string, error?: unknown): Promise<void> {

@@ -142,7 +142,9 @@ export function createStatisticsService(deps: {
 
   /** @returns how it is since the last time that it was measured; undefined the first time */
   function take({ id, startedAt }: ListedDroplet, at: number, usage: Usage | undefined, isToKeep: boolean) {
-    if (!usage) return void runs.delete(id)
+    // It may have gone while it was asked for.
+    const isThere = live.listNow()?.some(droplet => droplet.id === id)
+    if (!usage || !isThere) return void runs.delete(id)
     const before = runs.get(id)
     const run = before?.startedAt === startedAt ? before : undefined
     const lastKept = isToKeep ? usage : (run?.lastKept ?? usage)
@@ -152,8 +154,6 @@ export function createStatisticsService(deps: {
   }
 
   function keep(id: string, sample: Sample): void {
-    // It may have gone while it was asked for.
-    if (!live.listNow()?.some(droplet => droplet.id === id)) return
     const samples = kept.get(id) ?? []
     samples.push(sample)
     if (samples.length > KEPT) samples.shift()
