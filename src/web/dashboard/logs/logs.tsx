@@ -15,6 +15,14 @@ const DRAWN_EVERY_MS = 100
 
 type Source = 'journal' | 'console'
 
+/** An answer begins with its first line. */
+const words = {
+  reading: 'Reading…',
+  waiting: 'Waiting for the first line…',
+  following: 'Following what comes.',
+  ended: 'That is all.',
+}
+
 /** What a droplet says, as text, from a while ago on. */
 export function Logs({ name, runs }: { name: string; runs: boolean }) {
   const source = useSignal<Source>(runs ? 'journal' : 'console')
@@ -127,11 +135,7 @@ export function Logs({ name, runs }: { name: string; runs: boolean }) {
         {text}
       </pre>
       <p class="soft">
-        {state.value === 'reading'
-          ? 'Reading…'
-          : state.value === 'following'
-            ? 'Following what comes.'
-            : 'That is all.'}{' '}
+        {words[state.value === 'reading' && follows.value ? 'waiting' : state.value]}{' '}
         {lines.value.length === LINES_KEPT && `The last ${LINES_KEPT} lines are shown.`}{' '}
         {search.value !== '' && `${shown.value.length} of ${lines.value.length} lines.`}
       </p>
