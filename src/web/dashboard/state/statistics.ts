@@ -52,7 +52,27 @@ export function followStatistics(): () => void {
   }
 }
 
+/**
+ * While the tab is looked at: without HTTP/2 a browser has six connections to a server, for all tabs together, and each
+ * tab needs one for the events.
+ */
 function begin(): AbortController {
+  const end = new AbortController()
+  let present: AbortController | undefined
+  const look = () => {
+    if (document.visibilityState === 'visible') present ??= open()
+    else {
+      present?.abort()
+      present = undefined
+    }
+  }
+  document.addEventListener('visibilitychange', look, { signal: end.signal })
+  end.signal.addEventListener('abort', () => present?.abort(), { once: true })
+  look()
+  return end
+}
+
+function open(): AbortController {
   const end = new AbortController()
   void follow('/droplet/stats', {
     signal: end.signal,
