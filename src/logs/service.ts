@@ -87,8 +87,10 @@ export function createLogService(deps: {
   async function journalOf(name: string, wish: LogWish, signal: AbortSignal): Promise<AsyncIterator<Printed>> {
     const { id } = await droplets.findRunning(name)
     const execution = await engine.execute(id, { command: journalctl(wish) })
-    signal.addEventListener('abort', () => void execution.end().catch(() => undefined), { once: true })
-    return await begun(execution)
+    const end = () => void execution.end().catch(() => undefined)
+    signal.addEventListener('abort', end, { once: true })
+    // What has ended by itself has nothing left to be ended.
+    return await begun(execution, () => signal.removeEventListener('abort', end))
   }
 }
 
@@ -100,22 +102,24 @@ exec journalctl --quiet --no-pager --all --output=short-iso --lines="$1" \${2:+"
   return ['sh', '-c', script, 'sh', String(lines), ...(follow ? ['--follow'] : [])]
 }
 
-async function begun(execution: Execution): Promise<AsyncIterator<Printed>> {
+/** @param over called when it has ended by itself */
+async function begun(execution: Execution, over: () => void): Promise<AsyncIterator<Printed>> {
   const output = execution.output[Symbol.asyncIterator]()
   const first = await output.next()
   if (first.done) {
+    over()
     // A droplet without a shell says nothing at all, one without journald has no such program.
     throw new ApiError('journalMissing')
   }
   const { bytes, stream } = first.value
   if (stream !== 'stdout' || !new TextDecoder().decode(bytes).startsWith(BEGINNING)) {
-    await execution.end()
     throw new ApiError('journalMissing')
   }
   const rest = bytes.subarray(BEGINNING.length)
   return (async function* () {
     if (rest.byteLength > 0) yield { stream, bytes: rest }
     yield* { [Symbol.asyncIterator]: () => output }
+    over()
   })()
 }
 

@@ -31,12 +31,16 @@ test('the journal comes as text, without the line by which it is known', async (
   const [asked = ''] = house.api.memory.calls.slice(-1)
   expect(asked).toStartWith('execute cikit01: sh -c command -v journalctl')
   expect(asked).toEndWith('sh 20')
+  // It has ended by itself: nobody looks in the droplet for what is left.
+  expect(house.ended).toEqual([])
 })
 
 test.each([[[]], [['sh: not found\n']]])('a droplet that says %p has no journal', async journal => {
   await using house = await createHouse(...journal)
   const response = await house.read()
   expect([response.status, await errorIdOf(response)]).toEqual([409, 939])
+  // What says something else goes on until it is ended.
+  expect(house.ended).toHaveLength(journal.length)
 })
 
 test('of a stopped one there is the console, and no journal', async () => {
