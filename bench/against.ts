@@ -1,66 +1,72 @@
 import { installPackages } from '../scripts/lib/debian.ts'
 import { binary } from '../scripts/lib/paths.ts'
 import { run } from '../scripts/lib/run.ts'
-import { main, Obstacle, print, say } from '../scripts/lib/terminal.ts'
+import { logStep, print, runScript, UserError } from '../scripts/lib/terminal.ts'
 import { buildEarlier } from './against/earlier.ts'
-import { type Side, startSide } from './against/people.ts'
-import type { Pace } from './pace.ts'
-import { STEP_MS, stepLasts } from './people.ts'
+import { type RevisionServer, startRevisionServers } from './against/people.ts'
+import type { RateResult } from './pace.ts'
+import { STEP_MS, waitForStepWith } from './people.ts'
 import { median, quantile } from './statistics.ts'
-import { middle, type Throughput } from './throughput.ts'
+import { medianRun, type Throughput } from './throughput.ts'
 
 // This tree against an earlier revision, in turns in one run: `npm run bench:against -- v0.1.0`. Writes nothing.
 
 const ROUNDS = 7
 
-interface Results {
+interface RevisionResults {
   list: Throughput[]
-  loginsAlone: Pace[]
-  loginsTogether: Pace[]
-  refreshesAlone: Pace[]
-  refreshesTogether: Pace[]
+  sequentialLogins: RateResult[]
+  concurrentLogins: RateResult[]
+  sequentialRefreshes: RateResult[]
+  concurrentRefreshes: RateResult[]
 }
 
-await main(async () => {
+await runScript(async () => {
   const revision = process.argv[2]
-  if (!revision) throw new Obstacle('Name the revision to compare with: npm run bench:against -- v0.1.0')
+  if (!revision) throw new UserError('Name the revision to compare with: npm run bench:against -- v0.1.0')
   await installPackages(['wrk', 'oathtool'])
-  say('Building both')
+  logStep('Building both')
   await run(['bun', 'scripts/build.ts'])
-  using earlier = await buildEarlier(revision)
-  await using before = await startSide(`${revision} (${earlier.commit})`, earlier.program)
-  await using after = await startSide('this tree', binary)
-  const results = new Map([before, after].map(side => [side, emptyResults()]))
+  using earlierBuild = await buildEarlier(revision)
+  await using earlierServer = await startRevisionServers(`${revision} (${earlierBuild.commit})`, earlierBuild.program)
+  await using currentServer = await startRevisionServers('this tree', binary)
+  const results = new Map([earlierServer, currentServer].map(server => [server, createResults()]))
   for (let round = 1; round <= ROUNDS; round++) {
-    say(`Round ${round} of ${ROUNDS}`)
+    logStep(`Round ${round} of ${ROUNDS}`)
     // Each is the first one as often as the other.
-    const turns = round % 2 === 0 ? [before, after] : [after, before]
+    const serversInTurn = round % 2 === 0 ? [earlierServer, currentServer] : [currentServer, earlierServer]
     // All codes are fresh again.
-    await stepLasts(STEP_MS)
-    for (const side of turns) await measureSessions(side, results.get(side) ?? emptyResults())
-    for (const side of turns) results.get(side)?.list.push(await side.list())
+    await waitForStepWith(STEP_MS)
+    for (const server of serversInTurn) await measureSessionRequests(server, results.get(server) ?? createResults())
+    for (const server of serversInTurn) results.get(server)?.list.push(await server.measureList())
   }
-  print(toTable(before.name, results.get(before) ?? emptyResults(), results.get(after) ?? emptyResults()))
+  print(
+    toTable(
+      earlierServer.name,
+      results.get(earlierServer) ?? createResults(),
+      results.get(currentServer) ?? createResults(),
+    ),
+  )
 })
 
-async function measureSessions(side: Side, results: Results): Promise<void> {
-  const logins = await side.logIns()
-  results.loginsAlone.push(logins.alone)
-  results.loginsTogether.push(logins.together)
-  const refreshes = await side.refreshes()
-  results.refreshesAlone.push(refreshes.alone)
-  results.refreshesTogether.push(refreshes.together)
+async function measureSessionRequests(server: RevisionServer, results: RevisionResults): Promise<void> {
+  const logins = await server.measureLogins()
+  results.sequentialLogins.push(logins.sequential)
+  results.concurrentLogins.push(logins.concurrent)
+  const refreshes = await server.measureRefreshes()
+  results.sequentialRefreshes.push(refreshes.sequential)
+  results.concurrentRefreshes.push(refreshes.concurrent)
 }
 
-function emptyResults(): Results {
-  return { list: [], loginsAlone: [], loginsTogether: [], refreshesAlone: [], refreshesTogether: [] }
+function createResults(): RevisionResults {
+  return { list: [], sequentialLogins: [], concurrentLogins: [], sequentialRefreshes: [], concurrentRefreshes: [] }
 }
 
-function toTable(name: string, before: Results, after: Results): string {
-  const row = (what: string, key: keyof Results) => {
-    const [old, present] = [summary(before[key]), summary(after[key])]
-    const change = `${((present.rate / old.rate - 1) * 100).toFixed(0)}%`
-    return `| ${[what, ...old.cells, ...present.cells, change].join(' | ')} |`
+function toTable(name: string, earlierResults: RevisionResults, currentResults: RevisionResults): string {
+  const row = (label: string, key: keyof RevisionResults) => {
+    const [earlierSummary, currentSummary] = [summary(earlierResults[key]), summary(currentResults[key])]
+    const change = `${((currentSummary.rate / earlierSummary.rate - 1) * 100).toFixed(0)}%`
+    return `| ${[label, ...earlierSummary.cells, ...currentSummary.cells, change].join(' | ')} |`
   }
   return `
 ${ROUNDS} rounds in turns; the rate is the median round's, median and p99 are of all its answers.
@@ -68,20 +74,20 @@ ${ROUNDS} rounds in turns; the rate is the median round's, median and p99 are of
 | | ${name} | median | p99 | this tree | median | p99 | rate |
 |---|---|---|---|---|---|---|---|
 ${row('GET /user/list of 10 users, 16 connections', 'list')}
-${row('logins, one after another', 'loginsAlone')}
-${row('logins, 16 at a time', 'loginsTogether')}
-${row('refreshes, one after another', 'refreshesAlone')}
-${row('refreshes, 16 at a time', 'refreshesTogether')}`
+${row('logins, one after another', 'sequentialLogins')}
+${row('logins, 16 at a time', 'concurrentLogins')}
+${row('refreshes, one after another', 'sequentialRefreshes')}
+${row('refreshes, 16 at a time', 'concurrentRefreshes')}`
 }
 
-function summary(rounds: (Throughput | Pace)[]): { rate: number; cells: string[] } {
-  const paces = rounds.flatMap(round => ('times' in round ? round : []))
-  if (paces.length === 0) {
-    const { requestsPerSecond, p50, p99 } = middle(rounds.flatMap(round => ('p50' in round ? round : [])))
+function summary(rounds: (Throughput | RateResult)[]): { rate: number; cells: string[] } {
+  const rates = rounds.flatMap(round => ('times' in round ? round : []))
+  if (rates.length === 0) {
+    const { requestsPerSecond, p50, p99 } = medianRun(rounds.flatMap(round => ('p50' in round ? round : [])))
     return { rate: requestsPerSecond, cells: [`${requestsPerSecond.toFixed(0)}/s`, p50, p99] }
   }
-  const rate = median(paces.map(({ perSecond }) => perSecond))
-  const times = paces.flatMap(pace => pace.times)
-  const ms = (share: number) => `${quantile(times, share).toFixed(1)}ms`
+  const rate = median(rates.map(({ perSecond }) => perSecond))
+  const times = rates.flatMap(pace => pace.times)
+  const ms = (quantileRank: number) => `${quantile(times, quantileRank).toFixed(1)}ms`
   return { rate, cells: [`${rate.toFixed(0)}/s`, ms(0.5), ms(0.99)] }
 }

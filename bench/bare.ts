@@ -5,12 +5,12 @@ import { tempDir } from '../tests/_support/temp-dir.ts'
 const insertProgram = join(import.meta.dir, 'bare-insert.ts')
 
 /** A server that answers these bytes and does nothing else. */
-export function startBare(body: string) {
+export function startBareServer(body: string) {
   return startOnPort(join(import.meta.dir, 'bare-server.ts'), [], new Blob([body]))
 }
 
 /** A server that makes one durable insert for every request and does nothing else. */
-export async function startInserting() {
+export async function startBareInsertServer() {
   const dir = tempDir()
   const server = await startOnPort(insertProgram, [join(dir.path, 'bare.db')])
   return {
@@ -28,8 +28,8 @@ export async function insertsPerSecond(ms: number): Promise<number> {
   return Number(await run([process.execPath, insertProgram, join(dir.path, 'bare.db'), String(ms)]))
 }
 
-async function startOnPort(program: string, words: string[], stdin: Blob | 'ignore' = 'ignore') {
-  const child = Bun.spawn([process.execPath, program, ...words], { stdin, stdout: 'pipe' })
+async function startOnPort(program: string, args: string[], stdin: Blob | 'ignore' = 'ignore') {
+  const child = Bun.spawn([process.execPath, program, ...args], { stdin, stdout: 'pipe' })
   const { value } = await child.stdout.getReader().read()
   return {
     url: `http://127.0.0.1:${Number(new TextDecoder().decode(value))}/`,

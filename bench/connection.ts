@@ -7,7 +7,7 @@ export interface Address {
 
 export type Connection = Awaited<ReturnType<typeof openConnection>>
 
-export interface Answer {
+export interface ClientResponse {
   status: number
   /** Of a body that was not sent in chunks. */
   text: () => string
@@ -18,19 +18,19 @@ export interface Answer {
  * for both sides of a comparison. One request at a time.
  */
 export async function openConnection(address: Address | { unix: string }) {
-  let waiting: PromiseWithResolvers<Answer> | undefined
-  const reader = createReader()
+  let pendingResponse: PromiseWithResolvers<ClientResponse> | undefined
+  const reader = createResponseReader()
   const fail = (error: Error) => {
-    waiting?.reject(error)
-    waiting = undefined
+    pendingResponse?.reject(error)
+    pendingResponse = undefined
   }
   const handlers: SocketHandler = {
-    data(_, piece) {
-      const answer = reader.take(piece)
-      if (!answer) return
-      const asked = waiting
-      waiting = undefined
-      asked?.resolve(answer)
+    data(_, chunk) {
+      const response = reader.addChunk(chunk)
+      if (!response) return
+      const pending = pendingResponse
+      pendingResponse = undefined
+      pending?.resolve(response)
     },
     error: (_, error) => fail(error),
     close: () => fail(new Error('the connection was closed')),
@@ -40,9 +40,9 @@ export async function openConnection(address: Address | { unix: string }) {
     : Bun.connect({ ...address, socket: handlers }))
   return {
     /** @param request the bytes of a whole request, see `requestOf` */
-    ask(request: Buffer): Promise<Answer> {
-      waiting = Promise.withResolvers<Answer>()
-      const { promise } = waiting
+    send(request: Buffer): Promise<ClientResponse> {
+      pendingResponse = Promise.withResolvers<ClientResponse>()
+      const { promise } = pendingResponse
       if (socket.write(request) !== request.length) fail(new Error('the request was not taken at once'))
       return promise
     },
@@ -64,7 +64,7 @@ export function requestOf(method: string, path: string, options: { token?: strin
 }
 
 /** Where a server on this machine listens, and the path below which its routes are. */
-export function placeOf(url: string): { address: Address; path: string } {
+export function addressOf(url: string): { address: Address; path: string } {
   const { hostname, port, pathname } = new URL(url)
   return { address: { hostname, port: Number(port) }, path: pathname }
 }
@@ -73,32 +73,32 @@ const HEAD_END = '\r\n\r\n'
 const LAST_CHUNK = '0\r\n\r\n'
 
 /** Puts answers together, one after another. A body in chunks is not unpacked: it is only waited for. */
-function createReader() {
-  let pieces: Buffer[] = []
+function createResponseReader() {
+  let chunks: Buffer[] = []
   let received = 0
   let head: { status: number; bodyStart: number; length?: number } | undefined
   return {
     /** @returns undefined while there is more to come */
-    take(piece: Buffer): Answer | undefined {
-      pieces.push(piece)
-      received += piece.length
-      if (!head) pieces = [Buffer.concat(pieces)]
-      head ??= readHead(pieces[0] ?? piece)
-      if (!head || !isWhole(head)) return undefined
+    addChunk(chunk: Buffer): ClientResponse | undefined {
+      chunks.push(chunk)
+      received += chunk.length
+      if (!head) chunks = [Buffer.concat(chunks)]
+      head ??= readHead(chunks[0] ?? chunk)
+      if (!head || !isComplete(head)) return undefined
       const { status, bodyStart } = head
-      const whole = pieces
-      pieces = []
+      const responseChunks = chunks
+      chunks = []
       received = 0
       head = undefined
-      return { status, text: () => Buffer.concat(whole).toString('utf8', bodyStart) }
+      return { status, text: () => Buffer.concat(responseChunks).toString('utf8', bodyStart) }
     },
   }
 
-  function isWhole({ bodyStart, length }: NonNullable<typeof head>): boolean {
+  function isComplete({ bodyStart, length }: NonNullable<typeof head>): boolean {
     if (length !== undefined) return received >= bodyStart + length
     if (received < bodyStart + LAST_CHUNK.length) return false
-    const ends = pieces.slice(-2).map(piece => piece.subarray(-LAST_CHUNK.length))
-    return Buffer.concat(ends).subarray(-LAST_CHUNK.length).equals(Buffer.from(LAST_CHUNK))
+    const lastChunks = chunks.slice(-2).map(chunk => chunk.subarray(-LAST_CHUNK.length))
+    return Buffer.concat(lastChunks).subarray(-LAST_CHUNK.length).equals(Buffer.from(LAST_CHUNK))
   }
 }
 

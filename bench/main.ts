@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import { installPackages } from '../scripts/lib/debian.ts'
 import { root } from '../scripts/lib/paths.ts'
 import { run } from '../scripts/lib/run.ts'
-import { main, Obstacle, print, say } from '../scripts/lib/terminal.ts'
+import { logStep, print, runScript, UserError } from '../scripts/lib/terminal.ts'
 import { toReport } from './report.ts'
-import type { Figures, Section } from './section.ts'
+import type { MeasureSection, SectionResult } from './section.ts'
 import { measureBackup } from './sections/backup.ts'
 import { measureChurn } from './sections/churn.ts'
 import { measureDashboard } from './sections/dashboard.ts'
@@ -15,12 +15,12 @@ import { measureLogins } from './sections/logins.ts'
 import { measureProcess } from './sections/process.ts'
 import { measureSizes } from './sections/sizes.ts'
 import { measureUsers } from './sections/users.ts'
-import { openStage } from './stage.ts'
+import { createBenchContext } from './stage.ts'
 
 // All figures come from one run on one machine, ours and what they are compared with in turns. A whole run writes
 // bench/RESULTS.md; `npm run bench -- users logins` measures these sections alone and only shows what they came to.
 
-const sections: Record<string, Section> = {
+const sectionsByName: Record<string, MeasureSection> = {
   list: measureList,
   sizes: measureSizes,
   users: measureUsers,
@@ -33,29 +33,31 @@ const sections: Record<string, Section> = {
   dashboard: measureDashboard,
 }
 
-await main(async () => {
+await runScript(async () => {
   const names = process.argv.slice(2)
-  const unknown = names.filter(name => !(name in sections))
-  if (unknown.length > 0)
-    throw new Obstacle(`No such section: ${unknown.join(', ')}. There are: ${Object.keys(sections).join(', ')}`)
+  const unknownNames = names.filter(name => !(name in sectionsByName))
+  if (unknownNames.length > 0)
+    throw new UserError(
+      `No such section: ${unknownNames.join(', ')}. There are: ${Object.keys(sectionsByName).join(', ')}`,
+    )
   await installPackages(['wrk', 'oathtool'])
-  say('Building')
+  logStep('Building')
   await run(['bun', 'scripts/build.ts'])
-  await using stage = openStage()
-  const measured: Figures[] = []
-  for (const [name, measure] of Object.entries(sections)) {
+  await using context = createBenchContext()
+  const results: SectionResult[] = []
+  for (const [name, measure] of Object.entries(sectionsByName)) {
     if (names.length > 0 && !names.includes(name)) continue
-    say(`Measuring: ${name}`)
-    measured.push(await measure(stage).catch(error => failed(name, error)))
+    logStep(`Measuring: ${name}`)
+    results.push(await measure(context).catch(error => failedResult(name, error)))
   }
-  const report = toReport(measured)
+  const report = toReport(results)
   if (names.length === 0) await Bun.write(join(root, 'bench/RESULTS.md'), report)
   print(report)
 })
 
 /** One that fails does not take the others' figures with it. */
-function failed(name: string, error: unknown): Figures {
+function failedResult(name: string, error: unknown): SectionResult {
   process.stderr.write(`${Bun.inspect(error)}\n`)
   process.exitCode = 1
-  return { verdicts: [{ what: name, reach: 'to be measured', measured: 'failed', met: false }], tables: [] }
+  return { verdicts: [{ description: name, target: 'to be measured', measured: 'failed', isMet: false }], tables: [] }
 }

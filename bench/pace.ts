@@ -2,60 +2,60 @@ import { type Address, type Connection, openConnection } from './connection.ts'
 import { timed } from './statistics.ts'
 
 /** How long each of many pieces of work took, in ms, and how many there were in a second. */
-export interface Pace {
+export interface RateResult {
   perSecond: number
   times: number[]
 }
 
 /** All items, each by the first worker that is free. */
-export async function pace<Item, Worker>(
+export async function measureWork<Item, Worker>(
   items: Item[],
   workers: Worker[],
   work: (item: Item, worker: Worker) => Promise<void>,
-): Promise<Pace> {
-  const waiting = items.toReversed()
+): Promise<RateResult> {
+  const pendingItems = items.toReversed()
   const times: number[] = []
-  const workOn = async (worker: Worker) => {
-    for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) {
-      const present = item
-      times.push(await timed(() => work(present, worker)))
+  const runWorker = async (worker: Worker) => {
+    for (let item = pendingItems.pop(); item !== undefined; item = pendingItems.pop()) {
+      const currentItem = item
+      times.push(await timed(() => work(currentItem, worker)))
     }
   }
-  const ms = await timed(() => Promise.all(workers.map(workOn)))
+  const ms = await timed(() => Promise.all(workers.map(runWorker)))
   return { perSecond: (items.length / ms) * 1000, times }
 }
 
 /** The same request for so long, on so many connections that each ask again as soon as they have their answer. */
-export async function askFor(
+export async function measureRequests(
   seconds: number,
   address: Address | { unix: string },
   request: Buffer,
-  atOnce: number,
-): Promise<Pace> {
-  using connections = await openConnections(address, atOnce)
+  connectionCount: number,
+): Promise<RateResult> {
+  using pool = await openConnections(address, connectionCount)
   const times: number[] = []
   const end = performance.now() + seconds * 1000
-  const askOn = async (connection: Connection) => {
-    while (performance.now() < end) times.push(await timed(() => succeed(connection, request)))
+  const requestRepeatedly = async (connection: Connection) => {
+    while (performance.now() < end) times.push(await timed(() => sendExpectingOk(connection, request)))
   }
-  const ms = await timed(() => Promise.all(connections.all.map(askOn)))
+  const ms = await timed(() => Promise.all(pool.connections.map(requestRepeatedly)))
   return { perSecond: (times.length / ms) * 1000, times }
 }
 
 export async function openConnections(address: Address | { unix: string }, count: number) {
-  const all = await Promise.all(Array.from({ length: count }, () => openConnection(address)))
+  const connections = await Promise.all(Array.from({ length: count }, () => openConnection(address)))
   return {
-    all,
+    connections,
     [Symbol.dispose]() {
-      for (const connection of all) connection[Symbol.dispose]()
+      for (const connection of connections) connection[Symbol.dispose]()
     },
   }
 }
 
 /** @throws Error for every other answer than 200 */
-export async function succeed(connection: Connection, request: Buffer) {
-  const answer = await connection.ask(request)
-  if (answer.status !== 200)
-    throw new Error(`${request.toString().split('\r\n')[0]}: ${answer.status} ${answer.text()}`)
-  return answer
+export async function sendExpectingOk(connection: Connection, request: Buffer) {
+  const response = await connection.send(request)
+  if (response.status !== 200)
+    throw new Error(`${request.toString().split('\r\n')[0]}: ${response.status} ${response.text()}`)
+  return response
 }

@@ -1,32 +1,32 @@
 import type { Address, Connection } from './connection.ts'
-import { openConnections, succeed } from './pace.ts'
+import { openConnections, sendExpectingOk } from './pace.ts'
 
-export interface Asked {
+export interface TimedRequest {
   /** `performance.now()` when it was asked. */
-  at: number
+  startedAt: number
   /** Milliseconds. */
-  took: number
+  durationMs: number
 }
 
 /** The same request again and again on a few connections, on each at most so often. */
-export async function askPaced(
+export async function sendAtFixedRate(
   address: Address,
   request: Buffer,
-  pace: { connections: number; everyMs: number; end: number },
-): Promise<Asked[]> {
-  using connections = await openConnections(address, pace.connections)
-  const asked: Asked[] = []
-  const askOn = async (connection: Connection) => {
+  options: { connections: number; everyMs: number; end: number },
+): Promise<TimedRequest[]> {
+  using pool = await openConnections(address, options.connections)
+  const requests: TimedRequest[] = []
+  const sendRepeatedly = async (connection: Connection) => {
     // Not all at the same moment.
-    let due = performance.now() + Math.random() * pace.everyMs
-    while (due < pace.end) {
+    let due = performance.now() + Math.random() * options.everyMs
+    while (due < options.end) {
       await Bun.sleep(Math.max(0, due - performance.now()))
-      const at = performance.now()
-      await succeed(connection, request)
-      asked.push({ at, took: performance.now() - at })
-      due = Math.max(due + pace.everyMs, performance.now())
+      const startedAt = performance.now()
+      await sendExpectingOk(connection, request)
+      requests.push({ startedAt, durationMs: performance.now() - startedAt })
+      due = Math.max(due + options.everyMs, performance.now())
     }
   }
-  await Promise.all(connections.all.map(askOn))
-  return asked
+  await Promise.all(pool.connections.map(sendRepeatedly))
+  return requests
 }

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { binary } from '../scripts/lib/paths.ts'
-import type { Matrix } from '../tests/_support/e2e/matrix.ts'
+import type { ServerProcess } from '../tests/_support/e2e/matrix.ts'
 import { tempDir } from '../tests/_support/temp-dir.ts'
 
 const PORT = 18337
 
 /** Milliseconds from the start of the process to its first answer, over a data directory that exists already. */
-export async function measureFirstAnswers(rounds: number): Promise<number[]> {
+export async function measureStartups(rounds: number): Promise<number[]> {
   using dir = tempDir()
   const times: number[] = []
   for (let round = 0; round <= rounds; round++) {
@@ -16,7 +16,7 @@ export async function measureFirstAnswers(rounds: number): Promise<number[]> {
       stdout: 'ignore',
       stderr: 'ignore',
     })
-    while (!(await answers())) await Bun.sleep(1)
+    while (!(await isAnswering())) await Bun.sleep(1)
     times.push(performance.now() - start)
     child.kill()
     await child.exited
@@ -26,12 +26,12 @@ export async function measureFirstAnswers(rounds: number): Promise<number[]> {
 }
 
 /** Resident memory in MB. */
-export function residentMegabytes(matrix: Matrix): number {
-  const status = readFileSync(`/proc/${matrix.process.pid}/status`, 'utf8')
+export function residentMegabytes(server: ServerProcess): number {
+  const status = readFileSync(`/proc/${server.process.pid}/status`, 'utf8')
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024
 }
 
-async function answers(): Promise<boolean> {
+async function isAnswering(): Promise<boolean> {
   return await fetch(`http://127.0.0.1:${PORT}/`).then(
     () => true,
     () => false,

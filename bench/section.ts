@@ -1,30 +1,30 @@
 import type { TestEngine } from '../tests/_support/e2e/engines.ts'
 
 /** Measures one thing, ours and what it is compared with in turns. */
-export type Section = (stage: Stage) => Promise<Figures>
+export type MeasureSection = (context: BenchContext) => Promise<SectionResult>
 
 /** What sections share. */
-export interface Stage {
+export interface BenchContext {
   /** The engine, started when it is first asked for; it keeps its containers from section to section. */
   engine: () => Promise<TestEngine>
 }
 
-export interface Figures {
+export interface SectionResult {
   verdicts: Verdict[]
   tables: Table[]
 }
 
 /** What was to be reached, and whether it was. */
 export interface Verdict {
-  what: string
-  reach: string
+  description: string
+  target: string
   measured: string
-  met: boolean
+  isMet: boolean
 }
 
 export interface Table {
   /** How it was measured. */
-  about: string
-  head: string[]
+  caption: string
+  columns: string[]
   rows: string[][]
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { root } from '../scripts/lib/paths.ts'
 import { run } from '../scripts/lib/run.ts'
-import { main, Obstacle, print, say } from '../scripts/lib/terminal.ts'
-import { startMatrix } from '../tests/_support/e2e/matrix.ts'
+import { logStep, print, runScript, UserError } from '../scripts/lib/terminal.ts'
+import { startServerProcess } from '../tests/_support/e2e/matrix.ts'
 import { createFakeEngine } from '../tests/_support/fake-engine.ts'
 import { runLoad } from './soak/load.ts'
 import { toReport } from './soak/report.ts'
@@ -14,44 +14,44 @@ import { createTally } from './soak/tally.ts'
 
 const WHOLE_RUN_MINUTES = 30
 const WARM_UP_MINUTES = 2
-const SAMPLE_EVERY_MS = 2_000
-const GROWTH_ALLOWED = 0.05
+const SAMPLE_INTERVAL_MS = 2_000
+const MAX_GROWTH = 0.05
 
-await main(async () => {
+await runScript(async () => {
   const minutes = Number(process.argv[2] ?? WHOLE_RUN_MINUTES)
-  if (!(minutes > 0)) throw new Obstacle(`${process.argv[2]} is no number of minutes: npm run soak -- 30`)
-  say('Building')
+  if (!(minutes > 0)) throw new UserError(`${process.argv[2]} is no number of minutes: npm run soak -- 30`)
+  logStep('Building')
   await run(['bun', 'scripts/build.ts'])
   await using engine = createFakeEngine()
   // Else all the strangers of the load would share one address, which is locked after 20 failures.
-  await using matrix = await startMatrix({ socket: engine.socket, flags: ['--trusted-proxies', '127.0.0.1'] })
-  const owner = await matrix.signIn('owner')
+  await using server = await startServerProcess({ socket: engine.socket, flags: ['--trusted-proxies', '127.0.0.1'] })
+  const ownerToken = await server.logInAs('owner')
   const tally = createTally()
 
-  say(`${minutes} minutes of load on process ${matrix.process.pid}`)
-  const begins = performance.now()
-  const ends = begins + minutes * 60_000
+  logStep(`${minutes} minutes of load on process ${server.process.pid}`)
+  const startedAt = performance.now()
+  const endsAt = startedAt + minutes * 60_000
   const samples: Sample[] = []
   const sampling = setInterval(() => {
-    samples.push(takeSample(matrix))
-    for (const { level, message, error } of matrix.log.splice(0)) {
-      if (level === 'error') tally.complain(`log: ${message} ${String(error).slice(0, 300)}`)
+    samples.push(takeSample(server))
+    for (const { level, message, error } of server.log.splice(0)) {
+      if (level === 'error') tally.recordProblem(`log: ${message} ${String(error).slice(0, 300)}`)
     }
     // What the fake engine was asked is of no interest here, and would fill the memory.
     engine.requests.length = 0
-  }, SAMPLE_EVERY_MS)
-  await runLoad({ target: { url: matrix.url, tally }, matrix, engine, owner }, ends)
+  }, SAMPLE_INTERVAL_MS)
+  await runLoad({ target: { url: server.url, tally }, server, engine, ownerToken }, endsAt)
   clearInterval(sampling)
-  const exitCode = await matrix.stop()
-  if (exitCode !== 0) tally.complain(`serve: exit code ${exitCode} after SIGTERM`)
+  const exitCode = await server.stop()
+  if (exitCode !== 0) tally.recordProblem(`serve: exit code ${exitCode} after SIGTERM`)
 
-  const warmUp = Math.min(WARM_UP_MINUTES, minutes / 3) * 60_000
-  const counted = samples.filter(({ at }) => at > begins + warmUp && at <= ends)
-  const memory = compareThirds(counted, 'memory')
-  const descriptors = compareThirds(counted, 'descriptors')
-  const report = toReport({ minutes, warmUp, tally, memory, descriptors })
+  const warmUpMs = Math.min(WARM_UP_MINUTES, minutes / 3) * 60_000
+  const countedSamples = samples.filter(({ time }) => time > startedAt + warmUpMs && time <= endsAt)
+  const memoryGrowth = compareThirds(countedSamples, 'memory')
+  const descriptorGrowth = compareThirds(countedSamples, 'descriptors')
+  const report = toReport({ minutes, warmUpMs, tally, memory: memoryGrowth, descriptors: descriptorGrowth })
   print(report)
   if (minutes >= WHOLE_RUN_MINUTES) await Bun.write(join(root, 'bench/SOAK.md'), report)
-  const grew = [memory, descriptors].some(({ growth }) => growth > GROWTH_ALLOWED)
-  if (grew || tally.complaints().length > 0) process.exitCode = 1
+  const hasGrown = [memoryGrowth, descriptorGrowth].some(({ growth }) => growth > MAX_GROWTH)
+  if (hasGrown || tally.problems().length > 0) process.exitCode = 1
 })

@@ -1,17 +1,17 @@
 import { prepareEngines, startEngine, type TestEngine } from '../tests/_support/e2e/engines.ts'
-import type { Stage } from './section.ts'
+import type { BenchContext } from './section.ts'
 
 /** The engine of a run, which ends with it, and its containers with it. */
-export function openStage(): Stage & AsyncDisposable {
-  let started: Promise<TestEngine> | undefined
+export function createBenchContext(): BenchContext & AsyncDisposable {
+  let engineStarted: Promise<TestEngine> | undefined
   return {
     engine() {
-      started ??= prepareEngines().then(() => startEngine('host'))
-      return started
+      engineStarted ??= prepareEngines().then(() => startEngine('host'))
+      return engineStarted
     },
     async [Symbol.asyncDispose]() {
-      const engine = await started
-      await engine?.clear()
+      const engine = await engineStarted
+      await engine?.removeContainers()
       await engine?.stop()
     },
   }

@@ -3,9 +3,9 @@ export function median(values: number[]): number {
 }
 
 /** The nearest-rank quantile. */
-export function quantile(values: number[], share: number): number {
+export function quantile(values: number[], rank: number): number {
   const sorted = values.toSorted((left, right) => left - right)
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
+  return sorted[Math.max(0, Math.ceil(rank * sorted.length) - 1)] ?? Number.NaN
 }
 
 /** @returns milliseconds */

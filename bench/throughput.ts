@@ -1,6 +1,6 @@
 import { run } from '../scripts/lib/run.ts'
-import type { Matrix } from '../tests/_support/e2e/matrix.ts'
-import { startBare } from './bare.ts'
+import type { ServerProcess } from '../tests/_support/e2e/matrix.ts'
+import { startBareServer } from './bare.ts'
 
 export interface Throughput {
   requests: number
@@ -15,37 +15,37 @@ export const ROUNDS = 5
 const SECONDS = 4
 
 /** How `compareThroughput` measures. */
-export const throughputWords = `${CONNECTIONS} connections, ${ROUNDS} times ${SECONDS} seconds each in turns, the middle one`
+export const throughputMethod = `${CONNECTIONS} connections, ${ROUNDS} times ${SECONDS} seconds each in turns, the middle one`
 
 /** The same list from us and, in turns with it, from a bare Bun.serve that answers the same bytes. */
-export async function compareThroughput(matrix: Matrix, path: string, token: string) {
-  const { body } = await matrix.call('GET', path, token)
-  await using bare = await startBare(JSON.stringify(body))
-  const ours: Throughput[] = []
-  const theirs: Throughput[] = []
+export async function compareThroughput(server: ServerProcess, path: string, token: string) {
+  const { body } = await server.call('GET', path, token)
+  await using bareServer = await startBareServer(JSON.stringify(body))
+  const ourResults: Throughput[] = []
+  const bareResults: Throughput[] = []
   for (let round = 0; round < ROUNDS; round++) {
-    theirs.push(await load(bare.url, token, SECONDS))
-    ours.push(await load(`${matrix.url}${path}`, token, SECONDS))
+    bareResults.push(await runWrk(bareServer.url, token, SECONDS))
+    ourResults.push(await runWrk(`${server.url}${path}`, token, SECONDS))
   }
-  return { ours: middle(ours), bare: middle(theirs) }
+  return { ours: medianRun(ourResults), bare: medianRun(bareResults) }
 }
 
 /** Sixteen connections that ask without a pause. */
-export async function load(url: string, token: string, seconds = 5): Promise<Throughput> {
+export async function runWrk(url: string, token: string, seconds = 5): Promise<Throughput> {
   const flags = ['-t', '1', '-c', String(CONNECTIONS), '-d', `${seconds}s`, '--latency']
-  const out = await run(['wrk', ...flags, '-H', `Authorization: Bearer ${token}`, url])
-  if (out.includes('Non-2xx')) throw new Error(out)
-  const read = (pattern: RegExp) => pattern.exec(out)?.[1] ?? ''
+  const output = await run(['wrk', ...flags, '-H', `Authorization: Bearer ${token}`, url])
+  if (output.includes('Non-2xx')) throw new Error(output)
+  const match = (pattern: RegExp) => pattern.exec(output)?.[1] ?? ''
   return {
-    requests: Number(read(/(\d+) requests in/)),
-    requestsPerSecond: Number(read(/Requests\/sec:\s+([\d.]+)/)),
-    p50: read(/^\s+50%\s+(\S+)/m),
-    p99: read(/^\s+99%\s+(\S+)/m),
+    requests: Number(match(/(\d+) requests in/)),
+    requestsPerSecond: Number(match(/Requests\/sec:\s+([\d.]+)/)),
+    p50: match(/^\s+50%\s+(\S+)/m),
+    p99: match(/^\s+99%\s+(\S+)/m),
   }
 }
 
 /** The result with the median rate. */
-export function middle(results: Throughput[]): Throughput {
+export function medianRun(results: Throughput[]): Throughput {
   const sorted = results.toSorted((left, right) => left.requestsPerSecond - right.requestsPerSecond)
   return sorted[Math.floor(sorted.length / 2)] as Throughput
 }

@@ -1,30 +1,30 @@
 import { readFileSync } from 'node:fs'
-import type { Act } from '../src/audit/service.ts'
-import { readEnv, readHost, toAccessConfig } from '../src/config.ts'
-import { type Access, createAccess } from '../src/context.ts'
-import { takeServeLock } from '../src/store/serve-lock.ts'
-import { actAsOwnerOf } from './act-as-owner.ts'
-import { flagsOf } from './command.ts'
+import type { Actor } from '../src/audit/service.ts'
+import { readEnv, readHostFacts, toCoreConfig } from '../src/config.ts'
+import { type CoreContext, createCoreContext } from '../src/context.ts'
+import { acquireServeLock } from '../src/store/serve-lock.ts'
+import { dropPrivilegesToOwner } from './act-as-owner.ts'
+import { toFlags } from './command.ts'
 
 /**
  * Users, sessions and audit for a command on the host.
  * @param options `alone`: while nobody serves; `auditAnew`: as `openAudit`
  */
-export async function withAccess(
+export async function withCoreContext(
   args: Record<string, unknown>,
-  work: (access: Access) => void | Promise<void>,
-  options: { alone?: boolean; auditAnew?: { by: string } } = {},
+  work: (context: CoreContext) => void | Promise<void>,
+  options: { exclusive?: boolean; restartAudit?: { by: string } } = {},
 ): Promise<void> {
-  const { alone, ...overrides } = options
-  const config = toAccessConfig(flagsOf(args), readEnv(), readHost())
-  actAsOwnerOf(config.dataDir)
-  const lock = alone ? takeServeLock(config.dataDir) : undefined
+  const { exclusive, ...overrides } = options
+  const config = toCoreConfig(toFlags(args), readEnv(), readHostFacts())
+  dropPrivilegesToOwner(config.dataDir)
+  const lock = exclusive ? acquireServeLock(config.dataDir) : undefined
   try {
-    const access = await createAccess(config, overrides)
+    const context = await createCoreContext(config, overrides)
     try {
-      await work(access)
+      await work(context)
     } finally {
-      await access.close()
+      await context.close()
     }
   } finally {
     lock?.release()
@@ -33,33 +33,33 @@ export async function withAccess(
 
 /**
  * The same for a command that does something to a user: the audit tells of it, also when it comes to nothing.
- * @param command its words: `cikit-api user delete`
+ * @param commandName its words: `cikit-api user delete`
  */
-export async function withAct(
+export async function withAuditedContext(
   args: Record<string, unknown>,
-  command: string,
+  commandName: string,
   target: string,
-  work: (access: Access, act: Act) => Promise<void>,
+  work: (context: CoreContext, actor: Actor) => Promise<void>,
 ): Promise<void> {
-  const action = command.replace('cikit-api ', '').replaceAll(' ', '.')
-  const act = { user: hostUser(), address: 'host', action }
-  await withAccess(args, async access => {
+  const action = commandName.replace('cikit-api ', '').replaceAll(' ', '.')
+  const actor = { user: hostActor(), address: 'host', action }
+  await withCoreContext(args, async context => {
     try {
-      await work(access, act)
+      await work(context, actor)
     } catch (error) {
-      await access.audit.failed(act, target, error)
+      await context.audit.recordFailure(actor, target, error)
       throw error
     }
   })
 }
 
 /** Who gives the command, asked before root becomes somebody else. No user of the API has a colon in its name. */
-export function hostUser(): string {
-  return `host:${nameOfUser()}`
+export function hostActor(): string {
+  return `host:${processUsername()}`
 }
 
 /** Whose process this is. `os.userInfo` believes $USER, which anybody may set. */
-function nameOfUser(): string {
+function processUsername(): string {
   const uid = String(process.getuid?.())
   try {
     const users = readFileSync('/etc/passwd', 'utf8')

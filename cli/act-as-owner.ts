@@ -3,19 +3,19 @@ import { constants, statSync } from 'node:fs'
 /**
  * Root becomes the owner of the data directory, for the rest of this process: a file that root made there (a WAL, a
  * key) could not be read by the service. Anybody else, and a directory that is still to be made, stay as they are.
- * @param socket the engine's, for who needs it: its group is kept, if that may use it
+ * @param engineSocket the engine's, for who needs it: its group is kept, if that may use it
  */
-export function actAsOwnerOf(dataDir: string, socket?: string): void {
-  const owner = otherOwnerOf(dataDir)
+export function dropPrivilegesToOwner(dataDir: string, engineSocket?: string): void {
+  const owner = nonRootOwner(dataDir)
   if (!owner) return
-  process.setgroups?.([owner.gid, ...groupOf(socket)])
+  process.setgroups?.([owner.gid, ...socketGroups(engineSocket)])
   process.setgid?.(owner.gid)
   process.setuid?.(owner.uid)
 }
 
 /** The same for the time of some work, after which root may go on where that owner may not. */
-export async function asOwnerOf<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
-  const owner = otherOwnerOf(dataDir)
+export async function runAsOwner<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
+  const owner = nonRootOwner(dataDir)
   if (!owner) return await work()
   process.setegid?.(owner.gid)
   process.seteuid?.(owner.uid)
@@ -27,14 +27,14 @@ export async function asOwnerOf<T>(dataDir: string, work: () => Promise<T>): Pro
   }
 }
 
-function otherOwnerOf(dataDir: string) {
+function nonRootOwner(dataDir: string) {
   if (process.geteuid?.() !== 0) return undefined
-  const directory = statSync(dataDir, { throwIfNoEntry: false })
-  return directory && directory.uid !== 0 ? directory : undefined
+  const stats = statSync(dataDir, { throwIfNoEntry: false })
+  return stats && stats.uid !== 0 ? stats : undefined
 }
 
-function groupOf(socket: string | undefined): number[] {
-  const file = socket === undefined ? undefined : statSync(socket, { throwIfNoEntry: false })
-  const both = constants.S_IRGRP | constants.S_IWGRP
-  return file && (file.mode & both) === both ? [file.gid] : []
+function socketGroups(socket: string | undefined): number[] {
+  const stats = socket === undefined ? undefined : statSync(socket, { throwIfNoEntry: false })
+  const readWrite = constants.S_IRGRP | constants.S_IWGRP
+  return stats && (stats.mode & readWrite) === readWrite ? [stats.gid] : []
 }

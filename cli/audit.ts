@@ -2,13 +2,13 @@ import { type AuditQuery, parseAuditFilter, toAuditList } from '../src/audit/mod
 import type { Audit, ListedEntry } from '../src/audit/service.ts'
 import { ApiError, ConfigError, OperatorError } from '../src/errors.ts'
 import type { AuditFilter } from '../src/store/audit.ts'
-import { hostUser, withAccess } from './access.ts'
-import { command, settingArgs } from './command.ts'
+import { hostActor, withCoreContext } from './access.ts'
+import { defineStrictCommand, settingArgs } from './command.ts'
 
-const LOOK_EVERY_MS = 1_000
-const MOST_AT_ONCE = 100_000
+const POLL_INTERVAL_MS = 1_000
+const MAX_RECORDS_PER_POLL = 100_000
 
-export const audit = command({
+export const audit = defineStrictCommand({
   meta: { name: 'cikit-api audit', description: 'Show what was done on this system and what was refused, newest last' },
   args: {
     since: { type: 'string', valueHint: 'TIME', description: 'From this time on, such as 2026-11-23T16:00:00Z' },
@@ -27,35 +27,42 @@ export const audit = command({
     ...settingArgs('data-dir', 'secret-key-file'),
   },
   run: async ({ args }) => {
-    const filter = checked(args)
+    const filter = parseFilter(args)
     if (args.verify && args.restart) throw new ConfigError('--verify and --restart do not go together: verify first')
-    if (args.restart) return await withAccess(args, restarted, { alone: true, auditAnew: { by: hostUser() } })
-    await withAccess(args, async ({ audit }) => {
+    if (args.restart)
+      return await withCoreContext(args, printRestarted, { exclusive: true, restartAudit: { by: hostActor() } })
+    await withCoreContext(args, async ({ audit }) => {
       if (args.verify) return verify(audit, args.json === true)
-      const print = args.json ? printJson : printText
-      let shown = await show(await audit.list(filter), print)
+      const format = args.json ? formatJson : formatText
+      let lastShown = await printRecords(await audit.list(filter), format)
       while (args.follow) {
-        await Bun.sleep(LOOK_EVERY_MS)
-        await audit.settle()
-        const news = audit.records({ ...filter, after: shown, limit: MOST_AT_ONCE })
-        shown = Math.max(shown, await show(news, print))
+        await Bun.sleep(POLL_INTERVAL_MS)
+        await audit.flush()
+        const newRecords = audit.records({ ...filter, after: lastShown, limit: MAX_RECORDS_PER_POLL })
+        lastShown = Math.max(lastShown, await printRecords(newRecords, format))
       }
     })
   },
 })
 
-function checked(args: Record<string, unknown>): Partial<AuditFilter> {
+function parseFilter(args: Record<string, unknown>): Partial<AuditFilter> {
   try {
-    return parseAuditFilter(queryOf(args))
+    return parseAuditFilter(toQuery(args))
   } catch (error) {
     if (error instanceof ApiError) throw new ConfigError(error.message.replace(/"(\w+)"/, '--$1'))
     throw error
   }
 }
 
-function queryOf({ since, user, action, target, limit }: Record<string, unknown>): AuditQuery {
-  const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
-  return { since: text(since), user: text(user), action: text(action), target: text(target), limit: text(limit) }
+function toQuery({ since, user, action, target, limit }: Record<string, unknown>): AuditQuery {
+  const asString = (value: unknown) => (typeof value === 'string' ? value : undefined)
+  return {
+    since: asString(since),
+    user: asString(user),
+    action: asString(action),
+    target: asString(target),
+    limit: asString(limit),
+  }
 }
 
 /** @throws OperatorError when something does not fit, so that scripts see it */
@@ -73,23 +80,23 @@ function verify(audit: Audit, json: boolean): void {
   if (findings.length > 0) throw new OperatorError('The audit was tampered with: look at backups of the database')
 }
 
-function restarted(): void {
+function printRestarted(): void {
   process.stdout.write(
     'The audit goes on with the key that is there. Records of an earlier key can be read, and not verified\n',
   )
 }
 
 /** @returns the number of the newest, 0 for none */
-async function show(records: ListedEntry[], print: (record: ListedEntry) => string): Promise<number> {
-  await Bun.write(Bun.stdout, records.toReversed().map(print).join(''))
+async function printRecords(records: ListedEntry[], format: (record: ListedEntry) => string): Promise<number> {
+  await Bun.write(Bun.stdout, records.toReversed().map(format).join(''))
   return records.find(({ number }) => number !== null)?.number ?? 0
 }
 
-function printJson(record: ListedEntry): string {
+function formatJson(record: ListedEntry): string {
   return `${JSON.stringify(toAuditList([record])[0])}\n`
 }
 
-function printText({ time, user, address, action, target, result, errorId, count }: ListedEntry): string {
+function formatText({ time, user, address, action, target, result, errorId, count }: ListedEntry): string {
   const outcome = `${result}${errorId === null ? '' : ` ${errorId}`}${count > 1 ? ` (${count} times)` : ''}`
   const columns = [user || '-', address, action, target || '-']
   return `${new Date(time).toISOString()}  ${columns.map(column => column.padEnd(15)).join(' ')} ${outcome}\n`

@@ -3,18 +3,18 @@ import { constants, setPriority } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import type { Manifest } from '../src/backups/manifest.ts'
 import { readPassphrase } from '../src/backups/sealed-keys.ts'
-import { draftOf } from '../src/backups/work-directory.ts'
+import { tempPathFor } from '../src/backups/work-directory.ts'
 import { writeBackup } from '../src/backups/write.ts'
-import { type BackupPlace, readEnv, readHost, toBackupPlace } from '../src/config.ts'
+import { type DataLocations, readEnv, readHostFacts, toDataLocations } from '../src/config.ts'
 import { ConfigError, OperatorError } from '../src/errors.ts'
-import { syncDirectory } from '../src/store/key-file.ts'
+import { fsyncDirectory } from '../src/store/key-file.ts'
 import { sealingKeyFile } from '../src/store/sealing-key.ts'
 import { version } from '../src/version.ts'
-import { asOwnerOf } from './act-as-owner.ts'
-import { command, flagsOf, settingArgs } from './command.ts'
-import { counted } from './counted.ts'
+import { runAsOwner } from './act-as-owner.ts'
+import { defineStrictCommand, settingArgs, toFlags } from './command.ts'
+import { pluralize } from './counted.ts'
 
-export const backup = command({
+export const backup = defineStrictCommand({
   meta: { name: 'cikit-api backup', description: 'Write everything into one file, while serve runs or not' },
   args: {
     file: { type: 'positional', description: 'The file to write', required: true, valueHint: 'FILE' },
@@ -25,22 +25,24 @@ export const backup = command({
     ...settingArgs('data-dir', 'secret-key-file', 'credentials-dir'),
   },
   run: async ({ args }) => {
-    const place = toBackupPlace(flagsOf(args), readEnv(), readHost())
-    const passphrase = passphraseOf(args)
+    const locations = toDataLocations(toFlags(args), readEnv(), readHostFacts())
+    const passphrase = readPassphraseOption(args)
     const file = resolve(args.file)
-    refuseExisting(file, args.force === true)
-    stepBack()
-    const began = performance.now()
-    const order = { ...place, version, now: Date.now, random, ...(passphrase && { passphrase }) }
-    const { manifest, size } = await writeBeside(file, fd => asOwnerOf(place.dataDir, () => writeBackup(fd, order)))
-    const ms = Math.round(performance.now() - began)
+    rejectExisting(file, args.force === true)
+    lowerPriority()
+    const startedAt = performance.now()
+    const options = { ...locations, version, now: Date.now, random: randomBytes, ...(passphrase && { passphrase }) }
+    const { manifest, size } = await writeAtomically(file, fd =>
+      runAsOwner(locations.dataDir, () => writeBackup(fd, options)),
+    )
+    const ms = Math.round(performance.now() - startedAt)
     if (args.json) process.stdout.write(`${JSON.stringify({ file, size, ms, ...manifest })}\n`)
-    else process.stdout.write(inWords(file, size, manifest, place))
+    else process.stdout.write(toText(file, size, manifest, locations))
   },
 })
 
 /** Whoever is served goes first. */
-function stepBack(): void {
+function lowerPriority(): void {
   try {
     setPriority(constants.priority.PRIORITY_LOW)
   } catch {
@@ -48,7 +50,7 @@ function stepBack(): void {
   }
 }
 
-function passphraseOf(args: { 'with-key'?: boolean | undefined; 'passphrase-file'?: string | undefined }) {
+function readPassphraseOption(args: { 'with-key'?: boolean | undefined; 'passphrase-file'?: string | undefined }) {
   const file = args['passphrase-file']
   if (args['with-key'] && !file) {
     throw new ConfigError('--with-key needs --passphrase-file: the keys go into a backup only under a passphrase')
@@ -57,20 +59,20 @@ function passphraseOf(args: { 'with-key'?: boolean | undefined; 'passphrase-file
   return file === undefined ? undefined : readPassphrase(file)
 }
 
-function refuseExisting(file: string, force: boolean): void {
-  const present = lstatSync(file, { throwIfNoEntry: false })
-  if (!present) return
-  if (!present.isFile()) throw new ConfigError(`${file} is there and is no plain file: name another one`)
+function rejectExisting(file: string, force: boolean): void {
+  const existing = lstatSync(file, { throwIfNoEntry: false })
+  if (!existing) return
+  if (!existing.isFile()) throw new ConfigError(`${file} is there and is no plain file: name another one`)
   if (!force) throw new ConfigError(`${file} is there already: name another file, or replace it with --force`)
 }
 
 /** The file has its name only when all of it is there; root may write where the owner of the data directory may not. */
-async function writeBeside(file: string, write: (fd: number) => Promise<Manifest>) {
-  const draft = draftOf(file)
+async function writeAtomically(file: string, write: (fd: number) => Promise<Manifest>) {
+  const tempPath = tempPathFor(file)
   let fd: number
   try {
-    rmSync(draft, { force: true })
-    fd = openSync(draft, 'wx+', 0o600)
+    rmSync(tempPath, { force: true })
+    fd = openSync(tempPath, 'wx+', 0o600)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new ConfigError(
@@ -80,11 +82,11 @@ async function writeBeside(file: string, write: (fd: number) => Promise<Manifest
   try {
     const manifest = await write(fd)
     fsyncSync(fd)
-    renameSync(draft, file)
-    syncDirectory(dirname(file))
+    renameSync(tempPath, file)
+    fsyncDirectory(dirname(file))
     return { manifest, size: statSync(file).size }
   } catch (error) {
-    rmSync(draft, { force: true })
+    rmSync(tempPath, { force: true })
     throw error instanceof Error && 'code' in error && error.code === 'ENOSPC'
       ? new OperatorError(`There is no room for ${file}, or for a copy of the database beside it: make some`)
       : error
@@ -93,13 +95,13 @@ async function writeBeside(file: string, write: (fd: number) => Promise<Manifest
   }
 }
 
-function inWords(file: string, size: number, { files, keys }: Manifest, place: BackupPlace): string {
+function toText(file: string, size: number, { files, keys }: Manifest, locations: DataLocations): string {
   const droplets = files.filter(({ name }) => name.endsWith('.private.key')).length
-  const what = `the database and the SSH keys of ${counted(droplets, 'droplet')}${keys ? ', and the keys under their passphrase' : ''}`
-  const rest = keys
+  const contents = `the database and the SSH keys of ${pluralize(droplets, 'droplet')}${keys ? ', and the keys under their passphrase' : ''}`
+  const keyAdvice = keys
     ? 'Whoever has the file and the passphrase has the system: keep them apart\n'
-    : `The keys are not in it: keep ${sealingKeyFile(place)} and the audit.key elsewhere, for without the former nobody can log in after a restore\n`
-  return `${file}: ${what}, ${(size / 1_048_576).toFixed(1)} MB, opened and checked\n${rest}`
+    : `The keys are not in it: keep ${sealingKeyFile(locations)} and the audit.key elsewhere, for without the former nobody can log in after a restore\n`
+  return `${file}: ${contents}, ${(size / 1_048_576).toFixed(1)} MB, opened and checked\n${keyAdvice}`
 }
 
-const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
+const randomBytes = (size: number) => crypto.getRandomValues(new Uint8Array(size))

@@ -7,15 +7,15 @@ import { createSessionFile, type SessionFile } from './client/session-file.ts'
  * A sub-command that takes exactly the flags it defines: a misspelt one is an error and not ignored.
  * @param def as for citty's `defineCommand`
  */
-export function command<const T extends ArgsDef>(def: CommandDef<T> & { args: T }): CommandDef<T> {
+export function defineStrictCommand<const T extends ArgsDef>(def: CommandDef<T> & { args: T }): CommandDef<T> {
   return defineCommand({
     ...def,
-    setup: (context: CommandContext<T>) => refuseUnknownArguments(context.rawArgs, def.args),
+    setup: (context: CommandContext<T>) => rejectUnknownArguments(context.rawArgs, def.args),
   })
 }
 
 /** The settings of a server; what is left is a client's. */
-export const serveSettings = (Object.keys(settings) as SettingName[]).filter(name => name !== 'session-file')
+export const serverSettings = (Object.keys(settings) as SettingName[]).filter(name => name !== 'session-file')
 
 /** The settings as arguments of a command; their values come back through `flagsOf`. */
 export function settingArgs<N extends SettingName>(...names: N[]) {
@@ -27,7 +27,7 @@ export function settingArgs<N extends SettingName>(...names: N[]) {
 }
 
 /** What was given of the settings on the command line. */
-export function flagsOf(args: Record<string, unknown>): Flags {
+export function toFlags(args: Record<string, unknown>): Flags {
   const flags: Flags = {}
   for (const name of Object.keys(settings) as SettingName[]) {
     const value = args[name]
@@ -38,26 +38,27 @@ export function flagsOf(args: Record<string, unknown>): Flags {
 
 /** The login by which a client command acts. */
 export function sessionFileOf(args: Record<string, unknown>): SessionFile {
-  return createSessionFile(toClientConfig(flagsOf(args), readEnv()).sessionFile)
+  return createSessionFile(toClientConfig(toFlags(args), readEnv()).sessionFile)
 }
 
-function refuseUnknownArguments(rawArgs: readonly string[], args: ArgsDef): void {
-  const positionals = Object.values(args).filter(arg => arg.type === 'positional').length
-  let words = 0
-  for (let at = 0; at < rawArgs.length; at++) {
-    const given = rawArgs[at] ?? ''
+function rejectUnknownArguments(rawArgs: readonly string[], args: ArgsDef): void {
+  const positionalCount = Object.values(args).filter(arg => arg.type === 'positional').length
+  let positionalsSeen = 0
+  for (let index = 0; index < rawArgs.length; index++) {
+    const token = rawArgs[index] ?? ''
     // What comes after it is not ours.
-    if (given === '--') return
-    if (!given.startsWith('-')) {
-      if (++words > positionals) throw new ConfigError(`${JSON.stringify(given)} is one word too many: see --help`)
+    if (token === '--') return
+    if (!token.startsWith('-')) {
+      if (++positionalsSeen > positionalCount)
+        throw new ConfigError(`${JSON.stringify(token)} is one word too many: see --help`)
       continue
     }
-    const [flag = '', value] = given.split('=', 2)
+    const [flag = '', value] = token.split('=', 2)
     const arg = findArg(args, flag)
     if (!arg) throw new ConfigError(`${flag} is no flag of this command: see --help`)
     if (arg.type === 'boolean') continue
     if (value !== undefined) continue
-    const next = rawArgs[++at]
+    const next = rawArgs[++index]
     if (next === undefined || next.startsWith('-')) throw new ConfigError(`${flag} needs a value: see --help`)
   }
 }

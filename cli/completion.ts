@@ -1,16 +1,16 @@
 import type { CommandDef } from 'citty'
 import { ConfigError } from '../src/errors.ts'
-import { command } from './command.ts'
+import { defineStrictCommand } from './command.ts'
 import { bashCompletion } from './manual/bash.ts'
 import { fishCompletion } from './manual/fish.ts'
-import { PROGRAM, readTree } from './manual/tree.ts'
+import { PROGRAM_NAME, readCommandTree } from './manual/tree.ts'
 import { zshCompletion } from './manual/zsh.ts'
 
 const shells = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion }
 
-/** @param main the root of all commands, of which this one is one */
-export function createCompletion(main: CommandDef) {
-  return command({
+/** @param root the root of all commands, of which this one is one */
+export function createCompletionCommand(root: CommandDef) {
+  return defineStrictCommand({
     meta: { name: 'cikit-api completion', description: 'Print what a shell needs to complete these commands' },
     args: {
       shell: { type: 'positional', required: true, valueHint: 'bash|zsh|fish', description: 'bash, zsh or fish' },
@@ -19,7 +19,7 @@ export function createCompletion(main: CommandDef) {
       const shell = Object.entries(shells).find(([name]) => name === args.shell)
       if (!shell)
         throw new ConfigError(`${JSON.stringify(args.shell)} is no shell that is known here: give bash, zsh or fish`)
-      process.stdout.write(shell[1](await readTree(main, PROGRAM)))
+      process.stdout.write(shell[1](await readCommandTree(root, PROGRAM_NAME)))
     },
   })
 }

@@ -3,14 +3,14 @@ import type { Secret } from '../src/secret.ts'
 import { qrDataUrl, qrForTerminal } from '../src/users/qr.ts'
 import type { UserService } from '../src/users/service.ts'
 import { groups, parseGroup, parseUsername } from '../src/users/username.ts'
-import { withAct } from './access.ts'
-import { command, settingArgs } from './command.ts'
+import { withAuditedContext } from './access.ts'
+import { defineStrictCommand, settingArgs } from './command.ts'
 
-const NAME = 'cikit-api create-user'
+const COMMAND_NAME = 'cikit-api create-user'
 
-export const createUser = command({
+export const createUser = defineStrictCommand({
   meta: {
-    name: NAME,
+    name: COMMAND_NAME,
     description: 'Make a user, or show the secret of an existing one and end its sessions',
   },
   args: {
@@ -27,25 +27,25 @@ export const createUser = command({
     ...settingArgs('data-dir', 'secret-key-file'),
   },
   run: async ({ args }) => {
-    const username = checked('-u', args.username, parseUsername)
-    const group = checked('-g', args.group, parseGroup)
-    await withAct(args, NAME, username, async ({ users }, act) => {
-      const enrolment = await users.provision(act, username, group, args.regenerate === true)
+    const username = parseFlag('-u', args.username, parseUsername)
+    const group = parseFlag('-g', args.group, parseGroup)
+    await withAuditedContext(args, COMMAND_NAME, username, async ({ users }, actor) => {
+      const enrolment = await users.provision(actor, username, group, args.regenerate === true)
       process.stdout.write(args.json ? await toJson(enrolment) : toText(enrolment))
     })
   },
 })
 
-type Provisioned = Awaited<ReturnType<UserService['provision']>>
+type ProvisionedUser = Awaited<ReturnType<UserService['provision']>>
 
-async function toJson({ username, group, secret, otpauthUrl, recoveryCodes }: Provisioned): Promise<string> {
+async function toJson({ username, group, secret, otpauthUrl, recoveryCodes }: ProvisionedUser): Promise<string> {
   const qr = await qrDataUrl(otpauthUrl.reveal())
-  const shown = { username, group, secret: secret.reveal(), otpauth_url: otpauthUrl.reveal(), qr }
+  const fields = { username, group, secret: secret.reveal(), otpauth_url: otpauthUrl.reveal(), qr }
   const codes = recoveryCodes && { recovery_codes: recoveryCodes.map(code => code.reveal()) }
-  return `${JSON.stringify({ ...shown, ...codes })}\n`
+  return `${JSON.stringify({ ...fields, ...codes })}\n`
 }
 
-function toText({ username, group, secret, otpauthUrl, recoveryCodes }: Provisioned): string {
+function toText({ username, group, secret, otpauthUrl, recoveryCodes }: ProvisionedUser): string {
   return `
   User     ${username} (${group})
   Secret   ${secret.reveal()}
@@ -66,7 +66,7 @@ Recovery codes, shown this once. Each lets its user set up another phone, once, 
 ${lines.join('')}`
 }
 
-function checked<T>(flag: string, value: string, parse: (value: string) => T): T {
+function parseFlag<T>(flag: string, value: string, parse: (value: string) => T): T {
   try {
     return parse(value)
   } catch (error) {

@@ -1,11 +1,11 @@
 import type { ServerEvent } from '../src/events/parser.ts'
-import { command, sessionFileOf, settingArgs } from './command.ts'
+import { defineStrictCommand, sessionFileOf, settingArgs } from './command.ts'
 import { parseData, toEventText } from './event-text.ts'
-import { follow } from './follow.ts'
+import { followStream } from './follow.ts'
 import { onInterrupt } from './interrupt.ts'
 import { print } from './output.ts'
 
-export const events = command({
+export const events = defineStrictCommand({
   meta: {
     name: 'cikit-api events',
     description: 'Follow what happens to droplets, operations and users, until Ctrl-C',
@@ -16,10 +16,10 @@ export const events = command({
   },
   run: async ({ args }) => {
     using _ = onInterrupt(() => undefined)
-    const stream = follow(sessionFileOf(args), (api, signal, lastEventId) => api.openEvents(signal, lastEventId))
+    const stream = followStream(sessionFileOf(args), (api, signal, lastEventId) => api.openEvents(signal, lastEventId))
     for await (const event of stream) {
-      const hasReader = await print(`${args.json ? toJson(event) : toEventText(event, new Date())}\n`)
-      if (!hasReader) return
+      const isOpen = await print(`${args.json ? toJson(event) : toEventText(event, new Date())}\n`)
+      if (!isOpen) return
     }
   },
 })

@@ -3,39 +3,39 @@ import type { ServerEvent } from '../src/events/parser.ts'
 import { escapeText } from '../src/log.ts'
 import { withApi } from './client/client.ts'
 import { followEvents } from './client/event-stream.ts'
-import type { Api } from './client/server.ts'
+import type { ApiClient } from './client/server.ts'
 import type { SessionFile } from './client/session-file.ts'
 import { parseData } from './event-text.ts'
 
-const news = { lost: 'The connection is lost: connecting again', back: 'Connected again' }
+const statusMessages = { lost: 'The connection is lost: connecting again', back: 'Connected again' }
 
 /**
  * The events of a stream of the server, told on standard error when its connection is lost and found again.
  * @throws ClientError after the event `end`, and whenever the server refuses
  */
-export async function* follow(
+export async function* followStream(
   file: SessionFile,
-  open: (api: Api, signal: AbortSignal, lastEventId: string | undefined) => Promise<Response>,
+  open: (api: ApiClient, signal: AbortSignal, lastEventId: string | undefined) => Promise<Response>,
 ): AsyncGenerator<ServerEvent> {
   const stream = followEvents({
     open: (signal, lastEventId) => withApi(file, api => open(api, signal, lastEventId)),
     // A session ends when its tokens are not refreshed for days, and the stream with it.
-    alive: () => withApi(file, async () => undefined),
-    tell: state => process.stderr.write(`cikit-api: ${news[state]}\n`),
+    onActivity: () => withApi(file, async () => undefined),
+    onStatus: state => process.stderr.write(`cikit-api: ${statusMessages[state]}\n`),
   })
   for await (const event of stream) {
     yield event
-    if (event.event === 'end') throw endOf(event, file.read().url)
+    if (event.event === 'end') throw sessionError(event, file.read().url)
   }
 }
 
 /** The session has ended, or the server says what else. */
-function endOf({ data }: ServerEvent, url: string): ClientError {
+function sessionError({ data }: ServerEvent, url: string): ClientError {
   const { error, errorId } = parseData(data) ?? {}
-  if (errorId === 908) return sessionEnded(url)
+  if (errorId === 908) return sessionEndedError(url)
   return new ClientError('refused', escapeText(String(error)))
 }
 
-export function sessionEnded(url: string): ClientError {
+export function sessionEndedError(url: string): ClientError {
   return new ClientError('notLoggedIn', `Your session at ${url} has ended: cikit-api login ${url}`)
 }

@@ -1,16 +1,16 @@
 import { defineCommand } from 'citty'
 import { readEnv, toEngineAddress } from '../src/config.ts'
 import { createDockerClient } from '../src/engines/docker/client.ts'
-import { buildOwnImage } from '../src/engines/docker/image.ts'
-import { OWN_IMAGE } from '../src/setting-values.ts'
-import { command, flagsOf, settingArgs } from './command.ts'
+import { buildDefaultImage } from '../src/engines/docker/image.ts'
+import { DEFAULT_IMAGE } from '../src/setting-values.ts'
+import { defineStrictCommand, settingArgs, toFlags } from './command.ts'
 
-const build = command({
-  meta: { name: 'cikit-api image build', description: `Build the droplet image ${OWN_IMAGE} on the engine` },
+const build = defineStrictCommand({
+  meta: { name: 'cikit-api image build', description: `Build the droplet image ${DEFAULT_IMAGE} on the engine` },
   args: settingArgs('docker-host'),
   run: async ({ args }) => {
-    const docker = createDockerClient(toEngineAddress(flagsOf(args), readEnv()))
-    await buildOwnImage(docker, ({ text }) => void process.stdout.write(`${text}\n`))
+    const docker = createDockerClient(toEngineAddress(toFlags(args), readEnv()))
+    await buildDefaultImage(docker, ({ text }) => void process.stdout.write(`${text}\n`))
   },
 })
 

@@ -1,20 +1,20 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { ConfigError, OperatorError } from '../src/errors.ts'
-import { toCandidate } from '../src/import/candidate.ts'
+import { parseCandidate } from '../src/import/candidate.ts'
 import { readDocuments } from '../src/import/documents.ts'
 import { type Encoding, encodings } from '../src/import/secret-text.ts'
-import type { Verdict } from '../src/import/service.ts'
-import { withAccess, withAct } from './access.ts'
-import { command, settingArgs } from './command.ts'
+import type { ImportResult } from '../src/import/service.ts'
+import { withAuditedContext, withCoreContext } from './access.ts'
+import { defineStrictCommand, settingArgs } from './command.ts'
 import { toTable } from './table.ts'
 
-const NAME = 'cikit-api import'
+const COMMAND_NAME = 'cikit-api import'
 /** 10,000 users take a quarter of it. */
-const MOST_BYTES = 10_000_000
+const MAX_EXPORT_BYTES = 10_000_000
 
-export const importUsers = command({
+export const importUsers = defineStrictCommand({
   meta: {
-    name: NAME,
+    name: COMMAND_NAME,
     description: 'Take over the users of the original system; shows what it would do, unless --write',
   },
   args: {
@@ -33,21 +33,26 @@ export const importUsers = command({
     ...settingArgs('data-dir', 'secret-key-file'),
   },
   run: async ({ args }) => {
-    const encoding = encodingOf(args.encoding ?? 'base32')
+    const encoding = parseEncoding(args.encoding ?? 'base32')
     // Before root becomes the owner of the data directory, who may not be able to read it.
-    const read = readDocuments(readExport(args.file)).map(found => toCandidate(found, encoding, Date.now()))
-    const show = (verdicts: Verdict[]) => {
+    const candidates = readDocuments(readExport(args.file)).map(document =>
+      parseCandidate(document, encoding, Date.now()),
+    )
+    const printResults = (results: ImportResult[]) => {
       const written = args.write === true
-      process.stdout.write(args.json ? toJson(verdicts, written) : toText(verdicts, written))
-      if (verdicts.some(({ outcome }) => outcome === 'refused')) process.exitCode = 1
+      process.stdout.write(args.json ? toJson(results, written) : toText(results, written))
+      if (results.some(({ outcome }) => outcome === 'refused')) process.exitCode = 1
     }
-    if (args.write) await withAct(args, NAME, '', async ({ imported }, act) => show(await imported.take(act, read)))
-    else await withAccess(args, async ({ imported }) => show(await imported.judge(read)))
+    if (args.write)
+      await withAuditedContext(args, COMMAND_NAME, '', async ({ userImport }, actor) =>
+        printResults(await userImport.apply(actor, candidates)),
+      )
+    else await withCoreContext(args, async ({ userImport }) => printResults(await userImport.plan(candidates)))
   },
 })
 
-function encodingOf(name: string): Encoding {
-  const encoding = encodings.find(known => known === name)
+function parseEncoding(name: string): Encoding {
+  const encoding = encodings.find(supported => supported === name)
   if (!encoding) throw new ConfigError(`--encoding ${JSON.stringify(name)} is none: use ${encodings.join(', ')}`)
   return encoding
 }
@@ -59,12 +64,12 @@ function readExport(path: string): Uint8Array {
     try {
       const { mode, size } = fstatSync(file)
       const isFile = (mode & 0o170000) === 0o100000
-      if (isFile && size > MOST_BYTES) throw new OperatorError(tooLarge(path))
+      if (isFile && size > MAX_EXPORT_BYTES) throw new OperatorError(tooLargeMessage(path))
       if (isFile && (mode & 0o044) !== 0) {
         process.stderr.write(`cikit-api: warning: others can read ${path} and the secrets in it: chmod 600 it\n`)
       }
       const bytes = readFileSync(file)
-      if (bytes.length > MOST_BYTES) throw new OperatorError(tooLarge(path))
+      if (bytes.length > MAX_EXPORT_BYTES) throw new OperatorError(tooLargeMessage(path))
       return bytes
     } finally {
       closeSync(file)
@@ -76,37 +81,39 @@ function readExport(path: string): Uint8Array {
   }
 }
 
-function tooLarge(path: string): string {
-  return `The export ${path} is larger than ${MOST_BYTES / 1_000_000} MB: export the collection users, and no other`
+function tooLargeMessage(path: string): string {
+  return `The export ${path} is larger than ${MAX_EXPORT_BYTES / 1_000_000} MB: export the collection users, and no other`
 }
 
-const count = (verdicts: Verdict[], outcome: Verdict['outcome']) =>
-  verdicts.filter(verdict => verdict.outcome === outcome).length
+const countOutcome = (results: ImportResult[], outcome: ImportResult['outcome']) =>
+  results.filter(result => result.outcome === outcome).length
 
-function toJson(verdicts: Verdict[], written: boolean): string {
-  const users = verdicts.map(({ at, username = null, group = null, outcome, remark }) => {
-    return { at, username, group, outcome, remark: remark || null }
+function toJson(results: ImportResult[], written: boolean): string {
+  const users = results.map(({ position, username = null, group = null, outcome, remark }) => {
+    return { at: position, username, group, outcome, remark: remark || null }
   })
   const counts = {
-    taken: count(verdicts, 'taken'),
-    there: count(verdicts, 'there'),
-    refused: count(verdicts, 'refused'),
+    taken: countOutcome(results, 'taken'),
+    there: countOutcome(results, 'there'),
+    refused: countOutcome(results, 'refused'),
   }
   return `${JSON.stringify({ written, ...counts, users })}\n`
 }
 
-function toText(verdicts: Verdict[], written: boolean): string {
-  const words = { taken: written ? 'taken' : 'can be taken', there: 'there already', refused: 'NOT TAKEN' }
-  const rows = verdicts.map(({ at, username = '-', group = '-', outcome, remark }) => {
-    return [String(at), username, group, words[outcome], remark]
+function toText(results: ImportResult[], written: boolean): string {
+  const labels = { taken: written ? 'taken' : 'can be taken', there: 'there already', refused: 'NOT TAKEN' }
+  const rows = results.map(({ position, username = '-', group = '-', outcome, remark }) => {
+    return [String(position), username, group, labels[outcome], remark]
   })
-  const sums = (['taken', 'there', 'refused'] as const).map(outcome => `${count(verdicts, outcome)} ${words[outcome]}`)
+  const totals = (['taken', 'there', 'refused'] as const).map(
+    outcome => `${countOutcome(results, outcome)} ${labels[outcome]}`,
+  )
   return `${toTable([['LINE', 'USERNAME', 'GROUP', 'OUTCOME', 'REMARK'], ...rows])}
-${sums.join(', ').toLowerCase()}.
-${written ? WRITTEN : NOT_WRITTEN}`
+${totals.join(', ').toLowerCase()}.
+${written ? WRITTEN_NOTE : DRY_RUN_NOTE}`
 }
 
-const WRITTEN = `Who was taken keeps the authenticator app as it is, and logs in anew: tokens of the original count no more.
+const WRITTEN_NOTE = `Who was taken keeps the authenticator app as it is, and logs in anew: tokens of the original count no more.
 `
-const NOT_WRITTEN = `Nothing was written: run it again with --write for that.
+const DRY_RUN_NOTE = `Nothing was written: run it again with --write for that.
 `

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { ConfigError } from '../src/errors.ts'
 import { logIn, logOut } from './client/client.ts'
-import { command, sessionFileOf, settingArgs } from './command.ts'
+import { defineStrictCommand, sessionFileOf, settingArgs } from './command.ts'
 
-export const login = command({
+export const login = defineStrictCommand({
   meta: { name: 'cikit-api login', description: 'Log in to a Matrix elsewhere, for the droplet commands' },
   args: {
     url: { type: 'positional', required: true, description: 'Where its API is: https://matrix.example.com:1337' },
@@ -16,10 +16,10 @@ export const login = command({
   },
   run: async ({ args }) => {
     const file = sessionFileOf(args)
-    const url = serverUrl(args.url)
-    const ca = args['ca-file'] && readCa(args['ca-file'])
-    const username = args.username ?? (await ask('Username: ', '-u NAME'))
-    const code = args.code ?? (await ask('Code: ', '--code DIGITS'))
+    const url = parseServerUrl(args.url)
+    const ca = args['ca-file'] && readCaFile(args['ca-file'])
+    const username = args.username ?? (await promptFor('Username: ', '-u NAME'))
+    const code = args.code ?? (await promptFor('Code: ', '--code DIGITS'))
     const session = await logIn({ url, ...(ca && { ca }) }, username, code.replaceAll(' ', ''))
     file.write(session)
     const text = args.json ? JSON.stringify({ url, username }) : `Logged in to ${url} as ${username}`
@@ -27,7 +27,7 @@ export const login = command({
   },
 })
 
-export const logout = command({
+export const logout = defineStrictCommand({
   meta: { name: 'cikit-api logout', description: 'End the session at the Matrix that you are logged in to' },
   args: {
     json: { type: 'boolean', description: 'Print one JSON object: {}' },
@@ -39,7 +39,7 @@ export const logout = command({
   },
 })
 
-function serverUrl(text: string): string {
+function parseServerUrl(text: string): string {
   const url = URL.parse(text)
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.search || url.hash) {
     throw new ConfigError(`${JSON.stringify(text)} is no address of a server: give https://NAME[:PORT]`)
@@ -52,7 +52,7 @@ function serverUrl(text: string): string {
   return url.href.replace(/\/+$/, '')
 }
 
-function readCa(file: string): string {
+function readCaFile(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
@@ -60,12 +60,12 @@ function readCa(file: string): string {
   }
 }
 
-async function ask(question: string, flag: string): Promise<string> {
+async function promptFor(question: string, flag: string): Promise<string> {
   if (!process.stdin.isTTY) throw new ConfigError(`There is no terminal to ask on: give ${flag}`)
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const readline = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    return (await terminal.question(question)).trim()
+    return (await readline.question(question)).trim()
   } finally {
-    terminal.close()
+    readline.close()
   }
 }

@@ -30,8 +30,8 @@ const main: CommandDef = defineCommand({
     droplet: () => import('./droplet.ts').then(module => module.droplet),
     operation: () => import('./operation.ts').then(module => module.operation),
     events: () => import('./events.ts').then(module => module.events),
-    completion: () => import('./completion.ts').then(module => module.createCompletion(main)),
-    man: () => import('./man.ts').then(module => module.createMan(main)),
+    completion: () => import('./completion.ts').then(module => module.createCompletionCommand(main)),
+    man: () => import('./man.ts').then(module => module.createManCommand(main)),
   },
 })
 
@@ -41,16 +41,18 @@ process.umask(0o077)
 const rawArgs = process.argv.slice(2)
 // What comes after -- is for a program in a droplet: `droplet exec cikit01 -- ls --help`.
 const ownArgs = rawArgs.includes('--') ? rawArgs.slice(0, rawArgs.indexOf('--')) : rawArgs
-const asksForHelp = rawArgs.length === 0 || ownArgs.some(arg => arg === '--help' || arg === '-h')
-if (asksForHelp || rawArgs[0] === '--version') {
+const wantsHelp = rawArgs.length === 0 || ownArgs.some(arg => arg === '--help' || arg === '-h')
+if (wantsHelp || rawArgs[0] === '--version') {
   await runMain(main, {
-    rawArgs: asksForHelp ? [...ownArgs.filter(arg => arg !== '-h'), '--help'] : ['--version'],
+    rawArgs: wantsHelp ? [...ownArgs.filter(arg => arg !== '-h'), '--help'] : ['--version'],
     showUsage: printUsage,
   })
 } else if (rawArgs[0]?.startsWith('-')) {
-  fail(new ConfigError(`${rawArgs[0]} is no flag of cikit-api itself: begin with a command, see cikit-api --help`))
+  reportError(
+    new ConfigError(`${rawArgs[0]} is no flag of cikit-api itself: begin with a command, see cikit-api --help`),
+  )
 } else {
-  await runCommand(main, { rawArgs }).catch(fail)
+  await runCommand(main, { rawArgs }).catch(reportError)
 }
 
 async function printUsage<T extends ArgsDef>(command: CommandDef<T>): Promise<void> {
@@ -62,12 +64,13 @@ async function printUsage<T extends ArgsDef>(command: CommandDef<T>): Promise<vo
  * 2 for what the command line or a setting has wrong, 1 for what could not be done, 3 and 4 of a client; one line each, with
  * the remedy.
  */
-function fail(error: unknown): void {
-  const usage = error instanceof ConfigError || (error instanceof Error && error.name === 'CLIError')
-  const expected = usage || error instanceof OperatorError || error instanceof ApiError || error instanceof ClientError
-  process.stderr.write(`cikit-api: ${expected ? withHint(error) : describeError(error)}\n`)
+function reportError(error: unknown): void {
+  const isUsageError = error instanceof ConfigError || (error instanceof Error && error.name === 'CLIError')
+  const isExpected =
+    isUsageError || error instanceof OperatorError || error instanceof ApiError || error instanceof ClientError
+  process.stderr.write(`cikit-api: ${isExpected ? withHint(error) : describeError(error)}\n`)
   if (error instanceof ClientError) process.exitCode = ClientError.exitCodes[error.kind]
-  else process.exitCode = usage ? 2 : 1
+  else process.exitCode = isUsageError ? 2 : 1
 }
 
 function withHint(error: Error): string {

@@ -1,13 +1,13 @@
 import type { CommandDef } from 'citty'
-import { command } from './command.ts'
-import { manPage } from './manual/page.ts'
-import { PROGRAM, readTree } from './manual/tree.ts'
+import { defineStrictCommand } from './command.ts'
+import { renderManPage } from './manual/page.ts'
+import { PROGRAM_NAME, readCommandTree } from './manual/tree.ts'
 
-/** @param main the root of all commands, of which this one is one */
-export function createMan(main: CommandDef) {
-  return command({
+/** @param root the root of all commands, of which this one is one */
+export function createManCommand(root: CommandDef) {
+  return defineStrictCommand({
     meta: { name: 'cikit-api man', description: 'Print the manual page: cikit-api man | man -l -' },
     args: {},
-    run: async () => void process.stdout.write(manPage(await readTree(main, PROGRAM))),
+    run: async () => void process.stdout.write(renderManPage(await readCommandTree(root, PROGRAM_NAME))),
   })
 }

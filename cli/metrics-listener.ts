@@ -17,7 +17,7 @@ export interface MetricsListener {
  * @returns undefined when nobody asked for metrics
  * @throws OperatorError when the address cannot be had
  */
-export function listenForMetrics({
+export function startMetricsListener({
   config,
   metrics,
   log,
@@ -29,21 +29,22 @@ export function listenForMetrics({
   if (!config.metrics || !metrics) return undefined
   const { host: hostname, port, isExposed } = config.metrics
   const { allowedHosts } = config.listen
-  const answer = async (request: Request): Promise<Response> => {
-    const { hostname: asked, pathname } = new URL(request.url)
-    if (!isMeant(asked)) return told('Call this by an address, or name it in --allowed-hosts\n', 421)
-    if (request.method !== 'GET' || pathname !== '/metrics') return told('Only GET /metrics is here\n', 404)
-    const { text, contentType } = await metrics.tell()
-    return told(text, 200, contentType)
+  const handleRequest = async (request: Request): Promise<Response> => {
+    const { hostname: requestedHost, pathname } = new URL(request.url)
+    if (!isAllowedHost(requestedHost))
+      return textResponse('Call this by an address, or name it in --allowed-hosts\n', 421)
+    if (request.method !== 'GET' || pathname !== '/metrics') return textResponse('Only GET /metrics is here\n', 404)
+    const { text, contentType } = await metrics.render()
+    return textResponse(text, 200, contentType)
   }
   /** A page that somebody visits may reach this by a name of its own (DNS rebinding), and only by a name. */
-  const isMeant = (name: string) =>
+  const isAllowedHost = (name: string) =>
     name === 'localhost' ||
     isAddress(name.replace(/^\[|\]$/g, '')) ||
     allowedHosts.includes(name) ||
     (isExposed && allowedHosts.length === 0)
   try {
-    const server = Bun.serve({ hostname, port, idleTimeout: IDLE_SECONDS, fetch: answer })
+    const server = Bun.serve({ hostname, port, idleTimeout: IDLE_SECONDS, fetch: handleRequest })
     log.info('metrics listening', { address: new URL('/metrics', server.url).href })
     if (isExposed)
       log.warn('metrics are plain HTTP, on an address that others can reach: keep that port to your own network')
@@ -56,7 +57,7 @@ export function listenForMetrics({
   }
 }
 
-function told(text: string, status: number, type = 'text/plain; charset=utf-8'): Response {
+function textResponse(text: string, status: number, type = 'text/plain; charset=utf-8'): Response {
   const headers = { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
   return new Response(text, { status, headers })
 }

@@ -2,19 +2,19 @@ import { defineCommand } from 'citty'
 import { ConfigError } from '../src/errors.ts'
 import { escapeText } from '../src/log.ts'
 import type { OperationBody } from '../src/operations/model.ts'
-import { refuseUnlessDone } from './client/change.ts'
+import { requireDone } from './client/change.ts'
 import { call } from './client/client.ts'
-import { command, sessionFileOf, settingArgs } from './command.ts'
+import { defineStrictCommand, sessionFileOf, settingArgs } from './command.ts'
 import { toTable } from './table.ts'
-import { createWaiting } from './waiting.ts'
+import { createOperationWaiter } from './waiting.ts'
 
-const common = {
+const commonArgs = {
   json: { type: 'boolean', description: 'Print it as the API answers it' },
   ...settingArgs('session-file'),
 } as const
-const id = { type: 'positional', required: true, description: 'Id of the operation' } as const
+const operationIdArg = { type: 'positional', required: true, description: 'Id of the operation' } as const
 
-const ls = command({
+const ls = defineStrictCommand({
   meta: {
     name: 'cikit-api operation ls',
     description: 'List what is being done to the droplets, and was, newest first',
@@ -22,41 +22,41 @@ const ls = command({
   args: {
     limit: { type: 'string', valueHint: 'NUMBER', description: 'The newest so many, 1000 at most (100)' },
     droplet: { type: 'string', valueHint: 'NAME', description: 'Of this droplet only' },
-    ...common,
+    ...commonArgs,
   },
   run: async ({ args }) => {
     const { limit, droplet } = args
     if (limit !== undefined && !/^\d{1,4}$/.test(limit)) throw new ConfigError('--limit: give a number from 1 to 1000')
     const query = { ...(limit && { limit }), ...(droplet && { droplet }) }
     const operations = await call(sessionFileOf(args), api => api.operation.list.get({ query }))
-    const heading = ['ID', 'KIND', 'DROPLET', 'STATE', 'USER', 'CREATED']
-    print(operations, args.json, () => toTable([heading, ...operations.map(toRow)]))
+    const header = ['ID', 'KIND', 'DROPLET', 'STATE', 'USER', 'CREATED']
+    printBody(operations, args.json, () => toTable([header, ...operations.map(toRow)]))
   },
 })
 
-const show = command({
+const show = defineStrictCommand({
   meta: { name: 'cikit-api operation show', description: 'Show an operation' },
   args: {
-    id,
+    id: operationIdArg,
     wait: { type: 'boolean', description: 'Wait for its end first; exit 1 if it was not done' },
-    ...common,
+    ...commonArgs,
   },
   run: async ({ args }) => {
     const file = sessionFileOf(args)
-    const present = await call(file, api => api.operation.show({ operation: encodeURIComponent(args.id) }).get())
-    if (!args.wait) return print(present, args.json, () => toDetails(present))
-    const ended = await follow(present, args)
-    print(ended, args.json, () => toDetails(ended))
-    refuseUnlessDone(ended)
+    const current = await call(file, api => api.operation.show({ operation: encodeURIComponent(args.id) }).get())
+    if (!args.wait) return printBody(current, args.json, () => toDetails(current))
+    const settled = await waitForEnd(current, args)
+    printBody(settled, args.json, () => toDetails(settled))
+    requireDone(settled)
   },
 })
 
-const cancel = command({
+const cancel = defineStrictCommand({
   meta: { name: 'cikit-api operation cancel', description: 'Undo an operation, as long as that is possible' },
-  args: { id, ...common },
+  args: { id: operationIdArg, ...commonArgs },
   run: async ({ args }) => {
     const cancelled = await call(sessionFileOf(args), api => api.cancelOperation(encodeURIComponent(args.id)))
-    print(cancelled, args.json, () => `Cancelled: ${escapeText(titleOf(cancelled))}\n`)
+    printBody(cancelled, args.json, () => `Cancelled: ${escapeText(toTitle(cancelled))}\n`)
   },
 })
 
@@ -65,12 +65,12 @@ export const operation = defineCommand({
   subCommands: { ls, show, cancel },
 })
 
-async function follow(operation: OperationBody, args: Record<string, unknown>): Promise<OperationBody> {
-  using waiting = createWaiting(sessionFileOf(args), args.json === true)
-  return await waiting.follow(operation)
+async function waitForEnd(operation: OperationBody, args: Record<string, unknown>): Promise<OperationBody> {
+  using waiter = createOperationWaiter(sessionFileOf(args), args.json === true)
+  return await waiter.waitForEnd(operation)
 }
 
-function print(body: OperationBody | OperationBody[], json: boolean | undefined, toText: () => string): void {
+function printBody(body: OperationBody | OperationBody[], json: boolean | undefined, toText: () => string): void {
   process.stdout.write(json ? `${JSON.stringify(body)}\n` : toText())
 }
 
@@ -82,7 +82,7 @@ function toDetails(operation: OperationBody): string {
   const { id, user, state, cancellable, created_at, started_at, ended_at, steps, progress, error } = operation
   const rows = [
     ['id', id],
-    ['what', titleOf(operation)],
+    ['what', toTitle(operation)],
     ['user', user],
     ['state', cancellable ? `${state}, can be cancelled` : state],
     ['created', created_at],
@@ -100,6 +100,6 @@ function toStep({ name, started_at, ended_at }: OperationBody['steps'][number]):
   return `${name} ${((Date.parse(ended_at) - Date.parse(started_at)) / 1000).toFixed(1)} s`
 }
 
-function titleOf({ kind, droplet }: OperationBody): string {
+function toTitle({ kind, droplet }: OperationBody): string {
   return droplet === null ? kind : `${kind} ${droplet}`
 }

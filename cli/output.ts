@@ -7,7 +7,7 @@ export async function print(output: string | Uint8Array): Promise<boolean> {
 }
 
 /** As `print`, to standard error. */
-export async function complain(output: string): Promise<boolean> {
+export async function printError(output: string): Promise<boolean> {
   return await writeTo(Bun.stderr, output)
 }
 

@@ -1,18 +1,24 @@
-import { type Certificate, type CertificateFiles, readCertificate, stateOf, whyInvalid } from '../src/certificate.ts'
+import {
+  type Certificate,
+  type CertificateFiles,
+  fileStateOf,
+  invalidReason,
+  readCertificate,
+} from '../src/certificate.ts'
 import type { Log } from '../src/log.ts'
 
 /** A certificate that has no more than this left is warned of, once a day. */
-const SOON_MS = 14 * 24 * 3_600_000
+const EXPIRY_WARNING_MS = 14 * 24 * 3_600_000
 const DAY_MS = 24 * 3_600_000
 
-export interface Renewal {
+export interface CertificateRenewal {
   /** Takes what the files hold now, if it can be used. For SIGHUP. */
-  now(): void
+  reload(): void
   /**
    * To be called every few seconds: takes what the files hold once they have changed, and have not gone on changing since
    * the last look, because the certificate and its key are two files, written one after the other.
    */
-  look(): void
+  poll(): void
 }
 
 /**
@@ -20,60 +26,60 @@ export interface Renewal {
  * is refused, and the one in use stays.
  * @param options `present`: what is in use; `use` puts another in its place, or throws
  */
-export function createRenewal(options: {
+export function createCertificateRenewal(options: {
   files: CertificateFiles
-  present: Certificate
-  use: (certificate: Certificate) => void
+  current: Certificate
+  apply: (certificate: Certificate) => void
   now: () => number
   log: Log
-}): Renewal {
-  const { files, use, now, log } = options
-  let { present } = options
-  let tried = present.state
-  let seen = tried
+}): CertificateRenewal {
+  const { files, apply, now, log } = options
+  let { current } = options
+  let attemptedState = current.fileState
+  let lastSeenState = attemptedState
   let warnedAt = Number.NEGATIVE_INFINITY
-  warnIfSoonOver()
+  warnIfExpiringSoon()
 
   return {
-    now: renew,
-    look() {
-      const state = stateOf(files)
-      const isSettled = state === seen
-      seen = state
-      if (isSettled && state !== tried) renew()
-      warnIfSoonOver()
+    reload,
+    poll() {
+      const state = fileStateOf(files)
+      const isStable = state === lastSeenState
+      lastSeenState = state
+      if (isStable && state !== attemptedState) reload()
+      warnIfExpiringSoon()
     },
   }
 
-  function renew(): void {
-    tried = stateOf(files)
+  function reload(): void {
+    attemptedState = fileStateOf(files)
     try {
       const next = readCertificate(files)
-      const reason = whyInvalid(next, now())
+      const reason = invalidReason(next, now())
       if (reason) throw new Error(`--tls-cert ${files.certFile}: ${reason}`)
-      if (next.cert === present.cert && next.key === present.key) {
-        log.info('the certificate is in use already', told(present))
+      if (next.cert === current.cert && next.key === current.key) {
+        log.info('the certificate is in use already', toLogFields(current))
         return
       }
-      use(next)
-      present = next
+      apply(next)
+      current = next
       warnedAt = Number.NEGATIVE_INFINITY
-      log.info('another certificate is in use', told(present))
+      log.info('another certificate is in use', toLogFields(current))
     } catch (error) {
       log.error('the new certificate cannot be used, and the old one stays', {
         error: error instanceof Error ? error.message : String(error),
-        ...told(present),
+        ...toLogFields(current),
       })
     }
   }
 
-  function warnIfSoonOver(): void {
-    if (present.validTo - now() > SOON_MS || now() - warnedAt < DAY_MS) return
+  function warnIfExpiringSoon(): void {
+    if (current.validTo - now() > EXPIRY_WARNING_MS || now() - warnedAt < DAY_MS) return
     warnedAt = now()
-    log.warn('the certificate is over soon: renew it', told(present))
+    log.warn('the certificate is over soon: renew it', toLogFields(current))
   }
 }
 
-function told({ names, validTo, fingerprint }: Certificate) {
+function toLogFields({ names, validTo, fingerprint }: Certificate) {
   return { names, validTo: new Date(validTo).toISOString(), fingerprint }
 }

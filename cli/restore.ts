@@ -1,21 +1,21 @@
 import { closeSync, constants, existsSync, openSync, readdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Backup, openBackup } from '../src/backups/read.ts'
-import { requireWritable, unpack } from '../src/backups/restore.ts'
+import { assertWritable, unpack } from '../src/backups/restore.ts'
 import { readPassphrase } from '../src/backups/sealed-keys.ts'
-import { type BackupPlace, readEnv, readHost, toBackupPlace } from '../src/config.ts'
-import { createAccess } from '../src/context.ts'
+import { type DataLocations, readEnv, readHostFacts, toDataLocations } from '../src/config.ts'
+import { createCoreContext } from '../src/context.ts'
 import { ConfigError, OperatorError } from '../src/errors.ts'
 import type { Secret } from '../src/secret.ts'
 import { databaseFile } from '../src/store/files.ts'
-import { replaceData } from '../src/store/replace-data.ts'
-import type { Restored } from '../src/store/restored.ts'
-import { hostUser } from './access.ts'
-import { actAsOwnerOf } from './act-as-owner.ts'
-import { command, flagsOf, settingArgs } from './command.ts'
-import { counted } from './counted.ts'
+import { swapData } from '../src/store/replace-data.ts'
+import type { RestoreSummary } from '../src/store/restored.ts'
+import { hostActor } from './access.ts'
+import { dropPrivilegesToOwner } from './act-as-owner.ts'
+import { defineStrictCommand, settingArgs, toFlags } from './command.ts'
+import { pluralize } from './counted.ts'
 
-interface Report extends Restored {
+interface RestoreReport extends RestoreSummary {
   dataDir: string
   /** Of the backup. */
   time: string
@@ -28,7 +28,7 @@ interface Report extends Restored {
   before: string | null
 }
 
-export const restore = command({
+export const restore = defineStrictCommand({
   meta: { name: 'cikit-api restore', description: 'Put back what a backup holds, while nobody serves' },
   args: {
     file: { type: 'positional', description: 'A file that backup wrote', required: true, valueHint: 'FILE' },
@@ -39,59 +39,62 @@ export const restore = command({
     ...settingArgs('data-dir', 'secret-key-file', 'credentials-dir'),
   },
   run: async ({ args }) => {
-    const place = toBackupPlace(flagsOf(args), readEnv(), readHost())
+    const locations = toDataLocations(toFlags(args), readEnv(), readHostFacts())
     // All that only the caller may read, before root becomes the owner of the data directory.
     const passphrase = args['passphrase-file'] ? readPassphrase(args['passphrase-file']) : undefined
     const fd = openFile(resolve(args.file))
-    const by = hostUser()
+    const by = hostActor()
     const backup = openBackup(fd)
-    actAsOwnerOf(place.dataDir)
-    const options = { passphrase, force: args.force === true, auditAnew: args['restart-audit'] === true, by }
-    const report = await putBack(backup, place, options)
+    dropPrivilegesToOwner(locations.dataDir)
+    const options = { passphrase, force: args.force === true, restartAudit: args['restart-audit'] === true, by }
+    const report = await replaceWithBackup(backup, locations, options)
     closeSync(fd)
-    process.stdout.write(args.json ? `${JSON.stringify(report)}\n` : inWords(report))
+    process.stdout.write(args.json ? `${JSON.stringify(report)}\n` : toText(report))
   },
 })
 
-async function putBack(
+async function replaceWithBackup(
   backup: Backup,
-  place: BackupPlace,
-  options: { passphrase: Secret | undefined; force: boolean; auditAnew: boolean; by: string },
-): Promise<Report> {
-  const { dataDir, credentialsDir } = place
-  const { made, before } = await replaceData(dataDir, credentialsDir, async draft => {
+  locations: DataLocations,
+  options: { passphrase: Secret | undefined; force: boolean; restartAudit: boolean; by: string },
+): Promise<RestoreReport> {
+  const { dataDir, credentialsDir } = locations
+  const { result, previousDataDir } = await swapData(dataDir, credentialsDir, async stagingDir => {
     if (existsSync(databaseFile(dataDir)) && !options.force) {
       throw new OperatorError(
         `There is a database in ${dataDir} already: with --force it is put aside, and nothing of it is deleted`,
       )
     }
-    requireWritable(credentialsDir)
-    return await settle(backup, place, draft, options)
+    assertWritable(credentialsDir)
+    return await prepareRestored(backup, locations, stagingDir, options)
   })
   const { time, version } = backup.manifest
-  return { dataDir, time, version, ...made, before }
+  return { dataDir, time, version, ...result, before: previousDataDir }
 }
 
 /** Opens what was unpacked as `serve` would, and ends in it what belongs to the past. */
-async function settle(
+async function prepareRestored(
   backup: Backup,
-  place: BackupPlace,
-  draft: string,
-  { passphrase, auditAnew, by }: { passphrase: Secret | undefined; auditAnew: boolean; by: string },
-): Promise<Omit<Report, 'dataDir' | 'time' | 'version' | 'before'>> {
-  await unpack(backup, draft, place, { passphrase, auditAnew })
+  locations: DataLocations,
+  stagingDir: string,
+  { passphrase, restartAudit, by }: { passphrase: Secret | undefined; restartAudit: boolean; by: string },
+): Promise<Omit<RestoreReport, 'dataDir' | 'time' | 'version' | 'before'>> {
+  await unpack(backup, stagingDir, locations, { passphrase, restartAudit })
   const { time, files } = backup.manifest
-  const access = await createAccess({ ...place, dataDir: draft }, auditAnew ? { auditAnew: { by } } : {})
+  const context = await createCoreContext(
+    { ...locations, dataDir: stagingDir },
+    restartAudit ? { restartAudit: { by } } : {},
+  )
   try {
-    const act = { user: by, address: 'host', action: 'restore' }
-    const restored = await access.settleRestored(act, Date.parse(time))
-    const { findings } = access.audit.verify()
+    const actor = { user: by, address: 'host', action: 'restore' }
+    const restored = await context.invalidateRestored(actor, Date.parse(time))
+    const { findings } = context.audit.verify()
     const droplets = files.filter(({ name }) => name.endsWith('.private.key')).length
-    return { ...restored, users: access.users.list().length, droplets, findings }
+    return { ...restored, users: context.users.list().length, droplets, findings }
   } finally {
-    await access.close()
+    await context.close()
     // The backup is the copy.
-    for (const name of readdirSync(draft)) if (name.startsWith('before-migration-')) rmSync(join(draft, name))
+    for (const name of readdirSync(stagingDir)) if (name.startsWith('before-migration-')) rmSync(join(stagingDir, name))
   }
 }
 
@@ -105,10 +108,10 @@ function openFile(file: string): number {
   }
 }
 
-function inWords({ dataDir, time, version, users, droplets, findings, before, ...ended }: Report): string {
+function toText({ dataDir, time, version, users, droplets, findings, before, ...invalidated }: RestoreReport): string {
   const lines = [
-    `Restored into ${dataDir}: ${counted(users, 'user')} and the SSH keys of ${counted(droplets, 'droplet')}, as of ${time} (cikit-api ${version})`,
-    `Ended: ${counted(ended.sessions, 'session')}, ${counted(ended.enrolments, 'enrolment link')}, ${counted(ended.operations, 'operation')} under way. Everybody logs in anew, with the next code`,
+    `Restored into ${dataDir}: ${pluralize(users, 'user')} and the SSH keys of ${pluralize(droplets, 'droplet')}, as of ${time} (cikit-api ${version})`,
+    `Ended: ${pluralize(invalidated.sessions, 'session')}, ${pluralize(invalidated.enrolments, 'enrolment link')}, ${pluralize(invalidated.operations, 'operation')} under way. Everybody logs in anew, with the next code`,
     'Recovery codes that were used since then count again: give new ones to who used any',
     ...(before ? [`What was there before is in ${before}; remove it when it is not needed any more`] : []),
     ...(findings.length > 0 ? [`The audit in the backup does not fit: ${findings.join('; ')}`] : []),

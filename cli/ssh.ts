@@ -19,22 +19,22 @@ export interface HostKey {
 export async function runSsh(options: {
   hostname: string
   port: number
-  words: string[]
+  remoteCommand: string[]
   hostKey?: HostKey | undefined
 }): Promise<number> {
-  const { hostname, port, words, hostKey } = options
+  const { hostname, port, remoteCommand, hostKey } = options
   if (!Bun.which('ssh')) throw new OperatorError('There is no ssh here: install an OpenSSH client')
-  using known = hostKey && createKnownHosts(hostKey)
+  using knownHosts = hostKey && createKnownHostsFile(hostKey)
   const host = `root@${hostname.replace(/^\[|\]$/g, '')}`
-  const child = Bun.spawn(['ssh', ...(known?.flags ?? []), '-p', String(port), host, ...words], {
+  const child = Bun.spawn(['ssh', ...(knownHosts?.flags ?? []), '-p', String(port), host, ...remoteCommand], {
     stdio: ['inherit', 'inherit', 'inherit'],
   })
-  using _ = passOnSignals(child)
+  using _ = forwardSignals(child)
   return await child.exited
 }
 
 /** A file of known hosts for this one connection, in a directory of its own (0700), until its scope ends. */
-function createKnownHosts({ alias, key }: HostKey) {
+function createKnownHostsFile({ alias, key }: HostKey) {
   // A line feed would make a line of its own, and a star would fit everywhere.
   if (!/^[\w.-]+$/.test(alias) || !/^[\w@.-]+ [\w+/=]+$/.test(key)) {
     throw new ClientError('refused', 'The server tells a host key for this droplet that is none')
@@ -44,7 +44,7 @@ function createKnownHosts({ alias, key }: HostKey) {
   writeFileSync(file, `${alias} ${key}\n`, { mode: 0o600 })
   // ssh_config(5): values with blanks are quoted, and % begins a token.
   const quoted = `"${file.replaceAll('%', '%%')}"`
-  const settings = [
+  const options = [
     `UserKnownHostsFile=${quoted}`,
     'GlobalKnownHostsFile=/dev/null',
     `HostKeyAlias=${alias}`,
@@ -55,13 +55,13 @@ function createKnownHosts({ alias, key }: HostKey) {
     'VerifyHostKeyDNS=no',
   ]
   return {
-    flags: settings.flatMap(setting => ['-o', setting]),
+    flags: options.flatMap(option => ['-o', option]),
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
   }
 }
 
 /** So that what is to be tidied up is, once ssh has ended. Ctrl-C reaches ssh by the terminal. */
-function passOnSignals(child: { kill: (signal: NodeJS.Signals) => void }) {
+function forwardSignals(child: { kill: (signal: NodeJS.Signals) => void }) {
   const listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(signal => {
     const listener = () => {
       if (signal !== 'SIGINT') child.kill(signal)

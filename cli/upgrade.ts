@@ -1,17 +1,17 @@
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { readEnv, readHost, toAccessConfig } from '../src/config.ts'
+import { readEnv, readHostFacts, toCoreConfig } from '../src/config.ts'
 import { ConfigError, OperatorError } from '../src/errors.ts'
-import { hostUser } from './access.ts'
-import { command, flagsOf, settingArgs } from './command.ts'
+import { hostActor } from './access.ts'
+import { defineStrictCommand, settingArgs, toFlags } from './command.ts'
 import { layout } from './service/layout.ts'
 import { readText } from './service/place-file.ts'
-import { readSettings } from './service/settings-file.ts'
+import { parseSettings } from './service/settings-file.ts'
 import { ownDescription } from './upgrade/binary.ts'
 import { rollback } from './upgrade/rollback.ts'
 import { upgrade as upgradeTo } from './upgrade/upgrade.ts'
 
-export const upgrade = command({
+export const upgrade = defineStrictCommand({
   meta: {
     name: 'cikit-api upgrade',
     description: 'Put another version into the place of the installed one and restart the service, or go back',
@@ -27,30 +27,30 @@ export const upgrade = command({
   },
   run: async ({ args }) => {
     if (args.describe) return void process.stdout.write(`${JSON.stringify(ownDescription)}\n`)
-    const { from, sha256: sum } = args
-    if (args.rollback ? from !== undefined || sum !== undefined : from === undefined || sum === undefined) {
+    const { from, sha256 } = args
+    if (args.rollback ? from !== undefined || sha256 !== undefined : from === undefined || sha256 === undefined) {
       throw new ConfigError('Give --from FILE and --sha256 SUM for another version, or --rollback alone to go back')
     }
-    if (sum !== undefined && !/^[0-9a-fA-F]{64}$/.test(sum)) {
-      throw new ConfigError(`--sha256 ${JSON.stringify(sum)} is no SHA-256: give its 64 hex digits`)
+    if (sha256 !== undefined && !/^[0-9a-fA-F]{64}$/.test(sha256)) {
+      throw new ConfigError(`--sha256 ${JSON.stringify(sha256)} is no SHA-256: give its 64 hex digits`)
     }
     const binary = resolve(args.binary ?? layout.binary)
-    const work = { binary, place: placeOf(args), user: hostUser(), say }
-    if (from === undefined || sum === undefined)
-      await rollback({ ...work, confirm: async () => args.yes === true || (await asked()) })
-    else await upgradeTo({ ...work, from: resolve(from), sum })
+    const options = { binary, config: readServiceConfig(args), user: hostActor(), printLine }
+    if (from === undefined || sha256 === undefined)
+      await rollback({ ...options, confirm: async () => args.yes === true || (await confirmRollback()) })
+    else await upgradeTo({ ...options, from: resolve(from), sum: sha256 })
   },
 })
 
 /** Where the service has its data, unless another place is named. */
-function placeOf(args: Record<string, unknown>) {
-  const env = { ...serviceSettings(), ...readEnv() }
-  return toAccessConfig(flagsOf(args), env, readHost())
+function readServiceConfig(args: Record<string, unknown>) {
+  const env = { ...readServiceSettings(), ...readEnv() }
+  return toCoreConfig(toFlags(args), env, readHostFacts())
 }
 
-function serviceSettings(): Record<string, string> {
+function readServiceSettings(): Record<string, string> {
   try {
-    return readSettings(readText(layout.settings) ?? '', layout.settings)
+    return parseSettings(readText(layout.settings) ?? '', layout.settings)
   } catch (error) {
     if (error instanceof OperatorError) throw error
     // For root only; then this is somebody else with a binary and data of its own.
@@ -58,12 +58,12 @@ function serviceSettings(): Record<string, string> {
   }
 }
 
-async function asked(): Promise<boolean> {
+async function confirmRollback(): Promise<boolean> {
   if (!process.stdin.isTTY) return false
   using terminal = createInterface({ input: process.stdin, output: process.stderr })
   return (await terminal.question('Type "go back" if that is meant: ')).trim() === 'go back'
 }
 
-function say(line: string): void {
+function printLine(line: string): void {
   process.stdout.write(`${line}\n`)
 }

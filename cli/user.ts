@@ -1,19 +1,19 @@
 import { type CommandMeta, defineCommand } from 'citty'
-import type { Act } from '../src/audit/service.ts'
-import type { Access } from '../src/context.ts'
+import type { Actor } from '../src/audit/service.ts'
+import type { CoreContext } from '../src/context.ts'
 import { toUserList } from '../src/users/model.ts'
-import { withAccess, withAct } from './access.ts'
-import { command, settingArgs } from './command.ts'
+import { withAuditedContext, withCoreContext } from './access.ts'
+import { defineStrictCommand, settingArgs } from './command.ts'
 import { toTable } from './table.ts'
 
-const list = command({
+const list = defineStrictCommand({
   meta: { name: 'cikit-api user list', description: 'List the users, oldest first' },
   args: {
     json: { type: 'boolean', description: 'Print one JSON array' },
     ...settingArgs('data-dir', 'secret-key-file'),
   },
   run: ({ args }) =>
-    withAccess(args, ({ users }) => {
+    withCoreContext(args, ({ users }) => {
       const rows = toUserList(users.list())
       process.stdout.write(
         args.json
@@ -23,22 +23,22 @@ const list = command({
     }),
 })
 
-const remove = onUser({
+const remove = createUserActionCommand({
   meta: { name: 'cikit-api user delete', description: 'Delete a user and end its sessions' },
-  work: ({ users }, act, name) => users.remove(act, name),
-  done: name => `Deleted ${name}`,
+  run: ({ users }, actor, username) => users.remove(actor, username),
+  successMessage: username => `Deleted ${username}`,
 })
 
-const unlock = onUser({
+const unlock = createUserActionCommand({
   meta: { name: 'cikit-api user unlock', description: 'Lift the locks on a login, and on addresses' },
-  work: ({ users }, act, name) => users.unlockOnHost(act, name),
-  done: name => `Unlocked ${name}`,
+  run: ({ users }, actor, username) => users.unlockOnHost(actor, username),
+  successMessage: username => `Unlocked ${username}`,
 })
 
-const handOver = onUser({
+const handOver = createUserActionCommand({
   meta: { name: 'cikit-api user hand-over', description: 'Make a user the owner, and the present owner a manager' },
-  work: ({ users }, act, name) => users.handOver(act, name),
-  done: name => `The owner is ${name}`,
+  run: ({ users }, actor, username) => users.handOver(actor, username),
+  successMessage: username => `The owner is ${username}`,
 })
 
 export const user = defineCommand({
@@ -47,21 +47,21 @@ export const user = defineCommand({
 })
 
 /** A command that does one thing to the user that it names, and says so. */
-function onUser(options: {
+function createUserActionCommand(options: {
   meta: CommandMeta & { name: string }
-  work: (access: Access, act: Act, name: string) => Promise<void>
-  done: (name: string) => string
+  run: (context: CoreContext, actor: Actor, username: string) => Promise<void>
+  successMessage: (username: string) => string
 }) {
-  return command({
+  return defineStrictCommand({
     meta: options.meta,
     args: {
       name: { type: 'positional', required: true, description: 'Name of the user' },
       ...settingArgs('data-dir', 'secret-key-file'),
     },
     run: ({ args }) =>
-      withAct(args, options.meta.name, args.name, async (access, act) => {
-        await options.work(access, act, args.name)
-        process.stdout.write(`${options.done(args.name)}\n`)
+      withAuditedContext(args, options.meta.name, args.name, async (context, actor) => {
+        await options.run(context, actor, args.name)
+        process.stdout.write(`${options.successMessage(args.name)}\n`)
       }),
   })
 }

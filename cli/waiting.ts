@@ -1,68 +1,68 @@
 import type { DropletList } from '../src/droplets/model.ts'
 import { escapeText } from '../src/log.ts'
 import type { OperationBody } from '../src/operations/model.ts'
-import { followOperation, requestChange } from './client/change.ts'
-import { type Answer, call } from './client/client.ts'
-import { askPatiently, realTiming } from './client/patience.ts'
-import { untilReady } from './client/readiness.ts'
-import type { Api } from './client/server.ts'
+import { requestChange, waitForOperation } from './client/change.ts'
+import { call, type EdenResult } from './client/client.ts'
+import { realTiming, retryWhileUnreachable } from './client/patience.ts'
+import { waitUntilReady } from './client/readiness.ts'
+import type { ApiClient } from './client/server.ts'
 import type { SessionFile } from './client/session-file.ts'
 import { onInterrupt } from './interrupt.ts'
-import { createProgressLine, toWaited, type Waited } from './progress.ts'
+import { createProgressLine, type ProgressStatus, toProgressStatus } from './progress.ts'
 
 /** What asks for a change. */
-export type Send = (api: Api, headers: Record<string, string>) => Promise<Answer<unknown>>
+export type SendRequest = (api: ApiClient, headers: Record<string, string>) => Promise<EdenResult<unknown>>
 
 /**
  * Waiting for the server, with a line of progress on a terminal, and with Ctrl-C, which ends the waiting and nothing
  * else; until its scope ends.
  * @param quiet without the line
  */
-export function createWaiting(file: SessionFile, quiet: boolean) {
+export function createOperationWaiter(file: SessionFile, quiet: boolean) {
   const line = createProgressLine({ terminal: process.stderr, quiet })
-  let waited: Waited = { title: '', doing: '' }
-  let left = 'The change may have begun: see cikit-api operation ls'
+  let status: ProgressStatus = { title: '', stage: '' }
+  let interruptMessage = 'The change may have begun: see cikit-api operation ls'
   const interrupt = onInterrupt(() => {
     line[Symbol.dispose]()
-    return left
+    return interruptMessage
   })
-  const list = () => call(file, api => api.droplet.list.get())
-  const away = () => line.tell({ title: waited.title, doing: 'the server is away' })
-  const tell = (present: Waited) => {
-    waited = present
-    line.tell(present)
+  const fetchDroplets = () => call(file, api => api.droplet.list.get())
+  const showUnreachable = () => line.update({ title: status.title, stage: 'the server is away' })
+  const showStatus = (newStatus: ProgressStatus) => {
+    status = newStatus
+    line.update(newStatus)
   }
 
   return {
     /** @returns the operation, which has just begun */
-    request: (send: Send): Promise<OperationBody> =>
+    request: (send: SendRequest): Promise<OperationBody> =>
       requestChange(headers => call<unknown>(file, api => send(api, headers))),
 
     /** @returns the operation at its end, whatever that is */
-    async follow(begun: OperationBody): Promise<OperationBody> {
-      left = `The operation goes on; to undo it: cikit-api operation cancel ${escapeText(begun.id)}`
-      tell(toWaited(begun))
-      if (begun.ended_at !== null) return begun
-      const operation = encodeURIComponent(begun.id)
-      return await followOperation(
+    async waitForEnd(started: OperationBody): Promise<OperationBody> {
+      interruptMessage = `The operation goes on; to undo it: cikit-api operation cancel ${escapeText(started.id)}`
+      showStatus(toProgressStatus(started))
+      if (started.ended_at !== null) return started
+      const operation = encodeURIComponent(started.id)
+      return await waitForOperation(
         () => call(file, api => api.operation.show({ operation }).get({ query: { wait: '1' } })),
-        present => (present ? tell(toWaited(present)) : away()),
+        current => (current ? showStatus(toProgressStatus(current)) : showUnreachable()),
       )
     },
 
-    list: (): Promise<DropletList> => askPatiently(list, away, realTiming),
+    list: (): Promise<DropletList> => retryWhileUnreachable(fetchDroplets, showUnreachable, realTiming),
 
     /** @returns the list in which that droplet is ready */
-    async ready(name: string): Promise<DropletList> {
-      left = `${escapeText(name)} is not ready yet: see cikit-api droplet ls`
-      const boots = { title: name, doing: 'boots' }
-      tell(boots)
-      const listed = async () => {
-        const droplets = await list()
-        tell(boots)
+    async waitUntilReady(name: string): Promise<DropletList> {
+      interruptMessage = `${escapeText(name)} is not ready yet: see cikit-api droplet ls`
+      const bootingStatus = { title: name, stage: 'boots' }
+      showStatus(bootingStatus)
+      const fetchAndShow = async () => {
+        const droplets = await fetchDroplets()
+        showStatus(bootingStatus)
         return droplets
       }
-      return await untilReady(name, listed, away)
+      return await waitUntilReady(name, fetchAndShow, showUnreachable)
     },
 
     [Symbol.dispose](): void {

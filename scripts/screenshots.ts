@@ -2,69 +2,69 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { launchBrowser } from '../tests/_support/e2e/browser.ts'
-import { looks, openDashboard, visit } from '../tests/_support/e2e/dashboard.ts'
+import { displayVariants, openDashboard, visit } from '../tests/_support/e2e/dashboard.ts'
 import { prepareEngines, startEngine } from '../tests/_support/e2e/engines.ts'
-import { currentCode, type Matrix, startMatrix } from '../tests/_support/e2e/matrix.ts'
+import { currentCode, type ServerProcess, startServerProcess } from '../tests/_support/e2e/matrix.ts'
 import { root } from './lib/paths.ts'
-import { main, say } from './lib/terminal.ts'
+import { logStep, runScript } from './lib/terminal.ts'
 
 // Makes docs/screenshots: every page of the dashboard in dist/cikit-api, over an engine of the tests with true droplets.
 
 /** So long is measured what is drawn. */
-const MEASURED_MS = 90_000
+const SAMPLING_MS = 90_000
 const dir = join(root, 'docs/screenshots')
 
-await main(async () => {
+await runScript(async () => {
   mkdirSync(dir, { recursive: true })
   await prepareEngines()
   const engine = await startEngine('host')
   try {
-    await using matrix = await startMatrix({ socket: engine.socket })
-    await takeAll(matrix)
+    await using matrix = await startServerProcess({ socket: engine.socket })
+    await takeScreenshots(matrix)
   } finally {
-    await engine.clear()
+    await engine.removeContainers()
     await engine.stop()
   }
 })
 
-async function takeAll(matrix: Matrix): Promise<void> {
+async function takeScreenshots(matrix: ServerProcess): Promise<void> {
   const owner = await matrix.createUser('owner', 'owner')
   const tokens = await matrix.logIn(owner)
   const token = tokens.access_token
-  for (const [name, group] of [
+  for (const [username, group] of [
     ['ann', 'manager'],
     ['bob', 'viewer'],
   ]) {
-    await matrix.call('POST', '/user/add', token, { username: name, group })
+    await matrix.call('POST', '/user/add', token, { username, group })
   }
-  for (let count = 0; count < 6; count++) await matrix.droplets('POST', 'add', token)
-  const names = (await matrix.droplets('GET', 'list', token)).map(({ name }) => name).sort()
+  for (let count = 0; count < 6; count++) await matrix.callDroplets('POST', 'add', token)
+  const names = (await matrix.callDroplets('GET', 'list', token)).map(({ name }) => name).sort()
   const [first = '', second = '', ...others] = names
-  await matrix.droplets('PATCH', `stop/${second}`, token)
+  await matrix.callDroplets('PATCH', `stop/${second}`, token)
   const run = (name: string, script: string) =>
     matrix.call('POST', `/droplet/exec/${name}`, token, { command: ['sh', '-c', script] })
   // Something to be seen: work that comes and goes.
-  const work = 'while :; do timeout 6 sh -c "while :; do :; done"; sleep 9; done'
-  for (const name of [first, ...others.slice(0, 2)]) await run(name, `(${work}) >/dev/null 2>&1 &`)
-  await Bun.sleep(MEASURED_MS)
+  const loadScript = 'while :; do timeout 6 sh -c "while :; do :; done"; sleep 9; done'
+  for (const name of [first, ...others.slice(0, 2)]) await run(name, `(${loadScript}) >/dev/null 2>&1 &`)
+  await Bun.sleep(SAMPLING_MS)
   const browser = await launchBrowser()
-  for (const [look, options] of looks) {
-    await using opened = await openDashboard(browser, matrix, options)
-    const { page } = opened
-    const take = async (name: string) => {
-      const file = `${name}-${look.replace(', ', '-')}.png`
+  for (const [variant, options] of displayVariants) {
+    await using dashboard = await openDashboard(browser, matrix, options)
+    const { page } = dashboard
+    const capture = async (name: string) => {
+      const file = `${name}-${variant.replace(', ', '-')}.png`
       await page.screenshot({ path: join(dir, file) })
-      say(file)
+      logStep(file)
     }
     await page.getByLabel('Name').fill('owner')
-    await take('sign-in')
+    await capture('sign-in')
     await page.route('**/api/v1/user/auth', route =>
       route.fulfill({ status: 200, json: { ...tokens, token_type: 'Bearer', expires_in: 7200 } }),
     )
     await page.getByLabel('Code from your phone').fill(await currentCode(owner.secret))
     await page.locator('.cpu path[d*="L"]').first().waitFor({ state: 'attached' })
-    await take('droplets')
-    for (const [place, heading] of [
+    await capture('droplets')
+    for (const [routePath, heading] of [
       [`droplet/${first}`, first],
       [`droplet/${first}/logs`, first],
       [`droplet/${first}/terminal`, first],
@@ -72,12 +72,12 @@ async function takeAll(matrix: Matrix): Promise<void> {
       ['audit', 'Audit'],
       ['me', 'owner'],
     ] as const) {
-      await visit(page, place, heading)
+      await visit(page, routePath, heading)
       await page.locator('[aria-busy]').waitFor({ state: 'detached' })
-      const view = place.split('/')[2]
+      const view = routePath.split('/')[2]
       if (view === 'logs') await page.getByRole('log').getByText('systemd').first().waitFor()
       if (view === 'terminal') await runTop(page)
-      await take(view ?? place.split('/')[0] ?? place)
+      await capture(view ?? routePath.split('/')[0] ?? routePath)
     }
   }
   await browser.close()

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { installPackages, isRoot, missingPackages } from './lib/debian.ts'
-import { main, Obstacle, print, say } from './lib/terminal.ts'
+import { logStep, print, runScript, UserError } from './lib/terminal.ts'
 
 // Lint, types, unit and HTTP tests, build, end-to-end tests, fault tests; with the word `faults` the build and the fault
 // tests alone, in more rounds. The last line says `N passed, N failed`.
@@ -35,38 +35,38 @@ const rootPackages = [
 /** A limit for what hangs, not a measure: a true droplet boots in seconds, and on a busy machine in many. */
 const TEST_LIMIT_MS = 120_000
 
-interface Count {
+interface TestCount {
   passed: number
   failed: number
 }
 
 /** How often the server is killed, and the like, where chance decides what that meets. */
-const MANY_ROUNDS = 200
+const FAULT_ROUNDS = 200
 
-await main(async () => {
+await runScript(async () => {
   const onlyFaults = process.argv[2] === 'faults'
-  const obstacle = await findObstacle()
-  const counts: Count[] = []
+  const skipReason = await findSkipReason()
+  const counts: TestCount[] = []
   if (!onlyFaults) {
     counts.push(
-      await check('Lint', ['biome', 'check', '--error-on-warnings', '.']),
-      await check('Types', ['tsc', '--noEmit']),
-      await check('Types of the dashboard', ['tsc', '--noEmit', '-p', 'src/web/dashboard']),
-      await bunTest('Unit and HTTP tests', ['--path-ignore-patterns', 'tests/{e2e,faults}/**']),
+      await runStep('Lint', ['biome', 'check', '--error-on-warnings', '.']),
+      await runStep('Types', ['tsc', '--noEmit']),
+      await runStep('Types of the dashboard', ['tsc', '--noEmit', '-p', 'src/web/dashboard']),
+      await runBunTest('Unit and HTTP tests', ['--path-ignore-patterns', 'tests/{e2e,faults}/**']),
     )
   }
-  if (obstacle) {
-    say(`Left out: the end-to-end and fault tests. ${obstacle}`)
+  if (skipReason) {
+    logStep(`Left out: the end-to-end and fault tests. ${skipReason}`)
     if (process.env.CI || onlyFaults)
-      throw new Obstacle('Nothing is left out in CI, nor when the fault tests are asked for')
+      throw new UserError('Nothing is left out in CI, nor when the fault tests are asked for')
   } else {
-    counts.push(await check('Build', ['bun', 'scripts/build.ts']))
+    counts.push(await runStep('Build', ['bun', 'scripts/build.ts']))
     const { prepareEngines } = await import('../tests/_support/e2e/engines.ts')
-    say('Preparing the Docker Engines of these tests (minutes at the first time, then kept in .cikit/cache)')
+    logStep('Preparing the Docker Engines of these tests (minutes at the first time, then kept in .cikit/cache)')
     await prepareEngines()
-    if (onlyFaults) process.env.CIKIT_FAULT_ROUNDS ??= String(MANY_ROUNDS)
-    else counts.push(await bunTest('End-to-end tests', ['tests/e2e']))
-    counts.push(await bunTest('Fault tests', ['tests/faults']))
+    if (onlyFaults) process.env.CIKIT_FAULT_ROUNDS ??= String(FAULT_ROUNDS)
+    else counts.push(await runBunTest('End-to-end tests', ['tests/e2e']))
+    counts.push(await runBunTest('Fault tests', ['tests/faults']))
   }
   const passed = counts.reduce((sum, count) => sum + count.passed, 0)
   const failed = counts.reduce((sum, count) => sum + count.failed, 0)
@@ -75,7 +75,7 @@ await main(async () => {
 })
 
 /** Why the end-to-end and fault tests cannot run here, and what to do about it; installs what root may install. */
-async function findObstacle(): Promise<string | undefined> {
+async function findSkipReason(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'They need Linux.'
   if (!isRoot) return 'They start Docker Engines of their own: run npm test as root.'
   if (!existsSync('/usr/bin/apt-get')) {
@@ -87,16 +87,16 @@ async function findObstacle(): Promise<string | undefined> {
 }
 
 /** A step that passes or fails as a whole. */
-async function check(name: string, command: string[]): Promise<Count> {
-  say(name)
+async function runStep(name: string, command: string[]): Promise<TestCount> {
+  logStep(name)
   const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' })
   return (await child.exited) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
 }
 
 /** Runs `bun test`, and counts by its closing lines (` 5 pass`, ` 0 fail`, ` 1 error`). */
-async function bunTest(name: string, words: string[]): Promise<Count> {
-  say(name)
-  const child = Bun.spawn(['bun', 'test', '--only-failures', '--timeout', String(TEST_LIMIT_MS), ...words], {
+async function runBunTest(name: string, args: string[]): Promise<TestCount> {
+  logStep(name)
+  const child = Bun.spawn(['bun', 'test', '--only-failures', '--timeout', String(TEST_LIMIT_MS), ...args], {
     stdin: 'ignore',
     stdout: 'inherit',
     stderr: 'pipe',

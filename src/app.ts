@@ -7,12 +7,12 @@ import { createEventRoutes } from './events/routes.ts'
 import { createExecRoutes } from './exec/routes.ts'
 import { createHealthRoutes } from './health/routes.ts'
 import { createErrorHandler } from './http/error-handler.ts'
-import { createExchange } from './http/exchange.ts'
+import { createRequestContext } from './http/exchange.ts'
 import { createGuard } from './http/guards.ts'
 import { createSshKeyRoutes } from './keyring/routes.ts'
 import { createLogRoutes } from './logs/routes.ts'
 import { createOperationRoutes } from './operations/routes.ts'
-import { createStatisticsRoutes } from './statistics/routes.ts'
+import { createStatsRoutes } from './statistics/routes.ts'
 import { createUserRoutes } from './users/routes.ts'
 import { createWebRoutes } from './web/routes.ts'
 
@@ -23,7 +23,7 @@ export type App = ReturnType<typeof createApp>
 export function createApp(context: Context) {
   const guard = createGuard(context.auth)
   return new Elysia({ name: 'cikit-api' })
-    .use(createExchange(context.log, context.config.listen, context.metrics?.served))
+    .use(createRequestContext(context.log, context.config.listen, context.metrics?.observeRequest))
     .use(createErrorHandler(context.log, context.audit))
     .use(guard)
     .use(createWebRoutes(guard))
@@ -34,10 +34,10 @@ export function createApp(context: Context) {
         .use(createEnrolmentRoutes(guard, context.enrolment, context.config.publicUrl))
         .use(createSessionRoutes(guard, context.auth))
         .use(createSshKeyRoutes(guard, context.sshKeys))
-        .use(createUserRoutes(guard, context.users, context.events.look))
+        .use(createUserRoutes(guard, context.users, context.events.poll))
         .use(createAuditRoutes(guard, context.audit))
         .use(createDropletRoutes(guard, context))
-        .use(createStatisticsRoutes(guard, context))
+        .use(createStatsRoutes(guard, context))
         .use(createLogRoutes(guard, context))
         .use(createExecRoutes(guard, context))
         .use(createOperationRoutes(guard, context.operations))

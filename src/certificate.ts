@@ -19,7 +19,7 @@ export interface Certificate {
   /** SHA-256 of the leaf, in hex with colons, as `openssl x509 -fingerprint -sha256` shows it. */
   fingerprint: string
   /** `stateOf` its files, just before they were read. */
-  state: string
+  fileState: string
 }
 
 /**
@@ -27,13 +27,13 @@ export interface Certificate {
  * @throws ConfigError naming the flag, the file and the remedy: unreadable, no PEM, or not of one pair
  */
 export function readCertificate({ certFile, keyFile }: CertificateFiles): Certificate {
-  const state = stateOf({ certFile, keyFile })
+  const fileState = fileStateOf({ certFile, keyFile })
   const cert = readPem('--tls-cert', certFile)
   const key = readPem('--tls-key', keyFile)
   // The first one of a chain is the server's own (RFC 8446 section 4.4.2).
-  const leaf = parse('--tls-cert', certFile, 'certificate', () => new X509Certificate(cert))
+  const leafCertificate = parse('--tls-cert', certFile, 'certificate', () => new X509Certificate(cert))
   const privateKey = parse('--tls-key', keyFile, 'private key without a passphrase', () => createPrivateKey(key))
-  if (!leaf.checkPrivateKey(privateKey)) {
+  if (!leafCertificate.checkPrivateKey(privateKey)) {
     throw new ConfigError(
       `--tls-key ${keyFile} is not the key of the certificate in ${certFile}: give the two of one pair`,
     )
@@ -41,11 +41,11 @@ export function readCertificate({ certFile, keyFile }: CertificateFiles): Certif
   return {
     cert,
     key,
-    names: leaf.subjectAltName ?? leaf.subject,
-    validFrom: Date.parse(leaf.validFrom),
-    validTo: Date.parse(leaf.validTo),
-    fingerprint: leaf.fingerprint256,
-    state,
+    names: leafCertificate.subjectAltName ?? leafCertificate.subject,
+    validFrom: Date.parse(leafCertificate.validFrom),
+    validTo: Date.parse(leafCertificate.validTo),
+    fingerprint: leafCertificate.fingerprint256,
+    fileState,
   }
 }
 
@@ -53,7 +53,7 @@ export function readCertificate({ certFile, keyFile }: CertificateFiles): Certif
  * @param now milliseconds since 1970
  * @returns why no client would take it at this moment
  */
-export function whyInvalid({ validFrom, validTo }: Certificate, now: number): string | undefined {
+export function invalidReason({ validFrom, validTo }: Certificate, now: number): string | undefined {
   if (now >= validTo) return `it is over since ${new Date(validTo).toISOString()}: renew it`
   if (now < validFrom)
     return `it begins at ${new Date(validFrom).toISOString()} only: set the clock, or wait until then`
@@ -61,11 +61,11 @@ export function whyInvalid({ validFrom, validTo }: Certificate, now: number): st
 }
 
 /** Other text as soon as one of the files is another one or was written to, whatever links lead there. */
-export function stateOf({ certFile, keyFile }: CertificateFiles): string {
+export function fileStateOf({ certFile, keyFile }: CertificateFiles): string {
   return [certFile, keyFile]
     .map(file => {
-      const found = statSync(file, { bigint: true, throwIfNoEntry: false })
-      return found ? `${found.dev}:${found.ino}:${found.size}:${found.mtimeNs}` : 'none'
+      const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
+      return stats ? `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}` : 'none'
     })
     .join(' ')
 }
@@ -74,19 +74,19 @@ function readPem(flag: string, file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new ConfigError(`${flag} ${file} cannot be read (${messageOf(error)}): name a readable file in PEM`)
+    throw new ConfigError(`${flag} ${file} cannot be read (${errorMessage(error)}): name a readable file in PEM`)
   }
 }
 
-function parse<T>(flag: string, file: string, what: string, parsed: () => T): T {
+function parse<T>(flag: string, file: string, description: string, parser: () => T): T {
   try {
-    return parsed()
+    return parser()
   } catch {
     // What the parser says of a key could quote from it.
-    throw new ConfigError(`${flag} ${file} holds no ${what}: give it in PEM`)
+    throw new ConfigError(`${flag} ${file} holds no ${description}: give it in PEM`)
   }
 }
 
-function messageOf(error: unknown): string {
+function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

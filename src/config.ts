@@ -3,22 +3,22 @@ import { join, resolve } from 'node:path'
 import { ConfigError } from './errors.ts'
 import type { Network } from './network.ts'
 import {
-  backupCount,
-  dropletDomain,
-  dropletPrefix,
-  engineAddress,
-  type Given,
-  given,
-  hostNames,
-  imageName,
-  listenAddress,
-  metricsAddress,
-  networks,
-  OWN_IMAGE,
-  period,
-  portNumber,
-  publicUrl,
-  tlsFiles,
+  DEFAULT_IMAGE,
+  parseBackupCount,
+  parseDropletDomain,
+  parseDropletPrefix,
+  parseEngineAddress,
+  parseHostNames,
+  parseImageName,
+  parseListenAddress,
+  parseMetricsAddress,
+  parseNetworks,
+  parsePeriod,
+  parsePort,
+  parsePublicUrl,
+  parseTlsFiles,
+  type RawSetting,
+  rawSetting,
 } from './setting-values.ts'
 
 /** The settings an operator can make: each is the flag `--<name>` and the variable `CIKIT_API_<NAME>`; the flag wins. */
@@ -38,7 +38,7 @@ export const settings = {
     description: 'The Docker Engine, unix:///PATH or tcp://HOST:PORT ($DOCKER_HOST, or unix:///var/run/docker.sock)',
   },
   domain: { hint: 'DOMAIN', description: 'Domain of the Matrix; droplets are cikitNN.DOMAIN (the host name)' },
-  image: { hint: 'IMAGE', description: `Image that droplets are made from (${OWN_IMAGE})` },
+  image: { hint: 'IMAGE', description: `Image that droplets are made from (${DEFAULT_IMAGE})` },
   prefix: { hint: 'NAME', description: 'What droplet names begin with (cikit)' },
   'credentials-dir': { hint: 'DIR', description: "Where the droplets' SSH keys are kept (DATA-DIR/credentials)" },
   'tls-cert': { hint: 'FILE', description: 'Certificate chain in PEM; serves HTTPS together with --tls-key' },
@@ -77,7 +77,7 @@ export type Env = Readonly<Record<string, string | undefined>>
 export type EngineAddress = { kind: 'unix'; path: string } | { kind: 'tcp'; origin: string }
 
 /** What the commands on the host need, which neither listen nor speak to an engine. */
-export interface AccessConfig {
+export interface CoreConfig {
   /** Absolute path. */
   dataDir: string
   /** The sealing key, where the operator keeps it elsewhere. Absolute path. */
@@ -87,12 +87,12 @@ export interface AccessConfig {
 }
 
 /** What is in a backup. */
-export interface BackupPlace extends AccessConfig {
+export interface DataLocations extends CoreConfig {
   /** Absolute path. */
   credentialsDir: string
 }
 
-export interface Config extends AccessConfig {
+export interface Config extends CoreConfig {
   listen: {
     host: string
     /** 0 lets the system choose. */
@@ -128,15 +128,15 @@ export interface Config extends AccessConfig {
 }
 
 export interface BackupSchedule {
-  everyMs: number
+  intervalMs: number
   /** How many of them, the newest. */
-  keep: number
+  retainCount: number
   /** Absolute path. */
   dir: string
 }
 
 /** Facts about this host that the defaults depend on. */
-export interface Host {
+export interface HostFacts {
   root: boolean
   hostname: string
 }
@@ -147,7 +147,7 @@ export function readEnv(): Env {
 }
 
 /** What the defaults depend on, as this process has it. */
-export function readHost(): Host {
+export function readHostFacts(): HostFacts {
   return { root: process.geteuid?.() === 0, hostname: hostname() }
 }
 
@@ -155,32 +155,32 @@ export function readHost(): Host {
  * Flags and variables to a checked configuration. Pure.
  * @throws ConfigError naming the setting, its value and the remedy
  */
-export function toConfig(flags: Flags, env: Env, host: Host): Config {
-  const read = reader(flags, env)
-  const { credentialsDir, ...access } = toBackupPlace(flags, env, host)
-  const tls = tlsFiles(read('tls-cert'), read('tls-key'))
-  const listenHost = listenAddress(read('host')) ?? (tls ? '0.0.0.0' : '127.0.0.1')
-  const prefix = dropletPrefix(read('prefix'))
-  const backups = toBackupSchedule(read, access.dataDir)
-  const metrics = metricsAddress(read('metrics-listen'))
+export function toConfig(flags: Flags, env: Env, hostFacts: HostFacts): Config {
+  const readSetting = createSettingReader(flags, env)
+  const { credentialsDir, ...coreConfig } = toDataLocations(flags, env, hostFacts)
+  const tls = parseTlsFiles(readSetting('tls-cert'), readSetting('tls-key'))
+  const listenHost = parseListenAddress(readSetting('host')) ?? (tls ? '0.0.0.0' : '127.0.0.1')
+  const prefix = parseDropletPrefix(readSetting('prefix'))
+  const backups = toBackupSchedule(readSetting, coreConfig.dataDir)
+  const metrics = parseMetricsAddress(readSetting('metrics-listen'))
 
   return {
-    ...access,
+    ...coreConfig,
     listen: {
       host: listenHost,
-      port: portNumber(read('port')),
+      port: parsePort(readSetting('port')),
       ...(tls && { tls }),
       exposedWithoutTls: !tls && !isLoopback(listenHost),
-      allowedHosts: hostNames(read('allowed-hosts')),
-      trustedProxies: networks(read('trusted-proxies')),
+      allowedHosts: parseHostNames(readSetting('allowed-hosts')),
+      trustedProxies: parseNetworks(readSetting('trusted-proxies')),
     },
     ...(metrics && { metrics: { ...metrics, isExposed: !isLoopback(metrics.host) } }),
-    publicUrl: publicUrl(read('public-url')),
+    publicUrl: parsePublicUrl(readSetting('public-url')),
     engine: toEngineAddress(flags, env),
     droplets: {
       prefix,
-      domain: dropletDomain(read('domain') ?? given('the host name', host.hostname), prefix),
-      image: imageName(read('image')),
+      domain: parseDropletDomain(readSetting('domain') ?? rawSetting('the host name', hostFacts.hostname), prefix),
+      image: parseImageName(readSetting('image')),
       credentialsDir,
     },
     ...(backups && { backups }),
@@ -188,18 +188,19 @@ export function toConfig(flags: Flags, env: Env, host: Host): Config {
 }
 
 /** The part of `toConfig` for commands that only work on the data directory. */
-export function toAccessConfig(flags: Flags, env: Env, host: Host): AccessConfig {
-  const read = reader(flags, env)
-  const dataDir = read('data-dir')?.value ?? defaultDataDir(env, host.root)
-  const keyFile = read('secret-key-file')?.value
-  return { dataDir: resolve(dataDir), hostLabel: host.hostname, ...(keyFile && { keyFile: resolve(keyFile) }) }
+export function toCoreConfig(flags: Flags, env: Env, hostFacts: HostFacts): CoreConfig {
+  const readSetting = createSettingReader(flags, env)
+  const dataDir = readSetting('data-dir')?.value ?? defaultDataDir(env, hostFacts.root)
+  const keyFile = readSetting('secret-key-file')?.value
+  return { dataDir: resolve(dataDir), hostLabel: hostFacts.hostname, ...(keyFile && { keyFile: resolve(keyFile) }) }
 }
 
 /** The part of `toConfig` for commands that save and restore what is kept. */
-export function toBackupPlace(flags: Flags, env: Env, host: Host): BackupPlace {
-  const access = toAccessConfig(flags, env, host)
-  const credentialsDir = reader(flags, env)('credentials-dir')?.value ?? join(access.dataDir, 'credentials')
-  return { ...access, credentialsDir: resolve(credentialsDir) }
+export function toDataLocations(flags: Flags, env: Env, hostFacts: HostFacts): DataLocations {
+  const coreConfig = toCoreConfig(flags, env, hostFacts)
+  const credentialsDir =
+    createSettingReader(flags, env)('credentials-dir')?.value ?? join(coreConfig.dataDir, 'credentials')
+  return { ...coreConfig, credentialsDir: resolve(credentialsDir) }
 }
 
 /** What a client of a server elsewhere needs. */
@@ -212,20 +213,20 @@ export interface ClientConfig {
 
 /** For the commands that speak to a server elsewhere. */
 export function toClientConfig(flags: Flags, env: Env): ClientConfig {
-  const named = reader(flags, env)('session-file')?.value
+  const sessionFile = createSettingReader(flags, env)('session-file')?.value
   const configDir = env.XDG_CONFIG_HOME || (env.HOME && join(env.HOME, '.config'))
-  if (!named && !configDir) {
+  if (!sessionFile && !configDir) {
     throw new ConfigError('--session-file: there is no $XDG_CONFIG_HOME and no $HOME to keep a login in: name a file')
   }
   return {
-    sessionFile: resolve(named ?? join(configDir ?? '', 'cikit-api/session.json')),
+    sessionFile: resolve(sessionFile ?? join(configDir ?? '', 'cikit-api/session.json')),
     sshDir: resolve(env.HOME ?? '.', '.ssh'),
   }
 }
 
 /** The part of `toConfig` for commands that only speak to the engine. */
 export function toEngineAddress(flags: Flags, env: Env): EngineAddress {
-  return engineAddress(reader(flags, env)('docker-host') ?? dockerHost(env))
+  return parseEngineAddress(createSettingReader(flags, env)('docker-host') ?? defaultDockerHost(env))
 }
 
 /** `data-dir` is read from `CIKIT_API_DATA_DIR`. */
@@ -236,30 +237,39 @@ export function variableOf(name: SettingName): string {
 }
 
 /** Reads a setting from its flag or else its variable. An empty variable counts as none, an empty flag as a mistake. */
-function reader(flags: Flags, env: Env) {
-  return (name: SettingName): Given | undefined => {
+function createSettingReader(flags: Flags, env: Env) {
+  return (name: SettingName): RawSetting | undefined => {
     const flag = flags[name]
-    if (flag !== undefined) return given(`--${name}`, flag)
+    if (flag !== undefined) return rawSetting(`--${name}`, flag)
     const variable = variableOf(name)
     const value = env[variable]
-    return value === undefined || value === '' ? undefined : given(variable, value)
+    return value === undefined || value === '' ? undefined : rawSetting(variable, value)
   }
 }
 
-function toBackupSchedule(read: ReturnType<typeof reader>, dataDir: string): BackupSchedule | undefined {
-  const every = read('every')
-  const keep = read('keep')
-  const dir = read('backup-dir')
-  const without = keep ?? dir
-  if (!every) {
-    if (!without) return undefined
-    throw new ConfigError(`${without.source} ${JSON.stringify(without.value)} is for backups: give --every too`)
+function toBackupSchedule(
+  readSetting: ReturnType<typeof createSettingReader>,
+  dataDir: string,
+): BackupSchedule | undefined {
+  const interval = readSetting('every')
+  const retainCount = readSetting('keep')
+  const dir = readSetting('backup-dir')
+  const unusedSetting = retainCount ?? dir
+  if (!interval) {
+    if (!unusedSetting) return undefined
+    throw new ConfigError(
+      `${unusedSetting.source} ${JSON.stringify(unusedSetting.value)} is for backups: give --every too`,
+    )
   }
-  return { everyMs: period(every), keep: backupCount(keep), dir: resolve(dir?.value ?? join(dataDir, 'backups')) }
+  return {
+    intervalMs: parsePeriod(interval),
+    retainCount: parseBackupCount(retainCount),
+    dir: resolve(dir?.value ?? join(dataDir, 'backups')),
+  }
 }
 
-function defaultDataDir(env: Env, root: boolean): string {
-  if (root) return '/var/lib/cikit-api'
+function defaultDataDir(env: Env, isRoot: boolean): string {
+  if (isRoot) return '/var/lib/cikit-api'
   if (env.XDG_DATA_HOME) return join(env.XDG_DATA_HOME, 'cikit-api')
   if (env.HOME) return join(env.HOME, '.local/share/cikit-api')
   throw new ConfigError('--data-dir: there is no $XDG_DATA_HOME and no $HOME to choose one from: name a directory')
@@ -269,7 +279,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
-function dockerHost(env: Env): Given {
+function defaultDockerHost(env: Env): RawSetting {
   const value = env.DOCKER_HOST || 'unix:///var/run/docker.sock'
-  return given('DOCKER_HOST', value)
+  return rawSetting('DOCKER_HOST', value)
 }

@@ -1,42 +1,42 @@
-import { type Act, openAudit } from './audit/service.ts'
+import { type Actor, openAudit } from './audit/service.ts'
 import { createAuthService } from './auth/service.ts'
 import { createThrottle } from './auth/throttle.ts'
-import type { AccessConfig, Config } from './config.ts'
+import type { Config, CoreConfig } from './config.ts'
 import type { DropletEngine, EngineCall } from './droplets/engine.ts'
-import { createHealthWatch } from './droplets/health.ts'
+import { createHealthChecker } from './droplets/health.ts'
 import { createDropletKeys } from './droplets/keys.ts'
-import { createLiveDroplets } from './droplets/live.ts'
+import { createDropletInformer } from './droplets/live.ts'
 import { createDropletService } from './droplets/service.ts'
 import { createDockerClient } from './engines/docker/client.ts'
 import { createDockerEngine } from './engines/docker/engine.ts'
 import { createCommands } from './exec/commands.ts'
-import { createPlaces } from './exec/places.ts'
+import { createConnectionSlots } from './exec/places.ts'
 import { createTerminals } from './exec/terminals.ts'
-import { createServerHealth } from './health/service.ts'
+import { createServerHealthChecker } from './health/service.ts'
 import { createUserImport } from './import/service.ts'
 import { createSshKeyService } from './keyring/service.ts'
 import type { Log } from './log.ts'
 import { createLogService } from './logs/service.ts'
 import { createOperations } from './operations/service.ts'
-import { createSteadyClock } from './steady-clock.ts'
-import { createClockMark } from './store/clock-mark.ts'
+import { createMonotonicWallClock } from './steady-clock.ts'
+import { createClockHighWaterMark } from './store/clock-mark.ts'
 import { openDatabase } from './store/database.ts'
 import { createEnrolmentStore } from './store/enrolments.ts'
 import type { RandomBytes } from './store/key-file.ts'
 import { rotateKey } from './store/key-rotation.ts'
-import { createLaneStore } from './store/lanes.ts'
+import { createThrottleBucketStore } from './store/lanes.ts'
 import { createOperationStore } from './store/operations.ts'
-import { forgetWhatIsOver, type Restored } from './store/restored.ts'
-import { isAnythingSealed, openSealer, sealingKeyFile } from './store/sealing-key.ts'
+import { invalidateRestoredState, type RestoreSummary } from './store/restored.ts'
+import { hasEncryptedSecrets, openSecretBox, sealingKeyFile } from './store/sealing-key.ts'
 import { createSessionStore } from './store/sessions.ts'
 import { createSshKeyStore } from './store/ssh-keys.ts'
-import { createUnfinishedAdds } from './store/unfinished-adds.ts'
+import { createProvisioningJournal } from './store/unfinished-adds.ts'
 import { createUserStore } from './store/users.ts'
 import { createEnrolmentService } from './users/enrolment.ts'
 import { createUserService } from './users/service.ts'
 import { version } from './version.ts'
 
-export type Access = Awaited<ReturnType<typeof createAccess>>
+export type CoreContext = Awaited<ReturnType<typeof createCoreContext>>
 export type Context = Awaited<ReturnType<typeof createContext>>
 
 /** What a test may put in the place of the real thing, and what a command on the host may ask for. */
@@ -48,14 +48,14 @@ export interface Overrides {
   random?: RandomBytes
   engine?: DropletEngine
   /** As `openAudit`. */
-  auditAnew?: { by: string }
+  restartAudit?: { by: string }
 }
 
 /**
  * Users and sessions over the data directory: all that the commands on the host need, served at the same time or not.
  * @throws OperatorError when the data directory or the key cannot be used
  */
-export async function createAccess(config: AccessConfig, overrides: Overrides = {}) {
+export async function createCoreContext(config: CoreConfig, overrides: Overrides = {}) {
   const now = overrides.now ?? Date.now
   const random = overrides.random ?? systemRandom
   const db = openDatabase(config.dataDir, { now })
@@ -67,65 +67,78 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
       db,
       dataDir: config.dataDir,
       sealingKeyFile: sealingKeyFile(config),
-      isFirstStart: !isAnythingSealed(db),
+      isFirstStart: !hasEncryptedSecrets(db),
       now,
       random,
       isUser,
-      ...(overrides.auditAnew && { anew: overrides.auditAnew }),
+      ...(overrides.restartAudit && { restart: overrides.restartAudit }),
     })
-    const sealer = await openSealer(db, config, random)
-    const clockMark = createClockMark(db)
+    const secretBox = await openSecretBox(db, config, random)
+    const clockHighWaterMark = createClockHighWaterMark(db)
     const monotonic = overrides.monotonic ?? monotonicClock
-    const steady = createSteadyClock(now, monotonic, clockMark.get())
-    const throttle = createThrottle(createLaneStore(db), steady)
+    const monotonicWallClock = createMonotonicWallClock(now, monotonic, clockHighWaterMark.get())
+    const throttle = createThrottle(createThrottleBucketStore(db), monotonicWallClock)
     const sessions = createSessionStore(db)
     const enrolments = createEnrolmentStore(db)
     const { hostLabel } = config
-    const store = { db, users, sessions, enrolments, throttle, audit, sealer, now, steady, random, hostLabel }
-    const enrolment = createEnrolmentService(store)
-    const auth = await createAuthService({ ...store, enrolment })
+    const deps = {
+      db,
+      users,
+      sessions,
+      enrolments,
+      throttle,
+      audit,
+      secretBox,
+      now,
+      monotonicWallClock,
+      random,
+      hostLabel,
+    }
+    const enrolment = createEnrolmentService(deps)
+    const auth = await createAuthService({ ...deps, enrolment })
     return {
       db,
       audit,
       auth,
-      users: createUserService(store),
+      users: createUserService(deps),
       enrolment,
       countLocks: throttle.countLocks,
       clock: {
         /** How late it was when that was noted last, in milliseconds since 1970. */
-        noted: clockMark.get,
+        highWaterMark: clockHighWaterMark.get,
         /**
          * Notes how late it is, for the next process.
          * @throws ApiError 922
          */
-        note: () => db.write(() => clockMark.set(steady())),
+        saveHighWaterMark: () => db.write(() => clockHighWaterMark.raise(monotonicWallClock())),
       },
-      sshKeys: createSshKeyService({ ...store, sshKeys: createSshKeyStore(db) }),
-      imported: createUserImport(store),
+      sshKeys: createSshKeyService({ ...deps, sshKeys: createSshKeyStore(db) }),
+      userImport: createUserImport(deps),
       /** As `rotateKey`: how many secrets there were. */
-      rotateKey: (act: Act) => rotateKey(db, sealer, sealingKeyFile(config), random, () => audit.record(act, '')),
+      rotateKey: (actor: Actor) =>
+        rotateKey(db, secretBox, sealingKeyFile(config), random, () => audit.record(actor, '')),
       /**
        * Ends what cannot go on in a database that was put back from an earlier time. For who has it alone.
        * @param from the time of the backup, milliseconds since 1970
        */
-      async settleRestored(act: Act, from: number): Promise<Restored> {
+      async invalidateRestored(actor: Actor, from: number): Promise<RestoreSummary> {
         await audit.recordInterrupted()
         return await db.write(() => {
-          audit.record(act, new Date(from).toISOString())
+          audit.record(actor, new Date(from).toISOString())
           // A clock that was set back must not bring a used code back.
-          return forgetWhatIsOver(db, Math.max(now(), from))
+          return invalidateRestoredState(db, Math.max(now(), from))
         })
       },
       /**
        * What is to be done now and then: notes how late it is, for the next process, and forgets and settles what is due.
        * @throws ApiError 922 when the store cannot be written
        */
-      async keepHouse(): Promise<void> {
+      async runMaintenance(): Promise<void> {
         await db.write(() => {
-          clockMark.set(steady())
+          clockHighWaterMark.raise(monotonicWallClock())
           auth.removeExpired()
         })
-        await audit.settle()
+        await audit.flush()
       },
       async close(): Promise<void> {
         await audit.close()
@@ -144,95 +157,101 @@ export async function createAccess(config: AccessConfig, overrides: Overrides = 
  */
 export async function createContext(config: Config, log: Log, overrides: Overrides = {}) {
   const now = overrides.now ?? Date.now
-  const access = await createAccess(config, overrides)
+  const core = await createCoreContext(config, overrides)
   const { prefix, domain, credentialsDir } = config.droplets
   const random = overrides.random ?? systemRandom
   // Who does not want them loads none of it.
   const metrics = config.metrics && (await import('./metrics/service.ts')).createMetrics({ version, now })
-  const engine = overrides.engine ?? createEngine(config, metrics?.engineCalled)
-  const live = createLiveDroplets({ engine, monotonic: overrides.monotonic ?? monotonicClock, log })
-  const health = createHealthWatch({ engine, live, monotonic: overrides.monotonic ?? monotonicClock, now, log })
-  const { db, audit, clock } = access
-  const operations = createOperations({ db, store: createOperationStore(db), audit, now, log })
-  // With the bodies of events comes Elysia, which no command on the host has to wait for.
-  const { createEventService } = await import('./events/service.ts')
-  const events = createEventService({ ...access, live, operations, domain, now, random, log })
-  const { createStatisticsService } = await import('./statistics/service.ts')
-  const statistics = createStatisticsService({
+  const engine = overrides.engine ?? createEngine(config, metrics?.observeEngineCall)
+  const informer = createDropletInformer({ engine, monotonic: overrides.monotonic ?? monotonicClock, log })
+  const healthChecker = createHealthChecker({
     engine,
-    live,
-    auth: access.auth,
+    informer,
     monotonic: overrides.monotonic ?? monotonicClock,
     now,
     log,
   })
-  const serverHealth = createServerHealth({ db, clock, live, log })
-  metrics?.watch({ ...access, live, operations, events, serverHealth })
-  live.start()
-  health.start()
-  statistics.start()
+  const { db, audit, clock } = core
+  const operations = createOperations({ db, store: createOperationStore(db), audit, now, log })
+  // With the bodies of events comes Elysia, which no command on the host has to wait for.
+  const { createEventService } = await import('./events/service.ts')
+  const events = createEventService({ ...core, informer, operations, domain, now, random, log })
+  const { createStatsService } = await import('./statistics/service.ts')
+  const stats = createStatsService({
+    engine,
+    informer,
+    auth: core.auth,
+    monotonic: overrides.monotonic ?? monotonicClock,
+    now,
+    log,
+  })
+  const serverHealth = createServerHealthChecker({ db, clock, informer, log })
+  metrics?.addSources({ ...core, informer, operations, events, serverHealth })
+  informer.start()
+  healthChecker.start()
+  stats.start()
   const droplets = createDropletService({
     engine,
-    live,
+    informer,
     keys: createDropletKeys(credentialsDir, random),
-    unfinished: createUnfinishedAdds(db),
+    journal: createProvisioningJournal(db),
     operations,
     prefix,
     domain,
     now,
     log,
   })
-  const within = {
-    ...access,
+  const sessionDeps = {
+    ...core,
     engine,
     droplets,
-    places: createPlaces(),
+    slots: createConnectionSlots(),
     random,
     monotonic: overrides.monotonic ?? monotonicClock,
     now,
     log,
   }
-  const commands = createCommands(within)
-  const terminals = createTerminals(within)
-  const logs = createLogService(within)
+  const commands = createCommands(sessionDeps)
+  const terminals = createTerminals(sessionDeps)
+  const logs = createLogService(sessionDeps)
   return {
-    ...access,
+    ...core,
     config,
     droplets,
     commands,
     terminals,
     logs,
     events,
-    statistics,
+    stats,
     serverHealth,
     operations,
     metrics,
     log,
     now,
     /** As that of the access, and for operations, too. */
-    async keepHouse(): Promise<void> {
-      await access.keepHouse()
+    async runMaintenance(): Promise<void> {
+      await core.runMaintenance()
       await db.write(operations.removeOld)
     },
     async close() {
       events.close()
-      statistics.close()
+      stats.close()
       logs.close()
       await terminals.close()
       operations.close()
-      health.close()
+      healthChecker.close()
       serverHealth.close()
       metrics?.close()
       await droplets.close()
-      await live.close()
-      await access.close()
+      await informer.close()
+      await core.close()
     },
   }
 }
 
-function createEngine(config: Config, called?: (call: EngineCall) => void): DropletEngine {
+function createEngine(config: Config, onCall?: (call: EngineCall) => void): DropletEngine {
   const { image, prefix } = config.droplets
-  return createDockerEngine(createDockerClient(config.engine, called), { image, prefix })
+  return createDockerEngine(createDockerClient(config.engine, onCall), { image, prefix })
 }
 
 const monotonicClock = () => performance.now()

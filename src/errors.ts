@@ -67,7 +67,7 @@ export const catalogue = {
 export type ErrorName = keyof typeof catalogue
 
 /** The name of an error that was kept by its id. */
-export function errorNameOf(id: number): ErrorName {
+export function errorNameById(id: number): ErrorName {
   const names = Object.keys(catalogue) as ErrorName[]
   return names.find(name => catalogue[name].id === id) ?? 'internal'
 }
@@ -86,17 +86,23 @@ export class ApiError extends Error {
   /** The caller showed no token at all. */
   readonly anonymous: boolean
   /** What the client goes on sending is not waited for: the connection ends with the answer. */
-  readonly hangUp: boolean
+  readonly closeConnection: boolean
 
   constructor(
     readonly kind: ErrorName,
-    options: { text?: string; cause?: unknown; retryAfterSeconds?: number; anonymous?: boolean; hangUp?: boolean } = {},
+    options: {
+      text?: string
+      cause?: unknown
+      retryAfterSeconds?: number
+      anonymous?: boolean
+      closeConnection?: boolean
+    } = {},
   ) {
     super(options.text ?? catalogue[kind].text, { cause: options.cause })
     this.errorId = catalogue[kind].id
     this.retryAfterSeconds = options.retryAfterSeconds
     this.anonymous = options.anonymous === true
-    this.hangUp = options.hangUp === true
+    this.closeConnection = options.closeConnection === true
     this.status = catalogue[kind].status
   }
 }

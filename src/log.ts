@@ -24,14 +24,14 @@ export function withRequestId<T>(id: string, work: () => Promise<T>): Promise<T>
  */
 export function createLog(options: { write: (line: string) => void; readable: boolean; now: () => number }): Log {
   const format = options.readable ? readableLine : jsonLine
-  const timeOf = createTimeText()
-  const at =
+  const formatTime = createTimestampFormatter()
+  const logAt =
     (level: Level) =>
     (message: string, fields: Fields = {}) => {
-      const time = timeOf(options.now())
+      const time = formatTime(options.now())
       options.write(`${format(time, level, message, requestScope.getStore(), fields)}\n`)
     }
-  return { info: at('info'), warn: at('warn'), error: at('error') }
+  return { info: logAt('info'), warn: logAt('warn'), error: logAt('error') }
 }
 
 /**
@@ -40,8 +40,8 @@ export function createLog(options: { write: (line: string) => void; readable: bo
  */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : `thrown: ${typeof error}`
-  const own = error.stack?.includes(error.message) ? error.stack : `${error.name}: ${error.message}`
-  return error.cause === undefined ? own : `${own}\ncaused by ${describeError(error.cause)}`
+  const ownText = error.stack?.includes(error.message) ? error.stack : `${error.name}: ${error.message}`
+  return error.cause === undefined ? ownText : `${ownText}\ncaused by ${describeError(error.cause)}`
 }
 
 function jsonLine(time: string, level: Level, message: string, requestId: string | undefined, fields: Fields): string {
@@ -56,13 +56,13 @@ function readableLine(...[time, level, message, requestId, fields]: Parameters<t
 }
 
 /** A time in ISO 8601: of the many lines of a busy millisecond it is worded once. */
-function createTimeText() {
-  let last = Number.NaN
-  let text = ''
+function createTimestampFormatter() {
+  let lastTime = Number.NaN
+  let lastText = ''
   return (time: number): string => {
-    if (time !== last) text = new Date(time).toISOString()
-    last = time
-    return text
+    if (time !== lastTime) lastText = new Date(time).toISOString()
+    lastTime = time
+    return lastText
   }
 }
 
@@ -72,14 +72,14 @@ function readableValue(value: Fields[string]): string {
 }
 
 /** The secret of an authenticator app. */
-const SHORTEST_HIDDEN = 32
+const MIN_REDACTED_LENGTH = 32
 
 /**
  * What was put by mistake where a name belongs is no business of a log: tokens in any spelling, and the secrets of
  * authenticator apps. Names so long lose by it, too.
  */
-export function hideTokens(text: string): string {
-  if (text.length < SHORTEST_HIDDEN) return text
+export function redactTokens(text: string): string {
+  if (text.length < MIN_REDACTED_LENGTH) return text
   return text.replace(/[\w%+=-]{40,}/g, '[token]').replace(/[A-Z2-7]{32}/g, '[secret]')
 }
 

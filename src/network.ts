@@ -17,11 +17,11 @@ export function parseNetwork(text: string): Network | undefined {
  * right of `X-Forwarded-For`; what stands further left is only what a stranger claims.
  * @param peer the address at the other end of the connection
  */
-export function clientAddress(peer: string, forwardedFor: string | null, trusted: readonly Network[]): string {
-  if (trusted.length === 0) return peer
+export function clientAddress(peer: string, forwardedFor: string | null, trustedProxies: readonly Network[]): string {
+  if (trustedProxies.length === 0) return peer
   let client = peer
   for (const hop of (forwardedFor ?? '').split(',').reverse()) {
-    if (!isTrusted(client, trusted)) break
+    if (!isTrusted(client, trustedProxies)) break
     if (!isAddress(hop.trim())) break
     client = hop.trim()
   }
@@ -32,20 +32,20 @@ export function clientAddress(peer: string, forwardedFor: string | null, trusted
  * What failures are counted by: an IPv4 address, or the /64 of an IPv6 address, since a whole one is what every
  * household and every server gets.
  */
-export function addressGroup(address: string): string {
+export function addressPrefix(address: string): string {
   if (!isAddress(address)) return 'unknown'
   const parsed = ipaddr.process(address)
   if (parsed.kind() === 'ipv4') return parsed.toString()
-  const network = parsed.toByteArray().slice(0, 8)
-  return `${Buffer.from(network)
+  const networkBytes = parsed.toByteArray().slice(0, 8)
+  return `${Buffer.from(networkBytes)
     .toString('hex')
     .replace(/(.{4})(?=.)/g, '$1:')}::/64`
 }
 
-function isTrusted(address: string, trusted: readonly Network[]): boolean {
+function isTrusted(address: string, trustedProxies: readonly Network[]): boolean {
   if (!isAddress(address)) return false
   const parsed = ipaddr.process(address)
-  return trusted.some(([network, length]) => network.kind() === parsed.kind() && parsed.match(network, length))
+  return trustedProxies.some(([network, length]) => network.kind() === parsed.kind() && parsed.match(network, length))
 }
 
 /** The usual forms only: the library also knows `0x7f.1`, which nobody means. */

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 
-const HIDDEN = '[secret]'
+const REDACTED = '[secret]'
 
 /** A value that must not be printed by accident: it shows itself only to who asks with `reveal()`. */
 export class Secret<T extends string | Uint8Array = string> {
@@ -15,14 +15,14 @@ export class Secret<T extends string | Uint8Array = string> {
   }
 
   toString(): string {
-    return HIDDEN
+    return REDACTED
   }
 
   toJSON(): string {
-    return HIDDEN
+    return REDACTED
   }
 
   [inspect.custom](): string {
-    return HIDDEN
+    return REDACTED
   }
 }

@@ -1,20 +1,24 @@
-export type SteadyClock = () => number
+export type MonotonicWallClock = () => number
 
 /**
  * A clock by which tokens and locks expire: it goes forward with the system's clock, and on at its own pace when that
  * one is set back, so that nothing lives longer for it.
- * @param system what may be set: milliseconds since 1970
- * @param monotonic what only ever goes on: milliseconds since some moment of this process
- * @param notBefore what it has shown before, in an earlier process
+ * @param systemClock what may be set: milliseconds since 1970
+ * @param monotonicClock what only ever goes on: milliseconds since some moment of this process
+ * @param floor what it has shown before, in an earlier process
  * @returns whole milliseconds since 1970
  */
-export function createSteadyClock(system: () => number, monotonic: () => number, notBefore: number): SteadyClock {
-  let shown = Math.max(system(), notBefore)
-  let shownAt = monotonic()
+export function createMonotonicWallClock(
+  systemClock: () => number,
+  monotonicClock: () => number,
+  floor: number,
+): MonotonicWallClock {
+  let lastTime = Math.max(systemClock(), floor)
+  let lastTick = monotonicClock()
   return () => {
-    const at = monotonic()
-    shown = Math.max(system(), shown + Math.max(0, at - shownAt))
-    shownAt = at
-    return Math.floor(shown)
+    const tick = monotonicClock()
+    lastTime = Math.max(systemClock(), lastTime + Math.max(0, tick - lastTick))
+    lastTick = tick
+    return Math.floor(lastTime)
   }
 }

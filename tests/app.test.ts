@@ -3,7 +3,7 @@ import { createTestApi } from './_support/api.ts'
 
 test('a user logs in and lists droplets', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
+  const owner = await api.logInAs('owner')
   const added = await api.call('POST', '/droplet/add', { token: owner.token })
   expect(added.status).toBe(200)
   const { status, body } = await api.call('GET', '/droplet/list', { token: owner.token })

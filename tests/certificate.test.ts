@@ -1,29 +1,29 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
-import { readCertificate, stateOf, whyInvalid } from '../src/certificate.ts'
+import { fileStateOf, invalidReason, readCertificate } from '../src/certificate.ts'
 import { ConfigError } from '../src/errors.ts'
-import { certificateFiles, makePair, type Pair } from './_support/certificates.ts'
+import { type CertificatePair, certificateFiles, createCertificate } from './_support/certificates.ts'
 import { tempDir } from './_support/temp-dir.ts'
 
-let first: Pair
-let second: Pair
+let first: CertificatePair
+let second: CertificatePair
 beforeAll(async () => {
-  first = await makePair('one.test')
-  second = await makePair('two.test')
+  first = await createCertificate('one.test')
+  second = await createCertificate('two.test')
 })
 
 test('tells what it is, and for how long', () => {
   using dir = tempDir()
   const files = certificateFiles(dir.path)
-  files.put(first)
-  const read = readCertificate(files)
-  expect(read).toMatchObject({ ...first, names: 'DNS:one.test', state: stateOf(files) })
-  expect(read.fingerprint).toMatch(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/)
-  expect(read.validTo - read.validFrom).toBe(30 * 24 * 3_600_000)
+  files.install(first)
+  const certificate = readCertificate(files)
+  expect(certificate).toMatchObject({ ...first, names: 'DNS:one.test', fileState: fileStateOf(files) })
+  expect(certificate.fingerprint).toMatch(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/)
+  expect(certificate.validTo - certificate.validFrom).toBe(30 * 24 * 3_600_000)
 })
 
 describe('refuses, naming the flag, the file and the remedy', () => {
-  test.each<[string, (pair: Pair) => Partial<Pair>, RegExp]>([
+  test.each<[string, (pair: CertificatePair) => Partial<CertificatePair>, RegExp]>([
     ['the key of another', () => ({ key: second.key }), /--tls-key .*matrix\.key is not the key of.*matrix\.crt/],
     ['no certificate', () => ({ cert: '' }), /--tls-cert .*matrix\.crt holds no certificate/],
     ['half a certificate', ({ cert }) => ({ cert: cert.slice(0, 300) }), /--tls-cert .* holds no certificate/],
@@ -32,7 +32,7 @@ describe('refuses, naming the flag, the file and the remedy', () => {
   ])('%s', (_, change, words) => {
     using dir = tempDir()
     const files = certificateFiles(dir.path)
-    files.put({ ...first, ...change(first) })
+    files.install({ ...first, ...change(first) })
     expect(() => readCertificate(files)).toThrow(words)
     expect(() => readCertificate(files)).toThrow(ConfigError)
     expect(() => readCertificate(files)).not.toThrow(first.key.slice(40, 80))
@@ -47,25 +47,25 @@ describe('refuses, naming the flag, the file and the remedy', () => {
 test('is over from its last moment on, and not there before its first', () => {
   using dir = tempDir()
   const files = certificateFiles(dir.path)
-  files.put(first)
-  const read = readCertificate(files)
-  expect(whyInvalid(read, read.validFrom)).toBeUndefined()
-  expect(whyInvalid(read, read.validTo - 1)).toBeUndefined()
-  expect(whyInvalid(read, read.validTo)).toMatch(/^it is over since .*Z: renew it$/)
-  expect(whyInvalid(read, read.validFrom - 1)).toMatch(/^it begins at .*Z only: set the clock/)
+  files.install(first)
+  const certificate = readCertificate(files)
+  expect(invalidReason(certificate, certificate.validFrom)).toBeUndefined()
+  expect(invalidReason(certificate, certificate.validTo - 1)).toBeUndefined()
+  expect(invalidReason(certificate, certificate.validTo)).toMatch(/^it is over since .*Z: renew it$/)
+  expect(invalidReason(certificate, certificate.validFrom - 1)).toMatch(/^it begins at .*Z only: set the clock/)
 })
 
 test('a change of either file is seen, and none is not', () => {
   using dir = tempDir()
   const files = certificateFiles(dir.path)
-  expect(stateOf(files)).toBe('none none')
-  files.put(first)
-  const before = stateOf(files)
-  expect(stateOf(files)).toBe(before)
-  files.put({ ...first, key: second.key })
-  expect(stateOf(files)).not.toBe(before)
-  files.put(first)
-  const written = stateOf(files)
+  expect(fileStateOf(files)).toBe('none none')
+  files.install(first)
+  const stateBefore = fileStateOf(files)
+  expect(fileStateOf(files)).toBe(stateBefore)
+  files.install({ ...first, key: second.key })
+  expect(fileStateOf(files)).not.toBe(stateBefore)
+  files.install(first)
+  const written = fileStateOf(files)
   writeFileSync(files.certFile, second.cert)
-  expect(stateOf(files)).not.toBe(written)
+  expect(fileStateOf(files)).not.toBe(written)
 })

@@ -5,25 +5,25 @@ import {
   readEnv,
   type SettingName,
   settings,
-  toAccessConfig,
   toClientConfig,
   toConfig,
+  toCoreConfig,
   toEngineAddress,
   variableOf,
 } from '../src/config.ts'
 import { ConfigError } from '../src/errors.ts'
 import { parseNetwork } from '../src/network.ts'
 
-const root = { root: true, hostname: 'matrix.example' }
-const unlimited = { allowedHosts: [], trustedProxies: [] }
-const config = (flags: Flags = {}, env: Env = {}) => toConfig(flags, env, root)
+const rootHost = { root: true, hostname: 'matrix.example' }
+const noRestrictions = { allowedHosts: [], trustedProxies: [] }
+const config = (flags: Flags = {}, env: Env = {}) => toConfig(flags, env, rootHost)
 
 test('without any setting, it serves this host on loopback', () => {
   expect(config()).toEqual({
     dataDir: '/var/lib/cikit-api',
     hostLabel: 'matrix.example',
     publicUrl: '',
-    listen: { host: '127.0.0.1', port: 1337, exposedWithoutTls: false, ...unlimited },
+    listen: { host: '127.0.0.1', port: 1337, exposedWithoutTls: false, ...noRestrictions },
     engine: { kind: 'unix', path: '/var/run/docker.sock' },
     droplets: {
       prefix: 'cikit',
@@ -40,7 +40,7 @@ test('with TLS, it serves every address', () => {
     port: 1337,
     tls: { certFile: '/tls/cert.pem', keyFile: '/tls/key.pem' },
     exposedWithoutTls: false,
-    ...unlimited,
+    ...noRestrictions,
   })
 })
 
@@ -55,7 +55,7 @@ test.each([
   ['::1', false],
   ['localhost', false],
 ])('plain HTTP on %s is exposed: %p', (host, exposed) => {
-  expect(config({ host }).listen).toEqual({ host, port: 1337, exposedWithoutTls: exposed, ...unlimited })
+  expect(config({ host }).listen).toEqual({ host, port: 1337, exposedWithoutTls: exposed, ...noRestrictions })
 })
 
 test.each([
@@ -125,7 +125,7 @@ test('every setting can be made by its variable', () => {
     },
     engine: { kind: 'unix' as const, path: '/engine.sock' },
     droplets: { prefix: 'box', domain: 'example.org', image: 'debian:12', credentialsDir: '/keys' },
-    backups: { everyMs: 86_400_000, keep: 3, dir: '/backups' },
+    backups: { intervalMs: 86_400_000, retainCount: 3, dir: '/backups' },
   }
   expect(config({}, env)).toEqual(expected)
   expect(config(values, {})).toEqual(expected)
@@ -153,8 +153,8 @@ test.each([
   ['90m', 5_400_000],
   ['24h', 86_400_000],
   ['7d', 604_800_000],
-])('--every %s: a backup every %p ms, of which 7 are kept in the data directory', (every, everyMs) => {
-  expect(config({ every }).backups).toEqual({ everyMs, keep: 7, dir: '/var/lib/cikit-api/backups' })
+])('--every %s: a backup every %p ms, of which 7 are kept in the data directory', (every, intervalMs) => {
+  expect(config({ every }).backups).toEqual({ intervalMs, retainCount: 7, dir: '/var/lib/cikit-api/backups' })
 })
 
 test.each<[Flags, string]>([
@@ -168,8 +168,8 @@ test.each<[Flags, string]>([
   ]),
   [{ keep: '7' }, '--keep "7" is for backups: give --every too'],
   [{ 'backup-dir': '/b' }, '--backup-dir "/b" is for backups: give --every too'],
-])('backups by %p are refused', (flags, words) => {
-  expect(() => config(flags)).toThrow(words)
+])('backups by %p are refused', (flags, message) => {
+  expect(() => config(flags)).toThrow(message)
 })
 
 test('a flag wins over its variable', () => {
@@ -190,11 +190,11 @@ test.each<[string, Env, string]>([
   ['$XDG_DATA_HOME', { XDG_DATA_HOME: '/xdg', HOME: '/home/ada' }, '/xdg/cikit-api'],
   ['$HOME', { HOME: '/home/ada' }, '/home/ada/.local/share/cikit-api'],
 ])('who is not root has the data under %s', (_, env, dataDir) => {
-  expect(toAccessConfig({}, env, { root: false, hostname: 'matrix' })).toEqual({ dataDir, hostLabel: 'matrix' })
+  expect(toCoreConfig({}, env, { root: false, hostname: 'matrix' })).toEqual({ dataDir, hostLabel: 'matrix' })
 })
 
 test('who is not root and has no home is asked for a directory', () => {
-  expect(() => toAccessConfig({}, {}, { root: false, hostname: 'matrix' })).toThrow(/^--data-dir: /)
+  expect(() => toCoreConfig({}, {}, { root: false, hostname: 'matrix' })).toThrow(/^--data-dir: /)
 })
 
 test.each<[string, ReturnType<typeof toEngineAddress>]>([
@@ -213,7 +213,7 @@ test('our own setting of the engine wins over the one of Docker', () => {
   expect(toEngineAddress({}, env)).toEqual({ kind: 'unix', path: '/ours' })
 })
 
-const unusable: [SettingName, ...string[]][] = [
+const invalidValues: [SettingName, ...string[]][] = [
   ['port', '', ' ', '65536', '-1', '1e3', '80.5', ' 80', '0x50', '999999', 'http'],
   ['host', '', '  '],
   [
@@ -235,7 +235,7 @@ const unusable: [SettingName, ...string[]][] = [
   ['tls-cert', ''],
 ]
 
-test.each(unusable.flatMap(([name, ...values]) => values.map((value): [SettingName, string] => [name, value])))(
+test.each(invalidValues.flatMap(([name, ...values]) => values.map((value): [SettingName, string] => [name, value])))(
   '--%s %j is refused with the flag, and its variable with its own name',
   (name, value) => {
     const flag = () => config({ [name]: value })
@@ -250,8 +250,8 @@ test.each(unusable.flatMap(([name, ...values]) => values.map((value): [SettingNa
 )
 
 test('an error is one line, with the value and the remedy', () => {
-  const refused = () => config({ port: '8080\nforged' })
-  expect(refused).toThrow('--port: "8080\\nforged" cannot be used: give a number from 1 to 65535, or 0')
+  const parseInvalidPort = () => config({ port: '8080\nforged' })
+  expect(parseInvalidPort).toThrow('--port: "8080\\nforged" cannot be used: give a number from 1 to 65535, or 0')
 })
 
 test.each<[Flags, string, string]>([
@@ -278,9 +278,9 @@ test.each([
 
 test('a domain may be as long as a host name of Linux leaves room for', () => {
   // 64 characters with the name of the droplet, `cikit01.`, before it.
-  const longest = `${'a'.repeat(52)}.org`
-  expect(config({ domain: longest }).droplets.domain).toBe(longest)
-  expect(() => config({ domain: `a${longest}` })).toThrow(/at most 56 characters/)
+  const longestDomain = `${'a'.repeat(52)}.org`
+  expect(config({ domain: longestDomain }).droplets.domain).toBe(longestDomain)
+  expect(() => config({ domain: `a${longestDomain}` })).toThrow(/at most 56 characters/)
 })
 
 test('the host name is checked as a domain, since it is the default of one', () => {

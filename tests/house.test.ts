@@ -10,27 +10,27 @@ const files = ['src/**/*.ts', 'cli/**/*.ts'].flatMap(pattern => [...new Glob(pat
 const sources = files.map(file => ({ file, text: readFileSync(join(root, file), 'utf8') }))
 
 /** The modules that a file imports, those of ours by their path from the root. */
-function importsOf({ file, text }: { file: string; text: string }): string[] {
+function importedModules({ file, text }: { file: string; text: string }): string[] {
   const named = [...text.matchAll(/(?:^import|^} from|import\()[^'\n]*'([^']+)'/gm)].map(match => match[1] ?? '')
   return named.map(name => (name.startsWith('.') ? join(file, '..', name) : name))
 }
 
 /** The files that import what matches, as `file imports module`. */
-function importers(pattern: RegExp, from: (file: string) => boolean): string[] {
+function findImports(pattern: RegExp, includes: (file: string) => boolean): string[] {
   return sources
-    .filter(({ file }) => from(file))
+    .filter(({ file }) => includes(file))
     .flatMap(source =>
-      importsOf(source).flatMap(name => (pattern.test(name) ? [`${source.file} imports ${name}`] : [])),
+      importedModules(source).flatMap(name => (pattern.test(name) ? [`${source.file} imports ${name}`] : [])),
     )
 }
 
 /** The files that say this. */
-const saying = (pattern: RegExp) => sources.filter(({ text }) => pattern.test(text)).map(({ file }) => file)
+const filesMatching = (pattern: RegExp) => sources.filter(({ text }) => pattern.test(text)).map(({ file }) => file)
 
 test('the files are found, and their imports', () => {
   expect(files.length).toBeGreaterThan(50)
-  expect(importers(/^elysia$/, file => file === 'src/app.ts')).toEqual(['src/app.ts imports elysia'])
-  expect(importers(/store\/database/, file => file === 'src/context.ts')).toHaveLength(1)
+  expect(findImports(/^elysia$/, file => file === 'src/app.ts')).toEqual(['src/app.ts imports elysia'])
+  expect(findImports(/store\/database/, file => file === 'src/context.ts')).toHaveLength(1)
 })
 
 describe('imports run one way', () => {
@@ -54,21 +54,21 @@ describe('imports run one way', () => {
       /^src\/http\//,
       file => !/^(src\/(app\.ts|http\/.*|openapi\/.*|\w+\/(routes|model|openapi)\.ts)|cli\/listener\.ts)$/.test(file),
     ],
-  ])('%s', (_, pattern, from) => {
-    expect(importers(pattern, from)).toEqual([])
+  ])('%s', (_, pattern, includes) => {
+    expect(findImports(pattern, includes)).toEqual([])
   })
 })
 
 test('the environment is read in one place', () => {
-  expect(saying(/process\.env|Bun\.env|import\.meta\.env/)).toEqual(['src/config.ts'])
+  expect(filesMatching(/process\.env|Bun\.env|import\.meta\.env/)).toEqual(['src/config.ts'])
 })
 
 test('the server starts no program but its own, and no text is ever run', () => {
-  expect(importers(/child_process|worker_threads|^vm$|node:vm/, () => true)).toEqual([])
+  expect(findImports(/child_process|worker_threads|^vm$|node:vm/, () => true)).toEqual([])
   // But for the ssh of a person at its own computer, and what an operator's command needs of the host (systemctl, useradd):
   // by their arguments and without a shell. `serve` has its own binary write backups in that way.
-  expect(saying(/Bun\.spawn|Bun\.\$|\bnew Function\b|\beval\(/)).toEqual(['cli/program.ts', 'cli/ssh.ts'])
-  expect(importers(/^cli\/program\.ts$/, file => !file.startsWith('cli/'))).toEqual([])
+  expect(filesMatching(/Bun\.spawn|Bun\.\$|\bnew Function\b|\beval\(/)).toEqual(['cli/program.ts', 'cli/ssh.ts'])
+  expect(findImports(/^cli\/program\.ts$/, file => !file.startsWith('cli/'))).toEqual([])
 })
 
 test('no statement of SQL holds what came from outside', () => {
@@ -79,6 +79,6 @@ test('no statement of SQL holds what came from outside', () => {
   const inserted = statements.flatMap(({ statement }) =>
     [...statement.matchAll(/\$\{([^}]*)\}/g)].map(match => match[1]),
   )
-  expect([...new Set(inserted)].sort()).toEqual(['column', 'columns', 'idColumns[table]', 'refusalColumns', 'table'])
+  expect([...new Set(inserted)].sort()).toEqual(['column', 'columns', 'idColumns[table]', 'denialColumns', 'table'])
   expect([...new Set(statements.map(({ file }) => file.split('/').slice(0, 2).join('/')))]).toEqual(['src/store'])
 })

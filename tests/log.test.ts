@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
-import { createLog, describeError, type Fields, hideTokens } from '../src/log.ts'
+import { createLog, describeError, type Fields, redactTokens } from '../src/log.ts'
 import { Secret } from '../src/secret.ts'
 
-function logged(readable: boolean, message: string, fields?: Fields): string {
+function logLine(readable: boolean, message: string, fields?: Fields): string {
   const lines: string[] = []
   const now = () => Date.parse('2026-01-02T03:04:05.678Z')
   createLog({ write: line => void lines.push(line), readable, now }).warn(message, fields)
@@ -28,7 +28,7 @@ test('every entry has its own time, also when the clock was set back', () => {
 })
 
 test('an entry for people is one line, with quotes where they are needed', () => {
-  expect(logged(true, 'droplet added', { droplet: 'cikit01', text: 'two words', gone: undefined })).toBe(
+  expect(logLine(true, 'droplet added', { droplet: 'cikit01', text: 'two words', gone: undefined })).toBe(
     '03:04:05.678 WARN  droplet added droplet=cikit01 text="two words"\n',
   )
 })
@@ -44,15 +44,15 @@ const hostile = [
 ] as const
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/
 
 test.each(hostile)('%s never reaches the line for people', (_, value) => {
-  expect(logged(true, 'request', { path: value }).slice(0, -1)).not.toMatch(CONTROL)
+  expect(logLine(true, 'request', { path: value }).slice(0, -1)).not.toMatch(CONTROL_CHARACTERS)
 })
 
 test.each(hostile)('%s never reaches the line of JSON, which still says the same', (_, value) => {
-  const line = logged(false, 'request', { path: value })
-  expect(line.slice(0, -1)).not.toMatch(CONTROL)
+  const line = logLine(false, 'request', { path: value })
+  expect(line.slice(0, -1)).not.toMatch(CONTROL_CHARACTERS)
   expect(JSON.parse(line)).toMatchObject({ path: value })
 })
 
@@ -96,7 +96,7 @@ test.each([
   ['the secret of an authenticator app', 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ', '[secret]'],
   ['two secrets', `${'A2'.repeat(16)} ${'B3'.repeat(16)}`, '[secret] [secret]'],
 ])('%s is hidden', (_, text, shown) => {
-  expect(hideTokens(text)).toBe(shown)
+  expect(redactTokens(text)).toBe(shown)
 })
 
 test.each([
@@ -105,5 +105,5 @@ test.each([
   ['the most that is shown', 'x'.repeat(39)],
   ['a path', '/api/v1/user/auth/revoke/ada/and/what/comes/after/it'],
 ])('%s is shown', (_, text) => {
-  expect(hideTokens(text)).toBe(text)
+  expect(redactTokens(text)).toBe(text)
 })

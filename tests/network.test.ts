@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { addressGroup, clientAddress, parseNetwork } from '../src/network.ts'
+import { addressPrefix, clientAddress, parseNetwork } from '../src/network.ts'
 
 const networks = (...texts: string[]) =>
   texts.flatMap(text => {
@@ -33,7 +33,7 @@ test.each([
   ['2001:db8:1:2::', '2001:0db8:0001:0002::/64'],
   ['unix', 'unknown'],
 ])('failures of %s are counted by %s', (address, group) => {
-  expect(addressGroup(address)).toBe(group)
+  expect(addressPrefix(address)).toBe(group)
 })
 
 test.each(['', '10', '10.0.0.0/33', '10.0.0/8', 'fd00::/129', 'localhost', '10.0.0.1/', '0x7f.1'])(

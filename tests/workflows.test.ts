@@ -32,18 +32,18 @@ test('both are read as YAML, and each job does something', () => {
 })
 
 test('the check is .ci/run, and a release waits for it', () => {
-  const find = (name: string) => workflows.find(({ file }) => file === name)?.workflow
-  expect(find('ci.yml')?.jobs.check?.steps).toContainEqual({ run: '.ci/run' })
-  expect(find('release.yml')?.on).toEqual({ push: { tags: ['v*'] } })
-  expect(find('release.yml')?.jobs.check?.uses).toBe('./.github/workflows/ci.yml')
-  expect(find('release.yml')?.jobs.publish?.needs).toBe('check')
+  const findWorkflow = (name: string) => workflows.find(({ file }) => file === name)?.workflow
+  expect(findWorkflow('ci.yml')?.jobs.check?.steps).toContainEqual({ run: '.ci/run' })
+  expect(findWorkflow('release.yml')?.on).toEqual({ push: { tags: ['v*'] } })
+  expect(findWorkflow('release.yml')?.jobs.check?.uses).toBe('./.github/workflows/ci.yml')
+  expect(findWorkflow('release.yml')?.jobs.publish?.needs).toBe('check')
 })
 
 test('the scripts and files that they call exist', () => {
   const run = steps.map(step => step.run ?? '').join('\n')
-  const called = [...run.matchAll(/npm run ([\w:]+)/g)].map(match => match[1] ?? '')
-  expect(called).toEqual(['release'])
-  for (const name of called) expect(Object.keys(scripts)).toContain(name)
+  const scriptNames = [...run.matchAll(/npm run ([\w:]+)/g)].map(match => match[1] ?? '')
+  expect(scriptNames).toEqual(['release'])
+  for (const name of scriptNames) expect(Object.keys(scripts)).toContain(name)
   for (const { uses } of jobs) if (uses) expect(existsSync(join(root, uses))).toBe(true)
 })
 

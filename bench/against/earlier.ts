@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, workDir } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
-import { Obstacle } from '../../scripts/lib/terminal.ts'
+import { UserError } from '../../scripts/lib/terminal.ts'
 
 /**
  * The binary of an earlier revision, in a folder of its own that goes when its scope ends.
@@ -11,30 +11,30 @@ import { Obstacle } from '../../scripts/lib/terminal.ts'
 export async function buildEarlier(revision: string) {
   const commit = (await run(['git', '-C', root, 'rev-parse', '--short', `${revision}^{commit}`])).trim()
   const dir = join(workDir, 'against', `${commit}.${process.pid}`)
-  const remove = () => rmSync(dir, { recursive: true, force: true })
+  const removeBuildDir = () => rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true })
   try {
     const archive = join(dir, 'tree.tar')
     await run(['git', '-C', root, 'archive', '-o', archive, commit])
     await run(['tar', '-xf', archive, '-C', dir])
-    refuseOtherPackages(dir, commit)
+    requireSameDependencies(dir, commit)
     symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
     // Not by npm: it would install into the folder that the link leads to.
     await run(['bun', `--cwd=${dir}`, 'scripts/build.ts'])
   } catch (error) {
-    remove()
+    removeBuildDir()
     throw error
   }
-  return { commit, program: join(dir, 'dist/cikit-api'), [Symbol.dispose]: remove }
+  return { commit, program: join(dir, 'dist/cikit-api'), [Symbol.dispose]: removeBuildDir }
 }
 
 /** With other versions of what it is made of, it would not be the binary that was built then. */
-function refuseOtherPackages(dir: string, commit: string): void {
+function requireSameDependencies(dir: string, commit: string): void {
   for (const [name, version] of Object.entries(dependenciesOf(dir))) {
-    const here = dependenciesOf(root)[name]
-    if (here === version) continue
-    throw new Obstacle(
-      `${commit} needs ${name} ${version}, and here is ${here ?? 'none'}: it cannot be built from here`,
+    const installedVersion = dependenciesOf(root)[name]
+    if (installedVersion === version) continue
+    throw new UserError(
+      `${commit} needs ${name} ${version}, and here is ${installedVersion ?? 'none'}: it cannot be built from here`,
     )
   }
 }

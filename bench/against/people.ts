@@ -1,51 +1,52 @@
 import { codeAt } from '../../tests/_support/codes.ts'
-import { pace } from '../pace.ts'
-import { enrol, type Person, succeed } from '../people.ts'
+import { measureWork } from '../pace.ts'
+import { callExpectingOk, type EnrolledUser, enrolUsers } from '../people.ts'
 import { startServer } from '../server.ts'
-import { load } from '../throughput.ts'
+import { runWrk } from '../throughput.ts'
 
-const PEOPLE = 240
+const USER_COUNT = 240
 /** Beside the owner. */
-const LISTED = 9
+const LISTED_USERS = 9
 
-export type Side = Awaited<ReturnType<typeof startSide>>
+export type RevisionServer = Awaited<ReturnType<typeof startRevisionServers>>
 
 /**
  * A server of one of the two revisions, with enough users that each logs in once in a time step; and one with a few, as
  * in `npm run bench`, whose list is short enough to show what a request costs.
  */
-export async function startSide(name: string, program: string) {
-  await using starting = new AsyncDisposableStack()
-  const start = async () => starting.use(await startServer({ program }))
-  const matrix = await start()
-  const people = await enrol(matrix, await matrix.signIn('owner'), PEOPLE)
-  const lists = await start()
-  const owner = await lists.signIn('owner')
-  await enrol(lists, owner, LISTED)
-  const running = starting.move()
+export async function startRevisionServers(name: string, program: string) {
+  await using startingServers = new AsyncDisposableStack()
+  const start = async () => startingServers.use(await startServer({ program }))
+  const server = await start()
+  const users = await enrolUsers(server, await server.logInAs('owner'), USER_COUNT)
+  const listServer = await start()
+  const ownerToken = await listServer.logInAs('owner')
+  await enrolUsers(listServer, ownerToken, LISTED_USERS)
+  const runningServers = startingServers.move()
   // A third one after another, the others sixteen at a time.
-  const [alone, together] = [people.slice(0, PEOPLE / 3), people.slice(PEOPLE / 3)]
-  const both = async (work: (person: Person) => Promise<void>) => ({
-    alone: await pace(alone, [matrix], work),
-    together: await pace(
-      together,
-      Array.from({ length: 16 }, () => matrix),
+  const [sequential, concurrent] = [users.slice(0, USER_COUNT / 3), users.slice(USER_COUNT / 3)]
+  const measureBoth = async (work: (user: EnrolledUser) => Promise<void>) => ({
+    sequential: await measureWork(sequential, [server], work),
+    concurrent: await measureWork(
+      concurrent,
+      Array.from({ length: 16 }, () => server),
       work,
     ),
   })
   return {
     name,
-    list: () => load(`${lists.url}/user/list`, owner),
-    logIns: () =>
-      both(async person => {
-        const json = { username: person.username, code: codeAt(person.secret, Date.now()) }
-        person.refreshToken = (await succeed(matrix, 'POST', '/user/auth', undefined, json)).refresh_token ?? ''
+    measureList: () => runWrk(`${listServer.url}/user/list`, ownerToken),
+    measureLogins: () =>
+      measureBoth(async user => {
+        const json = { username: user.username, code: codeAt(user.secret, Date.now()) }
+        user.refreshToken = (await callExpectingOk(server, 'POST', '/user/auth', undefined, json)).refresh_token ?? ''
       }),
-    refreshes: () =>
-      both(async person => {
-        const json = { grant_type: 'refresh_token', refresh_token: person.refreshToken }
-        person.refreshToken = (await succeed(matrix, 'POST', '/user/auth/refresh', undefined, json)).refresh_token ?? ''
+    measureRefreshes: () =>
+      measureBoth(async user => {
+        const json = { grant_type: 'refresh_token', refresh_token: user.refreshToken }
+        user.refreshToken =
+          (await callExpectingOk(server, 'POST', '/user/auth/refresh', undefined, json)).refresh_token ?? ''
       }),
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
+    [Symbol.asyncDispose]: () => runningServers.disposeAsync(),
   }
 }

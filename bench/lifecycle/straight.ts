@@ -2,9 +2,9 @@ import { createTar } from 'nanotar'
 import { SMALL_IMAGE } from '../../tests/_support/e2e/engines.ts'
 
 /** What the API asks of the engine for each change of a droplet, and nothing else, for a container with ports of its own. */
-export function straightCalls(socket: string) {
+export function createDirectCalls(socket: string) {
   let id = ''
-  const call = async (method: string, path: string, body?: Bun.BodyInit) => {
+  const callEngine = async (method: string, path: string, body?: Bun.BodyInit) => {
     const response = await fetch(`http://localhost/v1.41${path}`, {
       unix: socket,
       method,
@@ -18,12 +18,12 @@ export function straightCalls(socket: string) {
     if (response.status >= 400) throw new Error(text)
     return text
   }
-  const stop = () => call('POST', `/containers/${id}/stop`)
-  const start = () => call('POST', `/containers/${id}/start`)
+  const stop = () => callEngine('POST', `/containers/${id}/stop`)
+  const start = () => callEngine('POST', `/containers/${id}/start`)
   return {
     add: async () => {
-      id = JSON.parse(await call('POST', '/containers/create?name=straight', JSON.stringify(container))).Id
-      await call('PUT', `/containers/${id}/archive?path=/`, new Uint8Array(archive))
+      id = JSON.parse(await callEngine('POST', '/containers/create?name=straight', JSON.stringify(container))).Id
+      await callEngine('PUT', `/containers/${id}/archive?path=/`, new Uint8Array(archive))
       await start()
     },
     stop,
@@ -34,7 +34,7 @@ export function straightCalls(socket: string) {
     },
     delete: async () => {
       await stop()
-      await call('DELETE', `/containers/${id}?force=1&v=1`)
+      await callEngine('DELETE', `/containers/${id}?force=1&v=1`)
     },
   }
 }

@@ -2,84 +2,94 @@ import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { launchBrowser } from '../../tests/_support/e2e/browser.ts'
 import { openDashboard } from '../../tests/_support/e2e/dashboard.ts'
-import { currentCode, type Matrix } from '../../tests/_support/e2e/matrix.ts'
+import { currentCode, type ServerProcess } from '../../tests/_support/e2e/matrix.ts'
 import { createFakeEngine } from '../../tests/_support/fake-engine.ts'
-import type { Section } from '../section.ts'
+import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
-import { ms, percent } from '../words.ts'
+import { formatMs, formatPercent } from '../words.ts'
 
 const DROPLETS = 99
-const LOADS = 30
-const SCROLLED_MS = 5_000
-const SERVED_MS = 20_000
-const KILOBYTES = 60
-const USABLE_MS = 300
+const LOAD_COUNT = 30
+const SCROLL_MS = 5_000
+const CPU_SAMPLE_MS = 20_000
+const MAX_KILOBYTES = 60
+const USABLE_LIMIT_MS = 300
 /** A frame later than this was left out: two of them take 33 ms at 60 in a second. */
 const LATE_FRAME_MS = 25
 const FRAMES_PER_SECOND = 60
 /** What a timer of 60 a second comes to when nothing is late, headless and on a machine that is shared. */
-const NEARLY = 0.98
-const SHARE_OF_CORE = 0.1
+const FRAME_RATE_TOLERANCE = 0.98
+const MAX_CORE_SHARE = 0.1
 const TICKS_PER_SECOND = 100
 
 /** The dashboard in a browser, with 99 droplets that are measured all the time, over an engine that only says that it has them. */
-export const measureDashboard: Section = async () => {
+export const measureDashboard: MeasureSection = async () => {
   await using engine = createFakeEngine()
-  for (let number = 1; number <= DROPLETS; number++) engine.run(`cikit${String(number).padStart(2, '0')}`)
-  await using matrix = await startServer({ socket: engine.socket })
+  for (let number = 1; number <= DROPLETS; number++) engine.addRunningDroplet(`cikit${String(number).padStart(2, '0')}`)
+  await using server = await startServer({ socket: engine.socket })
   const browser = await launchBrowser()
   try {
-    const owner = await matrix.createUser('owner', 'owner')
-    await using opened = await openDashboard(browser, matrix)
+    const owner = await server.createUser('owner', 'owner')
+    await using opened = await openDashboard(browser, server)
     const { page } = opened
     await page.getByLabel('Name').fill('owner')
     await page.getByLabel('Remember me').check()
     await page.getByLabel('Code from your phone').fill(await currentCode(owner.secret))
-    await allRows(page)
-    await page.addInitScript(NOTE)
+    await waitForAllRows(page)
+    await page.addInitScript(USABLE_TIME_SCRIPT)
     const loads: number[] = []
-    for (let load = 0; load < LOADS; load++) loads.push(await measureLoad(page))
-    const first = Number(await page.evaluate(LOADED)) / 1024
+    for (let index = 0; index < LOAD_COUNT; index++) loads.push(await measureLoad(page))
+    const firstLoadKilobytes = Number(await page.evaluate(LOADED_BYTES_SCRIPT)) / 1024
     await page.locator('.cpu path[d*="L"]').first().waitFor({ state: 'attached' })
     const frames = await measureFrames(page)
-    const share = await measureShare(matrix)
-    const late = frames.filter(frame => frame > LATE_FRAME_MS).length / frames.length
-    const perSecond = 1000 / (frames.reduce((sum, frame) => sum + frame, 0) / frames.length)
+    const coreShare = await measureCoreShare(server)
+    const lateShare = frames.filter(frame => frame > LATE_FRAME_MS).length / frames.length
+    const framesPerSecond = 1000 / (frames.reduce((sum, frame) => sum + frame, 0) / frames.length)
     return {
       verdicts: [
         {
-          what: 'JavaScript and CSS at first load, compressed',
-          reach: `${KILOBYTES} KB at most`,
-          measured: `${first.toFixed(1)} KB`,
-          met: first <= KILOBYTES,
+          description: 'JavaScript and CSS at first load, compressed',
+          target: `${MAX_KILOBYTES} KB at most`,
+          measured: `${firstLoadKilobytes.toFixed(1)} KB`,
+          isMet: firstLoadKilobytes <= MAX_KILOBYTES,
         },
         {
-          what: `From navigation to all ${DROPLETS} rows, a remembered session, median of ${LOADS}`,
-          reach: `${USABLE_MS} ms at most`,
-          measured: ms(median(loads)),
-          met: median(loads) <= USABLE_MS,
+          description: `From navigation to all ${DROPLETS} rows, a remembered session, median of ${LOAD_COUNT}`,
+          target: `${USABLE_LIMIT_MS} ms at most`,
+          measured: formatMs(median(loads)),
+          isMet: median(loads) <= USABLE_LIMIT_MS,
         },
         {
-          what: `Scrolling through ${DROPLETS} droplets with live statistics`,
-          reach: `${FRAMES_PER_SECOND} frames a second`,
-          measured: perSecond.toFixed(1),
-          met: perSecond >= FRAMES_PER_SECOND * NEARLY,
+          description: `Scrolling through ${DROPLETS} droplets with live statistics`,
+          target: `${FRAMES_PER_SECOND} frames a second`,
+          measured: framesPerSecond.toFixed(1),
+          isMet: framesPerSecond >= FRAMES_PER_SECOND * FRAME_RATE_TOLERANCE,
         },
         {
-          what: `The server meanwhile, ${DROPLETS} droplets measured every 2 seconds`,
-          reach: `under ${percent(SHARE_OF_CORE)} of a core`,
-          measured: percent(share),
-          met: share < SHARE_OF_CORE,
+          description: `The server meanwhile, ${DROPLETS} droplets measured every 2 seconds`,
+          target: `under ${formatPercent(MAX_CORE_SHARE)} of a core`,
+          measured: formatPercent(coreShare),
+          isMet: coreShare < MAX_CORE_SHARE,
         },
       ],
       tables: [
         {
-          about: `The dashboard in headless Chromium on this machine: loads one after another, frames over ${SCROLLED_MS / 1000} seconds of scrolling, the server over ${SERVED_MS / 1000} seconds`,
-          head: ['', 'median', 'p99', 'more'],
+          caption: `The dashboard in headless Chromium on this machine: loads one after another, frames over ${SCROLL_MS / 1000} seconds of scrolling, the server over ${CPU_SAMPLE_MS / 1000} seconds`,
+          columns: ['', 'median', 'p99', 'more'],
           rows: [
-            ['to all rows', ms(median(loads)), ms(quantile(loads, 0.99)), `slowest ${ms(Math.max(...loads))}`],
-            ['between two frames', ms(median(frames)), ms(quantile(frames, 0.99)), `${percent(late)} late`],
+            [
+              'to all rows',
+              formatMs(median(loads)),
+              formatMs(quantile(loads, 0.99)),
+              `slowest ${formatMs(Math.max(...loads))}`,
+            ],
+            [
+              'between two frames',
+              formatMs(median(frames)),
+              formatMs(quantile(frames, 0.99)),
+              `${formatPercent(lateShare)} late`,
+            ],
           ],
         },
       ],
@@ -90,12 +100,12 @@ export const measureDashboard: Section = async () => {
 }
 
 /** Bytes of what the page has asked for, compressed as it came. */
-const LOADED = `performance.getEntriesByType('resource')
+const LOADED_BYTES_SCRIPT = `performance.getEntriesByType('resource')
   .filter(({ name }) => /\\.(js|css)$/.test(name))
   .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)`
 
 /** Notes in the page itself when all rows are drawn. */
-const NOTE = `new MutationObserver((_, observer) => {
+const USABLE_TIME_SCRIPT = `new MutationObserver((_, observer) => {
   if (document.querySelectorAll('[data-row]').length < ${DROPLETS}) return
   observer.disconnect()
   requestAnimationFrame(() => requestAnimationFrame(now => { window.usableAt = now }))
@@ -104,14 +114,14 @@ const NOTE = `new MutationObserver((_, observer) => {
 /** Milliseconds from the beginning of the navigation, as the page saw them. */
 async function measureLoad(page: Page): Promise<number> {
   await page.reload({ waitUntil: 'commit' })
-  await allRows(page)
+  await waitForAllRows(page)
   for (;;) {
     const usableAt = await page.evaluate('window.usableAt')
     if (typeof usableAt === 'number') return usableAt
   }
 }
 
-const allRows = (page: Page) =>
+const waitForAllRows = (page: Page) =>
   page
     .locator('[data-row]')
     .nth(DROPLETS - 1)
@@ -128,7 +138,7 @@ async function measureFrames(page: Page): Promise<number[]> {
       before = now
       const way = document.documentElement.scrollHeight - innerHeight
       scrollTo(0, way * Math.abs(Math.sin((now - begun) / 1000)))
-      if (now - begun < ${SCROLLED_MS}) requestAnimationFrame(draw)
+      if (now - begun < ${SCROLL_MS}) requestAnimationFrame(draw)
       else resolve(frames.slice(1))
     }
     requestAnimationFrame(draw)
@@ -136,13 +146,13 @@ async function measureFrames(page: Page): Promise<number[]> {
 }
 
 /** Of one core, that the server took while the page was open. */
-async function measureShare({ process }: Matrix): Promise<number> {
+async function measureCoreShare({ process }: ServerProcess): Promise<number> {
   const ticks = () => {
     const [, fields = ''] = readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(') ')
     const [user = 0, system = 0] = fields.split(' ').slice(11, 13).map(Number)
     return user + system
   }
   const before = ticks()
-  await Bun.sleep(SERVED_MS)
-  return (ticks() - before) / TICKS_PER_SECOND / (SERVED_MS / 1000)
+  await Bun.sleep(CPU_SAMPLE_MS)
+  return (ticks() - before) / TICKS_PER_SECOND / (CPU_SAMPLE_MS / 1000)
 }

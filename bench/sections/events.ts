@@ -1,73 +1,74 @@
 import { engineApi } from '../../scripts/lib/engine-api.ts'
-import { watchDeaths } from '../events/deaths.ts'
-import { startReaders } from '../events/start-readers.ts'
-import { populate } from '../population.ts'
-import type { Section } from '../section.ts'
+import { watchContainerExits } from '../events/deaths.ts'
+import { startSubscribers } from '../events/start-readers.ts'
+import { setDropletCount } from '../population.ts'
+import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
-import { ms } from '../words.ts'
+import { formatMs } from '../words.ts'
 
-const READERS = 1_000
+const SUBSCRIBER_COUNT = 1_000
 const ROUNDS = 10
-const WITHIN_MS = 250
+const DELAY_LIMIT_MS = 250
 
 /** From a droplet's end, by the engine's own clock, until every reader of the event stream has heard of it. */
-export const measureEvents: Section = async stage => {
-  const engine = await stage.engine()
-  await using matrix = await startServer({ socket: engine.socket })
-  const token = await matrix.signIn('owner')
-  const [droplet] = await populate(engine, matrix, token, 1)
+export const measureEvents: MeasureSection = async context => {
+  const engine = await context.engine()
+  await using server = await startServer({ socket: engine.socket })
+  const token = await server.logInAs('owner')
+  const [droplet] = await setDropletCount(engine, server, token, 1)
   const name = droplet?.name ?? ''
-  await matrix.droplets('PATCH', `start/${name}`, token)
-  using deaths = await watchDeaths(engine.socket, name)
-  await using readers = await startReaders({ url: matrix.url, token, count: READERS, name })
+  await server.callDroplets('PATCH', `start/${name}`, token)
+  using containerExits = await watchContainerExits(engine.socket, name)
+  await using subscribers = await startSubscribers({ url: server.url, token, count: SUBSCRIBER_COUNT, name })
   const delays: number[][] = []
-  const inspected: number[] = []
-  const death = async () => {
-    const died = await deaths.next()
+  const inspectDelays: number[] = []
+  const measureExit = async () => {
+    const exitedAt = await containerExits.nextExit()
     await (await engineApi(engine.socket, 'GET', `/containers/${name}/json`)).text()
-    inspected.push(Date.now() - died)
-    return died
+    inspectDelays.push(Date.now() - exitedAt)
+    return exitedAt
   }
   const stop = async () => {
     const { status } = await engineApi(engine.socket, 'POST', `/containers/${name}/stop`)
     if (status !== 204) throw new Error(`${name} was not stopped: ${status}`)
   }
   for (let round = 0; round < ROUNDS; round++) {
-    await readers.listen()
-    const [died, heard] = await Promise.all([death(), readers.heard(), stop()])
-    delays.push(heard.map(time => time - died))
-    await matrix.droplets('PATCH', `start/${name}`, token)
+    await subscribers.listen()
+    const [exitedAt, receivedTimes] = await Promise.all([measureExit(), subscribers.receivedTimes(), stop()])
+    delays.push(receivedTimes.map(time => time - exitedAt))
+    await server.callDroplets('PATCH', `start/${name}`, token)
   }
-  const all = delays.flat()
-  const missing = READERS * ROUNDS - all.length
-  const slowest = Math.max(...all)
+  const allDelays = delays.flat()
+  const missingCount = SUBSCRIBER_COUNT * ROUNDS - allDelays.length
+  const slowest = Math.max(...allDelays)
   return {
     verdicts: [
       {
-        what: `docker stop, heard by ${READERS.toLocaleString('en')} readers of the event stream`,
-        reach: `by all within ${WITHIN_MS} ms`,
-        measured: missing > 0 ? `${missing} times by a reader not at all` : `the last one after ${ms(slowest)}`,
-        met: missing === 0 && slowest <= WITHIN_MS,
+        description: `docker stop, heard by ${SUBSCRIBER_COUNT.toLocaleString('en')} readers of the event stream`,
+        target: `by all within ${DELAY_LIMIT_MS} ms`,
+        measured:
+          missingCount > 0 ? `${missingCount} times by a reader not at all` : `the last one after ${formatMs(slowest)}`,
+        isMet: missingCount === 0 && slowest <= DELAY_LIMIT_MS,
       },
     ],
     tables: [
       {
-        about: `From the engine's own \`die\` until each of ${READERS.toLocaleString('en')} readers has the event, and until the engine answers what the container is like, ${ROUNDS} times`,
-        head: ['', 'median', 'p99', 'max'],
+        caption: `From the engine's own \`die\` until each of ${SUBSCRIBER_COUNT.toLocaleString('en')} readers has the event, and until the engine answers what the container is like, ${ROUNDS} times`,
+        columns: ['', 'median', 'p99', 'max'],
         rows: [
-          row('a reader', all),
-          row(
+          toRow('a reader', allDelays),
+          toRow(
             'the last reader of each time',
             delays.map(times => Math.max(...times)),
           ),
-          row("the engine's own GET /containers/NAME/json, asked at the `die`", inspected),
+          toRow("the engine's own GET /containers/NAME/json, asked at the `die`", inspectDelays),
         ],
       },
     ],
   }
 }
 
-function row(name: string, times: number[]): string[] {
-  return [name, ms(median(times)), ms(quantile(times, 0.99)), ms(Math.max(...times))]
+function toRow(name: string, times: number[]): string[] {
+  return [name, formatMs(median(times)), formatMs(quantile(times, 0.99)), formatMs(Math.max(...times))]
 }

@@ -1,65 +1,65 @@
-import type { Matrix } from '../../tests/_support/e2e/matrix.ts'
-import { straightCalls } from '../lifecycle/straight.ts'
-import { populate } from '../population.ts'
-import type { Section } from '../section.ts'
+import type { ServerProcess } from '../../tests/_support/e2e/matrix.ts'
+import { createDirectCalls } from '../lifecycle/straight.ts'
+import { setDropletCount } from '../population.ts'
+import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile, timed } from '../statistics.ts'
-import { ms, times } from '../words.ts'
+import { formatMs, formatRatio } from '../words.ts'
 
 const ROUNDS = 20
-const TIMES_STRAIGHT = 1.1
+const MAX_RATIO = 1.1
 
 const steps = ['add', 'stop', 'start', 'restart', 'delete'] as const
 
 /** One droplet after another through the API and, in turns with it, by the same calls made straight to the engine. */
-export const measureLifecycle: Section = async stage => {
-  const engine = await stage.engine()
-  await using matrix = await startServer({ socket: engine.socket })
-  const token = await matrix.signIn('owner')
-  await populate(engine, matrix, token, 0)
-  const measured = steps.map(step => ({ step, ours: [] as number[], straight: [] as number[] }))
-  const ours = apiCalls(matrix, token)
-  const straight = straightCalls(engine.socket)
+export const measureLifecycle: MeasureSection = async context => {
+  const engine = await context.engine()
+  await using server = await startServer({ socket: engine.socket })
+  const token = await server.logInAs('owner')
+  await setDropletCount(engine, server, token, 0)
+  const measurements = steps.map(step => ({ step, ours: [] as number[], direct: [] as number[] }))
+  const ourCalls = createApiCalls(server, token)
+  const direct = createDirectCalls(engine.socket)
   for (let round = 0; round < ROUNDS; round++) {
-    for (const { step, ...times } of measured) {
+    for (const { step, ...times } of measurements) {
       // Each is the first one as often as the other.
-      if (round % 2 === 0) times.straight.push(await timed(straight[step]))
-      times.ours.push(await timed(ours[step]))
-      if (round % 2 === 1) times.straight.push(await timed(straight[step]))
+      if (round % 2 === 0) times.direct.push(await timed(direct[step]))
+      times.ours.push(await timed(ourCalls[step]))
+      if (round % 2 === 1) times.direct.push(await timed(direct[step]))
     }
   }
   return {
-    verdicts: measured.map(({ step, ours, straight }) => {
-      const ratio = median(ours) / median(straight)
+    verdicts: measurements.map(({ step, ours, direct }) => {
+      const ratio = median(ours) / median(direct)
       return {
-        what: `${step}, against the same calls made straight to the engine`,
-        reach: `${TIMES_STRAIGHT.toFixed(2)} times at most`,
-        measured: times(ratio),
-        met: ratio <= TIMES_STRAIGHT,
+        description: `${step}, against the same calls made straight to the engine`,
+        target: `${MAX_RATIO.toFixed(2)} times at most`,
+        measured: formatRatio(ratio),
+        isMet: ratio <= MAX_RATIO,
       }
     }),
     tables: [
       {
-        about: `A droplet of a small image, through the API and straight to the engine in turns, ${ROUNDS} times`,
-        head: ['', 'ours, median', 'p99', 'straight, median', 'p99'],
-        rows: measured.map(({ step, ours, straight }) => [
+        caption: `A droplet of a small image, through the API and straight to the engine in turns, ${ROUNDS} times`,
+        columns: ['', 'ours, median', 'p99', 'straight, median', 'p99'],
+        rows: measurements.map(({ step, ours, direct }) => [
           step,
-          ...[ours, straight].flatMap(times => [ms(median(times)), ms(quantile(times, 0.99))]),
+          ...[ours, direct].flatMap(times => [formatMs(median(times)), formatMs(quantile(times, 0.99))]),
         ]),
       },
     ],
   }
 }
 
-function apiCalls(matrix: Matrix, token: string) {
+function createApiCalls(server: ServerProcess, token: string) {
   let name = ''
   return {
     add: async () => {
-      name = (await matrix.droplets('POST', 'add', token))[0]?.name ?? ''
+      name = (await server.callDroplets('POST', 'add', token))[0]?.name ?? ''
     },
-    stop: () => matrix.droplets('PATCH', `stop/${name}`, token),
-    start: () => matrix.droplets('PATCH', `start/${name}`, token),
-    restart: () => matrix.droplets('PATCH', `restart/${name}`, token),
-    delete: () => matrix.droplets('DELETE', `delete/${name}`, token),
+    stop: () => server.callDroplets('PATCH', `stop/${name}`, token),
+    start: () => server.callDroplets('PATCH', `start/${name}`, token),
+    restart: () => server.callDroplets('PATCH', `restart/${name}`, token),
+    delete: () => server.callDroplets('DELETE', `delete/${name}`, token),
   }
 }

@@ -1,68 +1,68 @@
-import { placeOf, requestOf } from '../connection.ts'
-import { askFor, type Pace } from '../pace.ts'
-import { populate } from '../population.ts'
-import type { Section } from '../section.ts'
+import { addressOf, requestOf } from '../connection.ts'
+import { measureRequests, type RateResult } from '../pace.ts'
+import { setDropletCount } from '../population.ts'
+import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
-import { CONNECTIONS, compareThroughput, ROUNDS, throughputWords } from '../throughput.ts'
-import { ms, percent, perSecond, times } from '../words.ts'
+import { CONNECTIONS, compareThroughput, ROUNDS, throughputMethod } from '../throughput.ts'
+import { formatMs, formatPercent, formatRate, formatRatio } from '../words.ts'
 
 const DROPLETS = 20
 const SECONDS = 3
-const SHARE_OF_BARE = 0.4
-const TIMES_THE_ENGINE = 15
+const MIN_SHARE_OF_BARE = 0.4
+const MIN_ENGINE_RATIO = 15
 
 /** The list under load, against a server that only answers the same bytes, and against the engine's own listing. */
-export const measureList: Section = async stage => {
-  const engine = await stage.engine()
-  await using matrix = await startServer({ socket: engine.socket })
-  const token = await matrix.signIn('owner')
-  await populate(engine, matrix, token, DROPLETS)
-  const { ours, bare } = await compareThroughput(matrix, '/droplet/list', token)
-  const { address, path } = placeOf(matrix.url)
+export const measureList: MeasureSection = async context => {
+  const engine = await context.engine()
+  await using server = await startServer({ socket: engine.socket })
+  const token = await server.logInAs('owner')
+  await setDropletCount(engine, server, token, DROPLETS)
+  const { ours, bare } = await compareThroughput(server, '/droplet/list', token)
+  const { address, path } = addressOf(server.url)
   const list = requestOf('GET', `${path}/droplet/list`, { token })
-  const listing = requestOf('GET', '/containers/json?all=1')
-  const answered: { ours: Pace[]; engine: Pace[] } = { ours: [], engine: [] }
+  const engineList = requestOf('GET', '/containers/json?all=1')
+  const results: { ours: RateResult[]; engine: RateResult[] } = { ours: [], engine: [] }
   for (let round = 0; round < ROUNDS; round++) {
-    answered.engine.push(await askFor(SECONDS, { unix: engine.socket }, listing, CONNECTIONS))
-    answered.ours.push(await askFor(SECONDS, address, list, CONNECTIONS))
+    results.engine.push(await measureRequests(SECONDS, { unix: engine.socket }, engineList, CONNECTIONS))
+    results.ours.push(await measureRequests(SECONDS, address, list, CONNECTIONS))
   }
   const share = ours.requestsPerSecond / bare.requestsPerSecond
-  const rate = (paces: Pace[]) => median(paces.map(({ perSecond }) => perSecond))
-  const ratio = rate(answered.ours) / rate(answered.engine)
-  const paceRow = (name: string, paces: Pace[]) => {
-    const all = paces.flatMap(pace => pace.times)
-    return [name, perSecond(rate(paces)), ms(median(all)), ms(quantile(all, 0.99))]
+  const medianRate = (results: RateResult[]) => median(results.map(({ perSecond }) => perSecond))
+  const ratio = medianRate(results.ours) / medianRate(results.engine)
+  const toRow = (name: string, results: RateResult[]) => {
+    const allTimes = results.flatMap(result => result.times)
+    return [name, formatRate(medianRate(results)), formatMs(median(allTimes)), formatMs(quantile(allTimes, 0.99))]
   }
-  const what = `GET /droplet/list, ${DROPLETS} droplets, ${CONNECTIONS} connections`
+  const description = `GET /droplet/list, ${DROPLETS} droplets, ${CONNECTIONS} connections`
   return {
     verdicts: [
       {
-        what: `${what}, against a bare Bun.serve`,
-        reach: `${percent(SHARE_OF_BARE)} at least`,
-        measured: percent(share),
-        met: share >= SHARE_OF_BARE,
+        description: `${description}, against a bare Bun.serve`,
+        target: `${formatPercent(MIN_SHARE_OF_BARE)} at least`,
+        measured: formatPercent(share),
+        isMet: share >= MIN_SHARE_OF_BARE,
       },
       {
-        what: `${what}, against the engine's GET /containers/json?all=1`,
-        reach: `${TIMES_THE_ENGINE} times at least`,
-        measured: times(ratio),
-        met: ratio >= TIMES_THE_ENGINE,
+        description: `${description}, against the engine's GET /containers/json?all=1`,
+        target: `${MIN_ENGINE_RATIO} times at least`,
+        measured: formatRatio(ratio),
+        isMet: ratio >= MIN_ENGINE_RATIO,
       },
     ],
     tables: [
       {
-        about: `The list of ${DROPLETS} droplets; ${throughputWords} (wrk)`,
-        head: ['', 'requests', 'p50', 'p99'],
+        caption: `The list of ${DROPLETS} droplets; ${throughputMethod} (wrk)`,
+        columns: ['', 'requests', 'p50', 'p99'],
         rows: [
-          ['ours', perSecond(ours.requestsPerSecond), ours.p50, ours.p99],
-          ['the same bytes from a bare Bun.serve', perSecond(bare.requestsPerSecond), bare.p50, bare.p99],
+          ['ours', formatRate(ours.requestsPerSecond), ours.p50, ours.p99],
+          ['the same bytes from a bare Bun.serve', formatRate(bare.requestsPerSecond), bare.p50, bare.p99],
         ],
       },
       {
-        about: `The same and the engine's listing over its unix socket; ${CONNECTIONS} connections, ${ROUNDS} times ${SECONDS} seconds each in turns (a client in Bun)`,
-        head: ['', 'requests', 'median', 'p99'],
-        rows: [paceRow('ours', answered.ours), paceRow('the engine', answered.engine)],
+        caption: `The same and the engine's listing over its unix socket; ${CONNECTIONS} connections, ${ROUNDS} times ${SECONDS} seconds each in turns (a client in Bun)`,
+        columns: ['', 'requests', 'median', 'p99'],
+        rows: [toRow('ours', results.ours), toRow('the engine', results.engine)],
       },
     ],
   }

@@ -1,68 +1,68 @@
-import { populate } from '../population.ts'
-import { measureFirstAnswers, residentMegabytes } from '../process.ts'
-import type { Section } from '../section.ts'
+import { setDropletCount } from '../population.ts'
+import { measureStartups, residentMegabytes } from '../process.ts'
+import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
-import { CONNECTIONS, load } from '../throughput.ts'
-import { megabytes, ms } from '../words.ts'
+import { CONNECTIONS, runWrk } from '../throughput.ts'
+import { formatMegabytes, formatMs } from '../words.ts'
 
-const STARTS = 20
+const START_COUNT = 20
 const DROPLETS = 20
 const REQUESTS = 1_000_000
-const GO_SECONDS = 10
-const FIRST_ANSWER_MS = 120
-const IDLE_MB = 60
-const LOADED_MB = 110
+const LOAD_SECONDS = 10
+const FIRST_RESPONSE_LIMIT_MS = 120
+const IDLE_LIMIT_MB = 60
+const LOADED_LIMIT_MB = 110
 
 /** How soon the process is there, and what it holds in memory before and after a million requests. */
-export const measureProcess: Section = async stage => {
-  const engine = await stage.engine()
-  const starts = await measureFirstAnswers(STARTS)
-  await using matrix = await startServer({ socket: engine.socket })
-  await matrix.call('GET', '/user/list')
+export const measureProcess: MeasureSection = async context => {
+  const engine = await context.engine()
+  const startTimes = await measureStartups(START_COUNT)
+  await using server = await startServer({ socket: engine.socket })
+  await server.call('GET', '/user/list')
   // Until it has nothing to do.
   await Bun.sleep(2_000)
-  const idle = residentMegabytes(matrix)
-  const token = await matrix.signIn('owner')
-  await populate(engine, matrix, token, DROPLETS)
+  const idleMegabytes = residentMegabytes(server)
+  const token = await server.logInAs('owner')
+  await setDropletCount(engine, server, token, DROPLETS)
   let requests = 0
-  const gos: string[][] = []
+  const memoryRows: string[][] = []
   while (requests < REQUESTS) {
-    requests += (await load(`${matrix.url}/droplet/list`, token, GO_SECONDS)).requests
-    gos.push([String(requests), megabytes(residentMegabytes(matrix))])
+    requests += (await runWrk(`${server.url}/droplet/list`, token, LOAD_SECONDS)).requests
+    memoryRows.push([String(requests), formatMegabytes(residentMegabytes(server))])
   }
-  const loaded = residentMegabytes(matrix)
+  const loadedMegabytes = residentMegabytes(server)
   return {
     verdicts: [
       {
-        what: 'start to first answer, median',
-        reach: `${FIRST_ANSWER_MS} ms at most`,
-        measured: ms(median(starts)),
-        met: median(starts) <= FIRST_ANSWER_MS,
+        description: 'start to first answer, median',
+        target: `${FIRST_RESPONSE_LIMIT_MS} ms at most`,
+        measured: formatMs(median(startTimes)),
+        isMet: median(startTimes) <= FIRST_RESPONSE_LIMIT_MS,
       },
       {
-        what: 'resident memory, idle',
-        reach: `${IDLE_MB} MB at most`,
-        measured: megabytes(idle),
-        met: idle <= IDLE_MB,
+        description: 'resident memory, idle',
+        target: `${IDLE_LIMIT_MB} MB at most`,
+        measured: formatMegabytes(idleMegabytes),
+        isMet: idleMegabytes <= IDLE_LIMIT_MB,
       },
       {
-        what: `resident memory after ${REQUESTS.toLocaleString('en')} requests`,
-        reach: `${LOADED_MB} MB at most`,
-        measured: megabytes(loaded),
-        met: loaded <= LOADED_MB,
+        description: `resident memory after ${REQUESTS.toLocaleString('en')} requests`,
+        target: `${LOADED_LIMIT_MB} MB at most`,
+        measured: formatMegabytes(loadedMegabytes),
+        isMet: loadedMegabytes <= LOADED_LIMIT_MB,
       },
     ],
     tables: [
       {
-        about: `From the start of the process to its first answer, over a data directory that exists, ${STARTS} times`,
-        head: ['median', 'p99'],
-        rows: [[ms(median(starts)), ms(quantile(starts, 0.99))]],
+        caption: `From the start of the process to its first answer, over a data directory that exists, ${START_COUNT} times`,
+        columns: ['median', 'p99'],
+        rows: [[formatMs(median(startTimes)), formatMs(quantile(startTimes, 0.99))]],
       },
       {
-        about: `Resident memory while the list of ${DROPLETS} droplets is asked for on ${CONNECTIONS} connections`,
-        head: ['requests', 'resident memory'],
-        rows: [['0 (idle)', megabytes(idle)], ...gos],
+        caption: `Resident memory while the list of ${DROPLETS} droplets is asked for on ${CONNECTIONS} connections`,
+        columns: ['requests', 'resident memory'],
+        rows: [['0 (idle)', formatMegabytes(idleMegabytes)], ...memoryRows],
       },
     ],
   }

@@ -1,34 +1,34 @@
-import type { Section } from '../section.ts'
+import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
-import { CONNECTIONS, compareThroughput, throughputWords } from '../throughput.ts'
-import { percent, perSecond } from '../words.ts'
+import { CONNECTIONS, compareThroughput, throughputMethod } from '../throughput.ts'
+import { formatPercent, formatRate } from '../words.ts'
 
 const USERS = 10
-const SHARE_OF_BARE = 0.35
+const MIN_SHARE_OF_BARE = 0.35
 
 /** The list of users under load, against a server that only answers the same bytes. */
-export const measureUsers: Section = async () => {
-  await using matrix = await startServer()
-  const token = await matrix.signIn('owner')
-  for (let number = 1; number < USERS; number++) await matrix.addUser(token, `user${number}`)
-  const { ours, bare } = await compareThroughput(matrix, '/user/list', token)
+export const measureUsers: MeasureSection = async () => {
+  await using server = await startServer()
+  const token = await server.logInAs('owner')
+  for (let number = 1; number < USERS; number++) await server.addUser(token, `user${number}`)
+  const { ours, bare } = await compareThroughput(server, '/user/list', token)
   const share = ours.requestsPerSecond / bare.requestsPerSecond
   return {
     verdicts: [
       {
-        what: `GET /user/list, ${USERS} users, ${CONNECTIONS} connections, against a bare Bun.serve`,
-        reach: `${percent(SHARE_OF_BARE)} at least`,
-        measured: percent(share),
-        met: share >= SHARE_OF_BARE,
+        description: `GET /user/list, ${USERS} users, ${CONNECTIONS} connections, against a bare Bun.serve`,
+        target: `${formatPercent(MIN_SHARE_OF_BARE)} at least`,
+        measured: formatPercent(share),
+        isMet: share >= MIN_SHARE_OF_BARE,
       },
     ],
     tables: [
       {
-        about: `The list of ${USERS} users; ${throughputWords} (wrk)`,
-        head: ['', 'requests', 'p50', 'p99'],
+        caption: `The list of ${USERS} users; ${throughputMethod} (wrk)`,
+        columns: ['', 'requests', 'p50', 'p99'],
         rows: [
-          ['ours', perSecond(ours.requestsPerSecond), ours.p50, ours.p99],
-          ['the same bytes from a bare Bun.serve', perSecond(bare.requestsPerSecond), bare.p50, bare.p99],
+          ['ours', formatRate(ours.requestsPerSecond), ours.p50, ours.p99],
+          ['the same bytes from a bare Bun.serve', formatRate(bare.requestsPerSecond), bare.p50, bare.p99],
         ],
       },
     ],

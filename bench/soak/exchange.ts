@@ -7,7 +7,7 @@ export interface Target {
   tally: Tally
 }
 
-export interface Asked {
+export interface SoakRequest {
   /** What it is counted under. */
   kind: string
   method: string
@@ -18,43 +18,43 @@ export interface Asked {
   body?: string
   headers?: Record<string, string>
   /** The address that the trusted proxy names. */
-  from?: string
+  clientAddress?: string
   /** The error ids that may be answered; 200 for a success. */
-  expected: number[]
+  expectedOutcomes: number[]
 }
 
-const LIMIT_MS = 30_000
+const TIMEOUT_MS = 30_000
 
 /** One request and its answer. @returns the body of a success, undefined for all else */
-export async function exchange({ url, tally }: Target, asked: Asked): Promise<unknown> {
-  const { kind, method, path, token, json, headers, from, expected } = asked
-  const body = json === undefined ? asked.body : JSON.stringify(json)
+export async function sendRequest({ url, tally }: Target, request: SoakRequest): Promise<unknown> {
+  const { kind, method, path, token, json, headers, clientAddress, expectedOutcomes } = request
+  const body = json === undefined ? request.body : JSON.stringify(json)
   const start = performance.now()
   try {
     const response = await fetch(`${url}${path}`, {
       method,
-      signal: AbortSignal.timeout(LIMIT_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
       headers: {
         ...(token && { authorization: `Bearer ${token}` }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(from && { 'x-forwarded-for': from }),
+        ...(clientAddress && { 'x-forwarded-for': clientAddress }),
         ...headers,
       },
       ...(body !== undefined && { body }),
     })
-    const answer = (await response.json()) as { errorId?: number }
-    tally.took(kind, performance.now() - start)
-    const outcome = response.ok ? response.status : (answer.errorId ?? -1)
-    if (!expected.includes(outcome))
-      tally.complain(`${kind}: ${response.status} ${JSON.stringify(answer).slice(0, 200)}`)
-    return response.ok ? answer : undefined
+    const responseBody = (await response.json()) as { errorId?: number }
+    tally.recordTime(kind, performance.now() - start)
+    const outcome = response.ok ? response.status : (responseBody.errorId ?? -1)
+    if (!expectedOutcomes.includes(outcome))
+      tally.recordProblem(`${kind}: ${response.status} ${JSON.stringify(responseBody).slice(0, 200)}`)
+    return response.ok ? responseBody : undefined
   } catch (error) {
-    tally.complain(`${kind}: ${error}`)
+    tally.recordProblem(`${kind}: ${error}`)
     return undefined
   }
 }
 
 /** One of these by chance. */
-export function pick<T>(choices: readonly [T, ...T[]]): T {
+export function pickRandom<T>(choices: readonly [T, ...T[]]): T {
   return choices[Math.floor(Math.random() * choices.length)] ?? choices[0]
 }

@@ -1,94 +1,136 @@
 import { codeAt } from '../../tests/_support/codes.ts'
-import { exchange, pick, type Target } from './exchange.ts'
+import { pickRandom, sendRequest, type Target } from './exchange.ts'
 
 /** Somebody with an authenticator app, as far as the load needs to know. Used by one worker alone. */
-export interface Person {
+export interface SoakUser {
   username: string
   /** Base32. */
   secret: string
   /** An address of its own, which the first login proves. */
-  from: string
+  clientAddress: string
   /** The last time step that was shown: a code is worth one login. */
-  usedStep: number
+  lastUsedStep: number
   tokens?: { access_token: string; refresh_token: string } | undefined
 }
 
 const STEP_MS = 30_000
 
 /** Makes a user as the owner does, and logs in. */
-export async function enrol(target: Target, owner: string, username: string, from: string): Promise<Person> {
+export async function enrolUser(
+  target: Target,
+  ownerToken: string,
+  username: string,
+  clientAddress: string,
+): Promise<SoakUser> {
   const json = { username, group: 'viewer' }
-  await exchange(target, { kind: 'user add', method: 'POST', path: '/user/add', token: owner, json, expected: [200] })
+  await sendRequest(target, {
+    kind: 'user add',
+    method: 'POST',
+    path: '/user/add',
+    token: ownerToken,
+    json,
+    expectedOutcomes: [200],
+  })
   const path = `/user/auth/setup/${username}`
-  const shown = await exchange(target, { kind: 'user setup', method: 'GET', path, token: owner, expected: [200] })
-  const { secret } = shown as { secret: string }
-  const person = { username, secret, from, usedStep: 0 }
-  await logIn(target, person)
-  return person
+  const setup = await sendRequest(target, {
+    kind: 'user setup',
+    method: 'GET',
+    path,
+    token: ownerToken,
+    expectedOutcomes: [200],
+  })
+  const { secret } = setup as { secret: string }
+  const user = { username, secret, clientAddress, lastUsedStep: 0 }
+  await logIn(target, user)
+  return user
 }
 
 /** @returns false when the code of this step was used already */
-export async function logIn(target: Target, person: Person): Promise<boolean> {
+export async function logIn(target: Target, user: SoakUser): Promise<boolean> {
   const now = Date.now()
   const step = Math.floor(now / STEP_MS)
-  if (step <= person.usedStep) return false
-  person.usedStep = step
-  const json = { username: person.username, code: codeAt(person.secret, now) }
-  const login = { method: 'POST', path: '/user/auth', from: person.from, json }
-  const tokens = await exchange(target, { ...login, kind: 'login', expected: [200] })
-  person.tokens = tokens as Person['tokens']
+  if (step <= user.lastUsedStep) return false
+  user.lastUsedStep = step
+  const json = { username: user.username, code: codeAt(user.secret, now) }
+  const login = { method: 'POST', path: '/user/auth', clientAddress: user.clientAddress, json }
+  const tokens = await sendRequest(target, { ...login, kind: 'login', expectedOutcomes: [200] })
+  user.tokens = tokens as SoakUser['tokens']
   // Sometimes once more: few enough that neither the user's lane nor the address is locked by it.
-  if (Math.random() < 0.1) await exchange(target, { ...login, kind: 'login with a used code', expected: [902] })
+  if (Math.random() < 0.1)
+    await sendRequest(target, { ...login, kind: 'login with a used code', expectedOutcomes: [902] })
   return true
 }
 
-export async function refresh(target: Target, person: Person): Promise<void> {
-  const old = person.tokens
-  if (!old) return void (await logIn(target, person))
-  const ask = { method: 'POST', path: '/user/auth/refresh', json: refreshOf(old.refresh_token) }
-  const fresh = await exchange(target, { ...ask, kind: 'refresh', expected: [200] })
-  person.tokens = fresh as Person['tokens']
+export async function refresh(target: Target, user: SoakUser): Promise<void> {
+  const oldTokens = user.tokens
+  if (!oldTokens) return void (await logIn(target, user))
+  const request = { method: 'POST', path: '/user/auth/refresh', json: refreshBody(oldTokens.refresh_token) }
+  const newTokens = await sendRequest(target, { ...request, kind: 'refresh', expectedOutcomes: [200] })
+  user.tokens = newTokens as SoakUser['tokens']
   if (Math.random() > 0.05) return
   // A copy in other hands: the session ends, and with it the new pair.
-  const from = strangeAddress()
-  await exchange(target, { ...ask, kind: 'refresh with a used token', from, expected: [910, 915] })
-  const token = person.tokens?.access_token
-  await exchange(target, { kind: 'ended session', method: 'GET', path: '/droplet/list', token, expected: [908] })
-  person.tokens = undefined
+  const clientAddress = randomAddress()
+  await sendRequest(target, {
+    ...request,
+    kind: 'refresh with a used token',
+    clientAddress,
+    expectedOutcomes: [910, 915],
+  })
+  const token = user.tokens?.access_token
+  await sendRequest(target, {
+    kind: 'ended session',
+    method: 'GET',
+    path: '/droplet/list',
+    token,
+    expectedOutcomes: [908],
+  })
+  user.tokens = undefined
 }
 
-export async function revoke(target: Target, person: Person): Promise<void> {
-  const { tokens } = person
+export async function revoke(target: Target, user: SoakUser): Promise<void> {
+  const { tokens } = user
   if (!tokens) return
-  const token = pick([tokens.access_token, tokens.refresh_token])
-  const path = `/user/auth/revoke/${person.username}`
-  await exchange(target, { kind: 'revoke', method: 'DELETE', path, token, expected: [200] })
-  person.tokens = undefined
+  const token = pickRandom([tokens.access_token, tokens.refresh_token])
+  const path = `/user/auth/revoke/${user.username}`
+  await sendRequest(target, { kind: 'revoke', method: 'DELETE', path, token, expectedOutcomes: [200] })
+  user.tokens = undefined
 }
 
 /** Looks at its sessions, and ends the oldest of them. */
-export async function endSession(target: Target, person: Person): Promise<void> {
-  const token = person.tokens?.access_token
+export async function endSession(target: Target, user: SoakUser): Promise<void> {
+  const token = user.tokens?.access_token
   if (!token) return
-  const path = `/user/sessions/${person.username}`
-  const sessions = await exchange(target, { kind: 'session list', method: 'GET', path, token, expected: [200] })
-  const [oldest, another] = (sessions ?? []) as { id: string }[]
-  if (!oldest || !another) return
-  const end = { kind: 'session end', method: 'DELETE', path: `/user/session/${oldest.id}`, token }
-  await exchange(target, { ...end, expected: [200] })
+  const path = `/user/sessions/${user.username}`
+  const sessions = await sendRequest(target, {
+    kind: 'session list',
+    method: 'GET',
+    path,
+    token,
+    expectedOutcomes: [200],
+  })
+  const [oldest, second] = (sessions ?? []) as { id: string }[]
+  if (!oldest || !second) return
+  const request = { kind: 'session end', method: 'DELETE', path: `/user/session/${oldest.id}`, token }
+  await sendRequest(target, { ...request, expectedOutcomes: [200] })
 }
 
-export async function listDroplets(target: Target, person: Person): Promise<void> {
-  const token = person.tokens?.access_token
-  if (!token) return void (await logIn(target, person))
-  await exchange(target, { kind: 'droplet list', method: 'GET', path: '/droplet/list', token, expected: [200] })
+export async function listDroplets(target: Target, user: SoakUser): Promise<void> {
+  const token = user.tokens?.access_token
+  if (!token) return void (await logIn(target, user))
+  await sendRequest(target, {
+    kind: 'droplet list',
+    method: 'GET',
+    path: '/droplet/list',
+    token,
+    expectedOutcomes: [200],
+  })
 }
 
 /** One of 65,536 addresses, so that no address is locked for what many do. */
-export function strangeAddress(): string {
+export function randomAddress(): string {
   return `10.99.${Math.floor(Math.random() * 256)}.${Math.floor(Math.random() * 256)}`
 }
 
-function refreshOf(token: string) {
+function refreshBody(token: string) {
   return { grant_type: 'refresh_token', refresh_token: token }
 }

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
-import type { Matrix } from '../../tests/_support/e2e/matrix.ts'
+import type { ServerProcess } from '../../tests/_support/e2e/matrix.ts'
 import { residentMegabytes } from '../process.ts'
 
 export interface Sample {
   /** `performance.now()`. */
-  at: number
+  time: number
   /** Resident memory in MB. */
   memory: number
   /** Open descriptors. */
@@ -12,17 +12,17 @@ export interface Sample {
 }
 
 /** What the process holds at this moment. */
-export function takeSample(matrix: Matrix): Sample {
-  const descriptors = readdirSync(`/proc/${matrix.process.pid}/fd`).length
-  return { at: performance.now(), memory: residentMegabytes(matrix), descriptors }
+export function takeSample(server: ServerProcess): Sample {
+  const descriptors = readdirSync(`/proc/${server.process.pid}/fd`).length
+  return { time: performance.now(), memory: residentMegabytes(server), descriptors }
 }
 
 /** The means of the first and the last third of the time, and by how much the last is above the first (0.05 is 5%). */
-export function compareThirds(samples: Sample[], what: 'memory' | 'descriptors') {
-  const begins = samples[0]?.at ?? 0
-  const third = ((samples.at(-1)?.at ?? 0) - begins) / 3
-  const first = mean(samples.filter(({ at }) => at - begins <= third).map(sample => sample[what]))
-  const last = mean(samples.filter(({ at }) => at - begins >= 2 * third).map(sample => sample[what]))
+export function compareThirds(samples: Sample[], field: 'memory' | 'descriptors') {
+  const firstTime = samples[0]?.time ?? 0
+  const thirdMs = ((samples.at(-1)?.time ?? 0) - firstTime) / 3
+  const first = mean(samples.filter(({ time }) => time - firstTime <= thirdMs).map(sample => sample[field]))
+  const last = mean(samples.filter(({ time }) => time - firstTime >= 2 * thirdMs).map(sample => sample[field]))
   return { first, last, growth: last / first - 1 }
 }
 

@@ -1,46 +1,46 @@
 import { createEventParser, type ServerEvent } from '../../src/events/parser.ts'
 import { isUnreachable, realTiming, type Timing } from './patience.ts'
-import { ConnectionLost } from './server.ts'
+import { ConnectionLostError } from './server.ts'
 
 /** The server gives a sign of life every 15 seconds. */
-const SILENCE_MS = 45_000
-const USUAL_PAUSE_MS = 1_000
-const LONGEST_PAUSE_MS = 30_000
+const SILENCE_TIMEOUT_MS = 45_000
+const DEFAULT_RETRY_MS = 1_000
+const MAX_RETRY_MS = 30_000
 
-export interface Follow {
+export interface EventStreamOptions {
   /** @param lastEventId of the last event seen; undefined at the first time */
   open: (signal: AbortSignal, lastEventId: string | undefined) => Promise<Response>
   /** Awaited whenever there was a sign of life. */
-  alive: () => Promise<void>
+  onActivity: () => Promise<void>
   /** Told once when the connection is lost, and once when it is there again. */
-  tell: (state: 'lost' | 'back') => void
+  onStatus: (state: 'lost' | 'back') => void
   timing?: Timing
   /** Tests have less patience. */
-  silenceMs?: number
+  silenceTimeoutMs?: number
 }
 
 /**
  * The events of a server, without an end: a connection that is lost is made again, where the last one ended.
  * @throws ClientError when the server refuses, or is not there at the beginning
  */
-export async function* followEvents(follow: Follow): AsyncGenerator<ServerEvent> {
-  const { open, tell, timing = realTiming, silenceMs = SILENCE_MS } = follow
+export async function* followEvents(options: EventStreamOptions): AsyncGenerator<ServerEvent> {
+  const { open, onStatus, timing = realTiming, silenceTimeoutMs = SILENCE_TIMEOUT_MS } = options
   let lastEventId: string | undefined
-  let shortest = USUAL_PAUSE_MS
-  let pause = shortest
+  let baseDelay = DEFAULT_RETRY_MS
+  let delay = baseDelay
   let state: 'first' | 'connected' | 'lost' = 'first'
   for (;;) {
     const connection = new AbortController()
-    const begun = timing.now()
+    const connectedAt = timing.now()
     try {
-      const { body } = await openInTime(connection)
-      if (state === 'lost') tell('back')
+      const { body } = await openWithTimeout(connection)
+      if (state === 'lost') onStatus('back')
       state = 'connected'
       const parser = createEventParser(ms => {
-        shortest = Math.min(Math.max(ms, 1), LONGEST_PAUSE_MS)
+        baseDelay = Math.min(Math.max(ms, 1), MAX_RETRY_MS)
       })
-      for await (const chunk of chunksOf(body, silenceMs)) {
-        await follow.alive()
+      for await (const chunk of readChunks(body, silenceTimeoutMs)) {
+        await options.onActivity()
         yield* parser.push(chunk)
         lastEventId = parser.lastEventId() || lastEventId
       }
@@ -49,17 +49,17 @@ export async function* followEvents(follow: Follow): AsyncGenerator<ServerEvent>
     } finally {
       connection.abort()
     }
-    if (state !== 'lost') tell('lost')
+    if (state !== 'lost') onStatus('lost')
     state = 'lost'
-    if (timing.now() - begun > LONGEST_PAUSE_MS) pause = shortest
+    if (timing.now() - connectedAt > MAX_RETRY_MS) delay = baseDelay
     // Not all clients of a server that comes back at the same time.
-    await timing.sleep(pause * (0.75 + Math.random() / 4))
-    pause = Math.min(Math.max(pause * 2, shortest), LONGEST_PAUSE_MS)
+    await timing.sleep(delay * (0.75 + Math.random() / 4))
+    delay = Math.min(Math.max(delay * 2, baseDelay), MAX_RETRY_MS)
   }
 
-  async function openInTime(connection: AbortController): Promise<Response> {
-    const late = () => connection.abort(new DOMException('no answer in time', 'TimeoutError'))
-    const timer = setTimeout(late, silenceMs)
+  async function openWithTimeout(connection: AbortController): Promise<Response> {
+    const onTimeout = () => connection.abort(new DOMException('no answer in time', 'TimeoutError'))
+    const timer = setTimeout(onTimeout, silenceTimeoutMs)
     try {
       return await open(connection.signal, lastEventId)
     } finally {
@@ -69,17 +69,20 @@ export async function* followEvents(follow: Follow): AsyncGenerator<ServerEvent>
 }
 
 /** @throws ConnectionLost when nothing comes for so long, or the connection breaks */
-async function* chunksOf(body: ReadableStream<Uint8Array> | null, silenceMs: number): AsyncGenerator<Uint8Array> {
+async function* readChunks(
+  body: ReadableStream<Uint8Array> | null,
+  silenceTimeoutMs: number,
+): AsyncGenerator<Uint8Array> {
   const reader = body?.getReader()
   while (reader) {
     const silence = Promise.withResolvers<never>()
-    const timer = setTimeout(() => silence.reject(new Error('silence')), silenceMs)
+    const timer = setTimeout(() => silence.reject(new Error('silence')), silenceTimeoutMs)
     try {
       const { done, value } = await Promise.race([reader.read(), silence.promise])
       if (done) return
       yield value
     } catch (cause) {
-      throw new ConnectionLost('The stream of events was lost', { cause })
+      throw new ConnectionLostError('The stream of events was lost', { cause })
     } finally {
       clearTimeout(timer)
     }

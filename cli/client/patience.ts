@@ -1,8 +1,8 @@
 import { ClientError } from '../../src/errors.ts'
 
 /** A server that is away is waited for so long: it may be being started anew. */
-const AWAY_MS = 30_000
-const ASK_EVERY_MS = 500
+const UNREACHABLE_TIMEOUT_MS = 30_000
+const RETRY_INTERVAL_MS = 500
 
 /** What time it is, in milliseconds, and waiting; tests have their own. */
 export interface Timing {
@@ -14,21 +14,25 @@ export const realTiming: Timing = { now: () => performance.now(), sleep: ms => B
 
 /**
  * Asks until there is an answer.
- * @param ask does nothing twice when it is asked again
- * @param away is told each time that the server is not there
+ * @param request does nothing twice when it is asked again
+ * @param onUnreachable is told each time that the server is not there
  * @throws ClientError when the server refuses, or is away for 30 seconds
  */
-export async function askPatiently<T>(ask: () => Promise<T>, away: () => void, { now, sleep }: Timing): Promise<T> {
-  let awaySince: number | undefined
+export async function retryWhileUnreachable<T>(
+  request: () => Promise<T>,
+  onUnreachable: () => void,
+  { now, sleep }: Timing,
+): Promise<T> {
+  let unreachableSince: number | undefined
   for (;;) {
-    const askedAt = now()
+    const requestedAt = now()
     try {
-      return await ask()
+      return await request()
     } catch (error) {
-      awaySince ??= askedAt
-      if (!isUnreachable(error) || now() - awaySince >= AWAY_MS) throw error
-      away()
-      await sleep(ASK_EVERY_MS)
+      unreachableSince ??= requestedAt
+      if (!isUnreachable(error) || now() - unreachableSince >= UNREACHABLE_TIMEOUT_MS) throw error
+      onUnreachable()
+      await sleep(RETRY_INTERVAL_MS)
     }
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ConfigError } from '../../src/errors.ts'
 
 /** The public keys that OpenSSH makes by itself (ssh-keygen(1)). */
-const USUAL_KEYS = ['id_ed25519.pub', 'id_ed25519_sk.pub', 'id_ecdsa.pub', 'id_ecdsa_sk.pub', 'id_rsa.pub']
+const DEFAULT_KEY_FILES = ['id_ed25519.pub', 'id_ed25519_sk.pub', 'id_ecdsa.pub', 'id_ecdsa_sk.pub', 'id_rsa.pub']
 
 /**
  * Public keys of the person.
@@ -12,7 +12,7 @@ const USUAL_KEYS = ['id_ed25519.pub', 'id_ed25519_sk.pub', 'id_ecdsa.pub', 'id_e
  */
 export function readPublicKeys(files: string | undefined, sshDir: string): string[] {
   if (files === 'none') return []
-  if (files === undefined) return USUAL_KEYS.flatMap(file => readKey(join(sshDir, file)) ?? [])
+  if (files === undefined) return DEFAULT_KEY_FILES.flatMap(file => readKey(join(sshDir, file)) ?? [])
   return files.split(',').map(file => {
     const key = readKey(file)
     if (key === undefined) throw new ConfigError(`--ssh-keys: ${file} cannot be read: name a public key`)

@@ -1,38 +1,38 @@
 import type { DropletBody, DropletList } from '../../src/droplets/model.ts'
 import { ClientError } from '../../src/errors.ts'
 import { escapeText } from '../../src/log.ts'
-import { askPatiently, realTiming, type Timing } from './patience.ts'
+import { realTiming, retryWhileUnreachable, type Timing } from './patience.ts'
 
-const LONGEST_MS = 5 * 60_000
-const LOOK_EVERY_MS = 1_000
+const READY_TIMEOUT_MS = 5 * 60_000
+const POLL_INTERVAL_MS = 1_000
 
 /**
  * Waits until a droplet can be worked with.
  * @param list asks for the list
- * @param away is told each time that the server is not there
+ * @param onUnreachable is told each time that the server is not there
  * @returns the list in which it is ready
  * @throws ClientError when it will not be, or is not within 5 minutes
  */
-export async function untilReady(
+export async function waitUntilReady(
   name: string,
   list: () => Promise<DropletList>,
-  away: () => void,
+  onUnreachable: () => void,
   timing: Timing = realTiming,
 ): Promise<DropletList> {
-  const until = timing.now() + LONGEST_MS
+  const deadline = timing.now() + READY_TIMEOUT_MS
   for (;;) {
-    const droplets = await askPatiently(list, away, timing)
+    const droplets = await retryWhileUnreachable(list, onUnreachable, timing)
     const droplet = droplets.find(droplet => droplet.name === name)
     if (droplet?.health === 'ready') return droplets
-    const hindrance = hindranceOf(droplet)
-    if (hindrance) throw new ClientError('refused', `${escapeText(name)} ${hindrance}`)
-    if (timing.now() >= until) throw new ClientError('refused', `${escapeText(name)} is not ready after 5 minutes`)
-    await timing.sleep(LOOK_EVERY_MS)
+    const reason = notReadyReason(droplet)
+    if (reason) throw new ClientError('refused', `${escapeText(name)} ${reason}`)
+    if (timing.now() >= deadline) throw new ClientError('refused', `${escapeText(name)} is not ready after 5 minutes`)
+    await timing.sleep(POLL_INTERVAL_MS)
   }
 }
 
 /** Why it does not become ready; undefined as long as it may. */
-function hindranceOf(droplet: DropletBody | undefined): string | undefined {
+function notReadyReason(droplet: DropletBody | undefined): string | undefined {
   if (!droplet) return 'is gone'
   if (!('health' in droplet)) return 'may be ready or not: this server does not tell'
   if (droplet.health === 'degraded') return 'is degraded: it runs, and not all that should'

@@ -33,11 +33,11 @@ export function createSessionFile(path: string) {
     /** In the place of an earlier one: whoever reads gets the one or the other, and never half of it. */
     write(session: ClientSession): void {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-      const draft = `${path}.${process.pid}`
-      rmSync(draft, { force: true })
-      writeFileSync(draft, `${JSON.stringify(session)}\n`, { mode: 0o600, flag: 'wx', flush: true })
-      chmodSync(draft, 0o600)
-      renameSync(draft, path)
+      const tempPath = `${path}.${process.pid}`
+      rmSync(tempPath, { force: true })
+      writeFileSync(tempPath, `${JSON.stringify(session)}\n`, { mode: 0o600, flag: 'wx', flush: true })
+      chmodSync(tempPath, 0o600)
+      renameSync(tempPath, path)
     },
 
     remove: (): void => rmSync(path, { force: true }),
@@ -46,7 +46,7 @@ export function createSessionFile(path: string) {
      * Runs `work` while no other command does the same: a refresh token is for one use, and two at once would end the
      * session. The lock is SQLite's own, which the kernel drops with the process.
      */
-    async locked<T>(work: () => Promise<T>): Promise<T> {
+    async withLock<T>(work: () => Promise<T>): Promise<T> {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       const lock = new Sqlite(`${path}.lock`)
       try {

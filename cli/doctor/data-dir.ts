@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { type Finding, failed, ok, warning } from './finding.ts'
 
 /** Below this, a busy day's audit, or the copy before a migration, may not fit any more. */
-const LITTLE_SPACE = 500 * 1024 * 1024
-const NO_SPACE = 20 * 1024 * 1024
+const LOW_SPACE_BYTES = 500 * 1024 * 1024
+const CRITICAL_SPACE_BYTES = 20 * 1024 * 1024
 
 /** Whether the data directory is closed to others with all that is in it, and has room. */
 export function checkDataDir(dataDir: string): Finding[] {
@@ -15,9 +15,9 @@ export function checkDataDir(dataDir: string): Finding[] {
 }
 
 function checkModes(dataDir: string): Finding {
-  const open = [dataDir, ...filesBelow(dataDir)].filter(path => ((modeOf(path) ?? 0) & 0o077) !== 0)
-  if (open.length === 0) return ok('data directory', `${dataDir} is closed to everybody else`)
-  const [first = '', ...more] = open
+  const exposed = [dataDir, ...listFiles(dataDir)].filter(path => ((modeOf(path) ?? 0) & 0o077) !== 0)
+  if (exposed.length === 0) return ok('data directory', `${dataDir} is closed to everybody else`)
+  const [first = '', ...more] = exposed
   const others = more.length === 0 ? '' : ` and ${more.length} more`
   return failed('data directory', `${first}${others} can be read by others: chmod -R go= ${dataDir}`)
 }
@@ -25,13 +25,13 @@ function checkModes(dataDir: string): Finding {
 function checkSpace(dataDir: string): Finding {
   const { bavail, bsize } = statfsSync(dataDir)
   const free = bavail * bsize
-  const text = `${inWords(free)} free at ${dataDir}`
-  if (free < NO_SPACE) return failed('disk', `${text}: make room, or nobody can log in`)
-  if (free < LITTLE_SPACE) return warning('disk', `${text}: make room`)
+  const text = `${formatBytes(free)} free at ${dataDir}`
+  if (free < CRITICAL_SPACE_BYTES) return failed('disk', `${text}: make room, or nobody can log in`)
+  if (free < LOW_SPACE_BYTES) return warning('disk', `${text}: make room`)
   return ok('disk', text)
 }
 
-function filesBelow(directory: string): string[] {
+function listFiles(directory: string): string[] {
   const entries: Dirent[] = readdirSync(directory, { withFileTypes: true, recursive: true })
   // A link's own mode says nothing; what it leads to was put elsewhere by the operator.
   return entries.filter(entry => !entry.isSymbolicLink()).map(entry => join(entry.parentPath, entry.name))
@@ -42,7 +42,7 @@ function modeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.mode
 }
 
-function inWords(bytes: number): string {
+function formatBytes(bytes: number): string {
   const gigabytes = bytes / 1024 ** 3
   return gigabytes >= 1 ? `${gigabytes.toFixed(1)} GiB` : `${Math.floor(bytes / 1024 ** 2)} MiB`
 }

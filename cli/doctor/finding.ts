@@ -10,9 +10,9 @@ export const warning = (check: string, text: string): Finding => ({ check, statu
 export const failed = (check: string, text: string): Finding => ({ check, status: 'failed', text })
 
 /** Findings of a check that may break itself: that is one, too. */
-export async function looked(check: string, look: () => Finding[] | Promise<Finding[]>): Promise<Finding[]> {
+export async function runCheck(check: string, run: () => Finding[] | Promise<Finding[]>): Promise<Finding[]> {
   try {
-    return await look()
+    return await run()
   } catch (error) {
     return [failed(check, error instanceof Error ? error.message : String(error))]
   }

@@ -1,17 +1,17 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { type CertificateFiles, readCertificate, whyInvalid } from '../../src/certificate.ts'
+import { type CertificateFiles, invalidReason, readCertificate } from '../../src/certificate.ts'
 import type { Config } from '../../src/config.ts'
 import { type Finding, failed, ok, warning } from './finding.ts'
 
 const DAY_MS = 24 * 3_600_000
-const SOON_DAYS = 14
+const EXPIRY_WARNING_DAYS = 14
 
 /** Where the kernel says whether connections that are half made go on to the server that takes over (Linux 5.14). */
-const MIGRATION = '/proc/sys/net/ipv4/tcp_migrate_req'
+const MIGRATE_REQ_FILE = '/proc/sys/net/ipv4/tcp_migrate_req'
 
 /** Whether what is said on the way can be read by others. */
-export function checkListening({ host, tls, exposedWithoutTls }: Config['listen'], now: number): Finding[] {
-  if (tls) return [...checkCertificate(tls, now), ...checkKeyFile(tls), ...checkMigration()]
+export function checkListener({ host, tls, exposedWithoutTls }: Config['listen'], now: number): Finding[] {
+  if (tls) return [...checkCertificate(tls, now), ...checkKeyFile(tls), ...checkSocketMigration()]
   if (exposedWithoutTls) {
     return [
       warning(
@@ -25,11 +25,11 @@ export function checkListening({ host, tls, exposedWithoutTls }: Config['listen'
 
 function checkCertificate(files: CertificateFiles, now: number): Finding[] {
   const certificate = readCertificate(files)
-  const invalid = whyInvalid(certificate, now)
-  if (invalid) return [failed('tls', `${files.certFile}: ${invalid}`)]
+  const reason = invalidReason(certificate, now)
+  if (reason) return [failed('tls', `${files.certFile}: ${reason}`)]
   const days = Math.floor((certificate.validTo - now) / DAY_MS)
   const text = `${files.certFile} (${certificate.names}) is good for ${days} more ${days === 1 ? 'day' : 'days'}`
-  return [days < SOON_DAYS ? warning('tls', `${text}: renew it`) : ok('tls', text)]
+  return [days < EXPIRY_WARNING_DAYS ? warning('tls', `${text}: renew it`) : ok('tls', text)]
 }
 
 function checkKeyFile({ keyFile }: CertificateFiles): Finding[] {
@@ -38,8 +38,8 @@ function checkKeyFile({ keyFile }: CertificateFiles): Finding[] {
   return [failed('tls key', `${keyFile} can be read by everybody: chmod o= ${keyFile}`)]
 }
 
-function checkMigration(): Finding[] {
-  if (!existsSync(MIGRATION) || readFileSync(MIGRATION, 'utf8').trim() !== '0') return []
+function checkSocketMigration(): Finding[] {
+  if (!existsSync(MIGRATE_REQ_FILE) || readFileSync(MIGRATE_REQ_FILE, 'utf8').trim() !== '0') return []
   const remedy = 'sysctl -w net.ipv4.tcp_migrate_req=1, and in /etc/sysctl.d to keep it'
   return [
     warning('tls renewal', `a connection that is just being made is lost when the certificate is renewed: ${remedy}`),

@@ -3,44 +3,48 @@ import { escapeText } from '../../src/log.ts'
 import { call, withApi } from '../client/client.ts'
 import type { SessionFile } from '../client/session-file.ts'
 import type { TerminalSize } from '../client/terminal-link.ts'
-import { attendTerminal } from '../client/terminal-session.ts'
-import { command, sessionFileOf, settingArgs } from '../command.ts'
-import { keepSession } from '../kept-session.ts'
+import { attachTerminal } from '../client/terminal-session.ts'
+import { defineStrictCommand, sessionFileOf, settingArgs } from '../command.ts'
+import { keepSessionAlive } from '../kept-session.ts'
 import { openLocalTerminal } from '../local-terminal.ts'
-import { name } from './name.ts'
+import { dropletNameArg } from './name.ts'
 
-export const console = command({
+export const consoleCommand = defineStrictCommand({
   meta: {
     name: 'cikit-api droplet console',
     description: 'Open a terminal in a droplet, without ssh; Ctrl-] leaves it, and its shell ends',
   },
-  args: { name, ...settingArgs('session-file') },
+  args: { name: dropletNameArg, ...settingArgs('session-file') },
   run: async ({ args }) => {
     if (!process.stdin.isTTY) {
-      const instead = `cikit-api droplet exec ${escapeText(args.name)} -- COMMAND`
-      throw new ConfigError(`There is no terminal on standard input: for a script there is ${instead}`)
+      const alternative = `cikit-api droplet exec ${escapeText(args.name)} -- COMMAND`
+      throw new ConfigError(`There is no terminal on standard input: for a script there is ${alternative}`)
     }
     const file = sessionFileOf(args)
-    const code = await attend(file, args.name)
+    const code = await attach(file, args.name)
     // A ticket that is being asked for is not waited for when the person has left.
     process.exit(code)
   },
 })
 
-async function attend(file: SessionFile, name: string): Promise<number> {
-  using _ = keepSession(file)
+async function attach(file: SessionFile, name: string): Promise<number> {
+  using _ = keepSessionAlive(file)
   await using local = await openLocalTerminal()
-  return await attendTerminal((size, terminal) => open(file, name, size, terminal), local)
+  return await attachTerminal((size, terminalId) => openTerminal(file, name, size, terminalId), local)
 }
 
-async function open(
+async function openTerminal(
   file: SessionFile,
   droplet: string,
   { columns, rows }: TerminalSize,
-  terminal: string | undefined,
+  terminalId: string | undefined,
 ): Promise<WebSocket> {
   // Eden puts it into the path as it is.
   const { ticket } = await call(file, api => api.droplet.ticket({ droplet: encodeURIComponent(droplet) }).post())
-  const query = { columns: String(columns), rows: String(rows), ...(terminal !== undefined && { terminal }) }
+  const query = {
+    columns: String(columns),
+    rows: String(rows),
+    ...(terminalId !== undefined && { terminal: terminalId }),
+  }
   return await withApi(file, async api => api.openTerminal(droplet, ticket, query))
 }

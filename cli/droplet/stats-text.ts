@@ -1,5 +1,5 @@
 import { escapeText } from '../../src/log.ts'
-import type { MomentBody, SampleBody, StatsBody } from '../../src/statistics/model.ts'
+import type { SampleBody, StatsBody, StatsSnapshotBody } from '../../src/statistics/model.ts'
 import { toTable } from '../table.ts'
 
 const KIB = 1024
@@ -7,7 +7,7 @@ const MIB = 1024 * KIB
 const GIB = 1024 * MIB
 
 /** How it is now: a line for each droplet, by name. */
-export function toMomentText({ droplets }: MomentBody): string {
+export function toSnapshotText({ droplets }: StatsSnapshotBody): string {
   const rows = Object.entries(droplets)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, { cpu, memory, memory_limit }]) => [
@@ -23,10 +23,10 @@ export function toMomentText({ droplets }: MomentBody): string {
 export function toStatsText({ droplet, samples }: StatsBody): string {
   const newest = samples.at(-1)
   if (!newest) return `${escapeText(droplet)}: nothing was measured in the last hour, as when it does not run\n`
-  const row = (title: string, of: (sample: SampleBody) => number, word: (value: number) => string) => {
-    const values = samples.map(of)
+  const row = (label: string, select: (sample: SampleBody) => number, format: (value: number) => string) => {
+    const values = samples.map(select)
     const average = values.reduce((sum, value) => sum + value, 0) / values.length
-    return [title, ...[of(newest), Math.min(...values), average, Math.max(...values)].map(word)]
+    return [label, ...[select(newest), Math.min(...values), average, Math.max(...values)].map(format)]
   }
   return toTable([
     [escapeText(droplet).toUpperCase(), 'NEWEST', 'LEAST', 'AVERAGE', 'MOST'],

@@ -1,7 +1,7 @@
-import { type Entry, type Flag, flatten, type Value } from './tree.ts'
+import { type CommandNode, type Flag, flatten, type Value } from './tree.ts'
 
 /** Completion for bash 4 and later, with nothing of the package bash-completion. */
-export function bashCompletion(tree: Entry): string {
+export function bashCompletion(tree: CommandNode): string {
   const entries = flatten(tree)
   return `# bash completion for cikit-api: source <(cikit-api completion bash)
 _cikit_api() {
@@ -19,7 +19,7 @@ _cikit_api() {
   done
   for ((at = 1; at < COMP_CWORD; at++)); do
     case "\${command:+$command }\${COMP_WORDS[at]}" in
-      ${entries.flatMap(({ words }) => (words ? [quote(words)] : [])).join(' | ')}) command="\${command:+$command }\${COMP_WORDS[at]}" ;;
+      ${entries.flatMap(({ path }) => (path ? [quote(path)] : [])).join(' | ')}) command="\${command:+$command }\${COMP_WORDS[at]}" ;;
       *) break ;;
     esac
   done
@@ -37,30 +37,30 @@ complete -F _cikit_api cikit-api
 `
 }
 
-function commandCase({ words, flags, positionals, commands }: Entry): string {
-  const named = [...flags.flatMap(flag => dashed(flag).at(0) ?? []), '--help']
+function commandCase({ path, flags, positionals, commands }: CommandNode): string {
+  const longFlags = [...flags.flatMap(flag => flagNames(flag).at(0) ?? []), '--help']
   const [first] = positionals
-  const values = flags.flatMap(flag =>
-    flag.value ? [`        ${dashed(flag).join(' | ')}) ${take(flag.value)} ;;`] : [],
+  const valueCases = flags.flatMap(flag =>
+    flag.value ? [`        ${flagNames(flag).join(' | ')}) ${toAssignment(flag.value)} ;;`] : [],
   )
-  const others =
+  const otherwise =
     commands.length > 0
       ? `words=${quote(commands.map(({ name }) => name).join(' '))}`
       : first && first.value.kind !== 'text'
-        ? take(first.value)
+        ? toAssignment(first.value)
         : 'kind=text'
-  return `    ${quote(words)})
+  return `    ${quote(path)})
       case $previous in
-${values.join('\n')}${values.length > 0 ? '\n' : ''}        *) if [[ $word == -* ]]; then words=${quote(named.join(' '))}; else ${others}; fi ;;
+${valueCases.join('\n')}${valueCases.length > 0 ? '\n' : ''}        *) if [[ $word == -* ]]; then words=${quote(longFlags.join(' '))}; else ${otherwise}; fi ;;
       esac
       ;;`
 }
 
-function take({ kind, choices }: Value): string {
+function toAssignment({ kind, choices }: Value): string {
   return kind === 'choices' ? `words=${quote(choices.join(' '))}` : `kind=${kind}`
 }
 
-function dashed({ name, aliases }: Flag): string[] {
+function flagNames({ name, aliases }: Flag): string[] {
   return [`--${name}`, ...aliases.map(alias => `-${alias}`)]
 }
 

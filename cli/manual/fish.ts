@@ -1,7 +1,7 @@
-import { type Entry, type Flag, flatten, type Value } from './tree.ts'
+import { type CommandNode, type Flag, flatten, type Value } from './tree.ts'
 
 /** Completion for fish 3 and later. */
-export function fishCompletion(tree: Entry): string {
+export function fishCompletion(tree: CommandNode): string {
   return `# fish completion for cikit-api: cikit-api completion fish | source
 # Whether these words are the command so far: exactly these, or these and others.
 function __cikit_api_at
@@ -15,31 +15,31 @@ function __cikit_api_in
     test (count $given) -ge (count $argv); and test "$given[1..$(count $argv)]" = "$argv"
 end
 complete -c cikit-api -f
-${flatten(tree).map(linesOf).join('\n')}
+${flatten(tree).map(commandLines).join('\n')}
 `
 }
 
-function linesOf({ words, flags, positionals, commands }: Entry): string {
-  const at = `complete -c cikit-api -n ${quote(`__cikit_api_at ${words}`.trimEnd())}`
+function commandLines({ path, flags, positionals, commands }: CommandNode): string {
+  const exactPrefix = `complete -c cikit-api -n ${quote(`__cikit_api_at ${path}`.trimEnd())}`
   if (commands.length > 0) {
-    return commands.map(({ name, description }) => `${at} -a ${name} -d ${quote(description)}`).join('\n')
+    return commands.map(({ name, description }) => `${exactPrefix} -a ${name} -d ${quote(description)}`).join('\n')
   }
-  const within = `complete -c cikit-api -n ${quote(`__cikit_api_in ${words}`)}`
+  const prefix = `complete -c cikit-api -n ${quote(`__cikit_api_in ${path}`)}`
   const [first] = positionals
   return [
-    ...(first ? valueLines(within, first.value) : []),
-    ...flags.map(flag => flagLine(within, flag)),
-    `${within} -l help -d ${quote('Show the help')}`,
+    ...(first ? valueLines(prefix, first.value) : []),
+    ...flags.map(flag => flagLine(prefix, flag)),
+    `${prefix} -l help -d ${quote('Show the help')}`,
   ].join('\n')
 }
 
-function valueLines(within: string, value: Value): string[] {
-  return value.kind === 'text' ? [] : [`${within} ${actionOf(value)}`]
+function valueLines(prefix: string, value: Value): string[] {
+  return value.kind === 'text' ? [] : [`${prefix} ${actionOf(value)}`]
 }
 
-function flagLine(within: string, { name, aliases, description, value }: Flag): string {
-  const letters = aliases.map(alias => ` -s ${alias}`).join('')
-  return `${within} -l ${name}${letters}${value ? ` -r ${actionOf(value)}` : ''} -d ${quote(description)}`
+function flagLine(prefix: string, { name, aliases, description, value }: Flag): string {
+  const shortOptions = aliases.map(alias => ` -s ${alias}`).join('')
+  return `${prefix} -l ${name}${shortOptions}${value ? ` -r ${actionOf(value)}` : ''} -d ${quote(description)}`
 }
 
 function actionOf({ kind, choices }: Value): string {

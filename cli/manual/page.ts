@@ -1,19 +1,19 @@
 import { type SettingName, settings, variableOf } from '../../src/config.ts'
-import { argument, list, sentence, text } from './mdoc.ts'
+import { macroArgument, sentenceLines, tagList, textLine } from './mdoc.ts'
 import { environment, examples, exitCodes, files } from './sections.ts'
-import { type Entry, type Flag, leavesOf, type Positional } from './tree.ts'
+import { type CommandNode, type Flag, leafCommands, type Positional } from './tree.ts'
 
-const WRITTEN = 'November 24, 2026'
+const PAGE_DATE = 'November 24, 2026'
 
 /** The manual page, section 1, in mdoc(7): what the commands and the settings say of themselves, and a little more. */
-export function manPage(tree: Entry): string {
+export function renderManPage(tree: CommandNode): string {
   const lines = [
-    `.Dd ${WRITTEN}`,
+    `.Dd ${PAGE_DATE}`,
     '.Dt CIKIT-API 1',
     '.Os cikit-api',
     '.Sh NAME',
     '.Nm cikit-api',
-    `.Nd ${text(tree.description)}`,
+    `.Nd ${textLine(tree.description)}`,
     '.Sh SYNOPSIS',
     '.Nm',
     '.Ar command',
@@ -29,11 +29,11 @@ export function manPage(tree: Entry): string {
     '.Nm',
     'serves the API by which teams manage them, works on its data on the host, and is a client of a server elsewhere.',
     '.Sh COMMANDS',
-    ...leavesOf(tree).flatMap(commandLines),
+    ...leafCommands(tree).flatMap(commandLines),
     '.Sh SETTINGS',
     'Each setting is a flag of the commands that need it, and a variable of the environment; the flag wins.',
     'In parentheses stands what counts where neither is given.',
-    ...list(settingNames.map(settingItem)),
+    ...tagList(settingNames.map(settingItem)),
     '.Sh ENVIRONMENT',
     'The variables of the settings, and:',
     ...section(environment, 'Ev'),
@@ -63,43 +63,54 @@ function isSetting({ name }: Flag): boolean {
   return name in settings
 }
 
-function commandLines({ words, description, flags, positionals }: Entry): string[] {
-  const own = flags.filter(flag => !isSetting(flag))
-  const taken = flags.filter(isSetting)
+function commandLines({ path, description, flags, positionals }: CommandNode): string[] {
+  const ownFlags = flags.filter(flag => !isSetting(flag))
+  const settingFlags = flags.filter(isSetting)
   const items: [string, string][] = [
-    ...positionals.map((positional): [string, string] => [placeOf(positional), sentence(positional.description)]),
-    ...own.map((flag): [string, string] => [flagTerm(flag), sentence(flag.description)]),
+    ...positionals.map((positional): [string, string] => [
+      positionalTerm(positional),
+      sentenceLines(positional.description),
+    ]),
+    ...ownFlags.map((flag): [string, string] => [flagTerm(flag), sentenceLines(flag.description)]),
   ]
   return [
-    `.Ss ${words}`,
+    `.Ss ${path}`,
     '.Nm',
-    `.Ic ${words}`,
-    ...positionals.map(positional => (positional.required ? `.${placeOf(positional)}` : `.Op ${placeOf(positional)}`)),
-    ...own.map(flag => (flag.required ? `.${flagTerm(flag)}` : `.Op ${flagTerm(flag)}`)),
-    ...(taken.length > 0 ? ['.Op Ar setting ...'] : []),
+    `.Ic ${path}`,
+    ...positionals.map(positional =>
+      positional.required ? `.${positionalTerm(positional)}` : `.Op ${positionalTerm(positional)}`,
+    ),
+    ...ownFlags.map(flag => (flag.required ? `.${flagTerm(flag)}` : `.Op ${flagTerm(flag)}`)),
+    ...(settingFlags.length > 0 ? ['.Op Ar setting ...'] : []),
     '.Pp',
-    sentence(description),
-    ...list(items),
-    ...(taken.length > 0
-      ? ['.Pp', 'Settings:', ...taken.map(({ name }, at) => `.Fl -${name}${at < taken.length - 1 ? ' ,' : ' .'}`)]
+    sentenceLines(description),
+    ...tagList(items),
+    ...(settingFlags.length > 0
+      ? [
+          '.Pp',
+          'Settings:',
+          ...settingFlags.map(({ name }, at) => `.Fl -${name}${at < settingFlags.length - 1 ? ' ,' : ' .'}`),
+        ]
       : []),
   ]
 }
 
 function flagTerm({ name, aliases, value }: Flag): string {
   const names = [...aliases.map(alias => `Fl ${alias}`), `Fl -${name}`].join(' , ')
-  return value ? `${names} Ar ${argument(value.hint)}` : names
+  return value ? `${names} Ar ${macroArgument(value.hint)}` : names
 }
 
-function placeOf({ value }: Positional): string {
-  return `Ar ${argument(value.hint)}`
+function positionalTerm({ value }: Positional): string {
+  return `Ar ${macroArgument(value.hint)}`
 }
 
 function settingItem(name: SettingName): [string, string] {
   const { hint, description } = settings[name]
-  return [`Fl -${name} Ar ${hint} , Ev ${variableOf(name)}`, sentence(description)]
+  return [`Fl -${name} Ar ${hint} , Ev ${variableOf(name)}`, sentenceLines(description)]
 }
 
 function section(items: readonly (readonly [string, string])[], macro: string): string[] {
-  return list(items.map(([term, words]) => [`${macro} ${argument(term)}`, sentence(words)] as const))
+  return tagList(
+    items.map(([term, description]) => [`${macro} ${macroArgument(term)}`, sentenceLines(description)] as const),
+  )
 }

@@ -1,15 +1,15 @@
 import type { ArgDef, CommandDef, Resolvable } from 'citty'
 
 /** A command as its manual and its completions have it: all of the tree, with the commands below it. */
-export interface Entry {
+export interface CommandNode {
   /** After the name of the program: `user list`; empty for the program itself. */
-  words: string
+  path: string
   name: string
   description: string
   flags: Flag[]
   /** In the order in which they are given. */
   positionals: Positional[]
-  commands: Entry[]
+  commands: CommandNode[]
 }
 
 export interface Flag {
@@ -39,42 +39,46 @@ export interface Value {
 }
 
 /** Reads the whole tree of commands, from their own definitions. */
-export async function readTree(command: CommandDef, name: string, before: string[] = []): Promise<Entry> {
-  const words = name === PROGRAM ? before : [...before, name]
-  const [meta, args = {}, below = {}] = await Promise.all([
-    settle(command.meta),
-    settle(command.args),
-    settle(command.subCommands),
+export async function readCommandTree(
+  command: CommandDef,
+  name: string,
+  parentPath: string[] = [],
+): Promise<CommandNode> {
+  const path = name === PROGRAM_NAME ? parentPath : [...parentPath, name]
+  const [meta, args = {}, subCommands = {}] = await Promise.all([
+    resolveValue(command.meta),
+    resolveValue(command.args),
+    resolveValue(command.subCommands),
   ])
-  const defined = Object.entries(args)
-  const commands = Object.entries(below).map(async ([name, sub]) => {
-    const child: CommandDef | undefined = await settle(sub)
-    return readTree(child ?? {}, name, words)
+  const argDefs = Object.entries(args)
+  const commands = Object.entries(subCommands).map(async ([name, sub]) => {
+    const child: CommandDef | undefined = await resolveValue(sub)
+    return readCommandTree(child ?? {}, name, path)
   })
   return {
-    words: words.join(' '),
+    path: path.join(' '),
     name,
     description: meta?.description ?? '',
-    flags: defined.filter(([, arg]) => arg.type !== 'positional').map(([name, arg]) => toFlag(name, arg)),
-    positionals: defined.filter(([, arg]) => arg.type === 'positional').map(([name, arg]) => toPositional(name, arg)),
+    flags: argDefs.filter(([, arg]) => arg.type !== 'positional').map(([name, arg]) => toFlag(name, arg)),
+    positionals: argDefs.filter(([, arg]) => arg.type === 'positional').map(([name, arg]) => toPositional(name, arg)),
     commands: await Promise.all(commands),
   }
 }
 
-export const PROGRAM = 'cikit-api'
+export const PROGRAM_NAME = 'cikit-api'
 
 /** A command and all below it, in the order of the help. */
-export function flatten(entry: Entry): Entry[] {
-  return [entry, ...entry.commands.flatMap(flatten)]
+export function flatten(node: CommandNode): CommandNode[] {
+  return [node, ...node.commands.flatMap(flatten)]
 }
 
 /** Those that do something. */
-export function leavesOf(entry: Entry): Entry[] {
-  return flatten(entry).filter(({ commands }) => commands.length === 0)
+export function leafCommands(node: CommandNode): CommandNode[] {
+  return flatten(node).filter(({ commands }) => commands.length === 0)
 }
 
 /** What citty lets be given as a value, a promise, or a function of either. */
-async function settle<T>(resolvable: Resolvable<T> | undefined): Promise<T | undefined> {
+async function resolveValue<T>(resolvable: Resolvable<T> | undefined): Promise<T | undefined> {
   return typeof resolvable === 'function' ? await (resolvable as () => T | Promise<T>)() : await resolvable
 }
 

@@ -1,10 +1,10 @@
-import { type Entry, type Flag, flatten, type Value } from './tree.ts'
+import { type CommandNode, type Flag, flatten, type Value } from './tree.ts'
 
 /** Completion for zsh: to be sourced, or as a file _cikit-api in a directory of $fpath. */
-export function zshCompletion(tree: Entry): string {
+export function zshCompletion(tree: CommandNode): string {
   return `#compdef cikit-api
 # zsh completion for cikit-api: source <(cikit-api completion zsh)
-${flatten(tree).map(functionOf).join('\n')}
+${flatten(tree).map(shellFunction).join('\n')}
 if [[ \${funcstack[1]} == _cikit-api ]]; then
   _cikit-api "$@"
 else
@@ -13,17 +13,17 @@ fi
 `
 }
 
-function functionOf(entry: Entry): string {
-  return `${nameOf(entry.words)}() {\n${entry.commands.length > 0 ? choose(entry) : specs(entry)}}`
+function shellFunction(node: CommandNode): string {
+  return `${functionName(node.path)}() {\n${node.commands.length > 0 ? subCommandBody(node) : argumentsBody(node)}}`
 }
 
 /** The next word is a command, or belongs to one. */
-function choose({ commands }: Entry): string {
+function subCommandBody({ commands }: CommandNode): string {
   return `  if (( CURRENT > 2 )); then
     shift words
     (( CURRENT-- ))
     case $words[1] in
-${commands.map(({ name, words }) => `      ${name}) ${nameOf(words)} ;;`).join('\n')}
+${commands.map(({ name, path }) => `      ${name}) ${functionName(path)} ;;`).join('\n')}
     esac
     return
   fi
@@ -35,21 +35,21 @@ ${commands.map(({ name, description }) => `    ${quote(`${name}:${description.re
 `
 }
 
-function specs({ flags, positionals }: Entry): string {
-  const words = positionals.map(
+function argumentsBody({ flags, positionals }: CommandNode): string {
+  const positionalSpecs = positionals.map(
     ({ description, required, value }) => `${required ? ':' : '::'}${escapeColons(description)}:${actionOf(value)}`,
   )
-  const all = [...flags.flatMap(flagSpecs), '--help[Show the help]', ...words]
+  const all = [...flags.flatMap(flagSpecs), '--help[Show the help]', ...positionalSpecs]
   return `  _arguments -S \\\n${all.map(spec => `    ${quote(spec)}`).join(' \\\n')}\n`
 }
 
 function flagSpecs({ name, aliases, description, value }: Flag): string[] {
-  const explained = `[${description.replace(/[[\]]/g, '\\$&')}]`
-  const taken = value ? `:${escapeColons(value.hint)}:${actionOf(value)}` : ''
-  const others = aliases.length > 0 ? `(--${name} ${aliases.map(alias => `-${alias}`).join(' ')})` : ''
+  const descriptionSpec = `[${description.replace(/[[\]]/g, '\\$&')}]`
+  const valueSpec = value ? `:${escapeColons(value.hint)}:${actionOf(value)}` : ''
+  const exclusions = aliases.length > 0 ? `(--${name} ${aliases.map(alias => `-${alias}`).join(' ')})` : ''
   return [
-    `${others}--${name}${value ? '=' : ''}${explained}${taken}`,
-    ...aliases.map(alias => `${others}-${alias}${explained}${taken}`),
+    `${exclusions}--${name}${value ? '=' : ''}${descriptionSpec}${valueSpec}`,
+    ...aliases.map(alias => `${exclusions}-${alias}${descriptionSpec}${valueSpec}`),
   ]
 }
 
@@ -58,8 +58,8 @@ function actionOf({ kind, choices }: Value): string {
   return { files: '_files', directories: '_files -/', text: ' ' }[kind]
 }
 
-function nameOf(words: string): string {
-  return ['_cikit-api', ...words.split(' ').filter(Boolean)].join('-')
+function functionName(path: string): string {
+  return ['_cikit-api', ...path.split(' ').filter(Boolean)].join('-')
 }
 
 function escapeColons(text: string): string {

@@ -23,14 +23,14 @@ export async function findAccount(): Promise<Account | undefined> {
 export async function createAccount(): Promise<Account> {
   const group = (await groupId(layout.account)) === undefined ? ['--user-group'] : ['--gid', layout.account]
   const home = ['--no-create-home', '--home-dir', layout.dataDir, '--shell', '/usr/sbin/nologin']
-  await mustRun(['useradd', '--system', ...group, ...home, layout.account])
+  await runOrThrow(['useradd', '--system', ...group, ...home, layout.account])
   const account = await findAccount()
   if (!account) throw new OperatorError(`useradd made no ${layout.account}: make a system user of this name first`)
   return account
 }
 
 export async function removeAccount(): Promise<void> {
-  await mustRun(['userdel', layout.account])
+  await runOrThrow(['userdel', layout.account])
 }
 
 /** The number of a group by its name, if there is such a group. */
@@ -57,7 +57,7 @@ export async function userName(id: number): Promise<string> {
   return stdout.split(':')[0] || String(id)
 }
 
-async function mustRun(words: [string, ...string[]]): Promise<void> {
-  const { code, stderr } = await runProgram(words)
-  if (code !== 0) throw new OperatorError(`${words[0]} failed (${code}): ${stderr.trim().replaceAll('\n', '; ')}`)
+async function runOrThrow(command: [string, ...string[]]): Promise<void> {
+  const { code, stderr } = await runProgram(command)
+  if (code !== 0) throw new OperatorError(`${command[0]} failed (${code}): ${stderr.trim().replaceAll('\n', '; ')}`)
 }

@@ -19,13 +19,13 @@ import { basename, dirname, join } from 'node:path'
  * Puts a text where it belongs, whole or not at all, also when the power fails: written beside, and renamed.
  * @returns whether anything changed
  */
-export function placeText(path: string, text: string, mode: number): boolean {
+export function writeAtomic(path: string, text: string, mode: number): boolean {
   if (readText(path) === text && modeOf(path) === mode) return false
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-  const draft = draftOf(path)
-  const file = openSync(draft, 'w', mode)
+  const tempPath = tempPathFor(path)
+  const file = openSync(tempPath, 'w', mode)
   writeSync(file, text)
-  finish(file, draft, path, mode)
+  commitFile(file, tempPath, path, mode)
   return true
 }
 
@@ -34,17 +34,17 @@ export function placeText(path: string, text: string, mode: number): boolean {
  * @param previous what was there before is kept under this name, if it was another content
  * @returns whether anything changed
  */
-export async function placeCopy(path: string, source: string, mode: number, previous?: string): Promise<boolean> {
-  const isSame = existsSync(path) && (await sameContent(path, source))
+export async function copyAtomic(path: string, source: string, mode: number, previous?: string): Promise<boolean> {
+  const isSame = existsSync(path) && (await hasSameContent(path, source))
   if (isSame && modeOf(path) === mode) return false
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
   if (previous && existsSync(path) && !isSame) {
     rmSync(previous, { force: true })
     linkSync(path, previous)
   }
-  const draft = draftOf(path)
-  copyFileSync(source, draft)
-  finish(openSync(draft, 'r+'), draft, path, mode)
+  const tempPath = tempPathFor(path)
+  copyFileSync(source, tempPath)
+  commitFile(openSync(tempPath, 'r+'), tempPath, path, mode)
   return true
 }
 
@@ -54,18 +54,18 @@ export function readText(path: string): string | undefined {
 }
 
 /** Whatever the umask says. */
-function finish(file: number, draft: string, path: string, mode: number): void {
+function commitFile(file: number, tempPath: string, path: string, mode: number): void {
   fchmodSync(file, mode)
   fsyncSync(file)
   closeSync(file)
-  renameSync(draft, path)
+  renameSync(tempPath, path)
   const directory = openSync(dirname(path), 'r')
   fsyncSync(directory)
   closeSync(directory)
 }
 
 /** The one that an earlier try left behind is written over. */
-function draftOf(path: string): string {
+function tempPathFor(path: string): string {
   return join(dirname(path), `.${basename(path)}.new`)
 }
 
@@ -74,7 +74,7 @@ function modeOf(path: string): number | undefined {
   return stats && stats.mode & 0o7777
 }
 
-async function sameContent(one: string, other: string): Promise<boolean> {
+async function hasSameContent(one: string, other: string): Promise<boolean> {
   const [a, b] = [statSync(one), statSync(other)]
   if (a.dev === b.dev && a.ino === b.ino) return true
   return a.size === b.size && (await digestOf(one)) === (await digestOf(other))

@@ -1,14 +1,14 @@
 import { statSync } from 'node:fs'
-import { type Config, type Flags, readHost, toConfig } from '../../src/config.ts'
+import { type Config, type Flags, readHostFacts, toConfig } from '../../src/config.ts'
 import { OperatorError } from '../../src/errors.ts'
 import { groupId, groupName, groupNames } from './account.ts'
 import { layout } from './layout.ts'
-import { refuseHidden, TLS_GROUP } from './readable.ts'
-import { readSettings, withSettings } from './settings-file.ts'
-import { unitText } from './unit.ts'
+import { rejectHidden, TLS_GROUP } from './readable.ts'
+import { parseSettings, withSettings } from './settings-file.ts'
+import { renderUnit } from './unit.ts'
 
 /** What `install` is to bring about. */
-export interface Plan {
+export interface InstallPlan {
   config: Config
   /** The text of the settings file, and the variables in it. */
   settings: string
@@ -22,28 +22,28 @@ export interface Plan {
 
 /**
  * Looks at the host, and changes nothing.
- * @param given what is set anew
- * @param earlier the text of the settings file that is there
+ * @param newSettings what is set anew
+ * @param currentText the text of the settings file that is there
  * @throws ConfigError for a setting that the service could not work with
  */
-export async function planService(given: Flags, earlier: string | undefined): Promise<Plan> {
-  const before = earlier === undefined ? {} : readSettings(earlier, layout.settings)
+export async function planService(newSettings: Flags, currentText: string | undefined): Promise<InstallPlan> {
+  const currentVariables = currentText === undefined ? {} : parseSettings(currentText, layout.settings)
   // By default the service keeps its data where root does.
-  const config = toConfig(given, { CIKIT_API_DATA_DIR: layout.dataDir, ...before }, readHost())
-  const settings = withSettings(earlier, given)
-  const variables = readSettings(settings, layout.settings)
+  const config = toConfig(newSettings, { CIKIT_API_DATA_DIR: layout.dataDir, ...currentVariables }, readHostFacts())
+  const settings = withSettings(currentText, newSettings)
+  const variables = parseSettings(settings, layout.settings)
   const { dataDir, droplets, backups } = config
-  const written = [droplets.credentialsDir, ...(backups ? [backups.dir] : [])]
-  const writable = written.filter(path => !path.startsWith(`${dataDir}/`))
-  for (const [flag, path] of pathsOf(config)) refuseHidden(flag, path)
+  const writtenPaths = [droplets.credentialsDir, ...(backups ? [backups.dir] : [])]
+  const writable = writtenPaths.filter(path => !path.startsWith(`${dataDir}/`))
+  for (const [flag, path] of configuredPaths(config)) rejectHidden(flag, path)
   const groups = await groupsFor(config)
   const names = await groupNames(groups)
-  const unit = unitText({ dataDir, writable, groups: names, port: config.listen.port })
+  const unit = renderUnit({ dataDir, writable, groups: names, port: config.listen.port })
   return { config, settings, variables, unit, directories: [dataDir, ...writable], groups }
 }
 
 /** The files that the service reads, by their flags. */
-export function filesOf({ listen, keyFile }: Config): [flag: string, path: string][] {
+export function filesReadBy({ listen, keyFile }: Config): [flag: string, path: string][] {
   const tls: [string, string][] = listen.tls
     ? [
         ['--tls-cert', listen.tls.certFile],
@@ -53,9 +53,9 @@ export function filesOf({ listen, keyFile }: Config): [flag: string, path: strin
   return keyFile ? [...tls, ['--secret-key-file', keyFile]] : tls
 }
 
-function pathsOf(config: Config): [flag: string, path: string][] {
+function configuredPaths(config: Config): [flag: string, path: string][] {
   const { dataDir, droplets } = config
-  return [['--data-dir', dataDir], ['--credentials-dir', droplets.credentialsDir], ...filesOf(config)]
+  return [['--data-dir', dataDir], ['--credentials-dir', droplets.credentialsDir], ...filesReadBy(config)]
 }
 
 async function groupsFor({ engine, listen }: Config): Promise<number[]> {

@@ -9,12 +9,12 @@ import { layout } from './layout.ts'
 export const TLS_GROUP = 'ssl-cert'
 
 /** What the unit hides from the service: ProtectHome and PrivateTmp. */
-const HIDDEN = ['/home', '/root', '/run/user', '/tmp', '/var/tmp']
+const HIDDEN_DIRECTORIES = ['/home', '/root', '/run/user', '/tmp', '/var/tmp']
 
 /** @throws ConfigError for a path that the service does not see */
-export function refuseHidden(flag: string, path: string): void {
+export function rejectHidden(flag: string, path: string): void {
   const real = existsSync(path) ? realpathSync(path) : path
-  const hidden = HIDDEN.find(directory => real === directory || real.startsWith(`${directory}/`))
+  const hidden = HIDDEN_DIRECTORIES.find(directory => real === directory || real.startsWith(`${directory}/`))
   if (!hidden) return
   throw new ConfigError(`${flag} ${path} lies below ${hidden}, which the service does not see: name another place`)
 }
@@ -29,16 +29,16 @@ export async function requireReadable(flag: string, path: string, account: Accou
   const groups = account.groups.length > 0 ? ['--groups', account.groups.join(',')] : ['--clear-groups']
   const ids = ['--reuid', String(uid), '--regid', String(gid), ...groups]
   const { code } = await runProgram(['setpriv', ...ids, 'test', '-r', path])
-  if (code !== 0) throw new ConfigError(await refusal(flag, path))
+  if (code !== 0) throw new ConfigError(await unreadableMessage(flag, path))
 }
 
-async function refusal(flag: string, path: string): Promise<string> {
+async function unreadableMessage(flag: string, path: string): Promise<string> {
   const real = realpathSync(path)
   const directory = dirname(real)
-  const closed = (statSync(directory).mode & 0o001) === 0
-  const made = (await groupId(TLS_GROUP)) === undefined ? `groupadd --system ${TLS_GROUP} && ` : ''
-  const files = closed ? `${directory} ${real}` : real
-  const modes = `chmod g+r ${real}${closed ? ` && chmod g+x ${directory}` : ''}`
-  const remedy = `${made}chgrp ${TLS_GROUP} ${files} && ${modes}`
+  const isClosed = (statSync(directory).mode & 0o001) === 0
+  const createGroup = (await groupId(TLS_GROUP)) === undefined ? `groupadd --system ${TLS_GROUP} && ` : ''
+  const files = isClosed ? `${directory} ${real}` : real
+  const modes = `chmod g+r ${real}${isClosed ? ` && chmod g+x ${directory}` : ''}`
+  const remedy = `${createGroup}chgrp ${TLS_GROUP} ${files} && ${modes}`
   return `${flag} ${path} cannot be read by the service's user ${layout.account}: let its group do so, by ${remedy}`
 }

@@ -9,12 +9,12 @@ const HEADER = '# Settings of cikit-api.service. After a change here: cikit-api 
  * The variables of a settings file.
  * @throws OperatorError for a line that is not understood: what would be guessed might be another setting
  */
-export function readSettings(text: string, file: string): Record<string, string> {
+export function parseSettings(text: string, file: string): Record<string, string> {
   const variables: Record<string, string> = {}
   for (const [index, line] of text.split('\n').entries()) {
     if (/^\s*([#;]|$)/.test(line)) continue
-    const value = valueIn(line)
-    const name = nameIn(line)
+    const value = parseValue(line)
+    const name = parseName(line)
     if (name === undefined || value === undefined) {
       throw new OperatorError(`${file}: line ${index + 1} is not understood: write NAME="VALUE"`)
     }
@@ -24,29 +24,30 @@ export function readSettings(text: string, file: string): Record<string, string>
 }
 
 /** The text with these settings in the place of the earlier ones of their names; everything else stays as it is. */
-export function withSettings(text: string | undefined, given: Flags): string {
+export function withSettings(text: string | undefined, newSettings: Flags): string {
   const lines = (text ?? HEADER).split('\n')
   if (lines.at(-1) === '') lines.pop()
-  for (const name of Object.keys(given) as SettingName[]) {
-    const value = given[name]
+  for (const name of Object.keys(newSettings) as SettingName[]) {
+    const value = newSettings[name]
     if (value === undefined) continue
     const variable = variableOf(name)
-    const line = `${variable}=${written(value)}`
-    const others = lines.filter(other => nameIn(other) !== variable)
-    const at = lines.findLastIndex(other => nameIn(other) === variable)
-    const earlier = lines[at]
-    if (earlier !== undefined && valueIn(earlier) === value && others.length === lines.length - 1) continue
-    const place = at < 0 ? others.length : lines.slice(0, at).filter(other => nameIn(other) !== variable).length
-    lines.splice(0, lines.length, ...others.toSpliced(place, 0, line))
+    const line = `${variable}=${quoteValue(value)}`
+    const others = lines.filter(other => parseName(other) !== variable)
+    const lastIndex = lines.findLastIndex(other => parseName(other) === variable)
+    const current = lines[lastIndex]
+    if (current !== undefined && parseValue(current) === value && others.length === lines.length - 1) continue
+    const insertAt =
+      lastIndex < 0 ? others.length : lines.slice(0, lastIndex).filter(other => parseName(other) !== variable).length
+    lines.splice(0, lines.length, ...others.toSpliced(insertAt, 0, line))
   }
   return `${lines.join('\n')}\n`
 }
 
-function nameIn(line: string): string | undefined {
+function parseName(line: string): string | undefined {
   return /^\s*([A-Za-z_]\w*)=/.exec(line)?.[1]
 }
 
-function valueIn(line: string): string | undefined {
+function parseValue(line: string): string | undefined {
   const text = line.slice(line.indexOf('=') + 1).trim()
   const double = /^"((?:[^"\\]|\\.)*)"$/.exec(text)?.[1]
   // Within double quotes a backslash counts before these alone: systemd, parse_env_file.
@@ -56,7 +57,7 @@ function valueIn(line: string): string | undefined {
   return /["'\\]/.test(text) ? undefined : text
 }
 
-function written(value: string): string {
+function quoteValue(value: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
   if (/[\x00-\x1f\x7f]/.test(value)) throw new OperatorError(`${JSON.stringify(value)}: a setting is one line of text`)
   return /^[\w./:@,+-]+$/.test(value) ? value : `"${value.replaceAll(/["\\`$]/g, '\\$&')}"`

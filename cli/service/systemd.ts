@@ -42,21 +42,21 @@ export async function unitState(): Promise<UnitState> {
  * @returns what it printed
  * @throws OperatorError with what it complained of
  */
-export async function systemctl(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runProgram(['systemctl', ...words])
+export async function systemctl(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runProgram(['systemctl', ...args])
   if (code === 0) return stdout
-  const said = stderr.trim().replaceAll('\n', '; ')
-  throw new OperatorError(`systemctl ${words.join(' ')} failed (${code}): ${said}`)
+  const message = stderr.trim().replaceAll('\n', '; ')
+  throw new OperatorError(`systemctl ${args.join(' ')} failed (${code}): ${message}`)
 }
 
 /**
  * What the service said last of why it does not serve, or else what systemd says of its end.
  * @param since milliseconds since 1970
  */
-export async function complaintSince(since: number): Promise<string | undefined> {
+export async function failureReasonSince(since: number): Promise<string | undefined> {
   const from = `@${Math.floor(since / 1000)}`
-  const words = ['--since', from, '-o', 'cat', '--no-pager'] as const
-  const { stdout } = await runProgram(['journalctl', '-u', layout.unitName, ...words])
+  const options = ['--since', from, '-o', 'cat', '--no-pager'] as const
+  const { stdout } = await runProgram(['journalctl', '-u', layout.unitName, ...options])
   const lines = stdout.split('\n')
   const own = lines.findLast(line => line.startsWith('cikit-api: '))
   return own?.slice('cikit-api: '.length) ?? lines.findLast(line => line.includes('rocess exited, '))

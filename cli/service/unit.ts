@@ -1,7 +1,7 @@
 import { layout } from './layout.ts'
 
 /** What of the unit depends on settings and host. */
-export interface UnitFacts {
+export interface UnitOptions {
   /** Absolute path. */
   dataDir: string
   /** Directories outside of the data directory that are written to. Absolute paths. */
@@ -13,9 +13,9 @@ export interface UnitFacts {
 }
 
 /** The text of the systemd unit: systemd.service(5), systemd.exec(5). */
-export function unitText({ dataDir, writable, groups, port }: UnitFacts): string {
-  const byState = dataDir === layout.dataDir
-  const paths = byState ? writable : [dataDir, ...writable]
+export function renderUnit({ dataDir, writable, groups, port }: UnitOptions): string {
+  const usesStateDirectory = dataDir === layout.dataDir
+  const paths = usesStateDirectory ? writable : [dataDir, ...writable]
   const capability = port > 0 && port < 1024 ? 'CAP_NET_BIND_SERVICE' : ''
   const lines = [
     '# Written by `cikit-api install`, which replaces it. Changes of your own go into a drop-in: systemctl edit cikit-api',
@@ -31,13 +31,13 @@ export function unitText({ dataDir, writable, groups, port }: UnitFacts): string
     `ExecStart=${layout.binary} serve`,
     '# Takes a renewed certificate into use.',
     'ExecReload=/bin/kill -HUP $MAINPID',
-    `Environment="CIKIT_API_DATA_DIR=${quoted(dataDir)}"`,
+    `Environment="CIKIT_API_DATA_DIR=${escapeValue(dataDir)}"`,
     `EnvironmentFile=${layout.settings}`,
     `User=${layout.account}`,
     `Group=${layout.account}`,
     ...(groups.length > 0 ? [`SupplementaryGroups=${groups.join(' ')}`] : []),
-    ...(byState ? ['StateDirectory=cikit-api', 'StateDirectoryMode=0700'] : []),
-    ...paths.map(path => `ReadWritePaths="${quoted(path)}"`),
+    ...(usesStateDirectory ? ['StateDirectory=cikit-api', 'StateDirectoryMode=0700'] : []),
+    ...paths.map(path => `ReadWritePaths="${escapeValue(path)}"`),
     'UMask=0077',
     'LimitNOFILE=65536',
     'Restart=on-failure',
@@ -48,7 +48,7 @@ export function unitText({ dataDir, writable, groups, port }: UnitFacts): string
     '# Running changes of droplets have 60 s to end.',
     'TimeoutStopSec=75',
     '',
-    ...sandbox(capability),
+    ...sandboxOptions(capability),
     '',
     '[Install]',
     'WantedBy=multi-user.target',
@@ -57,7 +57,7 @@ export function unitText({ dataDir, writable, groups, port }: UnitFacts): string
 }
 
 /** What the service cannot do, whatever becomes of it. */
-function sandbox(capability: string): string[] {
+function sandboxOptions(capability: string): string[] {
   return [
     'NoNewPrivileges=yes',
     `CapabilityBoundingSet=${capability}`,
@@ -89,6 +89,6 @@ function sandbox(capability: string): string[] {
 }
 
 /** For what stands between double quotes: systemd.syntax(7), and `%` begins a specifier. */
-function quoted(text: string): string {
+function escapeValue(text: string): string {
   return text.replaceAll(/["\\]/g, '\\$&').replaceAll('%', '%%')
 }

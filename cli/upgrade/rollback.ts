@@ -1,70 +1,78 @@
 import { existsSync } from 'node:fs'
-import type { AccessConfig } from '../../src/config.ts'
+import type { CoreConfig } from '../../src/config.ts'
 import { OperatorError } from '../../src/errors.ts'
-import { compareWith, type EarlierCopy, findCopy, type Lost, migrationOf } from '../../src/store/earlier.ts'
+import {
+  currentMigration,
+  diffWithCurrent,
+  findPreMigrationBackup,
+  type PreMigrationBackup,
+  type RollbackLoss,
+} from '../../src/store/earlier.ts'
 import { rollBackData } from '../../src/upgrade/roll-back.ts'
-import { asOwnerOf } from '../act-as-owner.ts'
-import { bringBack, describe, previousOf, swapIn } from './binary.ts'
+import { runAsOwner } from '../act-as-owner.ts'
+import { describeBinary, previousPath, stagePrevious, swapBinary } from './binary.ts'
 import { findService } from './service.ts'
-import { whatIsLeft } from './upgrade.ts'
+import { restartHint } from './upgrade.ts'
 
-interface Rollback {
+interface RollbackOptions {
   /** Absolute path. */
   binary: string
-  place: AccessConfig
+  config: CoreConfig
   user: string
   /** Asked once it was said what would be lost. */
   confirm: () => Promise<boolean>
-  say: (line: string) => void
+  printLine: (line: string) => void
 }
 
 /**
  * Brings the previous binary back, and the copy of the data that it can read where it cannot read the present one.
  * @throws OperatorError
  */
-export async function rollback({ binary, place, user, confirm, say }: Rollback): Promise<void> {
-  const { dataDir } = place
-  const previous = previousOf(binary)
+export async function rollback({ binary, config, user, confirm, printLine }: RollbackOptions): Promise<void> {
+  const { dataDir } = config
+  const previous = previousPath(binary)
   if (!existsSync(previous))
     throw new OperatorError(`There is no ${previous}: an upgrade leaves one, and an install over another version`)
-  const [last, present] = [await describe(previous), await describe(binary)]
-  const copy = await asOwnerOf(dataDir, async () => copyFor(last.migration, dataDir, last.version))
-  if (copy) {
-    const lost = await asOwnerOf(dataDir, async () => compareWith(dataDir, copy))
-    if (!lost.sameKey)
+  const [target, current] = [await describeBinary(previous), await describeBinary(binary)]
+  const backup = await runAsOwner(dataDir, async () => findRequiredBackup(target.migration, dataDir, target.version))
+  if (backup) {
+    const loss = await runAsOwner(dataDir, async () => diffWithCurrent(dataDir, backup))
+    if (!loss.sameKey)
       throw new OperatorError('The sealing key was replaced since the copy was made: restore a backup that has its key')
-    say(inWords(last.version, copy, lost))
+    printLine(describeRollback(target.version, backup, loss))
     if (!(await confirm())) throw new OperatorError('Nothing was changed: say --yes if that is meant')
   }
   const service = await findService(binary, dataDir)
-  if (copy) {
+  if (backup) {
     await service?.stop()
-    const act = { user, address: 'host', action: 'upgrade.rollback' }
-    const note = `${present.version} to ${last.version}`
-    const aside = await asOwnerOf(dataDir, () => rollBackData(place, copy, act, { ending: true, note }))
-    say(`Restored the data of ${new Date(copy.time).toISOString()}; that of now is in ${aside}`)
+    const actor = { user, address: 'host', action: 'upgrade.rollback' }
+    const auditNote = `${current.version} to ${target.version}`
+    const replacedData = await runAsOwner(dataDir, () =>
+      rollBackData(config, backup, actor, { invalidate: true, auditNote }),
+    )
+    printLine(`Restored the data of ${new Date(backup.time).toISOString()}; that of now is in ${replacedData}`)
   }
-  swapIn(bringBack(binary), binary).settle()
-  say(`Placed   ${binary}: ${last.version} in the place of ${present.version}, which is ${previous} now`)
-  say(service ? `Started  ${await service.restart()} answers` : whatIsLeft(dataDir))
+  swapBinary(stagePrevious(binary), binary).commit()
+  printLine(`Placed   ${binary}: ${target.version} in the place of ${current.version}, which is ${previous} now`)
+  printLine(service ? `Started  ${await service.restart()} answers` : restartHint(dataDir))
 }
 
 /** @returns undefined when the present data can be read with it */
-function copyFor(migration: number, dataDir: string, version: string): EarlierCopy | undefined {
-  const applied = migrationOf(dataDir)
-  if (applied <= migration) return undefined
-  const copy = findCopy(dataDir, migration)
-  if (copy) return copy
+function findRequiredBackup(migration: number, dataDir: string, version: string): PreMigrationBackup | undefined {
+  const dataMigration = currentMigration(dataDir)
+  if (dataMigration <= migration) return undefined
+  const backup = findPreMigrationBackup(dataDir, migration)
+  if (backup) return backup
   throw new OperatorError(
-    `${version} cannot read the data, which is at migration ${applied}, and there is no copy from before: restore a backup`,
+    `${version} cannot read the data, which is at migration ${dataMigration}, and there is no copy from before: restore a backup`,
   )
 }
 
-function inWords(version: string, copy: EarlierCopy, lost: Lost): string {
-  return `${version} cannot read the present data. With the copy of ${new Date(copy.time).toISOString()} in its place would be lost:
-  users       ${lost.users} made since; ${lost.deletedUsers} deleted since come back; ${lost.changedUsers} get back an earlier group or secret
-  sessions    ${lost.sessions}; everybody logs in anew, with the next code
-  operations  ${lost.operations} begun since, as records; droplets stay as they are
-  audit       ${lost.auditRecords} records
+function describeRollback(version: string, backup: PreMigrationBackup, loss: RollbackLoss): string {
+  return `${version} cannot read the present data. With the copy of ${new Date(backup.time).toISOString()} in its place would be lost:
+  users       ${loss.users} made since; ${loss.deletedUsers} deleted since come back; ${loss.changedUsers} get back an earlier group or secret
+  sessions    ${loss.sessions}; everybody logs in anew, with the next code
+  operations  ${loss.operations} begun since, as records; droplets stay as they are
+  audit       ${loss.auditRecords} records
 The present data would be put aside, and not deleted.`
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { layout } from '../service/layout.ts'
-import { restart } from '../service/running.ts'
+import { restartService } from '../service/running.ts'
 import { systemctl, unitState } from '../service/systemd.ts'
 
 /** The service that runs the binary, as far as it is running. */
@@ -18,6 +18,6 @@ export async function findService(binary: string, dataDir: string): Promise<Serv
   if (!['active', 'activating', 'reloading'].includes(active)) return undefined
   return {
     stop: async () => void (await systemctl('stop', layout.unitName)),
-    restart: () => restart(dataDir),
+    restart: () => restartService(dataDir),
   }
 }

@@ -1,24 +1,24 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AccessConfig } from '../../src/config.ts'
+import type { CoreConfig } from '../../src/config.ts'
 import { OperatorError } from '../../src/errors.ts'
-import { compareWith, findCopy, migrationOf } from '../../src/store/earlier.ts'
-import { servedBy } from '../../src/store/serve-lock.ts'
+import { currentMigration, diffWithCurrent, findPreMigrationBackup } from '../../src/store/earlier.ts'
+import { findLockHolder } from '../../src/store/serve-lock.ts'
 import { rollBackData } from '../../src/upgrade/roll-back.ts'
-import { asOwnerOf } from '../act-as-owner.ts'
-import { bringIn, type Description, describe, previousOf, swapIn } from './binary.ts'
+import { runAsOwner } from '../act-as-owner.ts'
+import { type BinaryDescription, describeBinary, previousPath, stageBinary, swapBinary } from './binary.ts'
 import { findService, type Service } from './service.ts'
 
-interface Upgrade {
+interface UpgradeOptions {
   /** The file with the new binary, and its SHA-256 in hex. */
   from: string
   sum: string
   /** The one to be replaced. Absolute path. */
   binary: string
-  place: AccessConfig
+  config: CoreConfig
   /** Who asks for it. */
   user: string
-  say: (line: string) => void
+  printLine: (line: string) => void
 }
 
 /**
@@ -26,89 +26,108 @@ interface Upgrade {
  * all is as it was before, the data too.
  * @throws OperatorError
  */
-export async function upgrade({ from, sum, binary, place, user, say }: Upgrade): Promise<void> {
-  const { dataDir } = place
+export async function upgrade({ from, sum, binary, config, user, printLine }: UpgradeOptions): Promise<void> {
+  const { dataDir } = config
   if (!existsSync(binary))
     throw new OperatorError(`There is no ${binary} to be replaced: cikit-api install puts one there`)
-  const draft = bringIn(from, sum, binary)
+  const staged = stageBinary(from, sum, binary)
   try {
-    const [next, last] = [await describe(draft), await describe(binary)]
-    const before = await asOwnerOf(dataDir, async () => migrationOf(dataDir))
-    if (next.migration < before) throw tooOld(next, before)
-    if (await isSame(draft, binary)) {
-      say(`Nothing to do: ${binary} is ${next.version} already, with this very sum`)
+    const [next, current] = [await describeBinary(staged), await describeBinary(binary)]
+    const migrationBefore = await runAsOwner(dataDir, async () => currentMigration(dataDir))
+    if (next.migration < migrationBefore) throw tooOldError(next, migrationBefore)
+    if (await hasSameContent(staged, binary)) {
+      printLine(`Nothing to do: ${binary} is ${next.version} already, with this very sum`)
       return
     }
     const service = await findService(binary, dataDir)
-    const swapped = swapIn(draft, binary)
-    say(`Placed   ${binary}: ${next.version} in the place of ${last.version}, which is ${previousOf(binary)} now`)
+    const swap = swapBinary(staged, binary)
+    printLine(
+      `Placed   ${binary}: ${next.version} in the place of ${current.version}, which is ${previousPath(binary)} now`,
+    )
     if (!service) {
-      swapped.settle()
-      say(whatIsLeft(dataDir))
+      swap.commit()
+      printLine(restartHint(dataDir))
       return
     }
     try {
-      say(`Started  ${await service.restart()} answers`)
+      printLine(`Started  ${await service.restart()} answers`)
     } catch (failure) {
-      throw await takeBack({ failure, next, last, service, swapped, before, place, user })
+      throw await revertUpgrade({ failure, next, current, service, swap, migrationBefore, config, user })
     }
-    swapped.settle()
-    const copy = join(dataDir, `before-migration-${before + 1}.db`)
-    if (next.migration > before && before > 0)
-      say(`Migrated the data, after a copy: ${copy}. Back with cikit-api upgrade --rollback`)
+    swap.commit()
+    const copy = join(dataDir, `before-migration-${migrationBefore + 1}.db`)
+    if (next.migration > migrationBefore && migrationBefore > 0)
+      printLine(`Migrated the data, after a copy: ${copy}. Back with cikit-api upgrade --rollback`)
   } finally {
-    rmSync(draft, { force: true })
+    rmSync(staged, { force: true })
   }
 }
 
-interface Failed {
+interface FailedUpgrade {
   failure: unknown
-  next: Description
-  last: Description
+  next: BinaryDescription
+  current: BinaryDescription
   service: Service
-  swapped: { undo: () => void }
+  swap: { undo: () => void }
   /** The newest migration of the data, before. */
-  before: number
-  place: AccessConfig
+  migrationBefore: number
+  config: CoreConfig
   user: string
 }
 
 /** @returns what is to be told */
-async function takeBack({ failure, next, last, service, swapped, before, place, user }: Failed): Promise<Error> {
+async function revertUpgrade({
+  failure,
+  next,
+  current,
+  service,
+  swap,
+  migrationBefore,
+  config,
+  user,
+}: FailedUpgrade): Promise<Error> {
   const reason = failure instanceof Error ? failure.message : String(failure)
   await service.stop()
-  const aside = await asOwnerOf(place.dataDir, () => takeDataBack(before, place, user, `${next.version} failed`))
-  swapped.undo()
-  const data = aside ? `, with the data of before (that of ${next.version} is in ${aside})` : ''
-  const back = await service.restart().then(
-    address => `${last.version} is back${data}, and answers on ${address}`,
-    error =>
-      `${last.version} is back${data}, and does not start either: ${error instanceof Error ? error.message : error}`,
+  const replacedData = await runAsOwner(config.dataDir, () =>
+    restoreData(migrationBefore, config, user, `${next.version} failed`),
   )
-  return new OperatorError(`${next.version} did not come up: ${reason}. ${back}`)
+  swap.undo()
+  const data = replacedData ? `, with the data of before (that of ${next.version} is in ${replacedData})` : ''
+  const outcome = await service.restart().then(
+    address => `${current.version} is back${data}, and answers on ${address}`,
+    error =>
+      `${current.version} is back${data}, and does not start either: ${error instanceof Error ? error.message : error}`,
+  )
+  return new OperatorError(`${next.version} did not come up: ${reason}. ${outcome}`)
 }
 
 /** @returns where the data is that was migrated, if it was */
-async function takeDataBack(
-  before: number,
-  place: AccessConfig,
+async function restoreData(
+  migrationBefore: number,
+  config: CoreConfig,
   user: string,
-  note: string,
+  auditNote: string,
 ): Promise<string | undefined> {
-  if (before === 0 || migrationOf(place.dataDir) === before) return undefined
-  const copy = findCopy(place.dataDir, before)
-  if (!copy) throw new OperatorError(`There is no copy of the data of before: restore a backup into ${place.dataDir}`)
-  const ending = !compareWith(place.dataDir, copy).nothing
-  return await rollBackData(place, copy, { user, address: 'host', action: 'upgrade.rollback' }, { ending, note })
-}
-
-function tooOld({ version, migration }: Description, present: number): OperatorError {
-  return new OperatorError(
-    `${version} knows migration ${migration}, and the data is at ${present}: go back with cikit-api upgrade --rollback, or take a newer one`,
+  if (migrationBefore === 0 || currentMigration(config.dataDir) === migrationBefore) return undefined
+  const backup = findPreMigrationBackup(config.dataDir, migrationBefore)
+  if (!backup)
+    throw new OperatorError(`There is no copy of the data of before: restore a backup into ${config.dataDir}`)
+  const invalidate = !diffWithCurrent(config.dataDir, backup).isUnchanged
+  return await rollBackData(
+    config,
+    backup,
+    { user, address: 'host', action: 'upgrade.rollback' },
+    { invalidate, auditNote },
   )
 }
 
-async function isSame(one: string, other: string): Promise<boolean> {
+function tooOldError({ version, migration }: BinaryDescription, dataMigration: number): OperatorError {
+  return new OperatorError(
+    `${version} knows migration ${migration}, and the data is at ${dataMigration}: go back with cikit-api upgrade --rollback, or take a newer one`,
+  )
+}
+
+async function hasSameContent(one: string, other: string): Promise<boolean> {
   const hash = async (path: string) => {
     const hasher = new Bun.CryptoHasher('sha256')
     for await (const chunk of Bun.file(path).stream()) hasher.update(chunk)
@@ -118,9 +137,9 @@ async function isSame(one: string, other: string): Promise<boolean> {
 }
 
 /** What the caller has to do where no service is restarted. */
-export function whatIsLeft(dataDir: string): string {
-  const holder = servedBy(dataDir)
-  return holder
-    ? `Now restart process ${holder.pid}, which serves on ${holder.address} still as before`
+export function restartHint(dataDir: string): string {
+  const server = findLockHolder(dataDir)
+  return server
+    ? `Now restart process ${server.pid}, which serves on ${server.address} still as before`
     : 'Nobody serves now: the next start takes it'
 }

@@ -14,7 +14,7 @@ const flags = [
   '--no-compile-autoload-bunfig',
 ]
 
-interface Compilation {
+interface CompileOptions {
   /** Where the binary is to lie. */
   outfile: string
   /** What it says to `--version`. */
@@ -26,8 +26,8 @@ interface Compilation {
 }
 
 /** Makes a binary from `cli/main.ts`; the same sources, version and target make the same bytes. */
-export async function compile({ outfile, version, target, metafile }: Compilation): Promise<void> {
-  const more = [
+export async function compile({ outfile, version, target, metafile }: CompileOptions): Promise<void> {
+  const optionalFlags = [
     ...(target ? [`--target=${target.name}`, `--compile-executable-path=${target.runtime}`] : []),
     ...(metafile ? [`--metafile=${metafile}`] : []),
   ]
@@ -40,7 +40,7 @@ export async function compile({ outfile, version, target, metafile }: Compilatio
     ...flags,
     '--define',
     define,
-    ...more,
+    ...optionalFlags,
     '--outfile',
     outfile,
   ])

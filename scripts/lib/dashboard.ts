@@ -21,7 +21,7 @@ export interface DashboardBundle {
 
 /** A macro: runs when the program is compiled or, from its sources, when this is first imported. Bun bundles only in another process meanwhile. */
 export function bundleDashboard(): DashboardBundle {
-  const made = Bun.spawnSync([process.execPath, join(root, 'scripts/lib/bundle-dashboard.ts')], { cwd: root })
-  if (!made.success) throw new Error(`The dashboard could not be bundled: ${made.stderr}`)
-  return JSON.parse(String(made.stdout))
+  const result = Bun.spawnSync([process.execPath, join(root, 'scripts/lib/bundle-dashboard.ts')], { cwd: root })
+  if (!result.success) throw new Error(`The dashboard could not be bundled: ${result.stderr}`)
+  return JSON.parse(String(result.stdout))
 }

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { run } from './run.ts'
-import { Obstacle, say } from './terminal.ts'
+import { logStep, UserError } from './terminal.ts'
 
 export const isRoot = process.geteuid?.() === 0
 
 /** Debian's packages by a file that each brings, which tells whether it is there without asking dpkg. */
-const broughtFile: Record<string, string> = {
+const installedFiles: Record<string, string> = {
   'docker.io': '/usr/sbin/dockerd',
   iptables: '/usr/sbin/iptables',
   iproute2: '/usr/sbin/ip',
@@ -30,7 +30,7 @@ const broughtFile: Record<string, string> = {
 }
 
 export function missingPackages(names: string[]): string[] {
-  return names.filter(name => !existsSync(broughtFile[name] ?? ''))
+  return names.filter(name => !existsSync(installedFiles[name] ?? ''))
 }
 
 /**
@@ -41,11 +41,11 @@ export async function installPackages(names: string[]): Promise<void> {
   const missing = missingPackages(names)
   if (missing.length === 0) return
   if (!isRoot || !existsSync('/usr/bin/apt-get')) {
-    throw new Obstacle(
+    throw new UserError(
       `These Debian packages are needed: ${missing.join(' ')}\nInstall them, or run this again as root.`,
     )
   }
-  say(`Installing Debian packages: ${missing.join(' ')}`)
+  logStep(`Installing Debian packages: ${missing.join(' ')}`)
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   await run(['apt-get', 'update', '-qq'], { env })
   await run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing], { env })

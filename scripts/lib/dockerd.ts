@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { engineAnswers } from './engine-api.ts'
-import { run, until } from './run.ts'
-import { Obstacle } from './terminal.ts'
+import { pollUntil, run } from './run.ts'
+import { UserError } from './terminal.ts'
 
 /** A Docker Engine of our own: everything it has lies in one folder. */
 export interface Dockerd {
@@ -10,66 +10,73 @@ export interface Dockerd {
   pid: number
 }
 
-export function socketOf(dir: string): string {
+export function socketPath(dir: string): string {
   return join(dir, 'docker.sock')
 }
 
-export interface DockerdPlace {
+export interface DockerdOptions {
   /** The folder with all that this engine has. */
   dir: string
   /** The same folder as dockerd itself sees it, where that has another root. */
-  seenAs?: string
+  innerDir?: string
   /** Makes the command line that starts it elsewhere, in other namespaces, say. */
-  wrap?: (command: string[]) => string[]
+  wrapCommand?: (command: string[]) => string[]
 }
 
 /** Starts dockerd with its data in a folder, or takes the one that runs there. */
-export async function startDockerd(place: DockerdPlace): Promise<Dockerd> {
-  const { dir, seenAs = dir, wrap = command => command } = place
-  const socket = socketOf(dir)
-  const running = dockerdPid(place)
+export async function startDockerd(options: DockerdOptions): Promise<Dockerd> {
+  const { dir, innerDir = dir, wrapCommand = command => command } = options
+  const socket = socketPath(dir)
+  const running = dockerdPid(options)
   if (running !== undefined && (await engineAnswers(socket))) return { socket, pid: running }
   mkdirSync(dir, { recursive: true })
   rmSync(pidFile(dir), { force: true })
-  const files = ['--data-root', join(seenAs, 'data'), '--exec-root', join(seenAs, 'exec'), '--pidfile', pidFile(seenAs)]
+  const pathFlags = [
+    '--data-root',
+    join(innerDir, 'data'),
+    '--exec-root',
+    join(innerDir, 'exec'),
+    '--pidfile',
+    pidFile(innerDir),
+  ]
   const output = openSync(join(dir, 'dockerd.log'), 'w')
-  const child = Bun.spawn(wrap(['dockerd', '-H', `unix://${socketOf(seenAs)}`, ...files]), {
+  const child = Bun.spawn(wrapCommand(['dockerd', '-H', `unix://${socketPath(innerDir)}`, ...pathFlags]), {
     stdin: 'ignore',
     stdout: output,
     stderr: output,
     detached: true,
   })
   child.unref()
-  const ready = await until(60_000, async () => child.exitCode !== null || (await engineAnswers(socket)))
-  const pid = dockerdPid(place)
+  const ready = await pollUntil(60_000, async () => child.exitCode !== null || (await engineAnswers(socket)))
+  const pid = dockerdPid(options)
   if (!ready || child.exitCode !== null || pid === undefined) {
     const log = readFileSync(join(dir, 'dockerd.log'), 'utf8').trim().split('\n').slice(-5).join('\n')
-    throw new Obstacle(`dockerd does not start in ${dir}:\n${log}`)
+    throw new UserError(`dockerd does not start in ${dir}:\n${log}`)
   }
   return { socket, pid }
 }
 
 /** Stops the dockerd of this folder, which stops its containers; none running is fine. */
-export async function stopDockerd(place: DockerdPlace): Promise<void> {
-  const pid = dockerdPid(place)
+export async function stopDockerd(options: DockerdOptions): Promise<void> {
+  const pid = dockerdPid(options)
   if (pid !== undefined) {
     process.kill(pid, 'SIGTERM')
-    const gone = await until(60_000, () => dockerdPid(place) === undefined)
-    if (!gone) throw new Obstacle(`dockerd (${pid}) does not stop`)
+    const stopped = await pollUntil(60_000, () => dockerdPid(options) === undefined)
+    if (!stopped) throw new UserError(`dockerd (${pid}) does not stop`)
   }
-  for (const mount of mountsBelow(place.dir)) {
+  for (const mount of mountsBelow(options.dir)) {
     // Its containerd goes a moment after it, and has files open until then.
-    const unmounted = await until(10_000, () => run(['umount', mount]).then(isSo, isNot))
-    if (!unmounted) throw new Obstacle(`${mount} stays in use: find out by whom with fuser -vm ${mount}`)
+    const unmounted = await pollUntil(10_000, () => run(['umount', mount]).then(returnTrue, returnFalse))
+    if (!unmounted) throw new UserError(`${mount} stays in use: find out by whom with fuser -vm ${mount}`)
   }
 }
 
-const isSo = () => true
-const isNot = () => false
+const returnTrue = () => true
+const returnFalse = () => false
 
 /** Whether a dockerd of this folder runs. */
-export function runsDockerd(place: DockerdPlace): boolean {
-  return dockerdPid(place) !== undefined
+export function isDockerdRunning(options: DockerdOptions): boolean {
+  return dockerdPid(options) !== undefined
 }
 
 /** What dockerd mounted in its folder and, depending on how that is mounted itself, leaves behind; the innermost first. */
@@ -86,12 +93,12 @@ function pidFile(dir: string): string {
 }
 
 /** The process in the pid file, if it is alive and a dockerd: after a reboot the number may be anybody's. */
-function dockerdPid({ dir, seenAs = dir }: DockerdPlace): number | undefined {
+function dockerdPid({ dir, innerDir = dir }: DockerdOptions): number | undefined {
   if (!existsSync(pidFile(dir))) return undefined
   const pid = Number(readFileSync(pidFile(dir), 'utf8'))
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-    return command.includes('dockerd') && command.includes(seenAs) ? pid : undefined
+    return command.includes('dockerd') && command.includes(innerDir) ? pid : undefined
   } catch {
     return undefined
   }

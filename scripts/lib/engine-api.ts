@@ -36,8 +36,8 @@ export async function importImage(
   const query = new URLSearchParams({ fromSrc: '-', repo, tag })
   for (const change of changes) query.append('changes', change)
   const response = await engineApi(socket, 'POST', `/images/create?${query}`, Bun.file(tarball))
-  const said = await response.text()
-  if (!response.ok || said.includes('"error"')) throw new Error(`${image} was not imported: ${said}`)
+  const output = await response.text()
+  if (!response.ok || output.includes('"error"')) throw new Error(`${image} was not imported: ${output}`)
 }
 
 /**

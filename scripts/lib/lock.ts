@@ -15,7 +15,7 @@ export interface LockedPackage {
 }
 
 /** The packages by where they lie: `node_modules/elysia`. */
-export function readLock(): Record<string, LockedPackage> {
+export function readPackageLock(): Record<string, LockedPackage> {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
   return packages
 }

@@ -1,4 +1,4 @@
-import { Obstacle } from './terminal.ts'
+import { UserError } from './terminal.ts'
 
 /**
  * Runs a command to its end.
@@ -15,17 +15,17 @@ export async function run(command: string[], options: { env?: Record<string, str
   const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
   await child.exited
   if (child.exitCode !== 0) {
-    const said = `${stdout}\n${stderr}`.trim().split('\n').slice(-15).join('\n')
-    throw new Obstacle(`${command.join(' ')} failed (${child.exitCode ?? child.signalCode}):\n${said}`)
+    const output = `${stdout}\n${stderr}`.trim().split('\n').slice(-15).join('\n')
+    throw new UserError(`${command.join(' ')} failed (${child.exitCode ?? child.signalCode}):\n${output}`)
   }
   return stdout
 }
 
 /** Asks until the answer is yes. @returns whether it was within the limit */
-export async function until(limitMs: number, ask: () => Promise<boolean> | boolean): Promise<boolean> {
-  const end = performance.now() + limitMs
-  while (performance.now() < end) {
-    if (await ask()) return true
+export async function pollUntil(timeoutMs: number, condition: () => Promise<boolean> | boolean): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs
+  while (performance.now() < deadline) {
+    if (await condition()) return true
     await Bun.sleep(50)
   }
   return false

@@ -1,10 +1,21 @@
 import { license } from '../../package.json'
-import { type LockedPackage, readLock } from './lock.ts'
+import { type LockedPackage, readPackageLock } from './lock.ts'
 import { bunVersion, integrityOf, targets } from './runtimes.ts'
 import type { Revision } from './version.ts'
 
 /** In `process.versions`, and not inside: what Bun says that it is compatible with, and what it was made with. */
-const notInside = new Set(['node', 'bun', 'openssl', 'v8', 'uv', 'napi', 'modules', 'unicode', 'zig', 'typescript'])
+const excludedVersions = new Set([
+  'node',
+  'bun',
+  'openssl',
+  'v8',
+  'uv',
+  'napi',
+  'modules',
+  'unicode',
+  'zig',
+  'typescript',
+])
 
 interface Component {
   type: 'library' | 'framework' | 'platform' | 'application'
@@ -20,10 +31,10 @@ interface Component {
  * @param inputs the files that the compiler took, `node_modules/elysia/dist/index.mjs`
  */
 export function createSbom({ version, commit, committedAt }: Revision, inputs: string[]): string {
-  const lock = readLock()
+  const lock = readPackageLock()
   const packages = [...new Set(inputs.flatMap(file => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []))].sort()
-  const components = packages.map(place => toComponent(place, lock[place]))
-  const references = new Map(packages.map((place, index) => [nameOf(place), components[index]?.['bom-ref'] ?? '']))
+  const components = packages.map(path => toComponent(path, lock[path]))
+  const refsByName = new Map(packages.map((path, index) => [packageName(path), components[index]?.['bom-ref'] ?? '']))
   const program: Component = {
     type: 'application',
     'bom-ref': 'cikit-api',
@@ -41,11 +52,11 @@ export function createSbom({ version, commit, committedAt }: Revision, inputs: s
     metadata: { timestamp: committedAt, component: program },
     components: [bun, ...components],
     dependencies: [
-      { ref: program['bom-ref'], dependsOn: [bun['bom-ref'], ...directly(lock[''], references)] },
+      { ref: program['bom-ref'], dependsOn: [bun['bom-ref'], ...directDependencies(lock[''], refsByName)] },
       { ref: bun['bom-ref'] },
-      ...packages.map((place, index) => ({
+      ...packages.map((path, index) => ({
         ref: components[index]?.['bom-ref'],
-        dependsOn: directly(lock[place], references),
+        dependsOn: directDependencies(lock[path], refsByName),
       })),
     ],
   }
@@ -53,9 +64,9 @@ export function createSbom({ version, commit, committedAt }: Revision, inputs: s
   return `${JSON.stringify({ ...document, serialNumber }, null, 2)}\n`
 }
 
-function toComponent(place: string, locked: LockedPackage | undefined): Component {
-  if (!locked) throw new Error(`${place} is in the binary, and not in package-lock.json: run npm ci`)
-  const name = nameOf(place)
+function toComponent(path: string, locked: LockedPackage | undefined): Component {
+  if (!locked) throw new Error(`${path} is in the binary, and not in package-lock.json: run npm ci`)
+  const name = packageName(path)
   const purl = `pkg:npm/${name.replace('@', '%40')}@${locked.version}`
   return {
     type: 'library',
@@ -80,7 +91,7 @@ function describeBun(): Component {
     hashes: [toHash(integrityOf(runtime))],
   }))
   const libraries = Object.entries(process.versions)
-    .filter(([name]) => !notInside.has(name))
+    .filter(([name]) => !excludedVersions.has(name))
     .map(([name, version = '']) => ({ type: 'library', 'bom-ref': `bun/${name}`, name, version }))
   return {
     type: 'platform',
@@ -93,13 +104,13 @@ function describeBun(): Component {
   }
 }
 
-function directly(locked: LockedPackage | undefined, references: Map<string, string>): string[] {
+function directDependencies(locked: LockedPackage | undefined, refsByName: Map<string, string>): string[] {
   const names = Object.keys({ ...locked?.dependencies, ...locked?.peerDependencies })
-  return names.flatMap(name => references.get(name) ?? [])
+  return names.flatMap(name => refsByName.get(name) ?? [])
 }
 
-function nameOf(place: string): string {
-  return place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length)
+function packageName(path: string): string {
+  return path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
 }
 
 function toHash(integrity: string) {

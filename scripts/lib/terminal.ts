@@ -1,5 +1,5 @@
 /** A line that says what is being done now. */
-export function say(line: string): void {
+export function logStep(line: string): void {
   process.stdout.write(`== ${line}\n`)
 }
 
@@ -9,16 +9,16 @@ export function print(text: string): void {
 }
 
 /** What a script cannot go on without, and what a person does about it. */
-export class Obstacle extends Error {
+export class UserError extends Error {
   override readonly name = 'Obstacle'
 }
 
 /** Runs a script's body; an obstacle is told in words, and everything else with its stack. */
-export async function main(work: () => Promise<void>): Promise<void> {
+export async function runScript(work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
-    process.stderr.write(`${error instanceof Obstacle ? `\n${error.message}\n` : Bun.inspect(error)}\n`)
+    process.stderr.write(`${error instanceof UserError ? `\n${error.message}\n` : Bun.inspect(error)}\n`)
     process.exitCode = 1
   }
 }

@@ -11,12 +11,12 @@ export const dataDir = join(upDir, 'data')
 export const credentialsDir = join(dataDir, 'credentials')
 export const engineDir = join(upDir, 'engine')
 export const logFile = join(upDir, 'serve.log')
-export const address = `http://127.0.0.1:${process.env.CIKIT_API_PORT || 1337}`
+export const serverUrl = `http://127.0.0.1:${process.env.CIKIT_API_PORT || 1337}`
 export const owner = 'owner'
 export const hostSocket = '/var/run/docker.sock'
 
 /** The process that serves our data directory, by what it wrote there and what it is. */
-export function servingPid(): number | undefined {
+export function serverPid(): number | undefined {
   try {
     const { pid } = JSON.parse(readFileSync(join(dataDir, 'serve.json'), 'utf8'))
     const command = readFileSync(`/proc/${Number(pid)}/cmdline`, 'utf8').split('\0')

@@ -19,12 +19,12 @@ export interface Revision {
  * @throws Obstacle where that is no checkout of git
  */
 export async function readRevision(tree = root): Promise<Revision> {
-  const git = async (...words: string[]) => (await run(['git', '-C', tree, ...words])).trim()
+  const git = async (...args: string[]) => (await run(['git', '-C', tree, ...args])).trim()
   const [commit = '', seconds = ''] = (await git('log', '-1', '--format=%H %ct')).split(' ')
-  const mark = [`--abbrev=${HASH_DIGITS}`, '--dirty']
+  const describeFlags = [`--abbrev=${HASH_DIGITS}`, '--dirty']
   const tagged = await git('tag', '--list', 'v[0-9]*', '--merged', 'HEAD')
   const version = tagged
-    ? (await git('describe', '--tags', '--match', 'v[0-9]*', ...mark)).slice(1)
-    : `${packageVersion}-g${await git('describe', '--always', '--exclude', '*', ...mark)}`
+    ? (await git('describe', '--tags', '--match', 'v[0-9]*', ...describeFlags)).slice(1)
+    : `${packageVersion}-g${await git('describe', '--always', '--exclude', '*', ...describeFlags)}`
   return { version, commit, committedAt: new Date(Number(seconds) * 1000).toISOString() }
 }

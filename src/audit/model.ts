@@ -3,10 +3,10 @@ import { ApiError } from '../errors.ts'
 import type { AuditFilter } from '../store/audit.ts'
 import type { ListedEntry } from './service.ts'
 
-const MOST_RECORDS = 1_000
+const MAX_RECORDS = 1_000
 /** Of all times that have a form (ECMAScript, time values). */
-const LATEST = 8.64e15
-const FIELDS = new Set(['since', 'user', 'action', 'target', 'limit', 'cursor'])
+const MAX_TIME_MS = 8.64e15
+const QUERY_FIELDS = new Set(['since', 'user', 'action', 'target', 'limit', 'cursor'])
 
 export const auditList = t.Array(
   t.Object({
@@ -26,7 +26,7 @@ export const auditList = t.Array(
 export function toAuditList(records: ListedEntry[]): typeof auditList.static {
   return records.map(({ number, time, user, address, action, target, result, errorId, count }) => ({
     id: number,
-    time: new Date(Math.min(time, LATEST)).toISOString(),
+    time: new Date(Math.min(time, MAX_TIME_MS)).toISOString(),
     user,
     address,
     action,
@@ -43,7 +43,7 @@ export type AuditQuery = Partial<
 
 /** @throws ApiError 917 naming what cannot be understood */
 export function parseAuditFilter(query: AuditQuery): Partial<AuditFilter> {
-  const unknown = Object.keys(query).find(name => !FIELDS.has(name))
+  const unknown = Object.keys(query).find(name => !QUERY_FIELDS.has(name))
   if (unknown !== undefined)
     throw new ApiError('malformed', { text: 'Ask by since, user, action, target, limit and cursor only' })
   const { since, user, action, target, limit, cursor } = query
@@ -52,7 +52,7 @@ export function parseAuditFilter(query: AuditQuery): Partial<AuditFilter> {
     ...(user && { user }),
     ...(action && { action }),
     ...(target && { target }),
-    ...(limit && { limit: parseCount('limit', limit, MOST_RECORDS) }),
+    ...(limit && { limit: parseCount('limit', limit, MAX_RECORDS) }),
     ...(cursor && { before: parseCount('cursor', cursor, Number.MAX_SAFE_INTEGER) }),
   }
 }
@@ -69,10 +69,10 @@ function parseTime(text: string): number {
   return time
 }
 
-function parseCount(name: string, text: string, most: number): number {
+function parseCount(name: string, text: string, max: number): number {
   const count = Number(text)
-  if (!/^[0-9]{1,16}$/.test(text) || count < 1 || count > most) {
-    throw new ApiError('malformed', { text: `The "${name}" must be a number from 1 to ${most}` })
+  if (!/^[0-9]{1,16}$/.test(text) || count < 1 || count > max) {
+    throw new ApiError('malformed', { text: `The "${name}" must be a number from 1 to ${max}` })
   }
   return count
 }

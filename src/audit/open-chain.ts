@@ -3,10 +3,10 @@ import { dirname, join } from 'node:path'
 import { OperatorError } from '../errors.ts'
 import type { AuditStore } from '../store/audit.ts'
 import type { Database } from '../store/database.ts'
-import { createKeyOnce, type Key, type RandomBytes, readKey } from '../store/key-file.ts'
+import { ensureKeyFile, type Key, type RandomBytes, readKeyFile } from '../store/key-file.ts'
 import { type Chain, createChain } from './chain.ts'
 
-export interface ChainPlace {
+export interface ChainOptions {
   db: Database
   dataDir: string
   sealingKeyFile: string
@@ -15,7 +15,7 @@ export interface ChainPlace {
   now: () => number
   random: RandomBytes
   /** Begins a new chain, with a new key where there is none, after the records of a key that is lost. */
-  anew?: { by: string }
+  restart?: { by: string }
 }
 
 /**
@@ -23,22 +23,22 @@ export interface ChainPlace {
  * in the data directory where that was put elsewhere, and is made once.
  * @throws OperatorError naming the file, when the key is missing or wrong, and when the records were taken away
  */
-export async function openChain(store: AuditStore, place: ChainPlace): Promise<Chain> {
-  const { db, now, anew } = place
-  const file = auditKeyFile(place)
-  const isEmpty = () => store.mark('start') === undefined && store.newest() === undefined
-  const isLost = !existsSync(file)
+export async function openChain(store: AuditStore, options: ChainOptions): Promise<Chain> {
+  const { db, now, restart } = options
+  const file = auditKeyFile(options)
+  const isEmpty = () => store.findMark('start') === undefined && store.newest() === undefined
+  const isKeyMissing = !existsSync(file)
   // An empty audit that has its key already was emptied, unless this system is only just being made.
-  const isNew = isEmpty() && (isLost || place.isFirstStart)
-  if (isNew || (anew && isLost)) createKeyOnce(file, place.random)
+  const isNew = isEmpty() && (isKeyMissing || options.isFirstStart)
+  if (isNew || (restart && isKeyMissing)) ensureKeyFile(file, options.random)
   const chain = createChain(store, readAuditKey(file))
-  if (isNew || (anew && !chain.isOurs())) {
+  if (isNew || (restart && !chain.matchesKey())) {
     await db.write(() => {
       // Another process may do the same at this moment.
-      if (isEmpty() || anew) chain.begin(now(), anew?.by ?? '')
+      if (isEmpty() || restart) chain.start(now(), restart?.by ?? '')
     })
   }
-  if (!chain.isOurs()) {
+  if (!chain.matchesKey()) {
     throw new OperatorError(
       `The audit does not fit its key ${file}, or was tampered with: put key and database back from a backup, or begin anew with cikit-api audit --restart`,
     )
@@ -47,14 +47,14 @@ export async function openChain(store: AuditStore, place: ChainPlace): Promise<C
 }
 
 /** Where the key of the audit is, or would be made. */
-export function auditKeyFile({ dataDir, sealingKeyFile }: Pick<ChainPlace, 'dataDir' | 'sealingKeyFile'>): string {
+export function auditKeyFile({ dataDir, sealingKeyFile }: Pick<ChainOptions, 'dataDir' | 'sealingKeyFile'>): string {
   const beside = join(dirname(sealingKeyFile), 'audit.key')
   return existsSync(beside) ? beside : join(dataDir, 'audit.key')
 }
 
 function readAuditKey(file: string): Key {
   try {
-    return readKey(file)
+    return readKeyFile(file)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new OperatorError(`${reason}, or begin a new audit with cikit-api audit --restart`, { cause })

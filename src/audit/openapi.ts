@@ -1,8 +1,8 @@
-import type { Chapter } from '../openapi/description.ts'
+import type { TagSection } from '../openapi/description.ts'
 import { auditList } from './model.ts'
 
 /** What the document says of the audit. */
-export const auditChapter: Chapter = {
+export const auditTagSection: TagSection = {
   name: 'Audit',
   description: 'What was done and what was refused, by whom and from where. Refusals are counted up.',
   models: { AuditList: auditList },
@@ -11,7 +11,7 @@ export const auditChapter: Chapter = {
       summary: 'List the audit',
       description:
         'The next page is `cursor` with the `id` of the last record of this one. The newest 500,000 are kept.',
-      caller: 'owner',
+      access: 'owner',
       query: {
         since: {
           description: 'From this time on, ISO 8601; without a zone it is UTC',
@@ -35,7 +35,7 @@ export const auditChapter: Chapter = {
           schema: { type: 'integer', minimum: 1 },
         },
       },
-      answers: {
+      responses: {
         200: {
           description: 'Newest first',
           schema: auditList,

@@ -1,34 +1,42 @@
 import { ApiError, OperatorError } from '../errors.ts'
-import { escapeText, hideTokens } from '../log.ts'
-import { addressGroup } from '../network.ts'
+import { escapeText, redactTokens } from '../log.ts'
+import { addressPrefix } from '../network.ts'
 import {
   type AuditEntry,
   type AuditFilter,
   type AuditRecord,
   type AuditResult,
+  type Authenticated,
   createAuditStore,
-  type OpenRefusal,
-  type Stamped,
+  type PendingDenial,
 } from '../store/audit.ts'
 import type { Verification } from './chain.ts'
-import { type ChainPlace, openChain } from './open-chain.ts'
-import { createRefusals, MANY } from './refusals.ts'
+import { type ChainOptions, openChain } from './open-chain.ts'
+import { createDenialAggregator, WILDCARD } from './refusals.ts'
 
 /** A refusal is counted up with others of its kind for this long before it becomes a record. */
-const COUNTING_MS = 60_000
+const AGGREGATION_MS = 60_000
 /** What was refused is in the store after this time at the latest. */
-const STORE_AFTER_MS = 1_000
-const RECORDS_KEPT = 500_000
-const RECORDS_PER_PRUNING = 1_000
-const LONGEST_TEXT = 100
+const FLUSH_DELAY_MS = 1_000
+const MAX_RECORDS = 500_000
+const PRUNE_INTERVAL = 1_000
+const MAX_TEXT_LENGTH = 100
 /** In the place of a name that nobody has. */
-const UNKNOWN = '?'
+const UNKNOWN_NAME = '?'
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 /** A list that nobody narrowed down. */
-const EVERYTHING: AuditFilter = { after: 0, before: NO_LIMIT, since: 0, user: '', action: '', target: '', limit: 100 }
+const DEFAULT_FILTER: AuditFilter = {
+  after: 0,
+  before: NO_LIMIT,
+  since: 0,
+  user: '',
+  action: '',
+  target: '',
+  limit: 100,
+}
 
 /** Who does what, from where. */
-export interface Act {
+export interface Actor {
   /** Empty for a stranger. */
   user: string
   address: string
@@ -37,9 +45,9 @@ export interface Act {
 }
 
 /** Work outside of the database that has begun. */
-export interface Begun {
+export interface PendingRecord {
   id: string
-  act: Act
+  actor: Actor
   /** Milliseconds since 1970. */
   time: number
 }
@@ -54,7 +62,7 @@ export type Audit = Awaited<ReturnType<typeof openAudit>>
  * @throws OperatorError as `openChain`
  */
 export async function openAudit(
-  deps: ChainPlace & {
+  deps: ChainOptions & {
     /** Whether somebody has this name. */
     isUser: (username: string) => boolean
   },
@@ -62,12 +70,12 @@ export async function openAudit(
   const { db, now, isUser } = deps
   const store = createAuditStore(db)
   const chain = await openChain(store, deps)
-  const refusals = createRefusals(store, chain)
+  const denials = createDenialAggregator(store, chain)
   /** Errors that a record tells of already. */
-  const recorded = new WeakSet<object>()
+  const recordedErrors = new WeakSet<object>()
   /** What is to be written as soon as the store can be written again. */
-  let late: { write: () => void; stored: () => void }[] = []
-  let timer: ReturnType<typeof setTimeout> | undefined
+  let deferredWrites: { write: () => void; onStored: () => void }[] = []
+  let flushTimer: ReturnType<typeof setTimeout> | undefined
 
   return {
     /** Records something in the transaction that does it: both count, or neither does. Runs inside `database.write`. */
@@ -77,11 +85,11 @@ export async function openAudit(
      * Notes that work outside of the database begins: when this program ends in the middle of it, the next one tells of
      * that. Runs inside `database.write`.
      */
-    begin(act: Act, target: string): Begun {
+    recordStart(actor: Actor, target: string): PendingRecord {
       const id = crypto.randomUUID()
-      const begun = { time: now(), ...cleaned(act, target) }
-      store.begin(id, chain.stamp(begun))
-      return { id, act, time: begun.time }
+      const entry = { time: now(), ...sanitize(actor, target) }
+      store.insertPending(id, chain.authenticate(entry))
+      return { id, actor, time: entry.time }
     },
 
     /**
@@ -89,134 +97,135 @@ export async function openAudit(
      * @param target what it turned out to concern
      * @param error what the caller is told; undefined for work that is done
      */
-    end({ id, act, time }: Begun, target: string, error?: unknown): void {
-      if (error instanceof Error) recorded.add(error)
-      store.end(id)
+    recordEnd({ id, actor, time }: PendingRecord, target: string, error?: unknown): void {
+      if (error instanceof Error) recordedErrors.add(error)
+      store.removePending(id)
       const result = error === undefined ? 'ok' : resultOf(error)
-      append({ time, ...cleaned(act, target), result, errorId: errorIdOf(error), count: 1 })
+      append({ time, ...sanitize(actor, target), result, errorId: errorIdOf(error), count: 1 })
     },
 
     /**
      * Writes as soon as the store can be written again: what is done is not undone because it cannot be recorded.
      * @param write may be called again, as the work of `database.write`
-     * @param stored called when that is durable
+     * @param onStored called when that is durable
      */
-    later: (write: () => void, stored: () => void): void => void late.push({ write, stored }),
+    defer: (write: () => void, onStored: () => void): void => void deferredWrites.push({ write, onStored }),
 
     /**
      * Counts a refusal up, in memory: it is stored within a second, and a record within a minute or so.
      * @param error what the caller was told; one that a record tells of already is left alone
-     * @param known whether the user of the act proved to be that user
+     * @param isAuthenticated whether the user of the act proved to be that user
      */
-    refused(act: Act, target: string, error: ApiError, known: boolean): void {
-      if (recorded.has(error)) return
-      const address = addressGroup(act.address)
+    recordDenial(actor: Actor, target: string, error: ApiError, isAuthenticated: boolean): void {
+      if (recordedErrors.has(error)) return
+      const address = addressPrefix(actor.address)
       // Codes are typed into the field of the name by mistake: a name that nobody has is not written down.
-      const hide = (name: string) => (known || name === '' || isKnownUser(name) ? name : UNKNOWN)
-      const told = cleaned({ ...act, address, user: hide(act.user) }, hide(target), isKnownUser)
-      refusals.note({ time: now(), ...told, errorId: error.errorId, count: 1 }, !known)
-      timer ??= setTimeout(() => {
-        timer = undefined
+      const redactName = (name: string) => (isAuthenticated || name === '' || isKnownUser(name) ? name : UNKNOWN_NAME)
+      const entry = sanitize({ ...actor, address, user: redactName(actor.user) }, redactName(target), isKnownUser)
+      denials.add({ time: now(), ...entry, errorId: error.errorId, count: 1 }, !isAuthenticated)
+      flushTimer ??= setTimeout(() => {
+        flushTimer = undefined
         // Tried again with the next refusal, or at the next housekeeping.
-        settle().catch(() => undefined)
-      }, STORE_AFTER_MS)
-      timer.unref()
+        flush().catch(() => undefined)
+      }, FLUSH_DELAY_MS)
+      flushTimer.unref()
     },
 
     /** Records a command on the host that came to nothing. */
-    async failed(act: Act, target: string, error: unknown): Promise<void> {
+    async recordFailure(actor: Actor, target: string, error: unknown): Promise<void> {
       // What went wrong is told to who gave the command, whether it can be recorded or not.
-      await db.write(() => record(act, target, resultOf(error), errorIdOf(error))).catch(() => undefined)
+      await db.write(() => record(actor, target, resultOf(error), errorIdOf(error))).catch(() => undefined)
     },
 
     /** Records what an earlier process was at when it ended. For who holds the serve lock. */
     async recordInterrupted(): Promise<void> {
       await db.write(() => {
-        for (const begun of store.takeBegun()) {
-          const { mac: _, ...entry } = begun
-          const told = chain.isStamped(begun) ? entry : chain.forged(now())
-          append({ result: 'interrupted', errorId: null, count: 1, ...told })
+        for (const pending of store.takePending()) {
+          const { mac: _, ...entry } = pending
+          const auditEntry = chain.isAuthentic(pending) ? entry : chain.forgedEntry(now())
+          append({ result: 'interrupted', errorId: null, count: 1, ...auditEntry })
         }
       })
     },
 
-    settle,
+    flush,
 
     /**
      * Newest first. The refusals that are still counted up come before the records, without a number; those of the last
      * second are missing while the store cannot be written.
      */
     async list(filter: Partial<AuditFilter>): Promise<ListedEntry[]> {
-      await settle().catch(error => {
+      await flush().catch(error => {
         if (!(error instanceof ApiError)) throw error
       })
-      const wanted = { ...EVERYTHING, ...filter }
-      const open = filter.before === undefined && filter.after === undefined ? openRefusals(wanted) : []
-      return [...open, ...store.list(wanted)].slice(0, wanted.limit)
+      const fullFilter = { ...DEFAULT_FILTER, ...filter }
+      const pendingDenials =
+        filter.before === undefined && filter.after === undefined ? listPendingDenials(fullFilter) : []
+      return [...pendingDenials, ...store.list(fullFilter)].slice(0, fullFilter.limit)
     },
 
     /** The records alone. */
-    records: (filter: Partial<AuditFilter>): AuditRecord[] => store.list({ ...EVERYTHING, ...filter }),
+    records: (filter: Partial<AuditFilter>): AuditRecord[] => store.list({ ...DEFAULT_FILTER, ...filter }),
 
     verify: (): Verification => db.sql.transaction(() => chain.verify()).deferred(),
 
     async close(): Promise<void> {
-      clearTimeout(timer)
-      await settle().catch(() => undefined)
+      clearTimeout(flushTimer)
+      await flush().catch(() => undefined)
     },
   }
 
-  function openRefusals({ since, user, action, target }: AuditFilter): ListedEntry[] {
+  function listPendingDenials({ since, user, action, target }: AuditFilter): ListedEntry[] {
     const matches = (entry: AuditEntry) =>
       entry.time >= since &&
-      (user === '' || entry.user === user || entry.user === MANY) &&
-      (action === '' || entry.action === MANY || `${entry.action}.`.startsWith(`${action}.`)) &&
-      (target === '' || entry.target === target || entry.target === MANY)
-    const open = store.refusalsUntil(NO_LIMIT).reverse()
-    return open.map(refusal => ({ ...toEntry(refusal), number: null })).filter(matches)
+      (user === '' || entry.user === user || entry.user === WILDCARD) &&
+      (action === '' || entry.action === WILDCARD || `${entry.action}.`.startsWith(`${action}.`)) &&
+      (target === '' || entry.target === target || entry.target === WILDCARD)
+    const pending = store.denialsUntil(NO_LIMIT).reverse()
+    return pending.map(denial => ({ ...toEntry(denial), number: null })).filter(matches)
   }
 
-  function record(act: Act, target: string, result: AuditResult = 'ok', errorId: number | null = null): void {
-    append({ time: now(), ...cleaned(act, target), result, errorId, count: 1 })
+  function record(actor: Actor, target: string, result: AuditResult = 'ok', errorId: number | null = null): void {
+    append({ time: now(), ...sanitize(actor, target), result, errorId, count: 1 })
   }
 
   function append(entry: AuditEntry): void {
     const { number } = chain.append(entry)
-    if (number % RECORDS_PER_PRUNING === 0) chain.pruneUpTo(number - RECORDS_KEPT)
+    if (number % PRUNE_INTERVAL === 0) chain.pruneUpTo(number - MAX_RECORDS)
   }
 
   /**
    * Stores what is noted in memory only, and makes records of the refusals that were counted up for long enough.
    * @throws ApiError 922 when the store cannot be written; then nothing is forgotten
    */
-  async function settle(countingMs: number = COUNTING_MS): Promise<void> {
-    if (late.length === 0 && refusals.isSettled()) return
-    const writes = late
-    const noted = refusals.take()
-    late = []
+  async function flush(aggregationMs: number = AGGREGATION_MS): Promise<void> {
+    if (deferredWrites.length === 0 && denials.isEmpty()) return
+    const writes = deferredWrites
+    const drained = denials.drain()
+    deferredWrites = []
     try {
       await db.write(() => {
         for (const { write } of writes) write()
-        closeRefusals(COUNTING_MS)
-        for (const [key, refusal] of noted) refusals.store(key, refusal, now())
-        closeRefusals(countingMs)
+        recordClosedDenials(AGGREGATION_MS)
+        for (const [key, denial] of drained) denials.persist(key, denial, now())
+        recordClosedDenials(aggregationMs)
       })
     } catch (error) {
-      late = [...writes, ...late]
-      refusals.putBack(noted)
+      deferredWrites = [...writes, ...deferredWrites]
+      denials.restore(drained)
       throw error
     }
-    for (const { stored } of writes) stored()
+    for (const { onStored } of writes) onStored()
   }
 
-  function toEntry({ mac, ...refusal }: Stamped<OpenRefusal>): AuditEntry {
-    return chain.isStamped({ ...refusal, mac }) ? { ...refusal, result: 'refused' } : chain.forged(now())
+  function toEntry({ mac, ...denial }: Authenticated<PendingDenial>): AuditEntry {
+    return chain.isAuthentic({ ...denial, mac }) ? { ...denial, result: 'refused' } : chain.forgedEntry(now())
   }
 
-  function closeRefusals(countingMs: number): void {
-    const until = now() - countingMs
-    for (const refusal of store.refusalsUntil(until)) append(toEntry(refusal))
-    store.removeRefusals(until)
+  function recordClosedDenials(aggregationMs: number): void {
+    const cutoff = now() - aggregationMs
+    for (const denial of store.denialsUntil(cutoff)) append(toEntry(denial))
+    store.removeDenialsUntil(cutoff)
   }
 
   /** The same of a store that cannot be read: a refusal is told to its caller whatever comes of noting it. */
@@ -229,20 +238,21 @@ export async function openAudit(
   }
 
   /** Nothing in a record can forge another one, or a terminal's command. */
-  function cleaned(
-    { user, address, action }: Act,
+  function sanitize(
+    { user, address, action }: Actor,
     target: string,
     isName: (text: string) => boolean = isUser,
-  ): Act & { target: string } {
-    const clean = (text: string) => escapeText((isName(text) ? text : hideTokens(text)).slice(0, LONGEST_TEXT))
-    return { user: clean(user), address: clean(address), action, target: clean(target) }
+  ): Actor & { target: string } {
+    const sanitizeText = (text: string) =>
+      escapeText((isName(text) ? text : redactTokens(text)).slice(0, MAX_TEXT_LENGTH))
+    return { user: sanitizeText(user), address: sanitizeText(address), action, target: sanitizeText(target) }
   }
 }
 
 /** Refused is what was asked wrongly, failed what we could not do. */
 function resultOf(error: unknown): AuditResult {
-  const refused = error instanceof ApiError ? error.status < 500 : error instanceof OperatorError
-  return refused ? 'refused' : 'failed'
+  const isDenied = error instanceof ApiError ? error.status < 500 : error instanceof OperatorError
+  return isDenied ? 'refused' : 'failed'
 }
 
 function errorIdOf(error: unknown): number | null {

@@ -2,7 +2,7 @@ import { t } from 'elysia'
 import { ApiError } from '../errors.ts'
 import { type Fields, isAbsent } from '../http/body.ts'
 import type { Session } from '../store/sessions.ts'
-import type { EnrolmentLink, ShownEnrolment } from '../users/enrolment.ts'
+import type { EnrolmentLink, RedeemedEnrolment } from '../users/enrolment.ts'
 import { qrDataUrl } from '../users/qr.ts'
 import { groups } from '../users/username.ts'
 import type { Tokens } from './tokens.ts'
@@ -77,7 +77,7 @@ export function toEnrolmentLinkBody(link: EnrolmentLink, publicUrl: string): typ
   return { url, enrolment_token: token, expires: new Date(link.expiresAt).toISOString() }
 }
 
-export const shownEnrolmentBody = t.Object({
+export const redeemedEnrolmentBody = t.Object({
   username: t.String(),
   secret: t.String({ description: 'Base32' }),
   otpauth_url: t.String(),
@@ -86,14 +86,16 @@ export const shownEnrolmentBody = t.Object({
   expires: t.String({ description: 'ISO 8601, UTC: log in with a code of this secret by then, or it is forgotten' }),
 })
 
-export async function toShownEnrolmentBody(shown: ShownEnrolment): Promise<typeof shownEnrolmentBody.static> {
+export async function toRedeemedEnrolmentBody(
+  redeemed: RedeemedEnrolment,
+): Promise<typeof redeemedEnrolmentBody.static> {
   return {
-    username: shown.username,
-    secret: shown.secret.reveal(),
-    otpauth_url: shown.otpauthUrl.reveal(),
-    qr: await qrDataUrl(shown.otpauthUrl.reveal()),
-    recovery_codes: shown.recoveryCodes.map(code => code.reveal()),
-    expires: new Date(shown.expiresAt).toISOString(),
+    username: redeemed.username,
+    secret: redeemed.secret.reveal(),
+    otpauth_url: redeemed.otpauthUrl.reveal(),
+    qr: await qrDataUrl(redeemed.otpauthUrl.reveal()),
+    recovery_codes: redeemed.recoveryCodes.map(code => code.reveal()),
+    expires: new Date(redeemed.expiresAt).toISOString(),
   }
 }
 

@@ -1,12 +1,12 @@
-import { done } from '../http/openapi.ts'
-import type { Chapter } from '../openapi/description.ts'
+import { okResponse } from '../http/openapi.ts'
+import type { TagSection } from '../openapi/description.ts'
 import {
   enrolmentBody,
   enrolmentLinkBody,
   meBody,
   recoveryCodesBody,
+  redeemedEnrolmentBody,
   sessionList,
-  shownEnrolmentBody,
   tokenBody,
 } from './model.ts'
 
@@ -28,7 +28,7 @@ const code = {
 const username = { type: 'string', description: 'As it was given to the user: `Owner` is not `owner`' }
 const enrolmentToken = { type: 'string', description: 'What the link has after its #: 64 hex digits' }
 
-const tokens = {
+const tokensResponse = {
   description: 'A new pair of tokens',
   schema: tokenBody,
   example: {
@@ -38,7 +38,7 @@ const tokens = {
     refresh_token: REFRESH_TOKEN,
   },
 }
-const link = {
+const linkResponse = {
   description: 'The link, good for one use within 24 hours',
   schema: enrolmentLinkBody,
   example: {
@@ -48,7 +48,7 @@ const link = {
   },
 }
 
-export const loginChapter: Chapter = {
+export const loginSection: TagSection = {
   name: 'Login',
   description:
     'A name and six digits of an authenticator app buy a pair of tokens. The access token goes with every other request and is good for two hours; the refresh token gets the next pair.',
@@ -58,19 +58,19 @@ export const loginChapter: Chapter = {
       summary: 'Log in',
       description:
         'A code is worth one login: the next one needs the next code. An unknown user and a wrong code get the same answer. Five wrong codes in a row lock the login for a minute, each further one for twice as long.',
-      caller: 'open',
+      access: 'open',
       request: {
         schema: { type: 'object', required: ['username', 'code'], properties: { username, code } },
         example: { username: 'owner', code: '123456' },
       },
-      answers: { 200: tokens },
+      responses: { 200: tokensResponse },
       errors: ['credentialsMissing', 'codeRefused', 'tooManyAttempts'],
     },
     'POST /api/v1/user/auth/refresh': {
       summary: 'Get the next pair of tokens',
       description:
         'The old pair is worth nothing from then on. An old refresh token that is used again ends its session: somebody has a copy. A session ends after 7 days without a refresh, and after 30 days in any case.',
-      caller: 'open',
+      access: 'open',
       request: {
         schema: {
           type: 'object',
@@ -79,30 +79,30 @@ export const loginChapter: Chapter = {
         },
         example: { grant_type: 'refresh_token', refresh_token: REFRESH_TOKEN },
       },
-      answers: { 200: tokens },
+      responses: { 200: tokensResponse },
       errors: ['refreshTokenUnknown', 'tooManyAttempts'],
     },
     'DELETE /api/v1/user/auth/revoke/:user': {
       summary: 'End all sessions of a user',
       description:
         'Everybody may do it for themselves, with the access token or the refresh token; the owner for anyone.',
-      caller: 'anyToken',
-      answers: { 200: done },
+      access: 'anyToken',
+      responses: { 200: okResponse },
       errors: ['userNotFound', 'revokeForbidden'],
     },
   },
 }
 
-export const phoneChapter: Chapter = {
+export const enrolmentSection: TagSection = {
   name: 'Phones',
   description:
     'How an authenticator app gets to know the secret of its user: shown by the owner, or by a link that is good once. The page `/enrol` uses the same routes.',
-  models: { Enrolment: enrolmentBody, EnrolmentLink: enrolmentLinkBody, ShownEnrolment: shownEnrolmentBody },
+  models: { Enrolment: enrolmentBody, EnrolmentLink: enrolmentLinkBody, ShownEnrolment: redeemedEnrolmentBody },
   routes: {
     'GET /api/v1/user/auth/setup/:user': {
       summary: "Show a user's secret",
-      caller: 'owner',
-      answers: {
+      access: 'owner',
+      responses: {
         200: {
           description: 'The secret, for an authenticator app',
           schema: enrolmentBody,
@@ -115,14 +115,14 @@ export const phoneChapter: Chapter = {
       summary: 'Make a link for a new phone',
       description:
         'To be handed to the user. The new secret takes effect with the first code of it; until then the old one counts. Revoking the user withdraws the link.',
-      caller: 'owner',
-      answers: { 200: link },
+      access: 'owner',
+      responses: { 200: linkResponse },
       errors: ['userNotFound'],
     },
     'POST /api/v1/user/auth/recover': {
       summary: 'Get such a link for a recovery code',
       description: 'Each recovery code buys one link, and never a session.',
-      caller: 'open',
+      access: 'open',
       request: {
         schema: {
           type: 'object',
@@ -131,21 +131,21 @@ export const phoneChapter: Chapter = {
         },
         example: { username: 'ann', recovery_code: 'abcd-efgh-ijkl-mnop' },
       },
-      answers: { 200: link },
+      responses: { 200: linkResponse },
       errors: ['credentialsMissing', 'recoveryRefused', 'tooManyAttempts'],
     },
     'POST /api/v1/user/auth/enrol': {
       summary: 'Use a link, and see the new secret',
       description: 'Shown once. Confirm it with a code within 24 hours, or it is forgotten.',
-      caller: 'open',
+      access: 'open',
       request: {
         schema: { type: 'object', required: ['enrolment_token'], properties: { enrolment_token: enrolmentToken } },
         example: { enrolment_token: ENROLMENT_TOKEN },
       },
-      answers: {
+      responses: {
         200: {
           description: 'The new secret, with ten recovery codes',
-          schema: shownEnrolmentBody,
+          schema: redeemedEnrolmentBody,
           example: {
             username: 'ann',
             secret: SECRET,
@@ -162,7 +162,7 @@ export const phoneChapter: Chapter = {
       summary: 'Confirm the new secret',
       description:
         'From here on the codes of this secret count, and no session of before does. A login with such a code does the same.',
-      caller: 'open',
+      access: 'open',
       request: {
         schema: {
           type: 'object',
@@ -171,21 +171,21 @@ export const phoneChapter: Chapter = {
         },
         example: { enrolment_token: ENROLMENT_TOKEN, code: '123456' },
       },
-      answers: { 200: done },
+      responses: { 200: okResponse },
       errors: ['enrolmentUnknown', 'codeRefused', 'tooManyAttempts'],
     },
   },
 }
 
-export const sessionChapter: Chapter = {
+export const sessionSection: TagSection = {
   name: 'Sessions',
   description: 'Where a user is logged in. A user has ten sessions at most; the oldest makes room.',
   models: { SessionList: sessionList, Me: meBody },
   routes: {
     'GET /api/v1/user/me': {
       summary: 'Who you are',
-      caller: 'viewer',
-      answers: {
+      access: 'viewer',
+      responses: {
         200: {
           description: 'The user of the token, and its session',
           schema: meBody,
@@ -202,12 +202,12 @@ export const sessionChapter: Chapter = {
     'POST /api/v1/user/recovery-codes': {
       summary: 'Get other recovery codes',
       description: 'For a fresh code of your phone: ten new ones, shown this once. Those before do not count any more.',
-      caller: 'viewer',
+      access: 'viewer',
       request: {
         schema: { type: 'object', required: ['code'], properties: { code: { type: 'string', pattern: '^[0-9]{6}$' } } },
         example: { code: '492039' },
       },
-      answers: {
+      responses: {
         200: {
           description: 'The codes',
           schema: recoveryCodesBody,
@@ -219,8 +219,8 @@ export const sessionChapter: Chapter = {
     'GET /api/v1/user/sessions/:user': {
       summary: "List a user's sessions",
       description: 'For the user itself, and for the owner.',
-      caller: 'viewer',
-      answers: {
+      access: 'viewer',
+      responses: {
         200: {
           description: 'Oldest first',
           schema: sessionList,
@@ -240,8 +240,8 @@ export const sessionChapter: Chapter = {
     'DELETE /api/v1/user/session/:id': {
       summary: 'End one session',
       description: 'One of your own, or any as the owner; `current` is that of the token itself.',
-      caller: 'viewer',
-      answers: { 200: done },
+      access: 'viewer',
+      responses: { 200: okResponse },
       errors: ['sessionNotFound'],
     },
   },

@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto'
 import { Secret } from '../secret.ts'
 import type { RandomBytes } from '../store/key-file.ts'
 
-const CODES = 10
+const CODE_COUNT = 10
 const CODE_BYTES = 10
 /** Base32 (RFC 4648 section 6) in small letters. */
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
 
 /** Ten codes of 80 random bits each, as `abcd-efgh-ijkl-mnop`: 0, 1, 8 and 9 are not among them, so that O and I are no zero and one. */
 export function createRecoveryCodes(random: RandomBytes): Secret[] {
-  return Array.from({ length: CODES }, () => {
+  return Array.from({ length: CODE_COUNT }, () => {
     const bits = [...random(CODE_BYTES)].map(byte => byte.toString(2).padStart(8, '0')).join('')
-    const letters = (bits.match(/.{5}/g) ?? []).map(five => ALPHABET[Number.parseInt(five, 2)])
+    const letters = (bits.match(/.{5}/g) ?? []).map(quintet => ALPHABET[Number.parseInt(quintet, 2)])
     return new Secret((letters.join('').match(/.{4}/g) ?? []).join('-'))
   })
 }
@@ -21,6 +21,6 @@ export function createRecoveryCodes(random: RandomBytes): Secret[] {
  * would add nothing. Case, spaces and hyphens do not matter.
  */
 export function hashRecoveryCode(userId: string, code: string): Uint8Array {
-  const letters = code.toLowerCase().replace(/[\s-]/g, '')
-  return createHash('sha256').update(`${userId} ${letters}`).digest()
+  const normalized = code.toLowerCase().replace(/[\s-]/g, '')
+  return createHash('sha256').update(`${userId} ${normalized}`).digest()
 }

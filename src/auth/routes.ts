@@ -14,12 +14,12 @@ import {
   parseRecovery,
   parseRefresh,
   recoveryCodesBody,
+  redeemedEnrolmentBody,
   sessionList,
-  shownEnrolmentBody,
   toEnrolmentLinkBody,
   tokenBody,
+  toRedeemedEnrolmentBody,
   toSessionList,
-  toShownEnrolmentBody,
   toTokenBody,
 } from './model.ts'
 import type { AuthService } from './service.ts'
@@ -32,18 +32,22 @@ export function createAuthRoutes(guard: Guard, auth: AuthService, users: UserSer
       '/',
       async ({ caller }) => {
         const { username, code } = parseLogin(caller.fields)
-        return toTokenBody(await auth.login(caller.act, username, code, caller.origin))
+        return toTokenBody(await auth.login(caller.actor, username, code, caller.client))
       },
       { open: true, response: { 200: tokenBody } },
     )
-    .post('/refresh', async ({ caller }) => toTokenBody(await auth.refresh(caller.act, parseRefresh(caller.fields))), {
-      open: true,
-      response: { 200: tokenBody },
-    })
+    .post(
+      '/refresh',
+      async ({ caller }) => toTokenBody(await auth.refresh(caller.actor, parseRefresh(caller.fields))),
+      {
+        open: true,
+        response: { 200: tokenBody },
+      },
+    )
     .delete(
       '/revoke/:user',
       async ({ caller, user, params }) => {
-        await auth.revoke(caller.act, user, params.user)
+        await auth.revoke(caller.actor, user, params.user)
         return { status: 'ok' as const }
       },
       { anyToken: true, response: { 200: okBody } },
@@ -51,7 +55,7 @@ export function createAuthRoutes(guard: Guard, auth: AuthService, users: UserSer
     .get(
       '/setup/:user',
       async ({ caller, params }) => {
-        const { secret, otpauthUrl } = await users.enrolmentOf(caller.act, params.user)
+        const { secret, otpauthUrl } = await users.enrolmentOf(caller.actor, params.user)
         return { qr: await qrDataUrl(otpauthUrl.reveal()), secret: secret.reveal() }
       },
       { group: 'owner', response: { 200: enrolmentBody } },
@@ -64,27 +68,27 @@ export function createEnrolmentRoutes(guard: Guard, enrolment: EnrolmentService,
     .use(guard)
     .post(
       '/enrol/:user',
-      async ({ caller, params }) => toEnrolmentLinkBody(await enrolment.issue(caller.act, params.user), publicUrl),
+      async ({ caller, params }) => toEnrolmentLinkBody(await enrolment.issue(caller.actor, params.user), publicUrl),
       { group: 'owner', response: { 200: enrolmentLinkBody } },
     )
     .post(
       '/auth/recover',
       async ({ caller }) => {
         const { username, recoveryCode } = parseRecovery(caller.fields)
-        return toEnrolmentLinkBody(await enrolment.recover(caller.act, username, recoveryCode), publicUrl)
+        return toEnrolmentLinkBody(await enrolment.recover(caller.actor, username, recoveryCode), publicUrl)
       },
       { open: true, response: { 200: enrolmentLinkBody } },
     )
     .post(
       '/auth/enrol',
       async ({ caller }) =>
-        await toShownEnrolmentBody(await enrolment.redeem(caller.act, parseEnrolmentToken(caller.fields))),
-      { open: true, response: { 200: shownEnrolmentBody } },
+        await toRedeemedEnrolmentBody(await enrolment.redeem(caller.actor, parseEnrolmentToken(caller.fields))),
+      { open: true, response: { 200: redeemedEnrolmentBody } },
     )
     .post(
       '/auth/confirm',
       async ({ caller }) => {
-        await enrolment.confirm(caller.act, parseEnrolmentToken(caller.fields), parseCode(caller.fields.code))
+        await enrolment.confirm(caller.actor, parseEnrolmentToken(caller.fields), parseCode(caller.fields.code))
         return { status: 'ok' as const }
       },
       { open: true, response: { 200: okBody } },
@@ -101,7 +105,7 @@ export function createSessionRoutes(guard: Guard, auth: AuthService) {
         username: user.username,
         group: user.group,
         created: new Date(user.createdAt).toISOString(),
-        session: auth.sessionOf(caller.origin.token) ?? '',
+        session: auth.sessionIdOf(caller.client.token) ?? '',
         recovery_codes_left: auth.recoveryCodesLeft(user),
       }),
       { group: 'viewer', response: { 200: meBody } },
@@ -109,8 +113,8 @@ export function createSessionRoutes(guard: Guard, auth: AuthService) {
     .post(
       '/recovery-codes',
       async ({ caller, user }) => {
-        const { act, fields, origin } = caller
-        const codes = await auth.renewRecoveryCodes(act, user, parseCode(fields.code), origin)
+        const { actor, fields, client } = caller
+        const codes = await auth.renewRecoveryCodes(actor, user, parseCode(fields.code), client)
         return { recovery_codes: codes.map(code => code.reveal()) }
       },
       { group: 'viewer', response: { 200: recoveryCodesBody } },
@@ -122,7 +126,7 @@ export function createSessionRoutes(guard: Guard, auth: AuthService) {
     .delete(
       '/session/:id',
       async ({ caller, user, params }) => {
-        await auth.endSession(caller.act, user, params.id, caller.origin.token)
+        await auth.endSession(caller.actor, user, params.id, caller.client.token)
         return { status: 'ok' as const }
       },
       { group: 'viewer', response: { 200: okBody } },

@@ -1,31 +1,35 @@
-import type { Act } from '../audit/service.ts'
+import type { Actor } from '../audit/service.ts'
 import { ApiError, catalogue } from '../errors.ts'
-import { addressGroup } from '../network.ts'
+import { addressPrefix } from '../network.ts'
 import type { Secret } from '../secret.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
 import { createReadCache } from '../store/read-cache.ts'
-import type { Bearer, Session } from '../store/sessions.ts'
+import type { Session, TokenHolder } from '../store/sessions.ts'
 import type { User } from '../store/users.ts'
-import { createLogin, type LoginDeps, type Origin } from './login.ts'
+import { type ClientInfo, createLogin, type LoginDeps } from './login.ts'
 import { createRecoveryCodes, hashRecoveryCode } from './recovery-codes.ts'
-import { hashToken, issueTokens, isTokenShaped, type Tokens } from './tokens.ts'
+import { hashToken, hasTokenFormat, issueTokens, type Tokens } from './tokens.ts'
 
 /** How long an expired token is still told apart from one that never was. */
-const EXPIRED_KEPT_MS = 86_400_000
-const TOUCH_EVERY_MS = 60_000
+const EXPIRED_RETENTION_MS = 86_400_000
+const TOUCH_INTERVAL_MS = 60_000
 /** More than there are sessions with a stream: what is asked for each of them, one after another, is not to be forgotten on the way. */
-const HOLDERS_REMEMBERED = 50_000
+const HOLDER_CACHE_SIZE = 50_000
 
 export type AuthService = Awaited<ReturnType<typeof createAuthService>>
 
 /** Who is it that calls: codes into sessions (`createLogin`), sessions into users. */
 export async function createAuthService(deps: LoginDeps & { enrolments: EnrolmentStore }) {
-  const { db, users, sessions, enrolments, throttle, audit, steady, random } = deps
-  const touching = new Set<string>()
-  const bearerOfSession = createReadCache(db, (sessionId: string) => sessions.findBearer(sessionId), HOLDERS_REMEMBERED)
-  const bearerOf = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
+  const { db, users, sessions, enrolments, throttle, audit, monotonicWallClock, random } = deps
+  const pendingTouches = new Set<string>()
+  const holderOfSession = createReadCache(
+    db,
+    (sessionId: string) => sessions.findTokenHolder(sessionId),
+    HOLDER_CACHE_SIZE,
+  )
+  const holderOfToken = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
 
-  const { login, prove } = await createLogin(deps)
+  const { login, verifyCode } = await createLogin(deps)
 
   return {
     login,
@@ -36,20 +40,20 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
      * @throws ApiError 910, or 915 while the address is locked; a token that is right is let in from there, too, since
      * 256 bits are not found by trying and a neighbour behind the same address has done nothing wrong
      */
-    async refresh(act: Act, refreshToken: string): Promise<Tokens> {
+    async refresh(actor: Actor, refreshToken: string): Promise<Tokens> {
       const hash = hashToken(refreshToken)
-      const source = { address: addressGroup(act.address) }
+      const source = { address: addressPrefix(actor.address) }
       const tokens = await db.write(() => {
-        const bearer = sessions.findByRefresh(hash)
-        if (!bearer || bearer.refreshExpiresAt <= steady()) {
-          const stolen = sessions.findRotated(hash)
-          if (stolen) endStolen(act, stolen)
-          else throttle.refuseLockedAddress(source)
+        const holder = sessions.findByRefresh(hash)
+        if (!holder || holder.refreshExpiresAt <= monotonicWallClock()) {
+          const reusedSessionId = sessions.findRotated(hash)
+          if (reusedSessionId) revokeReused(actor, reusedSessionId)
+          else throttle.rejectLockedAddress(source)
           throttle.countAddressFailure(source)
           return undefined
         }
-        const issued = issueTokens(bearer.session, steady(), random)
-        sessions.rotate(bearer.session.id, hash, issued.stored, steady())
+        const issued = issueTokens(holder.session, monotonicWallClock(), random)
+        sessions.rotate(holder.session.id, hash, issued.stored, monotonicWallClock())
         return issued.tokens
       })
       if (!tokens) throw new ApiError('refreshTokenUnknown')
@@ -58,32 +62,32 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
 
     /** @throws ApiError 908 for an unknown access token, 909 for an expired one */
     authenticate(accessToken: string | undefined): User {
-      const bearer = accessToken && isTokenShaped(accessToken) && bearerOf(accessToken)
-      if (!bearer) throw new ApiError('accessTokenUnknown', { anonymous: accessToken === undefined })
-      return userOfAccess(bearer)
+      const holder = accessToken && hasTokenFormat(accessToken) && holderOfToken(accessToken)
+      if (!holder) throw new ApiError('accessTokenUnknown', { anonymous: accessToken === undefined })
+      return userOfAccessToken(holder)
     },
 
     /** Of which session a token that `authenticate` let in is. */
-    sessionOf: (accessToken: string | undefined): string | undefined =>
-      accessToken === undefined ? undefined : bearerOf(accessToken)?.session.id,
+    sessionIdOf: (accessToken: string | undefined): string | undefined =>
+      accessToken === undefined ? undefined : holderOfToken(accessToken)?.session.id,
 
     /** The user of a session as it is now; undefined when the session is over. Cheap enough to be asked for every event. */
-    holderOf(sessionId: string): User | undefined {
-      const bearer = bearerOfSession(sessionId)
-      return bearer && bearer.refreshExpiresAt > steady() ? bearer.user : undefined
+    userOfSession(sessionId: string): User | undefined {
+      const holder = holderOfSession(sessionId)
+      return holder && holder.refreshExpiresAt > monotonicWallClock() ? holder.user : undefined
     },
 
     /**
      * Revoking takes a live refresh token as well, so that a client can log out whatever it still holds.
      * @throws ApiError 908 and 909 as `authenticate`, 910 for a refresh token that is expired or was exchanged
      */
-    authenticateToRevoke(token: string | undefined): User {
-      if (!token || !isTokenShaped(token)) throw new ApiError('accessTokenUnknown', { anonymous: token === undefined })
+    authenticateForRevocation(token: string | undefined): User {
+      if (!token || !hasTokenFormat(token)) throw new ApiError('accessTokenUnknown', { anonymous: token === undefined })
       const hash = hashToken(token)
       const byAccess = sessions.findByAccess(hash)
-      if (byAccess) return userOfAccess(byAccess)
+      if (byAccess) return userOfAccessToken(byAccess)
       const byRefresh = sessions.findByRefresh(hash)
-      if (byRefresh && byRefresh.refreshExpiresAt > steady()) return byRefresh.user
+      if (byRefresh && byRefresh.refreshExpiresAt > monotonicWallClock()) return byRefresh.user
       throw new ApiError(byRefresh || sessions.findRotated(hash) ? 'refreshTokenUnknown' : 'accessTokenUnknown')
     },
 
@@ -91,20 +95,20 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
      * Ends all sessions of a user, and an enrolment that has not taken effect.
      * @throws ApiError 904 when somebody else than the owner revokes for another, told before the user is looked up; 903
      */
-    async revoke(act: Act, caller: User, username: string): Promise<void> {
+    async revoke(actor: Actor, caller: User, username: string): Promise<void> {
       if (caller.username !== username && caller.group !== 'owner') throw new ApiError('revokeForbidden')
       const account = users.findExactly(username)
       if (!account) throw new ApiError('userNotFound')
       await db.write(() => {
-        sessions.removeAllOf(account.id)
+        sessions.removeAllOfUser(account.id)
         // A link that somebody else may hold is a way in, too.
         enrolments.cancel(account.id)
-        audit.record(act, username)
+        audit.record(actor, username)
       })
     },
 
     /** Forgets sessions whose tokens have been expired for long. Runs inside `database.write`. */
-    removeExpired: (): void => sessions.removeExpiredBefore(steady() - EXPIRED_KEPT_MS),
+    removeExpired: (): void => sessions.removeExpiredBefore(monotonicWallClock() - EXPIRED_RETENTION_MS),
 
     /**
      * The sessions of a user that have not ended, oldest first.
@@ -114,7 +118,7 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
       if (caller.username !== username && caller.group !== 'owner') throw new ApiError('groupForbidden')
       const account = users.findExactly(username)
       if (!account) throw new ApiError('userNotFound')
-      return sessions.list(account.id, steady())
+      return sessions.list(account.id, monotonicWallClock())
     },
 
     /**
@@ -122,12 +126,12 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
      * @param code six digits
      * @throws ApiError 902 and 915 as logging in
      */
-    async renewRecoveryCodes(act: Act, { username }: User, code: string, origin: Origin): Promise<Secret[]> {
+    async renewRecoveryCodes(actor: Actor, { username }: User, code: string, client: ClientInfo): Promise<Secret[]> {
       const codes = createRecoveryCodes(random)
-      await prove(act, username, code, origin, ({ id }) =>
+      await verifyCode(actor, username, code, client, ({ id }) =>
         enrolments.renewCodes(
           id,
-          codes.map(each => hashRecoveryCode(id, each.reveal())),
+          codes.map(recoveryCode => hashRecoveryCode(id, recoveryCode.reveal())),
         ),
       )
       return codes
@@ -141,13 +145,13 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
      * @param id `current` for that of the access token
      * @throws ApiError 925 for one that does not exist, and in the same way for one of somebody else, unless the owner asks
      */
-    async endSession(act: Act, caller: User, id: string, accessToken: string | undefined): Promise<void> {
+    async endSession(actor: Actor, caller: User, id: string, accessToken: string | undefined): Promise<void> {
       const ended = await db.write(() => {
-        const own = accessToken === undefined ? undefined : sessions.findByAccess(hashToken(accessToken))
-        const session = id === 'current' ? own?.session : sessions.find(id)
+        const current = accessToken === undefined ? undefined : sessions.findByAccess(hashToken(accessToken))
+        const session = id === 'current' ? current?.session : sessions.find(id)
         if (!session || (session.userId !== caller.id && caller.group !== 'owner')) return false
         sessions.remove(session.id)
-        audit.record(act, session.id)
+        audit.record(actor, session.id)
         return true
       })
       if (!ended) throw new ApiError('sessionNotFound')
@@ -155,25 +159,25 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
   }
 
   /** An exchanged refresh token that comes again: a copy is in other hands. */
-  function endStolen(act: Act, sessionId: string): void {
+  function revokeReused(actor: Actor, sessionId: string): void {
     const user = users.list().find(({ id }) => id === sessions.find(sessionId)?.userId)
     sessions.remove(sessionId)
-    audit.record({ ...act, user: user?.username ?? '' }, sessionId, 'refused', catalogue.refreshTokenUnknown.id)
+    audit.record({ ...actor, user: user?.username ?? '' }, sessionId, 'refused', catalogue.refreshTokenUnknown.id)
   }
 
-  function userOfAccess(bearer: Bearer): User {
-    if (bearer.accessExpiresAt <= steady()) throw new ApiError('accessTokenExpired')
-    touch(bearer.session)
-    return bearer.user
+  function userOfAccessToken(holder: TokenHolder): User {
+    if (holder.accessExpiresAt <= monotonicWallClock()) throw new ApiError('accessTokenExpired')
+    touch(holder.session)
+    return holder.user
   }
 
   /** Noted once a minute: a durable write for each request would cost more than the request. */
   function touch({ id, lastUsedAt }: Session): void {
-    if (steady() - lastUsedAt < TOUCH_EVERY_MS || touching.has(id)) return
-    touching.add(id)
-    db.write(() => sessions.touch(id, steady()))
+    if (monotonicWallClock() - lastUsedAt < TOUCH_INTERVAL_MS || pendingTouches.has(id)) return
+    pendingTouches.add(id)
+    db.write(() => sessions.touch(id, monotonicWallClock()))
       // A store that cannot be written at the moment is no reason to refuse a reader.
       .catch(() => undefined)
-      .finally(() => touching.delete(id))
+      .finally(() => pendingTouches.delete(id))
   }
 }

@@ -3,9 +3,9 @@ import { Secret } from '../secret.ts'
 import type { RandomBytes } from '../store/key-file.ts'
 import type { Session, TokenPair } from '../store/sessions.ts'
 
-export const ACCESS_SECONDS = 7_200
-const REFRESH_IDLE_MS = 7 * 86_400_000
-const SESSION_MS = 30 * 86_400_000
+export const ACCESS_TOKEN_SECONDS = 7_200
+const REFRESH_TOKEN_IDLE_MS = 7 * 86_400_000
+const MAX_SESSION_MS = 30 * 86_400_000
 const TOKEN_BYTES = 32
 
 export interface Tokens {
@@ -25,7 +25,7 @@ export function hashToken(token: string): Uint8Array {
   return createHash('sha256').update(token).digest()
 }
 
-export function isTokenShaped(text: string): boolean {
+export function hasTokenFormat(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text)
 }
 
@@ -38,8 +38,8 @@ export function issueTokens(
   now: number,
   random: RandomBytes,
 ): { tokens: Tokens; stored: TokenPair } {
-  const sessionEnds = session.createdAt + SESSION_MS
-  const accessExpiresAt = Math.min(now + ACCESS_SECONDS * 1000, sessionEnds)
+  const sessionEndsAt = session.createdAt + MAX_SESSION_MS
+  const accessExpiresAt = Math.min(now + ACCESS_TOKEN_SECONDS * 1000, sessionEndsAt)
   const access = createToken(random)
   const refresh = createToken(random)
   return {
@@ -48,7 +48,7 @@ export function issueTokens(
       accessHash: hashToken(access.reveal()),
       accessExpiresAt,
       refreshHash: hashToken(refresh.reveal()),
-      refreshExpiresAt: Math.min(now + REFRESH_IDLE_MS, sessionEnds),
+      refreshExpiresAt: Math.min(now + REFRESH_TOKEN_IDLE_MS, sessionEndsAt),
     },
   }
 }

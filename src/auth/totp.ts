@@ -14,11 +14,11 @@ const DIGITS = 6
 export function matchingStep(secret: Uint8Array<ArrayBuffer>, code: string, now: number): number | undefined {
   const step = Math.floor(now / 1000 / PERIOD_SECONDS)
   const totp = createTotp(secret)
-  const steps = [step, step - 1].filter(candidate => {
+  const matchingSteps = [step, step - 1].filter(candidate => {
     const expected = totp.generate({ timestamp: candidate * PERIOD_SECONDS * 1000 })
-    return equalInConstantTime(expected, code)
+    return constantTimeEqual(expected, code)
   })
-  return steps[0]
+  return matchingSteps[0]
 }
 
 /** The secret as authenticator apps take it, in Base32 without padding (RFC 4648 section 6). */
@@ -35,9 +35,9 @@ export function provisioningUri(secret: Uint8Array<ArrayBuffer>, username: strin
   return createTotp(secret, { issuer: `CIKIT Matrix (${username})`, label: hostLabel }).toString()
 }
 
-function createTotp(secret: Uint8Array<ArrayBuffer>, names: { issuer?: string; label?: string } = {}): TOTP {
+function createTotp(secret: Uint8Array<ArrayBuffer>, labels: { issuer?: string; label?: string } = {}): TOTP {
   return new TOTP({
-    ...names,
+    ...labels,
     secret: new OtpSecret({ buffer: secret.buffer }),
     algorithm: 'SHA1',
     digits: DIGITS,
@@ -45,9 +45,9 @@ function createTotp(secret: Uint8Array<ArrayBuffer>, names: { issuer?: string; l
   })
 }
 
-function equalInConstantTime(expected: string, given: string): boolean {
+function constantTimeEqual(expected: string, actual: string): boolean {
   const left = Buffer.from(expected)
-  const right = Buffer.from(given)
+  const right = Buffer.from(actual)
   // The length of a code is no secret.
   return left.length === right.length && timingSafeEqual(left, right)
 }

@@ -4,28 +4,29 @@ import { OperatorError } from '../errors.ts'
 // A tar archive (POSIX.1-2017, pax, "ustar Interchange Format") of plain files, and of nothing else: what would not be
 // written here is not read here either, so that links, devices and paths of others never have to be understood.
 
-const BLOCK = 512
-const END = 2 * BLOCK
-const CHUNK = 1_048_576
+const BLOCK_SIZE = 512
+const END_SIZE = 2 * BLOCK_SIZE
+const CHUNK_SIZE = 1_048_576
 /** Eleven octal digits. */
-const LARGEST = 8 ** 11 - 1
-const MOST_PARTS = 10_000
+const MAX_FILE_SIZE = 8 ** 11 - 1
+const MAX_ENTRIES = 10_000
 
-export interface Part {
+export interface ArchiveEntry {
   name: string
   /** Bytes. */
   size: number
 }
 
 /** Where the bytes of a part are in the file. */
-export interface PlacedPart extends Part {
+export interface LocatedEntry extends ArchiveEntry {
   offset: number
 }
 
 /** @param time milliseconds since 1970, for whoever lists the archive */
-export function headerOf({ name, size }: Part, time: number): Buffer {
-  if (size > LARGEST) throw new OperatorError(`${name} is larger than the 8 GiB that a backup can hold of one file`)
-  const block = Buffer.alloc(BLOCK)
+export function encodeHeader({ name, size }: ArchiveEntry, time: number): Buffer {
+  if (size > MAX_FILE_SIZE)
+    throw new OperatorError(`${name} is larger than the 8 GiB that a backup can hold of one file`)
+  const block = Buffer.alloc(BLOCK_SIZE)
   const octal = (value: number, digits: number) => value.toString(8).padStart(digits, '0')
   block.write(name, 0, 100)
   block.write(octal(0o600, 7), 100)
@@ -46,17 +47,17 @@ export function headerOf({ name, size }: Part, time: number): Buffer {
 export function createArchiveWriter(fd: number, time: number) {
   return {
     /** @param chunks its bytes, as many as were said */
-    add(part: Part, chunks: Iterable<Uint8Array>): void {
-      writeAll(fd, headerOf(part, time))
+    add(entry: ArchiveEntry, chunks: Iterable<Uint8Array>): void {
+      writeAll(fd, encodeHeader(entry, time))
       let written = 0
       for (const chunk of chunks) {
         writeAll(fd, chunk)
         written += chunk.length
       }
-      if (written !== part.size) throw new OperatorError(`${part.name} changed while it was read: try again`)
-      writeAll(fd, Buffer.alloc(paddingOf(part.size)))
+      if (written !== entry.size) throw new OperatorError(`${entry.name} changed while it was read: try again`)
+      writeAll(fd, Buffer.alloc(paddingOf(entry.size)))
     },
-    end: (): void => writeAll(fd, Buffer.alloc(END)),
+    end: (): void => writeAll(fd, Buffer.alloc(END_SIZE)),
   }
 }
 
@@ -64,62 +65,63 @@ export function createArchiveWriter(fd: number, time: number) {
  * The parts of an archive, by their headers.
  * @throws OperatorError for everything that the writer above would not have written
  */
-export function listParts(fd: number): PlacedPart[] {
+export function listEntries(fd: number): LocatedEntry[] {
   const stat = fstatSync(fd)
-  if (!stat.isFile() || stat.size % BLOCK !== 0) throw damaged('it is no archive, or was cut off')
-  const parts: PlacedPart[] = []
+  if (!stat.isFile() || stat.size % BLOCK_SIZE !== 0) throw corruptBackup('it is no archive, or was cut off')
+  const entries: LocatedEntry[] = []
   const names = new Set<string>()
-  let at = 0
-  while (at < stat.size - END) {
-    const part = parseHeader(readAt(fd, at, BLOCK))
-    const offset = at + BLOCK
-    at = offset + part.size + paddingOf(part.size)
-    if (!isBlank(readAt(fd, offset + part.size, paddingOf(part.size))))
-      throw damaged('there is something between its files')
-    if (names.has(part.name)) throw damaged(`${JSON.stringify(part.name)} is in it twice`)
-    if (parts.length === MOST_PARTS) throw damaged('there are too many files in it')
-    names.add(part.name)
-    parts.push({ ...part, offset })
+  let position = 0
+  while (position < stat.size - END_SIZE) {
+    const entry = parseHeader(readAt(fd, position, BLOCK_SIZE))
+    const offset = position + BLOCK_SIZE
+    position = offset + entry.size + paddingOf(entry.size)
+    if (!isZeroFilled(readAt(fd, offset + entry.size, paddingOf(entry.size))))
+      throw corruptBackup('there is something between its files')
+    if (names.has(entry.name)) throw corruptBackup(`${JSON.stringify(entry.name)} is in it twice`)
+    if (entries.length === MAX_ENTRIES) throw corruptBackup('there are too many files in it')
+    names.add(entry.name)
+    entries.push({ ...entry, offset })
   }
-  if (at !== stat.size - END || !isBlank(readAt(fd, at, END))) throw damaged('it was cut off')
-  return parts
+  if (position !== stat.size - END_SIZE || !isZeroFilled(readAt(fd, position, END_SIZE)))
+    throw corruptBackup('it was cut off')
+  return entries
 }
 
 /** The bytes of a part, a chunk at a time. */
-export function* chunksOf(fd: number, { offset, size }: Omit<PlacedPart, 'name'>): Generator<Buffer> {
-  for (let done = 0; done < size; done += CHUNK) {
-    yield readAt(fd, offset + done, Math.min(CHUNK, size - done))
+export function* readChunks(fd: number, { offset, size }: Omit<LocatedEntry, 'name'>): Generator<Buffer> {
+  for (let done = 0; done < size; done += CHUNK_SIZE) {
+    yield readAt(fd, offset + done, Math.min(CHUNK_SIZE, size - done))
   }
 }
 
-export function damaged(reason: string): OperatorError {
+export function corruptBackup(reason: string): OperatorError {
   return new OperatorError(`The file is no backup of cikit-api, or is damaged (${reason}): take another one`)
 }
 
-function parseHeader(block: Buffer): Part {
+function parseHeader(block: Buffer): ArchiveEntry {
   const text = (from: number, to: number) => block.toString('latin1', from, to).split('\0', 1)[0] ?? ''
   const number = (from: number, to: number) => {
     const digits = text(from, to)
     return /^[0-7]{11}$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN
   }
-  const part = { name: text(0, 100), size: number(124, 136) }
+  const entry = { name: text(0, 100), size: number(124, 136) }
   const time = number(136, 148)
-  const isOurs = part.size >= 0 && time >= 0 && headerOf(part, time * 1000).equals(block)
-  if (!isOurs) throw damaged('there is something in it that no backup has')
-  return part
+  const isCanonical = entry.size >= 0 && time >= 0 && encodeHeader(entry, time * 1000).equals(block)
+  if (!isCanonical) throw corruptBackup('there is something in it that no backup has')
+  return entry
 }
 
-function readAt(fd: number, at: number, size: number): Buffer {
+function readAt(fd: number, position: number, size: number): Buffer {
   const bytes = Buffer.alloc(size)
   for (let done = 0; done < size; ) {
-    const read = readSync(fd, bytes, done, size - done, at + done)
-    if (read === 0) throw damaged('it was cut off')
+    const read = readSync(fd, bytes, done, size - done, position + done)
+    if (read === 0) throw corruptBackup('it was cut off')
     done += read
   }
   return bytes
 }
 
-function isBlank(bytes: Buffer): boolean {
+function isZeroFilled(bytes: Buffer): boolean {
   return bytes.every(byte => byte === 0)
 }
 
@@ -128,5 +130,5 @@ function writeAll(fd: number, bytes: Uint8Array): void {
 }
 
 function paddingOf(size: number): number {
-  return (BLOCK - (size % BLOCK)) % BLOCK
+  return (BLOCK_SIZE - (size % BLOCK_SIZE)) % BLOCK_SIZE
 }

@@ -20,7 +20,7 @@ export interface Credential {
   bytes: Buffer
 }
 
-const READ_AGAIN = 3
+const MAX_REREADS = 3
 
 /**
  * The SSH keys of all droplets, in the order of their names; what else lies there is not ours.
@@ -46,7 +46,7 @@ export function readCredentials(directory: string): Credential[] {
  * The directory for a droplet's keys, and where in it each of them belongs.
  * @param name as in a backup
  */
-export function placeOf(directory: string, name: string): { folder: string; path: string; mode: number } {
+export function locateCredential(directory: string, name: string): { folder: string; path: string; mode: number } {
   const parsed = parseCredential(name)
   if (!parsed) throw new Error(`no droplet's key: ${name}`)
   const folder = join(directory, parsed.droplet)
@@ -57,21 +57,24 @@ export function placeOf(directory: string, name: string): { folder: string; path
 function readPair(directory: string, droplet: string): Credential[] {
   const names = ['private', 'public'].map(kind => `credentials/${droplet}/${droplet}.${kind}.key`)
   if (!names.every(name => parseCredential(name))) return []
-  const read = () => names.flatMap(name => readIfThere(directory, name) ?? [])
+  const read = () => names.flatMap(name => readIfExists(directory, name) ?? [])
   let pair = read()
-  for (let attempt = 0; attempt < READ_AGAIN; attempt++) {
+  for (let attempt = 0; attempt < MAX_REREADS; attempt++) {
     const again = read()
-    if (again.length === pair.length && again.every(({ bytes }, at) => pair[at]?.bytes.equals(bytes))) break
+    if (again.length === pair.length && again.every(({ bytes }, index) => pair[index]?.bytes.equals(bytes))) break
     pair = again
   }
   return pair
 }
 
-function readIfThere(directory: string, name: string): Credential | undefined {
+function readIfExists(directory: string, name: string): Credential | undefined {
   let fd: number
   try {
     // No link is followed, and a pipe holds nobody up.
-    fd = openSync(placeOf(directory, name).path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    fd = openSync(
+      locateCredential(directory, name).path,
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    )
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'ENOENT' || code === 'ELOOP') return undefined
@@ -85,7 +88,7 @@ function readIfThere(directory: string, name: string): Credential | undefined {
 }
 
 /** Makes the folder of a droplet's keys, closed to others. */
-export function makeFolder(folder: string): void {
+export function createKeyFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   chmodSync(folder, 0o700)
 }

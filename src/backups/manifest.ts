@@ -1,5 +1,5 @@
-import { damaged } from './archive.ts'
-import { isKeySealing, type KeySealing } from './sealed-keys.ts'
+import { corruptBackup } from './archive.ts'
+import { isKeyEncryptionParams, type KeyEncryptionParams } from './sealed-keys.ts'
 
 /** The first file of a backup, which tells of the others. */
 export const MANIFEST = 'manifest.json'
@@ -7,7 +7,7 @@ export const DATABASE = 'cikit-api.db'
 export const SEALED_KEYS = 'keys.sealed'
 /** Another one when older programs could not read it. */
 const FORMAT = 1
-export const LARGEST_MANIFEST = 4 * 1_048_576
+export const MAX_MANIFEST_SIZE = 4 * 1_048_576
 
 export interface ListedFile {
   name: string
@@ -26,35 +26,35 @@ export interface Manifest {
   /** The newest migration of the database. */
   migration: number
   /** How the keys in it are sealed; null when they are not in it. */
-  keys: KeySealing | null
+  keys: KeyEncryptionParams | null
   /** In the order in which they follow. */
   files: ListedFile[]
 }
 
-export function createManifest(facts: Omit<Manifest, 'format'>): Manifest {
-  return { format: FORMAT, ...facts }
+export function createManifest(fields: Omit<Manifest, 'format'>): Manifest {
+  return { format: FORMAT, ...fields }
 }
 
 /** @throws OperatorError for a text that is no manifest of ours */
 export function parseManifest(text: string): Manifest {
   const value = parseJson(text)
-  if (!isObject(value)) throw damaged('its manifest cannot be read')
+  if (!isObject(value)) throw corruptBackup('its manifest cannot be read')
   const { format, version, time, migration, keys, files } = value
-  if (typeof format === 'number' && format > FORMAT) throw damaged(`its format ${format} is of a newer cikit-api`)
-  const isSound =
+  if (typeof format === 'number' && format > FORMAT) throw corruptBackup(`its format ${format} is of a newer cikit-api`)
+  const isValid =
     format === FORMAT &&
     typeof version === 'string' &&
     /^[\w.+-]{1,100}$/.test(version) &&
     typeof time === 'string' &&
     isTime(time) &&
     isCount(migration) &&
-    (keys === null || isKeySealing(keys)) &&
+    (keys === null || isKeyEncryptionParams(keys)) &&
     Array.isArray(files) &&
     files.every(isListedFile)
-  if (!isSound) throw damaged('its manifest cannot be read')
+  if (!isValid) throw corruptBackup('its manifest cannot be read')
   const names: string[] = files.map(file => file.name)
   if (names[0] !== DATABASE || (keys !== null) !== names.includes(SEALED_KEYS)) {
-    throw damaged('its manifest does not name what belongs into a backup')
+    throw corruptBackup('its manifest does not name what belongs into a backup')
   }
   return { format, version, time, migration, keys, files }
 }
@@ -66,24 +66,24 @@ export function parseCredential(name: string): { droplet: string; file: string }
 }
 
 /** What the sealed keys are bound to: with the passphrase, nothing of a backup can be changed unseen. */
-export function sealContextOf({ version, time, migration, files }: Omit<Manifest, 'format' | 'keys'>): string {
-  const others = files.filter(({ name }) => name !== SEALED_KEYS)
+export function encryptionContextOf({ version, time, migration, files }: Omit<Manifest, 'format' | 'keys'>): string {
+  const otherFiles = files.filter(({ name }) => name !== SEALED_KEYS)
   return JSON.stringify([
     FORMAT,
     version,
     time,
     migration,
-    ...others.map(({ name, size, sha256 }) => [name, size, sha256]),
+    ...otherFiles.map(({ name, size, sha256 }) => [name, size, sha256]),
   ])
 }
 
 function isListedFile(value: unknown): value is ListedFile {
   if (!isObject(value)) return false
   const { name, size, sha256 } = value
-  const isKnown = (text: string) => text === DATABASE || text === SEALED_KEYS || parseCredential(text) !== undefined
+  const isKnownName = (text: string) => text === DATABASE || text === SEALED_KEYS || parseCredential(text) !== undefined
   return (
     typeof name === 'string' &&
-    isKnown(name) &&
+    isKnownName(name) &&
     isCount(size) &&
     typeof sha256 === 'string' &&
     /^[0-9a-f]{64}$/.test(sha256)

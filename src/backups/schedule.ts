@@ -2,12 +2,12 @@ import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BackupSchedule } from '../config.ts'
 import type { Log } from '../log.ts'
-import { removeAbandoned } from './work-directory.ts'
+import { removeOrphans } from './work-directory.ts'
 
 /** After one that failed. */
 const RETRY_MS = 600_000
 /** However long it is until the next one: a clock may be set meanwhile. */
-const LONGEST_SLEEP_MS = 3_600_000
+const MAX_SLEEP_MS = 3_600_000
 
 /**
  * Backups at their times, one after another, by another process: a copy of the database would stop the answers of this one.
@@ -16,85 +16,85 @@ const LONGEST_SLEEP_MS = 3_600_000
 export function createBackupSchedule(deps: {
   schedule: BackupSchedule
   /** Writes a backup to this path; rejects with the reason when it cannot. Ends early when told so. */
-  write: (file: string, stop: AbortSignal) => Promise<void>
+  write: (file: string, signal: AbortSignal) => Promise<void>
   /** Milliseconds since 1970. */
   now: () => number
   log: Pick<Log, 'info' | 'warn' | 'error'>
 }) {
   const { schedule, write, now, log } = deps
-  const { everyMs, keep, dir } = schedule
-  const stopping = new AbortController()
+  const { intervalMs, retainCount, dir } = schedule
+  const abortController = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
   let failedAt: number | undefined
   let running: Promise<void> = Promise.resolve()
 
   return {
     /** Begins: with a backup, when one is due. */
-    start: (): void => wait(0),
+    start: (): void => scheduleNext(0),
 
     /** Writes a backup if one is due. */
-    look,
+    runIfDue,
 
     /** How long it is until the next one, in ms; 0 for now. */
-    untilDue,
+    msUntilDue,
 
     /** Ends one that is being written, of which nothing is left. */
     async close(): Promise<void> {
-      stopping.abort()
+      abortController.abort()
       clearTimeout(timer)
       await running
     },
   }
 
-  function wait(ms: number): void {
+  function scheduleNext(ms: number): void {
     timer = setTimeout(async () => {
-      running = look()
+      running = runIfDue()
       await running
-      if (!stopping.signal.aborted) wait(Math.min(Math.max(untilDue(), 1_000), LONGEST_SLEEP_MS))
+      if (!abortController.signal.aborted) scheduleNext(Math.min(Math.max(msUntilDue(), 1_000), MAX_SLEEP_MS))
     }, ms)
     timer.unref()
   }
 
-  function untilDue(): number {
+  function msUntilDue(): number {
     const time = now()
     // One of the future was written while the clock was wrong, and says nothing of when the next is due.
     const newest = Math.max(
       0,
-      ...namesIn(dir)
-        .map(timeOf)
+      ...listBackups(dir)
+        .map(backupTimeOf)
         .filter(written => written <= time),
     )
-    const due = Math.max(newest + everyMs, failedAt === undefined ? 0 : failedAt + Math.min(everyMs, RETRY_MS))
+    const due = Math.max(newest + intervalMs, failedAt === undefined ? 0 : failedAt + Math.min(intervalMs, RETRY_MS))
     return Math.max(0, due - time)
   }
 
-  async function look(): Promise<void> {
+  async function runIfDue(): Promise<void> {
     try {
-      if (untilDue() > 0) return
+      if (msUntilDue() > 0) return
       mkdirSync(dir, { recursive: true, mode: 0o700 })
       chmodSync(dir, 0o700)
-      await writeOne(nameAt(now()))
+      await writeBackup(backupFileName(now()))
     } catch (error) {
       failedAt = now()
-      if (stopping.signal.aborted) return
+      if (abortController.signal.aborted) return
       log.error('the backup failed', { error: error instanceof Error ? error.message : String(error) })
     }
   }
 
-  async function writeOne(name: string): Promise<void> {
+  async function writeBackup(name: string): Promise<void> {
     const file = join(dir, name)
     try {
-      await write(file, stopping.signal)
+      await write(file, abortController.signal)
     } finally {
-      removeAbandoned(file)
+      removeOrphans(file)
     }
     failedAt = undefined
     log.info('backup written', { file })
-    const others = namesIn(dir).filter(other => other !== name)
-    for (const old of others
+    const olderBackups = listBackups(dir).filter(other => other !== name)
+    for (const old of olderBackups
       .toSorted()
       .reverse()
-      .slice(keep - 1)) {
+      .slice(retainCount - 1)) {
       rmSync(join(dir, old), { force: true })
       log.info('old backup removed', { file: join(dir, old) })
     }
@@ -102,21 +102,21 @@ export function createBackupSchedule(deps: {
 }
 
 /** `cikit-api-2026-11-23T221000Z.tar`: in the order of the names they are in the order of their times. */
-export function nameAt(time: number): string {
+export function backupFileName(time: number): string {
   return `cikit-api-${new Date(time).toISOString().slice(0, 19).replaceAll(':', '')}Z.tar`
 }
 
 /** The files of our own naming; nothing else is ever looked at. */
-function namesIn(directory: string): string[] {
+function listBackups(directory: string): string[] {
   try {
-    return readdirSync(directory).filter(name => !Number.isNaN(timeOf(name)))
+    return readdirSync(directory).filter(name => !Number.isNaN(backupTimeOf(name)))
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
     throw error
   }
 }
 
-function timeOf(name: string): number {
+function backupTimeOf(name: string): number {
   const match = /^cikit-api-(\d{4}-\d\d-\d\dT\d\d)(\d\d)(\d\d)Z\.tar$/.exec(name)
   return match ? Date.parse(`${match[1]}:${match[2]}:${match[3]}Z`) : Number.NaN
 }

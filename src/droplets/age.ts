@@ -7,8 +7,8 @@ const DAY = 24 * HOUR
  * How long ago something was, in the words of `docker ps`: `9 minutes ago`, `About an hour ago`.
  * @param elapsed milliseconds
  */
-export function ago(elapsed: number): string {
-  return `${duration(elapsed)} ago`
+export function formatAgo(elapsed: number): string {
+  return `${formatDuration(elapsed)} ago`
 }
 
 /**
@@ -16,22 +16,22 @@ export function ago(elapsed: number): string {
  * list reads the same here and there.
  * @param elapsed milliseconds
  */
-export function duration(elapsed: number): string {
+export function formatDuration(elapsed: number): string {
   const seconds = elapsed / 1000
   if (seconds < SECOND) return 'Less than a second'
   if (seconds < 2) return '1 second'
-  if (seconds < MINUTE) return `${whole(seconds, SECOND)} seconds`
+  if (seconds < MINUTE) return `${wholeUnits(seconds, SECOND)} seconds`
   if (seconds < 2 * MINUTE) return 'About a minute'
-  if (seconds < HOUR) return `${whole(seconds, MINUTE)} minutes`
+  if (seconds < HOUR) return `${wholeUnits(seconds, MINUTE)} minutes`
   const roundedHours = Math.trunc(seconds / HOUR + 0.5)
   if (roundedHours === 1) return 'About an hour'
   if (roundedHours < 48) return `${roundedHours} hours`
   if (roundedHours < 24 * 7 * 2) return `${Math.trunc(roundedHours / 24)} days`
   if (roundedHours < 24 * 30 * 2) return `${Math.trunc(roundedHours / 24 / 7)} weeks`
   if (roundedHours < 24 * 365 * 2) return `${Math.trunc(roundedHours / 24 / 30)} months`
-  return `${whole(seconds, DAY * 365)} years`
+  return `${wholeUnits(seconds, DAY * 365)} years`
 }
 
-function whole(seconds: number, unit: number): number {
+function wholeUnits(seconds: number, unit: number): number {
   return Math.trunc(seconds / unit)
 }

@@ -34,7 +34,11 @@ export interface DropletEngine {
    * What the init of a droplet printed, last `lines` of it, and with `follow` what it prints from then on, until `signal`.
    * @throws DropletGoneError
    */
-  console(id: string, wanted: { lines: number; follow: boolean }, signal: AbortSignal): Promise<AsyncIterable<Printed>>
+  console(
+    id: string,
+    options: { lines: number; follow: boolean },
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<OutputChunk>>
 
   /** Whether the engine answers, and that soon. */
   ping(): Promise<void>
@@ -44,7 +48,7 @@ export interface DropletEngine {
    * @param signal gives it up: a build or a pull ends
    * @throws ApiError 923 for an engine that cannot run droplets, 924 for an image that is not to be had
    */
-  prepare(report: Report, signal: AbortSignal): Promise<void>
+  prepare(onProgress: ProgressCallback, signal: AbortSignal): Promise<void>
 
   /**
    * Creates a droplet without starting it, with `authorizedKeys` laid in.
@@ -70,16 +74,16 @@ export interface DropletEngine {
 
   /**
    * Removes what was created under this mark, finished or not, running or not.
-   * @param answered whether the engine said of the creation that it is over; else it may just be at it
+   * @param createAnswered whether the engine said of the creation that it is over; else it may just be at it
    * @returns whether there was anything
    */
-  removeMarked(mark: string, answered: boolean): Promise<boolean>
+  removeMarked(mark: string, createAnswered: boolean): Promise<boolean>
 }
 
 /** One request to an engine that is over. */
 export interface EngineCall {
   /** Of which kind it was: one of few, and no word about what droplet. */
-  what: string
+  kind: string
   /** `refused` is the engine's own word, `failed` is none at all. */
   result: 'ok' | 'refused' | 'failed'
   /** Until its answer was there, or began where it has no end. */
@@ -94,7 +98,7 @@ export interface Progress {
   total?: number
 }
 
-export type Report = (progress: Progress) => void
+export type ProgressCallback = (progress: Progress) => void
 
 /** Something happened to a droplet, of which `inspect` tells what. */
 export interface DropletEvent {
@@ -102,7 +106,7 @@ export interface DropletEvent {
   /** Its init has ended, and how. An engine may take a while to answer for it then. */
   stopped: { exitCode: number; at: number } | undefined
   /** What the image's own check says from now on, where that is what happened. */
-  check: Droplet['check']
+  healthCheck: Droplet['healthCheck']
 }
 
 export interface DropletRef {
@@ -128,7 +132,7 @@ export interface Droplet extends DropletRef {
   exitCode: number
   state: DropletState
   /** What the image's own check says, where it has one. */
-  check: 'starting' | 'healthy' | 'unhealthy' | undefined
+  healthCheck: 'starting' | 'healthy' | 'unhealthy' | undefined
   /** By the port inside the droplet. */
   ports: Record<string, PortBinding>
 }
@@ -138,7 +142,7 @@ export interface Probe {
   /** What its init says of all that it started; undefined when it has no word for it, as others than systemd have none. */
   init: 'booting' | 'running' | 'degraded' | undefined
   /** Whether its sshd does. */
-  greets: boolean
+  sshResponds: boolean
   /** As `ListedDroplet` has it. */
   hostKey: string | undefined
 }
@@ -178,7 +182,7 @@ export interface TerminalSize {
 /** A program that runs in a droplet. */
 export interface Execution {
   /** What it prints, as it comes; on a terminal all of it is standard output. Who does not read lets it wait. */
-  output: AsyncIterable<Printed>
+  output: AsyncIterable<OutputChunk>
   /**
    * What is typed on its terminal.
    * @returns false when it does not take that any more: too much waits already
@@ -186,12 +190,12 @@ export interface Execution {
   write(bytes: Uint8Array): boolean
   resize(size: TerminalSize): Promise<void>
   /** Ends it, with all that it began. */
-  end(): Promise<void>
+  kill(): Promise<void>
   /** When its output has ended: how it ended itself; undefined when nobody knows. */
   exitCode(): Promise<number | undefined>
 }
 
-export interface Printed {
+export interface OutputChunk {
   stream: 'stdout' | 'stderr'
   bytes: Uint8Array
 }

@@ -1,19 +1,25 @@
 import { createHash } from 'node:crypto'
-import { isOfType } from './ssh-keys.ts'
+import { isKeyOfType } from './ssh-keys.ts'
 
 /** What sshd makes for a host by itself (ssh-keygen(1), `-A`). */
-const TYPES = new Set(['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'ssh-rsa'])
+const KEY_TYPES = new Set([
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'ssh-rsa',
+])
 /** More than an RSA key of 16384 bits takes, which is the longest that OpenSSH knows. */
-const LONGEST = 3_000
+const MAX_LENGTH = 3_000
 
 /**
  * A public host key without its comment, `TYPE BASE64`.
  * @param text what a droplet says, which may be anything
  */
 export function parseHostKey(text: string): string | undefined {
-  if (text.length > LONGEST) return undefined
+  if (text.length > MAX_LENGTH) return undefined
   const [, key, type = '', base64 = ''] = /^(([a-z0-9-]+) ([A-Za-z0-9+/]+={0,2}))(?: .*)?$/.exec(text) ?? []
-  return TYPES.has(type) && isOfType(base64, type) ? key : undefined
+  return KEY_TYPES.has(type) && isKeyOfType(base64, type) ? key : undefined
 }
 
 /** As `ssh-keygen -l` prints it: the SHA-256 of the key's blob (RFC 4253 section 6.6), in base64 without its padding. */

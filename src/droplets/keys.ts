@@ -21,21 +21,21 @@ export interface KeyPair {
 export function createDropletKeys(directory: string, random: RandomBytes) {
   return {
     generate(name: string): KeyPair {
-      const pair = getKeys(random(32), name)
-      return { privateKey: new Secret(pair.privateKey), publicLine: `${pair.publicKey}\n` }
+      const keyPair = getKeys(random(32), name)
+      return { privateKey: new Secret(keyPair.privateKey), publicLine: `${keyPair.publicKey}\n` }
     },
 
     /**
      * Keeps a pair; what an earlier droplet of that name left behind is replaced.
      * @throws ApiError 922 when it cannot be written
      */
-    save(name: string, pair: KeyPair): void {
+    save(name: string, keyPair: KeyPair): void {
       try {
         mkdirSync(directory, { recursive: true, mode: 0o700 })
-        mkdirSync(folder(name), { recursive: true, mode: 0o700 })
-        chmodSync(folder(name), 0o700)
-        replaceFile(privateKey(name), pair.privateKey.reveal(), 0o400)
-        replaceFile(publicKey(name), pair.publicLine, 0o600)
+        mkdirSync(folderPath(name), { recursive: true, mode: 0o700 })
+        chmodSync(folderPath(name), 0o700)
+        replaceFile(privateKeyPath(name), keyPair.privateKey.reveal(), 0o400)
+        replaceFile(publicKeyPath(name), keyPair.publicLine, 0o600)
       } catch (cause) {
         throw new ApiError('storeUnavailable', { cause })
       }
@@ -43,33 +43,33 @@ export function createDropletKeys(directory: string, random: RandomBytes) {
 
     /** Removes the pair, and its folder unless somebody keeps other things in it. */
     remove(name: string): void {
-      rmSync(privateKey(name), { force: true })
-      rmSync(publicKey(name), { force: true })
+      rmSync(privateKeyPath(name), { force: true })
+      rmSync(publicKeyPath(name), { force: true })
       try {
-        rmdirSync(folder(name))
+        rmdirSync(folderPath(name))
       } catch {
         // Absent, or not empty: both are as they should be.
       }
     },
   }
 
-  function folder(name: string) {
+  function folderPath(name: string) {
     return join(directory, name)
   }
 
-  function privateKey(name: string) {
-    return join(folder(name), `${name}.private.key`)
+  function privateKeyPath(name: string) {
+    return join(folderPath(name), `${name}.private.key`)
   }
 
-  function publicKey(name: string) {
-    return join(folder(name), `${name}.public.key`)
+  function publicKeyPath(name: string) {
+    return join(folderPath(name), `${name}.public.key`)
   }
 }
 
 function replaceFile(path: string, text: string, mode: number): void {
-  const draft = `${path}.new`
-  rmSync(draft, { force: true })
-  writeFileSync(draft, text, { mode, flag: 'wx' })
-  chmodSync(draft, mode)
-  renameSync(draft, path)
+  const tempPath = `${path}.new`
+  rmSync(tempPath, { force: true })
+  writeFileSync(tempPath, text, { mode, flag: 'wx' })
+  chmodSync(tempPath, mode)
+  renameSync(tempPath, path)
 }

@@ -1,5 +1,5 @@
 import { t } from 'elysia'
-import { ago } from './age.ts'
+import { formatAgo } from './age.ts'
 import type { ListedDroplet } from './engine.ts'
 import { assumedHealth } from './health.ts'
 import { fingerprintOf } from './host-key.ts'
@@ -10,14 +10,14 @@ const portBinding = t.Object({
   from: t.Object({ ip: t.String(), port: t.Integer() }),
 })
 
-const orNull = (text: string) => t.Union([t.String(), t.Null()], { description: text })
+const nullableString = (description: string) => t.Union([t.String(), t.Null()], { description })
 
 const sshBody = t.Object({
   command: t.String({ description: 'What opens a shell in it: ssh -p 2207 root@matrix.example.com' }),
-  host_key: orNull(
+  host_key: nullableString(
     'Its public host key, as a line of known_hosts has it after the host; null as long as it is unknown',
   ),
-  fingerprint: orNull('Of that key, as ssh and ssh-keygen -l show it: SHA256:…'),
+  fingerprint: nullableString('Of that key, as ssh and ssh-keygen -l show it: SHA256:…'),
 })
 
 export const dropletBody = t.Object({
@@ -25,15 +25,15 @@ export const dropletBody = t.Object({
   name: t.String(),
   created: t.String({ description: 'As docker ps words it: 9 minutes ago' }),
   created_at: t.String({ description: 'ISO 8601, UTC' }),
-  created_by: orNull('The user who added it; null for one that was not added through this API'),
+  created_by: nullableString('The user who added it; null for one that was not added through this API'),
   status: t.String({ description: 'As docker ps words it: Up 8 minutes' }),
   state: t.UnionEnum(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']),
   ports: t.Record(t.String(), portBinding, { description: 'By the port inside the droplet; empty for a stopped one' }),
   number: t.Integer({ description: 'The two digits of its name' }),
   hostname: t.String(),
   image: t.String({ description: 'What it was made from' }),
-  started_at: orNull('When it was started last'),
-  stopped_at: orNull('When it stopped last; null while it runs'),
+  started_at: nullableString('When it was started last'),
+  stopped_at: nullableString('When it stopped last; null while it runs'),
   exit_code: t.Union([t.Integer(), t.Null()], { description: 'Of its init; null while it runs' }),
   health: t.Union([t.UnionEnum(['booting', 'ready', 'degraded']), t.Null()], {
     description: 'Whether it can be worked with; null for one that does not run, or was not looked into yet',
@@ -47,52 +47,52 @@ export type DropletBody = typeof dropletBody.static
 export type DropletList = typeof dropletList.static
 
 /** The moment, in milliseconds since 1970, for which an answer is true, and the name by which clients reach the host. */
-export interface Telling {
+export interface RenderContext {
   now: number
   domain: string
 }
 
-export function toDropletList(droplets: readonly ListedDroplet[], telling: Telling): DropletList {
-  return droplets.map(droplet => toDropletBody(droplet, telling))
+export function toDropletList(droplets: readonly ListedDroplet[], context: RenderContext): DropletList {
+  return droplets.map(droplet => toDropletBody(droplet, context))
 }
 
-export function toDropletBody(droplet: ListedDroplet, { now, domain }: Telling): DropletBody {
-  const { body, createdSecond } = lasting(droplet, domain)
+export function toDropletBody(droplet: ListedDroplet, { now, domain }: RenderContext): DropletBody {
+  const { body, createdSecond } = staticFields(droplet, domain)
   return {
     ...body,
-    created: ago(now - createdSecond),
+    created: formatAgo(now - createdSecond),
     status: statusOf(droplet, now),
     health: droplet.health ?? assumedHealth(droplet, now) ?? null,
   }
 }
 
-interface Lasting {
+interface StaticFields {
   domain: string
   body: DropletBody
   createdSecond: number
 }
 
 /** What no time changes: a droplet that is not as it was is another object. */
-const lastings = new WeakMap<ListedDroplet, Lasting>()
+const staticFieldsCache = new WeakMap<ListedDroplet, StaticFields>()
 
-function lasting(droplet: ListedDroplet, domain: string): Lasting {
-  const known = lastings.get(droplet)
-  if (known?.domain === domain) return known
-  const made = {
+function staticFields(droplet: ListedDroplet, domain: string): StaticFields {
+  const cached = staticFieldsCache.get(droplet)
+  if (cached?.domain === domain) return cached
+  const fields = {
     domain,
-    body: lastingBody(droplet, domain),
+    body: staticBody(droplet, domain),
     // Docker knows of the creation to the second here.
     createdSecond: Math.floor(droplet.createdAt / 1000) * 1000,
   }
-  lastings.set(droplet, made)
-  return made
+  staticFieldsCache.set(droplet, fields)
+  return fields
 }
 
-function lastingBody(droplet: ListedDroplet, domain: string): DropletBody {
+function staticBody(droplet: ListedDroplet, domain: string): DropletBody {
   const { id, name, createdAt, createdBy, startedAt, finishedAt, exitCode, state, ports, hostname, image, hostKey } =
     droplet
-  const isOver = state === 'exited' || state === 'dead'
-  const runs = state === 'running' || state === 'paused'
+  const hasEnded = state === 'exited' || state === 'dead'
+  const isUp = state === 'running' || state === 'paused'
   const sshd = ports['22']
   return {
     id: id.slice(0, 12),
@@ -106,15 +106,15 @@ function lastingBody(droplet: ListedDroplet, domain: string): DropletBody {
     number: Number(name.slice(-2)),
     hostname,
     image,
-    started_at: toTime(startedAt),
-    stopped_at: runs ? null : toTime(finishedAt),
-    exit_code: isOver ? exitCode : null,
+    started_at: toIsoTime(startedAt),
+    stopped_at: isUp ? null : toIsoTime(finishedAt),
+    exit_code: hasEnded ? exitCode : null,
     health: null,
-    ssh: sshd?.type === 'tcp' ? toSsh(sshd.from.port, domain, hostKey) : null,
+    ssh: sshd?.type === 'tcp' ? toSshBody(sshd.from.port, domain, hostKey) : null,
   }
 }
 
-function toSsh(port: number, domain: string, hostKey: string | undefined): DropletBody['ssh'] {
+function toSshBody(port: number, domain: string, hostKey: string | undefined): DropletBody['ssh'] {
   return {
     command: `ssh -p ${port} root@${domain}`,
     host_key: hostKey ?? null,
@@ -122,6 +122,6 @@ function toSsh(port: number, domain: string, hostKey: string | undefined): Dropl
   }
 }
 
-function toTime(milliseconds: number | undefined): string | null {
+function toIsoTime(milliseconds: number | undefined): string | null {
   return milliseconds === undefined ? null : new Date(milliseconds).toISOString()
 }

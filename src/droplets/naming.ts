@@ -1,7 +1,7 @@
 import type { NewDroplet } from './engine.ts'
 
 /** 443NN must stay a port, and the host's nginx matches two digits: there is no cikit100. */
-const HIGHEST_NUMBER = 99
+const MAX_NUMBER = 99
 
 /** `cikit07` is 7. Undefined for every other text: the one validator of droplet names. */
 export function numberOf(name: string, prefix: string): number | undefined {
@@ -20,19 +20,19 @@ export function nameOf(number: number, prefix: string): string {
  */
 export function candidateNumbers(inUse: ReadonlySet<number>): number[] {
   const highest = Math.max(0, ...inUse)
-  const above = range(highest + 1, HIGHEST_NUMBER)
+  const above = range(highest + 1, MAX_NUMBER)
   const below = range(1, highest).filter(number => !inUse.has(number))
   return [...above, ...below]
 }
 
 /** SSH on every address of the host, the web ports on loopback, where the host's nginx finds them. */
 export function portsOf(number: number): NewDroplet['ports'] {
-  const on = (host: string, dropletPort: number) => ({
+  const bind = (host: string, dropletPort: number) => ({
     host,
     hostPort: Number(`${dropletPort}${twoDigits(number)}`),
     dropletPort,
   })
-  return [on('0.0.0.0', 22), on('127.0.0.1', 80), on('127.0.0.1', 443)]
+  return [bind('0.0.0.0', 22), bind('127.0.0.1', 80), bind('127.0.0.1', 443)]
 }
 
 function twoDigits(number: number): string {

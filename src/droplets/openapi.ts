@@ -1,9 +1,9 @@
 import type { ErrorName } from '../errors.ts'
 import { execModels, execRoutes } from '../exec/openapi.ts'
 import { logRoutes } from '../logs/openapi.ts'
-import type { Chapter, Parameter, RouteDescription } from '../openapi/description.ts'
-import { begun } from '../operations/openapi.ts'
-import { statisticsModels, statisticsRoutes } from '../statistics/openapi.ts'
+import type { Parameter, RouteDescription, TagSection } from '../openapi/description.ts'
+import { acceptedResponse } from '../operations/openapi.ts'
+import { statsModels, statsRoutes } from '../statistics/openapi.ts'
 import { dropletBody, dropletList } from './model.ts'
 
 export const dropletExample = {
@@ -33,7 +33,7 @@ export const dropletExample = {
   },
 }
 
-const list = { description: 'The droplets, newest first', schema: dropletList, example: [dropletExample] }
+const listResponse = { description: 'The droplets, newest first', schema: dropletList, example: [dropletExample] }
 
 const headers: Record<string, Parameter> = {
   Prefer: {
@@ -61,19 +61,19 @@ const changeErrors: ErrorName[] = [
 ]
 
 /** What the document says of droplets. */
-export const dropletChapter: Chapter = {
+export const dropletSection: TagSection = {
   name: 'Droplets',
   description:
     'Containers that behave as virtual machines. Each change answers the list as it is after it, or, to who prefers not to wait, the operation.',
-  models: { Droplet: dropletBody, DropletList: dropletList, ...statisticsModels, ...execModels },
+  models: { Droplet: dropletBody, DropletList: dropletList, ...statsModels, ...execModels },
   routes: {
     'GET /api/v1/droplet/list': {
       summary: 'List the droplets',
-      caller: 'viewer',
-      answers: { 200: list },
+      access: 'viewer',
+      responses: { 200: listResponse },
       errors: ['engineUnavailable'],
     },
-    'POST /api/v1/droplet/add': change('Add a droplet', {
+    'POST /api/v1/droplet/add': changeRoute('Add a droplet', {
       description:
         'It gets the number after the highest in use; when 99 is taken, the lowest free one. The image is pulled or built when it is absent.',
       request: {
@@ -91,18 +91,25 @@ export const dropletChapter: Chapter = {
       },
       errors: [...changeErrors, 'noFreeNumber', 'imageUnavailable'],
     }),
-    'PATCH /api/v1/droplet/start/:droplet': change('Start a droplet'),
-    'PATCH /api/v1/droplet/stop/:droplet': change('Stop a droplet'),
-    'PATCH /api/v1/droplet/restart/:droplet': change('Stop and start a droplet'),
-    'DELETE /api/v1/droplet/delete/:droplet': change('Delete a droplet', {
+    'PATCH /api/v1/droplet/start/:droplet': changeRoute('Start a droplet'),
+    'PATCH /api/v1/droplet/stop/:droplet': changeRoute('Stop a droplet'),
+    'PATCH /api/v1/droplet/restart/:droplet': changeRoute('Stop and start a droplet'),
+    'DELETE /api/v1/droplet/delete/:droplet': changeRoute('Delete a droplet', {
       description: 'Its data and its keys go with it.',
     }),
-    ...statisticsRoutes,
+    ...statsRoutes,
     ...logRoutes,
     ...execRoutes,
   },
 }
 
-function change(summary: string, more: Partial<RouteDescription> = {}): RouteDescription {
-  return { summary, caller: 'manager', headers, answers: { 200: list, 202: begun }, errors: changeErrors, ...more }
+function changeRoute(summary: string, overrides: Partial<RouteDescription> = {}): RouteDescription {
+  return {
+    summary,
+    access: 'manager',
+    headers,
+    responses: { 200: listResponse, 202: acceptedResponse },
+    errors: changeErrors,
+    ...overrides,
+  }
 }

@@ -1,45 +1,48 @@
-import type { Act } from '../audit/service.ts'
+import type { Actor } from '../audit/service.ts'
 import { ApiError } from '../errors.ts'
-import type { Handle, PresentOperation } from '../operations/running.ts'
+import type { OperationContext, OperationView } from '../operations/running.ts'
 import type { Operations } from '../operations/service.ts'
-import type { Claim, Operation } from '../store/operations.ts'
-import { type AddDeps, createAdds } from './adds.ts'
+import type { IdempotencyKey, Operation } from '../store/operations.ts'
+import { createProvisioner, type ProvisionerDeps } from './adds.ts'
 import { DropletGoneError, type DropletRef, type ListedDroplet } from './engine.ts'
-import type { LiveDroplets } from './live.ts'
+import type { DropletInformer } from './live.ts'
 import { numberOf } from './naming.ts'
 import { createQueue } from './queue.ts'
 
 /** What was interrupted is finished at the next start when it was asked for so recently; nobody waits for an older one. */
-const FINISHED_WITHIN_MS = 600_000
+const RESUMABLE_FOR_MS = 600_000
 
 export type DropletService = ReturnType<typeof createDropletService>
 
-export type DropletChange =
+export type DropletChangeRequest =
   /** @param sshKeys lines of `authorized_keys` to lay in beside the droplet's own */
   { kind: 'add'; sshKeys: string[] } | { kind: 'start' | 'stop' | 'restart' | 'delete'; droplet: string }
 
 /** The life of droplets. Changes are operations: they run to their end even if their caller went away. */
 export function createDropletService(
-  deps: AddDeps & { live: Pick<LiveDroplets, 'list' | 'listNow' | 'look'>; operations: Operations },
+  deps: ProvisionerDeps & {
+    informer: Pick<DropletInformer, 'list' | 'cachedList' | 'refresh'>
+    operations: Operations
+  },
 ) {
-  const { engine, live, keys, operations, prefix, now, log } = deps
+  const { engine, informer, keys, operations, prefix, now, log } = deps
   /** A droplet's own changes go through the line of its name. */
   const queue = createQueue()
-  const adds = createAdds(deps, queue)
+  const provisioner = createProvisioner(deps, queue)
 
   return {
     /** Newest first. */
-    list: live.list,
+    list: informer.list,
 
     /** The same without waiting; undefined when the engine has to be asked first. */
-    listNow: live.listNow,
+    cachedList: informer.cachedList,
 
     /**
      * One of the list, by its name.
      * @throws ApiError 900 for a name that is no droplet here, 918
      */
     async find(name: string): Promise<ListedDroplet> {
-      const droplet = (await live.list()).find(candidate => candidate.name === name)
+      const droplet = (await informer.list()).find(candidate => candidate.name === name)
       if (!droplet) throw noSuchDroplet(name)
       return droplet
     },
@@ -59,19 +62,27 @@ export function createDropletService(
      * @returns the earlier one for a claim that was made already
      * @throws ApiError 900 for a name that is no droplet here, 918, 922, 930 and 934; then nothing is begun
      */
-    async change(act: Act, change: DropletChange, claim?: Claim): Promise<PresentOperation> {
-      const earlier = claim && operations.find(claim)
-      if (earlier) return earlier
+    async change(actor: Actor, change: DropletChangeRequest, idempotencyKey?: IdempotencyKey): Promise<OperationView> {
+      const existing = idempotencyKey && operations.findByIdempotencyKey(idempotencyKey)
+      if (existing) return existing
       if (change.kind === 'add') {
-        const work = (handle: Handle) => adds.add(handle, change.sshKeys)
-        return await operations.start({ ...ofAdd, act, claim, work })
+        const work = (context: OperationContext) => provisioner.add(context, change.sshKeys)
+        return await operations.start({ ...addOperation, actor, idempotencyKey, work })
       }
       const { kind, droplet: name } = change
       // Decided before the engine hears a word: a name that cannot be a droplet's is asked of nobody.
       if (numberOf(name, prefix) === undefined) throw noSuchDroplet(name)
       const droplet = await findAtEngine(name)
-      const work = (handle: Handle) => inLine(handle, kind, droplet)
-      return await operations.start({ kind, droplet: name, dropletId: droplet.id, act, claim, undoable: false, work })
+      const work = (context: OperationContext) => enqueueChange(context, kind, droplet)
+      return await operations.start({
+        kind,
+        droplet: name,
+        dropletId: droplet.id,
+        actor,
+        idempotencyKey,
+        undoable: false,
+        work,
+      })
     },
 
     /**
@@ -79,11 +90,11 @@ export function createDropletService(
      * old. What cannot be done has failed.
      */
     async resume(): Promise<void> {
-      for (const operation of operations.leftOpen()) {
+      for (const operation of operations.unfinished()) {
         // An add is undone only when the engine is there, which may take days.
-        await operations.resume(operation.id, handle => settle(handle, operation), operation.kind === 'add')
+        await operations.resume(operation.id, context => resumeOperation(context, operation), operation.kind === 'add')
       }
-      adds.tidyUp()
+      provisioner.reconcile()
     },
 
     /** Resolves when no change is under way any more, but for the undoing of what an earlier process left. */
@@ -92,72 +103,76 @@ export function createDropletService(
     },
 
     /** Ends what goes on in the background; what is left of it is done at the next start. */
-    close: (): Promise<void> => adds.close(),
+    close: (): Promise<void> => provisioner.close(),
   }
 
   /** One change of a droplet after another. */
-  function inLine(handle: Handle, kind: Operation['kind'], droplet: DropletRef): Promise<void> {
+  function enqueueChange(context: OperationContext, kind: Operation['kind'], droplet: DropletRef): Promise<void> {
     return queue.run(droplet.name, async () => {
-      handle.begin()
-      await changeNow(handle, kind, droplet)
+      context.start()
+      await applyChange(context, kind, droplet)
     })
   }
 
-  async function changeNow(handle: Handle, kind: Operation['kind'], { id, name }: DropletRef): Promise<void> {
-    await work(handle, kind, { id, name }).catch(error => {
+  async function applyChange(
+    context: OperationContext,
+    kind: Operation['kind'],
+    { id, name }: DropletRef,
+  ): Promise<void> {
+    await runSteps(context, kind, { id, name }).catch(error => {
       // It may have waited for a change that removed it.
       throw error instanceof DropletGoneError ? noSuchDroplet(name) : error
     })
     // So that the answer tells of it. When the engine is not there for that, the list says so itself.
-    await live.look(id).catch(() => undefined)
+    await informer.refresh(id).catch(() => undefined)
   }
 
-  async function work(handle: Handle, kind: Operation['kind'], { id, name }: DropletRef): Promise<void> {
+  async function runSteps(context: OperationContext, kind: Operation['kind'], { id, name }: DropletRef): Promise<void> {
     if (kind !== 'start') {
-      handle.step('stop')
+      context.startStep('stop')
       await engine.stop(id)
     }
     if (kind === 'start' || kind === 'restart') {
-      handle.step('start')
+      context.startStep('start')
       await engine.start(id)
     }
     if (kind === 'delete') {
-      handle.step('remove')
+      context.startStep('remove')
       await engine.remove(id)
       keys.remove(name)
     }
   }
 
-  async function settle(handle: Handle, operation: Operation): Promise<void> {
+  async function resumeOperation(context: OperationContext, operation: Operation): Promise<void> {
     const { id, kind, droplet: name, dropletId, createdAt } = operation
     log.info('an interrupted operation is taken up', { operation: id, kind, droplet: name })
-    handle.begin()
+    context.start()
     if (kind === 'add') {
-      handle.step('undo')
-      const undone = await adds.undoLeftBy(id)
-      if (undone !== undefined) handle.concern(undone)
-      handle.endStep()
-      throw interrupted('what it had begun is undone')
+      context.startStep('undo')
+      const removedName = await provisioner.rollBackOperation(id)
+      if (removedName !== undefined) context.setDroplet(removedName)
+      context.endStep()
+      throw interruptedError('what it had begun is undone')
     }
-    if (name === null || dropletId === null || now() - createdAt > FINISHED_WITHIN_MS) {
-      throw interrupted('look at the droplet')
+    if (name === null || dropletId === null || now() - createdAt > RESUMABLE_FOR_MS) {
+      throw interruptedError('look at the droplet')
     }
     // In its line from here on: what is asked for now is done after it.
     await queue.run(name, async () => {
-      const before = await engine.inspect(dropletId)
+      const current = await engine.inspect(dropletId)
       // By another name it is another droplet, or none: somebody put it out of the way.
-      if (before?.name === name) {
-        if (kind === 'restart' && (before.startedAt ?? 0) > createdAt) return
-        await changeNow(handle, kind, { id: dropletId, name })
-      } else if (kind === 'delete') await forgetKeys(name)
+      if (current?.name === name) {
+        if (kind === 'restart' && (current.startedAt ?? 0) > createdAt) return
+        await applyChange(context, kind, { id: dropletId, name })
+      } else if (kind === 'delete') await removeOrphanedKeys(name)
       else throw noSuchDroplet(name)
     })
   }
 
   /** A droplet that got the name meanwhile keeps the keys that lie there. */
-  async function forgetKeys(name: string): Promise<void> {
-    const others = await engine.list()
-    if (!others.some(droplet => droplet.name === name)) keys.remove(name)
+  async function removeOrphanedKeys(name: string): Promise<void> {
+    const droplets = await engine.list()
+    if (!droplets.some(droplet => droplet.name === name)) keys.remove(name)
   }
 
   async function findAtEngine(name: string): Promise<DropletRef> {
@@ -167,10 +182,10 @@ export function createDropletService(
   }
 }
 
-const ofAdd = { kind: 'add', droplet: null, dropletId: null, undoable: true } as const
+const addOperation = { kind: 'add', droplet: null, dropletId: null, undoable: true } as const
 
-function interrupted(remedy: string): ApiError {
-  return new ApiError('operationInterrupted', { text: `cikit-api was stopped in the middle: ${remedy}` })
+function interruptedError(hint: string): ApiError {
+  return new ApiError('operationInterrupted', { text: `cikit-api was stopped in the middle: ${hint}` })
 }
 
 /** The words of the Docker daemon, which clients of the original system know. Only a harmless name is repeated. */

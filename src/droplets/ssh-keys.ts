@@ -1,10 +1,10 @@
 import { ApiError } from '../errors.ts'
 
-const MOST_KEYS = 20
-const LONGEST_COMMENT = 100
+const MAX_KEYS = 20
+const MAX_COMMENT_LENGTH = 100
 
 /** The types that OpenSSH takes for a key of a user (ssh-keygen(1), PubkeyAcceptedAlgorithms of sshd_config(5)). */
-const TYPES = new Set([
+const USER_KEY_TYPES = new Set([
   'ssh-ed25519',
   'ssh-rsa',
   'ecdsa-sha2-nistp256',
@@ -22,32 +22,32 @@ const TYPES = new Set([
  */
 export function parseSshKeys(value: unknown): string[] {
   if (value === undefined || value === null || value === '') return []
-  const given: unknown[] = Array.isArray(value) ? value : [value]
-  if (given.length > MOST_KEYS) throw malformed(`There are more than ${MOST_KEYS} "ssh_keys"`)
-  const lines = new Map(given.map((key, at) => parseKey(key, at + 1)))
+  const values: unknown[] = Array.isArray(value) ? value : [value]
+  if (values.length > MAX_KEYS) throw malformed(`There are more than ${MAX_KEYS} "ssh_keys"`)
+  const lines = new Map(values.map((key, index) => parseKey(key, index + 1)))
   return [...lines.values()]
 }
 
 /** @returns the key without its comment, and the line */
-function parseKey(value: unknown, number: number): [key: string, line: string] {
-  const words = typeof value === 'string' ? /^([\w@.-]+) +([A-Za-z0-9+/]+={0,2})(?: +(.*))?$/.exec(value.trim()) : null
-  const [, type = '', base64 = '', comment = ''] = words ?? []
-  if (!words || !TYPES.has(type) || !isOfType(base64, type)) {
-    throw malformed(`Number ${number} of the "ssh_keys" is no public key such as "ssh-ed25519 AAAA… name"`)
+function parseKey(value: unknown, position: number): [key: string, line: string] {
+  const match = typeof value === 'string' ? /^([\w@.-]+) +([A-Za-z0-9+/]+={0,2})(?: +(.*))?$/.exec(value.trim()) : null
+  const [, type = '', base64 = '', comment = ''] = match ?? []
+  if (!match || !USER_KEY_TYPES.has(type) || !isKeyOfType(base64, type)) {
+    throw malformed(`Number ${position} of the "ssh_keys" is no public key such as "ssh-ed25519 AAAA… name"`)
   }
   const key = `${type} ${base64}`
   // Only what a comment is for: a name, an address. Nothing can end the line or speak to a terminal.
-  const told = comment.replace(/[^\w@.:+ -]/g, '').slice(0, LONGEST_COMMENT)
-  return [key, `${key} ${told}`.trimEnd()]
+  const safeComment = comment.replace(/[^\w@.:+ -]/g, '').slice(0, MAX_COMMENT_LENGTH)
+  return [key, `${key} ${safeComment}`.trimEnd()]
 }
 
 /** RFC 4253 section 6.6: the key begins with its own type, with the length before it (RFC 4251 section 5), and more follows. */
-export function isOfType(base64: string, type: string): boolean {
+export function isKeyOfType(base64: string, type: string): boolean {
   const blob = Buffer.from(base64, 'base64')
-  const head = Buffer.alloc(4 + type.length)
-  head.writeUInt32BE(type.length)
-  head.write(type, 4)
-  return blob.subarray(0, head.length).equals(head) && blob.length >= head.length + 32
+  const prefix = Buffer.alloc(4 + type.length)
+  prefix.writeUInt32BE(type.length)
+  prefix.write(type, 4)
+  return blob.subarray(0, prefix.length).equals(prefix) && blob.length >= prefix.length + 32
 }
 
 function malformed(text: string): ApiError {

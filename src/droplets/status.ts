@@ -1,4 +1,4 @@
-import { ago, duration } from './age.ts'
+import { formatAgo, formatDuration } from './age.ts'
 import type { Droplet } from './engine.ts'
 
 /**
@@ -7,14 +7,14 @@ import type { Droplet } from './engine.ts'
  * @param now milliseconds since 1970
  */
 export function statusOf(droplet: Droplet, now: number): string {
-  const { state, startedAt = now, finishedAt, exitCode, check } = droplet
+  const { state, startedAt = now, finishedAt, exitCode, healthCheck } = droplet
   switch (state) {
     case 'running':
-      return `Up ${duration(now - startedAt)}${check ? ` (${check === 'starting' ? 'health: starting' : check})` : ''}`
+      return `Up ${formatDuration(now - startedAt)}${healthCheck ? ` (${healthCheck === 'starting' ? 'health: starting' : healthCheck})` : ''}`
     case 'paused':
-      return `Up ${duration(now - startedAt)} (Paused)`
+      return `Up ${formatDuration(now - startedAt)} (Paused)`
     case 'restarting':
-      return `Restarting (${exitCode}) ${ago(now - (finishedAt ?? now))}`
+      return `Restarting (${exitCode}) ${formatAgo(now - (finishedAt ?? now))}`
     case 'removing':
       return 'Removal In Progress'
     case 'dead':
@@ -22,6 +22,6 @@ export function statusOf(droplet: Droplet, now: number): string {
     case 'created':
       return 'Created'
     case 'exited':
-      return finishedAt === undefined ? '' : `Exited (${exitCode}) ${ago(now - finishedAt)}`
+      return finishedAt === undefined ? '' : `Exited (${exitCode}) ${formatAgo(now - finishedAt)}`
   }
 }

@@ -1,18 +1,18 @@
-import type { LiveChange } from '../droplets/live.ts'
-import { type Telling, toDropletBody } from '../droplets/model.ts'
+import type { InformerChange } from '../droplets/live.ts'
+import { type RenderContext, toDropletBody } from '../droplets/model.ts'
 import { toOperationBody } from '../operations/model.ts'
-import type { PresentOperation } from '../operations/running.ts'
+import type { OperationView } from '../operations/running.ts'
 import { toUserList } from '../users/model.ts'
 import type { UserChange } from '../users/watch.ts'
 import type { Topic } from './hub.ts'
 
 /** What is published of a change: a droplet as it would be listed at that moment, or the engine. */
-export function toDropletEvent(change: LiveChange, telling: Telling): { topic: Topic; data: unknown } {
+export function toDropletEvent(change: InformerChange, context: RenderContext): { topic: Topic; data: unknown } {
   if (!('droplet' in change)) return { topic: 'engine', data: { state: change.change } }
-  return { topic: 'droplet', data: { change: change.change, droplet: toDropletBody(change.droplet, telling) } }
+  return { topic: 'droplet', data: { change: change.change, droplet: toDropletBody(change.droplet, context) } }
 }
 
-export function toOperationEvent(operation: PresentOperation): { topic: Topic; data: unknown } {
+export function toOperationEvent(operation: OperationView): { topic: Topic; data: unknown } {
   return { topic: 'operation', data: toOperationBody(operation) }
 }
 

@@ -9,18 +9,18 @@ export interface ServerEvent {
 }
 
 /** What does not end within this is no stream of events. */
-const LONGEST = 16 * 1024 * 1024
+const MAX_EVENT_LENGTH = 16 * 1024 * 1024
 
 /**
  * Reads a stream of server-sent events (WHATWG HTML section 9.2.6), however it is cut into chunks.
- * @param wantsPause is told the milliseconds before the next connection that the server asks for
+ * @param onRetry is told the milliseconds before the next connection that the server asks for
  */
-export function createEventParser(wantsPause: (ms: number) => void = () => undefined) {
+export function createEventParser(onRetry: (ms: number) => void = () => undefined) {
   const decoder = new TextDecoder()
-  let rest = ''
+  let remainder = ''
   let size = 0
   /** The last chunk ended with a CR, which an LF may still belong to. */
-  let halfEnd = false
+  let endsWithCr = false
   let idBuffer = ''
   let lastEventId = ''
   let event = ''
@@ -34,13 +34,13 @@ export function createEventParser(wantsPause: (ms: number) => void = () => undef
     push(chunk: Uint8Array): ServerEvent[] {
       const decoded = decoder.decode(chunk, { stream: true })
       if (decoded === '') return []
-      const text = halfEnd && decoded.startsWith('\n') ? decoded.slice(1) : decoded
-      halfEnd = decoded.endsWith('\r')
-      const lines = (rest + text).split(/\r\n|\n|\r/)
-      rest = lines.pop() ?? ''
+      const text = endsWithCr && decoded.startsWith('\n') ? decoded.slice(1) : decoded
+      endsWithCr = decoded.endsWith('\r')
+      const lines = (remainder + text).split(/\r\n|\n|\r/)
+      remainder = lines.pop() ?? ''
       size += text.length
-      const events = lines.flatMap(readLine)
-      if (size > LONGEST) throw new ClientError('refused', 'The server sends an event without an end')
+      const events = lines.flatMap(processLine)
+      if (size > MAX_EVENT_LENGTH) throw new ClientError('refused', 'The server sends an event without an end')
       return events
     },
 
@@ -48,23 +48,23 @@ export function createEventParser(wantsPause: (ms: number) => void = () => undef
     lastEventId: (): string => lastEventId,
   }
 
-  function readLine(line: string): ServerEvent[] {
+  function processLine(line: string): ServerEvent[] {
     if (line === '') return dispatch()
     const [, field = '', value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
     if (field === 'event') event = value
     if (field === 'data') data.push(value)
     if (field === 'id' && !value.includes('\0')) idBuffer = value
-    if (field === 'retry' && /^\d+$/.test(value)) wantsPause(Number(value))
+    if (field === 'retry' && /^\d+$/.test(value)) onRetry(Number(value))
     return []
   }
 
   function dispatch(): ServerEvent[] {
     lastEventId = idBuffer
-    const complete = { id: lastEventId, event: event || 'message', data: data.join('\n') }
+    const completed = { id: lastEventId, event: event || 'message', data: data.join('\n') }
     const isEmpty = data.length === 0
     event = ''
     data = []
-    size = rest.length
-    return isEmpty ? [] : [complete]
+    size = remainder.length
+    return isEmpty ? [] : [completed]
   }
 }

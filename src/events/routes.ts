@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia'
 import type { AuthService } from '../auth/service.ts'
 import type { Guard } from '../http/guards.ts'
-import { streamTo } from '../http/stream.ts'
+import { sseResponse } from '../http/stream.ts'
 import type { EventService } from './service.ts'
 
 /** What happens, as server-sent events (WHATWG HTML section 9.2). */
@@ -10,7 +10,7 @@ export function createEventRoutes(guard: Guard, auth: AuthService, events: Event
     '/stream',
     call => {
       const lastEventId = call.request.headers.get('last-event-id') || undefined
-      return streamTo(call, auth, (sessionId, over) => events.open(sessionId, lastEventId, over))
+      return sseResponse(call, auth, (sessionId, onEnd) => events.open(sessionId, lastEventId, onEnd))
     },
     { group: 'viewer' },
   )

@@ -1,13 +1,13 @@
 import type { AuthService } from '../auth/service.ts'
 import type { Log } from '../log.ts'
 import type { Group, User } from '../store/users.ts'
-import { createFollowers } from '../streams/followers.ts'
-import { frame, RETRY } from '../streams/frame.ts'
-import type { ReaderEnd } from '../streams/reader.ts'
-import type { EventHub, Topic } from './hub.ts'
+import { createBroadcaster } from '../streams/followers.ts'
+import { encodeSseEvent, RETRY_FRAME } from '../streams/frame.ts'
+import type { StreamEnd } from '../streams/reader.ts'
+import type { EventLog, Topic } from './hub.ts'
 
 /** What each group would be shown by the lists. */
-const topics: Record<Group, ReadonlySet<Topic>> = {
+const visibleTopics: Record<Group, ReadonlySet<Topic>> = {
   viewer: new Set(['droplet', 'engine']),
   manager: new Set(['droplet', 'engine', 'operation']),
   owner: new Set(['droplet', 'engine', 'operation', 'user']),
@@ -16,36 +16,39 @@ const topics: Record<Group, ReadonlySet<Topic>> = {
 export type EventStreams = ReturnType<typeof createEventStreams>
 
 /** The streams of what happens: to each client what its group may see. */
-export function createEventStreams(deps: { hub: EventHub; auth: Pick<AuthService, 'holderOf'>; log: Log }) {
-  const { hub, auth, log } = deps
+export function createEventStreams(deps: { eventLog: EventLog; auth: Pick<AuthService, 'userOfSession'>; log: Log }) {
+  const { eventLog, auth, log } = deps
   // Without an id: who comes back asks who it is.
-  const regrouped = ({ username, group }: User) => frame('me', { username, group })
-  const followers = createFollowers({ auth, log, name: 'event stream', regrouped })
-  hub.listen(({ topic, bytes }) => followers.tell(bytes, group => topics[group].has(topic)))
+  const onGroupChange = ({ username, group }: User) => encodeSseEvent('me', { username, group })
+  const broadcaster = createBroadcaster({ auth, log, name: 'event stream', onGroupChange })
+  eventLog.listen(({ topic, bytes }) => broadcaster.broadcast(bytes, group => visibleTopics[group].has(topic)))
 
   return {
-    ...followers,
+    ...broadcaster,
 
     /**
      * Begins where the client left off: after the event with the id `lastEventId`, else with `begin`, or with `reset`
      * when what was missed since then is not known. None of it is lost or told twice.
-     * @param over called when the stream is over
+     * @param onEnd called when the stream is over
      * @throws ApiError as `Followers.open`
      */
     open(
       sessionId: string,
       lastEventId: string | undefined,
-      over: (how: ReaderEnd) => void,
+      onEnd: (reason: StreamEnd) => void,
     ): ReadableStream<Uint8Array> {
-      return followers.open(sessionId, user => beginningFor(user, lastEventId), over)
+      return broadcaster.open(sessionId, user => initialFrames(user, lastEventId), onEnd)
     },
   }
 
-  function beginningFor(user: User, lastEventId: string | undefined): Uint8Array[] {
-    const id = hub.now()
-    if (lastEventId === undefined) return [RETRY, frame('begin', {}, id)]
-    const missed = hub.since(lastEventId)
-    if (!missed) return [RETRY, frame('reset', {}, id)]
-    return [RETRY, ...missed.filter(({ topic }) => topics[user.group].has(topic)).map(({ bytes }) => bytes)]
+  function initialFrames(user: User, lastEventId: string | undefined): Uint8Array[] {
+    const id = eventLog.lastId()
+    if (lastEventId === undefined) return [RETRY_FRAME, encodeSseEvent('begin', {}, id)]
+    const missed = eventLog.since(lastEventId)
+    if (!missed) return [RETRY_FRAME, encodeSseEvent('reset', {}, id)]
+    return [
+      RETRY_FRAME,
+      ...missed.filter(({ topic }) => visibleTopics[user.group].has(topic)).map(({ bytes }) => bytes),
+    ]
   }
 }

@@ -1,13 +1,13 @@
-import type { Act, Audit } from '../audit/service.ts'
-import type { DropletEngine, Execution, Printed } from '../droplets/engine.ts'
+import type { Actor, Audit } from '../audit/service.ts'
+import type { DropletEngine, Execution, OutputChunk } from '../droplets/engine.ts'
 import type { DropletService } from '../droplets/service.ts'
 import { ApiError } from '../errors.ts'
 import type { Database } from '../store/database.ts'
 import type { User } from '../store/users.ts'
-import type { Places } from './places.ts'
+import type { ConnectionSlots } from './places.ts'
 
 /** Of each of its two outputs. */
-const KEPT_BYTES = 1024 * 1024
+const MAX_OUTPUT_BYTES = 1024 * 1024
 
 /** What a command came to. */
 export interface CommandResult {
@@ -25,11 +25,11 @@ export type Commands = ReturnType<typeof createCommands>
 export function createCommands(deps: {
   engine: Pick<DropletEngine, 'execute'>
   droplets: Pick<DropletService, 'findRunning'>
-  audit: Pick<Audit, 'begin' | 'end' | 'later'>
+  audit: Pick<Audit, 'recordStart' | 'recordEnd' | 'defer'>
   db: Pick<Database, 'write'>
-  places: Places
+  slots: ConnectionSlots
 }) {
-  const { engine, droplets, audit, db, places } = deps
+  const { engine, droplets, audit, db, slots } = deps
 
   return {
     /**
@@ -37,21 +37,21 @@ export function createCommands(deps: {
      * @throws ApiError 900, 918, 922, 936 when it took longer than that, 938
      */
     async run(
-      caller: { act: Act; user: User },
+      caller: { actor: Actor; user: User },
       name: string,
       { command, timeoutMs }: { command: readonly string[]; timeoutMs: number },
       signal: AbortSignal,
     ): Promise<CommandResult> {
       const droplet = await droplets.findRunning(name)
-      using _ = places.take(caller.user.id)
+      using _ = slots.acquire(caller.user.id)
       // Durable before the engine hears of it.
-      const begun = await db.write(() => audit.begin(caller.act, name))
+      const pendingRecord = await db.write(() => audit.recordStart(caller.actor, name))
       try {
-        const result = await finish(await engine.execute(droplet.id, { command }), timeoutMs, signal)
-        await recordEnd(() => audit.end(begun, name))
+        const result = await waitForResult(await engine.execute(droplet.id, { command }), timeoutMs, signal)
+        await recordEnd(() => audit.recordEnd(pendingRecord, name))
         return result
       } catch (error) {
-        await recordEnd(() => audit.end(begun, name, error))
+        await recordEnd(() => audit.recordEnd(pendingRecord, name, error))
         throw error
       }
     },
@@ -59,39 +59,39 @@ export function createCommands(deps: {
 
   /** What was done is not undone because it cannot be recorded yet. */
   async function recordEnd(write: () => void): Promise<void> {
-    await db.write(write).catch(() => audit.later(write, () => undefined))
+    await db.write(write).catch(() => audit.defer(write, () => undefined))
   }
 }
 
-async function finish(execution: Execution, timeoutMs: number, signal: AbortSignal): Promise<CommandResult> {
-  const limit = Promise.withResolvers<'late'>()
-  const timer = setTimeout(limit.resolve, timeoutMs, 'late')
-  const leave = () => limit.resolve('late')
-  signal.addEventListener('abort', leave, { once: true })
-  if (signal.aborted) leave()
+async function waitForResult(execution: Execution, timeoutMs: number, signal: AbortSignal): Promise<CommandResult> {
+  const timeout = Promise.withResolvers<'late'>()
+  const timer = setTimeout(timeout.resolve, timeoutMs, 'late')
+  const onAbort = () => timeout.resolve('late')
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
   try {
-    const printed = collect(execution.output)
-    if ((await Promise.race([printed, limit.promise])) === 'late') {
-      await execution.end()
+    const collected = collectOutput(execution.output)
+    if ((await Promise.race([collected, timeout.promise])) === 'late') {
+      await execution.kill()
       throw new ApiError('commandTimeout')
     }
-    return { ...(await printed), exit: await execution.exitCode() }
+    return { ...(await collected), exit: await execution.exitCode() }
   } finally {
     clearTimeout(timer)
-    signal.removeEventListener('abort', leave)
+    signal.removeEventListener('abort', onAbort)
   }
 }
 
-async function collect(output: AsyncIterable<Printed>): Promise<Omit<CommandResult, 'exit'>> {
-  const kept = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] }
-  const left = { stdout: KEPT_BYTES, stderr: KEPT_BYTES }
+async function collectOutput(output: AsyncIterable<OutputChunk>): Promise<Omit<CommandResult, 'exit'>> {
+  const chunksByStream = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] }
+  const remaining = { stdout: MAX_OUTPUT_BYTES, stderr: MAX_OUTPUT_BYTES }
   let truncated = false
   for await (const { stream, bytes } of output) {
-    const taken = bytes.subarray(0, left[stream])
-    if (taken.byteLength < bytes.byteLength) truncated = true
-    left[stream] -= taken.byteLength
-    kept[stream].push(taken)
+    const accepted = bytes.subarray(0, remaining[stream])
+    if (accepted.byteLength < bytes.byteLength) truncated = true
+    remaining[stream] -= accepted.byteLength
+    chunksByStream[stream].push(accepted)
   }
-  const text = (chunks: Uint8Array[]) => new TextDecoder().decode(Buffer.concat(chunks))
-  return { stdout: text(kept.stdout), stderr: text(kept.stderr), truncated }
+  const decode = (chunks: Uint8Array[]) => new TextDecoder().decode(Buffer.concat(chunks))
+  return { stdout: decode(chunksByStream.stdout), stderr: decode(chunksByStream.stderr), truncated }
 }

@@ -3,12 +3,12 @@ import type { TerminalSize } from '../droplets/engine.ts'
 import { ApiError } from '../errors.ts'
 import type { Fields } from '../http/body.ts'
 import type { CommandResult } from './commands.ts'
-import { TICKET_SECONDS } from './tickets.ts'
+import { TICKET_LIFETIME_SECONDS } from './tickets.ts'
 
-const LONGEST_SECONDS = 600
-const DEFAULT_SECONDS = 60
-const MOST_WORDS = 256
-const LARGEST_SIDE = 1_000
+const MAX_TIMEOUT_SECONDS = 600
+const DEFAULT_TIMEOUT_SECONDS = 60
+const MAX_ARGUMENTS = 256
+const MAX_TERMINAL_SIDE = 1_000
 
 export const resultBody = t.Object({
   exit: t.Union([t.Integer(), t.Null()], {
@@ -21,49 +21,49 @@ export const resultBody = t.Object({
 
 export const ticketBody = t.Object({
   ticket: t.String({ description: '64 hex digits, for one websocket' }),
-  expires_in: t.Literal(TICKET_SECONDS, { description: 'Seconds' }),
+  expires_in: t.Literal(TICKET_LIFETIME_SECONDS, { description: 'Seconds' }),
 })
 
-export function toResultBody({ exit, ...printed }: CommandResult): typeof resultBody.static {
-  return { exit: exit ?? null, ...printed }
+export function toResultBody({ exit, ...output }: CommandResult): typeof resultBody.static {
+  return { exit: exit ?? null, ...output }
 }
 
 /** @throws ApiError 917 */
 export function parseCommand({ command, timeout }: Fields): { command: string[]; timeoutMs: number } {
-  return { command: parseWords(command), timeoutMs: parseSeconds(timeout) * 1000 }
+  return { command: parseArguments(command), timeoutMs: parseTimeout(timeout) * 1000 }
 }
 
-function parseWords(command: unknown): string[] {
-  const isWord = (word: unknown) => typeof word === 'string' && !word.includes('\0')
-  if (!Array.isArray(command) || command.length > MOST_WORDS || !command.every(isWord) || !command[0]) {
+function parseArguments(command: unknown): string[] {
+  const isArgument = (argument: unknown) => typeof argument === 'string' && !argument.includes('\0')
+  if (!Array.isArray(command) || command.length > MAX_ARGUMENTS || !command.every(isArgument) || !command[0]) {
     throw malformed('"command" is a list of texts, the program first: ["ls","-l"]; for a shell ["sh","-c","…"]')
   }
   return command
 }
 
-function parseSeconds(timeout: unknown): number {
-  if (timeout === undefined) return DEFAULT_SECONDS
-  if (typeof timeout === 'number' && Number.isInteger(timeout) && timeout >= 1 && timeout <= LONGEST_SECONDS) {
+function parseTimeout(timeout: unknown): number {
+  if (timeout === undefined) return DEFAULT_TIMEOUT_SECONDS
+  if (typeof timeout === 'number' && Number.isInteger(timeout) && timeout >= 1 && timeout <= MAX_TIMEOUT_SECONDS) {
     return timeout
   }
-  throw malformed(`"timeout" is a whole number of seconds, 1 to ${LONGEST_SECONDS}`)
+  throw malformed(`"timeout" is a whole number of seconds, 1 to ${MAX_TIMEOUT_SECONDS}`)
 }
 
 /** What a terminal is opened with. */
-export interface TerminalWish {
+export interface TerminalOptions {
   size: TerminalSize
   /** The id of one that is to be taken up again. */
-  terminal: string | undefined
+  terminalId: string | undefined
 }
 
 /** @throws ApiError 917 */
-export function parseTerminalQuery(query: Record<string, string | undefined>): TerminalWish {
-  const unknown = Object.keys(query).find(name => !['columns', 'rows', 'terminal'].includes(name))
-  if (unknown !== undefined) throw malformed('A terminal takes columns, rows and terminal')
+export function parseTerminalQuery(query: Record<string, string | undefined>): TerminalOptions {
+  const unknownParameter = Object.keys(query).find(name => !['columns', 'rows', 'terminal'].includes(name))
+  if (unknownParameter !== undefined) throw malformed('A terminal takes columns, rows and terminal')
   const { columns = '80', rows = '24', terminal } = query
   const size = toSize(Number(columns), Number(rows))
-  if (!size) throw malformed(`"columns" and "rows" are 1 to ${LARGEST_SIDE}`)
-  return { size, terminal: terminal || undefined }
+  if (!size) throw malformed(`"columns" and "rows" are 1 to ${MAX_TERMINAL_SIDE}`)
+  return { size, terminalId: terminal || undefined }
 }
 
 /** What a client says beside what is typed: `{"resize":{"columns":80,"rows":24}}`; undefined for anything else. */
@@ -78,11 +78,11 @@ export function parseTerminalMessage(text: string): { resize: TerminalSize } | u
 }
 
 function toSize(columns: unknown, rows: unknown): TerminalSize | undefined {
-  return isSide(columns) && isSide(rows) ? { columns, rows } : undefined
+  return isTerminalSide(columns) && isTerminalSide(rows) ? { columns, rows } : undefined
 }
 
-function isSide(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= LARGEST_SIDE
+function isTerminalSide(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_TERMINAL_SIDE
 }
 
 function malformed(text: string): ApiError {

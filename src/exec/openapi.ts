@@ -10,7 +10,7 @@ export const execRoutes: RouteDescriptions = {
     summary: 'Run a command in a droplet',
     description:
       'As root, without a shell and without standard input; for a shell say `["sh","-c","…"]`. Whatever it comes to, the answer is 200 and has its exit code: 126 and 127 are a program that cannot be started. When the client goes away, the command is ended.',
-    caller: 'manager',
+    access: 'manager',
     request: {
       schema: {
         type: 'object',
@@ -34,7 +34,7 @@ export const execRoutes: RouteDescriptions = {
       },
       example: { command: ['systemctl', 'is-system-running'], timeout: 10 },
     },
-    answers: {
+    responses: {
       200: {
         description: 'What it came to',
         schema: resultBody,
@@ -46,8 +46,8 @@ export const execRoutes: RouteDescriptions = {
   'POST /api/v1/droplet/ticket/:droplet': {
     summary: 'Take a ticket for a terminal',
     description: 'It opens one websocket, within half a minute.',
-    caller: 'manager',
-    answers: { 200: { description: 'The ticket', schema: ticketBody, example: { ticket: '5f0c…', expires_in: 30 } } },
+    access: 'manager',
+    responses: { 200: { description: 'The ticket', schema: ticketBody, example: { ticket: '5f0c…', expires_in: 30 } } },
     errors: ['engineRefused', 'engineUnavailable'],
   },
   'GET /api/v1/droplet/exec/:droplet': {
@@ -58,7 +58,7 @@ export const execRoutes: RouteDescriptions = {
       'Binary messages are bytes, both ways. Text is JSON: `{"opened":{"terminal":ID,"resumed":false}}` comes first, `{"exit":CODE}` last; `{"resize":{"columns":80,"rows":24}}` is said by the client. A client that closes with 1000 ends the shell; one that lost the connection has a minute to come back, with a new ticket and `terminal=ID`: `resumed` is true then, and what was printed last, up to 256 KiB, is sent again.',
       'It is closed with 1000 when the program has ended, 4401 when the session or the right is over, 4408 when nobody reads, 4409 when it was opened elsewhere.',
     ].join('\n\n'),
-    caller: 'open',
+    access: 'open',
     query: {
       columns: {
         description: 'So wide',
@@ -67,7 +67,7 @@ export const execRoutes: RouteDescriptions = {
       rows: { description: 'So high', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 24 } },
       terminal: { description: 'The terminal that is to be taken up again', schema: { type: 'string' } },
     },
-    answers: { 101: { description: 'It is a websocket from here on' } },
+    responses: { 101: { description: 'It is a websocket from here on' } },
     errors: [
       'malformed',
       'ticketUnknown',

@@ -1,57 +1,57 @@
 import type { ServerWebSocket, WebSocketHandler } from 'bun'
 import { parseTerminalMessage } from './model.ts'
-import { closings, type Peer, type Terminal } from './terminal.ts'
+import { closeCodes, type Terminal, type TerminalClient } from './terminal.ts'
 import type { Terminals } from './terminals.ts'
 
 /** A websocket that was asked for, and what it is to be the client of. */
-export interface TerminalSocket {
+export interface TerminalSocketData {
   terminals: Terminals
   terminal: Terminal
   resumed: boolean
   /** From its opening on. */
-  peer?: Peer
+  client?: TerminalClient
 }
 
 /** A paste is long, and nothing else is. */
 const MAX_MESSAGE_BYTES = 256 * 1024
 
 /** The websockets of terminals (RFC 6455): binary messages are bytes of the terminal, text is JSON. */
-export const terminalSockets: WebSocketHandler<TerminalSocket> = {
+export const terminalSocketHandler: WebSocketHandler<TerminalSocketData> = {
   maxPayloadLength: MAX_MESSAGE_BYTES,
   idleTimeout: 60,
   sendPings: true,
 
   open(socket) {
     const { terminals, terminal, resumed } = socket.data
-    const peer = peerOf(socket)
-    socket.data.peer = peer
-    terminals.attach(terminal, peer, resumed)
+    const client = clientOf(socket)
+    socket.data.client = client
+    terminals.attach(terminal, client, resumed)
   },
 
   message(socket, message) {
     const { terminal } = socket.data
     if (typeof message !== 'string') {
-      if (!terminal.write(message)) socket.close(closings.tooSlow, 'The program does not read')
+      if (!terminal.write(message)) socket.close(closeCodes.tooSlow, 'The program does not read')
       return
     }
-    const said = parseTerminalMessage(message)
-    if (said) terminal.resize(said.resize).catch(() => undefined)
-    else socket.close(closings.unsupported, 'Text is {"resize":{"columns":80,"rows":24}}')
+    const control = parseTerminalMessage(message)
+    if (control) terminal.resize(control.resize).catch(() => undefined)
+    else socket.close(closeCodes.unsupported, 'Text is {"resize":{"columns":80,"rows":24}}')
   },
 
-  drain: socket => socket.data.terminal.drained(),
+  drain: socket => socket.data.terminal.onDrain(),
 
-  close({ data: { terminals, terminal, peer } }, code) {
-    if (!peer) return
+  close({ data: { terminals, terminal, client } }, code) {
+    if (!client) return
     // Who says that all is done is not coming back (RFC 6455 section 7.4.1).
-    if (code === closings.ended) terminals.finish(terminal, peer)
-    else terminals.leave(terminal, peer)
+    if (code === closeCodes.ended) terminals.endByClient(terminal, client)
+    else terminals.detachClient(terminal, client)
   },
 }
 
-function peerOf(socket: ServerWebSocket<TerminalSocket>): Peer {
+function clientOf(socket: ServerWebSocket<TerminalSocketData>): TerminalClient {
   return {
-    waiting: () => socket.getBufferedAmount(),
+    bufferedBytes: () => socket.getBufferedAmount(),
     send: data => void socket.send(data),
     close: (code, reason) => socket.close(code, reason),
   }

@@ -1,14 +1,14 @@
 import type { Execution, TerminalSize } from '../droplets/engine.ts'
 
 /** What was printed last, for who comes back. */
-const KEPT_BYTES = 256 * 1024
+const SCROLLBACK_BYTES = 256 * 1024
 /** May wait for a client before the program has to wait, too. */
-const BEHIND_BYTES = 1024 * 1024
+const MAX_BUFFERED_BYTES = 1024 * 1024
 /** A client that reads nothing for so long has gone. */
-const SLOW_MS = 30_000
+const SLOW_CLIENT_TIMEOUT_MS = 30_000
 
 /** The codes of the websocket's end: those of RFC 6455 section 7.4, and our own. */
-export const closings = {
+export const closeCodes = {
   /** The program has ended. */
   ended: 1000,
   /** The server stops. */
@@ -23,9 +23,9 @@ export const closings = {
 } as const
 
 /** A client's end of a websocket. */
-export interface Peer {
+export interface TerminalClient {
   /** How many bytes wait for the client. */
-  waiting(): number
+  bufferedBytes(): number
   send(data: Uint8Array | string): void
   close(code: number, reason: string): void
 }
@@ -35,96 +35,101 @@ export type Terminal = ReturnType<typeof createTerminal>
 /**
  * A terminal in a droplet, with a client or for a while without one. Bytes go as they are; everything else is JSON:
  * `{"opened":{"terminal":ID,"resumed":false}}` first, `{"exit":CODE}` last.
- * @param over called once, when its program has ended
- * @param slowMs how long a client may read nothing
+ * @param onEnd called once, when its program has ended
+ * @param slowClientTimeoutMs how long a client may read nothing
  */
-export function createTerminal(id: string, execution: Execution, over: () => void, slowMs = SLOW_MS) {
-  const kept: Uint8Array[] = []
-  let keptBytes = 0
-  let peer: Peer | undefined
+export function createTerminal(
+  id: string,
+  execution: Execution,
+  onEnd: () => void,
+  slowClientTimeoutMs = SLOW_CLIENT_TIMEOUT_MS,
+) {
+  const scrollback: Uint8Array[] = []
+  let scrollbackBytes = 0
+  let client: TerminalClient | undefined
   /** Resolves when the client has read on, or is another one, or none. */
-  let readOn = Promise.withResolvers<void>()
-  let ended = false
-  pump()
+  let drain = Promise.withResolvers<void>()
+  let isEnded = false
+  pipeOutput()
 
   return {
     id,
 
     /** Gives the terminal to a client, from whom comes `resumed` when it was another one's before: what was printed last is sent first. */
-    attach(next: Peer, resumed: boolean): void {
-      peer?.close(closings.takenOver, 'The terminal was opened elsewhere')
-      peer = next
-      next.send(JSON.stringify({ opened: { terminal: id, resumed } }))
-      for (const bytes of kept) next.send(bytes)
-      wake()
+    attach(nextClient: TerminalClient, resumed: boolean): void {
+      client?.close(closeCodes.takenOver, 'The terminal was opened elsewhere')
+      client = nextClient
+      nextClient.send(JSON.stringify({ opened: { terminal: id, resumed } }))
+      for (const bytes of scrollback) nextClient.send(bytes)
+      notifyDrain()
     },
 
     /** Takes it from this client, if it is still its. */
-    detach(gone: Peer): void {
-      if (peer !== gone) return
-      peer = undefined
-      wake()
+    detach(detached: TerminalClient): void {
+      if (client !== detached) return
+      client = undefined
+      notifyDrain()
     },
 
     /** Its client has read what waited. */
-    drained: wake,
+    onDrain: notifyDrain,
 
-    isAttached: (): boolean => peer !== undefined,
+    isAttached: (): boolean => client !== undefined,
     write: (bytes: Uint8Array): boolean => execution.write(bytes),
     resize: (size: TerminalSize): Promise<void> => execution.resize(size),
 
     /** Ends its program. */
     async end(code: number, reason: string): Promise<void> {
-      ended = true
-      peer?.close(code, reason)
-      peer = undefined
-      wake()
-      await execution.end()
+      isEnded = true
+      client?.close(code, reason)
+      client = undefined
+      notifyDrain()
+      await execution.kill()
     },
   }
 
-  function wake(): void {
-    readOn.resolve()
-    readOn = Promise.withResolvers()
+  function notifyDrain(): void {
+    drain.resolve()
+    drain = Promise.withResolvers()
   }
 
-  async function pump(): Promise<void> {
+  async function pipeOutput(): Promise<void> {
     try {
       for await (const { bytes } of execution.output) {
-        keep(bytes)
-        peer?.send(bytes)
-        while (peer && peer.waiting() > BEHIND_BYTES) await patience(peer)
+        appendScrollback(bytes)
+        client?.send(bytes)
+        while (client && client.bufferedBytes() > MAX_BUFFERED_BYTES) await awaitDrain(client)
       }
-      if (!ended) {
-        peer?.send(JSON.stringify({ exit: (await execution.exitCode()) ?? null }))
-        peer?.close(closings.ended, 'The program has ended')
+      if (!isEnded) {
+        client?.send(JSON.stringify({ exit: (await execution.exitCode()) ?? null }))
+        client?.close(closeCodes.ended, 'The program has ended')
       }
     } catch {
       // The engine is away: so is the program, as far as anybody can tell.
-      peer?.close(closings.ended, 'The engine cannot be reached')
+      client?.close(closeCodes.ended, 'The engine cannot be reached')
     }
-    over()
+    onEnd()
   }
 
-  async function patience(slow: Peer): Promise<void> {
-    const limit = Promise.withResolvers<'late'>()
-    const timer = setTimeout(limit.resolve, slowMs, 'late')
-    const how = await Promise.race([readOn.promise, limit.promise])
+  async function awaitDrain(slowClient: TerminalClient): Promise<void> {
+    const timeout = Promise.withResolvers<'late'>()
+    const timer = setTimeout(timeout.resolve, slowClientTimeoutMs, 'late')
+    const outcome = await Promise.race([drain.promise, timeout.promise])
     clearTimeout(timer)
-    if (how === 'late' && peer === slow) slow.close(closings.tooSlow, 'The client does not read')
-    if (how === 'late' && peer === slow) peer = undefined
+    if (outcome === 'late' && client === slowClient) slowClient.close(closeCodes.tooSlow, 'The client does not read')
+    if (outcome === 'late' && client === slowClient) client = undefined
   }
 
-  function keep(bytes: Uint8Array): void {
+  function appendScrollback(bytes: Uint8Array): void {
     // Of its own: what came from a connection may be part of something larger.
-    kept.push(bytes.slice(-KEPT_BYTES))
-    keptBytes += Math.min(bytes.byteLength, KEPT_BYTES)
-    for (let first = kept[0]; first && keptBytes > KEPT_BYTES; first = kept[0]) {
-      const surplus = Math.min(keptBytes - KEPT_BYTES, first.byteLength)
-      keptBytes -= surplus
+    scrollback.push(bytes.slice(-SCROLLBACK_BYTES))
+    scrollbackBytes += Math.min(bytes.byteLength, SCROLLBACK_BYTES)
+    for (let first = scrollback[0]; first && scrollbackBytes > SCROLLBACK_BYTES; first = scrollback[0]) {
+      const surplus = Math.min(scrollbackBytes - SCROLLBACK_BYTES, first.byteLength)
+      scrollbackBytes -= surplus
       // A piece may be as large as all that is kept: then its end is still of use.
-      if (surplus === first.byteLength) kept.shift()
-      else kept[0] = first.subarray(surplus)
+      if (surplus === first.byteLength) scrollback.shift()
+      else scrollback[0] = first.subarray(surplus)
     }
   }
 }

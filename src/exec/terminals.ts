@@ -1,4 +1,4 @@
-import type { Act, Audit, Begun } from '../audit/service.ts'
+import type { Actor, Audit, PendingRecord } from '../audit/service.ts'
 import type { AuthService } from '../auth/service.ts'
 import type { DropletEngine, TerminalSize } from '../droplets/engine.ts'
 import type { DropletService } from '../droplets/service.ts'
@@ -8,26 +8,26 @@ import type { Database } from '../store/database.ts'
 import type { RandomBytes } from '../store/key-file.ts'
 import type { User } from '../store/users.ts'
 import { includesGroup } from '../users/username.ts'
-import type { Places } from './places.ts'
-import { closings, createTerminal, type Peer, type Terminal } from './terminal.ts'
-import { type Admission, createTickets } from './tickets.ts'
+import type { ConnectionSlots } from './places.ts'
+import { closeCodes, createTerminal, type Terminal, type TerminalClient } from './terminal.ts'
+import { createTickets, type TicketGrant } from './tickets.ts'
 
 /** How long a terminal waits for a client that lost it. */
-const KEPT_MS = 60_000
-const LOOK_EVERY_MS = 250
+const RECONNECT_WINDOW_MS = 60_000
+const CHECK_INTERVAL_MS = 250
 
 /** What root's own shell would be; not every droplet has it. */
 const SHELL = ['sh', '-c', 'cd; command -v bash >/dev/null && exec bash -l; exec sh -l']
 
-interface Open {
+interface OpenTerminal {
   terminal: Terminal
   userId: string
   sessionId: string
   droplet: string
-  begun: Begun
-  place: Disposable
+  pendingRecord: PendingRecord
+  slot: Disposable
   /** Since when it has no client, by the monotonic clock. */
-  aloneSince: number | undefined
+  detachedSince: number | undefined
 }
 
 export type Terminals = ReturnType<typeof createTerminals>
@@ -41,22 +41,22 @@ export type Terminals = ReturnType<typeof createTerminals>
 export function createTerminals(deps: {
   engine: Pick<DropletEngine, 'execute'>
   droplets: Pick<DropletService, 'findRunning'>
-  auth: Pick<AuthService, 'holderOf'>
-  audit: Pick<Audit, 'begin' | 'end' | 'record' | 'later'>
+  auth: Pick<AuthService, 'userOfSession'>
+  audit: Pick<Audit, 'recordStart' | 'recordEnd' | 'record' | 'defer'>
   db: Pick<Database, 'write'>
-  places: Places
+  slots: ConnectionSlots
   random: RandomBytes
   monotonic: () => number
   now: () => number
   log: Log
   /** As `createTerminal`. */
-  slowMs?: number
+  slowClientTimeoutMs?: number
 }) {
-  const { engine, droplets, auth, audit, db, places, random, monotonic, now, log, slowMs } = deps
+  const { engine, droplets, auth, audit, db, slots, random, monotonic, now, log, slowClientTimeoutMs } = deps
   const tickets = createTickets(random, monotonic)
   /** By the id of the terminal. */
-  const terminals = new Map<string, Open>()
-  const timer = setInterval(look, LOOK_EVERY_MS)
+  const openTerminals = new Map<string, OpenTerminal>()
+  const timer = setInterval(endExpired, CHECK_INTERVAL_MS)
   timer.unref()
   let isClosed = false
 
@@ -65,45 +65,53 @@ export function createTerminals(deps: {
      * A ticket for one terminal in this droplet.
      * @throws ApiError 900 for a droplet that is not there or does not run, 918
      */
-    async issue(admission: Admission): Promise<string> {
-      await droplets.findRunning(admission.droplet)
-      return tickets.issue(admission)
+    async issue(grant: TicketGrant): Promise<string> {
+      await droplets.findRunning(grant.droplet)
+      return tickets.issue(grant)
     },
 
     /**
      * Takes a ticket.
      * @throws ApiError 935, also when its session is over or its user may do this no more
      */
-    redeem(ticket: string, droplet: string): { admission: Admission; user: User } {
-      const admission = tickets.redeem(ticket, droplet)
-      const user = managerOf(admission.sessionId)
+    redeem(ticket: string, droplet: string): { grant: TicketGrant; user: User } {
+      const grant = tickets.redeem(ticket, droplet)
+      const user = managerOfSession(grant.sessionId)
       if (!user) throw new ApiError('ticketUnknown')
-      return { admission, user }
+      return { grant, user }
     },
 
     /**
      * Opens a terminal, which begins with a client when one is attached.
      * @throws ApiError 900, 918, 922, 938
      */
-    async open({ sessionId, act, droplet: name }: Admission, user: User, size: TerminalSize): Promise<Terminal> {
+    async open({ sessionId, actor, droplet: name }: TicketGrant, user: User, size: TerminalSize): Promise<Terminal> {
       const droplet = await droplets.findRunning(name)
-      const place = places.take(user.id)
-      let begun: Begun | undefined
+      const slot = slots.acquire(user.id)
+      let pendingRecord: PendingRecord | undefined
       try {
-        begun = await db.write(() => {
-          audit.record(opening(act), name)
-          return audit.begin(ending(act), name)
+        pendingRecord = await db.write(() => {
+          audit.record(withOpenAction(actor), name)
+          return audit.recordStart(withEndAction(actor), name)
         })
         const execution = await engine.execute(droplet.id, { command: SHELL, terminal: size })
         const id = crypto.randomUUID()
-        const terminal = createTerminal(id, execution, () => forget(id), slowMs)
-        const open = { terminal, userId: user.id, sessionId, droplet: name, begun, place, aloneSince: monotonic() }
-        terminals.set(id, open)
-        if (isClosed) end(open, closings.goingAway, 'The server stops')
+        const terminal = createTerminal(id, execution, () => removeEntry(id), slowClientTimeoutMs)
+        const entry = {
+          terminal,
+          userId: user.id,
+          sessionId,
+          droplet: name,
+          pendingRecord,
+          slot,
+          detachedSince: monotonic(),
+        }
+        openTerminals.set(id, entry)
+        if (isClosed) endTerminal(entry, closeCodes.goingAway, 'The server stops')
         return terminal
       } catch (error) {
-        place[Symbol.dispose]()
-        if (begun) await recordEnd(begun, name, error)
+        slot[Symbol.dispose]()
+        if (pendingRecord) await recordEnd(pendingRecord, name, error)
         throw error
       }
     },
@@ -112,80 +120,82 @@ export function createTerminals(deps: {
      * The same terminal again, for who lost it: from now on it is this session's.
      * @returns undefined when it is over, or never was this user's
      */
-    resume({ sessionId, droplet }: Admission, user: User, id: string): Terminal | undefined {
-      const open = terminals.get(id)
-      if (!open || open.userId !== user.id || open.droplet !== droplet) return undefined
-      open.sessionId = sessionId
-      return open.terminal
+    resume({ sessionId, droplet }: TicketGrant, user: User, id: string): Terminal | undefined {
+      const entry = openTerminals.get(id)
+      if (!entry || entry.userId !== user.id || entry.droplet !== droplet) return undefined
+      entry.sessionId = sessionId
+      return entry.terminal
     },
 
     /** A client begins with its terminal. */
-    attach(terminal: Terminal, peer: Peer, resumed: boolean): void {
-      const open = terminals.get(terminal.id)
-      if (open) {
-        open.aloneSince = undefined
-        terminal.attach(peer, resumed)
-      } else peer.close(closings.ended, 'The program has ended')
+    attach(terminal: Terminal, client: TerminalClient, resumed: boolean): void {
+      const entry = openTerminals.get(terminal.id)
+      if (entry) {
+        entry.detachedSince = undefined
+        terminal.attach(client, resumed)
+      } else client.close(closeCodes.ended, 'The program has ended')
     },
 
     /** A client is gone; its terminal waits for it. */
-    leave(terminal: Terminal, peer: Peer): void {
-      const open = terminals.get(terminal.id)
-      terminal.detach(peer)
+    detachClient(terminal: Terminal, client: TerminalClient): void {
+      const entry = openTerminals.get(terminal.id)
+      terminal.detach(client)
       // One that was given up as too slow was taken off already.
-      if (open && !terminal.isAttached()) open.aloneSince ??= monotonic()
+      if (entry && !terminal.isAttached()) entry.detachedSince ??= monotonic()
     },
 
     /** A client is done with its terminal. */
-    finish(terminal: Terminal, peer: Peer): void {
-      const open = terminals.get(terminal.id)
-      terminal.detach(peer)
-      if (open && !terminal.isAttached()) void end(open, closings.ended, 'The client is done')
+    endByClient(terminal: Terminal, client: TerminalClient): void {
+      const entry = openTerminals.get(terminal.id)
+      terminal.detach(client)
+      if (entry && !terminal.isAttached()) void endTerminal(entry, closeCodes.ended, 'The client is done')
     },
 
     /** Ends those whose session or right is over, and those that nobody came back to. It is called again and again. */
-    look,
+    endExpired,
 
-    count: (): number => terminals.size,
+    count: (): number => openTerminals.size,
 
     /** Ends all of them, and from now on each that is opened. */
     async close(): Promise<void> {
       isClosed = true
       clearInterval(timer)
-      await Promise.all([...terminals.values()].map(open => end(open, closings.goingAway, 'The server stops')))
+      await Promise.all(
+        [...openTerminals.values()].map(entry => endTerminal(entry, closeCodes.goingAway, 'The server stops')),
+      )
     },
   }
 
-  function look(): void {
-    for (const open of terminals.values()) {
-      if (!mayGoOn(open)) end(open, closings.notAllowed, 'The session is over')
-      else if (open.aloneSince !== undefined && monotonic() - open.aloneSince > KEPT_MS) {
-        end(open, closings.ended, 'Nobody came back')
+  function endExpired(): void {
+    for (const entry of openTerminals.values()) {
+      if (!isStillAllowed(entry)) endTerminal(entry, closeCodes.notAllowed, 'The session is over')
+      else if (entry.detachedSince !== undefined && monotonic() - entry.detachedSince > RECONNECT_WINDOW_MS) {
+        endTerminal(entry, closeCodes.ended, 'Nobody came back')
       }
     }
   }
 
-  function mayGoOn({ sessionId }: Open): boolean {
+  function isStillAllowed({ sessionId }: OpenTerminal): boolean {
     try {
-      return managerOf(sessionId) !== undefined
+      return managerOfSession(sessionId) !== undefined
     } catch {
       // Of a store that cannot be read nobody knows. A terminal is not left to somebody who may have lost it.
       return false
     }
   }
 
-  function managerOf(sessionId: string): User | undefined {
-    const user = auth.holderOf(sessionId)
+  function managerOfSession(sessionId: string): User | undefined {
+    const user = auth.userOfSession(sessionId)
     return user && includesGroup(user.group, 'manager') ? user : undefined
   }
 
-  async function end(open: Open, code: number, reason: string): Promise<void> {
-    const recorded = forget(open.terminal.id)
+  async function endTerminal(entry: OpenTerminal, code: number, reason: string): Promise<void> {
+    const recorded = removeEntry(entry.terminal.id)
     try {
-      await open.terminal.end(code, reason)
+      await entry.terminal.end(code, reason)
     } catch (error) {
       log.warn('a terminal could not be ended within its droplet', {
-        droplet: open.droplet,
+        droplet: entry.droplet,
         error: describeError(error),
       })
     }
@@ -193,20 +203,20 @@ export function createTerminals(deps: {
     await recorded
   }
 
-  async function forget(id: string): Promise<void> {
-    const open = terminals.get(id)
-    if (!open) return
-    terminals.delete(id)
-    open.place[Symbol.dispose]()
-    await recordEnd(open.begun, open.droplet)
+  async function removeEntry(id: string): Promise<void> {
+    const entry = openTerminals.get(id)
+    if (!entry) return
+    openTerminals.delete(id)
+    entry.slot[Symbol.dispose]()
+    await recordEnd(entry.pendingRecord, entry.droplet)
   }
 
-  async function recordEnd(begun: Begun, droplet: string, error?: unknown): Promise<void> {
+  async function recordEnd(pendingRecord: PendingRecord, droplet: string, error?: unknown): Promise<void> {
     const endedAt = now()
-    const write = () => audit.end({ ...begun, time: endedAt }, droplet, error)
-    await db.write(write).catch(() => audit.later(write, () => undefined))
+    const write = () => audit.recordEnd({ ...pendingRecord, time: endedAt }, droplet, error)
+    await db.write(write).catch(() => audit.defer(write, () => undefined))
   }
 }
 
-const opening = (act: Act): Act => ({ ...act, action: 'droplet.exec' })
-const ending = (act: Act): Act => ({ ...act, action: 'droplet.exec.end' })
+const withOpenAction = (actor: Actor): Actor => ({ ...actor, action: 'droplet.exec' })
+const withEndAction = (actor: Actor): Actor => ({ ...actor, action: 'droplet.exec.end' })

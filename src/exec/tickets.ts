@@ -1,16 +1,16 @@
-import type { Act } from '../audit/service.ts'
+import type { Actor } from '../audit/service.ts'
 import { ApiError } from '../errors.ts'
 import type { RandomBytes } from '../store/key-file.ts'
 
-export const TICKET_SECONDS = 30
+export const TICKET_LIFETIME_SECONDS = 30
 const TICKET_BYTES = 32
 /** Of one session. The oldest gives way: who takes that many uses none of them. */
-const TICKETS_PER_SESSION = 20
+const MAX_TICKETS_PER_SESSION = 20
 
 /** For whom a ticket was made out, and for what. */
-export interface Admission {
+export interface TicketGrant {
   sessionId: string
-  act: Act
+  actor: Actor
   /** The name of the droplet. */
   droplet: string
 }
@@ -24,32 +24,32 @@ export type Tickets = ReturnType<typeof createTickets>
  */
 export function createTickets(random: RandomBytes, monotonic: () => number) {
   /** By the hash of the ticket, oldest first. */
-  const issued = new Map<string, Admission & { expiresAt: number }>()
+  const issued = new Map<string, TicketGrant & { expiresAt: number }>()
 
   return {
     /** @returns the ticket: 64 hex digits */
-    issue(admission: Admission): string {
-      removeOld(admission.sessionId)
+    issue(grant: TicketGrant): string {
+      evictOld(grant.sessionId)
       const ticket = random(TICKET_BYTES).toHex()
-      issued.set(hashOf(ticket), { ...admission, expiresAt: monotonic() + TICKET_SECONDS * 1000 })
+      issued.set(hashOf(ticket), { ...grant, expiresAt: monotonic() + TICKET_LIFETIME_SECONDS * 1000 })
       return ticket
     },
 
     /** @throws ApiError 935 for one that is unknown, over or used, or was made out for another droplet; it is used then */
-    redeem(ticket: string, droplet: string): Admission {
+    redeem(ticket: string, droplet: string): TicketGrant {
       const key = hashOf(ticket)
-      const admission = issued.get(key)
+      const grant = issued.get(key)
       issued.delete(key)
-      if (!admission || admission.expiresAt <= monotonic() || admission.droplet !== droplet) {
+      if (!grant || grant.expiresAt <= monotonic() || grant.droplet !== droplet) {
         throw new ApiError('ticketUnknown')
       }
-      return admission
+      return grant
     },
   }
 
-  function removeOld(sessionId: string): void {
-    const keys = [...issued].filter(([, admission]) => admission.sessionId === sessionId).map(([key]) => key)
-    for (const key of keys.slice(0, Math.max(0, keys.length - TICKETS_PER_SESSION + 1))) issued.delete(key)
+  function evictOld(sessionId: string): void {
+    const keys = [...issued].filter(([, grant]) => grant.sessionId === sessionId).map(([key]) => key)
+    for (const key of keys.slice(0, Math.max(0, keys.length - MAX_TICKETS_PER_SESSION + 1))) issued.delete(key)
     for (const [key, { expiresAt }] of issued) if (expiresAt <= monotonic()) issued.delete(key)
   }
 }

@@ -1,8 +1,8 @@
-import type { Chapter } from '../openapi/description.ts'
+import type { TagSection } from '../openapi/description.ts'
 import { serverHealthBody } from './model.ts'
 
 /** What the document says of how the server is. */
-export const healthChapter: Chapter = {
+export const healthSection: TagSection = {
   name: 'Health',
   description: 'For whoever watches over the server: a load balancer, a monitor, `docker ps`.',
   models: { ServerHealth: serverHealthBody },
@@ -10,8 +10,8 @@ export const healthChapter: Chapter = {
     'GET /health': {
       summary: 'Tell how the server is',
       description: 'Asks nobody, and holds nothing that not everybody could find out.',
-      caller: 'open',
-      answers: {
+      access: 'open',
+      responses: {
         200: {
           description: 'It serves, if not all of it works',
           schema: serverHealthBody,

@@ -1,18 +1,18 @@
 import { Elysia, status } from 'elysia'
-import { leaveUnlogged } from '../http/exchange.ts'
+import { excludeFromLog } from '../http/exchange.ts'
 import type { Guard } from '../http/guards.ts'
 import { serverHealthBody } from './model.ts'
-import type { ServerHealthWatch } from './service.ts'
+import type { ServerHealthChecker } from './service.ts'
 
 /** For whoever watches over the server: open to all, and nothing in it that not everybody could find out. */
-export function createHealthRoutes(guard: Guard, serverHealth: Pick<ServerHealthWatch, 'look'>) {
+export function createHealthRoutes(guard: Guard, serverHealth: Pick<ServerHealthChecker, 'check'>) {
   return new Elysia({ name: 'health-routes' }).use(guard).get(
     '/health',
     ({ request }) => {
-      const found = serverHealth.look()
-      if (found.status === 'failed') return status(503, found)
-      leaveUnlogged(request)
-      return status(200, found)
+      const health = serverHealth.check()
+      if (health.status === 'failed') return status(503, health)
+      excludeFromLog(request)
+      return status(200, health)
     },
     { open: true, response: { 200: serverHealthBody, 503: serverHealthBody } },
   )

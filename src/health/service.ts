@@ -1,9 +1,9 @@
-import type { LiveDroplets } from '../droplets/live.ts'
+import type { DropletInformer } from '../droplets/live.ts'
 import type { Log } from '../log.ts'
 import type { Database } from '../store/database.ts'
 
 /** A store that could not be written is tried again so often. */
-const TRY_EVERY_MS = 500
+const RETRY_INTERVAL_MS = 500
 
 /** How this server is. What it serves, the droplets, have a health of their own (`droplets/health.ts`). */
 export interface ServerHealth {
@@ -13,64 +13,64 @@ export interface ServerHealth {
   store: 'ok' | 'read-only' | 'unusable'
 }
 
-export type ServerHealthWatch = ReturnType<typeof createServerHealth>
+export type ServerHealthChecker = ReturnType<typeof createServerHealthChecker>
 
 /**
  * Knows how the server is without asking anybody: whether the engine was heard of within the last second, and how the last
  * write to the store ended. The house is kept every 30 seconds, which is a write; after one that failed it is tried again at once and on.
  */
-export function createServerHealth(deps: {
+export function createServerHealthChecker(deps: {
   db: Pick<Database, 'watchWrites'>
-  clock: { noted: () => number; note: () => Promise<void> }
-  live: Pick<LiveDroplets, 'listNow'>
+  clock: { highWaterMark: () => number; saveHighWaterMark: () => Promise<void> }
+  informer: Pick<DropletInformer, 'cachedList'>
   log: Log
 }) {
-  const { db, clock, live, log } = deps
+  const { db, clock, informer, log } = deps
   let isWritable = true
-  let timer: ReturnType<typeof setTimeout> | undefined
+  let retryTimer: ReturnType<typeof setTimeout> | undefined
 
-  const unwatch = db.watchWrites(({ how }) => {
-    if (how === 'stored') recover()
-    else if (how === 'failed') fail()
+  const stopWatching = db.watchWrites(({ outcome: result }) => {
+    if (result === 'stored') onWriteSucceeded()
+    else if (result === 'failed') onWriteFailed()
   })
 
   return {
-    look(): ServerHealth {
-      const store = storeNow()
-      const engine = live.listNow() ? 'ok' : 'away'
+    check(): ServerHealth {
+      const store = storeStatus()
+      const engine = informer.cachedList() ? 'ok' : 'away'
       if (store === 'unusable') return { status: 'failed', engine, store }
       return { status: store === 'ok' && engine === 'ok' ? 'ok' : 'degraded', engine, store }
     },
 
     close(): void {
-      unwatch()
-      clearTimeout(timer)
+      stopWatching()
+      clearTimeout(retryTimer)
     },
   }
 
-  function storeNow(): ServerHealth['store'] {
+  function storeStatus(): ServerHealth['store'] {
     try {
-      clock.noted()
+      clock.highWaterMark()
     } catch {
       return 'unusable'
     }
     return isWritable ? 'ok' : 'read-only'
   }
 
-  function recover(): void {
+  function onWriteSucceeded(): void {
     if (isWritable) return
     isWritable = true
-    clearTimeout(timer)
+    clearTimeout(retryTimer)
     log.info('the store can be written again')
   }
 
-  function fail(): void {
+  function onWriteFailed(): void {
     // Told once: it may stay so for days.
     if (isWritable) log.warn('the store cannot be written')
     isWritable = false
-    clearTimeout(timer)
+    clearTimeout(retryTimer)
     // What becomes of it is heard as of every write.
-    timer = setTimeout(() => clock.note().catch(() => undefined), TRY_EVERY_MS)
-    timer.unref()
+    retryTimer = setTimeout(() => clock.saveHighWaterMark().catch(() => undefined), RETRY_INTERVAL_MS)
+    retryTimer.unref()
   }
 }

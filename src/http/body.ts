@@ -3,7 +3,7 @@ import { ApiError } from '../errors.ts'
 export const MAX_BODY_BYTES = 16 * 1024
 const MAX_JSON_DEPTH = 32
 /** HTTP/2 keeps a stream open as long as a byte comes now and then. */
-const BODY_LIMIT_MS = 10_000
+const BODY_TIMEOUT_MS = 10_000
 
 export type Fields = Record<string, unknown>
 
@@ -14,14 +14,14 @@ export function isAbsent(field: unknown): boolean {
 
 /** A body that could be read and not understood. It is told to the caller only after the guard let that one in. */
 export class MalformedBody {
-  /** @param unfinished whether the rest of it may still come */
+  /** @param isIncomplete whether the rest of it may still come */
   constructor(
     readonly reason: string,
-    readonly unfinished = false,
+    readonly isIncomplete = false,
   ) {}
 
   toError(): ApiError {
-    return new ApiError('malformed', { text: `Malformed body: ${this.reason}`, hangUp: this.unfinished })
+    return new ApiError('malformed', { text: `Malformed body: ${this.reason}`, closeConnection: this.isIncomplete })
   }
 }
 
@@ -29,8 +29,8 @@ export class MalformedBody {
  * The fields of a request's body, JSON or form; an empty body has none.
  * @throws ApiError 920 as soon as more than 16 KiB are announced or sent
  */
-export async function readFields(request: Request, limitMs = BODY_LIMIT_MS): Promise<Fields | MalformedBody> {
-  const bytes = await withinLimit(readBytes(request), limitMs)
+export async function readFields(request: Request, timeoutMs = BODY_TIMEOUT_MS): Promise<Fields | MalformedBody> {
+  const bytes = await withTimeout(readBytes(request), timeoutMs)
   if (!bytes) return new MalformedBody('it came too slowly', true)
   if (bytes.byteLength === 0) return {}
   let text: string
@@ -48,21 +48,21 @@ export async function readFields(request: Request, limitMs = BODY_LIMIT_MS): Pro
 }
 
 /** @returns undefined when it took too long */
-async function withinLimit<T>(work: Promise<T>, limitMs: number): Promise<T | undefined> {
-  const limit = Promise.withResolvers<undefined>()
-  const timer = setTimeout(limit.resolve, limitMs, undefined)
+async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T | undefined> {
+  const timeout = Promise.withResolvers<undefined>()
+  const timer = setTimeout(timeout.resolve, timeoutMs, undefined)
   try {
-    return await Promise.race([work, limit.promise])
+    return await Promise.race([work, timeout.promise])
   } finally {
     clearTimeout(timer)
   }
 }
 
 async function readBytes(request: Request): Promise<Uint8Array> {
-  const announced = request.headers.get('content-length')
-  if (announced !== null) {
+  const contentLength = request.headers.get('content-length')
+  if (contentLength !== null) {
     // Bun has checked already that this is what comes.
-    if (Number(announced) > MAX_BODY_BYTES) throw new ApiError('bodyTooLarge')
+    if (Number(contentLength) > MAX_BODY_BYTES) throw new ApiError('bodyTooLarge')
     return await request.bytes()
   }
   const chunks: Uint8Array[] = []
@@ -89,17 +89,17 @@ function parseJson(text: string): Fields | MalformedBody {
   return { ...value }
 }
 
-function isDeeperThan(limit: number, json: string): boolean {
+function isDeeperThan(maxDepth: number, json: string): boolean {
   let depth = 0
   let inString = false
-  for (let at = 0; at < json.length; at++) {
-    const character = json[at]
+  for (let index = 0; index < json.length; index++) {
+    const character = json[index]
     if (inString) {
-      if (character === '\\') at++
+      if (character === '\\') index++
       else if (character === '"') inString = false
     } else if (character === '"') inString = true
     else if (character === '{' || character === '[') {
-      if (++depth > limit) return true
+      if (++depth > maxDepth) return true
     } else if (character === '}' || character === ']') depth--
   }
   return false

@@ -2,32 +2,33 @@ import { Elysia, NotFoundError, ParseError, ValidationError } from 'elysia'
 import type { Audit } from '../audit/service.ts'
 import { ApiError } from '../errors.ts'
 import { describeError, type Log } from '../log.ts'
-import { attemptOf, noteError, requestId } from './exchange.ts'
+import { attemptOf, recordError, requestIdOf } from './exchange.ts'
 
 /**
  * Turns whatever was thrown into `{error, errorId}`. Mounted before any route. What is not of our catalogue is told
  * to the client without details, and to the log with all of them.
  */
-export function createErrorHandler(log: Log, audit: Pick<Audit, 'refused'>) {
+export function createErrorHandler(log: Log, audit: Pick<Audit, 'recordDenial'>) {
   return new Elysia({ name: 'error-handler' }).onError({ as: 'global' }, ({ error, request, set }) => {
-    const known = toApiError(error)
-    if (known.kind === 'internal' || known.cause !== undefined) {
-      const level = known.status >= 500 ? 'error' : 'info'
+    const apiError = toApiError(error)
+    if (apiError.kind === 'internal' || apiError.cause !== undefined) {
+      const level = apiError.status >= 500 ? 'error' : 'info'
       log[level]('request failed', {
-        requestId: requestId(request),
-        errorId: known.errorId,
-        error: describeError(known),
+        requestId: requestIdOf(request),
+        errorId: apiError.errorId,
+        error: describeError(apiError),
       })
     }
     const attempt = attemptOf(request)
-    if (attempt && known.status < 500) audit.refused(attempt.act, attempt.target, known, attempt.known)
-    noteError(request, known.errorId)
-    set.status = known.status
-    if (known.status === 401) set.headers['www-authenticate'] = challenge(known)
+    if (attempt && apiError.status < 500)
+      audit.recordDenial(attempt.actor, attempt.target, apiError, attempt.isAuthenticated)
+    recordError(request, apiError.errorId)
+    set.status = apiError.status
+    if (apiError.status === 401) set.headers['www-authenticate'] = challenge(apiError)
     // RFC 9112 section 9.6.
-    if (known.hangUp) set.headers.connection = 'close'
-    if (known.retryAfterSeconds !== undefined) set.headers['retry-after'] = String(known.retryAfterSeconds)
-    return { error: known.message, errorId: known.errorId }
+    if (apiError.closeConnection) set.headers.connection = 'close'
+    if (apiError.retryAfterSeconds !== undefined) set.headers['retry-after'] = String(apiError.retryAfterSeconds)
+    return { error: apiError.message, errorId: apiError.errorId }
   })
 }
 
@@ -38,8 +39,8 @@ function toApiError(error: unknown): ApiError {
   if (error instanceof ParseError && error.cause instanceof ApiError) return error.cause
   if (error instanceof ValidationError && error.type === 'response') {
     // Not even to the log goes Elysia's own text: it holds the whole answer, which may be a secret.
-    const where = error.valueError?.path ?? 'an unknown place'
-    return new ApiError('internal', { cause: new Error(`The answer does not fit its schema at ${where}`) })
+    const path = error.valueError?.path ?? 'an unknown place'
+    return new ApiError('internal', { cause: new Error(`The answer does not fit its schema at ${path}`) })
   }
   // Here that text would repeat what was sent.
   if (error instanceof ValidationError || error instanceof ParseError) return new ApiError('malformed')

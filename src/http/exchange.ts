@@ -1,105 +1,105 @@
 import { Elysia } from 'elysia'
-import type { Act } from '../audit/service.ts'
+import type { Actor } from '../audit/service.ts'
 import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
-import { hideTokens, type Log } from '../log.ts'
+import { type Log, redactTokens } from '../log.ts'
 import type { ServedRequest } from '../metrics/served-request.ts'
 import { clientAddress } from '../network.ts'
 
 const HEALTH_PATH = '/health'
 
-interface Start {
+interface RequestState {
   id: string
   /** `performance.now()`. */
-  at: number
+  startedAt: number
   address: string
   attempt?: Attempt
-  isUnlogged?: boolean
+  isExcludedFromLog?: boolean
   errorId?: number
 }
 
 /** What a request is about, as soon as it has a route. */
 export interface Attempt {
-  act: Act
+  actor: Actor
   target: string
   /** Whether the user of the act is known to be that user, and not only claimed. */
-  known: boolean
+  isAuthenticated: boolean
 }
 
-const starts = new WeakMap<Request, Start>()
+const requestStates = new WeakMap<Request, RequestState>()
 
 /** Names the request in the log, and to the client in `X-Request-Id`. */
-export function requestId(request: Request): string {
-  return starts.get(request)?.id ?? 'unknown'
+export function requestIdOf(request: Request): string {
+  return requestStates.get(request)?.id ?? 'unknown'
 }
 
 /** Where the request comes from, as far as the trusted proxies tell. */
 export function addressOf(request: Request): string {
-  return starts.get(request)?.address ?? 'unknown'
+  return requestStates.get(request)?.address ?? 'unknown'
 }
 
 /** Remembers what a request is about, for the audit. */
-export function noteAttempt(request: Request, attempt: Attempt): void {
-  const start = starts.get(request)
-  if (start) start.attempt = attempt
+export function recordAttempt(request: Request, attempt: Attempt): void {
+  const state = requestStates.get(request)
+  if (state) state.attempt = attempt
 }
 
 export function attemptOf(request: Request): Attempt | undefined {
-  return starts.get(request)?.attempt
+  return requestStates.get(request)?.attempt
 }
 
 /** Remembers what a request was told that went wrong. */
-export function noteError(request: Request, errorId: number): void {
-  const start = starts.get(request)
-  if (start) start.errorId = errorId
+export function recordError(request: Request, errorId: number): void {
+  const state = requestStates.get(request)
+  if (state) state.errorId = errorId
 }
 
 /** Keeps a request out of the log: one that comes every few seconds, and is answered as always. */
-export function leaveUnlogged(request: Request): void {
-  const start = starts.get(request)
-  if (start) start.isUnlogged = true
+export function excludeFromLog(request: Request): void {
+  const state = requestStates.get(request)
+  if (state) state.isExcludedFromLog = true
 }
 
 /**
  * One request and its answer: the id, the headers that every answer has, the line in the log.
- * @param served is told of every request that is over
+ * @param onServed is told of every request that is over
  */
-export function createExchange(
+export function createRequestContext(
   log: Log,
   listen: Pick<Config['listen'], 'allowedHosts' | 'trustedProxies'>,
-  served?: (request: ServedRequest) => void,
+  onServed?: (request: ServedRequest) => void,
 ) {
   return new Elysia({ name: 'exchange' })
     .onRequest(({ request, server, set }) => {
       const id = crypto.randomUUID()
       const peer = server?.requestIP(request)?.address ?? 'unknown'
       const address = clientAddress(peer, request.headers.get('x-forwarded-for'), listen.trustedProxies)
-      starts.set(request, { id, at: performance.now(), address })
-      set.headers = { ...answerHeaders, 'x-request-id': id }
-      refuseTwoHosts(request)
-      refuseMisreadPath(request.url)
-      refuseUnknownHost(request.url, listen.allowedHosts)
+      requestStates.set(request, { id, startedAt: performance.now(), address })
+      set.headers = { ...defaultHeaders, 'x-request-id': id }
+      rejectDuplicateHost(request)
+      rejectAmbiguousPath(request.url)
+      rejectUnknownHost(request.url, listen.allowedHosts)
     })
     .onAfterResponse({ as: 'global' }, ({ request, path, route, set }) => {
-      const start = starts.get(request)
+      const state = requestStates.get(request)
       const status = typeof set.status === 'number' ? set.status : 200
-      const ms = start && performance.now() - start.at
-      served?.({ method: request.method, route, status, errorId: start?.errorId, ms: ms ?? 0 })
-      if (start?.isUnlogged) return
+      const ms = state && performance.now() - state.startedAt
+      onServed?.({ method: request.method, route, status, errorId: state?.errorId, ms: ms ?? 0 })
+      if (state?.isExcludedFromLog) return
       log.info('request', {
-        requestId: start?.id,
+        requestId: state?.id,
         method: request.method,
-        path: hideTokens(path),
+        path: redactTokens(path),
         status,
         ms: ms && Math.round(ms * 10) / 10,
-        address: start?.address,
-        user: start?.attempt?.known ? start.attempt.act.user : undefined,
+        address: state?.address,
+        user: state?.attempt?.isAuthenticated ? state.attempt.actor.user : undefined,
       })
     })
 }
 
 /** An API's answer is data for its client and nothing else: never cached, framed, sniffed or run. */
-const answerHeaders = {
+const defaultHeaders = {
   'cache-control': 'no-store',
   'content-security-policy':
     "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -110,7 +110,7 @@ const answerHeaders = {
 }
 
 /** RFC 9112 section 3.2: of two, nobody knows which one a proxy in front went by. No name holds a comma. */
-function refuseTwoHosts(request: Request): void {
+function rejectDuplicateHost(request: Request): void {
   if (!request.headers.get('host')?.includes(',')) return
   throw new ApiError('malformed', { text: 'Two Host headers in one request: send one' })
 }
@@ -119,7 +119,7 @@ function refuseTwoHosts(request: Request): void {
  * Elysia looks for the path from the 11th character of the address on, which a host of up to three characters does
  * not reach: it would take a later part of the path for the whole. Refused before any route is chosen.
  */
-function refuseMisreadPath(url: string): void {
+function rejectAmbiguousPath(url: string): void {
   const afterScheme = url.indexOf('//') + 2
   if (url.indexOf('/', 11) !== url.indexOf('/', afterScheme)) {
     throw new ApiError('malformed', {
@@ -132,8 +132,9 @@ function refuseMisreadPath(url: string): void {
  * RFC 9110 section 15.5.20: a request for another host was misdirected, be it by DNS rebinding. Who asks for the health
  * often knows nothing but an address, and is told nothing that anybody could not know.
  */
-function refuseUnknownHost(url: string, allowed: readonly string[]): void {
-  if (allowed.length === 0) return
-  const asked = URL.parse(url)
-  if (!allowed.includes(asked?.hostname ?? '') && asked?.pathname !== HEALTH_PATH) throw new ApiError('hostUnknown')
+function rejectUnknownHost(url: string, allowedHosts: readonly string[]): void {
+  if (allowedHosts.length === 0) return
+  const requestedUrl = URL.parse(url)
+  if (!allowedHosts.includes(requestedUrl?.hostname ?? '') && requestedUrl?.pathname !== HEALTH_PATH)
+    throw new ApiError('hostUnknown')
 }

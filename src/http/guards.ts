@@ -1,15 +1,15 @@
 import { Elysia } from 'elysia'
-import type { Origin } from '../auth/login.ts'
+import type { ClientInfo } from '../auth/login.ts'
 import type { AuthService } from '../auth/service.ts'
 import { ApiError } from '../errors.ts'
-import { hideTokens } from '../log.ts'
+import { redactTokens } from '../log.ts'
 import type { Group, User } from '../store/users.ts'
 import { includesGroup } from '../users/username.ts'
 import { type Fields, MalformedBody, readFields } from './body.ts'
 import { readToken } from './credentials.ts'
-import { type Attempt, addressOf, noteAttempt } from './exchange.ts'
+import { type Attempt, addressOf, recordAttempt } from './exchange.ts'
 
-const MAX_AGENT_LENGTH = 200
+const MAX_USER_AGENT_LENGTH = 200
 
 /** Who may call a route. Every route says one of these; a route that says none answers nobody (see `refuseUndecided`). */
 export type Guard = ReturnType<typeof createGuard>
@@ -21,15 +21,15 @@ export type Guard = ReturnType<typeof createGuard>
 export function createGuard(auth: AuthService) {
   return new Elysia({ name: 'guard' })
     .onParse({ as: 'global' }, ({ request }) => readFields(request))
-    .onTransform({ as: 'global' }, ({ params }) => repairParameters(params))
+    .onTransform({ as: 'global' }, ({ params }) => repairPathParameters(params))
     .derive({ as: 'global' }, ({ request, route, params, body }) => ({
       caller: createCaller(auth, { request, route, params, body }),
     }))
-    .onBeforeHandle({ as: 'global' }, ({ caller }) => caller.refuseUndecided())
+    .onBeforeHandle({ as: 'global' }, ({ caller }) => caller.rejectUnguarded())
     .macro({
       /** Open to everybody: the routes by which one becomes somebody. */
       open: (_: true) => ({
-        transform: ({ caller }: { caller: Caller }) => caller.letIn(),
+        transform: ({ caller }: { caller: Caller }) => caller.allowAnonymous(),
       }),
 
       /** For users of this group or of one that includes it. The handler gets the `user`. */
@@ -47,12 +47,12 @@ export function createGuard(auth: AuthService) {
 }
 
 /** Elysia gives null, against its own type, for a part of the path whose percent-encoding is broken. No name holds a `%`. */
-function repairParameters(params: Record<string, string | null | undefined> | undefined): void {
+function repairPathParameters(params: Record<string, string | null | undefined> | undefined): void {
   if (!params) return
   for (const name of Object.keys(params)) params[name] ??= '%'
 }
 
-interface Call {
+interface GuardedRequest {
   request: Request
   /** As it was written: `/api/v1/droplet/stop/:droplet`. */
   route: string
@@ -60,87 +60,89 @@ interface Call {
   body: unknown
 }
 
-const actions = new Map<string, string>()
+const actionsByRoute = new Map<string, string>()
 
 /** The words of a route: `droplet.stop`. */
 function actionOf(route: string): string {
-  let action = actions.get(route)
+  let action = actionsByRoute.get(route)
   if (action === undefined) {
     const words = route.replace('/api/v1', '').split('/')
     action = words.filter(word => word !== '' && !word.startsWith(':')).join('.')
-    actions.set(route, action)
+    actionsByRoute.set(route, action)
   }
   return action
 }
 
 export type Caller = ReturnType<typeof createCaller>
 
-function createCaller(auth: AuthService, call: Call) {
-  const { request } = call
+function createCaller(auth: AuthService, guardedRequest: GuardedRequest) {
+  const { request } = guardedRequest
   // Bun discards the body of a GET, and Elysia then has none.
-  const body = call.body as Fields | MalformedBody | undefined
+  const body = guardedRequest.body as Fields | MalformedBody | undefined
   const fields = body instanceof MalformedBody ? {} : (body ?? {})
-  const claimed = typeof fields.username === 'string' ? fields.username : ''
+  const claimedUsername = typeof fields.username === 'string' ? fields.username : ''
   const attempt: Attempt = {
-    act: { user: '', address: addressOf(request), action: actionOf(call.route) },
-    target: Object.values(call.params ?? {})[0] ?? claimed,
-    known: false,
+    actor: { user: '', address: addressOf(request), action: actionOf(guardedRequest.route) },
+    target: Object.values(guardedRequest.params ?? {})[0] ?? claimedUsername,
+    isAuthenticated: false,
   }
-  noteAttempt(request, attempt)
-  let known: User | undefined
-  let decided = false
+  recordAttempt(request, attempt)
+  let authenticatedUser: User | undefined
+  let isAdmitted = false
 
   return {
     /** What the body says. */
     fields,
 
     /** Who does what from where, for the audit. */
-    act: attempt.act,
+    actor: attempt.actor,
 
     /** With what it comes along, for the routes that are open without a token. */
-    get origin(): Origin {
-      const agent = hideTokens([...(request.headers.get('user-agent') ?? '')].slice(0, MAX_AGENT_LENGTH).join(''))
+    get client(): ClientInfo {
+      const agent = redactTokens(
+        [...(request.headers.get('user-agent') ?? '')].slice(0, MAX_USER_AGENT_LENGTH).join(''),
+      )
       return { agent, token: readToken(request, body) }
     },
 
     /** The user that a guard let in. */
     get user(): User {
-      if (!known) throw new Error('A handler asked for the user of a route without a guard')
-      return known
+      if (!authenticatedUser) throw new Error('A handler asked for the user of a route without a guard')
+      return authenticatedUser
     },
 
-    letIn(): void {
+    allowAnonymous(): void {
       // Nobody is asked who it is, but a request that would be refused elsewhere is refused here, too.
-      attempt.act.user = claimed
+      attempt.actor.user = claimedUsername
       readToken(request, body)
-      decide()
+      admit()
     },
 
     requireGroup(minimum: Group): void {
       identify(auth.authenticate(readToken(request, body)))
       if (!includesGroup(this.user.group, minimum)) throw new ApiError('groupForbidden')
-      decide()
+      admit()
     },
 
     requireAnyToken(): void {
-      identify(auth.authenticateToRevoke(readToken(request, body)))
-      decide()
+      identify(auth.authenticateForRevocation(readToken(request, body)))
+      admit()
     },
 
     /** The default is to deny: a route without one of the guards above never reaches its handler. */
-    refuseUndecided(): void {
-      if (!decided) throw new Error('A route without a guard was called')
+    rejectUnguarded(): void {
+      if (!isAdmitted) throw new Error('A route without a guard was called')
     },
   }
 
   function identify(user: User): void {
-    known = user
-    attempt.act.user = user.username
-    attempt.known = true
+    authenticatedUser = user
+    attempt.actor.user = user.username
+    attempt.isAuthenticated = true
   }
 
-  function decide(): void {
-    decided = true
+  function admit(): void {
+    isAdmitted = true
     if (body instanceof MalformedBody) throw body.toError()
   }
 }

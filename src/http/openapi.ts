@@ -1,4 +1,4 @@
 import { okBody } from './model.ts'
 
 /** The answer of a change that has nothing else to tell. */
-export const done = { description: 'Done', schema: okBody, example: { status: 'ok' } }
+export const okResponse = { description: 'Done', schema: okBody, example: { status: 'ok' } }

@@ -5,7 +5,7 @@ export interface Preferences {
   waitSeconds: number
 }
 
-const LONGEST_WAIT_SECONDS = 60
+const MAX_WAIT_SECONDS = 60
 
 /**
  * The header `Prefer` (RFC 7240): `respond-async` and `wait=SECONDS`, of which the first of each counts. What is not
@@ -20,6 +20,6 @@ export function readPreferences(header: string | null): Preferences {
   const wait = preferences.get('wait') ?? ''
   return {
     respondAsync: preferences.has('respond-async'),
-    waitSeconds: /^\d{1,9}$/.test(wait) ? Math.min(Number(wait), LONGEST_WAIT_SECONDS) : 0,
+    waitSeconds: /^\d{1,9}$/.test(wait) ? Math.min(Number(wait), MAX_WAIT_SECONDS) : 0,
   }
 }

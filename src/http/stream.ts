@@ -1,21 +1,21 @@
 import type { Server } from 'bun'
 import type { AuthService } from '../auth/service.ts'
 import { ApiError } from '../errors.ts'
-import type { ReaderEnd } from '../streams/reader.ts'
+import type { StreamEnd } from '../streams/reader.ts'
 import type { Caller } from './guards.ts'
-import { IDLE_SECONDS } from './idle.ts'
+import { IDLE_TIMEOUT_SECONDS } from './idle.ts'
 
 /** A connection on which nobody reads is closed within 4 s: so often Bun looks. */
-const STUCK_SECONDS = 1
+const STALLED_TIMEOUT_SECONDS = 1
 
-const headers = {
+const sseHeaders = {
   'content-type': 'text/event-stream',
   // So that nginx passes on at once what it gets (ngx_http_proxy_module, proxy_buffering).
   'x-accel-buffering': 'no',
 }
 
-interface Call {
-  caller: Pick<Caller, 'origin'>
+interface StreamRequest {
+  caller: Pick<Caller, 'client'>
   query: Record<string, unknown>
   request: Request
   server: Server<unknown> | null
@@ -26,22 +26,22 @@ interface Call {
  * who asks.
  * @throws ApiError 908, 917 for a query, and what `open` throws
  */
-export function streamTo(
-  { caller, query, request, server }: Call,
-  auth: Pick<AuthService, 'sessionOf'>,
-  open: (sessionId: string, over: (how: ReaderEnd) => void) => ReadableStream<Uint8Array>,
+export function sseResponse(
+  { caller, query, request, server }: StreamRequest,
+  auth: Pick<AuthService, 'sessionIdOf'>,
+  openStream: (sessionId: string, onEnd: (reason: StreamEnd) => void) => ReadableStream<Uint8Array>,
 ): Response {
   if (Object.keys(query).length > 0) throw new ApiError('malformed', { text: 'A stream of events takes no query' })
   // Elysia asks a GET route for a HEAD, too: nobody would read that stream, nor ever end it.
-  if (request.method === 'HEAD') return new Response(null, { headers })
-  const sessionId = auth.sessionOf(caller.origin.token)
+  if (request.method === 'HEAD') return new Response(null, { headers: sseHeaders })
+  const sessionId = auth.sessionIdOf(caller.client.token)
   if (sessionId === undefined) throw new ApiError('accessTokenUnknown')
-  const body = open(sessionId, how => limitIdle(server, request, how))
+  const body = openStream(sessionId, reason => restoreIdleTimeout(server, request, reason))
   server?.timeout(request, 0)
-  return new Response(body, { headers })
+  return new Response(body, { headers: sseHeaders })
 }
 
 /** The connection goes on without the stream, unless its client does not read. */
-function limitIdle(server: Server<unknown> | null, request: Request, how: ReaderEnd): void {
-  server?.timeout(request, how === 'cut' ? STUCK_SECONDS : IDLE_SECONDS)
+function restoreIdleTimeout(server: Server<unknown> | null, request: Request, reason: StreamEnd): void {
+  server?.timeout(request, reason === 'cut' ? STALLED_TIMEOUT_SECONDS : IDLE_TIMEOUT_SECONDS)
 }

@@ -1,21 +1,21 @@
 import { ApiError } from '../errors.ts'
-import { escapeText, hideTokens } from '../log.ts'
+import { escapeText, redactTokens } from '../log.ts'
 import { Secret } from '../secret.ts'
 import type { Group } from '../store/users.ts'
 import { parseGroup, parseUsername } from '../users/username.ts'
-import type { Found } from './documents.ts'
+import type { ExportedDocument } from './documents.ts'
 import { toMilliseconds } from './extended-json.ts'
 import { decodeSecret, type Encoding } from './secret-text.ts'
 
 /** RFC 4226 section 4, R6 recommends 160 bits; the original makes 256. */
-const FEWEST_SECRET_BYTES = 20
+const MIN_SECRET_BYTES = 20
 /** More than any program makes. */
-const MOST_SECRET_BYTES = 128
-const LONGEST_TOLD = 64
+const MAX_SECRET_BYTES = 128
+const MAX_SHOWN_LENGTH = 64
 
 /** A user that an export tells of, with all that is needed to take it. */
 export interface Candidate {
-  at: number
+  position: number
   username: string
   group: Group
   secret: Secret<Uint8Array<ArrayBuffer>>
@@ -24,8 +24,8 @@ export interface Candidate {
 }
 
 /** A document that cannot be a user here. The reason names the remedy, and tells nothing of what stands there but a name. */
-export interface Unfit {
-  at: number
+export interface RejectedUser {
+  position: number
   username: string | undefined
   group: Group | undefined
   reason: string
@@ -36,34 +36,41 @@ export interface Unfit {
  * and `created`. Whatever else there is (`_id`, `__v`) does not matter.
  * @param now milliseconds since 1970
  */
-export function toCandidate({ at, document }: Found, encoding: Encoding, now: number): Candidate | Unfit {
+export function parseCandidate(
+  { position, document }: ExportedDocument,
+  encoding: Encoding,
+  now: number,
+): Candidate | RejectedUser {
   const { username, group, secret, created } = document ?? {}
-  const known = attempt(() => parseGroup(group))
-  if (!document) return unfit('no JSON object: export it again, without --pretty or with --jsonArray')
-  if (username === undefined && secret === undefined) return unfit('no user: export the collection users')
-  const name = attempt(() => parseUsername(username))
-  if (name instanceof ApiError) return unfit(`${name.message}: rename it in the export`)
-  if (known instanceof ApiError) return unfit('its group is none of viewer, manager, owner: change it in the export')
+  const parsedGroup = tryParse(() => parseGroup(group))
+  if (!document) return reject('no JSON object: export it again, without --pretty or with --jsonArray')
+  if (username === undefined && secret === undefined) return reject('no user: export the collection users')
+  const parsedName = tryParse(() => parseUsername(username))
+  if (parsedName instanceof ApiError) return reject(`${parsedName.message}: rename it in the export`)
+  if (parsedGroup instanceof ApiError)
+    return reject('its group is none of viewer, manager, owner: change it in the export')
   const bytes = decodeSecret(secret, encoding)
-  const anew = `make it with a new one: cikit-api create-user -u ${name} -g ${known}`
-  if (!bytes) return unfit(`its secret is not ${encoding}: give --encoding as security.totp.type was, or ${anew}`)
-  if (bytes.length < FEWEST_SECRET_BYTES) return unfit(`its secret has fewer than 160 bits: ${anew}`)
-  if (bytes.length > MOST_SECRET_BYTES) return unfit(`its secret has more than 1024 bits: ${anew}`)
-  const time = toMilliseconds(created)
-  const createdAt = time !== undefined && time >= 0 && time <= now ? time : undefined
-  return { at, username: name, group: known, secret: new Secret(bytes), createdAt }
+  const recreateHint = `make it with a new one: cikit-api create-user -u ${parsedName} -g ${parsedGroup}`
+  if (!bytes)
+    return reject(`its secret is not ${encoding}: give --encoding as security.totp.type was, or ${recreateHint}`)
+  if (bytes.length < MIN_SECRET_BYTES) return reject(`its secret has fewer than 160 bits: ${recreateHint}`)
+  if (bytes.length > MAX_SECRET_BYTES) return reject(`its secret has more than 1024 bits: ${recreateHint}`)
+  const createdMs = toMilliseconds(created)
+  const createdAt = createdMs !== undefined && createdMs >= 0 && createdMs <= now ? createdMs : undefined
+  return { position, username: parsedName, group: parsedGroup, secret: new Secret(bytes), createdAt }
 
-  function unfit(reason: string): Unfit {
-    const told = typeof username === 'string' ? escapeText(hideTokens(username).slice(0, LONGEST_TOLD)) : undefined
-    return { at, username: told, group: known instanceof ApiError ? undefined : known, reason }
+  function reject(reason: string): RejectedUser {
+    const shownName =
+      typeof username === 'string' ? escapeText(redactTokens(username).slice(0, MAX_SHOWN_LENGTH)) : undefined
+    return { position, username: shownName, group: parsedGroup instanceof ApiError ? undefined : parsedGroup, reason }
   }
 }
 
-export function isFit(read: Candidate | Unfit): read is Candidate {
-  return 'secret' in read
+export function isCandidate(parsed: Candidate | RejectedUser): parsed is Candidate {
+  return 'secret' in parsed
 }
 
-function attempt<T>(parse: () => T): T | ApiError {
+function tryParse<T>(parse: () => T): T | ApiError {
   try {
     return parse()
   } catch (error) {

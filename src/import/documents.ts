@@ -1,13 +1,13 @@
 import { OperatorError } from '../errors.ts'
 
 /** Of a users collection that is none, or of an attack. One user takes some 250 bytes. */
-const MOST_DOCUMENTS = 10_000
-const LONGEST_LINE = 16_384
+const MAX_DOCUMENTS = 10_000
+const MAX_LINE_LENGTH = 16_384
 
 /** A document of an export, and where it stands. */
-export interface Found {
+export interface ExportedDocument {
   /** Its line; in an array, its place from 1 on. */
-  at: number
+  position: number
   /** Undefined for what is no object in JSON. */
   document: Record<string, unknown> | undefined
 }
@@ -18,18 +18,18 @@ export interface Found {
  * secret.
  * @throws OperatorError for what is no such file at all
  */
-export function readDocuments(bytes: Uint8Array): Found[] {
+export function readDocuments(bytes: Uint8Array): ExportedDocument[] {
   const text = decode(bytes)
-  const found = text.trimStart().startsWith('[') ? readArray(text) : readLines(text)
-  if (found.length === 0) {
+  const documents = text.trimStart().startsWith('[') ? readArray(text) : readLines(text)
+  if (documents.length === 0) {
     throw new OperatorError('The export is empty: make it with mongoexport --db cikit-rest-api --collection users')
   }
-  if (found.length > MOST_DOCUMENTS) {
+  if (documents.length > MAX_DOCUMENTS) {
     throw new OperatorError(
-      `The export has more than ${MOST_DOCUMENTS} documents: export the collection users, and no other`,
+      `The export has more than ${MAX_DOCUMENTS} documents: export the collection users, and no other`,
     )
   }
-  return found
+  return documents
 }
 
 function decode(bytes: Uint8Array): string {
@@ -41,18 +41,18 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function readArray(text: string): Found[] {
+function readArray(text: string): ExportedDocument[] {
   const list = parse(text)
   if (!Array.isArray(list)) {
     throw new OperatorError('The export begins as an array and is none: export it again with mongoexport --jsonArray')
   }
-  return list.map((value: unknown, index) => ({ at: index + 1, document: toObject(value) }))
+  return list.map((value: unknown, index) => ({ position: index + 1, document: toObject(value) }))
 }
 
-function readLines(text: string): Found[] {
+function readLines(text: string): ExportedDocument[] {
   return text.split('\n').flatMap((line, index) => {
     if (line.trim() === '') return []
-    return [{ at: index + 1, document: line.length > LONGEST_LINE ? undefined : toObject(parse(line)) }]
+    return [{ position: index + 1, document: line.length > MAX_LINE_LENGTH ? undefined : toObject(parse(line)) }]
   })
 }
 

@@ -3,29 +3,29 @@
 
 /** A date as milliseconds since 1970: `{"$date": ISO 8601 | milliseconds | {"$numberLong": "…"}}`; undefined for anything else. */
 export function toMilliseconds(value: unknown): number | undefined {
-  const date = only(value, '$date')
-  const time = typeof date === 'string' ? fromIso(date) : (toWhole(date) ?? Number.NaN)
+  const date = soleField(value, '$date')
+  const time = typeof date === 'string' ? parseIso(date) : (toInteger(date) ?? Number.NaN)
   return Number.isSafeInteger(time) ? time : undefined
 }
 
 /** A whole number: plain, or `{"$numberLong": "…"}` and its kind. */
-function toWhole(value: unknown): number | undefined {
+function toInteger(value: unknown): number | undefined {
   if (typeof value === 'number') return value
   for (const kind of ['$numberLong', '$numberInt', '$numberDouble']) {
-    const text = only(value, kind)
+    const text = soleField(value, kind)
     if (typeof text === 'string' && /^-?\d{1,16}(\.0)?$/.test(text)) return Number(text)
   }
   return undefined
 }
 
 /** With its zone, `+0000` too, as older versions of the tools had it. */
-function fromIso(text: string): number {
+function parseIso(text: string): number {
   const parts = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)(Z|[+-]\d\d:?\d\d)$/.exec(text)
   return parts ? Date.parse(`${parts[1]}${parts[2]?.replace(/(\d\d)(\d\d)$/, '$1:$2')}`) : Number.NaN
 }
 
 /** The value of an object's only field of this name. */
-function only(value: unknown, name: string): unknown {
+function soleField(value: unknown, name: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined
   const [entry, ...others] = Object.entries(value)
   return entry?.[0] === name && others.length === 0 ? entry[1] : undefined

@@ -17,13 +17,13 @@ const decoders: Record<Encoding, (text: string) => Uint8Array<ArrayBuffer> | und
 
 /** RFC 4648 section 6, as people and apps write it: in either case, in groups, with padding or without. */
 function decodeBase32(text: string): Uint8Array<ArrayBuffer> | undefined {
-  const digits = text.replace(/[\s-]/g, '').replace(/=+$/, '').toUpperCase()
+  const characters = text.replace(/[\s-]/g, '').replace(/=+$/, '').toUpperCase()
   // No number of bytes makes so many digits.
-  if (!/^[A-Z2-7]+$/.test(digits) || [1, 3, 6].includes(digits.length % 8)) return undefined
+  if (!/^[A-Z2-7]+$/.test(characters) || [1, 3, 6].includes(characters.length % 8)) return undefined
   const bytes: number[] = []
   let bits = 0
   let value = 0
-  for (const digit of digits) {
+  for (const digit of characters) {
     value = (value << 5) | BASE32.indexOf(digit)
     bits += 5
     if (bits < 8) continue

@@ -1,13 +1,13 @@
-import type { Act, Audit } from '../audit/service.ts'
+import type { Actor, Audit } from '../audit/service.ts'
 import { OperatorError } from '../errors.ts'
 import type { Database } from '../store/database.ts'
-import type { KeptSealer } from '../store/sealing-key.ts'
+import type { RotatableSecretBox } from '../store/sealing-key.ts'
 import type { Account, Group, UserStore } from '../store/users.ts'
-import { type Candidate, isFit, type Unfit } from './candidate.ts'
+import { type Candidate, isCandidate, type RejectedUser } from './candidate.ts'
 
 /** What became of a document, or would. */
-export interface Verdict {
-  at: number
+export interface ImportResult {
+  position: number
   username: string | undefined
   group: Group | undefined
   /** `there`: a user with this name, group and secret exists already. */
@@ -17,7 +17,7 @@ export interface Verdict {
 }
 
 /** A user that exists, with its secret. */
-interface Present {
+interface ExistingUser {
   account: Account
   secret: Uint8Array
 }
@@ -29,98 +29,113 @@ export function createUserImport(deps: {
   db: Database
   users: UserStore
   audit: Audit
-  sealer: KeptSealer
+  secretBox: RotatableSecretBox
   now: () => number
 }) {
-  const { db, users, audit, sealer, now } = deps
+  const { db, users, audit, secretBox, now } = deps
 
   return {
     /** What `take` would do. The verdicts are in the order of the documents. */
-    judge: async (read: readonly (Candidate | Unfit)[]): Promise<Verdict[]> => judge(read, await readPresent(read)),
+    plan: async (parsed: readonly (Candidate | RejectedUser)[]): Promise<ImportResult[]> =>
+      planImport(parsed, await readExistingUsers(parsed)),
 
     /**
      * Takes the users that can be taken, in one transaction: all that the verdicts say is so, or nothing. What is not
      * clear (a name twice, two owners) is not taken at all, whichever comes first.
      * @throws OperatorError when a user that it concerns was changed meanwhile
      */
-    async take(act: Act, read: readonly (Candidate | Unfit)[]): Promise<Verdict[]> {
-      const present = await readPresent(read)
-      const accounts = new Map(await Promise.all(read.filter(isFit).map(toAccount)))
+    async apply(actor: Actor, parsed: readonly (Candidate | RejectedUser)[]): Promise<ImportResult[]> {
+      const existingUsers = await readExistingUsers(parsed)
+      const accounts = new Map(await Promise.all(parsed.filter(isCandidate).map(toAccount)))
       return await db.write(() => {
-        refuseChanged(read, present)
-        const verdicts = judge(read, present)
-        const taken = verdicts.flatMap(({ at, outcome }) => (outcome === 'taken' ? (accounts.get(at) ?? []) : []))
-        for (const account of taken.sort((left, right) => left.createdAt - right.createdAt)) {
-          sealer.requireCurrent(account.sealedSecret)
+        rejectChanged(parsed, existingUsers)
+        const results = planImport(parsed, existingUsers)
+        const newAccounts = results.flatMap(({ position, outcome }) =>
+          outcome === 'taken' ? (accounts.get(position) ?? []) : [],
+        )
+        for (const account of newAccounts.sort((left, right) => left.createdAt - right.createdAt)) {
+          secretBox.requireCurrent(account.sealedSecret)
           users.insert(account)
-          audit.record(act, account.username)
+          audit.record(actor, account.username)
         }
-        return verdicts
+        return results
       })
     },
   }
 
   /** The users who have one of these names, in any case, by the name in lower case. */
-  async function readPresent(read: readonly (Candidate | Unfit)[]): Promise<Map<string, Present>> {
-    const accounts = read.filter(isFit).flatMap(({ username }) => users.find(username) ?? [])
+  async function readExistingUsers(parsed: readonly (Candidate | RejectedUser)[]): Promise<Map<string, ExistingUser>> {
+    const accounts = parsed.filter(isCandidate).flatMap(({ username }) => users.find(username) ?? [])
     const entries = accounts.map(async account => {
-      const secret = await sealer.open(account.sealedSecret, account.id)
+      const secret = await secretBox.decrypt(account.sealedSecret, account.id)
       return [nameKey(account.username), { account, secret }] as const
     })
     return new Map(await Promise.all(entries))
   }
 
-  function refuseChanged(read: readonly (Candidate | Unfit)[], present: ReadonlyMap<string, Present>): void {
-    for (const { username } of read.filter(isFit)) {
-      if (Bun.deepEquals(users.find(username), present.get(nameKey(username))?.account)) continue
+  function rejectChanged(
+    parsed: readonly (Candidate | RejectedUser)[],
+    existingUsers: ReadonlyMap<string, ExistingUser>,
+  ): void {
+    for (const { username } of parsed.filter(isCandidate)) {
+      if (Bun.deepEquals(users.find(username), existingUsers.get(nameKey(username))?.account)) continue
       throw new OperatorError(`The user ${username} was changed meanwhile: run it again, nothing was taken`)
     }
   }
 
-  async function toAccount({ at, username, group, secret, createdAt }: Candidate): Promise<[number, Account]> {
+  async function toAccount({ position, username, group, secret, createdAt }: Candidate): Promise<[number, Account]> {
     const id = crypto.randomUUID()
-    const sealedSecret = await sealer.seal(secret.reveal(), id)
-    return [at, { id, username, group, sealedSecret, createdAt: createdAt ?? now() }]
+    const sealedSecret = await secretBox.encrypt(secret.reveal(), id)
+    return [position, { id, username, group, sealedSecret, createdAt: createdAt ?? now() }]
   }
 
-  function judge(read: readonly (Candidate | Unfit)[], present: ReadonlyMap<string, Present>): Verdict[] {
+  function planImport(
+    parsed: readonly (Candidate | RejectedUser)[],
+    existingUsers: ReadonlyMap<string, ExistingUser>,
+  ): ImportResult[] {
     const owner = users.list().find(({ group }) => group === 'owner')?.username
-    const fit = read.filter(isFit)
-    const byName = Map.groupBy(fit, ({ username }) => nameKey(username))
-    const owners = fit.filter(({ group }) => group === 'owner')
-    return read.map(one => {
-      const { at, username, group } = one
-      const refused = (remark: string): Verdict => ({ at, username, group, outcome: 'refused', remark })
-      if (!isFit(one)) return refused(one.reason)
-      const twins = byName.get(nameKey(one.username))?.filter(other => other !== one) ?? []
-      if (twins.length > 0) return refused(`the same name as ${places(twins)}, ignoring case: leave one of them`)
-      const existing = present.get(nameKey(one.username))
+    const candidates = parsed.filter(isCandidate)
+    const byName = Map.groupBy(candidates, ({ username }) => nameKey(username))
+    const owners = candidates.filter(({ group }) => group === 'owner')
+    return parsed.map(entry => {
+      const { position, username, group } = entry
+      const reject = (remark: string): ImportResult => ({ position, username, group, outcome: 'refused', remark })
+      if (!isCandidate(entry)) return reject(entry.reason)
+      const duplicates = byName.get(nameKey(entry.username))?.filter(other => other !== entry) ?? []
+      if (duplicates.length > 0)
+        return reject(`the same name as ${formatPositions(duplicates)}, ignoring case: leave one of them`)
+      const existing = existingUsers.get(nameKey(entry.username))
       if (existing) {
-        const remark = differenceFrom(existing, one)
-        return remark ? refused(remark) : { at, username, group, outcome: 'there', remark: '' }
+        const remark = describeConflict(existing, entry)
+        return remark ? reject(remark) : { position, username, group, outcome: 'there', remark: '' }
       }
-      if (one.group === 'owner') {
-        const others = owners.filter(other => other !== one)
-        if (others.length > 0) return refused(`an owner like ${places(others)}: make all but one of them managers`)
-        if (owner) return refused(`the owner here is ${owner}: make it a manager in the export, and hand over later`)
+      if (entry.group === 'owner') {
+        const others = owners.filter(other => other !== entry)
+        if (others.length > 0)
+          return reject(`an owner like ${formatPositions(others)}: make all but one of them managers`)
+        if (owner) return reject(`the owner here is ${owner}: make it a manager in the export, and hand over later`)
       }
-      const remark = one.createdAt === undefined ? 'created now, as the export has no date that can be true' : ''
-      return { at, username, group, outcome: 'taken', remark }
+      const remark = entry.createdAt === undefined ? 'created now, as the export has no date that can be true' : ''
+      return { position, username, group, outcome: 'taken', remark }
     })
   }
 }
 
 /** Why this is not the user that exists, if it is not. */
-function differenceFrom({ account, secret }: Present, { username, group, ...one }: Candidate): string | undefined {
-  const kept = 'that one stays as it is'
+function describeConflict(
+  { account, secret }: ExistingUser,
+  { username, group, ...candidate }: Candidate,
+): string | undefined {
+  const unchangedNote = 'that one stays as it is'
   if (account.username !== username) return `there is a user ${account.username}, and names differ in more than case`
-  if (account.group !== group) return `a user here, in the group ${account.group}: ${kept}`
-  if (!Buffer.from(secret).equals(one.secret.reveal())) return `a user here, with another secret: ${kept}`
+  if (account.group !== group) return `a user here, in the group ${account.group}: ${unchangedNote}`
+  if (!Buffer.from(secret).equals(candidate.secret.reveal()))
+    return `a user here, with another secret: ${unchangedNote}`
   return undefined
 }
 
-function places(found: readonly { at: number }[]): string {
-  return found.map(({ at }) => at).join(' and ')
+function formatPositions(entries: readonly { position: number }[]): string {
+  return entries.map(({ position }) => position).join(' and ')
 }
 
 /** Names are ASCII. */

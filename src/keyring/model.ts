@@ -26,9 +26,9 @@ export function toSshKeyList(keys: readonly StoredSshKey[]): SshKeyList {
 }
 
 /** @throws ApiError 917 */
-export function parseSshKey({ ssh_key: value }: Fields): string {
-  const [line, ...others] = parseSshKeys(value)
-  if (line === undefined || others.length > 0) {
+export function parseSshKey({ ssh_key: input }: Fields): string {
+  const [line, ...rest] = parseSshKeys(input)
+  if (line === undefined || rest.length > 0) {
     throw new ApiError('malformed', { text: '"ssh_key" is one public key such as "ssh-ed25519 AAAA… name"' })
   }
   return line

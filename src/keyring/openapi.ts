@@ -1,7 +1,7 @@
-import type { Answer, Chapter } from '../openapi/description.ts'
+import type { ResponseDescription, TagSection } from '../openapi/description.ts'
 import { sshKeyList } from './model.ts'
 
-const list: Answer = {
+const sshKeyListResponse: ResponseDescription = {
   description: 'Your keys',
   schema: sshKeyList,
   example: [
@@ -16,29 +16,33 @@ const list: Answer = {
 }
 
 /** What the document says of people's SSH keys. */
-export const sshKeyChapter: Chapter = {
+export const sshKeySection: TagSection = {
   name: 'SSH keys',
   description: 'Your public keys: they are let into every droplet that you add from then on.',
   models: { SshKeyList: sshKeyList },
   routes: {
-    'GET /api/v1/user/ssh-keys': { summary: 'List your SSH keys', caller: 'viewer', answers: { 200: list } },
+    'GET /api/v1/user/ssh-keys': {
+      summary: 'List your SSH keys',
+      access: 'viewer',
+      responses: { 200: sshKeyListResponse },
+    },
     'POST /api/v1/user/ssh-keys': {
       operationId: 'userSshKeysAdd',
       summary: 'Add one of your SSH keys',
       description: '20 at most. One that is there already is not added a second time.',
-      caller: 'viewer',
+      access: 'viewer',
       request: {
         schema: { type: 'object', required: ['ssh_key'], properties: { ssh_key: { type: 'string' } } },
         example: { ssh_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGk7… ann@laptop' },
       },
-      answers: { 200: list },
+      responses: { 200: sshKeyListResponse },
       errors: ['tooManySshKeys'],
     },
     'DELETE /api/v1/user/ssh-key/:key': {
       summary: 'Remove one of your SSH keys',
       description: 'Droplets that have it already keep it.',
-      caller: 'viewer',
-      answers: { 200: list },
+      access: 'viewer',
+      responses: { 200: sshKeyListResponse },
       errors: ['sshKeyNotFound'],
     },
   },

@@ -5,24 +5,24 @@ import type { SshKeyService } from './service.ts'
 
 /** The SSH keys of who asks. */
 export function createSshKeyRoutes(guard: Guard, sshKeys: SshKeyService) {
-  const answer = { group: 'viewer', response: { 200: sshKeyList } } as const
+  const routeOptions = { group: 'viewer', response: { 200: sshKeyList } } as const
   return new Elysia({ name: 'ssh-key-routes', prefix: '/user' })
     .use(guard)
-    .get('/ssh-keys', ({ user }) => toSshKeyList(sshKeys.list(user)), answer)
+    .get('/ssh-keys', ({ user }) => toSshKeyList(sshKeys.list(user)), routeOptions)
     .post(
       '/ssh-keys',
       async ({ caller, user }) => {
-        await sshKeys.add(caller.act, user, parseSshKey(caller.fields))
+        await sshKeys.add(caller.actor, user, parseSshKey(caller.fields))
         return toSshKeyList(sshKeys.list(user))
       },
-      answer,
+      routeOptions,
     )
     .delete(
       '/ssh-key/:key',
       async ({ caller, user, params }) => {
-        await sshKeys.remove(caller.act, user, params.key)
+        await sshKeys.remove(caller.actor, user, params.key)
         return toSshKeyList(sshKeys.list(user))
       },
-      answer,
+      routeOptions,
     )
 }

@@ -1,10 +1,10 @@
-import type { Act, Audit } from '../audit/service.ts'
+import type { Actor, Audit } from '../audit/service.ts'
 import { ApiError } from '../errors.ts'
 import type { Database } from '../store/database.ts'
 import type { SshKeyStore, StoredSshKey } from '../store/ssh-keys.ts'
 import type { User } from '../store/users.ts'
 
-const KEYS_PER_USER = 20
+const MAX_KEYS_PER_USER = 20
 
 export type SshKeyService = ReturnType<typeof createSshKeyService>
 
@@ -22,35 +22,35 @@ export function createSshKeyService(deps: {
     list: (user: User): StoredSshKey[] => sshKeys.list(user.id),
 
     /** The same as lines of `authorized_keys`. */
-    linesOf: (user: User): string[] => sshKeys.list(user.id).map(({ line }) => line),
+    authorizedKeysOf: (user: User): string[] => sshKeys.list(user.id).map(({ line }) => line),
 
     /**
      * One that is there already is no second one.
      * @param line `TYPE BASE64 COMMENT`
      * @throws ApiError 941 when the user has 20
      */
-    async add(act: Act, user: User, line: string): Promise<void> {
+    async add(actor: Actor, user: User, line: string): Promise<void> {
       await db.write(() => {
-        const known = sshKeys.list(user.id)
-        if (known.some(key => keyOf(key.line) === keyOf(line))) return
-        if (known.length >= KEYS_PER_USER) throw new ApiError('tooManySshKeys')
+        const existing = sshKeys.list(user.id)
+        if (existing.some(key => withoutComment(key.line) === withoutComment(line))) return
+        if (existing.length >= MAX_KEYS_PER_USER) throw new ApiError('tooManySshKeys')
         const id = crypto.randomUUID()
         sshKeys.insert(user.id, { id, line, createdAt: now() })
-        audit.record(act, id)
+        audit.record(actor, id)
       })
     },
 
     /** @throws ApiError 940 for one that is none of this user's */
-    async remove(act: Act, user: User, id: string): Promise<void> {
+    async remove(actor: Actor, user: User, id: string): Promise<void> {
       await db.write(() => {
         if (!sshKeys.remove(user.id, id)) throw new ApiError('sshKeyNotFound')
-        audit.record(act, id)
+        audit.record(actor, id)
       })
     },
   }
 }
 
 /** Without its comment. */
-function keyOf(line: string): string {
+function withoutComment(line: string): string {
   return line.split(' ', 2).join(' ')
 }

@@ -6,7 +6,7 @@ export const logRoutes: RouteDescriptions = {
     summary: 'Read what a droplet says',
     description:
       'Its bytes as they are: show them to people as text only. With `follow` the answer goes on until the session ends, the droplet stops, or the client goes.',
-    caller: 'viewer',
+    access: 'viewer',
     query: {
       source: {
         description:
@@ -19,7 +19,7 @@ export const logRoutes: RouteDescriptions = {
       },
       follow: { description: 'And what comes after them', schema: { type: 'boolean', default: false } },
     },
-    answers: {
+    responses: {
       200: {
         description: 'Lines of text',
         type: 'text/plain; charset=utf-8',

@@ -2,7 +2,7 @@ import { Elysia } from 'elysia'
 import type { AuthService } from '../auth/service.ts'
 import { ApiError } from '../errors.ts'
 import type { Guard } from '../http/guards.ts'
-import { IDLE_SECONDS } from '../http/idle.ts'
+import { IDLE_TIMEOUT_SECONDS } from '../http/idle.ts'
 import { parseLogQuery } from './model.ts'
 import type { LogService } from './service.ts'
 
@@ -18,14 +18,14 @@ export function createLogRoutes(guard: Guard, context: { auth: AuthService; logs
   return new Elysia({ name: 'log-routes', prefix: '/droplet' }).use(guard).get(
     '/logs/:droplet',
     async ({ caller, user, params, query, request, server }) => {
-      const wish = parseLogQuery(query)
+      const options = parseLogQuery(query)
       // Elysia asks a GET route for a HEAD, too, and nobody would read that.
       if (request.method === 'HEAD') return new Response(null, { headers })
-      const sessionId = auth.sessionOf(caller.origin.token)
+      const sessionId = auth.sessionIdOf(caller.client.token)
       if (sessionId === undefined) throw new ApiError('accessTokenUnknown')
       server?.timeout(request, 0)
-      const over = () => server?.timeout(request, IDLE_SECONDS)
-      return new Response(await logs.read(params.droplet, wish, { userId: user.id, sessionId, over }), { headers })
+      const onEnd = () => server?.timeout(request, IDLE_TIMEOUT_SECONDS)
+      return new Response(await logs.read(params.droplet, options, { userId: user.id, sessionId, onEnd }), { headers })
     },
     { group: 'viewer' },
   )

@@ -5,20 +5,23 @@ import { assumedHealth } from '../droplets/health.ts'
 const STATES: DropletState[] = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']
 const HEALTHS = ['booting', 'ready', 'degraded', 'unknown']
 
-export interface WatchedDroplets {
-  live: { listNow: () => readonly ListedDroplet[] | undefined }
+export interface DropletMetricSources {
+  informer: { cachedList: () => readonly ListedDroplet[] | undefined }
   events: { count: () => number }
 }
 
 /** The droplets, the engine that they live on, and who follows what happens to them. */
-export function measureDroplets(registers: Registry[], sources: WatchedDroplets & { now: () => number }): void {
-  const { live, events, now } = sources
+export function registerDropletMetrics(
+  registers: Registry[],
+  sources: DropletMetricSources & { now: () => number },
+): void {
+  const { informer, events, now } = sources
   new Gauge({
     name: 'cikit_api_engine_up',
     help: '1 while the engine is there, 0 when it was not heard of for a second.',
     registers,
     collect() {
-      this.set(live.listNow() ? 1 : 0)
+      this.set(informer.cachedList() ? 1 : 0)
     },
   })
   new Gauge({
@@ -28,7 +31,7 @@ export function measureDroplets(registers: Registry[], sources: WatchedDroplets 
     registers,
     collect() {
       this.reset()
-      const droplets = live.listNow()
+      const droplets = informer.cachedList()
       if (!droplets) return
       for (const state of STATES) this.set({ state }, droplets.filter(droplet => droplet.state === state).length)
     },
@@ -40,10 +43,10 @@ export function measureDroplets(registers: Registry[], sources: WatchedDroplets 
     registers,
     collect() {
       this.reset()
-      const running = live.listNow()?.filter(({ state }) => state === 'running')
+      const running = informer.cachedList()?.filter(({ state }) => state === 'running')
       if (!running) return
       const healths = running.map(droplet => droplet.health ?? assumedHealth(droplet, now()) ?? 'unknown')
-      for (const health of HEALTHS) this.set({ health }, healths.filter(each => each === health).length)
+      for (const health of HEALTHS) this.set({ health }, healths.filter(value => value === health).length)
     },
   })
   new Gauge({

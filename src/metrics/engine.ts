@@ -5,7 +5,7 @@ import type { EngineCall } from '../droplets/engine.ts'
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 60]
 
 /** What is asked of the engine. */
-export function createEngineMeter(registers: Registry[]) {
+export function createEngineMetrics(registers: Registry[]) {
   const duration = new Histogram({
     name: 'cikit_api_engine_call_duration_seconds',
     help: 'Requests to the engine until they were answered, by kind and result: ok, refused in its words, or failed without any.',
@@ -14,6 +14,6 @@ export function createEngineMeter(registers: Registry[]) {
     registers,
   })
   return {
-    called: ({ what, result, ms }: EngineCall): void => duration.observe({ call: what, result }, ms / 1000),
+    observe: ({ kind, result, ms }: EngineCall): void => duration.observe({ call: kind, result }, ms / 1000),
   }
 }

@@ -1,23 +1,23 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { PresentOperation } from '../operations/running.ts'
+import type { OperationView } from '../operations/running.ts'
 
 /** Seconds: from a start to a pull of a large image. */
 const BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300, 600]
-const KINDS: PresentOperation['kind'][] = ['add', 'start', 'stop', 'restart', 'delete']
+const KINDS: OperationView['kind'][] = ['add', 'start', 'stop', 'restart', 'delete']
 const OPEN = ['queued', 'running'] as const
 const ENDED = ['done', 'failed', 'cancelled'] as const
 
-export interface WatchedOperations {
-  operations: { watch: (listener: (operation: PresentOperation) => void) => () => void }
+export interface OperationMetricSources {
+  operations: { watch: (listener: (operation: OperationView) => void) => () => void }
 }
 
 /** Changes of droplets: those that ended, and those that have not. @returns ends it */
-export function measureOperations(
+export function registerOperationMetrics(
   registers: Registry[],
-  sources: WatchedOperations & { now: () => number },
+  sources: OperationMetricSources & { now: () => number },
 ): () => void {
   const { operations, now } = sources
-  const open = new Map<string, PresentOperation>()
+  const open = new Map<string, OperationView>()
   const ended = new Counter({
     name: 'cikit_api_operations_total',
     help: 'Operations that ended, by kind and by how: done, failed or cancelled.',
@@ -47,8 +47,8 @@ export function measureOperations(
     labelNames: ['state'],
     registers,
     collect() {
-      const sinces = { queued: inState('queued').map(sinceQueued), running: inState('running').map(sinceStarted) }
-      for (const state of OPEN) this.set({ state }, Math.max(0, now() - Math.min(now(), ...sinces[state])) / 1000)
+      const startTimes = { queued: inState('queued').map(queuedSince), running: inState('running').map(startedSince) }
+      for (const state of OPEN) this.set({ state }, Math.max(0, now() - Math.min(now(), ...startTimes[state])) / 1000)
     },
   })
 
@@ -61,10 +61,10 @@ export function measureOperations(
     duration.observe({ kind }, (endedAt - createdAt) / 1000)
   })
 
-  function inState(wanted: (typeof OPEN)[number]): PresentOperation[] {
-    return [...open.values()].filter(({ state }) => state === wanted)
+  function inState(expectedState: (typeof OPEN)[number]): OperationView[] {
+    return [...open.values()].filter(({ state }) => state === expectedState)
   }
 }
 
-const sinceQueued = ({ createdAt }: PresentOperation) => createdAt
-const sinceStarted = ({ createdAt, startedAt }: PresentOperation) => startedAt ?? createdAt
+const queuedSince = ({ createdAt }: OperationView) => createdAt
+const startedSince = ({ createdAt, startedAt }: OperationView) => startedAt ?? createdAt

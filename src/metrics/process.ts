@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
-const LOOK_EVERY_MS = 100
+const SAMPLE_INTERVAL_MS = 100
 /** Seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
 /** This process, by the names that all programs have for it, and its event loop. @returns ends it */
-export function measureProcess(registers: Registry[]): () => void {
+export function registerProcessMetrics(registers: Registry[]): () => void {
   new Counter({
     name: 'process_cpu_seconds_total',
     help: 'Time that this process was computing, in user and system mode.',
@@ -49,18 +49,18 @@ export function measureProcess(registers: Registry[]): () => void {
     buckets: BUCKETS,
     registers,
   })
-  let due = performance.now() + LOOK_EVERY_MS
+  let expectedAt = performance.now() + SAMPLE_INTERVAL_MS
   const timer = setInterval(() => {
     const now = performance.now()
-    delay.observe(Math.max(0, now - due) / 1000)
-    due = now + LOOK_EVERY_MS
-  }, LOOK_EVERY_MS)
+    delay.observe(Math.max(0, now - expectedAt) / 1000)
+    expectedAt = now + SAMPLE_INTERVAL_MS
+  }, SAMPLE_INTERVAL_MS)
   timer.unref()
   return () => clearInterval(timer)
 }
 
 /** The soft limit (proc(5), `/proc/self/limits`); `unlimited` is infinite. */
 function maxOpenFiles(): number {
-  const [, soft = ''] = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
-  return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft)
+  const [, softLimit = ''] = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+  return softLimit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(softLimit)
 }

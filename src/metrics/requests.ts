@@ -3,14 +3,14 @@ import { catalogue } from '../errors.ts'
 import type { ServedRequest } from './served-request.ts'
 
 /** In the place of a route that there is not: what strangers ask for makes no series. */
-const NO_ROUTE = 'none'
+const UNMATCHED_ROUTE = 'none'
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS'])
 /** Seconds: lists are answered from memory, changes of droplets take their time. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
-const LOGIN = '/api/v1/user/auth/'
+const LOGIN_ROUTE = '/api/v1/user/auth/'
 
 /** Requests to the API, and what became of the logins among them. */
-export function createRequestMeter(registers: Registry[]) {
+export function createRequestMetrics(registers: Registry[]) {
   const count = new Counter({
     name: 'cikit_api_http_requests_total',
     help: 'Requests that were answered, by route (as it is written, or "none"), method and status.',
@@ -34,12 +34,12 @@ export function createRequestMeter(registers: Registry[]) {
   for (const result of ['ok', 'refused', 'locked']) logins.inc({ result }, 0)
 
   return {
-    served(request: ServedRequest): void {
+    observe(request: ServedRequest): void {
       const { method, status, ms } = request
-      const route = request.route ?? NO_ROUTE
+      const route = request.route ?? UNMATCHED_ROUTE
       count.inc({ route, method: METHODS.has(method) ? method : 'other', status })
       duration.observe({ route }, ms / 1000)
-      const result = route === LOGIN && method === 'POST' ? loginResult(request) : undefined
+      const result = route === LOGIN_ROUTE && method === 'POST' ? loginResult(request) : undefined
       if (result) logins.inc({ result })
     },
   }

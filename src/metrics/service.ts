@@ -1,13 +1,13 @@
 import { Gauge, Registry } from 'prom-client'
 import type { Certificate } from '../certificate.ts'
 import type { EngineCall } from '../droplets/engine.ts'
-import { measureDroplets, type WatchedDroplets } from './droplets.ts'
-import { createEngineMeter } from './engine.ts'
-import { measureOperations, type WatchedOperations } from './operations.ts'
-import { measureProcess } from './process.ts'
-import { createRequestMeter } from './requests.ts'
+import { type DropletMetricSources, registerDropletMetrics } from './droplets.ts'
+import { createEngineMetrics } from './engine.ts'
+import { type OperationMetricSources, registerOperationMetrics } from './operations.ts'
+import { registerProcessMetrics } from './process.ts'
+import { createRequestMetrics } from './requests.ts'
 import type { ServedRequest } from './served-request.ts'
-import { measureStore, type WatchedStore } from './store.ts'
+import { registerStoreMetrics, type StoreMetricSources } from './store.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -20,47 +20,47 @@ export function createMetrics(options: { version: string; now: () => number }) {
   const { version, now } = options
   const registry = new Registry()
   const registers = [registry]
-  const ends: (() => void)[] = []
-  let certificateEnd: Gauge | undefined
+  const disposers: (() => void)[] = []
+  let certificateExpiry: Gauge | undefined
   new Gauge({
     name: 'cikit_api_build_info',
     help: 'Always 1; which version this is.',
     labelNames: ['version'],
     registers,
   }).set({ version }, 1)
-  ends.push(measureProcess(registers))
-  const requests = createRequestMeter(registers)
-  const engine = createEngineMeter(registers)
+  disposers.push(registerProcessMetrics(registers))
+  const requests = createRequestMetrics(registers)
+  const engine = createEngineMetrics(registers)
 
   return {
     /** A request to the API is over. */
-    served: (request: ServedRequest): void => requests.served(request),
+    observeRequest: (request: ServedRequest): void => requests.observe(request),
 
     /** A request to the engine is over. */
-    engineCalled: (call: EngineCall): void => engine.called(call),
+    observeEngineCall: (call: EngineCall): void => engine.observe(call),
 
     /** What is looked at when it is asked for, or tells by itself. Once. */
-    watch(sources: WatchedDroplets & WatchedOperations & WatchedStore): void {
-      measureDroplets(registers, { ...sources, now })
-      ends.push(measureOperations(registers, { ...sources, now }), measureStore(registers, sources))
+    addSources(sources: DropletMetricSources & OperationMetricSources & StoreMetricSources): void {
+      registerDropletMetrics(registers, { ...sources, now })
+      disposers.push(registerOperationMetrics(registers, { ...sources, now }), registerStoreMetrics(registers, sources))
     },
 
     /** From now on clients get this certificate. */
-    certificateUsed({ validTo }: Pick<Certificate, 'validTo'>): void {
-      certificateEnd ??= new Gauge({
+    setCertificate({ validTo }: Pick<Certificate, 'validTo'>): void {
+      certificateExpiry ??= new Gauge({
         name: 'cikit_api_certificate_end_time_seconds',
         help: 'When the certificate in use is over, in seconds since 1970.',
         registers,
       })
-      certificateEnd.set(Math.floor(validTo / 1000))
+      certificateExpiry.set(Math.floor(validTo / 1000))
     },
 
     /** All of it in the text format of Prometheus, version 0.0.4. */
-    tell: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
 
     /** Hears of nothing any more. */
     close(): void {
-      for (const end of ends) end()
+      for (const dispose of disposers) dispose()
     },
   }
 }

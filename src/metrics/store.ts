@@ -4,17 +4,20 @@ import type { Database } from '../store/database.ts'
 
 /** Seconds: a commit waits for the disk, and a write behind others for several. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
-const HOWS = ['stored', 'failed', 'withdrawn'] as const
+const WRITE_RESULTS = ['stored', 'failed', 'withdrawn'] as const
 
-export interface WatchedStore {
+export interface StoreMetricSources {
   db: Pick<Database, 'watchWrites' | 'waitingWrites'>
-  serverHealth: { look: () => { store: string } }
+  serverHealth: { check: () => { store: string } }
   audit: { records: (filter: { limit: number }) => Pick<AuditRecord, 'number'>[] }
   countLocks: () => Record<'address' | 'login' | 'recovery', number>
 }
 
 /** The store, and what is counted up in it. @returns ends it */
-export function measureStore(registers: Registry[], { db, serverHealth, audit, countLocks }: WatchedStore): () => void {
+export function registerStoreMetrics(
+  registers: Registry[],
+  { db, serverHealth, audit, countLocks }: StoreMetricSources,
+): () => void {
   const duration = new Histogram({
     name: 'cikit_api_store_write_duration_seconds',
     help: 'From asking for a write until it is durable.',
@@ -27,7 +30,7 @@ export function measureStore(registers: Registry[], { db, serverHealth, audit, c
     labelNames: ['result'],
     registers,
   })
-  for (const result of HOWS) writes.inc({ result }, 0)
+  for (const result of WRITE_RESULTS) writes.inc({ result }, 0)
   new Gauge({
     name: 'cikit_api_store_writes_waiting',
     help: 'Writes that wait for their turn.',
@@ -41,7 +44,7 @@ export function measureStore(registers: Registry[], { db, serverHealth, audit, c
     help: '1 unless the last write failed, or the store cannot even be read.',
     registers,
     collect() {
-      this.set(serverHealth.look().store === 'ok' ? 1 : 0)
+      this.set(serverHealth.check().store === 'ok' ? 1 : 0)
     },
   })
   new Counter({
@@ -49,7 +52,7 @@ export function measureStore(registers: Registry[], { db, serverHealth, audit, c
     help: 'Records that were ever written to the audit.',
     registers,
     collect() {
-      const [newest] = readable(() => audit.records({ limit: 1 })) ?? []
+      const [newest] = readOrUndefined(() => audit.records({ limit: 1 })) ?? []
       this.reset()
       if (newest) this.inc(newest.number)
     },
@@ -61,18 +64,18 @@ export function measureStore(registers: Registry[], { db, serverHealth, audit, c
     registers,
     collect() {
       this.reset()
-      for (const [on, count] of Object.entries(readable(countLocks) ?? {})) this.set({ on }, count)
+      for (const [on, count] of Object.entries(readOrUndefined(countLocks) ?? {})) this.set({ on }, count)
     },
   })
 
-  return db.watchWrites(({ how, ms }) => {
-    writes.inc({ result: how })
-    if (how === 'stored') duration.observe(ms / 1000)
+  return db.watchWrites(({ outcome: result, ms }) => {
+    writes.inc({ result })
+    if (result === 'stored') duration.observe(ms / 1000)
   })
 }
 
 /** Of a store that cannot be read nothing is told, and the rest all the same. */
-function readable<T>(read: () => T): T | undefined {
+function readOrUndefined<T>(read: () => T): T | undefined {
   try {
     return read()
   } catch {

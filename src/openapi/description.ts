@@ -13,19 +13,19 @@ export interface RouteDescription {
   /** More of them, where there is more to know: paragraphs, with code in backquotes. */
   description?: string
   /** As the route's guard has it: `open`, `anyToken`, or the least group. */
-  caller: Caller
+  access: Access
   /** Those of the path are known by their names. */
   query?: Record<string, Parameter>
   headers?: Record<string, Parameter>
   /** The fields of a body, as JSON or as a form. */
   request?: { schema: Schema; example: unknown }
   /** By status. Errors are made from `errors`. */
-  answers: Record<number, Answer>
+  responses: Record<number, ResponseDescription>
   /** What is refused beside what every route of this kind may refuse. */
   errors?: readonly ErrorName[]
 }
 
-export type Caller = 'open' | 'anyToken' | Group
+export type Access = 'open' | 'anyToken' | Group
 
 export interface Parameter {
   description: string
@@ -33,25 +33,25 @@ export interface Parameter {
   example?: string | number
 }
 
-export interface Answer {
+export interface ResponseDescription {
   description: string
   /** `application/json` where there is an example and nothing else is said; without an example there is no body. */
   type?: string
   schema?: Schema
   example?: unknown
   /** Headers that this answer has beside those of all answers. */
-  headers?: readonly AnswerHeader[]
+  headers?: readonly ResponseHeader[]
   /** The data of each event of a stream, by its name. */
   events?: Record<string, Schema>
 }
 
-export type AnswerHeader = 'Location' | 'Preference-Applied' | 'ETag'
+export type ResponseHeader = 'Location' | 'Preference-Applied' | 'ETag'
 
 /** The routes of a feature, as the app names them: `GET /api/v1/droplet/list`. */
 export type RouteDescriptions = Record<`${'GET' | 'POST' | 'PATCH' | 'DELETE'} /${string}`, RouteDescription>
 
 /** What one part of the document is about. */
-export interface Chapter {
+export interface TagSection {
   name: string
   description: string
   routes: RouteDescriptions

@@ -1,34 +1,34 @@
 // Of the API, and not of the build: which commit runs here is nobody else's business.
 import { version } from '../../package.json'
-import { auditChapter } from '../audit/openapi.ts'
-import { loginChapter, phoneChapter, sessionChapter } from '../auth/openapi.ts'
-import { dropletChapter } from '../droplets/openapi.ts'
-import { eventChapter } from '../events/openapi.ts'
-import { healthChapter } from '../health/openapi.ts'
+import { auditTagSection } from '../audit/openapi.ts'
+import { enrolmentSection, loginSection, sessionSection } from '../auth/openapi.ts'
+import { dropletSection } from '../droplets/openapi.ts'
+import { eventSection } from '../events/openapi.ts'
+import { healthSection } from '../health/openapi.ts'
 import { okBody } from '../http/model.ts'
-import { sshKeyChapter } from '../keyring/openapi.ts'
-import { operationChapter } from '../operations/openapi.ts'
-import { userChapter } from '../users/openapi.ts'
-import { pageChapter } from '../web/openapi.ts'
-import type { Chapter, RouteDescription } from './description.ts'
+import { sshKeySection } from '../keyring/openapi.ts'
+import { operationSection } from '../operations/openapi.ts'
+import { userSection } from '../users/openapi.ts'
+import { pageSection } from '../web/openapi.ts'
+import type { RouteDescription, TagSection } from './description.ts'
 import { errorBody, errorExamples } from './errors.ts'
 import { headerComponents } from './headers.ts'
 import { toOperation } from './operation.ts'
 import { parameterComponents, toTemplate } from './parameters.ts'
 import { createSchemas } from './schemas.ts'
 
-export const chapters: readonly Chapter[] = [
-  loginChapter,
-  dropletChapter,
-  operationChapter,
-  eventChapter,
-  userChapter,
-  sessionChapter,
-  sshKeyChapter,
-  phoneChapter,
-  auditChapter,
-  healthChapter,
-  pageChapter,
+export const tagSections: readonly TagSection[] = [
+  loginSection,
+  dropletSection,
+  operationSection,
+  eventSection,
+  userSection,
+  sessionSection,
+  sshKeySection,
+  enrolmentSection,
+  auditTagSection,
+  healthSection,
+  pageSection,
 ]
 
 export type OpenApiDocument = ReturnType<typeof createDocument>
@@ -45,10 +45,10 @@ Bodies are JSON or \`application/x-www-form-urlencoded\`, 16 KiB at most; answer
  * its routes, their models and the catalogue of errors.
  */
 export function createDocument() {
-  const models = Object.assign({ Error: errorBody, Ok: okBody }, ...chapters.map(({ models }) => models))
+  const models = Object.assign({ Error: errorBody, Ok: okBody }, ...tagSections.map(({ models }) => models))
   const { toSchema, components } = createSchemas(models)
   const paths: Record<string, Record<string, DocumentedOperation>> = {}
-  for (const { name: tag, routes } of chapters) {
+  for (const { name: tag, routes } of tagSections) {
     for (const [key, route] of Object.entries<RouteDescription>(routes)) {
       const [method = '', path = ''] = key.split(' ')
       const operation = toOperation({ tag, method, path, route }, toSchema)
@@ -59,7 +59,7 @@ export function createDocument() {
     openapi: '3.1.1',
     info: { title: 'CIKit Matrix API', version, description, license: { name: 'MIT', identifier: 'MIT' } },
     servers: [{ url: '/', description: 'This server' }],
-    tags: chapters.map(({ name, description }) => ({ name, description })),
+    tags: tagSections.map(({ name, description }) => ({ name, description })),
     paths,
     components: {
       schemas: components(),

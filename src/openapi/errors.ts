@@ -20,11 +20,11 @@ export const errorExamples = Object.fromEntries(
 )
 
 /** All that a route may refuse, by its own description and by what every route of its kind has in common; by status. */
-export function errorsOf(method: string, { caller, errors = [] }: RouteDescription): Map<number, ErrorName[]> {
+export function errorsOf(method: string, { access, errors = [] }: RouteDescription): Map<number, ErrorName[]> {
   const names = new Set<ErrorName>(['malformed', 'hostUnknown', 'internal', ...errors])
-  if (caller !== 'open') names.add('accessTokenUnknown').add('accessTokenExpired')
-  if (caller === 'anyToken') names.add('refreshTokenUnknown')
-  if (caller === 'manager' || caller === 'owner') names.add('groupForbidden')
+  if (access !== 'open') names.add('accessTokenUnknown').add('accessTokenExpired')
+  if (access === 'anyToken') names.add('refreshTokenUnknown')
+  if (access === 'manager' || access === 'owner') names.add('groupForbidden')
   if (method !== 'GET') names.add('bodyTooLarge').add('storeUnavailable')
   const sorted = [...names].toSorted((left, right) => catalogue[left].id - catalogue[right].id)
   return Map.groupBy(sorted, name => catalogue[name].status)

@@ -1,9 +1,9 @@
-import { curlLine } from './curl.ts'
-import type { Answer, Caller, RouteDescription, Schema } from './description.ts'
+import { curlCommand } from './curl.ts'
+import type { Access, ResponseDescription, RouteDescription, Schema } from './description.ts'
 import { errorResponse, errorsOf } from './errors.ts'
 import { parametersOf } from './parameters.ts'
 
-const whoMay: Record<Caller, string> = {
+const accessDescriptions: Record<Access, string> = {
   open: 'Everybody, without a token.',
   anyToken: 'Everybody with an access token or a live refresh token.',
   viewer: 'Group `viewer`, and with it `manager` and `owner`.',
@@ -18,29 +18,35 @@ export function toOperation(
 ) {
   const parameters = parametersOf(path, route)
   const errors = [...errorsOf(method, route)].map(([status, names]) => [status, errorResponse(status, names)])
-  const answers = Object.entries(route.answers).map(([status, answer]) => [status, toResponse(answer, toSchema)])
+  const responses = Object.entries(route.responses).map(([status, response]) => [
+    status,
+    toResponse(response, toSchema),
+  ])
   return {
     tags: [tag],
-    operationId: route.operationId ?? nameOf(path),
+    operationId: route.operationId ?? operationIdOf(path),
     summary: route.summary,
-    description: [route.description, whoMay[route.caller]].filter(Boolean).join('\n\n'),
+    description: [route.description, accessDescriptions[route.access]].filter(Boolean).join('\n\n'),
     ...(parameters.length > 0 && { parameters }),
     ...(route.request && { requestBody: toRequestBody(route.request, toSchema) }),
-    responses: Object.fromEntries([...answers, ...errors]),
-    security: route.caller === 'open' ? [] : [{ bearer: [] }],
-    'x-group': route.caller,
-    'x-codeSamples': [{ lang: 'Shell', label: 'curl', source: curlLine(method, path, route) }],
+    responses: Object.fromEntries([...responses, ...errors]),
+    security: route.access === 'open' ? [] : [{ bearer: [] }],
+    'x-group': route.access,
+    'x-codeSamples': [{ lang: 'Shell', label: 'curl', source: curlCommand(method, path, route) }],
   }
 }
 
 /** `/api/v1/droplet/stop/:droplet` is `dropletStop`. */
-function nameOf(path: string): string {
+function operationIdOf(path: string): string {
   const words = path.replace('/api/v1', '').split(/[/.]/)
   const [first = '', ...rest] = words.filter(word => word !== '' && !word.startsWith(':'))
   return first + rest.map(word => word.charAt(0).toUpperCase() + word.slice(1)).join('')
 }
 
-function toRequestBody({ schema, example }: NonNullable<RouteDescription['request']>, toSchema: (s: Schema) => Schema) {
+function toRequestBody(
+  { schema, example }: NonNullable<RouteDescription['request']>,
+  toSchema: (schema: Schema) => Schema,
+) {
   const content = { schema: toSchema(schema), example }
   return {
     required: 'required' in schema,
@@ -49,8 +55,8 @@ function toRequestBody({ schema, example }: NonNullable<RouteDescription['reques
 }
 
 function toResponse(
-  { description, type, schema, example, headers = [], events }: Answer,
-  toSchema: (s: Schema) => Schema,
+  { description, type, schema, example, headers = [], events }: ResponseDescription,
+  toSchema: (schema: Schema) => Schema,
 ) {
   const names = ['X-Request-Id', ...headers]
   return {

@@ -29,16 +29,20 @@ export function toTemplate(path: string): string {
 
 /** The parameters of a route, of its path first. */
 export function parametersOf(path: string, { query = {}, headers = {} }: RouteDescription) {
-  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
+  const pathReferences = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
     $ref: `#/components/parameters/${name}`,
   }))
-  return [...inPath, ...Object.entries(query).map(placed('query')), ...Object.entries(headers).map(placed('header'))]
+  return [
+    ...pathReferences,
+    ...Object.entries(query).map(toParameter('query')),
+    ...Object.entries(headers).map(toParameter('header')),
+  ]
 }
 
 export const parameterComponents = Object.fromEntries(
   Object.entries(pathParameters).map(([name, parameter]) => [name, { name, in: 'path', required: true, ...parameter }]),
 )
 
-function placed(place: 'query' | 'header') {
-  return ([name, parameter]: [string, Parameter]) => ({ name, in: place, ...parameter })
+function toParameter(location: 'query' | 'header') {
+  return ([name, parameter]: [string, Parameter]) => ({ name, in: location, ...parameter })
 }

@@ -6,27 +6,28 @@ export function createSchemas(models: Record<string, Schema>) {
 
   function toSchema(model: Schema): Schema {
     const name = names.get(model)
-    return name === undefined ? written(model) : { $ref: `#/components/schemas/${name}` }
+    return name === undefined ? convert(model) : { $ref: `#/components/schemas/${name}` }
   }
 
-  function written(model: Schema): Schema {
-    const { anyOf, ...own } = withoutInternals(model)
-    const choices = isList(anyOf) ? anyOf.filter(choice => !isNumberAsText(choice)) : undefined
-    if (!choices) return Object.fromEntries(Object.entries(own).map(([key, value]) => [key, inner(key, value)]))
-    const [first, second, ...more] = choices.map(toSchema)
-    if (first && !second) return { ...first, ...own }
+  function convert(model: Schema): Schema {
+    const { anyOf, ...otherKeywords } = withoutInternals(model)
+    const alternatives = isSchemaList(anyOf) ? anyOf.filter(choice => !isNumericString(choice)) : undefined
+    if (!alternatives)
+      return Object.fromEntries(Object.entries(otherKeywords).map(([key, value]) => [key, convertKeyword(key, value)]))
+    const [first, second, ...more] = alternatives.map(toSchema)
+    if (first && !second) return { ...first, ...otherKeywords }
     // `null` beside one simple type is the usual case, and reads best as a list of types.
     if (first && second?.type === 'null' && more.length === 0 && typeof first.type === 'string') {
-      const values = isList(first.enum) ? { enum: [...first.enum, null] } : {}
-      return { ...first, ...own, type: [first.type, 'null'], ...values }
+      const nullableEnum = isSchemaList(first.enum) ? { enum: [...first.enum, null] } : {}
+      return { ...first, ...otherKeywords, type: [first.type, 'null'], ...nullableEnum }
     }
-    return { ...own, anyOf: [first, second, ...more] }
+    return { ...otherKeywords, anyOf: [first, second, ...more] }
   }
 
   /** What stands at a key of a schema may hold further schemas. */
-  function inner(key: string, value: unknown): unknown {
+  function convertKeyword(key: string, value: unknown): unknown {
     if (key === 'items' && isSchema(value)) return toSchema(value)
-    if (key === 'oneOf' && isList(value)) return value.map(toSchema)
+    if (key === 'oneOf' && isSchemaList(value)) return value.map(toSchema)
     if ((key === 'properties' || key === 'patternProperties') && isSchema(value)) {
       return Object.fromEntries(
         Object.entries(value).map(([name, schema]) => [name, isSchema(schema) ? toSchema(schema) : schema]),
@@ -39,7 +40,7 @@ export function createSchemas(models: Record<string, Schema>) {
     toSchema,
     /** All that have a name, in their own words. */
     components: (): Record<string, Schema> =>
-      Object.fromEntries(Object.entries(models).map(([name, model]) => [name, written(model)])),
+      Object.fromEntries(Object.entries(models).map(([name, model]) => [name, convert(model)])),
   }
 }
 
@@ -49,7 +50,7 @@ function withoutInternals({ nullable: _, default: __, ...schema }: Schema): Sche
 }
 
 /** Elysia takes a number from a text, too, in what comes in; nothing goes out like that. */
-function isNumberAsText(schema: Schema): boolean {
+function isNumericString(schema: Schema): boolean {
   return schema.type === 'string' && (schema.format === 'integer' || schema.format === 'numeric')
 }
 
@@ -57,6 +58,6 @@ function isSchema(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function isList(value: unknown): value is Schema[] {
+function isSchemaList(value: unknown): value is Schema[] {
   return Array.isArray(value)
 }

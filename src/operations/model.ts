@@ -1,12 +1,12 @@
 import { t } from 'elysia'
 import { ApiError } from '../errors.ts'
 import type { OperationFilter } from '../store/operations.ts'
-import type { PresentOperation } from './running.ts'
+import type { OperationView } from './running.ts'
 
-const MOST_OPERATIONS = 1_000
-const LONGEST_WAIT_SECONDS = 60
+const MAX_OPERATIONS = 1_000
+const MAX_WAIT_SECONDS = 60
 
-const time = t.String({ description: 'ISO 8601, UTC' })
+const isoTime = t.String({ description: 'ISO 8601, UTC' })
 
 export const operationBody = t.Object({
   id: t.String(),
@@ -14,14 +14,14 @@ export const operationBody = t.Object({
   droplet: t.Nullable(t.String({ description: 'Null as long as an add has chosen none' })),
   user: t.String({ description: 'By whom' }),
   state: t.UnionEnum(['queued', 'running', 'done', 'failed', 'cancelled']),
-  created_at: time,
-  started_at: t.Nullable(time),
-  ended_at: t.Nullable(time),
+  created_at: isoTime,
+  started_at: t.Nullable(isoTime),
+  ended_at: t.Nullable(isoTime),
   cancellable: t.Boolean({ description: 'Whether it can still be undone' }),
   steps: t.Array(
     t.Object({
       name: t.String({ description: 'image, create, start, stop, remove or undo' }),
-      started_at: time,
+      started_at: isoTime,
       ended_at: t.Nullable(t.String({ description: 'Null for the one that it is at, or failed at' })),
     }),
   ),
@@ -43,7 +43,7 @@ export const operationList = t.Array(operationBody, { description: 'Newest first
 
 export type OperationBody = typeof operationBody.static
 
-export function toOperationBody(operation: PresentOperation): OperationBody {
+export function toOperationBody(operation: OperationView): OperationBody {
   const { id, kind, droplet, user, state, createdAt, startedAt, endedAt, cancellable, steps, progress, error } =
     operation
   return {
@@ -66,10 +66,10 @@ export type OperationQuery = Partial<Record<string, string>>
 
 /** @throws ApiError 917 naming what cannot be understood */
 export function parseOperationFilter(query: OperationQuery): Partial<Omit<OperationFilter, 'also'>> {
-  refuseOthers(query, ['limit', 'cursor', 'droplet'])
+  rejectUnknownParameters(query, ['limit', 'cursor', 'droplet'])
   const { limit, cursor, droplet } = query
   return {
-    ...(limit && { limit: parseNumber('limit', limit, 1, MOST_OPERATIONS) }),
+    ...(limit && { limit: parseNumber('limit', limit, 1, MAX_OPERATIONS) }),
     ...(cursor && { before: cursor }),
     ...(droplet && { droplet }),
   }
@@ -80,19 +80,19 @@ export function parseOperationFilter(query: OperationQuery): Partial<Omit<Operat
  * @throws ApiError 917
  */
 export function parseWait(query: OperationQuery): number {
-  refuseOthers(query, ['wait'])
-  return query.wait ? parseNumber('wait', query.wait, 0, LONGEST_WAIT_SECONDS) * 1000 : 0
+  rejectUnknownParameters(query, ['wait'])
+  return query.wait ? parseNumber('wait', query.wait, 0, MAX_WAIT_SECONDS) * 1000 : 0
 }
 
-function refuseOthers(query: OperationQuery, known: string[]): void {
-  if (Object.keys(query).every(name => known.includes(name))) return
-  throw new ApiError('malformed', { text: `Ask by ${known.join(', ')} only` })
+function rejectUnknownParameters(query: OperationQuery, allowed: string[]): void {
+  if (Object.keys(query).every(name => allowed.includes(name))) return
+  throw new ApiError('malformed', { text: `Ask by ${allowed.join(', ')} only` })
 }
 
-function parseNumber(name: string, text: string, least: number, most: number): number {
+function parseNumber(name: string, text: string, min: number, max: number): number {
   const number = Number(text)
-  if (!/^\d{1,9}$/.test(text) || number < least || number > most) {
-    throw new ApiError('malformed', { text: `The "${name}" must be a number from ${least} to ${most}` })
+  if (!/^\d{1,9}$/.test(text) || number < min || number > max) {
+    throw new ApiError('malformed', { text: `The "${name}" must be a number from ${min} to ${max}` })
   }
   return number
 }

@@ -1,4 +1,4 @@
-import type { Chapter } from '../openapi/description.ts'
+import type { TagSection } from '../openapi/description.ts'
 import { operationBody, operationList } from './model.ts'
 
 const example = {
@@ -15,7 +15,7 @@ const example = {
   progress: { text: 'Step 4/9 : RUN apt-get update', done: 4, total: 9 },
   error: null,
 }
-const ended = {
+const endedExample = {
   ...example,
   state: 'done',
   ended_at: '2026-11-23T16:21:07.482Z',
@@ -29,7 +29,7 @@ const ended = {
 }
 
 /** The answer of a change that nobody waits for. */
-export const begun = {
+export const acceptedResponse = {
   description: 'It goes on, for a request with `Prefer: respond-async`',
   schema: operationBody,
   example,
@@ -37,7 +37,7 @@ export const begun = {
 }
 
 /** What the document says of operations. */
-export const operationChapter: Chapter = {
+export const operationSection: TagSection = {
   name: 'Operations',
   description:
     'Each change of a droplet is an operation, which runs to its end whether or not somebody waits for it. The steps of an add are `image`, `create` and `start`, of a deletion `stop` and `remove`; what is taken back is `undo`. An operation is kept for 7 days after its end.',
@@ -45,18 +45,18 @@ export const operationChapter: Chapter = {
   routes: {
     'GET /api/v1/operation/list': {
       summary: 'List what is being done, and was',
-      caller: 'manager',
+      access: 'manager',
       query: {
         limit: { description: 'So many', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 100 } },
         droplet: { description: 'Of this droplet only', schema: { type: 'string' }, example: 'cikit02' },
         cursor: { description: 'Only what is older than the operation of this `id`', schema: { type: 'string' } },
       },
-      answers: { 200: { description: 'Newest first', schema: operationList, example: [ended] } },
+      responses: { 200: { description: 'Newest first', schema: operationList, example: [endedExample] } },
       errors: ['operationNotFound'],
     },
     'GET /api/v1/operation/show/:operation': {
       summary: 'Show an operation, or wait for its end',
-      caller: 'manager',
+      access: 'manager',
       query: {
         wait: {
           description: 'Seconds: the answer comes when the operation has ended, or the time is over',
@@ -64,20 +64,20 @@ export const operationChapter: Chapter = {
           example: 60,
         },
       },
-      answers: { 200: { description: 'The operation as it is', schema: operationBody, example: ended } },
+      responses: { 200: { description: 'The operation as it is', schema: operationBody, example: endedExample } },
       errors: ['operationNotFound'],
     },
     'DELETE /api/v1/operation/cancel/:operation': {
       summary: 'Undo an operation',
       description:
         'Undoes an add as long as it is not done, and takes any other change back as long as it waits for its turn. Answers when nothing is left; asked a second time it answers the same.',
-      caller: 'manager',
-      answers: {
+      access: 'manager',
+      responses: {
         200: {
           description: 'The operation as it was cancelled',
           schema: operationBody,
           example: {
-            ...ended,
+            ...endedExample,
             state: 'cancelled',
             error: { error: 'The operation was cancelled', errorId: 932 },
           },

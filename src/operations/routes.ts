@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia'
 import type { Guard } from '../http/guards.ts'
-import { withoutIdleLimit } from '../http/idle.ts'
+import { withoutIdleTimeout } from '../http/idle.ts'
 import { operationBody, operationList, parseOperationFilter, parseWait, toOperationBody } from './model.ts'
 import type { Operations } from './service.ts'
 
@@ -15,7 +15,7 @@ export function createOperationRoutes(guard: Guard, operations: Operations) {
     .get(
       '/show/:operation',
       ({ server, request, params, query }) =>
-        withoutIdleLimit(server, request, async () =>
+        withoutIdleTimeout(server, request, async () =>
           toOperationBody(await operations.wait(params.operation, parseWait(query), request.signal)),
         ),
       { group: 'manager', response: { 200: operationBody } },
@@ -23,8 +23,8 @@ export function createOperationRoutes(guard: Guard, operations: Operations) {
     .delete(
       '/cancel/:operation',
       ({ caller, server, request, params }) =>
-        withoutIdleLimit(server, request, async () =>
-          toOperationBody(await operations.cancel(caller.act, params.operation)),
+        withoutIdleTimeout(server, request, async () =>
+          toOperationBody(await operations.cancel(caller.actor, params.operation)),
         ),
       { group: 'manager', response: { 200: operationBody } },
     )

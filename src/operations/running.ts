@@ -1,4 +1,4 @@
-import type { Act, Audit, Begun } from '../audit/service.ts'
+import type { Actor, Audit, PendingRecord } from '../audit/service.ts'
 import type { Progress } from '../droplets/engine.ts'
 import { ApiError } from '../errors.ts'
 import { describeError, type Log } from '../log.ts'
@@ -6,73 +6,73 @@ import type { Database } from '../store/database.ts'
 import type { Operation, OperationStore } from '../store/operations.ts'
 
 /** So often at most the progress of one operation is told. */
-const TELL_EVERY_MS = 250
+const PROGRESS_INTERVAL_MS = 250
 
 /** An operation as it is now. */
-export interface PresentOperation extends Operation {
+export interface OperationView extends Operation {
   progress: Progress | null
   /** Whether it can still be undone. */
   cancellable: boolean
 }
 
 /** What the work of an operation has in hand. */
-export interface Handle {
+export interface OperationContext {
   readonly id: string
   /** The name of the user who wants it. */
   readonly user: string
   /** Aborted when somebody wants it undone. */
-  readonly cancelled: AbortSignal
+  readonly signal: AbortSignal
   /** It is its turn. */
-  begin(): void
+  start(): void
   /** The droplet that it turned out to be about. */
-  concern(droplet: string): void
+  setDroplet(droplet: string): void
   /** The next step begins, and with it the one before is over. */
-  step(name: string): void
+  startStep(name: string): void
   /** The present one is over. */
   endStep(): void
-  progress(progress: Progress): void
+  reportProgress(progress: Progress): void
   /**
    * Done, durably, with `also` in the same transaction: from here on nothing is undone. Without this the operation is
    * done when its work is.
    * @throws ApiError 922 when the store cannot be written, 932 when it was cancelled in the last moment
    */
-  succeed(also: () => void): Promise<void>
+  complete(alsoWrite: () => void): Promise<void>
 }
 
 /** One that has not ended, or whose end is not in the store yet. */
-export interface Running {
-  operation: PresentOperation
+export interface OperationEntry {
+  operation: OperationView
   /** Undefined for one that an earlier process left open, until it is taken up. */
-  begun: Begun | undefined
+  pendingRecord: PendingRecord | undefined
   undoable: boolean
   /** As `resume` has it. */
   postponable: boolean
-  abort: AbortController
+  abortController: AbortController
   /** Who cancelled it. */
-  canceller: Act | undefined
+  cancelledBy: Actor | undefined
   /** Its end is being written. */
-  isEnding: boolean
+  isSettling: boolean
   /** Resolves at its end, or rejects with its error. */
-  end: PromiseWithResolvers<void>
+  completion: PromiseWithResolvers<void>
   /** Wake who waits for its end, but only for some time. */
-  waiting: Set<() => void>
-  toldAt: number
+  waiters: Set<() => void>
+  notifiedAt: number
 }
 
 /**
  * Carries operations out, each from its turn to its end, and tells of every change.
  * @param stored called with the id of one whose end is durable
  */
-export function createRunner(deps: {
+export function createOperationRunner(deps: {
   db: Database
   store: OperationStore
-  audit: Pick<Audit, 'end' | 'later' | 'record'>
+  audit: Pick<Audit, 'recordEnd' | 'defer' | 'record'>
   now: () => number
   log: Log
-  stored: (id: string) => void
+  onStored: (id: string) => void
 }) {
-  const { db, store, audit, now, log, stored } = deps
-  const watchers = new Set<(operation: PresentOperation) => void>()
+  const { db, store, audit, now, log, onStored } = deps
+  const listeners = new Set<(operation: OperationView) => void>()
   let isClosed = false
 
   return {
@@ -80,14 +80,14 @@ export function createRunner(deps: {
     run,
 
     /** Ends one that has not begun, or whose work is over. */
-    conclude,
+    settle,
 
-    change,
+    update,
 
     /** Told of every change of an operation. */
-    watch(listener: (operation: PresentOperation) => void): () => void {
-      watchers.add(listener)
-      return () => void watchers.delete(listener)
+    watch(listener: (operation: OperationView) => void): () => void {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
     },
 
     /** From now on what ends stays open in the store. */
@@ -96,85 +96,86 @@ export function createRunner(deps: {
     },
   }
 
-  function run(one: Running, work: (handle: Handle) => Promise<void>): void {
-    tell(one)
+  function run(entry: OperationEntry, work: (context: OperationContext) => Promise<void>): void {
+    notify(entry)
     // Whoever waits is told; nobody has to wait.
-    one.end.promise.catch(error => {
-      if (error.cause) log.info('operation failed', { operation: one.operation.id, error: describeError(error) })
+    entry.completion.promise.catch(error => {
+      if (error.cause) log.info('operation failed', { operation: entry.operation.id, error: describeError(error) })
     })
-    work(handleOf(one)).then(
-      () => conclude(one),
-      error => conclude(one, error),
+    work(contextOf(entry)).then(
+      () => settle(entry),
+      error => settle(entry, error),
     )
   }
 
-  function handleOf(one: Running): Handle {
-    const { operation, abort, undoable } = one
+  function contextOf(entry: OperationEntry): OperationContext {
+    const { operation, abortController, undoable } = entry
     return {
       id: operation.id,
       user: operation.user,
-      cancelled: abort.signal,
-      begin() {
-        abort.signal.throwIfAborted()
-        change(one, { state: 'running', startedAt: now(), cancellable: undoable })
+      signal: abortController.signal,
+      start() {
+        abortController.signal.throwIfAborted()
+        update(entry, { state: 'running', startedAt: now(), cancellable: undoable })
       },
-      concern: droplet => change(one, { droplet }),
-      step: name => change(one, { steps: [...ended(operation.steps), { name, startedAt: now() }], progress: null }),
-      endStep: () => change(one, { steps: ended(operation.steps), progress: null }),
-      progress(progress) {
+      setDroplet: droplet => update(entry, { droplet }),
+      startStep: name =>
+        update(entry, { steps: [...withEndTimes(operation.steps), { name, startedAt: now() }], progress: null }),
+      endStep: () => update(entry, { steps: withEndTimes(operation.steps), progress: null }),
+      reportProgress(progress) {
         operation.progress = progress
-        if (now() - one.toldAt >= TELL_EVERY_MS) tell(one)
+        if (now() - entry.notifiedAt >= PROGRESS_INTERVAL_MS) notify(entry)
       },
-      async succeed(also) {
-        abort.signal.throwIfAborted()
-        one.isEnding = true
-        change(one, { cancellable: false })
-        const result = doneNow(operation)
+      async complete(alsoWrite) {
+        abortController.signal.throwIfAborted()
+        entry.isSettling = true
+        update(entry, { cancellable: false })
+        const result = asDone(operation)
         try {
-          await db.write(ending(one, result, undefined, also))
+          await db.write(createEndWrite(entry, result, undefined, alsoWrite))
         } catch (error) {
-          one.isEnding = false
+          entry.isSettling = false
           throw error
         }
-        stored(operation.id)
-        end(one, result)
+        onStored(operation.id)
+        finish(entry, result)
       },
     }
   }
 
-  function ended(steps: Operation['steps']): Operation['steps'] {
+  function withEndTimes(steps: Operation['steps']): Operation['steps'] {
     return steps.map(step => ({ endedAt: now(), ...step }))
   }
 
-  function doneNow(operation: Operation): Operation {
-    return { ...operation, state: 'done', endedAt: now(), steps: ended(operation.steps) }
+  function asDone(operation: Operation): Operation {
+    return { ...operation, state: 'done', endedAt: now(), steps: withEndTimes(operation.steps) }
   }
 
   /** What came of it: kept at once, or later when the store cannot be written. */
-  async function conclude(one: Running, thrown?: unknown): Promise<void> {
-    if (one.isEnding || isClosed) return
-    one.isEnding = true
-    const error = thrown === undefined ? undefined : toApiError(thrown, one)
-    const result = error ? failedNow(one.operation, error) : doneNow(one.operation)
-    const write = ending(one, result, error)
+  async function settle(entry: OperationEntry, thrown?: unknown): Promise<void> {
+    if (entry.isSettling || isClosed) return
+    entry.isSettling = true
+    const error = thrown === undefined ? undefined : toApiError(thrown, entry)
+    const result = error ? asFailed(entry.operation, error) : asDone(entry.operation)
+    const write = createEndWrite(entry, result, error)
     try {
       await db.write(write)
-      stored(result.id)
+      onStored(result.id)
     } catch (writeError) {
       log.warn('the end of an operation is stored later', { operation: result.id, error: describeError(writeError) })
       // Until then it is shown from memory.
-      audit.later(write, () => stored(result.id))
+      audit.defer(write, () => onStored(result.id))
     }
-    end(one, result, error)
+    finish(entry, result, error)
   }
 
-  function toApiError(thrown: unknown, { abort }: Running): ApiError {
+  function toApiError(thrown: unknown, { abortController }: OperationEntry): ApiError {
     // Whatever it was that ended it, it was ended because somebody wanted that.
-    if (abort.signal.aborted) return new ApiError('operationCancelled', { cause: thrown })
+    if (abortController.signal.aborted) return new ApiError('operationCancelled', { cause: thrown })
     return thrown instanceof ApiError ? thrown : new ApiError('internal', { cause: thrown })
   }
 
-  function failedNow(operation: Operation, error: ApiError): Operation {
+  function asFailed(operation: Operation, error: ApiError): Operation {
     const isCancelled = error.kind === 'operationCancelled'
     return {
       ...operation,
@@ -185,36 +186,41 @@ export function createRunner(deps: {
   }
 
   /** What writes the end down. */
-  function ending(one: Running, result: Operation, error: unknown, also?: () => void): () => void {
-    const { begun, canceller } = one
+  function createEndWrite(
+    entry: OperationEntry,
+    result: Operation,
+    error: unknown,
+    alsoWrite?: () => void,
+  ): () => void {
+    const { pendingRecord, cancelledBy } = entry
     return () => {
-      also?.()
-      store.end(result)
-      if (begun) audit.end(begun, result.droplet ?? '', error)
-      if (canceller && result.state === 'cancelled') audit.record(canceller, result.id)
+      alsoWrite?.()
+      store.saveResult(result)
+      if (pendingRecord) audit.recordEnd(pendingRecord, result.droplet ?? '', error)
+      if (cancelledBy && result.state === 'cancelled') audit.record(cancelledBy, result.id)
     }
   }
 
-  function end(one: Running, result: Operation, error?: ApiError): void {
+  function finish(entry: OperationEntry, result: Operation, error?: ApiError): void {
     const { id, kind, droplet, state, createdAt } = result
     const ms = now() - createdAt
     log.info('operation ended', { operation: id, kind, droplet, state, ms, errorId: error?.errorId })
-    change(one, { ...result, progress: null, cancellable: false })
-    if (error) one.end.reject(error)
-    else one.end.resolve()
-    for (const wake of one.waiting) wake()
+    update(entry, { ...result, progress: null, cancellable: false })
+    if (error) entry.completion.reject(error)
+    else entry.completion.resolve()
+    for (const wake of entry.waiters) wake()
   }
 
-  function change(one: Running, changed: Partial<PresentOperation>): void {
-    Object.assign(one.operation, changed)
-    tell(one)
+  function update(entry: OperationEntry, changes: Partial<OperationView>): void {
+    Object.assign(entry.operation, changes)
+    notify(entry)
   }
 
-  function tell(one: Running): void {
-    one.toldAt = now()
-    for (const listener of watchers) {
+  function notify(entry: OperationEntry): void {
+    entry.notifiedAt = now()
+    for (const listener of listeners) {
       try {
-        listener(structuredClone(one.operation))
+        listener(structuredClone(entry.operation))
       } catch (error) {
         // What is done is done all the same, and the others are told.
         log.error('a watcher of the operations failed', { error: describeError(error) })
@@ -224,17 +230,17 @@ export function createRunner(deps: {
 }
 
 /** One that nobody works at yet. */
-export function keep(operation: Operation, can: { undoable: boolean; cancellable: boolean }): Running {
+export function createEntry(operation: Operation, flags: { undoable: boolean; cancellable: boolean }): OperationEntry {
   return {
-    operation: { ...operation, progress: null, cancellable: can.cancellable },
-    begun: undefined,
-    undoable: can.undoable,
+    operation: { ...operation, progress: null, cancellable: flags.cancellable },
+    pendingRecord: undefined,
+    undoable: flags.undoable,
     postponable: false,
-    abort: new AbortController(),
-    canceller: undefined,
-    isEnding: false,
-    end: Promise.withResolvers(),
-    waiting: new Set(),
-    toldAt: 0,
+    abortController: new AbortController(),
+    cancelledBy: undefined,
+    isSettling: false,
+    completion: Promise.withResolvers(),
+    waiters: new Set(),
+    notifiedAt: 0,
   }
 }

@@ -1,12 +1,12 @@
 import { t } from 'elysia'
-import { KEPT_EVERY_SECONDS, type Sample } from './sample.ts'
+import { SAMPLE_INTERVAL_SECONDS, type Sample } from './sample.ts'
 
 const time = t.String({ description: 'ISO 8601, UTC' })
 const cpu = t.Number({ description: 'Cores: 1.5 is one and a half of them' })
 const memory = t.Integer({ description: 'Bytes, without the cache that is there for the taking' })
 const memory_limit = t.Integer({ description: 'Bytes: its own limit, or what the host has' })
 const rate = t.Integer({ description: 'Bytes a second' })
-const interval = t.Literal(KEPT_EVERY_SECONDS, { description: 'Seconds from one sample to the next' })
+const interval = t.Literal(SAMPLE_INTERVAL_SECONDS, { description: 'Seconds from one sample to the next' })
 
 export const sampleBody = t.Object({
   time,
@@ -34,23 +34,23 @@ export const historyBody = t.Object({
 })
 
 /** The event `stats`: how it is now, by the names of the droplets that run. */
-export const momentBody = t.Object({
+export const statsSnapshotBody = t.Object({
   time,
   droplets: t.Record(t.String(), t.Object({ cpu, memory, memory_limit })),
 })
 
 export type StatsBody = typeof statsBody.static
-export type MomentBody = typeof momentBody.static
+export type StatsSnapshotBody = typeof statsSnapshotBody.static
 export type SampleBody = typeof sampleBody.static
 
 export function toStatsBody(droplet: string, samples: readonly Sample[]): StatsBody {
-  return { droplet, interval: KEPT_EVERY_SECONDS, samples: samples.map(toSampleBody) }
+  return { droplet, interval: SAMPLE_INTERVAL_SECONDS, samples: samples.map(toSampleBody) }
 }
 
 function toSampleBody(sample: Sample): SampleBody {
   return {
-    time: toTime(sample),
-    cpu: toCores(sample),
+    time: toIsoTime(sample),
+    cpu: roundCores(sample),
     memory: sample.memory,
     memory_limit: sample.memoryLimit,
     network_in: Math.round(sample.networkIn),
@@ -61,27 +61,27 @@ function toSampleBody(sample: Sample): SampleBody {
   }
 }
 
-export function toHistory(samples: ReadonlyMap<string, readonly Sample[]>): typeof historyBody.static {
-  const droplets = [...samples].map(([name, ofDroplet]) => [
+export function toHistoryBody(samples: ReadonlyMap<string, readonly Sample[]>): typeof historyBody.static {
+  const droplets = [...samples].map(([name, dropletSamples]) => [
     name,
-    ofDroplet.map(sample => ({ time: toTime(sample), cpu: toCores(sample), memory: sample.memory })),
+    dropletSamples.map(sample => ({ time: toIsoTime(sample), cpu: roundCores(sample), memory: sample.memory })),
   ])
-  return { interval: KEPT_EVERY_SECONDS, droplets: Object.fromEntries(droplets) }
+  return { interval: SAMPLE_INTERVAL_SECONDS, droplets: Object.fromEntries(droplets) }
 }
 
-export function toMoment(at: number, samples: ReadonlyMap<string, Sample>): typeof momentBody.static {
+export function toStatsSnapshot(at: number, samples: ReadonlyMap<string, Sample>): typeof statsSnapshotBody.static {
   const droplets = [...samples].map(([name, sample]) => [
     name,
-    { cpu: toCores(sample), memory: sample.memory, memory_limit: sample.memoryLimit },
+    { cpu: roundCores(sample), memory: sample.memory, memory_limit: sample.memoryLimit },
   ])
-  return { time: toTime({ at }), droplets: Object.fromEntries(droplets) }
+  return { time: toIsoTime({ at }), droplets: Object.fromEntries(droplets) }
 }
 
-function toTime({ at }: Pick<Sample, 'at'>): string {
+function toIsoTime({ at }: Pick<Sample, 'at'>): string {
   return new Date(at).toISOString()
 }
 
 /** To a thousandth of one. */
-function toCores({ cpu: cores }: Sample): number {
+function roundCores({ cpu: cores }: Sample): number {
   return Math.round(cores * 1000) / 1000
 }

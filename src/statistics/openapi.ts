@@ -1,18 +1,18 @@
 import type { RouteDescriptions } from '../openapi/description.ts'
-import { historyBody, momentBody, sampleBody, statsBody } from './model.ts'
+import { historyBody, sampleBody, statsBody, statsSnapshotBody } from './model.ts'
 
 const memory_limit = 8_326_381_568
 
-export const statisticsModels = { Sample: sampleBody, DropletStats: statsBody }
+export const statsModels = { Sample: sampleBody, DropletStats: statsBody }
 
 /** What the document says of what droplets use. */
-export const statisticsRoutes: RouteDescriptions = {
+export const statsRoutes: RouteDescriptions = {
   'GET /api/v1/droplet/stats/:droplet': {
     summary: 'What a droplet used in the last hour',
     description:
       'Measured every 10 seconds and kept in memory: it begins with the start of the server. CPU, network and disk are averages since the sample before.',
-    caller: 'viewer',
-    answers: {
+    access: 'viewer',
+    responses: {
       200: {
         description: 'Its samples, oldest first',
         schema: statsBody,
@@ -42,14 +42,14 @@ export const statisticsRoutes: RouteDescriptions = {
     summary: 'Follow what the droplets use',
     description:
       'Server-sent events. `history` comes first, with up to five minutes of each droplet, and then `stats` every 2 seconds. `end` is the end of the session.',
-    caller: 'viewer',
-    answers: {
+    access: 'viewer',
+    responses: {
       200: {
         description: 'The stream, which ends with the session',
         type: 'text/event-stream',
         schema: { type: 'string' },
         example: `retry: 1000\n\nevent: history\ndata: {"interval":10,"droplets":{}}\n\nevent: stats\ndata: {"time":"2026-11-23T16:21:10.000Z","droplets":{"cikit01":{"cpu":0.042,"memory":48234496,"memory_limit":${memory_limit}}}}\n\n`,
-        events: { history: historyBody, stats: momentBody, end: { $ref: '#/components/schemas/Error' } },
+        events: { history: historyBody, stats: statsSnapshotBody, end: { $ref: '#/components/schemas/Error' } },
       },
     },
     errors: ['tooManyStreams'],

@@ -2,24 +2,24 @@ import { Elysia } from 'elysia'
 import type { AuthService } from '../auth/service.ts'
 import type { DropletService } from '../droplets/service.ts'
 import type { Guard } from '../http/guards.ts'
-import { streamTo } from '../http/stream.ts'
+import { sseResponse } from '../http/stream.ts'
 import { statsBody, toStatsBody } from './model.ts'
-import type { StatisticsService } from './service.ts'
+import type { StatsService } from './service.ts'
 
 /** What the droplets use: of one in the last hour, and of all as it is. */
-export function createStatisticsRoutes(
+export function createStatsRoutes(
   guard: Guard,
-  context: { auth: AuthService; droplets: Pick<DropletService, 'find'>; statistics: StatisticsService },
+  context: { auth: AuthService; droplets: Pick<DropletService, 'find'>; stats: StatsService },
 ) {
-  const { auth, droplets, statistics } = context
+  const { auth, droplets, stats } = context
   return new Elysia({ name: 'statistics-routes', prefix: '/droplet' })
     .use(guard)
-    .get('/stats', call => streamTo(call, auth, statistics.open), { group: 'viewer' })
+    .get('/stats', call => sseResponse(call, auth, stats.open), { group: 'viewer' })
     .get(
       '/stats/:droplet',
       async ({ params }) => {
         const { id, name } = await droplets.find(params.droplet)
-        return toStatsBody(name, statistics.samplesOf(id))
+        return toStatsBody(name, stats.samplesOf(id))
       },
       { group: 'viewer', response: { 200: statsBody } },
     )

@@ -1,7 +1,7 @@
 import type { Usage } from '../droplets/engine.ts'
 
 /** Between two samples that are kept. */
-export const KEPT_EVERY_SECONDS = 10
+export const SAMPLE_INTERVAL_SECONDS = 10
 
 /** What a droplet used: on an average since the sample before, or at that moment. */
 export interface Sample {
@@ -21,10 +21,11 @@ export interface Sample {
 }
 
 /** What was used between two moments, of which the later one is called `at`. */
-export function toSample(at: number, before: Usage, usage: Usage): Sample {
-  const seconds = (usage.at - before.at) / 1000
+export function toSample(at: number, previous: Usage, usage: Usage): Sample {
+  const seconds = (usage.at - previous.at) / 1000
   // A network that is gone takes with it what it has counted.
-  const rate = (of: (usage: Usage) => number) => (seconds > 0 ? Math.max(of(usage) - of(before), 0) / seconds : 0)
+  const rate = (counterOf: (usage: Usage) => number) =>
+    seconds > 0 ? Math.max(counterOf(usage) - counterOf(previous), 0) / seconds : 0
   return {
     at,
     cpu: rate(({ cpuSeconds }) => cpuSeconds),

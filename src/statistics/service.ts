@@ -1,33 +1,33 @@
 import type { AuthService } from '../auth/service.ts'
 import type { DropletEngine, ListedDroplet, Usage } from '../droplets/engine.ts'
-import type { LiveChange, LiveDroplets } from '../droplets/live.ts'
+import type { DropletInformer, InformerChange } from '../droplets/live.ts'
 import { describeError, type Log } from '../log.ts'
-import { createFollowers } from '../streams/followers.ts'
-import { frame, RETRY } from '../streams/frame.ts'
-import type { ReaderEnd } from '../streams/reader.ts'
-import { toHistory, toMoment } from './model.ts'
-import { KEPT_EVERY_SECONDS, type Sample, toSample } from './sample.ts'
+import { createBroadcaster } from '../streams/followers.ts'
+import { encodeSseEvent, RETRY_FRAME } from '../streams/frame.ts'
+import type { StreamEnd } from '../streams/reader.ts'
+import { toHistoryBody, toStatsSnapshot } from './model.ts'
+import { SAMPLE_INTERVAL_SECONDS, type Sample, toSample } from './sample.ts'
 
-const KEPT_EVERY_MS = KEPT_EVERY_SECONDS * 1000
+const SAMPLE_INTERVAL_MS = SAMPLE_INTERVAL_SECONDS * 1000
 /** An hour of them. */
-const KEPT = 360
+const MAX_SAMPLES = 360
 /** What a stream begins with: five minutes. */
-const TOLD = 30
+const HISTORY_SAMPLES = 30
 /** While somebody follows. */
-const FOLLOWED_EVERY_MS = 2_000
-const TURN_EVERY_MS = 250
-const BEAT_EVERY_MS = 15_000
+const LIVE_INTERVAL_MS = 2_000
+const TICK_INTERVAL_MS = 250
+const HEARTBEAT_INTERVAL_MS = 15_000
 /** An engine that reads them for one droplet after another takes some milliseconds for each. */
-const AT_ONCE = 8
+const MAX_CONCURRENT_REQUESTS = 8
 
 /** From its start to its stop. */
-interface Run {
+interface UsageRun {
   startedAt: number | undefined
-  last: Usage | undefined
-  lastKept: Usage | undefined
+  lastUsage: Usage | undefined
+  lastSampledUsage: Usage | undefined
 }
 
-export type StatisticsService = ReturnType<typeof createStatisticsService>
+export type StatsService = ReturnType<typeof createStatsService>
 
 /**
  * What the droplets use: measured every 10 s and kept for an hour, in memory, and every 2 s for those who follow. While the
@@ -35,93 +35,93 @@ export type StatisticsService = ReturnType<typeof createStatisticsService>
  * @param monotonic milliseconds since some moment
  * @param now milliseconds since 1970
  */
-export function createStatisticsService(deps: {
+export function createStatsService(deps: {
   engine: Pick<DropletEngine, 'usage'>
-  live: Pick<LiveDroplets, 'listNow' | 'watch'>
-  auth: Pick<AuthService, 'holderOf'>
+  informer: Pick<DropletInformer, 'cachedList' | 'watch'>
+  auth: Pick<AuthService, 'userOfSession'>
   monotonic: () => number
   now: () => number
   log: Log
 }) {
-  const { engine, live, auth, monotonic, now, log } = deps
-  const followers = createFollowers({ auth, log, name: 'stream of statistics' })
+  const { engine, informer, auth, monotonic, now, log } = deps
+  const broadcaster = createBroadcaster({ auth, log, name: 'stream of statistics' })
   /** By the id of a droplet. */
-  const runs = new Map<string, Run>()
+  const runs = new Map<string, UsageRun>()
   /** By the id of a droplet, oldest first. */
-  const kept = new Map<string, Sample[]>()
+  const samplesById = new Map<string, Sample[]>()
   let measuredAt = Number.NEGATIVE_INFINITY
-  let keptAt = Number.NEGATIVE_INFINITY
-  let round: Promise<void> | undefined
+  let sampledAt = Number.NEGATIVE_INFINITY
+  let measuring: Promise<void> | undefined
   let isFailing = false
-  let end: (() => void) | undefined
+  let stop: (() => void) | undefined
 
   return {
     start(): void {
-      const unwatch = live.watch(forgetGone)
-      const timers = [setInterval(turn, TURN_EVERY_MS), setInterval(followers.beat, BEAT_EVERY_MS)]
+      const unsubscribe = informer.watch(evictRemoved)
+      const timers = [setInterval(tick, TICK_INTERVAL_MS), setInterval(broadcaster.heartbeat, HEARTBEAT_INTERVAL_MS)]
       for (const timer of timers) timer.unref()
-      end = () => {
+      stop = () => {
         timers.forEach(clearInterval)
-        unwatch()
-        end = undefined
+        unsubscribe()
+        stop = undefined
       }
     },
 
     /** Measures when it is time to; it is called again and again from the start on. Resolves when that is done. */
-    turn,
+    tick,
 
     /** Of a droplet, oldest first: of the last hour, as far as it was there and running. */
-    samplesOf: (id: string): readonly Sample[] => kept.get(id) ?? [],
+    samplesOf: (id: string): readonly Sample[] => samplesById.get(id) ?? [],
 
     /**
      * Begins with `history`, the last five minutes of each droplet; then comes `stats` every 2 s.
-     * @param over called when the stream is over
+     * @param onEnd called when the stream is over
      * @throws ApiError as `Followers.open`
      */
-    open(sessionId: string, over: (how: ReaderEnd) => void): ReadableStream<Uint8Array> {
-      return followers.open(sessionId, () => [RETRY, frame('history', history())], over)
+    open(sessionId: string, onEnd: (reason: StreamEnd) => void): ReadableStream<Uint8Array> {
+      return broadcaster.open(sessionId, () => [RETRY_FRAME, encodeSseEvent('history', historyBody())], onEnd)
     },
 
     /** Ends the streams whose session has ended. */
-    look: followers.look,
+    checkSessions: broadcaster.checkSessions,
 
     close(): void {
-      end?.()
-      followers.close()
+      stop?.()
+      broadcaster.close()
     },
   }
 
-  function forgetGone(change: LiveChange): void {
+  function evictRemoved(change: InformerChange): void {
     if (change.change !== 'removed') return
     runs.delete(change.droplet.id)
-    kept.delete(change.droplet.id)
+    samplesById.delete(change.droplet.id)
   }
 
-  function turn(): Promise<void> {
-    followers.look()
+  function tick(): Promise<void> {
+    broadcaster.checkSessions()
     const at = monotonic()
-    const isToKeep = at - keptAt >= KEPT_EVERY_MS
-    const isToTell = followers.count() > 0 && at - measuredAt >= FOLLOWED_EVERY_MS
-    const droplets = live.listNow()
-    if (!round && droplets && (isToKeep || isToTell)) {
+    const shouldSample = at - sampledAt >= SAMPLE_INTERVAL_MS
+    const shouldBroadcast = broadcaster.count() > 0 && at - measuredAt >= LIVE_INTERVAL_MS
+    const droplets = informer.cachedList()
+    if (!measuring && droplets && (shouldSample || shouldBroadcast)) {
       measuredAt = at
-      if (isToKeep) keptAt = at
-      round = measure(droplets, isToKeep).finally(() => {
-        round = undefined
+      if (shouldSample) sampledAt = at
+      measuring = measure(droplets, shouldSample).finally(() => {
+        measuring = undefined
       })
     }
-    return round ?? Promise.resolve()
+    return measuring ?? Promise.resolve()
   }
 
-  async function measure(droplets: readonly ListedDroplet[], isToKeep: boolean): Promise<void> {
+  async function measure(droplets: readonly ListedDroplet[], shouldSample: boolean): Promise<void> {
     const at = now()
     const samples = new Map<string, Sample>()
-    const waiting = droplets.filter(({ state }) => state === 'running')
+    const pending = droplets.filter(({ state }) => state === 'running')
     let failure: unknown
-    const work = async () => {
-      for (let droplet = waiting.shift(); droplet; droplet = waiting.shift()) {
+    const worker = async () => {
+      for (let droplet = pending.shift(); droplet; droplet = pending.shift()) {
         try {
-          const sample = take(droplet, at, await engine.usage(droplet.id), isToKeep)
+          const sample = recordUsage(droplet, at, await engine.usage(droplet.id), shouldSample)
           if (sample) samples.set(droplet.name, sample)
         } catch (error) {
           // Of one droplet, it may be: the others are measured all the same.
@@ -129,39 +129,42 @@ export function createStatisticsService(deps: {
         }
       }
     }
-    await Promise.all(Array.from({ length: AT_ONCE }, work))
-    tellFailure(failure)
-    if (followers.count() > 0) followers.tell(frame('stats', toMoment(at, samples)), () => true)
+    await Promise.all(Array.from({ length: MAX_CONCURRENT_REQUESTS }, worker))
+    logFailure(failure)
+    if (broadcaster.count() > 0)
+      broadcaster.broadcast(encodeSseEvent('stats', toStatsSnapshot(at, samples)), () => true)
   }
 
   /** Told once: it is tried again every few seconds, and the list says itself when the engine is away. */
-  function tellFailure(failure: unknown): void {
+  function logFailure(failure: unknown): void {
     if (failure && !isFailing) log.warn('what droplets use is not known', { error: describeError(failure) })
     isFailing = failure !== undefined
   }
 
   /** @returns how it is since the last time that it was measured; undefined the first time */
-  function take({ id, startedAt }: ListedDroplet, at: number, usage: Usage | undefined, isToKeep: boolean) {
+  function recordUsage({ id, startedAt }: ListedDroplet, at: number, usage: Usage | undefined, shouldSample: boolean) {
     // It may have gone while it was asked for.
-    const isThere = live.listNow()?.some(droplet => droplet.id === id)
-    if (!usage || !isThere) return void runs.delete(id)
-    const before = runs.get(id)
-    const run = before?.startedAt === startedAt ? before : undefined
-    const lastKept = isToKeep ? usage : (run?.lastKept ?? usage)
-    runs.set(id, { startedAt, last: usage, lastKept })
-    if (isToKeep && run?.lastKept) keep(id, toSample(at, run.lastKept, usage))
-    return run?.last && toSample(at, run.last, usage)
+    const stillExists = informer.cachedList()?.some(droplet => droplet.id === id)
+    if (!usage || !stillExists) return void runs.delete(id)
+    const previous = runs.get(id)
+    const run = previous?.startedAt === startedAt ? previous : undefined
+    const lastSampledUsage = shouldSample ? usage : (run?.lastSampledUsage ?? usage)
+    runs.set(id, { startedAt, lastUsage: usage, lastSampledUsage })
+    if (shouldSample && run?.lastSampledUsage) storeSample(id, toSample(at, run.lastSampledUsage, usage))
+    return run?.lastUsage && toSample(at, run.lastUsage, usage)
   }
 
-  function keep(id: string, sample: Sample): void {
-    const samples = kept.get(id) ?? []
+  function storeSample(id: string, sample: Sample): void {
+    const samples = samplesById.get(id) ?? []
     samples.push(sample)
-    if (samples.length > KEPT) samples.shift()
-    kept.set(id, samples)
+    if (samples.length > MAX_SAMPLES) samples.shift()
+    samplesById.set(id, samples)
   }
 
-  function history() {
-    const known = (live.listNow() ?? []).map(({ id, name }) => [name, (kept.get(id) ?? []).slice(-TOLD)] as const)
-    return toHistory(new Map(known.filter(([, samples]) => samples.length > 0)))
+  function historyBody() {
+    const histories = (informer.cachedList() ?? []).map(
+      ({ id, name }) => [name, (samplesById.get(id) ?? []).slice(-HISTORY_SAMPLES)] as const,
+    )
+    return toHistoryBody(new Map(histories.filter(([, samples]) => samples.length > 0)))
   }
 }

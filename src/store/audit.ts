@@ -47,29 +47,29 @@ export interface AuditFilter {
 }
 
 /** Refusals of one kind that are still counted up. */
-export type OpenRefusal = Omit<AuditEntry, 'result'>
+export type PendingDenial = Omit<AuditEntry, 'result'>
 
 /** Work that has begun and not ended. */
-export type BegunWork = Pick<AuditEntry, 'time' | 'user' | 'address' | 'action' | 'target'>
+export type PendingEntry = Pick<AuditEntry, 'time' | 'user' | 'address' | 'action' | 'target'>
 
 /** A row that is no record yet: nobody without the key can make it one. */
-export type Stamped<T> = T & { mac: Uint8Array }
+export type Authenticated<T> = T & { mac: Uint8Array }
 
 export type AuditStore = ReturnType<typeof createAuditStore>
 
 /** The tables of the audit. Whatever changes them must run inside `database.write`. */
 export function createAuditStore({ sql }: Pick<Database, 'sql'>) {
   const columns = 'number, time, user, address, action, target, result, error_id AS errorId, count, mac'
-  const mark = sql.query<AuditMark, [string]>('SELECT number, mac, seal FROM audit_marks WHERE name = ?')
-  const putMark = sql.query<null, [string, number, Uint8Array, Uint8Array]>(
+  const selectMark = sql.query<AuditMark, [string]>('SELECT number, mac, seal FROM audit_marks WHERE name = ?')
+  const upsertMark = sql.query<null, [string, number, Uint8Array, Uint8Array]>(
     'INSERT OR REPLACE INTO audit_marks (name, number, mac, seal) VALUES (?, ?, ?, ?)',
   )
-  const one = sql.query<AuditRecord, [number]>(`SELECT ${columns} FROM audit WHERE number = ?`)
-  const newest = sql.query<AuditRecord, []>(`SELECT ${columns} FROM audit ORDER BY number DESC LIMIT 1`)
-  const after = sql.query<AuditRecord, [number, number]>(
+  const selectOne = sql.query<AuditRecord, [number]>(`SELECT ${columns} FROM audit WHERE number = ?`)
+  const selectNewest = sql.query<AuditRecord, []>(`SELECT ${columns} FROM audit ORDER BY number DESC LIMIT 1`)
+  const selectAfter = sql.query<AuditRecord, [number, number]>(
     `SELECT ${columns} FROM audit WHERE number > ? ORDER BY number LIMIT ?`,
   )
-  const select = sql.query<AuditRecord, [Record<keyof AuditFilter, string | number>]>(`
+  const selectFiltered = sql.query<AuditRecord, [Record<keyof AuditFilter, string | number>]>(`
     SELECT ${columns} FROM audit
     WHERE number > $after AND number < $before AND time >= $since
       AND ($user = '' OR user = $user OR user = '*')
@@ -82,23 +82,23 @@ export function createAuditStore({ sql }: Pick<Database, 'sql'>) {
   >(`
     INSERT INTO audit (number, time, user, address, action, target, result, error_id, count, mac)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-  const removeUpTo = sql.query<null, [number]>('DELETE FROM audit WHERE number <= ?')
+  const deleteUpTo = sql.query<null, [number]>('DELETE FROM audit WHERE number <= ?')
 
-  const triggers = sql.query<{ sql: string }, []>(
+  const selectTriggers = sql.query<{ sql: string }, []>(
     "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name LIKE 'audit%'",
   )
-  const atOrBefore = sql.query<{ count: number; lowest: number | null }, [number]>(
+  const selectUpTo = sql.query<{ count: number; lowest: number | null }, [number]>(
     'SELECT count(*) AS count, min(number) AS lowest FROM audit WHERE number <= ?',
   )
 
-  const refusalColumns = 'since AS time, user, address, action, target, error_id AS errorId, count, mac'
-  const refusal = sql.query<Stamped<OpenRefusal>, [string]>(
-    `SELECT ${refusalColumns} FROM audit_refusals WHERE key = ?`,
+  const denialColumns = 'since AS time, user, address, action, target, error_id AS errorId, count, mac'
+  const selectDenial = sql.query<Authenticated<PendingDenial>, [string]>(
+    `SELECT ${denialColumns} FROM audit_refusals WHERE key = ?`,
   )
-  const countRefusals = sql.query<{ open: number }, [string]>(
+  const countDenials = sql.query<{ open: number }, [string]>(
     'SELECT count(*) AS open FROM audit_refusals WHERE substr(key, 1, length(?1)) = ?1',
   )
-  const putRefusal = sql.query<
+  const upsertDenial = sql.query<
     null,
     [string, number, string, string, string, string, number | null, number, Uint8Array]
   >(`
@@ -107,30 +107,30 @@ export function createAuditStore({ sql }: Pick<Database, 'sql'>) {
     ON CONFLICT (key) DO UPDATE SET (since, user, address, action, target, error_id, count, mac) =
       (excluded.since, excluded.user, excluded.address, excluded.action, excluded.target, excluded.error_id,
        excluded.count, excluded.mac)`)
-  const refusalsUntil = sql.query<Stamped<OpenRefusal>, [number]>(
-    `SELECT ${refusalColumns} FROM audit_refusals WHERE since <= ? ORDER BY number`,
+  const selectDenialsUntil = sql.query<Authenticated<PendingDenial>, [number]>(
+    `SELECT ${denialColumns} FROM audit_refusals WHERE since <= ? ORDER BY number`,
   )
-  const removeRefusals = sql.query<null, [number]>('DELETE FROM audit_refusals WHERE since <= ?')
+  const deleteDenials = sql.query<null, [number]>('DELETE FROM audit_refusals WHERE since <= ?')
 
-  const begin = sql.query<null, [string, number, string, string, string, string, Uint8Array]>(
+  const insertPending = sql.query<null, [string, number, string, string, string, string, Uint8Array]>(
     'INSERT INTO audit_begun (id, time, user, address, action, target, mac) VALUES (?, ?, ?, ?, ?, ?, ?)',
   )
-  const end = sql.query<null, [string]>('DELETE FROM audit_begun WHERE id = ?')
-  const takeBegun = sql.query<Stamped<BegunWork>, []>(
+  const deletePending = sql.query<null, [string]>('DELETE FROM audit_begun WHERE id = ?')
+  const deleteAllPending = sql.query<Authenticated<PendingEntry>, []>(
     'DELETE FROM audit_begun RETURNING time, user, address, action, target, mac',
   )
 
   return {
-    mark: (name: 'start' | 'head'): AuditMark | undefined => mark.get(name) ?? undefined,
-    putMark: (name: 'start' | 'head', { number, mac, seal }: AuditMark): void =>
-      void putMark.run(name, number, mac, seal),
+    findMark: (name: 'start' | 'head'): AuditMark | undefined => selectMark.get(name) ?? undefined,
+    saveMark: (name: 'start' | 'head', { number, mac, seal }: AuditMark): void =>
+      void upsertMark.run(name, number, mac, seal),
 
-    find: (number: number): AuditRecord | undefined => one.get(number) ?? undefined,
-    newest: (): AuditRecord | undefined => newest.get() ?? undefined,
+    find: (number: number): AuditRecord | undefined => selectOne.get(number) ?? undefined,
+    newest: (): AuditRecord | undefined => selectNewest.get() ?? undefined,
     /** In the order of their numbers. */
-    after: (number: number, limit: number): AuditRecord[] => after.all(number, limit),
+    after: (number: number, limit: number): AuditRecord[] => selectAfter.all(number, limit),
     /** Newest first. */
-    list: (filter: AuditFilter): AuditRecord[] => select.all({ ...filter }),
+    list: (filter: AuditFilter): AuditRecord[] => selectFiltered.all({ ...filter }),
 
     insert(record: AuditRecord): void {
       const { number, time, user, address, action, target, result, errorId, count, mac } = record
@@ -138,29 +138,29 @@ export function createAuditStore({ sql }: Pick<Database, 'sql'>) {
     },
 
     /** Only what lies before the mark `start` can be removed. */
-    removeUpTo: (number: number): void => void removeUpTo.run(number),
+    removeUpTo: (number: number): void => void deleteUpTo.run(number),
 
-    refusal: (key: string): Stamped<OpenRefusal> | undefined => refusal.get(key) ?? undefined,
+    findDenial: (key: string): Authenticated<PendingDenial> | undefined => selectDenial.get(key) ?? undefined,
     /** How many there are whose key begins so. */
-    openRefusals: (prefix: string): number => countRefusals.get(prefix)?.open ?? 0,
-    putRefusal(key: string, refusal: Stamped<OpenRefusal>): void {
-      const { time, user, address, action, target, errorId, count, mac } = refusal
-      putRefusal.run(key, time, user, address, action, target, errorId, count, mac)
+    countPendingDenials: (prefix: string): number => countDenials.get(prefix)?.open ?? 0,
+    saveDenial(key: string, denial: Authenticated<PendingDenial>): void {
+      const { time, user, address, action, target, errorId, count, mac } = denial
+      upsertDenial.run(key, time, user, address, action, target, errorId, count, mac)
     },
     /** Those that began at `time` or before, in the order in which they did. */
-    refusalsUntil: (time: number): Stamped<OpenRefusal>[] => refusalsUntil.all(time),
-    removeRefusals: (time: number): void => void removeRefusals.run(time),
+    denialsUntil: (time: number): Authenticated<PendingDenial>[] => selectDenialsUntil.all(time),
+    removeDenialsUntil: (time: number): void => void deleteDenials.run(time),
 
-    begin(id: string, { time, user, address, action, target, mac }: Stamped<BegunWork>): void {
-      begin.run(id, time, user, address, action, target, mac)
+    insertPending(id: string, { time, user, address, action, target, mac }: Authenticated<PendingEntry>): void {
+      insertPending.run(id, time, user, address, action, target, mac)
     },
-    end: (id: string): void => void end.run(id),
+    removePending: (id: string): void => void deletePending.run(id),
     /** Removes and returns all of it. */
-    takeBegun: (): Stamped<BegunWork>[] => takeBegun.all(),
+    takePending: (): Authenticated<PendingEntry>[] => deleteAllPending.all(),
 
     /** The triggers on these tables, as they were written. */
-    triggers: (): string[] => triggers.all().map(row => row.sql),
+    triggers: (): string[] => selectTriggers.all().map(row => row.sql),
     /** How many records have this number or a lower one, and the lowest. */
-    atOrBefore: (number: number) => atOrBefore.get(number) ?? { count: 0, lowest: null },
+    countUpTo: (number: number) => selectUpTo.get(number) ?? { count: 0, lowest: null },
   }
 }

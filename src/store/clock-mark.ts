@@ -1,17 +1,17 @@
 import type { Database } from './database.ts'
 
-export type ClockMark = ReturnType<typeof createClockMark>
+export type ClockHighWaterMark = ReturnType<typeof createClockHighWaterMark>
 
 /** The latest time that was shown here, so that a later process never shows an earlier one. */
-export function createClockMark(db: Database) {
-  const read = db.sql.query<{ time: number }, []>('SELECT time FROM clock_mark')
-  const put = db.sql.query<null, [number]>(`
+export function createClockHighWaterMark(db: Database) {
+  const select = db.sql.query<{ time: number }, []>('SELECT time FROM clock_mark')
+  const upsert = db.sql.query<null, [number]>(`
     INSERT INTO clock_mark (one, time) VALUES (1, ?)
     ON CONFLICT (one) DO UPDATE SET time = max(time, excluded.time)`)
   return {
     /** Milliseconds since 1970; 0 at the very first start. */
-    get: (): number => read.get()?.time ?? 0,
+    get: (): number => select.get()?.time ?? 0,
     /** Runs inside `database.write`. @param time whole milliseconds since 1970 */
-    set: (time: number): void => void put.run(time),
+    raise: (time: number): void => void upsert.run(time),
   }
 }

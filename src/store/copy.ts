@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs'
 import { OperatorError } from '../errors.ts'
 import { createPrivateFile, databaseFile } from './files.ts'
 import { isRestorePending } from './pending-restore.ts'
-import { createCheck } from './sealing-key.ts'
-import { takeServeLock } from './serve-lock.ts'
+import { createKeyCheck } from './sealing-key.ts'
+import { acquireServeLock } from './serve-lock.ts'
 
 /** What a copy of the database says of itself. */
-export interface CopyFacts {
+export interface SnapshotInfo {
   migration: number
   /** SHA-256 of the key that its secrets are sealed with; undefined for one that was made before there were rotations. */
   keyHash: Uint8Array | undefined
@@ -18,9 +18,9 @@ export interface CopyFacts {
  * @param path of the copy, 0600
  * @throws OperatorError when there is none, or it cannot be read
  */
-export function copyDatabase(dataDir: string, path: string): void {
+export function writeSnapshot(dataDir: string, path: string): void {
   const source = databaseFile(dataDir)
-  if (isRestorePending(dataDir)) takeServeLock(dataDir).release()
+  if (isRestorePending(dataDir)) acquireServeLock(dataDir).release()
   if (!existsSync(source)) {
     throw new OperatorError(`There is no database in ${dataDir}: name the directory that has it with --data-dir`)
   }
@@ -30,35 +30,43 @@ export function copyDatabase(dataDir: string, path: string): void {
     createPrivateFile(path, { empty: true })
     sql.query('VACUUM INTO ?').run(path)
   } catch (cause) {
-    throw new OperatorError(`The database ${source} cannot be copied (${reasonOf(cause)}): check it and the disk`, {
-      cause,
-    })
+    throw new OperatorError(
+      `The database ${source} cannot be copied (${singleLineMessage(cause)}): check it and the disk`,
+      {
+        cause,
+      },
+    )
   }
 }
 
 /**
  * Reads every page of a copy that nobody uses.
- * @param look at more of it, while it is open
+ * @param inspect at more of it, while it is open
  * @throws OperatorError when it is no sound database of ours
  */
-export function inspectCopy(path: string, look: (sql: Sqlite) => void = () => undefined): CopyFacts {
+export function inspectSnapshot(path: string, inspect: (sql: Sqlite) => void = () => undefined): SnapshotInfo {
   try {
     using sql = new Sqlite(path, { readonly: true, strict: true })
-    const { integrity_check: found } = sql.query<{ integrity_check: string }, []>('PRAGMA integrity_check').get() ?? {
+    const { integrity_check: integrity } = sql
+      .query<{ integrity_check: string }, []>('PRAGMA integrity_check')
+      .get() ?? {
       integrity_check: 'nothing',
     }
-    if (found !== 'ok') throw new Error(found)
+    if (integrity !== 'ok') throw new Error(integrity)
     const { migration } = sql.query<{ migration: number }, []>('SELECT max(id) AS migration FROM migrations').get() ?? {
       migration: 0,
     }
-    const keyHash = migration < ROTATIONS_SINCE ? undefined : createCheck({ sql }).get()?.hash
-    look(sql)
+    const keyHash = migration < KEY_HASH_MIGRATION ? undefined : createKeyCheck({ sql }).get()?.hash
+    inspect(sql)
     return { migration, keyHash: keyHash ?? undefined }
   } catch (cause) {
     if (cause instanceof OperatorError) throw cause
-    throw new OperatorError(`The database in the backup is not sound (${reasonOf(cause)}): take another backup`, {
-      cause,
-    })
+    throw new OperatorError(
+      `The database in the backup is not sound (${singleLineMessage(cause)}): take another backup`,
+      {
+        cause,
+      },
+    )
   }
 }
 
@@ -66,7 +74,7 @@ export function inspectCopy(path: string, look: (sql: Sqlite) => void = () => un
  * Makes sure that nobody else has the database open, and that all of it is in its one file.
  * @throws OperatorError when another process works on it
  */
-export function closeForAll(dataDir: string): void {
+export function checkpointExclusively(dataDir: string): void {
   const path = databaseFile(dataDir)
   if (!existsSync(path)) return
   try {
@@ -84,8 +92,8 @@ export function closeForAll(dataDir: string): void {
 }
 
 /** The migration that noted the hash of the key. */
-const ROTATIONS_SINCE = 5
+const KEY_HASH_MIGRATION = 5
 
-function reasonOf(cause: unknown): string {
+function singleLineMessage(cause: unknown): string {
   return (cause instanceof Error ? cause.message : String(cause)).replace(/\s*\n\s*/g, ' ')
 }

@@ -2,10 +2,10 @@ import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { ConfigError, OperatorError } from '../errors.ts'
 import { createPrivateFile, databaseFile, prepareDataDir } from './files.ts'
 import { migrate } from './migrate.ts'
-import { type Migration, migrations as ownMigrations } from './migrations/index.ts'
+import { migrations as allMigrations, type Migration } from './migrations/index.ts'
 import { isRestorePending } from './pending-restore.ts'
-import { takeServeLock } from './serve-lock.ts'
-import { createWriteQueue, type WriteEnd } from './write-queue.ts'
+import { acquireServeLock } from './serve-lock.ts'
+import { createWriteQueue, type WriteResult } from './write-queue.ts'
 
 export interface Database {
   /** For reads. In WAL mode they never wait for a writer. */
@@ -26,7 +26,7 @@ export interface Database {
    * @param listener must not throw
    * @returns ends it
    */
-  watchWrites(listener: (end: WriteEnd) => void): () => void
+  watchWrites(listener: (result: WriteResult) => void): () => void
   close(): void
 }
 
@@ -42,7 +42,7 @@ export function openDatabase(
   try {
     prepareDataDir(dataDir)
     // Whoever takes the lock finishes it; who holds it has done so.
-    if (isRestorePending(dataDir)) takeServeLock(dataDir).release()
+    if (isRestorePending(dataDir)) acquireServeLock(dataDir).release()
     createPrivateFile(path)
     const sql = new Sqlite(path, { readwrite: true, strict: true })
     try {
@@ -53,7 +53,7 @@ export function openDatabase(
       // 16 MiB of WAL: fewer of the commits have to wait for what is written into the database itself.
       sql.run('PRAGMA wal_autocheckpoint = 4000')
       sql.run('PRAGMA foreign_keys = ON')
-      migrate(sql, { dataDir, migrations: options.migrations ?? ownMigrations, now: options.now() })
+      migrate(sql, { dataDir, migrations: options.migrations ?? allMigrations, now: options.now() })
       checkIntegrity(sql, path)
       // bun:sqlite is synchronous: a statement that waits stops the event loop. The patience is in `write`.
       sql.run('PRAGMA busy_timeout = 0')
@@ -63,46 +63,46 @@ export function openDatabase(
     }
     return createDatabase(sql)
   } catch (error) {
-    throw openingFailed(error, path)
+    throw toOpenError(error, path)
   }
 }
 
 function createDatabase(sql: Sqlite): Database {
   // https://www.sqlite.org/pragma.html#pragma_data_version: changes with the commits of other connections, not our own.
-  const others = sql.query<{ data_version: number }, []>('PRAGMA data_version')
-  let seen = 0
-  let isSeen = false
+  const dataVersion = sql.query<{ data_version: number }, []>('PRAGMA data_version')
+  let lastDataVersion = 0
+  let isPolled = false
   let version = 0
   // Asked once a turn of the event loop: what another process commits meanwhile comes after the requests of this turn.
-  const lookAtOthers = () => {
-    isSeen = true
-    setImmediate(forgetOthers)
-    const present = others.get()?.data_version ?? 0
-    if (present !== seen) version += 1
-    seen = present
+  const pollOtherCommits = () => {
+    isPolled = true
+    setImmediate(expirePoll)
+    const currentDataVersion = dataVersion.get()?.data_version ?? 0
+    if (currentDataVersion !== lastDataVersion) version += 1
+    lastDataVersion = currentDataVersion
   }
-  const forgetOthers = () => {
-    isSeen = false
+  const expirePoll = () => {
+    isPolled = false
   }
-  const moved = () => {
+  const bumpVersion = () => {
     version += 1
-    isSeen = false
+    isPolled = false
   }
-  const watchers = new Set<(end: WriteEnd) => void>()
-  const { write, waiting } = createWriteQueue(sql, moved, end => {
-    for (const watcher of watchers) watcher(end)
+  const writeListeners = new Set<(result: WriteResult) => void>()
+  const { write, pendingCount } = createWriteQueue(sql, bumpVersion, result => {
+    for (const listener of writeListeners) listener(result)
   })
   return {
     sql,
     write,
-    waitingWrites: waiting,
+    waitingWrites: pendingCount,
     version() {
-      if (!isSeen) lookAtOthers()
+      if (!isPolled) pollOtherCommits()
       return version
     },
     watchWrites(listener) {
-      watchers.add(listener)
-      return () => void watchers.delete(listener)
+      writeListeners.add(listener)
+      return () => void writeListeners.delete(listener)
     },
     close: () => closeDatabase(sql),
   }
@@ -110,11 +110,11 @@ function createDatabase(sql: Sqlite): Database {
 
 /** Reads every page and index: damage is found now, and not when it is met by chance. */
 function checkIntegrity(sql: Sqlite, path: string): void {
-  const findings = sql
+  const problems = sql
     .query<{ integrity_check: string }, []>('PRAGMA integrity_check')
     .all()
     .map(row => row.integrity_check)
-  if (findings[0] !== 'ok') throw corrupt(path, new Error(findings.join('; ')))
+  if (problems[0] !== 'ok') throw corruptError(path, new Error(problems.join('; ')))
 }
 
 function closeDatabase(sql: Sqlite): void {
@@ -129,8 +129,8 @@ function closeDatabase(sql: Sqlite): void {
 // https://www.sqlite.org/rescode.html: the extended codes begin with the primary one.
 const isCorrupt = (error: SQLiteError) => /^SQLITE_(CORRUPT|NOTADB)/.test(error.code ?? '')
 
-function openingFailed(error: unknown, path: string): Error {
-  if (error instanceof SQLiteError && isCorrupt(error)) return corrupt(path, error)
+function toOpenError(error: unknown, path: string): Error {
+  if (error instanceof SQLiteError && isCorrupt(error)) return corruptError(path, error)
   if (error instanceof OperatorError || error instanceof ConfigError) return error
   const reason = error instanceof Error ? error.message : String(error)
   return new OperatorError(
@@ -141,7 +141,7 @@ function openingFailed(error: unknown, path: string): Error {
   )
 }
 
-function corrupt(path: string, cause: Error): OperatorError {
+function corruptError(path: string, cause: Error): OperatorError {
   return new OperatorError(
     `The database ${path} is corrupt (${cause.message.replace(/\s*\n\s*/g, ' ')}): put a backup in its place, or move it away and begin anew`,
     { cause },

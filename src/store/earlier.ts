@@ -3,10 +3,10 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Database } from './database.ts'
 import { databaseFile } from './files.ts'
-import { createCheck, equal } from './sealing-key.ts'
+import { bytesEqual, createKeyCheck } from './sealing-key.ts'
 
 /** A copy of the database that was made before it was migrated. */
-export interface EarlierCopy {
+export interface PreMigrationBackup {
   path: string
   /** The newest migration in it. */
   migration: number
@@ -15,7 +15,7 @@ export interface EarlierCopy {
 }
 
 /** What the present database has and an earlier copy of it does not, or the other way round. */
-export interface Lost {
+export interface RollbackLoss {
   /** Made since then. */
   users: number
   /** Deleted since then. */
@@ -27,13 +27,13 @@ export interface Lost {
   auditRecords: number
   operations: number
   /** Whether nothing at all was written since then. */
-  nothing: boolean
+  isUnchanged: boolean
   /** Whether the secrets of both are sealed with the same key. */
   sameKey: boolean
 }
 
 /** By what two rows of a table are the same. */
-const rowsOf = {
+const identityColumns = {
   users: 'id, username, user_group, secret, last_step',
   sessions: 'id, user_id, access_hash, refresh_hash',
   enrolments: 'user_id, token_hash, secret',
@@ -44,49 +44,51 @@ const rowsOf = {
 }
 
 /** The newest migration of the database of a data directory; 0 where there is none. */
-export function migrationOf(dataDir: string): number {
+export function currentMigration(dataDir: string): number {
   if (!existsSync(databaseFile(dataDir))) return 0
-  using sql = open(dataDir)
+  using sql = openCurrent(dataDir)
   return sql.query<{ id: number | null }, []>('SELECT max(id) AS id FROM migrations').get()?.id ?? 0
 }
 
 /** The newest copy that a program can read which knows this migration and none after it. */
-export function findCopy(dataDir: string, migration: number): EarlierCopy | undefined {
+export function findPreMigrationBackup(dataDir: string, migration: number): PreMigrationBackup | undefined {
   const names = readdirSync(dataDir).map(name => Number(/^before-migration-(\d+)\.db$/.exec(name)?.[1] ?? Number.NaN))
   const id = Math.max(...names.filter(number => number <= migration + 1))
   if (id === Number.NEGATIVE_INFINITY) return undefined
-  using sql = open(dataDir)
+  using sql = openCurrent(dataDir)
   const row = sql.query<{ time: number }, [number]>('SELECT applied_at AS time FROM migrations WHERE id = ?').get(id)
   return row ? { path: join(dataDir, `before-migration-${id}.db`), migration: id - 1, time: row.time } : undefined
 }
 
 /** Compares the present database, which others may be using, with a copy of it. */
-export function compareWith(dataDir: string, copy: EarlierCopy): Lost {
-  using sql = open(dataDir)
-  sql.query('ATTACH ? AS past').run(copy.path)
-  const number = (text: string) => sql.query<{ count: number }, []>(text).get()?.count ?? 0
-  const isIn = (table: string) =>
+export function diffWithCurrent(dataDir: string, backup: PreMigrationBackup): RollbackLoss {
+  using sql = openCurrent(dataDir)
+  sql.query('ATTACH ? AS past').run(backup.path)
+  const count = (text: string) => sql.query<{ count: number }, []>(text).get()?.count ?? 0
+  const isInBackup = (table: string) =>
     sql.query("SELECT 1 FROM past.sqlite_schema WHERE type = 'table' AND name = ?").get(table) !== null
-  const differ = (table: string, columns: string) =>
-    number(`
+  const countDifferences = (table: string, columns: string) =>
+    count(`
       SELECT (SELECT count(*) FROM (SELECT ${columns} FROM main.${table} EXCEPT SELECT ${columns} FROM past.${table}))
            + (SELECT count(*) FROM (SELECT ${columns} FROM past.${table} EXCEPT SELECT ${columns} FROM main.${table})) AS count`)
-  const both = Object.entries(rowsOf).filter(([table]) => isIn(table))
-  const past = sql.query<{ hash: Uint8Array | null }, []>('SELECT key_hash AS hash FROM past.sealing_check').get()
+  const commonTables = Object.entries(identityColumns).filter(([table]) => isInBackup(table))
+  const backupKeyCheck = sql
+    .query<{ hash: Uint8Array | null }, []>('SELECT key_hash AS hash FROM past.sealing_check')
+    .get()
   return {
-    users: number('SELECT count(*) AS count FROM main.users WHERE id NOT IN (SELECT id FROM past.users)'),
-    deletedUsers: number('SELECT count(*) AS count FROM past.users WHERE id NOT IN (SELECT id FROM main.users)'),
-    changedUsers: number(`
+    users: count('SELECT count(*) AS count FROM main.users WHERE id NOT IN (SELECT id FROM past.users)'),
+    deletedUsers: count('SELECT count(*) AS count FROM past.users WHERE id NOT IN (SELECT id FROM main.users)'),
+    changedUsers: count(`
       SELECT count(*) AS count FROM main.users AS now JOIN past.users AS was USING (id)
       WHERE now.user_group <> was.user_group OR now.secret <> was.secret`),
-    sessions: number('SELECT count(*) AS count FROM main.sessions'),
-    auditRecords: number(`
+    sessions: count('SELECT count(*) AS count FROM main.sessions'),
+    auditRecords: count(`
       SELECT coalesce((SELECT max(number) FROM main.audit), 0) - coalesce((SELECT max(number) FROM past.audit), 0) AS count`),
-    operations: isIn('operations')
-      ? number('SELECT count(*) AS count FROM main.operations WHERE id NOT IN (SELECT id FROM past.operations)')
-      : number('SELECT count(*) AS count FROM main.operations'),
-    nothing: both.every(([table, columns]) => differ(table, columns) === 0),
-    sameKey: equal(createCheck({ sql }).get()?.hash, past?.hash),
+    operations: isInBackup('operations')
+      ? count('SELECT count(*) AS count FROM main.operations WHERE id NOT IN (SELECT id FROM past.operations)')
+      : count('SELECT count(*) AS count FROM main.operations'),
+    isUnchanged: commonTables.every(([table, columns]) => countDifferences(table, columns) === 0),
+    sameKey: bytesEqual(createKeyCheck({ sql }).get()?.hash, backupKeyCheck?.hash),
   }
 }
 
@@ -96,7 +98,7 @@ export function compareWith(dataDir: string, copy: EarlierCopy): Lost {
  * @param db the past
  * @param dataDir where the present is
  */
-export async function carryOver(db: Database, dataDir: string): Promise<void> {
+export async function carryForward(db: Database, dataDir: string): Promise<void> {
   db.sql.query('ATTACH ? AS present').run(databaseFile(dataDir))
   await db.write(() => {
     db.sql.run('INSERT OR IGNORE INTO main.unfinished_adds SELECT mark, name, started_at FROM present.unfinished_adds')
@@ -112,7 +114,7 @@ export async function carryOver(db: Database, dataDir: string): Promise<void> {
   db.sql.run('DETACH present')
 }
 
-function open(dataDir: string): Sqlite {
+function openCurrent(dataDir: string): Sqlite {
   const sql = new Sqlite(databaseFile(dataDir), { readwrite: true, create: false })
   sql.run('PRAGMA busy_timeout = 5000')
   return sql

@@ -1,13 +1,13 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { existsSync } from 'node:fs'
 import { databaseFile } from './files.ts'
-import { readKey } from './key-file.ts'
+import { readKeyFile } from './key-file.ts'
 import { appliedMigration } from './migrate.ts'
 import { migrations } from './migrations/index.ts'
-import { createSealer } from './sealing.ts'
-import { CHECK_CONTEXT, createCheck, type KeyPlace, nextKeyFile, sealingKeyFile } from './sealing-key.ts'
+import { createSecretBox } from './sealing.ts'
+import { createKeyCheck, KEY_CHECK_CONTEXT, type KeyLocation, nextKeyFile, sealingKeyFile } from './sealing-key.ts'
 
-export interface Examined {
+export interface StoreReport {
   /** What SQLite found wrong with it; empty for a sound one. */
   damage: string[]
   /** The newest that it has, and the newest that this program knows. */
@@ -25,8 +25,8 @@ export interface Examined {
  * @returns undefined when there is no database yet
  * @throws when it cannot be opened at all
  */
-export async function examineStore(place: KeyPlace): Promise<Examined | undefined> {
-  const file = databaseFile(place.dataDir)
+export async function inspectStore(location: KeyLocation): Promise<StoreReport | undefined> {
+  const file = databaseFile(location.dataDir)
   if (!existsSync(file)) return undefined
   // One that may only read would leave the files of its WAL behind.
   const sql = new Sqlite(file, { readwrite: true, strict: true })
@@ -34,12 +34,12 @@ export async function examineStore(place: KeyPlace): Promise<Examined | undefine
     sql.run('PRAGMA busy_timeout = 2000')
     const damage = findDamage(sql)
     const newestMigration = migrations.at(-1)?.id ?? 0
-    const keyFile = sealingKeyFile(place)
+    const keyFile = sealingKeyFile(location)
     const unknown = { newestMigration, users: 0, owner: undefined, key: 'unknown', keyFile } as const
     if (damage.length > 0) return { damage, migration: 0, ...unknown }
     const migration = appliedMigration(sql)
     if (migration !== newestMigration) return { damage, migration, ...unknown }
-    return { damage, migration, newestMigration, ...countUsers(sql), key: await examineKey(sql, keyFile), keyFile }
+    return { damage, migration, newestMigration, ...countUsers(sql), key: await checkKey(sql, keyFile), keyFile }
   } finally {
     sql.close()
   }
@@ -47,8 +47,8 @@ export async function examineStore(place: KeyPlace): Promise<Examined | undefine
 
 function findDamage(sql: Sqlite): string[] {
   try {
-    const found = sql.query<{ integrity_check: string }, []>('PRAGMA integrity_check(5)').all()
-    return found.map(row => row.integrity_check).filter(text => text !== 'ok')
+    const rows = sql.query<{ integrity_check: string }, []>('PRAGMA integrity_check(5)').all()
+    return rows.map(row => row.integrity_check).filter(text => text !== 'ok')
   } catch (error) {
     if (error instanceof SQLiteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code ?? '')) return [error.message]
     throw error
@@ -56,24 +56,24 @@ function findDamage(sql: Sqlite): string[] {
 }
 
 function countUsers(sql: Sqlite): { users: number; owner: string | undefined } {
-  const counted = sql.query<{ users: number }, []>('SELECT count(*) AS users FROM users').get()
+  const row = sql.query<{ users: number }, []>('SELECT count(*) AS users FROM users').get()
   const owner = sql.query<{ username: string }, []>("SELECT username FROM users WHERE user_group = 'owner'").get()
-  return { users: counted?.users ?? 0, owner: owner?.username }
+  return { users: row?.users ?? 0, owner: owner?.username }
 }
 
-async function examineKey(sql: Sqlite, file: string): Promise<Examined['key']> {
-  const check = createCheck({ sql }).get()
-  if (!check) return 'unneeded'
+async function checkKey(sql: Sqlite, file: string): Promise<StoreReport['key']> {
+  const keyCheck = createKeyCheck({ sql }).get()
+  if (!keyCheck) return 'unneeded'
   // A rotation that could not put its key into place has left it beside.
   const files = [file, nextKeyFile(file)].filter(name => existsSync(name))
   if (files.length === 0) return 'missing'
-  const opens = (name: string) =>
-    createSealer(readKey(name), () => new Uint8Array())
-      .open(check.sealed, CHECK_CONTEXT)
+  const canDecrypt = (name: string) =>
+    createSecretBox(readKeyFile(name), () => new Uint8Array())
+      .decrypt(keyCheck.sealed, KEY_CHECK_CONTEXT)
       .then(
         () => true,
         () => false,
       )
-  const opened = await Promise.all(files.map(async name => opens(name).catch(() => false)))
-  return opened.includes(true) ? 'right' : 'wrong'
+  const results = await Promise.all(files.map(async name => canDecrypt(name).catch(() => false)))
+  return results.includes(true) ? 'right' : 'wrong'
 }

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { ConfigError, OperatorError } from '../errors.ts'
 
 /** What may lie in a data directory before we do: a mount's own folder, and what the operator put there for us. */
-const EXPECTED_BEFORE_FIRST_START = new Set(['lost+found', 'credentials', 'sealing.key', 'audit.key'])
+const ALLOWED_BEFORE_FIRST_START = new Set(['lost+found', 'credentials', 'sealing.key', 'audit.key'])
 /** What is made first: by `serve` its lock, by the commands on the host the database. */
-const MADE_FIRST = ['serve.lock', 'cikit-api.db']
+const CREATED_FIRST = ['serve.lock', 'cikit-api.db']
 
 /**
  * Makes the data directory, or takes an existing one, and closes it to everybody else (0700) whatever the umask.
@@ -14,7 +14,7 @@ const MADE_FIRST = ['serve.lock', 'cikit-api.db']
  */
 export function prepareDataDir(path: string): void {
   try {
-    makeDataDir(path)
+    createDataDir(path)
   } catch (error) {
     if (error instanceof OperatorError) throw error
     const reason = error instanceof Error ? error.message : String(error)
@@ -22,10 +22,10 @@ export function prepareDataDir(path: string): void {
   }
 }
 
-function makeDataDir(path: string): void {
-  if (existsSync(path) && !MADE_FIRST.some(name => existsSync(join(path, name)))) {
-    const strangers = readdirSync(path).filter(name => !EXPECTED_BEFORE_FIRST_START.has(name))
-    if (strangers.length > 0) {
+function createDataDir(path: string): void {
+  if (existsSync(path) && !CREATED_FIRST.some(name => existsSync(join(path, name)))) {
+    const foreignEntries = readdirSync(path).filter(name => !ALLOWED_BEFORE_FIRST_START.has(name))
+    if (foreignEntries.length > 0) {
       throw new OperatorError(
         `The directory ${path} is not empty and holds no cikit-api database: name a directory of its own with --data-dir`,
       )

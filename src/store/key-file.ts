@@ -14,14 +14,14 @@ export const KEY_BYTES = 32
  * Makes a key file (32 bytes in hex, 0600) that is on the disk when this returns; leaves an existing one.
  * @throws OperatorError
  */
-export function createKeyOnce(file: string, random: RandomBytes): void {
+export function ensureKeyFile(file: string, random: RandomBytes): void {
   // Written aside and then linked: `link` fails where the file exists (as O_EXCL does), and nobody ever reads half a key.
-  const draft = `${file}.${process.pid}`
+  const tempFile = `${file}.${process.pid}`
   try {
-    writeKey(draft, new Secret(random(KEY_BYTES)))
-    linkSync(draft, file)
+    writeKeyFile(tempFile, new Secret(random(KEY_BYTES)))
+    linkSync(tempFile, file)
   } catch (cause) {
-    if (!isExisting(cause)) {
+    if (!isFileExistsError(cause)) {
       const reason = cause instanceof Error ? cause.message : String(cause)
       throw new OperatorError(
         `The key file ${file} cannot be made (${reason}): check the disk and who owns the directory`,
@@ -29,21 +29,21 @@ export function createKeyOnce(file: string, random: RandomBytes): void {
       )
     }
   } finally {
-    removeDraft(draft)
+    removeTempFile(tempFile)
   }
-  syncDirectory(dirname(file))
+  fsyncDirectory(dirname(file))
 }
 
-function removeDraft(draft: string): void {
+function removeTempFile(tempFile: string): void {
   try {
-    rmSync(draft, { force: true })
+    rmSync(tempFile, { force: true })
   } catch {
     // Where nothing can be written, nothing was.
   }
 }
 
 /** Writes a key into a new file, in the place of one that lies there. */
-export function writeKey(file: string, key: Key): void {
+export function writeKeyFile(file: string, key: Key): void {
   rmSync(file, { force: true })
   // On the disk before anything is done with it: a power cut must not leave work without its key.
   writeFileSync(file, `${key.reveal().toHex()}\n`, { mode: 0o600, flag: 'wx', flush: true })
@@ -51,7 +51,7 @@ export function writeKey(file: string, key: Key): void {
 }
 
 /** @throws OperatorError naming the file, when it is missing or holds no key */
-export function readKey(file: string): Key {
+export function readKeyFile(file: string): Key {
   let text: string
   try {
     text = readFileSync(file, 'utf8').trim()
@@ -65,12 +65,12 @@ export function readKey(file: string): Key {
 }
 
 /** Makes what was linked or renamed in a directory outlast a power cut. */
-export function syncDirectory(path: string): void {
+export function fsyncDirectory(path: string): void {
   const directory = openSync(path, 'r')
   fsyncSync(directory)
   closeSync(directory)
 }
 
-function isExisting(error: unknown): boolean {
+function isFileExistsError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EEXIST'
 }

@@ -3,15 +3,23 @@ import { dirname } from 'node:path'
 import { OperatorError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { Database } from './database.ts'
-import { KEY_BYTES, type Key, type RandomBytes, syncDirectory, writeKey } from './key-file.ts'
-import { createSealer, type Sealer } from './sealing.ts'
-import { createCheck, equal, finishRotation, hashOf, hashOfFile, nextKeyFile, sealCheck } from './sealing-key.ts'
+import { fsyncDirectory, KEY_BYTES, type Key, type RandomBytes, writeKeyFile } from './key-file.ts'
+import { createSecretBox, type SecretBox } from './sealing.ts'
+import {
+  bytesEqual,
+  createKeyCheck,
+  encryptKeyCheck,
+  finishRotation,
+  hashKey,
+  hashKeyFile,
+  nextKeyFile,
+} from './sealing-key.ts'
 
-const ATTEMPTS = 5
+const MAX_ATTEMPTS = 5
 
 /**
  * Seals every secret anew, with a new key, while others may be reading and writing.
- * @param sealer of the present key
+ * @param secretBox of the present key
  * @param file that the present key is in
  * @param record is called in the same transaction
  * @returns how many secrets there were
@@ -19,37 +27,41 @@ const ATTEMPTS = 5
  */
 export async function rotateKey(
   db: Database,
-  sealer: Sealer,
+  secretBox: SecretBox,
   file: string,
   random: RandomBytes,
   record: () => void,
 ): Promise<number> {
-  const before = createCheck(db)
-  refuseMountPoint(file)
+  const keyCheck = createKeyCheck(db)
+  rejectMountPoint(file)
   await finishRotation(db, file)
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const key: Key = new Secret(random(KEY_BYTES))
-    const next = createSealer(key, random)
-    const oldHash = before.get()?.hash
+    const nextSecretBox = createSecretBox(key, random)
+    const oldHash = keyCheck.get()?.hash
     const secrets = readSecrets(db)
-    const sealed = await Promise.all(
-      secrets.map(async ({ secret, userId }) => await next.seal(await sealer.open(secret, userId), userId)),
+    const encrypted = await Promise.all(
+      secrets.map(
+        async ({ secret, userId }) => await nextSecretBox.encrypt(await secretBox.decrypt(secret, userId), userId),
+      ),
     )
-    const check = await sealCheck(next)
-    const done = await db.write(() => {
-      const unchanged = equal(before.get()?.hash, oldHash) && sameSecrets(readSecrets(db), secrets)
+    const nextKeyCheck = await encryptKeyCheck(nextSecretBox)
+    const isCommitted = await db.write(() => {
+      const unchanged = bytesEqual(keyCheck.get()?.hash, oldHash) && haveSameSecrets(readSecrets(db), secrets)
       if (!unchanged) return false
-      refuseKeyInWaiting(file, oldHash)
+      rejectPendingKey(file, oldHash)
       // On the disk before the transaction is: whatever is committed has its key in one of two files.
       writeNextKey(file, key)
-      for (const [at, { table, userId }] of secrets.entries()) {
-        db.sql.query(`UPDATE ${table} SET secret = ? WHERE ${idColumns[table]} = ?`).run(sealed[at] ?? null, userId)
+      for (const [index, { table, userId }] of secrets.entries()) {
+        db.sql
+          .query(`UPDATE ${table} SET secret = ? WHERE ${idColumns[table]} = ?`)
+          .run(encrypted[index] ?? null, userId)
       }
-      db.sql.query('UPDATE sealing_check SET sealed = ?, key_hash = ?').run(check, hashOf(key))
+      db.sql.query('UPDATE sealing_check SET sealed = ?, key_hash = ?').run(nextKeyCheck, hashKey(key))
       record()
       return true
     })
-    if (done) {
+    if (isCommitted) {
       await finishRotation(db, file)
       return secrets.length
     }
@@ -58,7 +70,7 @@ export async function rotateKey(
 }
 
 /** A file that is mounted by itself (as container engines do with secrets) cannot be replaced by another one. */
-function refuseMountPoint(file: string): void {
+function rejectMountPoint(file: string): void {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map(line => line.split(' ')[4]?.replaceAll('\\040', ' '))
@@ -67,17 +79,17 @@ function refuseMountPoint(file: string): void {
 }
 
 /** The key of an earlier rotation that could not be put into its place is the only one there is. */
-function refuseKeyInWaiting(file: string, hash: Uint8Array | null | undefined): void {
+function rejectPendingKey(file: string, hash: Uint8Array | null | undefined): void {
   const next = nextKeyFile(file)
-  if (equal(hash, hashOfFile(next))) {
+  if (bytesEqual(hash, hashKeyFile(next))) {
     throw new OperatorError(`The key in ${next} could not be put into the place of ${file}: do that first, by hand`)
   }
 }
 
 function writeNextKey(file: string, key: Key): void {
   try {
-    writeKey(nextKeyFile(file), key)
-    syncDirectory(dirname(file))
+    writeKeyFile(nextKeyFile(file), key)
+    fsyncDirectory(dirname(file))
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new OperatorError(
@@ -106,9 +118,11 @@ function readSecrets({ sql }: Database): StoredSecret[] {
   })
 }
 
-function sameSecrets(left: StoredSecret[], right: StoredSecret[]): boolean {
+function haveSameSecrets(left: StoredSecret[], right: StoredSecret[]): boolean {
   return (
     left.length === right.length &&
-    left.every(({ userId, secret }, at) => userId === right[at]?.userId && equal(secret, right[at]?.secret))
+    left.every(
+      ({ userId, secret }, index) => userId === right[index]?.userId && bytesEqual(secret, right[index]?.secret),
+    )
   )
 }

@@ -19,13 +19,14 @@ export function migrate(db: Sqlite, options: { dataDir: string; migrations: read
       `The database in ${dataDir} was written by a newer cikit-api (migration ${applied}, this one knows ${newest}): use the newer binary`,
     )
   }
-  const copy = applied > 0 && applied < newest ? copyAside(db, dataDir) : undefined
+  const tempCopy = applied > 0 && applied < newest ? copyToTempFile(db, dataDir) : undefined
   try {
     for (const migration of migrations) {
       db.transaction(() => {
         // Asked again inside the transaction: another process may have migrated meanwhile.
         if (appliedMigration(db) >= migration.id) return
-        if (copy && migration.id === applied + 1) renameSync(copy, join(dataDir, `before-migration-${migration.id}.db`))
+        if (tempCopy && migration.id === applied + 1)
+          renameSync(tempCopy, join(dataDir, `before-migration-${migration.id}.db`))
         db.run(
           'CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT',
         )
@@ -38,7 +39,7 @@ export function migrate(db: Sqlite, options: { dataDir: string; migrations: read
       }).immediate()
     }
   } finally {
-    if (copy) rmSync(copy, { force: true })
+    if (tempCopy) rmSync(tempCopy, { force: true })
   }
 }
 
@@ -51,7 +52,7 @@ export function appliedMigration(db: Sqlite): number {
 }
 
 /** The copy gets its name only in the transaction that migrates: a process that comes second must not replace it. */
-function copyAside(db: Sqlite, dataDir: string): string {
+function copyToTempFile(db: Sqlite, dataDir: string): string {
   const path = join(dataDir, `before-migration.${process.pid}`)
   // VACUUM INTO accepts an existing file if it is empty, which lets the mode be ours before the first byte is written.
   createPrivateFile(path, { empty: true })

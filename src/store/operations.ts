@@ -35,7 +35,7 @@ export interface Operation {
 }
 
 /** An `Idempotency-Key` of a user. */
-export interface Claim {
+export interface IdempotencyKey {
   userId: string
   /** SHA-256 of the key: who puts a token there by mistake does not find it in the store. */
   key: Uint8Array
@@ -53,7 +53,7 @@ export interface OperationFilter {
   limit: number
 }
 
-type Row = Omit<Operation, 'state' | 'steps' | 'error'> & {
+type OperationRow = Omit<Operation, 'state' | 'steps' | 'error'> & {
   state: Exclude<OperationState, 'queued' | 'running'> | 'open'
   steps: string
   errorId: number | null
@@ -76,60 +76,71 @@ export function createOperationStore({ sql }: Database) {
   >(`
     INSERT INTO operations (id, kind, droplet, droplet_id, user, address, action, state, created_at, steps, user_id, key, fingerprint)
     VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, '[]', ?, ?, ?)`)
-  const end = sql.query<
+  const updateResult = sql.query<
     null,
     [string | null, string, number | null, number | null, string, number | null, string | null, string]
   >(`
     UPDATE operations SET droplet = ?, state = ?, started_at = ?, ended_at = ?, steps = ?, error_id = ?, error = ?
     WHERE id = ?`)
-  const byId = sql.query<Row, [string]>(`SELECT ${columns} FROM operations WHERE id = ?`)
-  const byKey = sql.query<Row & { fingerprint: Uint8Array }, [string, Uint8Array]>(
+  const selectById = sql.query<OperationRow, [string]>(`SELECT ${columns} FROM operations WHERE id = ?`)
+  const selectByKey = sql.query<OperationRow & { fingerprint: Uint8Array }, [string, Uint8Array]>(
     `SELECT ${columns}, fingerprint FROM operations WHERE user_id = ? AND key = ?`,
   )
-  const select = sql.query<Row, [Record<keyof OperationFilter, string | number>]>(`
+  const selectFiltered = sql.query<OperationRow, [Record<keyof OperationFilter, string | number>]>(`
     SELECT ${columns} FROM operations
     WHERE ($before = '' OR number < (SELECT number FROM operations WHERE id = $before))
       AND ($droplet = '' OR droplet = $droplet OR id IN (SELECT value FROM json_each($also)))
     ORDER BY number DESC LIMIT $limit`)
-  const open = sql.query<Row, []>(`SELECT ${columns} FROM operations WHERE state = 'open' ORDER BY number`)
-  const removeOld = sql.query<null, [number]>("DELETE FROM operations WHERE state <> 'open' AND ended_at < ?")
-  const removeBeyond = sql.query<null, [number]>(
+  const selectUnfinished = sql.query<OperationRow, []>(
+    `SELECT ${columns} FROM operations WHERE state = 'open' ORDER BY number`,
+  )
+  const deleteEndedBefore = sql.query<null, [number]>("DELETE FROM operations WHERE state <> 'open' AND ended_at < ?")
+  const deleteOldest = sql.query<null, [number]>(
     "DELETE FROM operations WHERE state <> 'open' AND number <= (SELECT max(number) FROM operations) - ?",
   )
 
   return {
-    insert(operation: Operation, claim: Claim | undefined): void {
+    insert(operation: Operation, idempotencyKey: IdempotencyKey | undefined): void {
       const { id, kind, droplet, dropletId, user, address, action, createdAt } = operation
-      const { userId = null, key = null, fingerprint = null } = claim ?? {}
+      const { userId = null, key = null, fingerprint = null } = idempotencyKey ?? {}
       insert.run(id, kind, droplet, dropletId, user, address, action, createdAt, userId, key, fingerprint)
     },
 
     /** Keeps what came of it. */
-    end({ id, droplet, state, startedAt, endedAt, steps, error }: Operation): void {
-      end.run(droplet, state, startedAt, endedAt, JSON.stringify(steps), error?.id ?? null, error?.text ?? null, id)
+    saveResult({ id, droplet, state, startedAt, endedAt, steps, error }: Operation): void {
+      updateResult.run(
+        droplet,
+        state,
+        startedAt,
+        endedAt,
+        JSON.stringify(steps),
+        error?.id ?? null,
+        error?.text ?? null,
+        id,
+      )
     },
 
-    find: (id: string): Operation | undefined => toOperation(byId.get(id)),
+    find: (id: string): Operation | undefined => toOperation(selectById.get(id)),
 
     findByKey(userId: string, key: Uint8Array): { operation: Operation; fingerprint: Uint8Array } | undefined {
-      const row = byKey.get(userId, key)
+      const row = selectByKey.get(userId, key)
       const operation = toOperation(row)
       return row && operation ? { operation, fingerprint: row.fingerprint } : undefined
     },
 
     /** Newest first. */
     list: (filter: OperationFilter): Operation[] =>
-      select.all({ ...filter, also: JSON.stringify(filter.also) }).flatMap(row => toOperation(row) ?? []),
+      selectFiltered.all({ ...filter, also: JSON.stringify(filter.also) }).flatMap(row => toOperation(row) ?? []),
 
     /** Those that have not ended, oldest first. */
-    open: (): Operation[] => open.all().flatMap(row => toOperation(row) ?? []),
+    listUnfinished: (): Operation[] => selectUnfinished.all().flatMap(row => toOperation(row) ?? []),
 
-    removeEndedBefore: (time: number): void => void removeOld.run(time),
-    keepNewest: (count: number): void => void removeBeyond.run(count),
+    removeEndedBefore: (time: number): void => void deleteEndedBefore.run(time),
+    retainNewest: (count: number): void => void deleteOldest.run(count),
   }
 }
 
-function toOperation(row: Row | null): Operation | undefined {
+function toOperation(row: OperationRow | null): Operation | undefined {
   if (!row) return undefined
   const { state, steps, errorId, error, id, kind, droplet, dropletId, user, address, action } = row
   return {

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { OperatorError } from '../errors.ts'
-import { syncDirectory } from './key-file.ts'
+import { fsyncDirectory } from './key-file.ts'
 
 // A restore is made ready in a directory of its own inside the data directory. One renaming makes it count; whatever is
 // left to be done then is done by whoever takes the data directory next, however often that is killed.
@@ -27,9 +27,9 @@ const PLAN = 'restore.json'
 const CREDENTIALS = 'credentials'
 
 /** What there is one of in a data directory, the database last. */
-const replaced = ['audit.key', 'sealing.key', 'cikit-api.db']
+const DATA_FILES = ['audit.key', 'sealing.key', 'cikit-api.db']
 /** What belongs to those, and must not stay beside others. */
-const belonging = ['cikit-api.db-wal', 'cikit-api.db-shm', 'cikit-api.db-journal', 'sealing.key.new']
+const SIDECAR_FILES = ['cikit-api.db-wal', 'cikit-api.db-shm', 'cikit-api.db-journal', 'sealing.key.new']
 
 export interface RestorePlan {
   /** Where the droplets' SSH keys belong. Absolute path. */
@@ -39,7 +39,7 @@ export interface RestorePlan {
 }
 
 /** An empty directory (0700) to be filled with `cikit-api.db`, the keys, and `credentials/`. For who holds the serve lock. */
-export function openRestoreDraft(dataDir: string): string {
+export function createRestoreDraft(dataDir: string): string {
   const draft = join(dataDir, DRAFT)
   rmSync(draft, { recursive: true, force: true })
   mkdirSync(join(draft, CREDENTIALS), { recursive: true, mode: 0o700 })
@@ -47,7 +47,7 @@ export function openRestoreDraft(dataDir: string): string {
   return draft
 }
 
-export function dropRestoreDraft(dataDir: string): void {
+export function discardRestoreDraft(dataDir: string): void {
   rmSync(join(dataDir, DRAFT), { recursive: true, force: true })
 }
 
@@ -55,10 +55,10 @@ export function dropRestoreDraft(dataDir: string): void {
 export function commitRestore(dataDir: string, plan: RestorePlan): void {
   const draft = join(dataDir, DRAFT)
   writeFileSync(join(draft, PLAN), JSON.stringify(plan), { mode: 0o600, flush: true })
-  syncDirectory(join(draft, CREDENTIALS))
-  syncDirectory(draft)
+  fsyncDirectory(join(draft, CREDENTIALS))
+  fsyncDirectory(draft)
   renameSync(draft, join(dataDir, READY))
-  syncDirectory(dataDir)
+  fsyncDirectory(dataDir)
 }
 
 /** Whether a restore counts that is not finished. */
@@ -71,11 +71,11 @@ export function isRestorePending(dataDir: string): boolean {
  * @throws OperatorError when it cannot be done; then it is to be tried again
  */
 export function finishRestore(dataDir: string): void {
-  dropRestoreDraft(dataDir)
+  discardRestoreDraft(dataDir)
   if (!isRestorePending(dataDir)) return
   try {
-    if (existsSync(join(dataDir, READY))) putAside(dataDir)
-    place(dataDir)
+    if (existsSync(join(dataDir, READY))) moveCurrentAside(dataDir)
+    installDraft(dataDir)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new OperatorError(
@@ -85,34 +85,34 @@ export function finishRestore(dataDir: string): void {
   }
 }
 
-function putAside(dataDir: string): void {
+function moveCurrentAside(dataDir: string): void {
   const { aside } = readPlan(join(dataDir, READY))
-  const present = [...belonging, ...replaced].filter(name => existsSync(join(dataDir, name)))
-  if (present.length > 0) mkdirSync(join(dataDir, aside), { recursive: true, mode: 0o700 })
-  for (const name of present) renameSync(join(dataDir, name), join(dataDir, aside, name))
-  if (present.length > 0) syncDirectory(join(dataDir, aside))
-  syncDirectory(dataDir)
+  const existing = [...SIDECAR_FILES, ...DATA_FILES].filter(name => existsSync(join(dataDir, name)))
+  if (existing.length > 0) mkdirSync(join(dataDir, aside), { recursive: true, mode: 0o700 })
+  for (const name of existing) renameSync(join(dataDir, name), join(dataDir, aside, name))
+  if (existing.length > 0) fsyncDirectory(join(dataDir, aside))
+  fsyncDirectory(dataDir)
   renameSync(join(dataDir, READY), join(dataDir, PLACING))
-  syncDirectory(dataDir)
+  fsyncDirectory(dataDir)
 }
 
-function place(dataDir: string): void {
-  const placing = join(dataDir, PLACING)
+function installDraft(dataDir: string): void {
+  const placingDir = join(dataDir, PLACING)
   // Without its plan there is nothing left to be done but to remove it.
-  if (existsSync(join(placing, PLAN))) {
-    placeCredentials(join(placing, CREDENTIALS), readPlan(placing).credentialsDir)
-    for (const name of replaced) {
-      if (existsSync(join(placing, name))) renameSync(join(placing, name), join(dataDir, name))
+  if (existsSync(join(placingDir, PLAN))) {
+    installCredentials(join(placingDir, CREDENTIALS), readPlan(placingDir).credentialsDir)
+    for (const name of DATA_FILES) {
+      if (existsSync(join(placingDir, name))) renameSync(join(placingDir, name), join(dataDir, name))
     }
-    syncDirectory(dataDir)
-    rmSync(join(placing, CREDENTIALS), { recursive: true, force: true })
-    rmSync(join(placing, PLAN))
+    fsyncDirectory(dataDir)
+    rmSync(join(placingDir, CREDENTIALS), { recursive: true, force: true })
+    rmSync(join(placingDir, PLAN))
   }
-  rmSync(placing, { recursive: true, force: true })
+  rmSync(placingDir, { recursive: true, force: true })
 }
 
 /** The droplets are on the engine, and not in the backup: a pair that lies there already is the one that fits. */
-function placeCredentials(from: string, to: string): void {
+function installCredentials(from: string, to: string): void {
   if (!existsSync(from)) return
   for (const droplet of readdirSync(from)) {
     const folder = join(to, droplet)
@@ -122,18 +122,18 @@ function placeCredentials(from: string, to: string): void {
     chmodSync(folder, 0o700)
     // The private key last: with it the pair is there.
     const names = readdirSync(join(from, droplet)).toSorted().reverse()
-    for (const name of names) placeFile(join(from, droplet, name), join(folder, name))
+    for (const name of names) installFile(join(from, droplet, name), join(folder, name))
   }
 }
 
 /** Copied, since it may be another disk. */
-function placeFile(from: string, to: string): void {
-  const draft = `${to}.new`
-  rmSync(draft, { force: true })
-  copyFileSync(from, draft)
-  chmodSync(draft, to.endsWith('.private.key') ? 0o400 : 0o600)
-  renameSync(draft, to)
-  syncDirectory(dirname(to))
+function installFile(from: string, to: string): void {
+  const tempPath = `${to}.new`
+  rmSync(tempPath, { force: true })
+  copyFileSync(from, tempPath)
+  chmodSync(tempPath, to.endsWith('.private.key') ? 0o400 : 0o600)
+  renameSync(tempPath, to)
+  fsyncDirectory(dirname(to))
 }
 
 function readPlan(directory: string): RestorePlan {

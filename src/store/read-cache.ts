@@ -12,13 +12,13 @@ export function createReadCache<K, V>(db: Database, read: (key: K) => V | undefi
 
   return (key: K): V | undefined => {
     // Asked before reading: what is read now is as new as this, or newer and then asked for again.
-    const present = db.version()
-    if (present !== version || entries.size >= limit) {
+    const currentVersion = db.version()
+    if (currentVersion !== version || entries.size >= limit) {
       entries.clear()
-      version = present
+      version = currentVersion
     }
-    const known = entries.get(key)
-    if (known !== undefined) return known
+    const cached = entries.get(key)
+    if (cached !== undefined) return cached
     const value = read(key)
     if (value !== undefined) entries.set(key, value)
     return value

@@ -3,43 +3,43 @@ import { chmodSync, existsSync, realpathSync, renameSync, rmSync } from 'node:fs
 import { dirname, join } from 'node:path'
 import { ApiError, OperatorError } from '../errors.ts'
 import type { Database } from './database.ts'
-import { createKeyOnce, type Key, type RandomBytes, readKey, syncDirectory } from './key-file.ts'
-import { createSealer, type Sealer } from './sealing.ts'
+import { ensureKeyFile, fsyncDirectory, type Key, type RandomBytes, readKeyFile } from './key-file.ts'
+import { createSecretBox, type SecretBox } from './sealing.ts'
 
 /** The sealer of a data directory, whose key may be replaced by another process at any time. */
-export interface KeptSealer extends Sealer {
+export interface RotatableSecretBox extends SecretBox {
   /** Whether this was sealed, by this process, with the key that is the present one. */
-  isCurrent(sealed: Uint8Array): boolean
+  isCurrent(encrypted: Uint8Array): boolean
   /**
    * To be asked inside the transaction that stores what was sealed.
    * @throws ApiError 922 when the key was replaced in between
    */
-  requireCurrent(sealed: Uint8Array): void
+  requireCurrent(encrypted: Uint8Array): void
 }
 
 /** Where the sealing key is. */
-export interface KeyPlace {
+export interface KeyLocation {
   dataDir: string
   /** Where the operator keeps it elsewhere. */
   keyFile?: string
 }
 
 /** The file itself, where a link leads to it. */
-export function sealingKeyFile({ dataDir, keyFile }: KeyPlace): string {
+export function sealingKeyFile({ dataDir, keyFile }: KeyLocation): string {
   const file = keyFile ?? join(dataDir, 'sealing.key')
   return existsSync(file) ? realpathSync(file) : file
 }
 
-export const CHECK_CONTEXT = 'sealing-check'
+export const KEY_CHECK_CONTEXT = 'sealing-check'
 
 /** Whether there is a sealing key that must not be lost. */
-export function isAnythingSealed(db: Database): boolean {
-  return createCheck(db).get() !== undefined
+export function hasEncryptedSecrets(db: Database): boolean {
+  return createKeyCheck(db).get() !== undefined
 }
 
 /** A key in use. */
-interface Loaded {
-  sealer: Sealer
+interface LoadedKey {
+  secretBox: SecretBox
   hash: Uint8Array
 }
 
@@ -49,37 +49,41 @@ interface Loaded {
  * and never a silent new beginning.
  * @throws OperatorError naming the file, when the key is missing or wrong
  */
-export async function openSealer(db: Database, place: KeyPlace, random: RandomBytes): Promise<KeptSealer> {
-  const { dataDir, keyFile } = place
-  const file = sealingKeyFile(place)
-  const check = createCheck(db)
+export async function openSecretBox(
+  db: Database,
+  location: KeyLocation,
+  random: RandomBytes,
+): Promise<RotatableSecretBox> {
+  const { dataDir, keyFile } = location
+  const file = sealingKeyFile(location)
+  const keyCheck = createKeyCheck(db)
   if (keyFile === undefined) {
-    if (!check.get()) createKeyOnce(file, random)
+    if (!keyCheck.get()) ensureKeyFile(file, random)
     else if (existsSync(file)) chmodSync(file, 0o600)
   }
   await finishRotation(db, file)
-  let loaded = await load()
-  let replaced: Loaded | undefined
-  const sealedWith = new WeakMap<Uint8Array, Loaded>()
+  let current = await load()
+  let previous: LoadedKey | undefined
+  const encryptedWith = new WeakMap<Uint8Array, LoadedKey>()
 
   return {
-    async seal(plain, context) {
+    async encrypt(plaintext, context) {
       await reloadIfReplaced()
-      const present = loaded
-      const sealed = await present.sealer.seal(plain, context)
-      sealedWith.set(sealed, present)
-      return sealed
+      const usedKey = current
+      const encrypted = await usedKey.secretBox.encrypt(plaintext, context)
+      encryptedWith.set(encrypted, usedKey)
+      return encrypted
     },
 
-    async open(sealed, context) {
+    async decrypt(encrypted, context) {
       try {
-        return await loaded.sealer.open(sealed, context)
+        return await current.secretBox.decrypt(encrypted, context)
       } catch (error) {
         // The key may have been replaced after, or just before, this was read.
-        const candidates = (await reloadIfReplaced()) ? [loaded, replaced] : [replaced]
+        const candidates = (await reloadIfReplaced()) ? [current, previous] : [previous]
         for (const candidate of candidates) {
-          const opened = await candidate?.sealer.open(sealed, context).catch(() => undefined)
-          if (opened) return opened
+          const plaintext = await candidate?.secretBox.decrypt(encrypted, context).catch(() => undefined)
+          if (plaintext) return plaintext
         }
         throw error
       }
@@ -87,71 +91,71 @@ export async function openSealer(db: Database, place: KeyPlace, random: RandomBy
 
     isCurrent,
 
-    requireCurrent(sealed) {
-      if (isCurrent(sealed)) return
+    requireCurrent(encrypted) {
+      if (isCurrent(encrypted)) return
       throw new ApiError('storeUnavailable', { text: 'The sealing key was just replaced: try again' })
     },
   }
 
-  function isCurrent(sealed: Uint8Array): boolean {
-    return equal(check.get()?.hash, sealedWith.get(sealed)?.hash)
+  function isCurrent(encrypted: Uint8Array): boolean {
+    return bytesEqual(keyCheck.get()?.hash, encryptedWith.get(encrypted)?.hash)
   }
 
-  async function load(): Promise<Loaded> {
-    const key = readKey(fileOfPresentKey())
-    const sealer = createSealer(key, random)
-    const mine = { sealer, hash: hashOf(key) }
-    if (!check.get()) {
-      const sealed = await sealCheck(sealer)
+  async function load(): Promise<LoadedKey> {
+    const key = readKeyFile(currentKeyFile())
+    const secretBox = createSecretBox(key, random)
+    const loadedKey = { secretBox, hash: hashKey(key) }
+    if (!keyCheck.get()) {
+      const encrypted = await encryptKeyCheck(secretBox)
       // Another process may do the same at this moment: one check counts, and the key is held against that.
-      await db.write(() => check.putOnce(sealed, mine.hash))
+      await db.write(() => keyCheck.insertIfMissing(encrypted, loadedKey.hash))
     }
-    const present = check.get()
-    await sealer.open(present?.sealed ?? new Uint8Array(), CHECK_CONTEXT).catch(cause => {
+    const storedCheck = keyCheck.get()
+    await secretBox.decrypt(storedCheck?.sealed ?? new Uint8Array(), KEY_CHECK_CONTEXT).catch(cause => {
       throw new OperatorError(
         `The key in ${file} is not the one that the secrets in ${dataDir} were sealed with: put the right one back`,
         { cause },
       )
     })
     // Of a database that was made before there were rotations.
-    if (!present?.hash) await db.write(() => check.putHash(mine.hash))
-    return mine
+    if (!storedCheck?.hash) await db.write(() => keyCheck.setMissingHash(loadedKey.hash))
+    return loadedKey
   }
 
   /** A rotation that could not put its key into place has left it beside. */
-  function fileOfPresentKey(): string {
+  function currentKeyFile(): string {
     const next = nextKeyFile(file)
-    return equal(check.get()?.hash, hashOfFile(next)) ? next : file
+    return bytesEqual(keyCheck.get()?.hash, hashKeyFile(next)) ? next : file
   }
 
   /** @returns whether it was */
   async function reloadIfReplaced(): Promise<boolean> {
-    if (equal(check.get()?.hash, loaded.hash)) return false
+    if (bytesEqual(keyCheck.get()?.hash, current.hash)) return false
     await finishRotation(db, file)
-    replaced = loaded
-    loaded = await load()
+    previous = current
+    current = await load()
     return true
   }
 }
 
 /** What a wrong key is found out by. */
-export function sealCheck(sealer: Sealer): Promise<Uint8Array> {
-  return sealer.seal(new TextEncoder().encode(CHECK_CONTEXT), CHECK_CONTEXT)
+export function encryptKeyCheck(secretBox: SecretBox): Promise<Uint8Array> {
+  return secretBox.encrypt(new TextEncoder().encode(KEY_CHECK_CONTEXT), KEY_CHECK_CONTEXT)
 }
 
 /** The text by which a wrong key is found out, and the hash of the right one. */
-export function createCheck({ sql }: Pick<Database, 'sql'>) {
-  const get = sql.query<{ sealed: Uint8Array; hash: Uint8Array | null }, []>(
+export function createKeyCheck({ sql }: Pick<Database, 'sql'>) {
+  const select = sql.query<{ sealed: Uint8Array; hash: Uint8Array | null }, []>(
     'SELECT sealed, key_hash AS hash FROM sealing_check',
   )
-  const put = sql.query<null, [Uint8Array, Uint8Array]>(
+  const insert = sql.query<null, [Uint8Array, Uint8Array]>(
     'INSERT OR IGNORE INTO sealing_check (one, sealed, key_hash) VALUES (1, ?, ?)',
   )
-  const putHash = sql.query<null, [Uint8Array]>('UPDATE sealing_check SET key_hash = ? WHERE key_hash IS NULL')
+  const updateHash = sql.query<null, [Uint8Array]>('UPDATE sealing_check SET key_hash = ? WHERE key_hash IS NULL')
   return {
-    get: () => get.get() ?? undefined,
-    putOnce: (sealed: Uint8Array, hash: Uint8Array): void => void put.run(sealed, hash),
-    putHash: (hash: Uint8Array): void => void putHash.run(hash),
+    get: () => select.get() ?? undefined,
+    insertIfMissing: (sealed: Uint8Array, hash: Uint8Array): void => void insert.run(sealed, hash),
+    setMissingHash: (hash: Uint8Array): void => void updateHash.run(hash),
   }
 }
 
@@ -161,16 +165,16 @@ export async function finishRotation(db: Database, file: string): Promise<void> 
   if (!existsSync(next)) return
   // In a transaction, since another process may be rotating at this moment.
   await db.write(() => {
-    const hash = createCheck(db).get()?.hash
+    const hash = createKeyCheck(db).get()?.hash
     if (!existsSync(next) || !hash) return
-    if (equal(hash, hashOfFile(next))) replaceIfPossible(next, file)
-    else if (equal(hash, hashOfFile(file))) rmSync(next)
-    syncDirectory(dirname(file))
+    if (bytesEqual(hash, hashKeyFile(next))) tryReplace(next, file)
+    else if (bytesEqual(hash, hashKeyFile(file))) rmSync(next)
+    fsyncDirectory(dirname(file))
   })
 }
 
 /** Where it is not, the key is read from where it lies. */
-function replaceIfPossible(next: string, file: string): void {
+function tryReplace(next: string, file: string): void {
   try {
     renameSync(next, file)
   } catch {
@@ -179,9 +183,9 @@ function replaceIfPossible(next: string, file: string): void {
 }
 
 /** A file that a power cut left half written holds no key. */
-export function hashOfFile(file: string): Uint8Array | undefined {
+export function hashKeyFile(file: string): Uint8Array | undefined {
   try {
-    return hashOf(readKey(file))
+    return hashKey(readKeyFile(file))
   } catch {
     return undefined
   }
@@ -191,11 +195,11 @@ export function nextKeyFile(file: string): string {
   return `${file}.new`
 }
 
-export function hashOf(key: Key): Uint8Array {
+export function hashKey(key: Key): Uint8Array {
   return createHash('sha256').update(key.reveal()).digest()
 }
 
 /** Of values that are there. */
-export function equal(left: Uint8Array | null | undefined, right: Uint8Array | null | undefined): boolean {
+export function bytesEqual(left: Uint8Array | null | undefined, right: Uint8Array | null | undefined): boolean {
   return left != null && right != null && Buffer.from(left).equals(right)
 }

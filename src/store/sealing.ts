@@ -2,10 +2,10 @@ import { createCipheriv, createDecipheriv } from 'node:crypto'
 import type { Key, RandomBytes } from './key-file.ts'
 
 /** AES-256-GCM over small values. What is sealed for one context (a user's id) does not open for another. */
-export interface Sealer {
-  seal(plain: Uint8Array<ArrayBuffer>, context: string): Promise<Uint8Array>
+export interface SecretBox {
+  encrypt(plaintext: Uint8Array<ArrayBuffer>, context: string): Promise<Uint8Array>
   /** @throws when it was sealed with another key, for another context, or was changed */
-  open(sealed: Uint8Array, context: string): Promise<Uint8Array<ArrayBuffer>>
+  decrypt(encrypted: Uint8Array, context: string): Promise<Uint8Array<ArrayBuffer>>
 }
 
 // NIST SP 800-38D section 8.2.2: a 96-bit random nonce for each value.
@@ -13,22 +13,22 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** @param key 32 bytes */
-export function createSealer(key: Key, random: RandomBytes): Sealer {
+export function createSecretBox(key: Key, random: RandomBytes): SecretBox {
   const options = { authTagLength: TAG_BYTES }
   // At once and not by `crypto.subtle`: a thread of its own for so few bytes takes fifty times as long.
   return {
-    async seal(plain, context) {
+    async encrypt(plaintext, context) {
       const nonce = random(NONCE_BYTES)
       const cipher = createCipheriv('aes-256-gcm', key.reveal(), nonce, options).setAAD(Buffer.from(context))
-      return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+      return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
     },
-    async open(sealed, context) {
-      const bytes = Buffer.from(sealed)
+    async decrypt(encrypted, context) {
+      const bytes = Buffer.from(encrypted)
       const nonce = bytes.subarray(0, NONCE_BYTES)
-      const tagAt = Math.max(NONCE_BYTES, bytes.length - TAG_BYTES)
+      const tagOffset = Math.max(NONCE_BYTES, bytes.length - TAG_BYTES)
       const decipher = createDecipheriv('aes-256-gcm', key.reveal(), nonce, options).setAAD(Buffer.from(context))
-      decipher.setAuthTag(bytes.subarray(tagAt))
-      return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, tagAt)), decipher.final()])
+      decipher.setAuthTag(bytes.subarray(tagOffset))
+      return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, tagOffset)), decipher.final()])
     },
   }
 }

@@ -12,14 +12,14 @@ export interface ServeLock {
 }
 
 /** Keeps the locks from the garbage collector, which would close the database and with it let go of the lock. */
-const held = new Set<Sqlite>()
+const heldLocks = new Set<Sqlite>()
 
 /**
  * Takes the data directory for one serving process. The lock is SQLite's own on an empty database, which the kernel
  * drops with the process however that ends: no stale lock after a kill -9. Who takes it finishes what is left of a restore.
  * @throws OperatorError naming the process that has it, or as `finishRestore`
  */
-export function takeServeLock(dataDir: string): ServeLock {
+export function acquireServeLock(dataDir: string): ServeLock {
   const lockFile = join(dataDir, 'serve.lock')
   const holderFile = holderFileOf(dataDir)
   prepareDataDir(dataDir)
@@ -41,13 +41,13 @@ export function takeServeLock(dataDir: string): ServeLock {
       `${dataDir} is served already by ${describeHolder(holderFile)}: stop that one first, or name another --data-dir`,
     )
   }
-  held.add(lock)
+  heldLocks.add(lock)
   // What a holder that was killed left there.
   rmSync(holderFile, { force: true })
   try {
     finishRestore(dataDir)
   } catch (error) {
-    held.delete(lock)
+    heldLocks.delete(lock)
     lock.close()
     throw error
   }
@@ -63,7 +63,7 @@ export function takeServeLock(dataDir: string): ServeLock {
     },
     release() {
       rmSync(holderFile, { force: true })
-      held.delete(lock)
+      heldLocks.delete(lock)
       lock.close()
     },
   }
@@ -73,13 +73,13 @@ export function takeServeLock(dataDir: string): ServeLock {
  * Which process serves the directory, and where, as it says itself; nobody while it is just starting or stopping.
  * @throws OperatorError when it is not for this user to read
  */
-export function servedBy(dataDir: string): Holder | undefined {
+export function findLockHolder(dataDir: string): LockHolder | undefined {
   const holder = readHolder(holderFileOf(dataDir))
   // One that was killed could not take its word back.
   return holder && existsSync(`/proc/${holder.pid}`) ? holder : undefined
 }
 
-export interface Holder {
+export interface LockHolder {
   pid: number
   /** `http://127.0.0.1:1337/` */
   address: string
@@ -91,7 +91,7 @@ function holderFileOf(dataDir: string): string {
   return join(dataDir, 'serve.json')
 }
 
-function readHolder(file: string): Holder | undefined {
+function readHolder(file: string): LockHolder | undefined {
   try {
     const { pid, address } = JSON.parse(readFileSync(file, 'utf8'))
     return { pid: Number(pid), address: String(address), since: statSync(file).mtimeMs }

@@ -23,7 +23,7 @@ export interface Session {
 }
 
 /** A session found by one of its tokens, with its user as that is now. */
-export interface Bearer {
+export interface TokenHolder {
   session: Session
   user: User
   accessExpiresAt: number
@@ -39,7 +39,7 @@ type SessionRow = {
   agent: string
 }
 
-type BearerRow = SessionRow & {
+type TokenHolderRow = SessionRow & {
   access_expires_at: number
   refresh_expires_at: number
   id: string
@@ -49,7 +49,7 @@ type BearerRow = SessionRow & {
 }
 
 /** A client that refreshes without end does not fill the disk. */
-const ROTATED_KEPT = 1_000
+const MAX_ROTATED_TOKENS = 1_000
 
 export type SessionStore = ReturnType<typeof createSessionStore>
 
@@ -57,22 +57,22 @@ export type SessionStore = ReturnType<typeof createSessionStore>
 export function createSessionStore({ sql }: Database) {
   const columns = `
     s.id AS session_id, s.user_id, s.created_at AS session_created_at, s.last_used_at, s.address, s.agent`
-  const bearerBy = (column: 'access_hash' | 'refresh_hash' | 'id') =>
-    sql.query<BearerRow, [Uint8Array | string]>(`
+  const selectHolderBy = (column: 'access_hash' | 'refresh_hash' | 'id') =>
+    sql.query<TokenHolderRow, [Uint8Array | string]>(`
       SELECT ${columns}, s.access_expires_at, s.refresh_expires_at,
              u.id, u.username, u.user_group, u.created_at
       FROM sessions s JOIN users u ON u.id = s.user_id
       WHERE s.${column} = ?`)
-  const byAccess = bearerBy('access_hash')
-  const byRefresh = bearerBy('refresh_hash')
-  const bearerById = bearerBy('id')
-  const rotatedFrom = sql.query<{ session_id: string }, [Uint8Array]>(
+  const selectByAccess = selectHolderBy('access_hash')
+  const selectByRefresh = selectHolderBy('refresh_hash')
+  const selectHolderById = selectHolderBy('id')
+  const selectRotated = sql.query<{ session_id: string }, [Uint8Array]>(
     'SELECT session_id FROM rotated_refresh_tokens WHERE hash = ?',
   )
-  const ofUser = sql.query<SessionRow, [string, number]>(
+  const selectByUser = sql.query<SessionRow, [string, number]>(
     `SELECT ${columns} FROM sessions s WHERE s.user_id = ? AND s.refresh_expires_at > ? ORDER BY s.number`,
   )
-  const byId = sql.query<SessionRow, [string]>(`SELECT ${columns} FROM sessions s WHERE s.id = ?`)
+  const selectById = sql.query<SessionRow, [string]>(`SELECT ${columns} FROM sessions s WHERE s.id = ?`)
   const insert = sql.query<
     null,
     [string, string, number, string, string, number, Uint8Array, number, Uint8Array, number]
@@ -80,45 +80,45 @@ export function createSessionStore({ sql }: Database) {
     INSERT INTO sessions (id, user_id, created_at, address, agent, last_used_at,
                           access_hash, access_expires_at, refresh_hash, refresh_expires_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-  const touch = sql.query<null, [number, string]>('UPDATE sessions SET last_used_at = ? WHERE id = ?')
-  const remember = sql.query<{ number: number }, [Uint8Array, string]>(`
+  const updateLastUsed = sql.query<null, [number, string]>('UPDATE sessions SET last_used_at = ? WHERE id = ?')
+  const insertRotated = sql.query<{ number: number }, [Uint8Array, string]>(`
     INSERT INTO rotated_refresh_tokens (hash, session_id, number)
     VALUES (?1, ?2, (SELECT coalesce(max(number), 0) + 1 FROM rotated_refresh_tokens WHERE session_id = ?2))
     RETURNING number`)
-  const forget = sql.query<null, [string, number]>(
+  const deleteRotated = sql.query<null, [string, number]>(
     'DELETE FROM rotated_refresh_tokens WHERE session_id = ? AND number <= ?',
   )
-  const replace = sql.query<null, [number, Uint8Array, number, Uint8Array, number, string]>(`
+  const updateTokens = sql.query<null, [number, Uint8Array, number, Uint8Array, number, string]>(`
     UPDATE sessions SET last_used_at = ?, access_hash = ?, access_expires_at = ?, refresh_hash = ?, refresh_expires_at = ?
     WHERE id = ?`)
-  const removeOne = sql.query<null, [string]>('DELETE FROM sessions WHERE id = ?')
-  const removeOfUser = sql.query<null, [string]>('DELETE FROM sessions WHERE user_id = ?')
-  const removeBeyond = sql.query<null, [string, string, number]>(`
+  const deleteOne = sql.query<null, [string]>('DELETE FROM sessions WHERE id = ?')
+  const deleteOfUser = sql.query<null, [string]>('DELETE FROM sessions WHERE user_id = ?')
+  const deleteOldest = sql.query<null, [string, string, number]>(`
     DELETE FROM sessions WHERE user_id = ? AND number <=
       (SELECT number FROM sessions WHERE user_id = ? ORDER BY number DESC LIMIT 1 OFFSET ?)`)
-  const removeExpired = sql.query<null, [number]>(
+  const deleteExpired = sql.query<null, [number]>(
     'DELETE FROM sessions WHERE max(access_expires_at, refresh_expires_at) < ?',
   )
 
   return {
-    findByAccess: (hash: Uint8Array): Bearer | undefined => toBearer(byAccess.get(hash)),
-    findByRefresh: (hash: Uint8Array): Bearer | undefined => toBearer(byRefresh.get(hash)),
+    findByAccess: (hash: Uint8Array): TokenHolder | undefined => toTokenHolder(selectByAccess.get(hash)),
+    findByRefresh: (hash: Uint8Array): TokenHolder | undefined => toTokenHolder(selectByRefresh.get(hash)),
 
-    findBearer: (id: string): Bearer | undefined => toBearer(bearerById.get(id)),
+    findTokenHolder: (id: string): TokenHolder | undefined => toTokenHolder(selectHolderById.get(id)),
 
     find: (id: string): Session | undefined => {
-      const row = byId.get(id)
+      const row = selectById.get(id)
       return row ? toSession(row) : undefined
     },
 
     /** The sessions of a user that can still be refreshed, oldest first. */
-    list: (userId: string, now: number): Session[] => ofUser.all(userId, now).map(toSession),
+    list: (userId: string, now: number): Session[] => selectByUser.all(userId, now).map(toSession),
 
     /** A token of the session was seen. */
-    touch: (id: string, now: number): void => void touch.run(now, id),
+    touch: (id: string, now: number): void => void updateLastUsed.run(now, id),
 
     /** The id of the session that once had this refresh token and exchanged it. */
-    findRotated: (hash: Uint8Array): string | undefined => rotatedFrom.get(hash)?.session_id,
+    findRotated: (hash: Uint8Array): string | undefined => selectRotated.get(hash)?.session_id,
 
     insert(session: Session, pair: TokenPair): void {
       insert.run(
@@ -137,19 +137,19 @@ export function createSessionStore({ sql }: Database) {
 
     /** Exchanges both tokens of a session; the old refresh token stays known as used, like the last 1,000 before it. */
     rotate(id: string, usedRefreshHash: Uint8Array, pair: TokenPair, now: number): void {
-      const number = remember.get(usedRefreshHash, id)?.number ?? 0
-      if (number > ROTATED_KEPT) forget.run(id, number - ROTATED_KEPT)
-      replace.run(now, pair.accessHash, pair.accessExpiresAt, pair.refreshHash, pair.refreshExpiresAt, id)
+      const number = insertRotated.get(usedRefreshHash, id)?.number ?? 0
+      if (number > MAX_ROTATED_TOKENS) deleteRotated.run(id, number - MAX_ROTATED_TOKENS)
+      updateTokens.run(now, pair.accessHash, pair.accessExpiresAt, pair.refreshHash, pair.refreshExpiresAt, id)
     },
 
-    remove: (id: string): void => void removeOne.run(id),
-    removeAllOf: (userId: string): void => void removeOfUser.run(userId),
-    keepNewest: (userId: string, count: number): void => void removeBeyond.run(userId, userId, count),
-    removeExpiredBefore: (time: number): void => void removeExpired.run(time),
+    remove: (id: string): void => void deleteOne.run(id),
+    removeAllOfUser: (userId: string): void => void deleteOfUser.run(userId),
+    retainNewest: (userId: string, count: number): void => void deleteOldest.run(userId, userId, count),
+    removeExpiredBefore: (time: number): void => void deleteExpired.run(time),
   }
 }
 
-function toBearer(row: BearerRow | null): Bearer | undefined {
+function toTokenHolder(row: TokenHolderRow | null): TokenHolder | undefined {
   if (!row) return undefined
   return {
     session: toSession(row),

@@ -27,32 +27,32 @@ export type UserStore = ReturnType<typeof createUserStore>
 export function createUserStore(db: Database) {
   const { sql } = db
   const columns = 'id, username, user_group, created_at'
-  const all = sql.query<UserRow, []>(`SELECT ${columns} FROM users ORDER BY number`)
-  const list = createReadCache(db, (_: 'all') => all.all().map(toUser))
-  const byName = sql.query<AccountRow, [string]>(`SELECT ${columns}, secret FROM users WHERE username = ?`)
+  const selectAll = sql.query<UserRow, []>(`SELECT ${columns} FROM users ORDER BY number`)
+  const readList = createReadCache(db, (_: 'all') => selectAll.all().map(toUser))
+  const selectByName = sql.query<AccountRow, [string]>(`SELECT ${columns}, secret FROM users WHERE username = ?`)
   const insert = sql.query<null, [string, string, Group, Uint8Array, number]>(
     'INSERT INTO users (id, username, user_group, secret, created_at) VALUES (?, ?, ?, ?, ?)',
   )
-  const update = sql.query<null, [Group, Uint8Array, string]>(
+  const updateGroupSecret = sql.query<null, [Group, Uint8Array, string]>(
     'UPDATE users SET user_group = ?, secret = ?, last_step = -1 WHERE id = ?',
   )
-  const replaceSecret = sql.query<null, [Uint8Array, number, string]>(
+  const updateSecret = sql.query<null, [Uint8Array, number, string]>(
     'UPDATE users SET secret = ?, last_step = ? WHERE id = ?',
   )
-  const setGroup = sql.query<null, [Group, string]>('UPDATE users SET user_group = ? WHERE id = ?')
-  const useStep = sql.query<null, [number, string, number, Uint8Array]>(
+  const updateGroup = sql.query<null, [Group, string]>('UPDATE users SET user_group = ? WHERE id = ?')
+  const updateStep = sql.query<null, [number, string, number, Uint8Array]>(
     'UPDATE users SET last_step = ? WHERE id = ? AND last_step < ? AND secret = ?',
   )
   const remove = sql.query<null, [string]>('DELETE FROM users WHERE id = ?')
 
   function find(username: string): Account | undefined {
-    const row = byName.get(username)
+    const row = selectByName.get(username)
     return row ? { ...toUser(row), sealedSecret: row.secret } : undefined
   }
 
   return {
     /** Oldest first. */
-    list: (): readonly User[] => list('all') ?? [],
+    list: (): readonly User[] => readList('all') ?? [],
 
     /** Ignores case, as usernames are unique that way. */
     find,
@@ -65,7 +65,7 @@ export function createUserStore(db: Database) {
 
     /** @throws ApiError 914 for a username that is taken, 906 for a second owner */
     insert(account: Account): void {
-      translateConstraint(() =>
+      mapConstraintErrors(() =>
         insert.run(account.id, account.username, account.group, account.sealedSecret, account.createdAt),
       )
     },
@@ -75,22 +75,22 @@ export function createUserStore(db: Database) {
      * @throws ApiError 906 for a second owner
      */
     updateGroupAndSecret(id: string, group: Group, sealedSecret: Uint8Array): void {
-      translateConstraint(() => update.run(group, sealedSecret, id))
+      mapConstraintErrors(() => updateGroupSecret.run(group, sealedSecret, id))
     },
 
     /** Gives a user another secret, of which this time step is used already. */
     replaceSecret: (id: string, sealedSecret: Uint8Array, usedStep: number): void =>
-      void replaceSecret.run(sealedSecret, usedStep, id),
+      void updateSecret.run(sealedSecret, usedStep, id),
 
     /** @throws ApiError 906 for a second owner */
-    setGroup: (id: string, group: Group): void => translateConstraint(() => setGroup.run(group, id)),
+    setGroup: (id: string, group: Group): void => mapConstraintErrors(() => updateGroup.run(group, id)),
 
     /**
      * Takes a time step for this user, if neither it nor a later one was taken before and the secret is still the same.
      * @returns whether the code of that step may be accepted (RFC 6238 section 5.2: never twice)
      */
-    takeStep: (account: Account, step: number): boolean =>
-      useStep.run(step, account.id, step, account.sealedSecret).changes === 1,
+    consumeTimeStep: (account: Account, step: number): boolean =>
+      updateStep.run(step, account.id, step, account.sealedSecret).changes === 1,
 
     /**
      * The user's sessions go with it.
@@ -104,13 +104,13 @@ function toUser(row: UserRow): User {
   return { id: row.id, username: row.username, group: row.user_group, createdAt: row.created_at }
 }
 
-function translateConstraint(work: () => void): void {
+function mapConstraintErrors(work: () => void): void {
   try {
     work()
   } catch (error) {
     if (error instanceof SQLiteError && error.code === 'SQLITE_CONSTRAINT_UNIQUE') {
-      const owner = error.message.includes('users.user_group')
-      throw new ApiError(owner ? 'ownerExists' : 'usernameTaken', { cause: error })
+      const isOwnerConflict = error.message.includes('users.user_group')
+      throw new ApiError(isOwnerConflict ? 'ownerExists' : 'usernameTaken', { cause: error })
     }
     throw error
   }

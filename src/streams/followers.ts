@@ -2,19 +2,19 @@ import type { AuthService } from '../auth/service.ts'
 import { ApiError, catalogue } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Group, User } from '../store/users.ts'
-import { frame, HEARTBEAT } from './frame.ts'
-import { createReader, type Reader, type ReaderEnd } from './reader.ts'
+import { encodeSseEvent, HEARTBEAT_FRAME } from './frame.ts'
+import { createSubscriberStream, type StreamEnd, type SubscriberStream } from './reader.ts'
 
-const STREAMS_PER_USER = 2_000
+const MAX_STREAMS_PER_USER = 2_000
 /** May wait for all clients together: those who come back may have missed much, each of them. */
-const WAITING_BYTES = 64_000_000
+const MAX_BUFFERED_BYTES = 64_000_000
 
 const { id: errorId, text: error } = catalogue.accessTokenUnknown
-const END = frame('end', { error, errorId })
+const END_FRAME = encodeSseEvent('end', { error, errorId })
 
 /** A stream, and for whom it is. */
-interface Follower {
-  reader: Reader
+interface Subscriber {
+  stream: SubscriberStream
   userId: string
   username: string
   /** As its client was told last. */
@@ -22,134 +22,134 @@ interface Follower {
   sessionId: string
 }
 
-export type Followers = ReturnType<typeof createFollowers>
+export type Broadcaster = ReturnType<typeof createBroadcaster>
 
 /**
  * Those who follow one thing: each stream is for a session, ends with it, and tells what its user may see at that moment.
  * @param name of what is followed, for the log
  * @param regrouped what is told to somebody who is in another group from now on
  */
-export function createFollowers(deps: {
-  auth: Pick<AuthService, 'holderOf'>
+export function createBroadcaster(deps: {
+  auth: Pick<AuthService, 'userOfSession'>
   log: Log
   name: string
-  regrouped?: (user: User) => Uint8Array
+  onGroupChange?: (user: User) => Uint8Array
 }) {
-  const { auth, log, name, regrouped } = deps
-  const followers = new Set<Follower>()
+  const { auth, log, name, onGroupChange } = deps
+  const subscribers = new Set<Subscriber>()
   /** By the id of a user. */
-  const counts = new Map<string, number>()
+  const streamCounts = new Map<string, number>()
   let closed = false
 
   return {
     /**
-     * @param beginning what the stream begins with, for this user
-     * @param over called when the stream is over
+     * @param initialFrames what the stream begins with, for this user
+     * @param onEnd called when the stream is over
      * @throws ApiError 908 for a session that has ended, 928 for a user with 2,000 streams
      */
     open(
       sessionId: string,
-      beginning: (user: User) => Uint8Array[],
-      over: (how: ReaderEnd) => void,
+      initialFrames: (user: User) => Uint8Array[],
+      onEnd: (reason: StreamEnd) => void,
     ): ReadableStream<Uint8Array> {
-      const user = auth.holderOf(sessionId)
+      const user = auth.userOfSession(sessionId)
       if (!user) throw new ApiError('accessTokenUnknown')
       const { id: userId, username, group } = user
-      const count = counts.get(userId) ?? 0
-      if (count >= STREAMS_PER_USER) throw new ApiError('tooManyStreams')
-      counts.set(userId, count + 1)
-      const reader = createReader(beginning(user), how => {
-        forget(follower)
-        over(how)
+      const count = streamCounts.get(userId) ?? 0
+      if (count >= MAX_STREAMS_PER_USER) throw new ApiError('tooManyStreams')
+      streamCounts.set(userId, count + 1)
+      const stream = createSubscriberStream(initialFrames(user), reason => {
+        remove(subscriber)
+        onEnd(reason)
       })
-      const follower = { reader, userId, username, group, sessionId }
-      followers.add(follower)
-      if (closed) end(follower)
-      else relieve()
-      return reader.body
+      const subscriber = { stream, userId, username, group, sessionId }
+      subscribers.add(subscriber)
+      if (closed) endStream(subscriber)
+      else shedLoad()
+      return stream.body
     },
 
     /** How many there are. */
-    count: (): number => followers.size,
+    count: (): number => subscribers.size,
 
-    /** @param may whether somebody of this group is told */
-    tell(bytes: Uint8Array, may: (group: Group) => boolean): void {
-      for (const follower of followers) {
-        const user = holderOf(follower)
-        if (user && may(user.group)) send(follower, bytes)
+    /** @param isVisibleTo whether somebody of this group is told */
+    broadcast(bytes: Uint8Array, isVisibleTo: (group: Group) => boolean): void {
+      for (const subscriber of subscribers) {
+        const user = activeUserOf(subscriber)
+        if (user && isVisibleTo(user.group)) send(subscriber, bytes)
       }
-      relieve()
+      shedLoad()
     },
 
     /** Ends the streams whose session has ended, and tells who is in another group now. */
-    look(): void {
-      for (const follower of followers) holderOf(follower)
+    checkSessions(): void {
+      for (const subscriber of subscribers) activeUserOf(subscriber)
     },
 
     /** Something now and then, by which a client and what is between sees that the stream is alive. */
-    beat(): void {
-      for (const follower of followers) send(follower, HEARTBEAT)
+    heartbeat(): void {
+      for (const subscriber of subscribers) send(subscriber, HEARTBEAT_FRAME)
     },
 
     /** Ends them all, and from now on each that is opened, at its beginning. */
     close(): void {
       closed = true
-      for (const follower of followers) end(follower)
+      for (const subscriber of subscribers) endStream(subscriber)
     },
   }
 
-  function send({ reader, username }: Follower, bytes: Uint8Array): void {
-    if (!reader.send(bytes)) tellDropped(username)
+  function send({ stream, username }: Subscriber, bytes: Uint8Array): void {
+    if (!stream.send(bytes)) logDropped(username)
   }
 
   /** Drops those who are furthest behind, when too much waits for all together. */
-  function relieve(): void {
-    let waiting = 0
-    for (const { reader } of followers) waiting += reader.waiting()
-    if (waiting <= WAITING_BYTES) return
-    const furthestFirst = [...followers]
-      .map(follower => ({ follower, bytes: follower.reader.waiting() }))
+  function shedLoad(): void {
+    let totalBytes = 0
+    for (const { stream } of subscribers) totalBytes += stream.bufferedBytes()
+    if (totalBytes <= MAX_BUFFERED_BYTES) return
+    const largestFirst = [...subscribers]
+      .map(subscriber => ({ subscriber, bytes: subscriber.stream.bufferedBytes() }))
       .sort((left, right) => right.bytes - left.bytes)
-    for (const { follower, bytes } of furthestFirst) {
-      if (waiting <= WAITING_BYTES) return
-      follower.reader.cut()
-      tellDropped(follower.username)
-      waiting -= bytes
+    for (const { subscriber, bytes } of largestFirst) {
+      if (totalBytes <= MAX_BUFFERED_BYTES) return
+      subscriber.stream.drop()
+      logDropped(subscriber.username)
+      totalBytes -= bytes
     }
   }
 
-  function tellDropped(username: string): void {
+  function logDropped(username: string): void {
     log.info(`${name} dropped: its client does not read`, { user: username })
   }
 
   /** The user of a stream as it is now; undefined when the session is over, and then the stream is, too. */
-  function holderOf(follower: Follower): User | undefined {
+  function activeUserOf(subscriber: Subscriber): User | undefined {
     try {
-      const user = auth.holderOf(follower.sessionId)
-      if (!user) end(follower, END)
-      else if (user.group !== follower.group) regroup(follower, user)
+      const user = auth.userOfSession(subscriber.sessionId)
+      if (!user) endStream(subscriber, END_FRAME)
+      else if (user.group !== subscriber.group) updateGroup(subscriber, user)
       return user
     } catch {
       // Of a store that cannot be read nobody knows; the client comes back, and is told then.
-      follower.reader.cut()
+      subscriber.stream.drop()
       return undefined
     }
   }
 
-  function regroup(follower: Follower, user: User): void {
-    follower.group = user.group
-    if (regrouped) send(follower, regrouped(user))
+  function updateGroup(subscriber: Subscriber, user: User): void {
+    subscriber.group = user.group
+    if (onGroupChange) send(subscriber, onGroupChange(user))
   }
 
-  function end(follower: Follower, last?: Uint8Array): void {
-    forget(follower)
-    follower.reader.end(last)
+  function endStream(subscriber: Subscriber, lastFrame?: Uint8Array): void {
+    remove(subscriber)
+    subscriber.stream.end(lastFrame)
   }
 
-  function forget(follower: Follower): void {
-    if (!followers.delete(follower)) return
-    const left = (counts.get(follower.userId) ?? 0) - 1
-    if (left > 0) counts.set(follower.userId, left)
-    else counts.delete(follower.userId)
+  function remove(subscriber: Subscriber): void {
+    if (!subscribers.delete(subscriber)) return
+    const remaining = (streamCounts.get(subscriber.userId) ?? 0) - 1
+    if (remaining > 0) streamCounts.set(subscriber.userId, remaining)
+    else streamCounts.delete(subscriber.userId)
   }
 }

@@ -1,80 +1,80 @@
-export type Reader = ReturnType<typeof createReader>
+export type SubscriberStream = ReturnType<typeof createSubscriberStream>
 
 /** How much may wait for a client that does not read, beside what it began with. */
-const BEHIND_BYTES = 1_000_000
+const MAX_BUFFERED_BYTES = 1_000_000
 /** Who reads has taken the end of its stream by then. */
-const END_WITHIN_MS = 100
+const END_TIMEOUT_MS = 100
 
 /** Its end was taken, what waited was given up, or the client went away. */
-export type ReaderEnd = 'ended' | 'cut' | 'gone'
+export type StreamEnd = 'ended' | 'cut' | 'gone'
 
 /**
  * One client's stream. What the client has not read yet waits here, up to a limit, and nobody waits for the client.
- * @param beginning sent at once, whatever its size
- * @param over called once, when the stream is over
+ * @param initialChunks sent at once, whatever its size
+ * @param onEnd called once, when the stream is over
  */
-export function createReader(beginning: Uint8Array[], over: (how: ReaderEnd) => void) {
-  const limit = beginning.reduce((sum, bytes) => sum + bytes.byteLength, BEHIND_BYTES)
+export function createSubscriberStream(initialChunks: Uint8Array[], onEnd: (reason: StreamEnd) => void) {
+  const highWaterMark = initialChunks.reduce((sum, bytes) => sum + bytes.byteLength, MAX_BUFFERED_BYTES)
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined
   const body = new ReadableStream<Uint8Array>(
     {
-      start(own) {
-        controller = own
-        for (const bytes of beginning) own.enqueue(bytes)
+      start(streamController) {
+        controller = streamController
+        for (const bytes of initialChunks) streamController.enqueue(bytes)
       },
       cancel() {
-        if (take()) over('gone')
+        if (takeController()) onEnd('gone')
       },
     },
-    new ByteLengthQueuingStrategy({ highWaterMark: limit }),
+    new ByteLengthQueuingStrategy({ highWaterMark }),
   )
 
   return {
     body,
 
     /** How many bytes wait for the client. */
-    waiting: (): number => (controller ? limit - (controller.desiredSize ?? limit) : 0),
+    bufferedBytes: (): number => (controller ? highWaterMark - (controller.desiredSize ?? highWaterMark) : 0),
 
     /** @returns false when the client was too far behind: its stream is cut */
     send(bytes: Uint8Array): boolean {
       controller?.enqueue(bytes)
       if ((controller?.desiredSize ?? 0) >= 0) return true
-      cut()
+      drop()
       return false
     },
 
-    /** @param last what the client is still told */
-    end(last?: Uint8Array): void {
-      const own = take()
-      if (!own) return
-      if (last) own.enqueue(last)
+    /** @param lastChunk what the client is still told */
+    end(lastChunk?: Uint8Array): void {
+      const streamController = takeController()
+      if (!streamController) return
+      if (lastChunk) streamController.enqueue(lastChunk)
       setTimeout(() => {
         // A stream that is closed with something in it lasts until that is read.
-        if (own.desiredSize !== limit) return breakOff(own)
-        own.close()
-        over('ended')
-      }, END_WITHIN_MS).unref()
+        if (streamController.desiredSize !== highWaterMark) return failStream(streamController)
+        streamController.close()
+        onEnd('ended')
+      }, END_TIMEOUT_MS).unref()
     },
 
-    cut,
+    drop,
   }
 
   /** What waits is forgotten, and the connection breaks. */
-  function cut(): void {
-    const own = take()
-    if (own) breakOff(own)
+  function drop(): void {
+    const streamController = takeController()
+    if (streamController) failStream(streamController)
   }
 
-  function breakOff(own: ReadableStreamDefaultController<Uint8Array>): void {
+  function failStream(streamController: ReadableStreamDefaultController<Uint8Array>): void {
     // Without a reason, which Bun would print.
-    own.error()
-    over('cut')
+    streamController.error()
+    onEnd('cut')
   }
 
   /** Nothing is sent from then on. */
-  function take(): ReadableStreamDefaultController<Uint8Array> | undefined {
-    const own = controller
+  function takeController(): ReadableStreamDefaultController<Uint8Array> | undefined {
+    const streamController = controller
     controller = undefined
-    return own
+    return streamController
   }
 }

@@ -1,13 +1,13 @@
 import { chmodSync, copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Act, openAudit } from '../audit/service.ts'
+import { type Actor, openAudit } from '../audit/service.ts'
 import { openDatabase } from '../store/database.ts'
-import { carryOver, type EarlierCopy } from '../store/earlier.ts'
+import { carryForward, type PreMigrationBackup } from '../store/earlier.ts'
 import { databaseFile } from '../store/files.ts'
 import { type Migration, migrations as ownMigrations } from '../store/migrations/index.ts'
-import { replaceData } from '../store/replace-data.ts'
-import { forgetWhatIsOver } from '../store/restored.ts'
-import { type KeyPlace, sealingKeyFile } from '../store/sealing-key.ts'
+import { swapData } from '../store/replace-data.ts'
+import { invalidateRestoredState } from '../store/restored.ts'
+import { type KeyLocation, sealingKeyFile } from '../store/sealing-key.ts'
 import { createUserStore } from '../store/users.ts'
 
 const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
@@ -21,50 +21,58 @@ const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
  * @throws OperatorError while somebody serves, and when the keys do not fit the copy
  */
 export async function rollBackData(
-  place: KeyPlace,
-  copy: EarlierCopy,
-  act: Act,
-  { ending, note, migrations = ownMigrations }: { ending: boolean; note: string; migrations?: readonly Migration[] },
+  location: KeyLocation,
+  backup: PreMigrationBackup,
+  actor: Actor,
+  {
+    invalidate,
+    auditNote,
+    migrations = ownMigrations,
+  }: { invalidate: boolean; auditNote: string; migrations?: readonly Migration[] },
 ): Promise<string> {
-  const { dataDir } = place
+  const { dataDir } = location
   // Whatever keys the droplets have, they have today.
-  const { before } = await replaceData(dataDir, join(dataDir, 'credentials'), async draft => {
-    copyPrivate(copy.path, databaseFile(draft))
+  const { previousDataDir } = await swapData(dataDir, join(dataDir, 'credentials'), async draft => {
+    copyPrivateFile(backup.path, databaseFile(draft))
     // They are put aside with the database, and are the same after that.
     for (const name of ['sealing.key', 'audit.key']) {
-      if (existsSync(join(dataDir, name))) copyPrivate(join(dataDir, name), join(draft, name))
+      if (existsSync(join(dataDir, name))) copyPrivateFile(join(dataDir, name), join(draft, name))
     }
-    await settle(place, draft, act, { ending, note, migrations: migrations.slice(0, copy.migration) })
+    await prepareDraft(location, draft, actor, {
+      invalidate,
+      auditNote,
+      migrations: migrations.slice(0, backup.migration),
+    })
   })
-  return before ?? dataDir
+  return previousDataDir ?? dataDir
 }
 
 /** What was written since then ends, and the audit tells of it. Nothing is migrated: the program that comes back knows no more. */
-async function settle(
-  place: KeyPlace,
+async function prepareDraft(
+  location: KeyLocation,
   draft: string,
-  act: Act,
-  { ending, note, migrations }: { ending: boolean; note: string; migrations: readonly Migration[] },
+  actor: Actor,
+  { invalidate, auditNote, migrations }: { invalidate: boolean; auditNote: string; migrations: readonly Migration[] },
 ): Promise<void> {
   const now = Date.now
   const db = openDatabase(draft, { now, migrations })
   try {
     const users = createUserStore(db)
     const isUser = (username: string) => users.findExactly(username) !== undefined
-    const keys = { dataDir: place.dataDir, sealingKeyFile: sealingKeyFile(place) }
+    const keys = { dataDir: location.dataDir, sealingKeyFile: sealingKeyFile(location) }
     const audit = await openAudit({ db, ...keys, isFirstStart: false, now, random, isUser })
     await db.write(() => {
-      if (ending) forgetWhatIsOver(db, now())
-      audit.record(act, note)
+      if (invalidate) invalidateRestoredState(db, now())
+      audit.record(actor, auditNote)
     })
     await audit.close()
-    if (ending) await carryOver(db, place.dataDir)
+    if (invalidate) await carryForward(db, location.dataDir)
   } finally {
     db.close()
   }
 }
 
-function copyPrivate(from: string, to: string): void {
+function copyPrivateFile(from: string, to: string): void {
   copyFileSync(from, to)
   chmodSync(to, 0o600)
 }

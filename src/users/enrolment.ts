@@ -1,21 +1,21 @@
-import type { Act, Audit } from '../audit/service.ts'
+import type { Actor, Audit } from '../audit/service.ts'
 import { createRecoveryCodes, hashRecoveryCode } from '../auth/recovery-codes.ts'
-import type { Source, Throttle } from '../auth/throttle.ts'
+import type { AttemptSource, Throttle } from '../auth/throttle.ts'
 import { createToken, hashToken } from '../auth/tokens.ts'
 import { matchingStep, provisioningUri, TOTP_SECRET_BYTES, toBase32 } from '../auth/totp.ts'
 import { ApiError } from '../errors.ts'
-import { addressGroup } from '../network.ts'
+import { addressPrefix } from '../network.ts'
 import { Secret } from '../secret.ts'
-import type { SteadyClock } from '../steady-clock.ts'
+import type { MonotonicWallClock } from '../steady-clock.ts'
 import type { Database } from '../store/database.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
 import type { RandomBytes } from '../store/key-file.ts'
-import type { KeptSealer } from '../store/sealing-key.ts'
+import type { RotatableSecretBox } from '../store/sealing-key.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import type { Group, User, UserStore } from '../store/users.ts'
 
 /** How long a link is good, and from its use on the secret that it showed. */
-const ENROLMENT_MS = 86_400_000
+const ENROLMENT_LIFETIME_MS = 86_400_000
 
 /** What a person enters into an authenticator app. */
 export interface Enrolment {
@@ -34,14 +34,14 @@ export interface EnrolmentLink {
 }
 
 /** What a link shows, once. */
-export interface ShownEnrolment extends Enrolment {
+export interface RedeemedEnrolment extends Enrolment {
   recoveryCodes: Secret[]
   /** Until when a code of this secret must have been used. */
   expiresAt: number
 }
 
 /** A secret that was shown and does not count yet. */
-export interface Pending {
+export interface PendingSecret {
   sealedSecret: Uint8Array
   secret: Uint8Array<ArrayBuffer>
 }
@@ -59,27 +59,28 @@ export function createEnrolmentService(deps: {
   enrolments: EnrolmentStore
   throttle: Throttle
   audit: Audit
-  sealer: KeptSealer
+  secretBox: RotatableSecretBox
   /** The time that phones have, for codes. */
   now: () => number
   /** The time by which links expire. */
-  steady: SteadyClock
+  monotonicWallClock: MonotonicWallClock
   random: RandomBytes
   hostLabel: string
 }) {
-  const { db, users, sessions, enrolments, throttle, audit, sealer, now, steady, random, hostLabel } = deps
+  const { db, users, sessions, enrolments, throttle, audit, secretBox, now, monotonicWallClock, random, hostLabel } =
+    deps
 
   return {
     /**
      * A link for a user, in the place of an earlier one.
      * @throws ApiError 903
      */
-    async issue(act: Act, username: string): Promise<EnrolmentLink> {
+    async issue(actor: Actor, username: string): Promise<EnrolmentLink> {
       return await db.write(() => {
         const account = users.findExactly(username)
         if (!account) throw new ApiError('userNotFound')
-        audit.record(act, username)
-        return issue(account)
+        audit.record(actor, username)
+        return issueLink(account)
       })
     },
 
@@ -87,19 +88,19 @@ export function createEnrolmentService(deps: {
      * A link for a user who shows a recovery code, which is used up by that. It opens no session.
      * @throws ApiError 927 for everything that does not fit, 915 while locked, as logins are but apart from them
      */
-    async recover(act: Act, username: string, recoveryCode: string): Promise<EnrolmentLink> {
-      const source = { address: addressGroup(act.address) }
+    async recover(actor: Actor, username: string, recoveryCode: string): Promise<EnrolmentLink> {
+      const source = { address: addressPrefix(actor.address) }
       const link = await db.write(() => {
         const account = users.findExactly(username)
-        const lane = throttle.recoveryLaneOf(username)
-        throttle.refuseLocked(source, lane)
-        const userId = account?.id ?? NOBODY
-        if (!enrolments.useCode(userId, hashRecoveryCode(userId, recoveryCode)) || !account) {
-          throttle.countFailure(source, lane)
+        const bucket = throttle.recoveryBucketOf(username)
+        throttle.rejectLocked(source, bucket)
+        const userId = account?.id ?? UNKNOWN_USER_ID
+        if (!enrolments.consumeCode(userId, hashRecoveryCode(userId, recoveryCode)) || !account) {
+          throttle.countFailure(source, bucket)
           return undefined
         }
-        audit.record(act, username)
-        return issue(account)
+        audit.record(actor, username)
+        return issueLink(account)
       })
       if (!link) throw new ApiError('recoveryRefused')
       return link
@@ -109,30 +110,30 @@ export function createEnrolmentService(deps: {
      * Uses a link up, and shows what it is for.
      * @throws ApiError 926 for a link that is unknown, expired or used, 915 while the address is locked
      */
-    async redeem(act: Act, token: string): Promise<ShownEnrolment> {
+    async redeem(actor: Actor, token: string): Promise<RedeemedEnrolment> {
       const hash = hashToken(token)
-      const known = enrolments.findByToken(hash)
+      const enrolmentBefore = enrolments.findByToken(hash)
       const secret = random(TOTP_SECRET_BYTES)
-      const sealedSecret = await sealer.seal(secret, known?.userId ?? NOBODY)
+      const sealedSecret = await secretBox.encrypt(secret, enrolmentBefore?.userId ?? UNKNOWN_USER_ID)
       const recoveryCodes = createRecoveryCodes(random)
-      const source = { address: addressGroup(act.address) }
-      const shown = await db.write(() => {
+      const source = { address: addressPrefix(actor.address) }
+      const redeemed = await db.write(() => {
         const enrolment = enrolments.findByToken(hash)
         const user = users.list().find(({ id }) => id === enrolment?.userId)
-        const isGood = enrolment && !enrolment.isShown && enrolment.userId === known?.userId
-        if (!isGood || !user || enrolment.expiresAt <= steady()) {
-          refuseUnknown(source)
+        const isRedeemable = enrolment && !enrolment.isShown && enrolment.userId === enrolmentBefore?.userId
+        if (!isRedeemable || !user || enrolment.expiresAt <= monotonicWallClock()) {
+          rejectUnknown(source)
           return undefined
         }
-        sealer.requireCurrent(sealedSecret)
-        const expiresAt = steady() + ENROLMENT_MS
+        secretBox.requireCurrent(sealedSecret)
+        const expiresAt = monotonicWallClock() + ENROLMENT_LIFETIME_MS
         const hashes = recoveryCodes.map(code => hashRecoveryCode(user.id, code.reveal()))
-        enrolments.show(user.id, { sealedSecret, expiresAt }, hashes)
-        audit.record({ ...act, user: user.username }, user.username)
+        enrolments.redeem(user.id, { sealedSecret, expiresAt }, hashes)
+        audit.record({ ...actor, user: user.username }, user.username)
         return { user, expiresAt }
       })
-      if (!shown) throw new ApiError('enrolmentUnknown')
-      return { ...toEnrolment(shown.user, secret, hostLabel), recoveryCodes, expiresAt: shown.expiresAt }
+      if (!redeemed) throw new ApiError('enrolmentUnknown')
+      return { ...toEnrolment(redeemed.user, secret, hostLabel), recoveryCodes, expiresAt: redeemed.expiresAt }
     },
 
     /**
@@ -140,43 +141,43 @@ export function createEnrolmentService(deps: {
      * The address is known from then on. It opens no session.
      * @throws ApiError 926 for a link that has shown nothing, 902 for a code that is not of the new secret, 915 while locked
      */
-    async confirm(act: Act, token: string, code: string): Promise<void> {
+    async confirm(actor: Actor, token: string, code: string): Promise<void> {
       const hash = hashToken(token)
-      const source = { address: addressGroup(act.address) }
-      const pending = await takeUp(hash)
+      const source = { address: addressPrefix(actor.address) }
+      const pending = await loadPending(hash)
       const outcome = await db.write(() => {
         const enrolment = enrolments.findByToken(hash)
         const user = users.list().find(({ id }) => id === enrolment?.userId)
         // A link that was not used has no secret that waits.
-        if (!enrolment || !user || !pending || enrolment.expiresAt <= steady()) {
-          refuseUnknown(source)
+        if (!enrolment || !user || !pending || enrolment.expiresAt <= monotonicWallClock()) {
+          rejectUnknown(source)
           return 'enrolmentUnknown' as const
         }
-        const lane = throttle.enrolmentLaneOf(user.username)
-        throttle.refuseLockedLane(lane)
-        if (!takeEffect({ ...act, user: user.username }, user, pending, code)) {
-          throttle.countLaneFailure(lane)
+        const bucket = throttle.enrolmentBucketOf(user.username)
+        throttle.rejectLockedBucket(bucket)
+        if (!activate({ ...actor, user: user.username }, user, pending, code)) {
+          throttle.countBucketFailure(bucket)
           return 'codeRefused' as const
         }
-        throttle.prove(user.id, source)
+        throttle.rememberAddress(user.id, source)
         return 'done' as const
       })
       if (outcome !== 'done') throw new ApiError(outcome)
     },
 
-    pendingOf,
-    takeEffect,
+    pendingSecret,
+    activate,
   }
 
   /** What a login of this user may turn out to be the first one of, opened. */
-  async function pendingOf(userId: string): Promise<Pending | undefined> {
-    const stored = enrolments.pendingSecret(userId)
-    return stored && { sealedSecret: stored.sealedSecret, secret: await sealer.open(stored.sealedSecret, userId) }
+  async function pendingSecret(userId: string): Promise<PendingSecret | undefined> {
+    const stored = enrolments.findPendingSecret(userId)
+    return stored && { sealedSecret: stored.sealedSecret, secret: await secretBox.decrypt(stored.sealedSecret, userId) }
   }
 
-  async function takeUp(tokenHash: Uint8Array): Promise<Pending | undefined> {
+  async function loadPending(tokenHash: Uint8Array): Promise<PendingSecret | undefined> {
     const enrolment = enrolments.findByToken(tokenHash)
-    return enrolment && (await pendingOf(enrolment.userId))
+    return enrolment && (await pendingSecret(enrolment.userId))
   }
 
   /**
@@ -184,35 +185,35 @@ export function createEnrolmentService(deps: {
    * Runs inside `database.write`.
    * @returns whether it did
    */
-  function takeEffect(act: Act, user: User, pending: Pending, code: string): boolean {
-    const present = enrolments.pendingSecret(user.id)
+  function activate(actor: Actor, user: User, pending: PendingSecret, code: string): boolean {
+    const current = enrolments.findPendingSecret(user.id)
     const step = matchingStep(pending.secret, code, now())
-    if (!present || step === undefined || present.expiresAt <= steady()) return false
+    if (!current || step === undefined || current.expiresAt <= monotonicWallClock()) return false
     // What was opened must still be what is pending.
-    if (!Buffer.from(present.sealedSecret).equals(pending.sealedSecret)) return false
-    users.replaceSecret(user.id, present.sealedSecret, step)
-    enrolments.complete(user.id)
-    sessions.removeAllOf(user.id)
-    audit.record({ ...act, action: 'user.enrolled' }, user.username)
+    if (!Buffer.from(current.sealedSecret).equals(pending.sealedSecret)) return false
+    users.replaceSecret(user.id, current.sealedSecret, step)
+    enrolments.activate(user.id)
+    sessions.removeAllOfUser(user.id)
+    audit.record({ ...actor, action: 'user.enrolled' }, user.username)
     return true
   }
 
-  function refuseUnknown(source: Source): void {
+  function rejectUnknown(source: AttemptSource): void {
     // As with refresh tokens: 256 bits are not found by trying, and a neighbour has done nothing wrong.
-    throttle.refuseLockedAddress(source)
+    throttle.rejectLockedAddress(source)
     throttle.countAddressFailure(source)
   }
 
-  function issue(user: User): EnrolmentLink {
+  function issueLink(user: User): EnrolmentLink {
     const token = createToken(random)
-    const expiresAt = steady() + ENROLMENT_MS
+    const expiresAt = monotonicWallClock() + ENROLMENT_LIFETIME_MS
     enrolments.issue(user.id, hashToken(token.reveal()), expiresAt)
     return { token, expiresAt }
   }
 }
 
 /** Stands for a user that does not exist, so that it costs what every wrong code costs. */
-const NOBODY = 'nobody'
+const UNKNOWN_USER_ID = 'nobody'
 
 /** @param hostLabel what authenticator apps show as the account's host */
 export function toEnrolment(user: User, secret: Uint8Array<ArrayBuffer>, hostLabel: string): Enrolment {

@@ -1,9 +1,9 @@
-import { done } from '../http/openapi.ts'
-import type { Chapter } from '../openapi/description.ts'
+import { okResponse } from '../http/openapi.ts'
+import type { TagSection } from '../openapi/description.ts'
 import { userBody, userList } from './model.ts'
 import { groups } from './username.ts'
 
-const list = {
+const userListResponse = {
   description: 'The users, oldest first',
   schema: userList,
   example: [
@@ -23,17 +23,17 @@ const list = {
 }
 
 /** What the document says of users. */
-export const userChapter: Chapter = {
+export const userSection: TagSection = {
   name: 'Users',
   description:
     'The people of a system, for its owner. A viewer sees droplets; a manager changes them as well; the owner, of whom there is exactly one, manages users, too.',
   models: { User: userBody, UserList: userList },
   routes: {
-    'GET /api/v1/user/list': { summary: 'List the users', caller: 'owner', answers: { 200: list } },
+    'GET /api/v1/user/list': { summary: 'List the users', access: 'owner', responses: { 200: userListResponse } },
     'POST /api/v1/user/add': {
       summary: 'Add a user',
       description: 'Its secret is shown by `GET /api/v1/user/auth/setup/NAME`, or by a link.',
-      caller: 'owner',
+      access: 'owner',
       request: {
         schema: {
           type: 'object',
@@ -49,14 +49,14 @@ export const userChapter: Chapter = {
         },
         example: { username: 'ann', group: 'manager' },
       },
-      answers: { 200: list },
+      responses: { 200: userListResponse },
       errors: ['userFieldsMissing', 'groupUnknown', 'usernameTaken', 'ownerExists'],
     },
     'PATCH /api/v1/user/group/:user': {
       summary: 'Put a user into another group',
       description:
         'Its sessions stay, with other rights from the next request on. The owner is handed over on the host.',
-      caller: 'owner',
+      access: 'owner',
       request: {
         schema: {
           type: 'object',
@@ -65,20 +65,20 @@ export const userChapter: Chapter = {
         },
         example: { group: 'manager' },
       },
-      answers: { 200: list },
+      responses: { 200: userListResponse },
       errors: ['userNotFound', 'userFieldsMissing', 'groupUnknown', 'ownerExists'],
     },
     'PATCH /api/v1/user/unlock/:user': {
       summary: "Lift the locks on a user's login",
-      caller: 'owner',
-      answers: { 200: done },
+      access: 'owner',
+      responses: { 200: okResponse },
       errors: ['userNotFound'],
     },
     'DELETE /api/v1/user/delete/:user': {
       summary: 'Delete a user',
       description: 'Its sessions end with it.',
-      caller: 'owner',
-      answers: { 200: list },
+      access: 'owner',
+      responses: { 200: userListResponse },
       errors: ['userNotFound', 'ownerUndeletable'],
     },
   },

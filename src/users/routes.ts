@@ -1,34 +1,34 @@
 import { Elysia } from 'elysia'
 import type { Guard } from '../http/guards.ts'
 import { okBody } from '../http/model.ts'
-import { createToldText } from '../http/told-text.ts'
+import { createJsonCache } from '../http/told-text.ts'
 import type { User } from '../store/users.ts'
 import { parseNewGroup, parseNewUser, toUserList, type UserList, userList } from './model.ts'
 import type { UserService } from './service.ts'
 
 /**
  * The people of a system, for its owner.
- * @param changed called after a change and before its answer
+ * @param onChange called after a change and before its answer
  */
-export function createUserRoutes(guard: Guard, users: UserService, changed: () => void) {
-  const { keep, afterHandle } = createToldText<UserList>()
-  let told: { of: readonly User[]; list: UserList } | undefined
+export function createUserRoutes(guard: Guard, users: UserService, onChange: () => void) {
+  const { remember, respond } = createJsonCache<UserList>()
+  let cached: { source: readonly User[]; list: UserList } | undefined
   const list = (): UserList => {
     // The same as long as no user changes.
-    const of = users.list()
-    if (told?.of !== of) told = { of, list: keep(toUserList(of)) }
-    return told.list
+    const source = users.list()
+    if (cached?.source !== source) cached = { source, list: remember(toUserList(source)) }
+    return cached.list
   }
 
   return new Elysia({ name: 'user-routes', prefix: '/user' })
     .use(guard)
-    .get('/list', list, { group: 'owner', afterHandle })
+    .get('/list', list, { group: 'owner', afterHandle: respond })
     .post(
       '/add',
       async ({ caller }) => {
         const { username, group } = parseNewUser(caller.fields)
-        await users.add(caller.act, username, group)
-        changed()
+        await users.add(caller.actor, username, group)
+        onChange()
         return list()
       },
       { group: 'owner', response: { 200: userList } },
@@ -36,8 +36,8 @@ export function createUserRoutes(guard: Guard, users: UserService, changed: () =
     .patch(
       '/group/:user',
       async ({ caller, params }) => {
-        await users.changeGroup(caller.act, params.user, parseNewGroup(caller.fields))
-        changed()
+        await users.changeGroup(caller.actor, params.user, parseNewGroup(caller.fields))
+        onChange()
         return list()
       },
       { group: 'owner', response: { 200: userList } },
@@ -45,7 +45,7 @@ export function createUserRoutes(guard: Guard, users: UserService, changed: () =
     .patch(
       '/unlock/:user',
       async ({ caller, params }) => {
-        await users.unlock(caller.act, params.user)
+        await users.unlock(caller.actor, params.user)
         return { status: 'ok' as const }
       },
       { group: 'owner', response: { 200: okBody } },
@@ -53,8 +53,8 @@ export function createUserRoutes(guard: Guard, users: UserService, changed: () =
     .delete(
       '/delete/:user',
       async ({ caller, params }) => {
-        await users.remove(caller.act, params.user)
-        changed()
+        await users.remove(caller.actor, params.user)
+        onChange()
         return list()
       },
       { group: 'owner', response: { 200: userList } },

@@ -1,4 +1,4 @@
-import type { Act, Audit } from '../audit/service.ts'
+import type { Actor, Audit } from '../audit/service.ts'
 import { createRecoveryCodes, hashRecoveryCode } from '../auth/recovery-codes.ts'
 import type { Throttle } from '../auth/throttle.ts'
 import { TOTP_SECRET_BYTES } from '../auth/totp.ts'
@@ -7,7 +7,7 @@ import type { Secret } from '../secret.ts'
 import type { Database } from '../store/database.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
 import type { RandomBytes } from '../store/key-file.ts'
-import type { KeptSealer } from '../store/sealing-key.ts'
+import type { RotatableSecretBox } from '../store/sealing-key.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import type { Account, Group, User, UserStore } from '../store/users.ts'
 import { type Enrolment, toEnrolment } from './enrolment.ts'
@@ -22,25 +22,25 @@ export function createUserService(deps: {
   enrolments: EnrolmentStore
   throttle: Throttle
   audit: Audit
-  sealer: KeptSealer
+  secretBox: RotatableSecretBox
   now: () => number
   random: RandomBytes
   /** What authenticator apps show as the account's host. */
   hostLabel: string
 }) {
-  const { db, users, sessions, enrolments, throttle, audit, sealer, now, random, hostLabel } = deps
+  const { db, users, sessions, enrolments, throttle, audit, secretBox, now, random, hostLabel } = deps
 
   return {
     /** Oldest first. */
     list: (): readonly User[] => users.list(),
 
     /** @throws ApiError 914 for a username that is taken (in any case), 906 for a second owner */
-    async add(act: Act, username: string, group: Group): Promise<void> {
+    async add(actor: Actor, username: string, group: Group): Promise<void> {
       const account = await createAccount(username, group)
       await db.write(() => {
-        sealer.requireCurrent(account.sealedSecret)
+        secretBox.requireCurrent(account.sealedSecret)
         users.insert(account)
-        audit.record(act, username)
+        audit.record(actor, username)
       })
     },
 
@@ -48,7 +48,7 @@ export function createUserService(deps: {
      * Puts a user into another group; its sessions stay, and have the rights of that one from the next request on.
      * @throws ApiError 903; 906 for the owner, and for who would be a second one
      */
-    async changeGroup(act: Act, username: string, group: Group): Promise<void> {
+    async changeGroup(actor: Actor, username: string, group: Group): Promise<void> {
       await db.write(() => {
         const account = requireAccount(username)
         if (account.group === 'owner' || group === 'owner') {
@@ -57,17 +57,17 @@ export function createUserService(deps: {
           })
         }
         users.setGroup(account.id, group)
-        audit.record(act, username)
+        audit.record(actor, username)
       })
     },
 
     /** @throws ApiError 903; 916 for the owner */
-    async remove(act: Act, username: string): Promise<void> {
+    async remove(actor: Actor, username: string): Promise<void> {
       await db.write(() => {
         const account = requireAccount(username)
         if (account.group === 'owner') throw new ApiError('ownerUndeletable')
         users.remove(account.id)
-        audit.record(act, username)
+        audit.record(actor, username)
       })
     },
 
@@ -75,20 +75,20 @@ export function createUserService(deps: {
      * The secret of a user as it is. Whoever sees one is recorded.
      * @throws ApiError 903
      */
-    async enrolmentOf(act: Act, username: string): Promise<Enrolment> {
+    async enrolmentOf(actor: Actor, username: string): Promise<Enrolment> {
       const account = requireAccount(username)
-      await db.write(() => audit.record(act, username))
-      return toEnrolment(account, await sealer.open(account.sealedSecret, account.id), hostLabel)
+      await db.write(() => audit.record(actor, username))
+      return toEnrolment(account, await secretBox.decrypt(account.sealedSecret, account.id), hostLabel)
     },
 
     /**
      * Lifts the locks on a user's login.
      * @throws ApiError 903
      */
-    async unlock(act: Act, username: string): Promise<void> {
+    async unlock(actor: Actor, username: string): Promise<void> {
       await db.write(() => {
         throttle.unlock(requireAccount(username).username)
-        audit.record(act, username)
+        audit.record(actor, username)
       })
     },
 
@@ -96,11 +96,11 @@ export function createUserService(deps: {
      * The same on the host, which lifts the locks on addresses as well: whoever is there is let back in.
      * @throws ApiError 903
      */
-    async unlockOnHost(act: Act, username: string): Promise<void> {
+    async unlockOnHost(actor: Actor, username: string): Promise<void> {
       await db.write(() => {
         throttle.unlock(requireAccount(username).username)
         throttle.unlockAddresses()
-        audit.record(act, username)
+        audit.record(actor, username)
       })
     },
 
@@ -109,13 +109,13 @@ export function createUserService(deps: {
      * the next request.
      * @throws ApiError 903
      */
-    async handOver(act: Act, username: string): Promise<void> {
+    async handOver(actor: Actor, username: string): Promise<void> {
       await db.write(() => {
-        const heir = requireAccount(username)
+        const newOwner = requireAccount(username)
         // The old one first: the table never holds two.
         for (const owner of users.list().filter(({ group }) => group === 'owner')) users.setGroup(owner.id, 'manager')
-        users.setGroup(heir.id, 'owner')
-        audit.record(act, username)
+        users.setGroup(newOwner.id, 'owner')
+        audit.record(actor, username)
       })
     },
 
@@ -126,38 +126,42 @@ export function createUserService(deps: {
      * @throws OperatorError when the user is in another group, differs in case only, or the owner would be no owner
      */
     async provision(
-      act: Act,
+      actor: Actor,
       username: string,
       group: Group,
       regenerate: boolean,
     ): Promise<Enrolment & { recoveryCodes?: Secret[] }> {
       const id = users.find(username)?.id ?? crypto.randomUUID()
-      const fresh = await createAccount(username, group, id)
+      const newAccount = await createAccount(username, group, id)
       const recoveryCodes = createRecoveryCodes(random)
       const hashes = recoveryCodes.map(code => hashRecoveryCode(id, code.reveal()))
-      const shown = await db.write(() => {
-        sealer.requireCurrent(fresh.sealedSecret)
-        audit.record(act, username)
+      const provisioned = await db.write(() => {
+        secretBox.requireCurrent(newAccount.sealedSecret)
+        audit.record(actor, username)
         const existing = users.find(username)
         if (!existing) {
-          users.insert(fresh)
+          users.insert(newAccount)
           enrolments.replaceCodes(id, hashes)
-          return fresh
+          return newAccount
         }
-        refuseOtherUser(existing, username, group, regenerate)
+        rejectConflictingUser(existing, username, group, regenerate)
         // Somebody else may have made the user in between: then what is sealed here is bound to another id.
         if (regenerate && existing.id !== id) throw new ApiError('usernameTaken')
         if (regenerate) {
-          users.updateGroupAndSecret(id, group, fresh.sealedSecret)
+          users.updateGroupAndSecret(id, group, newAccount.sealedSecret)
           enrolments.replaceCodes(id, hashes)
         }
-        sessions.removeAllOf(existing.id)
+        sessions.removeAllOfUser(existing.id)
         enrolments.cancel(existing.id)
         throttle.unlock(username)
-        return regenerate ? fresh : existing
+        return regenerate ? newAccount : existing
       })
-      const enrolment = toEnrolment(shown, await sealer.open(shown.sealedSecret, shown.id), hostLabel)
-      return shown === fresh ? { ...enrolment, recoveryCodes } : enrolment
+      const enrolment = toEnrolment(
+        provisioned,
+        await secretBox.decrypt(provisioned.sealedSecret, provisioned.id),
+        hostLabel,
+      )
+      return provisioned === newAccount ? { ...enrolment, recoveryCodes } : enrolment
     },
   }
 
@@ -168,12 +172,12 @@ export function createUserService(deps: {
   }
 
   async function createAccount(username: string, group: Group, id: string = crypto.randomUUID()): Promise<Account> {
-    const sealedSecret = await sealer.seal(random(TOTP_SECRET_BYTES), id)
+    const sealedSecret = await secretBox.encrypt(random(TOTP_SECRET_BYTES), id)
     return { id, username, group, createdAt: now(), sealedSecret }
   }
 }
 
-function refuseOtherUser(existing: User, username: string, group: Group, regenerate: boolean): void {
+function rejectConflictingUser(existing: User, username: string, group: Group, regenerate: boolean): void {
   if (existing.username !== username) {
     throw new OperatorError(`There is a user "${existing.username}" already, and names differ in more than case`)
   }

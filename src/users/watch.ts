@@ -10,23 +10,23 @@ export interface UserChange {
  * Tells what became of the users since the last look, whoever changed them: this process, or a command on the host.
  * @param list the same list as long as nothing was committed
  */
-export function createUserWatch(list: () => readonly User[], tell: (change: UserChange) => void) {
-  let known = list()
+export function createUserChangeDetector(list: () => readonly User[], report: (change: UserChange) => void) {
+  let previous = list()
 
   return {
-    look(): void {
-      const present = list()
-      if (present === known) return
-      const before = new Map(known.map(user => [user.id, user]))
-      const after = new Set(present.map(({ id }) => id))
-      const gone = known.filter(({ id }) => !after.has(id))
-      known = present
+    poll(): void {
+      const current = list()
+      if (current === previous) return
+      const previousById = new Map(previous.map(user => [user.id, user]))
+      const currentIds = new Set(current.map(({ id }) => id))
+      const removed = previous.filter(({ id }) => !currentIds.has(id))
+      previous = current
       // First who went: the name may be somebody else's now.
-      for (const user of gone) tell({ change: 'removed', user })
-      for (const user of present) {
-        const earlier = before.get(user.id)
-        if (!earlier) tell({ change: 'added', user })
-        else if (!Bun.deepEquals(earlier, user)) tell({ change: 'changed', user })
+      for (const user of removed) report({ change: 'removed', user })
+      for (const user of current) {
+        const previousUser = previousById.get(user.id)
+        if (!previousUser) report({ change: 'added', user })
+        else if (!Bun.deepEquals(previousUser, user)) report({ change: 'changed', user })
       }
     },
   }

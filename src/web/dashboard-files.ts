@@ -2,7 +2,7 @@ import { bundleDashboard } from '../../scripts/lib/dashboard.ts' with { type: 'm
 import page from './dashboard/page.html' with { type: 'text' }
 
 /** What the dashboard is made of, from when this program was compiled. */
-export interface StoredFile {
+export interface DashboardFile {
   type: string
   gzip: Uint8Array<ArrayBuffer>
 }
@@ -10,7 +10,7 @@ export interface StoredFile {
 const { files } = bundleDashboard()
 
 /** By name; each name holds a hash of the content. */
-export const dashboardFiles: ReadonlyMap<string, StoredFile> = new Map(
+export const dashboardFiles: ReadonlyMap<string, DashboardFile> = new Map(
   files.map(({ name, type, gzip }) => [name, { type, gzip: Uint8Array.fromBase64(gzip) }]),
 )
 

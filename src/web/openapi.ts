@@ -1,43 +1,49 @@
-import type { Answer, Chapter } from '../openapi/description.ts'
+import type { ResponseDescription, TagSection } from '../openapi/description.ts'
 
-const text = (type: string, description: string, example: string): Answer => ({
+const textResponse = (type: string, description: string, example: string): ResponseDescription => ({
   description,
   type: `${type}; charset=utf-8`,
   schema: { type: 'string' },
   example,
 })
 const notModified = { description: 'The same as `If-None-Match` names' }
-const slash = { description: 'To the same without the slash at its end', headers: ['Location'] as const }
-const kept = (answer: Answer) => ({ 200: { ...answer, headers: ['ETag'] as const }, 304: notModified })
-const page = text('text/html', 'The page', '<!doctype html>…')
-const script = text('text/javascript', 'The script', '// …')
-const style = text('text/css', 'The style sheet', ':root { … }')
+const trailingSlashRedirect = {
+  description: 'To the same without the slash at its end',
+  headers: ['Location'] as const,
+}
+const withEtag = (response: ResponseDescription) => ({
+  200: { ...response, headers: ['ETag'] as const },
+  304: notModified,
+})
+const pageResponse = textResponse('text/html', 'The page', '<!doctype html>…')
+const scriptResponse = textResponse('text/javascript', 'The script', '// …')
+const styleResponse = textResponse('text/css', 'The style sheet', ':root { … }')
 
 /** What the document says of the pages for people, itself among them. */
-export const pageChapter: Chapter = {
+export const pageSection: TagSection = {
   name: 'Pages',
   description: 'The same for everybody. They use nothing but the API, and nothing of them comes from another server.',
   routes: {
-    'GET /': { summary: 'The dashboard', caller: 'open', answers: kept(page) },
+    'GET /': { summary: 'The dashboard', access: 'open', responses: withEtag(pageResponse) },
     'GET /app/:file': {
       summary: 'A part of the dashboard',
       description: 'The page names them, and a name changes with the content.',
-      caller: 'open',
-      answers: { 200: script },
+      access: 'open',
+      responses: { 200: scriptResponse },
       errors: ['routeNotFound'],
     },
     'GET /enrol': {
       summary: 'The page that sets up a phone',
       description: 'By a link that the owner gave, or by a recovery code.',
-      caller: 'open',
-      answers: { 200: page, 308: slash },
+      access: 'open',
+      responses: { 200: pageResponse, 308: trailingSlashRedirect },
     },
-    'GET /enrol/page.css': { summary: 'Its style sheet', caller: 'open', answers: { 200: style } },
-    'GET /enrol/page.js': { summary: 'Its script', caller: 'open', answers: { 200: script } },
+    'GET /enrol/page.css': { summary: 'Its style sheet', access: 'open', responses: { 200: styleResponse } },
+    'GET /enrol/page.js': { summary: 'Its script', access: 'open', responses: { 200: scriptResponse } },
     'GET /openapi.json': {
       summary: 'This document',
-      caller: 'open',
-      answers: kept({
+      access: 'open',
+      responses: withEtag({
         description: 'All of the API, in OpenAPI 3.1',
         schema: {
           type: 'object',
@@ -56,10 +62,10 @@ export const pageChapter: Chapter = {
     },
     'GET /docs': {
       summary: 'The same for people to read',
-      caller: 'open',
-      answers: { ...kept(page), 308: slash },
+      access: 'open',
+      responses: { ...withEtag(pageResponse), 308: trailingSlashRedirect },
     },
-    'GET /docs/page.css': { summary: 'Its style sheet', caller: 'open', answers: kept(style) },
-    'GET /docs/page.js': { summary: 'Its script', caller: 'open', answers: kept(script) },
+    'GET /docs/page.css': { summary: 'Its style sheet', access: 'open', responses: withEtag(styleResponse) },
+    'GET /docs/page.js': { summary: 'Its script', access: 'open', responses: withEtag(scriptResponse) },
   },
 }

@@ -3,15 +3,15 @@ import { type Flags, toConfig } from '../../src/config.ts'
 import { createContext, type Overrides } from '../../src/context.ts'
 import { createLog } from '../../src/log.ts'
 import type { Group } from '../../src/store/users.ts'
-import { ACT } from './act.ts'
-import { createClock } from './clock.ts'
+import { TEST_ACTOR } from './act.ts'
+import { createManualClock } from './clock.ts'
 import { codeAt } from './codes.ts'
-import { beginningOf, followEvents, isStream } from './events.ts'
+import { isEventStream, readEventStream, readFirstChunk } from './events.ts'
 import { createMemoryEngine } from './memory-engine.ts'
-import { checkAnswer } from './openapi.ts'
+import { validateExchange } from './openapi.ts'
 import { tempDir } from './temp-dir.ts'
 
-export interface Answer {
+export interface ApiResponse {
   status: number
   headers: Headers
   /** The parsed JSON; of a stream of events, what it begins with. */
@@ -24,27 +24,27 @@ export type TestApi = Awaited<ReturnType<typeof createTestApi>>
  * @param flags settings beside those that are always made */
 export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}) {
   const dir = tempDir()
-  const clock = createClock()
-  const memory = createMemoryEngine(clock.now)
-  const logged: string[] = []
-  const log = createLog({ write: line => void logged.push(line), readable: false, now: clock.now })
+  const clock = createManualClock()
+  const memoryEngine = createMemoryEngine(clock.now)
+  const logLines: string[] = []
+  const log = createLog({ write: line => void logLines.push(line), readable: false, now: clock.now })
   const config = toConfig(
     { 'data-dir': dir.path, domain: 'matrix.test', ...flags },
     {},
     { root: true, hostname: 'matrix' },
   )
-  async function open() {
-    const deps = { now: clock.now, monotonic: clock.monotonic, engine: memory.engine, ...overrides }
-    const opened = await createContext(config, log, deps)
+  async function openContext() {
+    const dependencies = { now: clock.now, monotonic: clock.monotonic, engine: memoryEngine.engine, ...overrides }
+    const newContext = await createContext(config, log, dependencies)
     // What is asked to begin with is no test's business.
-    await opened.droplets.list().catch(() => undefined)
-    memory.calls.length = 0
-    return opened
+    await newContext.droplets.list().catch(() => undefined)
+    memoryEngine.calls.length = 0
+    return newContext
   }
-  let context = await open()
+  let context = await openContext()
   let app = createApp(context)
 
-  async function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+  async function call(method: string, path: string, options: CallOptions = {}): Promise<ApiResponse> {
     const { token, json, headers } = options
     const response = await app.handle(
       new Request(`http://localhost/api/v1${path}`, {
@@ -58,35 +58,35 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
         ...(options.body !== undefined && { body: options.body }),
       }),
     )
-    const text = isStream(response) ? await beginningOf(response) : await response.text()
+    const text = isEventStream(response) ? await readFirstChunk(response) : await response.text()
     const { status } = response
-    checkAnswer({ method, path: `/api/v1${path}`, status, headers: response.headers, text, sent: json })
-    return { status, headers: response.headers, body: isStream(response) ? text : JSON.parse(text) }
+    validateExchange({ method, path: `/api/v1${path}`, status, headers: response.headers, text, requestBody: json })
+    return { status, headers: response.headers, body: isEventStream(response) ? text : JSON.parse(text) }
   }
 
   /** Follows the stream of events, as who has this token. */
-  async function follow(token: string, lastEventId?: string) {
+  async function openEventStream(token: string, lastEventId?: string) {
     const headers = { authorization: `Bearer ${token}`, ...(lastEventId && { 'last-event-id': lastEventId }) }
-    return followEvents(await app.handle(new Request('http://localhost/api/v1/event/stream', { headers })))
+    return readEventStream(await app.handle(new Request('http://localhost/api/v1/event/stream', { headers })))
   }
 
   /** Makes a user as the CLI does. */
   async function createUser(username: string, group: Group) {
-    const { secret } = await context.users.provision(ACT, username, group, false)
+    const { secret } = await context.users.provision(TEST_ACTOR, username, group, false)
     return { username, secret: secret.reveal() }
   }
 
   /** Logs in with a code of the present step. */
   async function logIn(user: { username: string; secret: string }) {
-    const answer = await call('POST', '/user/auth', {
+    const loginResponse = await call('POST', '/user/auth', {
       json: { username: user.username, code: codeAt(user.secret, clock.now()) },
     })
-    if (answer.status !== 200) throw new Error(`login failed: ${JSON.stringify(answer.body)}`)
-    return answer.body as { access_token: string; refresh_token: string; expires_in: number; token_type: string }
+    if (loginResponse.status !== 200) throw new Error(`login failed: ${JSON.stringify(loginResponse.body)}`)
+    return loginResponse.body as { access_token: string; refresh_token: string; expires_in: number; token_type: string }
   }
 
   /** A logged-in user of this group. */
-  async function signedIn(group: Group, username: string = group) {
+  async function logInAs(group: Group, username: string = group) {
     const user = await createUser(username, group)
     return { ...user, token: (await logIn(user)).access_token }
   }
@@ -101,22 +101,22 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
     /** Everything anew over the same data directory, as after a restart. */
     async restart() {
       await context.close()
-      context = await open()
+      context = await openContext()
       app = createApp(context)
     },
     /** Lifts every lock and forgets every failed attempt. */
-    forgetFailures: () => context.db.write(() => void context.db.sql.run('DELETE FROM lanes')),
+    clearFailures: () => context.db.write(() => void context.db.sql.run('DELETE FROM lanes')),
     config,
     clock,
-    memory,
+    memoryEngine,
     dataDir: dir.path,
     /** The lines of the log. */
-    logged,
+    logLines,
     call,
-    follow,
+    openEventStream,
     createUser,
     logIn,
-    signedIn,
+    logInAs,
     async [Symbol.asyncDispose]() {
       await context.close()
       dir[Symbol.dispose]()

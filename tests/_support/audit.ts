@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Act, type Audit, openAudit } from '../../src/audit/service.ts'
+import { type Actor, type Audit, openAudit } from '../../src/audit/service.ts'
 import type { Database } from '../../src/store/database.ts'
 import type { TestApi } from './api.ts'
 import { createTestStore } from './store.ts'
@@ -7,7 +7,7 @@ import { createTestStore } from './store.ts'
 /** The audit of a store, without anything above it. */
 export function openTestAudit(
   { db, dataDir }: { db: Database; dataDir: string },
-  changed: Partial<Parameters<typeof openAudit>[0]> = {},
+  overrides: Partial<Parameters<typeof openAudit>[0]> = {},
 ) {
   return openAudit({
     db,
@@ -17,12 +17,12 @@ export function openTestAudit(
     now: () => 1_000,
     random: size => crypto.getRandomValues(new Uint8Array(size)),
     isUser: () => true,
-    ...changed,
+    ...overrides,
   })
 }
 
 /** A record as the API tells it. */
-export interface Told {
+export interface AuditRecordBody {
   id: number | null
   time: string
   user: string
@@ -35,21 +35,21 @@ export interface Told {
 }
 
 /** The audit as the owner reads it, oldest first, without what the audit says of itself and what tests do to begin. */
-export async function readAudit(api: TestApi, token: string, query = ''): Promise<Told[]> {
+export async function readAudit(api: TestApi, token: string, query = ''): Promise<AuditRecordBody[]> {
   const { status, body } = await api.call('GET', `/audit/list${query}`, { token })
   if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`)
-  return (body as Told[]).toReversed()
+  return (body as AuditRecordBody[]).toReversed()
 }
 
 /** `user action target result error count`, as far as there are any. */
-export function inWords({ user, action, target, result, error_id, count }: Told): string {
+export function formatRecord({ user, action, target, result, error_id, count }: AuditRecordBody): string {
   return [user || '-', action, target || '-', result, error_id, count > 1 ? `x${count}` : null]
     .filter(word => word !== null)
     .join(' ')
 }
 
 /** The audit alone, with a clock that is moved by hand. */
-export async function createAudit() {
+export async function createTestAudit() {
   const store = createTestStore()
   const clock = { time: 1_000_000 }
   return {
@@ -57,7 +57,7 @@ export async function createAudit() {
     clock,
     db: store.db,
     /** Oldest first, without how the chain began. */
-    told(filter = {}) {
+    records(filter = {}) {
       const records = this.audit.records({ limit: 1_000, ...filter })
       return records.toReversed().filter(({ action }) => action !== 'audit.begin')
     },
@@ -69,14 +69,14 @@ export async function createAudit() {
 }
 
 /** Work that is recorded as operations are. */
-export async function recordedWork(
+export async function runAudited(
   { audit, db }: { audit: Audit; db: Database },
-  act: Act,
+  actor: Actor,
   target: string,
   work: () => Promise<void>,
 ): Promise<void> {
-  const begun = await db.write(() => audit.begin(act, target))
+  const pendingRecord = await db.write(() => audit.recordStart(actor, target))
   await work()
-  const end = () => audit.end(begun, target)
-  await db.write(end).catch(() => audit.later(end, () => undefined))
+  const recordEnd = () => audit.recordEnd(pendingRecord, target)
+  await db.write(recordEnd).catch(() => audit.defer(recordEnd, () => undefined))
 }

@@ -1,11 +1,11 @@
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { headerOf } from '../../src/backups/archive.ts'
+import { encodeHeader } from '../../src/backups/archive.ts'
 import { openBackup } from '../../src/backups/read.ts'
-import { type BackupOrder, writeBackup } from '../../src/backups/write.ts'
-import { type Access, createAccess } from '../../src/context.ts'
+import { type BackupOptions, writeBackup } from '../../src/backups/write.ts'
+import { type CoreContext, createCoreContext } from '../../src/context.ts'
 import { createDropletKeys } from '../../src/droplets/keys.ts'
-import { ACT } from './act.ts'
+import { TEST_ACTOR } from './act.ts'
 import { tempDir } from './temp-dir.ts'
 
 export const systemRandom = (size: number) => crypto.getRandomValues(new Uint8Array(size))
@@ -15,8 +15,8 @@ export async function createBackupHost() {
   const dir = tempDir()
   const dataDir = join(dir.path, 'data')
   const credentialsDir = join(dataDir, 'credentials')
-  const access: Access = await createAccess({ dataDir, hostLabel: 'matrix.test' })
-  await access.users.add(ACT, 'ann', 'owner')
+  const coreContext: CoreContext = await createCoreContext({ dataDir, hostLabel: 'matrix.test' })
+  await coreContext.users.add(TEST_ACTOR, 'ann', 'owner')
   const keys = createDropletKeys(credentialsDir, systemRandom)
   keys.save('cikit01', keys.generate('cikit01'))
   const file = join(dir.path, 'backup.tar')
@@ -24,15 +24,22 @@ export async function createBackupHost() {
     path: dir.path,
     dataDir,
     credentialsDir,
-    access,
+    coreContext,
     keys,
     file,
-    backUp: (changed: Partial<BackupOrder> = {}) =>
+    createBackup: (overrides: Partial<BackupOptions> = {}) =>
       withFile(file, 'w+', fd =>
-        writeBackup(fd, { dataDir, credentialsDir, version: '1.2.3', now: Date.now, random: systemRandom, ...changed }),
+        writeBackup(fd, {
+          dataDir,
+          credentialsDir,
+          version: '1.2.3',
+          now: Date.now,
+          random: systemRandom,
+          ...overrides,
+        }),
       ),
     async [Symbol.asyncDispose]() {
-      await access.close()
+      await coreContext.close()
       dir[Symbol.dispose]()
     },
   }
@@ -48,9 +55,9 @@ export async function withFile<T>(file: string, flags: string, work: (fd: number
 }
 
 /** Reads a file through as a backup. */
-export const open = (file: string) => withFile(file, 'r', openBackup)
+export const openBackupFile = (file: string) => withFile(file, 'r', openBackup)
 
-export interface RawPart {
+export interface RawEntry {
   name: string
   bytes?: Uint8Array
   /** As the header says; that of the bytes without. */
@@ -61,16 +68,16 @@ export interface RawPart {
 }
 
 /** An archive of any kind, sound or not. */
-export function writeArchive(file: string, parts: RawPart[], end = 1_024): void {
-  const blocks = parts.flatMap(part => {
-    const bytes = part.bytes ?? Buffer.alloc(0)
-    return [rawHeader(part), bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]
+export function writeRawArchive(file: string, entries: RawEntry[], trailerBytes = 1_024): void {
+  const blocks = entries.flatMap(entry => {
+    const bytes = entry.bytes ?? Buffer.alloc(0)
+    return [rawHeader(entry), bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]
   })
-  writeFileSync(file, Buffer.concat([...blocks, Buffer.alloc(end)]))
+  writeFileSync(file, Buffer.concat([...blocks, Buffer.alloc(trailerBytes)]))
 }
 
-function rawHeader({ name, bytes, size = bytes?.length ?? 0, type = '0', link = '' }: RawPart): Buffer {
-  const header = headerOf({ name, size }, 0)
+function rawHeader({ name, bytes, size = bytes?.length ?? 0, type = '0', link = '' }: RawEntry): Buffer {
+  const header = encodeHeader({ name, size }, 0)
   header.write(type, 156)
   header.write(link, 157)
   header.write('        ', 148)
@@ -80,7 +87,7 @@ function rawHeader({ name, bytes, size = bytes?.length ?? 0, type = '0', link = 
 }
 
 /** A host's own data directory that is still empty. */
-export function emptyDirectory(path: string): string {
+export function createEmptyDirectory(path: string): string {
   mkdirSync(path, { mode: 0o700 })
   return path
 }

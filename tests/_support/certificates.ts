@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-export interface Pair {
+export interface CertificatePair {
   cert: string
   key: string
 }
@@ -10,16 +10,26 @@ export interface Pair {
  * A new certificate that signs itself, with its key, in PEM.
  * @param options `days`: how long it is good for, from now on
  */
-export async function makePair(name: string, options: { days?: number } = {}): Promise<Pair> {
+export async function createCertificate(name: string, options: { days?: number } = {}): Promise<CertificatePair> {
   const { days = 30 } = options
-  const words = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', '-']
+  const requestArgs = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-keyout',
+    '-',
+  ]
   const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`, '-days', String(days)]
-  const child = Bun.spawn(['openssl', ...words, ...subject], { stdout: 'pipe', stderr: 'pipe' })
-  const [text, complaint] = await Promise.all([child.stdout.text(), child.stderr.text()])
-  const blocks = text.match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----\n/g) ?? []
+  const child = Bun.spawn(['openssl', ...requestArgs, ...subject], { stdout: 'pipe', stderr: 'pipe' })
+  const [pem, errorOutput] = await Promise.all([child.stdout.text(), child.stderr.text()])
+  const blocks = pem.match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----\n/g) ?? []
   const cert = blocks.find(block => block.includes('CERTIFICATE'))
   const key = blocks.find(block => block.includes('PRIVATE KEY'))
-  if (!cert || !key) throw new Error(`openssl made no certificate: ${complaint}`)
+  if (!cert || !key) throw new Error(`openssl made no certificate: ${errorOutput}`)
   return { cert, key }
 }
 
@@ -32,14 +42,14 @@ export function certificateFiles(dir: string) {
     keyFile,
     flags: ['--tls-cert', certFile, '--tls-key', keyFile],
     /** As those who renew certificates do: beside, and then in the place of the one that was there. */
-    put({ cert, key }: Pair): void {
-      putFile(certFile, cert)
-      putFile(keyFile, key)
+    install({ cert, key }: CertificatePair): void {
+      replaceFile(certFile, cert)
+      replaceFile(keyFile, key)
     },
   }
 }
 
-function putFile(file: string, text: string): void {
+function replaceFile(file: string, text: string): void {
   writeFileSync(`${file}.next`, text, { mode: 0o600 })
   renameSync(`${file}.next`, file)
 }

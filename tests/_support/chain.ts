@@ -3,33 +3,33 @@ import type { AuditEntry } from '../../src/store/audit.ts'
 import { openTestAudit } from './audit.ts'
 import { createTestStore } from './store.ts'
 
-export function entry(number: number): AuditEntry {
-  const act = { user: `user${number}`, address: '192.0.2.1', action: 'droplet.stop', target: 'cikit01' }
-  return { time: number, ...act, result: 'ok', errorId: null, count: 1 }
+export function auditEntry(number: number): AuditEntry {
+  const recorded = { user: `user${number}`, address: '192.0.2.1', action: 'droplet.stop', target: 'cikit01' }
+  return { time: number, ...recorded, result: 'ok', errorId: null, count: 1 }
 }
 
 /** A chain of ten records after that of its beginning, and somebody who gets at the database without the key. */
-export async function createChainHost() {
+export async function createAuditChain() {
   const store = createTestStore()
-  const open = (changed: Parameters<typeof openTestAudit>[1] = {}) => openTestAudit(store, changed)
-  const audit = await open()
+  const openAudit = (overrides: Parameters<typeof openTestAudit>[1] = {}) => openTestAudit(store, overrides)
+  const audit = await openAudit()
   await store.db.write(() => {
-    for (let number = 2; number <= 11; number++) audit.record({ ...entry(number) }, 'cikit01')
+    for (let number = 2; number <= 11; number++) audit.record({ ...auditEntry(number) }, 'cikit01')
   })
   return {
     ...store,
     audit,
-    open,
+    openAudit,
     keyFile: join(store.dataDir, 'audit.key'),
     /** Takes the triggers away, and puts them back as they were. */
     tamper(sql: string) {
-      const triggers = store.db.sql.query<{ name: string; sql: string }, []>(
+      const triggerQuery = store.db.sql.query<{ name: string; sql: string }, []>(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'",
       )
-      const present = triggers.all()
-      for (const { name } of present) store.db.sql.run(`DROP TRIGGER ${name}`)
+      const triggers = triggerQuery.all()
+      for (const { name } of triggers) store.db.sql.run(`DROP TRIGGER ${name}`)
       store.db.sql.run(sql)
-      for (const trigger of present) store.db.sql.run(trigger.sql)
+      for (const trigger of triggers) store.db.sql.run(trigger.sql)
     },
     findings: () => audit.verify().findings,
   }

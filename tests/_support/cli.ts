@@ -4,7 +4,7 @@ import { join } from 'node:path'
 const ROOT = join(import.meta.dir, '../..')
 
 /** How long a command may take at most; one that hangs is killed, and its test fails. */
-const LIMIT_MS = 20_000
+const TIMEOUT_MS = 20_000
 
 export type Env = Record<string, string>
 
@@ -16,55 +16,55 @@ export function spawnCli(args: string[], env: Env) {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    timeout: LIMIT_MS,
+    timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
   })
 }
 
 /** Runs a command to its end. */
-export async function cli(args: string[], env: Env = {}) {
+export async function runCli(args: string[], env: Env = {}) {
   const child = spawnCli(args, env)
   const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
   return { exitCode, stdout, stderr }
 }
 
 /** What is refused before anything is done: a line on standard error and nothing else. */
-export function refusedWith(exitCode: number, words: RegExp | string) {
-  const line = typeof words === 'string' ? `cikit-api: ${words}\n` : expectLine(words)
-  return { exitCode, stdout: '', stderr: line }
+export function expectedFailure(exitCode: number, message: RegExp | string) {
+  const errorLine = typeof message === 'string' ? `cikit-api: ${message}\n` : matchingLine(message)
+  return { exitCode, stdout: '', stderr: errorLine }
 }
 
-function expectLine(words: RegExp) {
-  return expect.stringMatching(new RegExp(`^cikit-api: (?=[^\\n]*${words.source})[^\\n]+\\n$`))
+function matchingLine(message: RegExp) {
+  return expect.stringMatching(new RegExp(`^cikit-api: (?=[^\\n]*${message.source})[^\\n]+\\n$`))
 }
 
 /** A `serve` that runs until its scope ends. */
-export function serve(args: string[], env: Env = {}) {
+export function startServe(args: string[], env: Env = {}) {
   const child = spawnCli(['serve', ...args], env)
-  const lines: Record<string, unknown>[] = []
-  const waiting: (() => void)[] = []
-  const ended = readLines()
+  const logEntries: Record<string, unknown>[] = []
+  const waiters: (() => void)[] = []
+  const outputEnded = readLines()
 
   async function readLines(): Promise<void> {
     const decoder = new TextDecoder()
-    let rest = ''
+    let remainder = ''
     for await (const chunk of child.stdout) {
-      const complete = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-      rest = complete.pop() ?? ''
-      for (const line of complete) lines.push(JSON.parse(line))
-      for (const wake of waiting.splice(0)) wake()
+      const completeLines = (remainder + decoder.decode(chunk, { stream: true })).split('\n')
+      remainder = completeLines.pop() ?? ''
+      for (const line of completeLines) logEntries.push(JSON.parse(line))
+      for (const notify of waiters.splice(0)) notify()
     }
-    if (rest !== '') throw new Error(`a line without its end: ${rest}`)
+    if (remainder !== '') throw new Error(`a line without its end: ${remainder}`)
   }
 
   /** The first entry of the log with this message. */
-  async function logged(message: string): Promise<Record<string, unknown>> {
+  async function waitForLog(message: string): Promise<Record<string, unknown>> {
     for (;;) {
-      const found = lines.find(line => line.message === message)
-      if (found) return found
-      const woken = new Promise<true>(resolve => waiting.push(() => resolve(true)))
-      const more = await Promise.race([woken, ended.then(() => false)])
-      if (!more && !lines.some(line => line.message === message)) {
+      const entry = logEntries.find(logEntry => logEntry.message === message)
+      if (entry) return entry
+      const newLines = new Promise<true>(resolve => waiters.push(() => resolve(true)))
+      const hasMore = await Promise.race([newLines, outputEnded.then(() => false)])
+      if (!hasMore && !logEntries.some(logEntry => logEntry.message === message)) {
         throw new Error(`serve ended without "${message}": ${await child.stderr.text()}`)
       }
     }
@@ -73,14 +73,14 @@ export function serve(args: string[], env: Env = {}) {
   return {
     pid: child.pid,
     /** The entries of the log until now. */
-    lines,
-    logged,
+    logEntries,
+    waitForLog,
     /** Where it listens, once it does: `http://127.0.0.1:4711/`. */
-    address: async () => String((await logged('listening')).address),
+    address: async () => String((await waitForLog('listening')).address),
     /** Asks it to stop, and waits for its end. */
     async stop(signal: NodeJS.Signals = 'SIGTERM') {
       child.kill(signal)
-      const [exitCode, stderr] = await Promise.all([child.exited, child.stderr.text(), ended])
+      const [exitCode, stderr] = await Promise.all([child.exited, child.stderr.text(), outputEnded])
       return { exitCode, stderr }
     },
     async [Symbol.asyncDispose]() {

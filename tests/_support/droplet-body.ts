@@ -1,7 +1,7 @@
 import type { DropletBody } from '../../src/droplets/model.ts'
 
 /** A droplet that runs, as the API lists it. */
-export function dropletBody(known: Partial<DropletBody> = {}): DropletBody {
+export function dropletBody(overrides: Partial<DropletBody> = {}): DropletBody {
   return {
     ...{ id: '7e16c2cb0bf6', name: 'cikit01', created: '9 minutes ago', created_at: '2026-11-23T13:40:20.000Z' },
     ...{ status: 'Up 8 minutes', state: 'running', number: 1, hostname: 'cikit01.matrix.test' },
@@ -15,6 +15,6 @@ export function dropletBody(known: Partial<DropletBody> = {}): DropletBody {
       health: 'ready',
       ssh: null,
     },
-    ...known,
+    ...overrides,
   }
 }

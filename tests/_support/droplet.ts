@@ -1,25 +1,25 @@
 import type { Droplet, ListedDroplet } from '../../src/droplets/engine.ts'
 
 /** One that runs and was never looked into, with an id of its own. */
-export function aDroplet(changed: Partial<Droplet> & { name: string; createdAt: number }): Droplet {
+export function createTestDroplet(overrides: Partial<Droplet> & { name: string; createdAt: number }): Droplet {
   return {
     id: crypto.randomUUID().replaceAll('-', '').repeat(2),
-    hostname: `${changed.name}.matrix.test`,
+    hostname: `${overrides.name}.matrix.test`,
     image: 'localhost/cikit-droplet:bookworm',
     createdBy: undefined,
-    startedAt: changed.createdAt,
+    startedAt: overrides.createdAt,
     finishedAt: undefined,
     exitCode: 0,
     state: 'running',
-    check: undefined,
+    healthCheck: undefined,
     ports: {},
-    ...changed,
+    ...overrides,
   }
 }
 
 /** As it is listed. */
-export function listed(droplet: Droplet, found: Partial<ListedDroplet> = {}): ListedDroplet {
-  return { ...droplet, health: undefined, hostKey: undefined, ...found }
+export function toListed(droplet: Droplet, overrides: Partial<ListedDroplet> = {}): ListedDroplet {
+  return { ...droplet, health: undefined, hostKey: undefined, ...overrides }
 }
 
 /** Of a host, made by ssh-keygen, and what `ssh-keygen -l` says of it. */

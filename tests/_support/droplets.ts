@@ -1,70 +1,70 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Act } from '../../src/audit/service.ts'
+import type { Actor } from '../../src/audit/service.ts'
 import type { Droplet, DropletEngine } from '../../src/droplets/engine.ts'
 import { createDropletKeys } from '../../src/droplets/keys.ts'
-import { createDropletService, type DropletChange } from '../../src/droplets/service.ts'
+import { createDropletService, type DropletChangeRequest } from '../../src/droplets/service.ts'
 import { createLog } from '../../src/log.ts'
 import { createOperations } from '../../src/operations/service.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { createOperationStore } from '../../src/store/operations.ts'
-import { createUnfinishedAdds } from '../../src/store/unfinished-adds.ts'
-import { createClock } from './clock.ts'
-import { aDroplet } from './droplet.ts'
+import { createProvisioningJournal } from '../../src/store/unfinished-adds.ts'
+import { createManualClock } from './clock.ts'
+import { createTestDroplet } from './droplet.ts'
 import { createMemoryEngine } from './memory-engine.ts'
 import { tempDir } from './temp-dir.ts'
 
 /** Services of droplets over one memory engine and one real store: two of them are two processes, one after the other. */
-export function createTestDroplets() {
+export function createTestDropletHost() {
   const dir = tempDir()
-  const clock = createClock()
+  const clock = createManualClock()
   const db = openDatabase(dir.path, { now: clock.now })
-  const memory = createMemoryEngine(clock.now)
-  const unfinished = createUnfinishedAdds(db)
+  const memoryEngine = createMemoryEngine(clock.now)
+  const journal = createProvisioningJournal(db)
   const credentialsDir = join(dir.path, 'credentials')
   const keys = createDropletKeys(credentialsDir, size => crypto.getRandomValues(new Uint8Array(size)))
   const services: { close: () => Promise<void> }[] = []
-  const logged: string[] = []
-  const late: { write: () => void; stored: () => void }[] = []
-  const waiting: { text: string; resolve: () => void }[] = []
+  const logLines: string[] = []
+  const deferredWrites: { write: () => void; onStored: () => void }[] = []
+  const logWaiters: { text: string; resolve: () => void }[] = []
 
-  function write(line: string): void {
-    logged.push(line)
-    for (const { text, resolve } of waiting) if (line.includes(text)) resolve()
+  function writeLog(line: string): void {
+    logLines.push(line)
+    for (const { text, resolve } of logWaiters) if (line.includes(text)) resolve()
   }
 
   return {
     clock,
     db,
-    memory,
+    memoryEngine,
     /** Writes what could not be written. */
-    async settleLate(): Promise<void> {
-      const writes = late.splice(0)
+    async flushDeferredWrites(): Promise<void> {
+      const writes = deferredWrites.splice(0)
       await db.write(() => {
         for (const { write } of writes) write()
       })
-      for (const { stored } of writes) stored()
+      for (const { onStored } of writes) onStored()
     },
-    unfinished,
+    provisioningJournal: journal,
     keys,
     credentialsDir,
 
-    /** @param changed the calls of the engine that behave in another way */
-    startService(changed: Partial<DropletEngine> = {}) {
-      const log = createLog({ write, readable: false, now: clock.now })
+    /** @param overrides the calls of the engine that behave in another way */
+    startService(overrides: Partial<DropletEngine> = {}) {
+      const log = createLog({ write: writeLog, readable: false, now: clock.now })
       const audit = {
-        begin: (act: Act) => ({ id: '', act, time: clock.now() }),
-        end: () => undefined,
+        recordStart: (actor: Actor) => ({ id: '', actor, time: clock.now() }),
+        recordEnd: () => undefined,
         record: () => undefined,
-        later: (write: () => void, stored: () => void) => void late.push({ write, stored }),
+        defer: (write: () => void, onStored: () => void) => void deferredWrites.push({ write, onStored }),
       }
       const operations = createOperations({ db, store: createOperationStore(db), audit, now: clock.now, log })
       const service = createDropletService({
-        engine: { ...memory.engine, ...changed },
+        engine: { ...memoryEngine.engine, ...overrides },
         // What is shown of them is told in live.test.ts.
-        live: { list: async () => [], listNow: () => [], look: async () => undefined },
+        informer: { list: async () => [], cachedList: () => [], refresh: async () => undefined },
         keys,
-        unfinished,
+        journal,
         operations,
         prefix: 'cikit',
         domain: 'matrix.test',
@@ -72,44 +72,44 @@ export function createTestDroplets() {
         log,
       })
       /** As a caller that waits. */
-      const run = async (act: Act, change: DropletChange): Promise<void> =>
-        await operations.outcome((await service.change(act, change)).id)
-      const started = {
+      const run = async (actor: Actor, change: DropletChangeRequest): Promise<void> =>
+        await operations.outcome((await service.change(actor, change)).id)
+      const testService = {
         ...service,
         operations,
-        add: (act: Act, sshKeys: string[] = []) => run(act, { kind: 'add', sshKeys }),
-        start: (act: Act, droplet: string) => run(act, { kind: 'start', droplet }),
-        stop: (act: Act, droplet: string) => run(act, { kind: 'stop', droplet }),
-        restart: (act: Act, droplet: string) => run(act, { kind: 'restart', droplet }),
-        remove: (act: Act, droplet: string) => run(act, { kind: 'delete', droplet }),
+        add: (actor: Actor, sshKeys: string[] = []) => run(actor, { kind: 'add', sshKeys }),
+        start: (actor: Actor, droplet: string) => run(actor, { kind: 'start', droplet }),
+        stop: (actor: Actor, droplet: string) => run(actor, { kind: 'stop', droplet }),
+        restart: (actor: Actor, droplet: string) => run(actor, { kind: 'restart', droplet }),
+        remove: (actor: Actor, droplet: string) => run(actor, { kind: 'delete', droplet }),
         async close(): Promise<void> {
           operations.close()
           await service.close()
         },
       }
-      services.push(started)
-      return started
+      services.push(testService)
+      return testService
     },
 
     /** Resolves when a line with this text was logged. */
-    async untilLogged(text: string): Promise<void> {
-      if (logged.some(line => line.includes(text))) return
-      await new Promise<void>(resolve => waiting.push({ text, resolve }))
+    async waitForLog(text: string): Promise<void> {
+      if (logLines.some(line => line.includes(text))) return
+      await new Promise<void>(resolve => logWaiters.push({ text, resolve }))
     },
 
     /** A droplet that is there without this program's doing, or with the mark of an add. */
-    put(name: string, mark?: string): Droplet {
-      const droplet = aDroplet({ name, createdAt: clock.now() })
-      memory.droplets.unshift({ ...droplet, ...(mark !== undefined && { mark }) })
+    addDroplet(name: string, mark?: string): Droplet {
+      const droplet = createTestDroplet({ name, createdAt: clock.now() })
+      memoryEngine.droplets.unshift({ ...droplet, ...(mark !== undefined && { mark }) })
       return droplet
     },
 
     /** What an add that crashed left behind. */
-    async leaveUnfinished(name: string, mark: string): Promise<void> {
-      await unfinished.begin({ mark, name, startedAt: clock.now() })
+    async leaveOrphan(name: string, mark: string): Promise<void> {
+      await journal.start({ mark, name, startedAt: clock.now() })
     },
 
-    names: () => memory.droplets.map(({ name }) => name),
+    names: () => memoryEngine.droplets.map(({ name }) => name),
 
     /** The folders of keys, sorted. */
     keyFolders: () => (existsSync(credentialsDir) ? readdirSync(credentialsDir).sort() : []),

@@ -1,23 +1,23 @@
 import { connect, createServer, type Socket } from 'node:net'
-import { frame } from './docker-engine.ts'
+import { encodeFrame } from './docker-engine.ts'
 
 /**
  * A socket before that of an engine that speaks nothing but HTTP, which hands a connection over when a program is started
  * (`Upgrade: tcp`): every program prints an empty line and `done`, and has ended.
  */
-export function createExecFront(target: string) {
-  const path = `${target}.front`
+export function createExecUpgradeProxy(engineSocket: string) {
+  const path = `${engineSocket}.front`
   const sockets = new Set<Socket>()
   const server = createServer(client => {
-    remember(client)
+    trackSocket(client)
     client.once('data', data => {
       if (/^POST \S+\/exec\/\w+\/start .*\bUpgrade: tcp\b/is.test(data.toString('latin1'))) {
         client.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n')
-        client.end(frame('\ndone\n'))
+        client.end(encodeFrame('\ndone\n'))
         return
       }
-      const engine = connect(target)
-      remember(engine)
+      const engine = connect(engineSocket)
+      trackSocket(engine)
       engine.write(data)
       client.pipe(engine).pipe(client)
       client.on('close', () => engine.destroy())
@@ -26,7 +26,7 @@ export function createExecFront(target: string) {
   })
   server.listen(path)
 
-  function remember(socket: Socket): void {
+  function trackSocket(socket: Socket): void {
     sockets.add(socket)
     socket.on('error', () => undefined)
     socket.on('close', () => sockets.delete(socket))

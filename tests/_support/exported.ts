@@ -2,7 +2,7 @@
 export const EXPORTED_SECRET = 'J5XUW32SIF3T4KTZFRBXKLZXJV4DO5LNMJXXUQRWNRXGEKRDFB5A'
 
 /** A user as `mongoexport` writes it, in Extended JSON v2, relaxed. */
-export function exportedUser(username: string, group: string, changed: Record<string, unknown> = {}) {
+export function exportedUser(username: string, group: string, overrides: Record<string, unknown> = {}) {
   return {
     _id: { $oid: '5b0e4a1f1c9d440000a1b2c3' },
     username,
@@ -10,10 +10,10 @@ export function exportedUser(username: string, group: string, changed: Record<st
     created: { $date: '2018-05-30T07:12:31.114Z' },
     secret: EXPORTED_SECRET,
     __v: 0,
-    ...changed,
+    ...overrides,
   }
 }
 
-export function toExport(...users: object[]): string {
+export function formatExport(...users: object[]): string {
   return users.map(user => `${JSON.stringify(user)}\n`).join('')
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { tempDir } from './temp-dir.ts'
 
-export interface Recorded {
+export interface DockerRequest {
   method: string
   /** With the query. */
   path: string
@@ -10,12 +10,14 @@ export interface Recorded {
 
 /**
  * A socket that answers like an engine, or like a broken one: for what a real engine cannot be brought to say.
- * @param answer gets the request, without its version prefix in `path`; undefined falls back to a plain 20.10 engine
+ * @param respond gets the request, without its version prefix in `path`; undefined falls back to a plain 20.10 engine
  */
-export function createFakeDocker(answer: (request: Recorded) => Response | undefined | Promise<Response | undefined>) {
+export function createFakeDocker(
+  respond: (request: DockerRequest) => Response | undefined | Promise<Response | undefined>,
+) {
   const dir = tempDir()
   const path = join(dir.path, 'docker.sock')
-  const requests: Recorded[] = []
+  const requests: DockerRequest[] = []
   const server = Bun.serve({
     unix: path,
     // A stream of events may be silent for long. Bun's types know this of TCP only.
@@ -28,7 +30,7 @@ export function createFakeDocker(answer: (request: Recorded) => Response | undef
         body: await request.text(),
       }
       requests.push({ ...recorded, path: url.pathname + url.search })
-      return (await answer(recorded)) ?? defaultAnswer(recorded)
+      return (await respond(recorded)) ?? defaultResponse(recorded)
     },
   })
   return {
@@ -42,7 +44,7 @@ export function createFakeDocker(answer: (request: Recorded) => Response | undef
   }
 }
 
-function defaultAnswer({ path }: Recorded): Response {
+function defaultResponse({ path }: DockerRequest): Response {
   if (path === '/version') return Response.json({ ApiVersion: '1.41', MinAPIVersion: '1.12' })
   if (path === '/info') {
     return Response.json({

@@ -1,11 +1,11 @@
-import { frame } from './docker-engine.ts'
-import { createExecFront } from './exec-front.ts'
-import { createFakeDocker, type Recorded } from './fake-docker.ts'
+import { encodeFrame } from './docker-engine.ts'
+import { createExecUpgradeProxy } from './exec-front.ts'
+import { createFakeDocker, type DockerRequest } from './fake-docker.ts'
 
 export type FakeEngine = ReturnType<typeof createFakeEngine>
 
 /** What is answered in the engine's place; with undefined it answers itself, as late as that. */
-type Fault = () => Response | undefined | Promise<Response | undefined>
+type ResponseOverride = () => Response | undefined | Promise<Response | undefined>
 
 interface Container {
   id: string
@@ -29,20 +29,20 @@ export function createFakeEngine() {
   /** Newest first. */
   const containers: Container[] = []
   const listeners = new Set<(line: string) => void>()
-  const faults: { matches: RegExp; answer: Fault }[] = []
+  const overrides: { pattern: RegExp; respond: ResponseOverride }[] = []
 
   const docker = createFakeDocker(async request => {
-    const at = faults.findIndex(({ matches }) => matches.test(`${request.method} ${request.path}`))
-    const [fault] = at === -1 ? [] : faults.splice(at, 1)
-    return (await fault?.answer()) ?? answerOf(request)
+    const index = overrides.findIndex(({ pattern }) => pattern.test(`${request.method} ${request.path}`))
+    const [override] = index === -1 ? [] : overrides.splice(index, 1)
+    return (await override?.respond()) ?? respondTo(request)
   })
 
-  function answerOf({ method, path, body }: Recorded): Response | undefined {
+  function respondTo({ method, path, body }: DockerRequest): Response | undefined {
     const { pathname, searchParams } = new URL(path, 'http://localhost')
     if (pathname.startsWith('/images/')) return Response.json({ Id: 'sha256:0' })
     if (/^\/exec\/\w+\/json$/.test(pathname)) return Response.json({ Running: false, ExitCode: 0 })
     if (pathname === '/events') return events()
-    if (pathname === '/containers/json') return Response.json(listed(searchParams.get('filters') ?? '{}'))
+    if (pathname === '/containers/json') return Response.json(listContainers(searchParams.get('filters') ?? '{}'))
     if (pathname === '/containers/create') return create(searchParams.get('name') ?? '', body)
     const [, id = '', action = ''] = /^\/containers\/([^/]+)\/?(.*)$/.exec(pathname) ?? []
     const container = containers.find(candidate => candidate.id === id)
@@ -53,12 +53,12 @@ export function createFakeEngine() {
     else if (action === 'start') Object.assign(container, { state: 'running', startedAt: new Date().toISOString() })
     else if (action === 'stop') Object.assign(container, { state: 'exited', finishedAt: new Date().toISOString() })
     else if (action === 'archive') return new Response(null, { status: 200 })
-    else if (action === 'stats') return Response.json(usageOf(container))
-    else if (action === 'logs') return new Response(frame('Welcome\n'))
+    else if (action === 'stats') return Response.json(toStats(container))
+    else if (action === 'logs') return new Response(encodeFrame('Welcome\n'))
     // Looks into droplets find nothing: nothing runs in them.
     else if (action === 'exec' && body.includes('CIKIT_API_EXEC')) return Response.json({ Id: id }, { status: 201 })
     else return undefined
-    tell(container)
+    emitUpdate(container)
     return new Response(null, { status: 204 })
   }
 
@@ -77,7 +77,7 @@ export function createFakeEngine() {
     return new Response(body, { headers: { 'content-type': 'application/json' } })
   }
 
-  function tell({ id, name }: Container): void {
+  function emitUpdate({ id, name }: Container): void {
     const line = JSON.stringify({ Type: 'container', Action: 'update', Actor: { ID: id, Attributes: { name } } })
     for (const listener of listeners) listener(`${line}\n`)
   }
@@ -97,61 +97,63 @@ export function createFakeEngine() {
       labels: Labels,
       state: 'created',
       created,
-      startedAt: NEVER,
-      finishedAt: NEVER,
+      startedAt: NEVER_TIME,
+      finishedAt: NEVER_TIME,
       bindings: HostConfig.PortBindings,
     }
     containers.unshift(container)
-    tell(container)
+    emitUpdate(container)
     return Response.json({ Id: id, Warnings: [] }, { status: 201 })
   }
 
-  function listed(filters: string) {
+  function listContainers(filters: string) {
     const { name, label }: { name?: string[]; label?: string[] } = JSON.parse(filters)
     return containers
       .filter(container => name?.every(pattern => new RegExp(pattern).test(`/${container.name}`)) ?? true)
       .filter(({ labels }) => {
-        const own = Object.entries(labels).map(pair => pair.join('='))
-        return label?.every(wanted => own.includes(wanted)) ?? true
+        const labelPairs = Object.entries(labels).map(pair => pair.join('='))
+        return label?.every(requested => labelPairs.includes(requested)) ?? true
       })
       .map(toEntry)
   }
 
-  const front = createExecFront(docker.address.path)
+  const execProxy = createExecUpgradeProxy(docker.address.path)
 
   return {
-    socket: front.path,
+    socket: execProxy.path,
     requests: docker.requests,
     /** The next request that matches `METHOD /path?query` gets this answer, once. */
-    answerNext: (matches: RegExp, answer: Fault) => void faults.push({ matches, answer }),
+    respondNext: (pattern: RegExp, respond: ResponseOverride) => void overrides.push({ pattern, respond }),
     /** A droplet that is there and runs, whoever made it. */
-    run(name: string): void {
-      const made = { Hostname: name, Image: 'br0ken/ubuntu-systemd', Labels: {}, HostConfig: { PortBindings: {} } }
-      create(name, JSON.stringify(made))
+    addRunningDroplet(name: string): void {
+      const settings = { Hostname: name, Image: 'br0ken/ubuntu-systemd', Labels: {}, HostConfig: { PortBindings: {} } }
+      create(name, JSON.stringify(settings))
       Object.assign(containers[0] ?? {}, { state: 'running', startedAt: new Date().toISOString() })
     },
     stateOf: (name: string) => containers.find(container => container.name === name)?.state,
     /** Drops the answers that nobody has asked for. */
-    forgetAnswers: () => void faults.splice(0),
+    clearOverrides: () => void overrides.splice(0),
     async [Symbol.asyncDispose]() {
-      front[Symbol.dispose]()
+      execProxy[Symbol.dispose]()
       await docker[Symbol.asyncDispose]()
     },
   }
 }
 
 /** As many as Docker tells of: what reads them has to read all. */
-const MEMORY_STATS = Object.fromEntries(Array.from({ length: 36 }, (_, at) => [`kind_of_memory_${at}`, at * 4_096]))
+const MEMORY_STATS = Object.fromEntries(
+  Array.from({ length: 36 }, (_, index) => [`kind_of_memory_${index}`, index * 4_096]),
+)
 
-const NEVER = '0001-01-01T00:00:00Z'
+const NEVER_TIME = '0001-01-01T00:00:00Z'
 
 /** `GET /containers/ID/stats` of one that is always half at work. */
-function usageOf({ state }: Container) {
-  const never = state !== 'running'
+function toStats({ state }: Container) {
+  const isStopped = state !== 'running'
   return {
-    read: never ? NEVER : new Date().toISOString(),
+    read: isStopped ? NEVER_TIME : new Date().toISOString(),
     cpu_stats: { cpu_usage: { total_usage: Date.now() * 500_000 } },
-    memory_stats: never ? {} : { usage: 64 * 1024 * 1024, limit: 8 * 1024 ** 3, stats: MEMORY_STATS },
+    memory_stats: isStopped ? {} : { usage: 64 * 1024 * 1024, limit: 8 * 1024 ** 3, stats: MEMORY_STATS },
     blkio_stats: { io_service_bytes_recursive: [{ major: 8, minor: 0, op: 'read', value: 4096 }] },
     networks: { eth0: { rx_bytes: 4_711, rx_packets: 47, tx_bytes: 1_147, tx_packets: 11 } },
     pids_stats: { current: 12, limit: 28_000 },
@@ -172,8 +174,8 @@ function toDetails({ id, name, hostname, image, state, created, startedAt, finis
 
 /** An entry of `GET /containers/json`. */
 function toEntry({ id, name, image, labels, state, created, bindings }: Container) {
-  const published = Object.entries(bindings).flatMap(([port, places]) =>
-    places.map(({ HostIp, HostPort }) => ({
+  const publishedPorts = Object.entries(bindings).flatMap(([port, hostBindings]) =>
+    hostBindings.map(({ HostIp, HostPort }) => ({
       IP: HostIp,
       PrivatePort: Number.parseInt(port, 10),
       PublicPort: Number(HostPort),
@@ -188,7 +190,7 @@ function toEntry({ id, name, image, labels, state, created, bindings }: Containe
     Created: created,
     State: state,
     Status: status[state],
-    Ports: state === 'running' ? published : [],
+    Ports: state === 'running' ? publishedPorts : [],
     Labels: labels,
   }
 }

@@ -1,76 +1,76 @@
-import { createEventHub } from '../../src/events/hub.ts'
+import { createEventLog } from '../../src/events/hub.ts'
 import { createEventStreams } from '../../src/events/streams.ts'
 import { createLog } from '../../src/log.ts'
 import type { Group, User } from '../../src/store/users.ts'
-import type { ReaderEnd } from '../../src/streams/reader.ts'
+import type { StreamEnd } from '../../src/streams/reader.ts'
 
-const BOOT = 'b007b007b007'
+const EPOCH = 'b007b007b007'
 
 /** The id of the event with this number. */
-export const idOf = (number: number) => `${BOOT}-${number}`
+export const eventIdOf = (number: number) => `${EPOCH}-${number}`
 
 /** Streams over a hub, for sessions that begin and end by hand: each is of the user with its name, unless it is told whose it is. */
 export function createTestStreams() {
-  const hub = createEventHub(() => Uint8Array.fromHex(BOOT))
+  const eventLog = createEventLog(() => Uint8Array.fromHex(EPOCH))
   const users = new Map<string, User>()
-  const logged: string[] = []
-  const log = createLog({ write: line => void logged.push(line), readable: false, now: () => 0 })
-  const auth = { holderOf: (sessionId: string) => users.get(sessionId) }
-  const streams = createEventStreams({ hub, auth, log })
+  const logLines: string[] = []
+  const log = createLog({ write: line => void logLines.push(line), readable: false, now: () => 0 })
+  const auth = { userOfSession: (sessionId: string) => users.get(sessionId) }
+  const streams = createEventStreams({ eventLog, auth, log })
   return {
-    hub,
+    eventLog,
     streams,
-    logged,
+    logLines,
     auth,
     /** Begins a session, or puts its user into another group. */
-    put: (name: string, group: Group, sessionId = name) =>
-      users.set(sessionId, { id: `id-of-${name}`, username: name, group, createdAt: 0 }),
+    setUser: (username: string, group: Group, sessionId = username) =>
+      users.set(sessionId, { id: `id-of-${username}`, username, group, createdAt: 0 }),
     endSession: (sessionId: string) => users.delete(sessionId),
     open(sessionId: string, lastEventId?: string) {
-      const over = Promise.withResolvers<ReaderEnd>()
-      const taker = createTaker(streams.open(sessionId, lastEventId, over.resolve))
-      return { ...taker, over: over.promise }
+      const closed = Promise.withResolvers<StreamEnd>()
+      const reader = createStreamReader(streams.open(sessionId, lastEventId, closed.resolve))
+      return { ...reader, closed: closed.promise }
     },
   }
 }
 
 /** Takes of a stream what is there, and never waits for more. */
-export function createTaker(body: ReadableStream<Uint8Array>) {
+export function createStreamReader(body: ReadableStream<Uint8Array>) {
   const reader = body.getReader()
   const decoder = new TextDecoder()
-  let asked: Promise<string | undefined> | undefined
+  let pendingRead: Promise<string | undefined> | undefined
 
-  const ask = () => reader.read().then(({ done, value }) => (done ? undefined : decoder.decode(value)))
+  const startRead = () => reader.read().then(({ done, value }) => (done ? undefined : decoder.decode(value)))
 
   /** The next chunk; '' when there is none yet, undefined at the end. */
-  async function next(): Promise<string | undefined> {
-    asked ??= ask()
-    const taken = await Promise.race([asked, new Promise<''>(resolve => setImmediate(resolve, ''))])
-    if (taken !== '') asked = undefined
-    return taken
+  async function nextChunk(): Promise<string | undefined> {
+    pendingRead ??= startRead()
+    const chunk = await Promise.race([pendingRead, new Promise<''>(resolve => setImmediate(resolve, ''))])
+    if (chunk !== '') pendingRead = undefined
+    return chunk
   }
 
   return {
     /** What is there, at most so many chunks. */
-    async take(most = Number.POSITIVE_INFINITY): Promise<string[]> {
+    async readAvailable(maxChunks = Number.POSITIVE_INFINITY): Promise<string[]> {
       const chunks: string[] = []
-      while (chunks.length < most) {
-        const chunk = await next()
+      while (chunks.length < maxChunks) {
+        const chunk = await nextChunk()
         if (chunk === undefined || chunk === '') break
         chunks.push(chunk)
       }
       return chunks
     },
     /** All that still comes, once the stream has been ended. */
-    async rest(): Promise<string[]> {
+    async readToEnd(): Promise<string[]> {
       const chunks: string[] = []
       for (;;) {
-        const chunk = await (asked ?? ask())
-        asked = undefined
+        const chunk = await (pendingRead ?? startRead())
+        pendingRead = undefined
         if (chunk === undefined) return chunks
         chunks.push(chunk)
       }
     },
-    leave: () => reader.cancel(),
+    cancel: () => reader.cancel(),
   }
 }

@@ -1,5 +1,5 @@
-import { ACT } from './act.ts'
-import type { createTestDroplets } from './droplets.ts'
+import { TEST_ACTOR } from './act.ts'
+import type { createTestDropletHost } from './droplets.ts'
 
 /** An engine whose call waits until it is let go. */
 export function createGate() {
@@ -16,11 +16,11 @@ export function createGate() {
 }
 
 /** A stop of cikit01 that is under way until its gate is opened. */
-export async function stopUnderWay(host: ReturnType<typeof createTestDroplets>) {
-  host.put('cikit01')
+export async function startHeldStop(host: ReturnType<typeof createTestDropletHost>) {
+  host.addDroplet('cikit01')
   const gate = createGate()
   const { change, operations } = host.startService({ stop: gate.pass })
-  const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+  const { id } = await change(TEST_ACTOR, { kind: 'stop', droplet: 'cikit01' })
   await gate.entered
   return { id, gate, change, operations }
 }

@@ -1,53 +1,53 @@
 import type { Droplet, DropletEngine } from '../../src/droplets/engine.ts'
-import { createLiveDroplets } from '../../src/droplets/live.ts'
+import { createDropletInformer } from '../../src/droplets/live.ts'
 import { createLog } from '../../src/log.ts'
-import { createClock } from './clock.ts'
-import { aDroplet } from './droplet.ts'
+import { createManualClock } from './clock.ts'
+import { createTestDroplet } from './droplet.ts'
 import { createMemoryEngine } from './memory-engine.ts'
 
 /** The live model over an engine in memory. */
-export function createTestLive(changed: (engine: DropletEngine) => Partial<DropletEngine> = () => ({})) {
-  const clock = createClock()
-  const memory = createMemoryEngine(clock.now)
-  const logged: string[] = []
-  const log = createLog({ write: line => void logged.push(line), readable: false, now: clock.now })
-  const engine = { ...memory.engine, ...changed(memory.engine) }
-  const live = createLiveDroplets({ engine, monotonic: clock.monotonic, log })
+export function createTestInformer(overrides: (engine: DropletEngine) => Partial<DropletEngine> = () => ({})) {
+  const clock = createManualClock()
+  const memoryEngine = createMemoryEngine(clock.now)
+  const logLines: string[] = []
+  const log = createLog({ write: line => void logLines.push(line), readable: false, now: clock.now })
+  const engine = { ...memoryEngine.engine, ...overrides(memoryEngine.engine) }
+  const informer = createDropletInformer({ engine, monotonic: clock.monotonic, log })
   return {
     clock,
-    memory,
-    live,
-    logged,
+    memoryEngine,
+    informer,
+    logLines,
     /** A droplet that appears without our doing. */
-    put(name: string): Droplet {
-      clock.move(1)
-      const droplet = aDroplet({ name, createdAt: clock.now() })
-      memory.droplets.unshift(droplet)
+    addDroplet(name: string): Droplet {
+      clock.advance(1)
+      const droplet = createTestDroplet({ name, createdAt: clock.now() })
+      memoryEngine.droplets.unshift(droplet)
       return droplet
     },
-    names: async () => (await live.list()).map(({ name }) => name),
-    [Symbol.asyncDispose]: () => live.close(),
+    names: async () => (await informer.list()).map(({ name }) => name),
+    [Symbol.asyncDispose]: () => informer.close(),
   }
 }
 
 /** The same, over an engine that from `hold` on keeps what it found in a look until that is released: the first of `held` first. */
-export function createHeldLive() {
-  const held: (() => void)[] = []
+export function createHeldInformer() {
+  const heldReleases: (() => void)[] = []
   let isHolding = false
-  const host = createTestLive(engine => ({
+  const host = createTestInformer(engine => ({
     async inspect(id) {
       const droplet = await engine.inspect(id)
-      if (isHolding) await new Promise<void>(resolve => held.push(resolve))
+      if (isHolding) await new Promise<void>(resolve => heldReleases.push(resolve))
       return droplet
     },
   }))
-  const hold = (on = true): void => {
-    isHolding = on
+  const setHolding = (isOn = true): void => {
+    isHolding = isOn
   }
-  return Object.assign(host, { held, hold })
+  return Object.assign(host, { heldReleases, setHolding })
 }
 
 /** Resolves when it holds. */
-export async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds().catch(() => false))) await new Promise(setImmediate)
+export async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition().catch(() => false))) await new Promise(setImmediate)
 }

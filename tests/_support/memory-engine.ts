@@ -4,14 +4,14 @@ import type {
   DropletEvent,
   Execution,
   NewDroplet,
-  Printed,
+  OutputChunk,
   Probe,
   Program,
   Usage,
 } from '../../src/droplets/engine.ts'
 import { DropletGoneError, NameTakenError, PortTakenError } from '../../src/droplets/engine.ts'
 import { ApiError } from '../../src/errors.ts'
-import { aDroplet } from './droplet.ts'
+import { createTestDroplet } from './droplet.ts'
 
 export type MemoryEngine = ReturnType<typeof createMemoryEngine>
 
@@ -25,50 +25,51 @@ export function createMemoryEngine(now: () => number) {
   const takenPorts = new Set<number>()
   const authorizedKeys: string[] = []
   const listeners = new Set<ReturnType<typeof createChannel>>()
-  const probes: string[] = []
-  const findings = new Map<string, () => Probe | Promise<Probe>>()
+  const probedIds: string[] = []
+  const probeResults = new Map<string, () => Probe | Promise<Probe>>()
   const usages = new Map<string, () => Usage | undefined | Promise<Usage>>()
   const programs: ((program: Program) => Execution)[] = []
-  let away = false
-  let silent = false
+  let isUnreachable = false
+  let isSilent = false
 
-  const called = (call: string, method: string) => {
+  const recordCall = (call: string, method: string) => {
     calls.push(call)
-    if (away) throw new ApiError('engineUnavailable')
+    if (isUnreachable) throw new ApiError('engineUnavailable')
     const failure = failures.get(method)?.shift()
     if (failure) throw failure
   }
-  const find = (id: string) => {
+  const findDroplet = (id: string) => {
     const droplet = droplets.find(candidate => candidate.id === id)
     if (!droplet) throw new DropletGoneError(new Error(`no droplet ${id}`))
     return droplet
   }
-  const tell = (id: string, said: Partial<DropletEvent> = {}) => {
-    for (const listener of silent ? [] : listeners) listener.push({ id, stopped: undefined, check: undefined, ...said })
+  const emitEvent = (id: string, fields: Partial<DropletEvent> = {}) => {
+    for (const listener of isSilent ? [] : listeners)
+      listener.push({ id, stopped: undefined, healthCheck: undefined, ...fields })
   }
 
   /** Ends what was begun to be told. */
-  const hangUp = () => {
+  const endEventStreams = () => {
     for (const listener of listeners) listener.end()
     listeners.clear()
   }
 
   const engine: DropletEngine = {
     async list() {
-      called('list', 'list')
+      recordCall('list', 'list')
       return droplets.map(({ id, name }) => ({ id, name }))
     },
     async inspect(id) {
       // Not recorded: it is what the live model does by itself, at moments of its own.
-      if (away) throw new ApiError('engineUnavailable')
-      const found = droplets.find(candidate => candidate.id === id)
-      if (!found) return undefined
-      const { mark: _, ...droplet } = found
+      if (isUnreachable) throw new ApiError('engineUnavailable')
+      const match = droplets.find(candidate => candidate.id === id)
+      if (!match) return undefined
+      const { mark: _, ...droplet } = match
       // The ports of one that is stopped are kept, and not bound.
       return droplet.state === 'exited' ? { ...droplet, ports: {} } : { ...droplet }
     },
     async events(signal) {
-      if (away) throw new ApiError('engineUnavailable')
+      if (isUnreachable) throw new ApiError('engineUnavailable')
       const channel = createChannel()
       listeners.add(channel)
       signal.addEventListener('abort', () => {
@@ -78,34 +79,34 @@ export function createMemoryEngine(now: () => number) {
       return channel.items()
     },
     async ping() {
-      if (away) throw new ApiError('engineUnavailable')
+      if (isUnreachable) throw new ApiError('engineUnavailable')
     },
     async probe(id) {
-      probes.push(id)
-      if (away) throw new ApiError('engineUnavailable')
-      const found = findings.get(id)
+      probedIds.push(id)
+      if (isUnreachable) throw new ApiError('engineUnavailable')
+      const probeResult = probeResults.get(id)
       // Where a test does not say what is found, nothing is: what no test looks at does not change at moments of its own.
-      return found ? await found() : await new Promise(() => undefined)
+      return probeResult ? await probeResult() : await new Promise(() => undefined)
     },
     async usage(id) {
-      if (away) throw new ApiError('engineUnavailable')
+      if (isUnreachable) throw new ApiError('engineUnavailable')
       return await usages.get(id)?.()
     },
     async execute(id, program) {
-      const droplet = find(id)
-      called(`execute ${droplet.name}: ${program.command.join(' ')}`, 'execute')
-      return programs.shift()?.(program) ?? finished()
+      const droplet = findDroplet(id)
+      recordCall(`execute ${droplet.name}: ${program.command.join(' ')}`, 'execute')
+      return programs.shift()?.(program) ?? finishedExecution()
     },
     async console(id, { lines, follow }, signal) {
-      const droplet = find(id)
-      called(`console ${droplet.name} ${lines}${follow ? ' follow' : ''}`, 'console')
-      return printing(['booted\n'], follow ? signal : undefined)
+      const droplet = findDroplet(id)
+      recordCall(`console ${droplet.name} ${lines}${follow ? ' follow' : ''}`, 'console')
+      return printedOutput(['booted\n'], follow ? signal : undefined)
     },
     async prepare() {
-      called('prepare', 'prepare')
+      recordCall('prepare', 'prepare')
     },
     async create(droplet: NewDroplet) {
-      called(`create ${droplet.name}`, 'create')
+      recordCall(`create ${droplet.name}`, 'create')
       if (droplets.some(({ name }) => name === droplet.name)) throw new NameTakenError(undefined)
       authorizedKeys.push(droplet.authorizedKeys)
       const bindings = droplet.ports.map(({ host, hostPort, dropletPort }) => [
@@ -114,7 +115,7 @@ export function createMemoryEngine(now: () => number) {
       ])
       const { name, hostname, mark, createdBy } = droplet
       const ports = Object.fromEntries(bindings)
-      const made = aDroplet({
+      const created = createTestDroplet({
         name,
         hostname,
         createdBy,
@@ -123,36 +124,36 @@ export function createMemoryEngine(now: () => number) {
         state: 'created',
         ports,
       })
-      droplets.unshift({ ...made, mark })
-      tell(made.id)
-      return made.id
+      droplets.unshift({ ...created, mark })
+      emitEvent(created.id)
+      return created.id
     },
     async start(id) {
-      const droplet = find(id)
-      called(`start ${droplet.name}`, 'start')
+      const droplet = findDroplet(id)
+      recordCall(`start ${droplet.name}`, 'start')
       if (Object.values(droplet.ports).some(({ from }) => takenPorts.has(from.port))) {
         throw new PortTakenError(undefined)
       }
       Object.assign(droplet, { state: 'running', startedAt: now() })
-      tell(id)
+      emitEvent(id)
     },
     async stop(id) {
-      const droplet = find(id)
-      called(`stop ${droplet.name}`, 'stop')
+      const droplet = findDroplet(id)
+      recordCall(`stop ${droplet.name}`, 'stop')
       Object.assign(droplet, { state: 'exited', finishedAt: now(), exitCode: 0 })
-      tell(id)
+      emitEvent(id)
     },
     async remove(id) {
-      const droplet = find(id)
-      called(`remove ${droplet.name}`, 'remove')
+      const droplet = findDroplet(id)
+      recordCall(`remove ${droplet.name}`, 'remove')
       droplets.splice(droplets.indexOf(droplet), 1)
-      tell(id)
+      emitEvent(id)
     },
     async removeMarked(mark, answered) {
-      called(answered ? 'removeMarked' : 'removeMarked of an unanswered create', 'removeMarked')
-      const at = droplets.findIndex(droplet => droplet.mark === mark)
-      if (at === -1) return false
-      for (const { id } of droplets.splice(at, 1)) tell(id)
+      recordCall(answered ? 'removeMarked' : 'removeMarked of an unanswered create', 'removeMarked')
+      const index = droplets.findIndex(droplet => droplet.mark === mark)
+      if (index === -1) return false
+      for (const { id } of droplets.splice(index, 1)) emitEvent(id)
       return true
     },
   }
@@ -161,11 +162,11 @@ export function createMemoryEngine(now: () => number) {
     engine,
     /** Newest first. What is changed here is told of by `tell`, or is an event that was missed. */
     droplets,
-    tell,
+    emitEvent,
     /** What is found within a droplet, by its id. */
-    findings,
+    probeResults,
     /** The ids of the droplets that were looked into, in order. */
-    probes,
+    probedIds,
     /** What the next programs do that are started in a droplet. */
     programs,
     /** What is used by a droplet, by its id. */
@@ -177,64 +178,64 @@ export function createMemoryEngine(now: () => number) {
     /** Host ports that somebody else listens on. */
     takenPorts,
     /** The next call of this method throws, once. */
-    fail: (method: keyof DropletEngine, error: Error) => {
+    failNext: (method: keyof DropletEngine, error: Error) => {
       failures.set(method, [...(failures.get(method) ?? []), error])
     },
     /** What happens from here on is not told of. */
-    fallSilent(): void {
-      silent = true
+    stopEvents(): void {
+      isSilent = true
     },
     /** Nothing is answered any more, and nothing told. */
-    goAway(): void {
-      away = true
-      hangUp()
+    disconnect(): void {
+      isUnreachable = true
+      endEventStreams()
     },
-    hangUp,
-    comeBack(): void {
-      away = false
+    endEventStreams,
+    reconnect(): void {
+      isUnreachable = false
     },
   }
 }
 
 /** A program that printed this and has ended. */
-export function finished(text = '', exitCode: number | undefined = 0): Execution {
+export function finishedExecution(text = '', exitCode: number | undefined = 0): Execution {
   return {
-    output: printing(text === '' ? [] : [text]),
+    output: printedOutput(text === '' ? [] : [text]),
     write: () => true,
     resize: async () => undefined,
-    end: async () => undefined,
+    kill: async () => undefined,
     exitCode: async () => exitCode,
   }
 }
 
-/** @param until goes on after that, and ends with it */
-export async function* printing(texts: string[], until?: AbortSignal): AsyncGenerator<Printed> {
+/** @param signal goes on after that, and ends with it */
+export async function* printedOutput(texts: string[], signal?: AbortSignal): AsyncGenerator<OutputChunk> {
   for (const text of texts) yield { stream: 'stdout', bytes: new TextEncoder().encode(text) }
-  if (until && !until.aborted) await new Promise(resolve => until.addEventListener('abort', resolve))
+  if (signal && !signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve))
 }
 
 /** What is pushed comes out in order; when it is ended, whoever waits is thrown at. */
 function createChannel() {
   const queue: DropletEvent[] = []
-  let ended = false
-  let wake = Promise.withResolvers<void>()
+  let hasEnded = false
+  let changed = Promise.withResolvers<void>()
   return {
     push(item: DropletEvent): void {
       queue.push(item)
-      wake.resolve()
+      changed.resolve()
     },
     end(): void {
-      ended = true
-      wake.resolve()
+      hasEnded = true
+      changed.resolve()
     },
     async *items(): AsyncGenerator<DropletEvent> {
       for (;;) {
         const item = queue.shift()
         if (item !== undefined) yield item
-        else if (ended) throw new ApiError('engineUnavailable')
+        else if (hasEnded) throw new ApiError('engineUnavailable')
         else {
-          await wake.promise
-          wake = Promise.withResolvers()
+          await changed.promise
+          changed = Promise.withResolvers()
         }
       }
     },

@@ -2,17 +2,17 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The permission bits of a file or directory in octal, as `0600` is written: `'600'`. */
-export function modeOf(path: string): string {
+export function fileMode(path: string): string {
   return (statSync(path).mode & 0o7777).toString(8)
 }
 
 /** The permission bits of every file in a directory, by name. */
-export function modesIn(directory: string): Record<string, string> {
-  return Object.fromEntries(readdirSync(directory).map(name => [name, modeOf(join(directory, name))]))
+export function fileModes(directory: string): Record<string, string> {
+  return Object.fromEntries(readdirSync(directory).map(name => [name, fileMode(join(directory, name))]))
 }
 
 /** The umask of this process until the scope ends: `using _ = umask(0)`. */
-export function umask(mask: number) {
-  const before = process.umask(mask)
-  return { [Symbol.dispose]: () => void process.umask(before) }
+export function setUmask(mask: number) {
+  const previous = process.umask(mask)
+  return { [Symbol.dispose]: () => void process.umask(previous) }
 }

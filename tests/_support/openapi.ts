@@ -4,7 +4,7 @@ import type { Schema } from '../../src/openapi/description.ts'
 import { createDocument } from '../../src/openapi/document.ts'
 
 /** What went over the wire, as far as the document says something of it. */
-export interface Exchanged {
+export interface HttpExchange {
   method: string
   /** With or without a query. */
   path: string
@@ -13,20 +13,20 @@ export interface Exchanged {
   /** As it came; of a stream, what it begins with. */
   text: string
   /** The fields that were sent as JSON. */
-  sent?: unknown
+  requestBody?: unknown
 }
 
 interface Content {
   schema: Schema
 }
-interface Answer {
+interface DocumentedResponse {
   headers: Record<string, { $ref: string }>
   content?: Record<string, Content>
   'x-events'?: Record<string, Schema>
 }
 interface Operation {
   requestBody?: { content: Record<string, Content> }
-  responses: Record<string, Answer>
+  responses: Record<string, DocumentedResponse>
 }
 
 /** As a client reads it. */
@@ -40,7 +40,7 @@ const {
 
 const ajv = new Ajv2020({ allErrors: true, strict: false })
 addFormats(ajv)
-const closedComponents = closed(components)
+const strictComponents = toStrict(components)
 const validators = new Map<string, ValidateFunction>()
 const templates = Object.keys(paths).map(template => ({
   template,
@@ -48,71 +48,78 @@ const templates = Object.keys(paths).map(template => ({
 }))
 
 /** What was seen to be as the document says: `GET /api/v1/droplet/list 200`. */
-export const seen = new Set<string>()
+export const seenResponses = new Set<string>()
 
 /**
  * Holds an answer against the document: its route, status, headers, type and body, of which nothing may be undeclared; and
  * what was sent, when it was understood.
  * @throws Error saying what is not as the document has it
  */
-export function checkAnswer({ method, path, status, headers, text, sent }: Exchanged): void {
+export function validateExchange({ method, path, status, headers, text, requestBody }: HttpExchange): void {
   // As the server reads it, which takes the dots out of it.
-  const bare = URL.parse(`http://localhost${path}`)?.pathname ?? ''
-  const found = templates.find(({ pattern }) => pattern.test(bare))
-  const operation = paths[found?.template ?? '']?.[method === 'HEAD' ? 'get' : method.toLowerCase()]
-  const name = `${method} ${found?.template ?? bare} ${status}`
-  if (!operation || !found) {
-    checkNoRoute(name, text)
+  const pathname = URL.parse(`http://localhost${path}`)?.pathname ?? ''
+  const route = templates.find(({ pattern }) => pattern.test(pathname))
+  const operation = paths[route?.template ?? '']?.[method === 'HEAD' ? 'get' : method.toLowerCase()]
+  const name = `${method} ${route?.template ?? pathname} ${status}`
+  if (!operation || !route) {
+    checkUnknownRoute(name, text)
     return
   }
-  const answer = operation.responses[status]
-  if (!answer) throw new Error(`${name}: the document knows no such status: ${text}`)
-  checkHeaders(name, answer, headers)
-  if (method !== 'HEAD') checkBody(`${found.template} ${method} ${status}`, name, answer, headers, text)
+  const documented = operation.responses[status]
+  if (!documented) throw new Error(`${name}: the document knows no such status: ${text}`)
+  checkHeaders(name, documented, headers)
+  if (method !== 'HEAD') checkBody(`${route.template} ${method} ${status}`, name, documented, headers, text)
   // What is not known in a body is ignored.
-  const understood = operation.requestBody?.content['application/json']?.schema
-  if (status < 300 && sent !== undefined && understood) {
-    checkWith(`${found.template} ${method} body`, () => toValidator(understood, components), `${name} sent`, sent)
+  const bodySchema = operation.requestBody?.content['application/json']?.schema
+  if (status < 300 && requestBody !== undefined && bodySchema) {
+    validateWith(
+      `${route.template} ${method} body`,
+      () => compileSchema(bodySchema, components),
+      `${name} sent`,
+      requestBody,
+    )
   }
-  seen.add(name)
+  seenResponses.add(name)
 }
 
 /** What is no route says so, unless the request is refused before that is known. */
-function checkNoRoute(name: string, text: string): void {
+function checkUnknownRoute(name: string, text: string): void {
   if (text === '' && name.startsWith('HEAD')) return
   const { errorId } = JSON.parse(text) as { errorId: number }
   if (![404, 917, 920, 921].includes(errorId)) throw new Error(`${name}: the document knows no such route: ${text}`)
 }
 
-function checkHeaders(name: string, answer: Answer, headers: Headers): void {
-  for (const [header, { $ref }] of Object.entries(answer.headers)) {
-    const { required, schema } = resolve($ref) as { required?: boolean; schema: Schema }
+function checkHeaders(name: string, documented: DocumentedResponse, headers: Headers): void {
+  for (const [header, { $ref }] of Object.entries(documented.headers)) {
+    const { required, schema } = resolveReference($ref) as { required?: boolean; schema: Schema }
     const value = headers.get(header)
     if (value === null && required) throw new Error(`${name}: there is no ${header}`)
-    if (value !== null) check($ref, `${name} ${header}`, schema, schema.type === 'integer' ? Number(value) : value)
+    if (value !== null)
+      validateStrict($ref, `${name} ${header}`, schema, schema.type === 'integer' ? Number(value) : value)
   }
 }
 
-function checkBody(key: string, name: string, answer: Answer, headers: Headers, text: string): void {
-  const [type, content] = Object.entries(answer.content ?? {})[0] ?? []
-  const told = headers.get('content-type')?.replace('application/json;charset=utf-8', 'application/json') ?? undefined
+function checkBody(key: string, name: string, documented: DocumentedResponse, headers: Headers, text: string): void {
+  const [type, content] = Object.entries(documented.content ?? {})[0] ?? []
+  const contentType =
+    headers.get('content-type')?.replace('application/json;charset=utf-8', 'application/json') ?? undefined
   if (!type || !content) {
     if (text !== '') throw new Error(`${name}: the document knows no body: ${text}`)
     return
   }
-  if (told !== type) throw new Error(`${name}: ${told} in place of ${type}`)
-  check(key, name, content.schema, type === 'application/json' ? JSON.parse(text) : text)
-  if (answer['x-events']) for (const event of eventsIn(text)) checkEvent(name, answer['x-events'], event)
+  if (contentType !== type) throw new Error(`${name}: ${contentType} in place of ${type}`)
+  validateStrict(key, name, content.schema, type === 'application/json' ? JSON.parse(text) : text)
+  if (documented['x-events']) for (const event of eventsIn(text)) checkEvent(name, documented['x-events'], event)
 }
 
 function checkEvent(
   name: string,
-  known: Record<string, Schema>,
+  eventSchemas: Record<string, Schema>,
   { event, data }: { event: string; data: string },
 ): void {
-  const schema = known[event]
+  const schema = eventSchemas[event]
   if (!schema) throw new Error(`${name}: the document knows no event ${event}`)
-  check(`event ${event}`, `${name} ${event}`, schema, JSON.parse(data))
+  validateStrict(`event ${event}`, `${name} ${event}`, schema, JSON.parse(data))
 }
 
 /** Those that have come whole. */
@@ -127,23 +134,23 @@ function eventsIn(text: string): { event: string; data: string }[] {
  * Nothing may be in the value that is not told of.
  * @param key by which the compiled schema is known
  */
-export function check(key: string, name: string, schema: Schema, value: unknown): void {
-  checkWith(key, () => toValidator(closed(schema), closedComponents), name, value)
+export function validateStrict(key: string, name: string, schema: Schema, value: unknown): void {
+  validateWith(key, () => compileSchema(toStrict(schema), strictComponents), name, value)
 }
 
-function checkWith(key: string, make: () => ValidateFunction, name: string, value: unknown): void {
-  const validate = validators.get(key) ?? make()
+function validateWith(key: string, createValidator: () => ValidateFunction, name: string, value: unknown): void {
+  const validate = validators.get(key) ?? createValidator()
   validators.set(key, validate)
   if (validate(value)) return
   throw new Error(`${name}: ${ajv.errorsText(validate.errors)}: ${JSON.stringify(value)}`)
 }
 
-function toValidator(schema: Schema, named: Schema): ValidateFunction {
-  return ajv.compile({ ...schema, components: named })
+function compileSchema(schema: Schema, componentSchemas: Schema): ValidateFunction {
+  return ajv.compile({ ...schema, components: componentSchemas })
 }
 
 /** The same schema, in which nothing may be that is not told of. */
-function closed(schema: Schema): Schema {
+function toStrict(schema: Schema): Schema {
   return JSON.parse(JSON.stringify(schema), (_, value) => {
     const isBody = typeof value === 'object' && value !== null && 'properties' in value && isObject(value.type)
     return isBody ? { additionalProperties: false, ...value } : value
@@ -154,7 +161,7 @@ function isObject(type: unknown): boolean {
   return [type].flat().includes('object')
 }
 
-function resolve(reference: string): Schema {
+function resolveReference(reference: string): Schema {
   const [kind = '', name = ''] = reference.split('/').slice(-2)
   const component = components[kind]?.[name]
   if (!component) throw new Error(`the document has no ${reference}`)

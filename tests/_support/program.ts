@@ -1,69 +1,69 @@
-import type { Execution, Printed, TerminalSize } from '../../src/droplets/engine.ts'
+import type { Execution, OutputChunk, TerminalSize } from '../../src/droplets/engine.ts'
 
 /** A program in a droplet that does what the test says, and notes what is done to it. */
-export function createProgram() {
-  const pieces: Printed[] = []
-  const typed: string[] = []
+export function createFakeProgram() {
+  const pendingOutput: OutputChunk[] = []
+  const inputs: string[] = []
   const sizes: TerminalSize[] = []
-  const told = { taken: 0, ends: 0 }
-  let wake = Promise.withResolvers<void>()
+  const counters = { chunksRead: 0, endCalls: 0 }
+  let changed = Promise.withResolvers<void>()
   let failure: Error | undefined
-  let isOver = false
-  let code: number | undefined
+  let hasEnded = false
+  let exitStatus: number | undefined
 
-  async function* output(): AsyncGenerator<Printed> {
+  async function* output(): AsyncGenerator<OutputChunk> {
     for (;;) {
-      const piece = pieces.shift()
-      if (piece) {
-        told.taken += 1
-        yield piece
+      const chunk = pendingOutput.shift()
+      if (chunk) {
+        counters.chunksRead += 1
+        yield chunk
       } else if (failure) throw failure
-      else if (isOver) return
+      else if (hasEnded) return
       else {
-        await wake.promise
-        wake = Promise.withResolvers()
+        await changed.promise
+        changed = Promise.withResolvers()
       }
     }
   }
 
   function finish(): void {
-    isOver = true
-    wake.resolve()
+    hasEnded = true
+    changed.resolve()
   }
 
   const execution: Execution = {
     output: output(),
     write: bytes => {
-      typed.push(new TextDecoder().decode(bytes))
+      inputs.push(new TextDecoder().decode(bytes))
       return true
     },
     resize: async size => void sizes.push(size),
-    end: async () => {
-      told.ends += 1
+    kill: async () => {
+      counters.endCalls += 1
       finish()
     },
-    exitCode: async () => code,
+    exitCode: async () => exitStatus,
   }
 
   return {
     execution,
-    typed,
+    inputs,
     sizes,
     /** How many pieces were read of what it printed, and how often it was ended. */
-    told,
-    print(text: string | Uint8Array, stream: Printed['stream'] = 'stdout'): void {
-      pieces.push({ stream, bytes: typeof text === 'string' ? new TextEncoder().encode(text) : text })
-      wake.resolve()
+    counters,
+    print(text: string | Uint8Array, stream: OutputChunk['stream'] = 'stdout'): void {
+      pendingOutput.push({ stream, bytes: typeof text === 'string' ? new TextEncoder().encode(text) : text })
+      changed.resolve()
     },
     /** Ends by itself. */
     exit(exitCode: number | undefined): void {
-      code = exitCode
+      exitStatus = exitCode
       finish()
     },
     /** Its engine goes away. */
-    breakOff(error: Error): void {
+    failWith(error: Error): void {
       failure = error
-      wake.resolve()
+      changed.resolve()
     },
   }
 }

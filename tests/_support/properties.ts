@@ -42,7 +42,7 @@ const RUN_LIMIT_MS = 90_000
  * printed with its seed; `fc.assert(..., { seed, path })` repeats it.
  * @param property throws where it does not hold
  */
-export async function holds<T>(
+export async function checkProperty<T>(
   name: keyof typeof CASES,
   cases: fc.Arbitrary<T>,
   property: (value: T) => void | Promise<void>,

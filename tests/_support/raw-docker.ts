@@ -2,16 +2,16 @@ import { join } from 'node:path'
 import { tempDir } from './temp-dir.ts'
 
 /** What a connection gets: bytes to send, and whether it is closed then. */
-export interface RawAnswer {
+export interface RawResponse {
   bytes: string
   close: boolean
 }
 
-export const hangUp: RawAnswer = { bytes: '', close: true }
-export const silence: RawAnswer = { bytes: '', close: false }
+export const closeConnection: RawResponse = { bytes: '', close: true }
+export const noResponse: RawResponse = { bytes: '', close: false }
 
 /** A whole answer of HTTP/1.1, after which the connection is closed. */
-export function answerOf(status: string, body: string, length = Buffer.byteLength(body)): RawAnswer {
+export function rawResponse(status: string, body: string, length = Buffer.byteLength(body)): RawResponse {
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n`
   return { bytes: head + body, close: true }
 }
@@ -20,9 +20,9 @@ export function answerOf(status: string, body: string, length = Buffer.byteLengt
  * A socket on which everything can be said, HTTP or not. It says its version as an engine does; `answer` is what
  * follows on all else, or on
  * what begins with a request line.
- * @param drip bytes that are sent one by one, 200 ms apart, after `answer`
+ * @param trickle bytes that are sent one by one, 200 ms apart, after `answer`
  */
-export function createRawDocker(answer: RawAnswer | ((request: string) => RawAnswer), drip = '') {
+export function createRawDocker(response: RawResponse | ((request: string) => RawResponse), trickle = '') {
   const dir = tempDir()
   const path = join(dir.path, 'docker.sock')
   const timers: ReturnType<typeof setInterval>[] = []
@@ -31,14 +31,14 @@ export function createRawDocker(answer: RawAnswer | ((request: string) => RawAns
     socket: {
       data(socket, data) {
         const request = data.toString()
-        const asksVersion = request.startsWith('GET /version ')
-        const said = typeof answer === 'function' ? answer(request) : answer
-        const { bytes, close } = asksVersion ? answerOf('200 OK', '{"ApiVersion":"1.41"}') : said
+        const isVersionRequest = request.startsWith('GET /version ')
+        const reply = typeof response === 'function' ? response(request) : response
+        const { bytes, close } = isVersionRequest ? rawResponse('200 OK', '{"ApiVersion":"1.41"}') : reply
         socket.write(bytes)
         if (close) socket.end()
-        if (asksVersion || drip === '') return
-        let sent = 0
-        timers.push(setInterval(() => socket.write(drip[sent++ % drip.length] ?? ''), 200))
+        if (isVersionRequest || trickle === '') return
+        let sentBytes = 0
+        timers.push(setInterval(() => socket.write(trickle[sentBytes++ % trickle.length] ?? ''), 200))
       },
     },
   })

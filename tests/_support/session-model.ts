@@ -1,13 +1,13 @@
 import type { Group } from '../../src/store/users.ts'
 
-const STEP = 30_000
-const DAY = 86_400_000
-const ACCESS = 2 * 3_600_000
-const REFRESH = 7 * DAY
-const SESSION = 30 * DAY
+const STEP_MS = 30_000
+const DAY_MS = 86_400_000
+const ACCESS_LIFETIME_MS = 2 * 3_600_000
+const REFRESH_LIFETIME_MS = 7 * DAY_MS
+const SESSION_LIFETIME_MS = 30 * DAY_MS
 const SESSIONS_PER_USER = 10
 
-export interface Pair {
+export interface TokenPair {
   access: string
   refresh: string
 }
@@ -15,11 +15,11 @@ export interface Pair {
 export interface ModelSession {
   user: ModelUser
   createdAt: number
-  pair: Pair
-  accessEnds: number
-  refreshEnds: number
+  tokens: TokenPair
+  accessExpiresAt: number
+  refreshExpiresAt: number
   /** Refresh tokens that it exchanged. */
-  exchanged: string[]
+  usedRefreshTokens: string[]
 }
 
 export interface ModelUser {
@@ -33,73 +33,77 @@ export interface ModelUser {
 export function createSessionModel() {
   let sessions: ModelSession[] = []
   /** By what sessions end: goes forward with the system's clock, and on when that is set back. */
-  let steady = 0
+  let wallTime = 0
 
-  const opened = (user: ModelUser, createdAt: number, pair: Pair): ModelSession => ({
+  const newSession = (user: ModelUser, createdAt: number, tokens: TokenPair): ModelSession => ({
     user,
     createdAt,
-    pair,
-    accessEnds: Math.min(steady + ACCESS, createdAt + SESSION),
-    refreshEnds: Math.min(steady + REFRESH, createdAt + SESSION),
-    exchanged: [],
+    tokens,
+    accessExpiresAt: Math.min(wallTime + ACCESS_LIFETIME_MS, createdAt + SESSION_LIFETIME_MS),
+    refreshExpiresAt: Math.min(wallTime + REFRESH_LIFETIME_MS, createdAt + SESSION_LIFETIME_MS),
+    usedRefreshTokens: [],
   })
-  const remove = (gone: (session: ModelSession) => boolean) => {
-    sessions = sessions.filter(session => !gone(session))
+  const remove = (isEnded: (session: ModelSession) => boolean) => {
+    sessions = sessions.filter(session => !isEnded(session))
   }
-  const byAccess = (token: string) => sessions.find(({ pair }) => pair.access === token)
-  const byRefresh = (token: string) => sessions.find(({ pair }) => pair.refresh === token)
-  const byExchanged = (token: string) => sessions.find(({ exchanged }) => exchanged.includes(token))
+  const findByAccess = (token: string) => sessions.find(({ tokens }) => tokens.access === token)
+  const findByRefresh = (token: string) => sessions.find(({ tokens }) => tokens.refresh === token)
+  const findByUsedRefresh = (token: string) =>
+    sessions.find(({ usedRefreshTokens }) => usedRefreshTokens.includes(token))
 
-  const whoCalls = (session: ModelSession | undefined): ModelUser | number =>
-    session === undefined ? 908 : session.accessEnds <= steady ? 909 : session.user
+  const callerOf = (session: ModelSession | undefined): ModelUser | number =>
+    session === undefined ? 908 : session.accessExpiresAt <= wallTime ? 909 : session.user
 
   return {
-    /** @param passed what a clock that nobody sets would have gone on by */
-    timeIs(now: number, passed: number): void {
-      steady = Math.max(now, steady + passed)
+    /** @param elapsed what a clock that nobody sets would have gone on by */
+    setTime(now: number, elapsed: number): void {
+      wallTime = Math.max(now, wallTime + elapsed)
     },
 
-    mayLogIn: (user: ModelUser, now: number): boolean => Math.floor(now / STEP) > user.lastStep,
+    canLogIn: (user: ModelUser, now: number): boolean => Math.floor(now / STEP_MS) > user.lastStep,
 
-    logIn(user: ModelUser, now: number, pair: Pair): void {
-      user.lastStep = Math.floor(now / STEP)
-      sessions.push(opened(user, steady, pair))
-      const own = sessions.filter(session => session.user === user)
-      const tooMany = new Set(own.slice(0, -SESSIONS_PER_USER))
-      remove(session => tooMany.has(session))
+    logIn(user: ModelUser, now: number, tokens: TokenPair): void {
+      user.lastStep = Math.floor(now / STEP_MS)
+      sessions.push(newSession(user, wallTime, tokens))
+      const ownSessions = sessions.filter(session => session.user === user)
+      const surplus = new Set(ownSessions.slice(0, -SESSIONS_PER_USER))
+      remove(session => surplus.has(session))
     },
 
     /** What is over is told apart for a day, and forgotten after that. */
-    keepHouse: (): void => remove(({ accessEnds, refreshEnds }) => Math.max(accessEnds, refreshEnds) < steady - DAY),
+    removeExpired: (): void =>
+      remove(
+        ({ accessExpiresAt, refreshExpiresAt }) => Math.max(accessExpiresAt, refreshExpiresAt) < wallTime - DAY_MS,
+      ),
 
-    mayRefresh(token: string): boolean {
-      const session = byRefresh(token)
-      return session !== undefined && session.refreshEnds > steady
+    canRefresh(token: string): boolean {
+      const session = findByRefresh(token)
+      return session !== undefined && session.refreshExpiresAt > wallTime
     },
 
-    refresh(token: string, pair: Pair): void {
-      const at = sessions.findIndex(session => session.pair.refresh === token)
-      const before = sessions[at]
-      if (!before) return
-      const exchanged = [...before.exchanged, token]
-      sessions[at] = { ...opened(before.user, before.createdAt, pair), exchanged }
+    refresh(token: string, tokens: TokenPair): void {
+      const index = sessions.findIndex(session => session.tokens.refresh === token)
+      const previous = sessions[index]
+      if (!previous) return
+      const usedRefreshTokens = [...previous.usedRefreshTokens, token]
+      sessions[index] = { ...newSession(previous.user, previous.createdAt, tokens), usedRefreshTokens }
     },
 
     /** A refresh that was refused: one that was exchanged before ends its session. */
-    refuseRefresh(token: string): void {
-      const stolen = byExchanged(token)
-      remove(session => session === stolen)
+    rejectRefresh(token: string): void {
+      const reused = findByUsedRefresh(token)
+      remove(session => session === reused)
     },
 
     /** What `GET /user/list` answers, which is the owner's. */
-    list(token: string): number {
-      const caller = whoCalls(byAccess(token))
+    listUsersStatus(token: string): number {
+      const caller = callerOf(findByAccess(token))
       if (typeof caller === 'number') return caller
       return caller.group === 'owner' ? 200 : 912
     },
 
-    revoke(token: string, target: ModelUser): number {
-      const caller = byAccess(token) ? whoCalls(byAccess(token)) : whoRefreshes(token)
+    revokeStatus(token: string, target: ModelUser): number {
+      const caller = findByAccess(token) ? callerOf(findByAccess(token)) : refreshingUser(token)
       if (typeof caller === 'number') return caller
       if (caller !== target && caller.group !== 'owner') return 904
       this.removeAllOf(target)
@@ -109,15 +113,15 @@ export function createSessionModel() {
     removeAllOf: (user: ModelUser): void => remove(session => session.user === user),
 
     /** When the sessions of a user began that have not ended, oldest first. */
-    live: (user: ModelUser): number[] =>
+    activeSince: (user: ModelUser): number[] =>
       sessions
-        .filter(session => session.user === user && session.refreshEnds > steady)
+        .filter(session => session.user === user && session.refreshExpiresAt > wallTime)
         .map(({ createdAt }) => createdAt),
   }
 
-  function whoRefreshes(token: string): ModelUser | number {
-    const session = byRefresh(token)
-    if (session && session.refreshEnds > steady) return session.user
-    return session || byExchanged(token) ? 910 : 908
+  function refreshingUser(token: string): ModelUser | number {
+    const session = findByRefresh(token)
+    if (session && session.refreshExpiresAt > wallTime) return session.user
+    return session || findByUsedRefresh(token) ? 910 : 908
   }
 }

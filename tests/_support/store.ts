@@ -19,12 +19,12 @@ export function createTestStore() {
   }
 }
 
-export function accountOf(username: string, group: Group = 'viewer'): Account {
+export function createAccount(username: string, group: Group = 'viewer'): Account {
   return { id: `id-of-${username}`, username, group, createdAt: 1_000, sealedSecret: Buffer.from(`sealed ${username}`) }
 }
 
 /** The hashes of a pair of tokens with this name, and when they expire. */
-export function pairOf(name: string, expires: { access: number; refresh: number }): TokenPair {
+export function createTokenPair(name: string, expires: { access: number; refresh: number }): TokenPair {
   return {
     accessHash: Buffer.from(`access ${name}`),
     accessExpiresAt: expires.access,

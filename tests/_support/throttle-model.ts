@@ -6,14 +6,14 @@ const YEAR = 365 * 24 * HOUR
 export interface Attempt {
   address: string
   /** Strangers share one count for a name; an address or a session that was proved has one of its own. */
-  count: string
+  bucket: string
 }
 
 interface Failures {
-  row: number
-  last: number
+  consecutive: number
+  lastAt: number
   inWindow: number
-  windowBegan: number
+  windowStart: number
 }
 
 /**
@@ -21,40 +21,43 @@ interface Failures {
  * for twice as long, up to an hour; 100 within a year until it is over; 20 within ten minutes from one address.
  */
 export function createThrottleModel() {
-  const counts = new Map<string, Failures>()
+  const buckets = new Map<string, Failures>()
   const addresses = new Map<string, Failures>()
 
   return {
     /** When the count of the name and that of the address let this attempt through: not in the future means now. */
-    openAt({ address, count }: Attempt): { count: number; address: number } {
-      const [ofCount, ofAddress] = [counts.get(count), addresses.get(address)]
-      const lock = ofCount && ofCount.row >= 5 ? Math.min(MINUTE * 2 ** (ofCount.row - 5), HOUR) : 0
-      const lockEnds = ofCount ? ofCount.last + lock : 0
-      const yearEnds = ofCount && ofCount.inWindow >= 100 ? ofCount.windowBegan + YEAR : 0
+    opensAt({ address, bucket }: Attempt): { bucket: number; address: number } {
+      const [bucketFailures, addressFailures] = [buckets.get(bucket), addresses.get(address)]
+      const lockMs =
+        bucketFailures && bucketFailures.consecutive >= 5
+          ? Math.min(MINUTE * 2 ** (bucketFailures.consecutive - 5), HOUR)
+          : 0
+      const lockEnds = bucketFailures ? bucketFailures.lastAt + lockMs : 0
+      const yearEnds = bucketFailures && bucketFailures.inWindow >= 100 ? bucketFailures.windowStart + YEAR : 0
       return {
-        count: Math.max(lockEnds, yearEnds),
-        address: ofAddress && ofAddress.inWindow >= 20 ? ofAddress.windowBegan + 10 * MINUTE : 0,
+        bucket: Math.max(lockEnds, yearEnds),
+        address: addressFailures && addressFailures.inWindow >= 20 ? addressFailures.windowStart + 10 * MINUTE : 0,
       }
     },
 
-    failed({ address, count }: Attempt, now: number): void {
-      counts.set(count, oneMore(counts.get(count), now, YEAR))
-      addresses.set(address, oneMore(addresses.get(address), now, 10 * MINUTE))
+    recordFailure({ address, bucket }: Attempt, now: number): void {
+      buckets.set(bucket, addFailure(buckets.get(bucket), now, YEAR))
+      addresses.set(address, addFailure(addresses.get(address), now, 10 * MINUTE))
     },
 
-    succeeded({ count }: Attempt): void {
-      const before = counts.get(count)
-      if (before) counts.set(count, { ...before, row: 0 })
+    recordSuccess({ bucket }: Attempt): void {
+      const previous = buckets.get(bucket)
+      if (previous) buckets.set(bucket, { ...previous, consecutive: 0 })
     },
   }
 }
 
-function oneMore(before: Failures | undefined, now: number, windowMs: number): Failures {
-  const within = before !== undefined && now < before.windowBegan + windowMs
+function addFailure(previous: Failures | undefined, now: number, windowMs: number): Failures {
+  const isInWindow = previous !== undefined && now < previous.windowStart + windowMs
   return {
-    row: (before?.row ?? 0) + 1,
-    last: now,
-    inWindow: within ? before.inWindow + 1 : 1,
-    windowBegan: within ? before.windowBegan : now,
+    consecutive: (previous?.consecutive ?? 0) + 1,
+    lastAt: now,
+    inWindow: isInWindow ? previous.inWindow + 1 : 1,
+    windowStart: isInWindow ? previous.windowStart : now,
   }
 }

@@ -1,6 +1,6 @@
 /** What something came to, and after how many milliseconds. */
-export async function timed<T>(work: Promise<T>): Promise<{ ms: number; answer: T }> {
+export async function timed<T>(work: Promise<T>): Promise<{ ms: number; result: T }> {
   const start = performance.now()
-  const answer = await work
-  return { ms: performance.now() - start, answer }
+  const result = await work
+  return { ms: performance.now() - start, result }
 }

@@ -1,19 +1,19 @@
 import type { Timing } from '../../cli/client/patience.ts'
 
 /** Waiting takes no time, and all that is waited for passes. */
-export function createTiming() {
+export function createFakeTiming() {
   let time = 0
-  const slept: number[] = []
+  const sleeps: number[] = []
   return {
     /** What was waited for, in milliseconds. */
-    slept,
+    sleeps,
     /** Time passes, as while an answer is waited for. */
-    pass: (ms: number) => {
+    advance: (ms: number) => {
       time += ms
     },
     now: () => time,
     sleep: async (ms: number) => {
-      slept.push(ms)
+      sleeps.push(ms)
       time += ms
     },
   } satisfies Timing & Record<string, unknown>

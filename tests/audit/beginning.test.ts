@@ -1,58 +1,61 @@
 import { describe, expect, test } from 'bun:test'
 import { rmSync, writeFileSync } from 'node:fs'
 import { openTestAudit } from '../_support/audit.ts'
-import { createChainHost } from '../_support/chain.ts'
+import { createAuditChain } from '../_support/chain.ts'
 import { createTestStore } from '../_support/store.ts'
 
 describe('the key', () => {
   test('is 0600, and the same at every start', async () => {
-    using host = await createChainHost()
+    using host = await createAuditChain()
     const before = await Bun.file(host.keyFile).text()
     expect(before).toMatch(/^[0-9a-f]{64}\n$/)
     expect((await Bun.file(host.keyFile).stat()).mode & 0o777).toBe(0o600)
-    await host.open()
+    await host.openAudit()
     expect(await Bun.file(host.keyFile).text()).toBe(before)
   })
 
   test('that is missing or wrong stops the start, and is named', async () => {
-    using host = await createChainHost()
+    using host = await createAuditChain()
     writeFileSync(host.keyFile, `${'0'.repeat(64)}\n`)
-    await expect(host.open()).rejects.toThrow(`The audit does not fit its key ${host.keyFile}`)
+    await expect(host.openAudit()).rejects.toThrow(`The audit does not fit its key ${host.keyFile}`)
     rmSync(host.keyFile)
-    await expect(host.open()).rejects.toThrow(`The key file ${host.keyFile} is missing`)
+    await expect(host.openAudit()).rejects.toThrow(`The key file ${host.keyFile} is missing`)
   })
 
   test('that is lost can be replaced: a new chain begins after the records that are there', async () => {
-    using host = await createChainHost()
+    using host = await createAuditChain()
     rmSync(host.keyFile)
-    const anew = await host.open({ anew: { by: 'host:root' } })
-    expect(anew.verify()).toMatchObject({ records: 1, earlier: 11, newest: 12, findings: [] })
-    expect((await anew.list({})).map(({ action, user }) => [action, user])[0]).toEqual(['audit.begin', 'host:root'])
-    expect(await anew.list({})).toHaveLength(12)
-    await host.open()
+    const restarted = await host.openAudit({ restart: { by: 'host:root' } })
+    expect(restarted.verify()).toMatchObject({ records: 1, earlier: 11, newest: 12, findings: [] })
+    expect((await restarted.list({})).map(({ action, user }) => [action, user])[0]).toEqual([
+      'audit.begin',
+      'host:root',
+    ])
+    expect(await restarted.list({})).toHaveLength(12)
+    await host.openAudit()
   })
 
   test('that is there is never replaced', async () => {
-    using host = await createChainHost()
+    using host = await createAuditChain()
     const before = await Bun.file(host.keyFile).text()
-    await host.open({ anew: { by: 'host:root' } })
+    await host.openAudit({ restart: { by: 'host:root' } })
     expect(await Bun.file(host.keyFile).text()).toBe(before)
     expect(host.audit.verify()).toMatchObject({ records: 11 })
   })
 })
 
 test('a table that was emptied, marks and all, is not taken for a new one', async () => {
-  using host = await createChainHost()
+  using host = await createAuditChain()
   host.tamper('DELETE FROM audit')
   host.tamper('DELETE FROM audit_marks')
-  await expect(host.open()).rejects.toThrow('or was tampered with')
+  await expect(host.openAudit()).rejects.toThrow('or was tampered with')
 })
 
 test('a first start that was killed between its key and its first record goes on', async () => {
-  using host = await createChainHost()
+  using host = await createAuditChain()
   host.tamper('DELETE FROM audit')
   host.tamper('DELETE FROM audit_marks')
-  const audit = await host.open({ isFirstStart: true })
+  const audit = await host.openAudit({ isFirstStart: true })
   expect(audit.verify()).toMatchObject({ records: 1, findings: [] })
 })
 
@@ -63,7 +66,7 @@ test('of many processes that start at once, one begins the chain', async () => {
 })
 
 test('records whose marks are gone are not taken for a new beginning', async () => {
-  using host = await createChainHost()
+  using host = await createAuditChain()
   host.tamper('DELETE FROM audit_marks')
-  await expect(host.open({ isFirstStart: true })).rejects.toThrow('or was tampered with')
+  await expect(host.openAudit({ isFirstStart: true })).rejects.toThrow('or was tampered with')
 })

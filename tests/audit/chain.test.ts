@@ -3,19 +3,19 @@ import { rmSync } from 'node:fs'
 import { createChain } from '../../src/audit/chain.ts'
 import { Secret } from '../../src/secret.ts'
 import { createAuditStore } from '../../src/store/audit.ts'
-import { createChainHost, entry } from '../_support/chain.ts'
+import { auditEntry, createAuditChain } from '../_support/chain.ts'
 
 test('an untouched chain has nothing to find', async () => {
-  using host = await createChainHost()
+  using host = await createAuditChain()
   const mac = Buffer.from(createAuditStore(host.db).newest()?.mac ?? []).toString('hex')
   expect(mac).toMatch(/^[0-9a-f]{64}$/)
   expect(host.audit.verify()).toEqual({ records: 11, earlier: 0, newest: 11, mac, findings: [] })
 })
 
 test('a chain of more records than are read at once is read to its end', async () => {
-  using host = await createChainHost()
+  using host = await createAuditChain()
   await host.db.write(() => {
-    for (let number = 12; number <= 2_500; number++) host.audit.record(entry(number), 'cikit01')
+    for (let number = 12; number <= 2_500; number++) host.audit.record(auditEntry(number), 'cikit01')
   })
   expect(host.audit.verify()).toMatchObject({ records: 2_500, newest: 2_500, findings: [] })
   host.tamper("UPDATE audit SET user = 'eve' WHERE number = 2400")
@@ -55,27 +55,27 @@ describe('somebody without the key who', () => {
       ['The mark of the beginning was changed', '3 records before the first are not written by us'],
     ],
   ])('%s is found out', async (_, sql, findings) => {
-    using host = await createChainHost()
+    using host = await createAuditChain()
     host.tamper(sql)
     expect(host.findings()).toEqual(findings)
   })
 
   test('removes all and makes the end the beginning is found out', async () => {
-    using host = await createChainHost()
-    const ofHead = "SELECT number, mac, seal FROM audit_marks WHERE name = 'head'"
-    host.tamper(`UPDATE audit_marks SET (number, mac, seal) = (${ofHead}) WHERE name = 'start'`)
+    using host = await createAuditChain()
+    const headColumns = "SELECT number, mac, seal FROM audit_marks WHERE name = 'head'"
+    host.tamper(`UPDATE audit_marks SET (number, mac, seal) = (${headColumns}) WHERE name = 'start'`)
     host.tamper('DELETE FROM audit')
     expect(host.findings()).toEqual(['The mark of the beginning was changed'])
   })
 
   test('puts the end of an earlier state back is found out', async () => {
-    using host = await createChainHost()
+    using host = await createAuditChain()
     const store = createAuditStore(host.db)
-    const earlier = store.mark('head')
+    const earlier = store.findMark('head')
     host.tamper('DELETE FROM audit WHERE number > 9')
     host.tamper("DELETE FROM audit_marks WHERE name = 'head'")
-    await host.db.write(() => host.audit.record(entry(11), 'cikit01'))
-    await host.db.write(() => earlier && store.putMark('head', earlier))
+    await host.db.write(() => host.audit.record(auditEntry(11), 'cikit01'))
+    await host.db.write(() => earlier && store.saveMark('head', earlier))
     expect(host.findings()).toEqual([
       'Record 10 says that the end did not fit: look at what is before it',
       'The mark of the end does not fit the last record',
@@ -83,7 +83,7 @@ describe('somebody without the key who', () => {
   })
 
   test('swaps two is found out', async () => {
-    using host = await createChainHost()
+    using host = await createAuditChain()
     host.tamper('UPDATE audit SET number = -1 WHERE number = 4')
     host.tamper('UPDATE audit SET number = 4 WHERE number = 7')
     host.tamper('UPDATE audit SET number = 7 WHERE number = -1')
@@ -91,31 +91,31 @@ describe('somebody without the key who', () => {
   })
 
   test('cuts the end off and mends the head is found out, now and after what comes next', async () => {
-    using host = await createChainHost()
+    using host = await createAuditChain()
     host.tamper('DELETE FROM audit WHERE number > 8')
     host.tamper("UPDATE audit_marks SET number = 8, mac = (SELECT mac FROM audit WHERE number = 8) WHERE name = 'head'")
     expect(host.findings()).toEqual(['The mark of the end was changed'])
-    await host.db.write(() => host.audit.record(entry(12), 'cikit01'))
+    await host.db.write(() => host.audit.record(auditEntry(12), 'cikit01'))
     expect(host.findings()).toEqual(['Record 9 says that the end did not fit: look at what is before it'])
     expect(host.audit.verify().newest).toBe(10)
   })
 
   test('adds one cannot keep us from recording', async () => {
-    using host = await createChainHost()
+    using host = await createAuditChain()
     host.tamper("INSERT INTO audit VALUES (12, 0, 'eve', '', 'droplet.add', '', 'ok', NULL, 1, x'00')")
-    await host.db.write(() => host.audit.record(entry(12), 'cikit01'))
+    await host.db.write(() => host.audit.record(auditEntry(12), 'cikit01'))
     expect(host.findings()).toHaveLength(2)
   })
 })
 
 test('the database itself refuses to change or remove a record', async () => {
-  using host = await createChainHost()
+  using host = await createAuditChain()
   expect(() => host.db.sql.run("UPDATE audit SET user = 'eve' WHERE number = 5")).toThrow('never changed')
   expect(() => host.db.sql.run('DELETE FROM audit WHERE number = 5')).toThrow('never removed')
 })
 
 test('pruning leaves a mark from which the rest is verified', async () => {
-  using host = await createChainHost()
+  using host = await createAuditChain()
   const store = createAuditStore(host.db)
   const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
   const chain = createChain(store, key)
@@ -129,30 +129,30 @@ test('pruning leaves a mark from which the rest is verified', async () => {
 })
 
 test('pruning never brings back records of an earlier key', async () => {
-  using host = await createChainHost()
+  using host = await createAuditChain()
   rmSync(host.keyFile)
-  const anew = await host.open({ anew: { by: 'host:root' } })
+  const restarted = await host.openAudit({ restart: { by: 'host:root' } })
   const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
   await host.db.write(() => createChain(createAuditStore(host.db), key).pruneUpTo(5))
-  expect(anew.verify()).toMatchObject({ records: 1, newest: 12, findings: [] })
+  expect(restarted.verify()).toMatchObject({ records: 1, newest: 12, findings: [] })
 })
 
 test('the newest 500,000 records are kept', async () => {
-  using host = await createChainHost()
+  using host = await createAuditChain()
   const store = createAuditStore(host.db)
   await host.db.write(() => {
-    for (let number = 12; number <= 1_005; number++) host.audit.record(entry(number), 'cikit01')
+    for (let number = 12; number <= 1_005; number++) host.audit.record(auditEntry(number), 'cikit01')
   })
   const record = store.newest()
   // As if all up to here had been written; the next is 500,999, which tells that somebody else wrote this one.
   await host.db.write(() => record && store.insert({ ...record, number: 500_998 }))
-  await host.db.write(() => host.audit.record(entry(0), 'cikit01'))
+  await host.db.write(() => host.audit.record(auditEntry(0), 'cikit01'))
   expect(store.newest()?.number).toBe(501_000)
   expect(store.after(0, 1)).toMatchObject([{ number: 1_001 }])
 })
 
 test('a trigger that hides what comes, and one that is gone, are found out', async () => {
-  using host = await createChainHost()
+  using host = await createAuditChain()
   host.db.sql.run('CREATE TRIGGER quiet BEFORE INSERT ON audit_refusals BEGIN SELECT raise(IGNORE); END')
   host.db.sql.run('DROP TRIGGER audit_is_only_pruned')
   expect(host.findings()).toEqual(['A trigger that guards the records is gone', 'A trigger is not written by us'])
@@ -162,7 +162,7 @@ test.each([
   ['before a chain that begins with the first record', 0],
   ['before a chain that was pruned', 6],
 ])('records %s are found out', async (_, pruned) => {
-  using host = await createChainHost()
+  using host = await createAuditChain()
   const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
   if (pruned > 0) await host.db.write(() => createChain(createAuditStore(host.db), key).pruneUpTo(pruned))
   host.tamper("INSERT INTO audit VALUES (-1, 0, 'eve', '', 'droplet.add', '', 'ok', NULL, 1, x'00')")

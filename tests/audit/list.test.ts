@@ -1,18 +1,18 @@
 import { expect, test } from 'bun:test'
 import { parseAuditFilter } from '../../src/audit/model.ts'
-import { ACT } from '../_support/act.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { readAudit } from '../_support/audit.ts'
 
 const HOUR = 3_600_000
 
 /** Twelve logins, an hour apart, by two users in turn; the owner's is the last one. */
-async function createBusyApi() {
+async function createApiWithLogins() {
   const api = await createTestApi()
   const users = [await api.createUser('ada', 'owner'), await api.createUser('bob', 'viewer')]
   let token = ''
   for (let number = 0; number < 12; number++) {
-    api.clock.move(HOUR)
+    api.clock.advance(HOUR)
     const user = users[(number + 1) % 2]
     token = user ? (await api.logIn(user)).access_token : ''
   }
@@ -35,7 +35,7 @@ function timeZone(name: string) {
 }
 
 test('newest first, each with what there is to tell of it', async () => {
-  const { api, token } = await createBusyApi()
+  const { api, token } = await createApiWithLogins()
   await using _ = api
   const { body } = await api.call('GET', '/audit/list?limit=2', { token })
   expect(body).toEqual([
@@ -56,9 +56,9 @@ test('newest first, each with what there is to tell of it', async () => {
 
 test('a hundred at a time, unless another number is asked for', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   await api.context.db.write(() => {
-    for (let count = 0; count < 1_100; count++) api.context.audit.record(ACT, '')
+    for (let count = 0; count < 1_100; count++) api.context.audit.record(TEST_ACTOR, '')
   })
   expect(await readAudit(api, token)).toHaveLength(100)
   expect(await readAudit(api, token, '?limit=1000')).toHaveLength(1_000)
@@ -66,10 +66,10 @@ test('a hundred at a time, unless another number is asked for', async () => {
 
 test('since is that moment or later', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
-  const told = (since: string) => readAudit(api, token, `?action=user.auth&since=${since}`)
-  expect(await told('2026-01-02T03:04:05Z')).toHaveLength(1)
-  expect(await told('2026-01-02T03:04:05.001Z')).toEqual([])
+  const { token } = await api.logInAs('owner')
+  const recordsSince = (since: string) => readAudit(api, token, `?action=user.auth&since=${since}`)
+  expect(await recordsSince('2026-01-02T03:04:05Z')).toHaveLength(1)
+  expect(await recordsSince('2026-01-02T03:04:05.001Z')).toEqual([])
 })
 
 test('a time without a zone is UTC, wherever the server stands', async () => {
@@ -81,7 +81,7 @@ test('a time without a zone is UTC, wherever the server stands', async () => {
 })
 
 test('by user, by time, and both', async () => {
-  const { api, token } = await createBusyApi()
+  const { api, token } = await createApiWithLogins()
   await using _ = api
   expect(await logins(api, token, 'user=bob&limit=2')).toEqual(['bob 12', 'bob 14'])
   expect(await logins(api, token, 'since=2026-01-02T14:00:00Z')).toEqual(['bob 14', 'ada 15'])
@@ -92,11 +92,12 @@ test('by user, by time, and both', async () => {
 })
 
 test('by action, or all below a word of it', async () => {
-  const { api, token } = await createBusyApi()
+  const { api, token } = await createApiWithLogins()
   await using _ = api
   await api.call('POST', '/droplet/add', { token })
   await api.call('PATCH', '/droplet/stop/cikit01', { token })
-  const actions = async (action: string) => (await readAudit(api, token, `?action=${action}`)).map(told => told.action)
+  const actions = async (action: string) =>
+    (await readAudit(api, token, `?action=${action}`)).map(record => record.action)
   expect(await actions('droplet')).toEqual(['droplet.add', 'droplet.stop'])
   expect(await actions('droplet.stop')).toEqual(['droplet.stop'])
   expect(await actions('drop')).toEqual([])
@@ -104,21 +105,21 @@ test('by action, or all below a word of it', async () => {
 })
 
 test('by what it concerned, refusals that are still counted up among it', async () => {
-  const { api, token } = await createBusyApi()
+  const { api, token } = await createApiWithLogins()
   await using _ = api
   for (let count = 0; count < 2; count++) await api.call('POST', '/droplet/add', { token })
   await api.call('PATCH', '/droplet/stop/cikit02', { token })
   await api.call('PATCH', '/droplet/stop/cikit03', { token })
-  const told = async (target: string) =>
+  const recordsOfTarget = async (target: string) =>
     (await readAudit(api, token, `?target=${target}`)).map(({ action, result }) => `${action} ${result}`)
-  expect(await told('cikit02')).toEqual(['droplet.add ok', 'droplet.stop ok'])
-  expect(await told('cikit03')).toEqual(['droplet.stop refused'])
-  expect(await told('cikit')).toEqual([])
-  expect(await told('%25')).toEqual([])
+  expect(await recordsOfTarget('cikit02')).toEqual(['droplet.add ok', 'droplet.stop ok'])
+  expect(await recordsOfTarget('cikit03')).toEqual(['droplet.stop refused'])
+  expect(await recordsOfTarget('cikit')).toEqual([])
+  expect(await recordsOfTarget('%25')).toEqual([])
 })
 
 test('page after page, by the id of the last record, without a gap', async () => {
-  const { api, token } = await createBusyApi()
+  const { api, token } = await createApiWithLogins()
   await using _ = api
   const ids: (number | null)[] = []
   // Four pages, and one with nothing on it.
@@ -153,7 +154,7 @@ test.each([
   ],
 ])('%s is refused', async query => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   const answer = await api.call('GET', `/audit/list?${query}`, { token })
   expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
 })

@@ -1,18 +1,18 @@
 import { expect, test } from 'bun:test'
 import { ApiError } from '../../src/errors.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
-import { inWords, readAudit, recordedWork } from '../_support/audit.ts'
+import { formatRecord, readAudit, runAudited } from '../_support/audit.ts'
 import { createMemoryEngine } from '../_support/memory-engine.ts'
 
 /** What was recorded since the owner logged in. */
-async function recordsOf(api: TestApi, token: string) {
-  const records = (await readAudit(api, token, '?limit=1000')).map(inWords)
+async function recordsSinceLogin(api: TestApi, token: string) {
+  const records = (await readAudit(api, token, '?limit=1000')).map(formatRecord)
   return records.slice(records.indexOf('owner user.auth owner ok') + 1)
 }
 
 test('logging in and out, and ending sessions: who, what, to whom', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')
   const tokens = await api.logIn(ada)
   const json = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }
@@ -20,7 +20,7 @@ test('logging in and out, and ending sessions: who, what, to whom', async () => 
   const [session] = api.context.auth.listSessions({ id: '', createdAt: 0, username: 'owner', group: 'owner' }, 'ada')
   await api.call('DELETE', `/user/session/${session?.id}`, { token: (body as typeof tokens).access_token })
   await api.call('DELETE', '/user/auth/revoke/ada', { token })
-  expect(await recordsOf(api, token)).toEqual([
+  expect(await recordsSinceLogin(api, token)).toEqual([
     'somebody test ada ok',
     'ada user.auth ada ok',
     `ada user.session ${session?.id} ok`,
@@ -30,12 +30,12 @@ test('logging in and out, and ending sessions: who, what, to whom', async () => 
 
 test('users: added, shown, unlocked, deleted', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   await api.call('POST', '/user/add', { token, json: { username: 'ada', group: 'viewer' } })
   await api.call('GET', '/user/auth/setup/ada', { token })
   await api.call('PATCH', '/user/unlock/ada', { token })
   await api.call('DELETE', '/user/delete/ada', { token })
-  expect(await recordsOf(api, token)).toEqual([
+  expect(await recordsSinceLogin(api, token)).toEqual([
     'owner user.add ada ok',
     'owner user.auth.setup ada ok',
     'owner user.unlock ada ok',
@@ -45,12 +45,12 @@ test('users: added, shown, unlocked, deleted', async () => {
 
 test('droplets: each change with what came of it', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   await api.call('POST', '/droplet/add', { token })
   for (const change of ['stop', 'start', 'restart']) await api.call('PATCH', `/droplet/${change}/cikit01`, { token })
   await api.call('DELETE', '/droplet/delete/cikit01', { token })
   await api.call('PATCH', '/droplet/stop/cikit01', { token })
-  expect(await recordsOf(api, token)).toEqual([
+  expect(await recordsSinceLogin(api, token)).toEqual([
     'owner droplet.add cikit01 ok',
     'owner droplet.stop cikit01 ok',
     'owner droplet.start cikit01 ok',
@@ -62,37 +62,37 @@ test('droplets: each change with what came of it', async () => {
 
 test('a change that the engine fails is one record, with the error', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   await api.call('POST', '/droplet/add', { token })
-  api.memory.fail('stop', new ApiError('engineUnavailable'))
+  api.memoryEngine.failNext('stop', new ApiError('engineUnavailable'))
   expect((await api.call('PATCH', '/droplet/stop/cikit01', { token })).status).toBe(503)
-  expect((await recordsOf(api, token)).slice(1)).toEqual(['owner droplet.stop cikit01 failed 918'])
+  expect((await recordsSinceLogin(api, token)).slice(1)).toEqual(['owner droplet.stop cikit01 failed 918'])
 })
 
 test('a change that the engine refuses is one record, and not counted as a refusal besides', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   await api.call('POST', '/droplet/add', { token })
-  api.memory.fail('stop', new ApiError('engineRefused'))
+  api.memoryEngine.failNext('stop', new ApiError('engineRefused'))
   expect((await api.call('PATCH', '/droplet/stop/cikit01', { token })).status).toBe(400)
-  expect((await recordsOf(api, token)).slice(1)).toEqual(['owner droplet.stop cikit01 refused 900'])
+  expect((await recordsSinceLogin(api, token)).slice(1)).toEqual(['owner droplet.stop cikit01 refused 900'])
 })
 
 test('what is our own failure is no refusal', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
-  api.memory.fail('list', new Error('unexpected'))
+  const { token } = await api.logInAs('owner')
+  api.memoryEngine.failNext('list', new Error('unexpected'))
   expect((await api.call('PATCH', '/droplet/stop/cikit01', { token })).status).toBe(500)
-  expect(await recordsOf(api, token)).toEqual([])
+  expect(await recordsSinceLogin(api, token)).toEqual([])
 })
 
 test('what fails leaves no record of having been done', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   await api.call('POST', '/user/add', { token, json: { username: 'OWNER', group: 'viewer' } })
   await api.call('DELETE', '/user/delete/owner', { token })
   await api.call('DELETE', '/user/auth/revoke/nobody', { token })
-  expect(await recordsOf(api, token)).toEqual([
+  expect(await recordsSinceLogin(api, token)).toEqual([
     'owner user.add OWNER refused 914',
     'owner user.delete owner refused 916',
     'owner user.auth.revoke nobody refused 903',
@@ -101,13 +101,13 @@ test('what fails leaves no record of having been done', async () => {
 
 test('users who may not do something, and what they tried', async () => {
   await using api = await createTestApi()
-  const { token: viewer } = await api.signedIn('viewer')
-  const { token } = await api.signedIn('owner')
+  const { token: viewer } = await api.logInAs('viewer')
+  const { token } = await api.logInAs('owner')
   await api.call('POST', '/droplet/add', { token: viewer })
   await api.call('DELETE', '/droplet/delete/cikit01', { token: viewer })
   await api.call('DELETE', '/droplet/delete/cikit02', { token: viewer })
   await api.call('GET', '/audit/list', { token: viewer })
-  expect(await recordsOf(api, token)).toEqual([
+  expect(await recordsSinceLogin(api, token)).toEqual([
     'viewer droplet.add - refused 912',
     'viewer droplet.delete * refused 912 x2',
     'viewer audit.list - refused 912',
@@ -116,7 +116,7 @@ test('users who may not do something, and what they tried', async () => {
 
 test('a stolen refresh token: the session that it ends, and whose it was', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')
   const { refresh_token } = await api.logIn(ada)
   const json = { grant_type: 'refresh_token', refresh_token }
@@ -128,39 +128,39 @@ test('a stolen refresh token: the session that it ends, and whose it was', async
 
 test('a restart records what it finds begun and not ended', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   // As of a process that is killed in the middle: its work never ends.
   const { audit, db } = api.context
-  await db.write(() => audit.begin({ user: 'ada', address: '192.0.2.7', action: 'droplet.stop' }, 'cikit01'))
+  await db.write(() => audit.recordStart({ user: 'ada', address: '192.0.2.7', action: 'droplet.stop' }, 'cikit01'))
   await api.restart()
   await api.context.audit.recordInterrupted()
   await api.context.audit.recordInterrupted()
-  expect(await recordsOf(api, token)).toEqual(['ada droplet.stop cikit01 interrupted'])
+  expect(await recordsSinceLogin(api, token)).toEqual(['ada droplet.stop cikit01 interrupted'])
 })
 
 test('a change that was interrupted is recorded as that, and what came of it after the restart, too', async () => {
   const memory = createMemoryEngine(Date.now)
-  const reached = Promise.withResolvers<void>()
+  const stopReached = Promise.withResolvers<void>()
   // The first process is killed at it: that call is never answered.
-  const stop = [
+  const stopCalls = [
     () => {
-      reached.resolve()
+      stopReached.resolve()
       return new Promise<never>(() => undefined)
     },
   ]
   await using api = await createTestApi({
-    engine: { ...memory.engine, stop: id => (stop.shift() ?? (() => memory.engine.stop(id)))() },
+    engine: { ...memory.engine, stop: id => (stopCalls.shift() ?? (() => memory.engine.stop(id)))() },
   })
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   await api.call('POST', '/droplet/add', { token })
   const headers = { prefer: 'respond-async' }
   await api.call('PATCH', '/droplet/stop/cikit01', { token, headers })
-  await reached.promise
+  await stopReached.promise
   await api.restart()
   await api.context.audit.recordInterrupted()
   await api.context.droplets.resume()
   await api.context.droplets.idle()
-  expect((await recordsOf(api, token)).slice(1)).toEqual([
+  expect((await recordsSinceLogin(api, token)).slice(1)).toEqual([
     'owner droplet.stop cikit01 interrupted',
     'owner droplet.stop cikit01 ok',
   ])
@@ -168,7 +168,7 @@ test('a change that was interrupted is recorded as that, and what came of it aft
 
 test('hostile names are escaped, and cut', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   const names = ['a\r\nb\u001b[31m\u202e"', 'x '.repeat(5_000)]
   for (const name of names) await api.call('PATCH', `/user/unlock/${encodeURIComponent(name)}`, { token })
   await api.call('DELETE', `/user/auth/revoke/${encodeURIComponent(names[0] ?? '')}`, { token })
@@ -181,21 +181,21 @@ test('hostile names are escaped, and cut', async () => {
 test('every text of a record is escaped, whoever hands it over', async () => {
   await using api = await createTestApi()
   const { audit, db } = api.context
-  const act = { user: 'a\nb', address: 'c\u001bd', action: 'test' }
-  const cleaned = { user: 'a\\nb', address: 'c\\u001bd', target: 'e\\rf' }
-  await db.write(() => audit.record(act, 'e\rf'))
-  expect(await audit.list({ limit: 1 })).toMatchObject([cleaned])
-  await recordedWork({ audit, db }, act, 'e\rf', async () => {})
-  expect(await audit.list({ limit: 1 })).toMatchObject([cleaned])
+  const actor = { user: 'a\nb', address: 'c\u001bd', action: 'test' }
+  const sanitized = { user: 'a\\nb', address: 'c\\u001bd', target: 'e\\rf' }
+  await db.write(() => audit.record(actor, 'e\rf'))
+  expect(await audit.list({ limit: 1 })).toMatchObject([sanitized])
+  await runAudited({ audit, db }, actor, 'e\rf', async () => {})
+  expect(await audit.list({ limit: 1 })).toMatchObject([sanitized])
 })
 
 test('no record holds a code, a token or a secret that was sent in the place of something else', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
+  const owner = await api.logInAs('owner')
   const { refresh_token } = await api.logIn(await api.createUser('ada', 'viewer'))
   await api.call('DELETE', `/user/session/${refresh_token}`, { token: owner.token })
   await api.call('POST', '/user/auth', { json: { username: refresh_token, code: '123456' } })
-  const told = JSON.stringify(await readAudit(api, owner.token))
-  expect(told).toContain('[token]')
-  for (const secret of [refresh_token, owner.token, owner.secret]) expect(told).not.toContain(secret)
+  const recordsText = JSON.stringify(await readAudit(api, owner.token))
+  expect(recordsText).toContain('[token]')
+  for (const secret of [refresh_token, owner.token, owner.secret]) expect(recordsText).not.toContain(secret)
 })

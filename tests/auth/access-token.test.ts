@@ -10,18 +10,18 @@ function list(api: TestApi, token: string) {
 
 test('an access token counts for two hours', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
-  api.clock.move(2 * HOUR - 1)
+  const { token } = await api.logInAs('viewer')
+  api.clock.advance(2 * HOUR - 1)
   expect(await list(api, token)).toMatchObject({ status: 200 })
-  api.clock.move(1)
+  api.clock.advance(1)
   expect(await list(api, token)).toMatchObject({ status: 401, body: { errorId: 909 } })
 })
 
 test('an expired access token is told apart from an unknown one for a day at least', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
-  api.clock.move(2 * HOUR + DAY)
-  await api.context.keepHouse()
+  const { token } = await api.logInAs('viewer')
+  api.clock.advance(2 * HOUR + DAY)
+  await api.context.runMaintenance()
   expect(await list(api, token)).toMatchObject({ status: 401, body: { errorId: 909 } })
 })
 
@@ -31,22 +31,22 @@ test('that holds at the end of a session too, and then it is forgotten', async (
   for (let day = 0; day < 30; day += 5) {
     const json = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }
     tokens = (await api.call('POST', '/user/auth/refresh', { json })).body as typeof tokens
-    api.clock.move(5 * DAY)
+    api.clock.advance(5 * DAY)
   }
-  api.clock.move(DAY)
-  await api.context.keepHouse()
+  api.clock.advance(DAY)
+  await api.context.runMaintenance()
   expect(await list(api, tokens.access_token)).toMatchObject({ status: 401, body: { errorId: 909 } })
-  api.clock.move(1)
-  await api.context.keepHouse()
+  api.clock.advance(1)
+  await api.context.runMaintenance()
   expect(await list(api, tokens.access_token)).toMatchObject({ status: 401, body: { errorId: 908 } })
 })
 
 test('a clock that is set back lengthens no token beyond what it was given', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
-  api.clock.move(-HOUR)
+  const { token } = await api.logInAs('viewer')
+  api.clock.advance(-HOUR)
   expect(await list(api, token)).toMatchObject({ status: 200 })
-  api.clock.move(3 * HOUR)
+  api.clock.advance(3 * HOUR)
   expect(await list(api, token)).toMatchObject({ status: 401, body: { errorId: 909 } })
 })
 
@@ -57,20 +57,20 @@ test.each<[string, (token: string) => string]>([
   ['a token and more', token => `${token}0`],
   ['an injection', () => "'OR/**/1=1--"],
   ['a word', () => 'undefined'],
-])('%s is unknown: 908', async (_, other) => {
+])('%s is unknown: 908', async (_, toVariant) => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
-  expect(await list(api, other(token))).toMatchObject({ status: 401, body: { errorId: 908 } })
+  const { token } = await api.logInAs('viewer')
+  expect(await list(api, toVariant(token))).toMatchObject({ status: 401, body: { errorId: 908 } })
 })
 
 test('a user has ten sessions at most, and the oldest goes', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const bob = await api.signedIn('viewer', 'bob')
+  const bob = await api.logInAs('viewer', 'bob')
   const tokens: string[] = []
   for (let count = 0; count < 12; count++) {
     tokens.push((await api.logIn(ada)).access_token)
-    api.clock.move(30_000)
+    api.clock.advance(30_000)
   }
   const statuses = await Promise.all(tokens.map(async token => (await list(api, token)).status))
   expect(statuses).toEqual([401, 401, ...Array.from({ length: 10 }, () => 200)])
@@ -79,7 +79,7 @@ test('a user has ten sessions at most, and the oldest goes', async () => {
 
 test('a change of group counts from the next request on', async () => {
   await using api = await createTestApi()
-  const ada = await api.signedIn('manager', 'ada')
+  const ada = await api.logInAs('manager', 'ada')
   expect(await api.call('POST', '/droplet/add', { token: ada.token })).toMatchObject({ status: 200 })
   await api.context.db.write(() => api.context.db.sql.run("UPDATE users SET user_group = 'viewer'"))
   expect(await api.call('POST', '/droplet/add', { token: ada.token })).toMatchObject({
@@ -90,14 +90,14 @@ test('a change of group counts from the next request on', async () => {
 
 test('a clock that is set back lengthens no token, not across a restart either', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.logInAs('viewer')
   const status = async () => (await api.call('GET', '/droplet/list', { token })).status
-  api.clock.move(7_199_000)
+  api.clock.advance(7_199_000)
   expect(await status()).toBe(200)
-  api.clock.set(-86_400_000)
+  api.clock.adjust(-86_400_000)
   expect(await status()).toBe(200)
-  await api.context.keepHouse()
+  await api.context.runMaintenance()
   await api.restart()
-  api.clock.move(1_000)
+  api.clock.advance(1_000)
   expect(await status()).toBe(401)
 })

@@ -1,12 +1,12 @@
 import { expect, test } from 'bun:test'
 import { createTestApi } from '../_support/api.ts'
 import { codeAt } from '../_support/codes.ts'
-import { moveToCode } from '../_support/move-to-code.ts'
+import { advanceToCode } from '../_support/move-to-code.ts'
 
 const fullWidth = (code: string) => code.replace(/\d/g, digit => String.fromCharCode(0xff10 + Number(digit)))
 const arabicIndic = (code: string) => code.replace(/\d/g, digit => String.fromCharCode(0x660 + Number(digit)))
 
-const strangeCodes: [string, (code: string) => unknown][] = [
+const malformedCodes: [string, (code: string) => unknown][] = [
   ['five digits', code => code.slice(0, 5)],
   ['seven digits', code => `${code}0`],
   ['a space before', code => ` ${code}`],
@@ -29,22 +29,22 @@ const strangeCodes: [string, (code: string) => unknown][] = [
   ['hexadecimal', () => '0x1234'],
 ]
 
-test.each(strangeCodes)('%s is no code: 902, and the right one still counts', async (_, strange) => {
+test.each(malformedCodes)('%s is no code: 902, and the right one still counts', async (_, malform) => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const code = moveToCode(api, ada.secret, candidate => !candidate.startsWith('0'))
-  const logIn = (given: unknown) => api.call('POST', '/user/auth', { json: { username: 'ada', code: given } })
-  const answer = await logIn(strange(code))
-  expect(answer).toMatchObject({ status: 400, body: { errorId: 902 } })
-  expect(JSON.stringify(answer.body)).not.toContain(code)
+  const code = advanceToCode(api, ada.secret, candidate => !candidate.startsWith('0'))
+  const logIn = (submitted: unknown) => api.call('POST', '/user/auth', { json: { username: 'ada', code: submitted } })
+  const response = await logIn(malform(code))
+  expect(response).toMatchObject({ status: 400, body: { errorId: 902 } })
+  expect(JSON.stringify(response.body)).not.toContain(code)
   expect(await logIn(code)).toMatchObject({ status: 200 })
 })
 
 test('a megabyte of digits is refused for its size', async () => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
-  const answer = await api.call('POST', '/user/auth', { json: { username: 'ada', code: '1'.repeat(1_000_000) } })
-  expect(answer).toMatchObject({ status: 413, body: { errorId: 920 } })
+  const response = await api.call('POST', '/user/auth', { json: { username: 'ada', code: '1'.repeat(1_000_000) } })
+  expect(response).toMatchObject({ status: 413, body: { errorId: 920 } })
 })
 
 test.each<[string, unknown]>([

@@ -1,32 +1,32 @@
 import { expect, test } from 'bun:test'
 import { createTestApi } from '../_support/api.ts'
 import { codeAt } from '../_support/codes.ts'
-import { moveToCode } from '../_support/move-to-code.ts'
+import { advanceToCode } from '../_support/move-to-code.ts'
 
 const STEP = 30_000
-const refused = { status: 400, body: { errorId: 902 } }
+const rejected = { status: 400, body: { errorId: 902 } }
 
 test('a right code opens a session', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const answer = await api.call('POST', '/user/auth', {
+  const response = await api.call('POST', '/user/auth', {
     json: { username: 'ada', code: codeAt(ada.secret, api.clock.now()) },
   })
-  expect(answer.status).toBe(200)
-  expect(answer.body).toEqual({
+  expect(response.status).toBe(200)
+  expect(response.body).toEqual({
     token_type: 'Bearer',
     expires_in: 7200,
     access_token: expect.stringMatching(/^[0-9a-f]{64}$/),
     refresh_token: expect.stringMatching(/^[0-9a-f]{64}$/),
   })
-  expect(answer.headers.get('cache-control')).toBe('no-store')
+  expect(response.headers.get('cache-control')).toBe('no-store')
 })
 
 test('no two tokens are the same', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const first = await api.logIn(ada)
-  api.clock.move(STEP)
+  api.clock.advance(STEP)
   const second = await api.logIn(ada)
   const tokens = [first.access_token, first.refresh_token, second.access_token, second.refresh_token]
   expect(new Set(tokens).size).toBe(4)
@@ -43,17 +43,17 @@ test('a form is as good as JSON', async () => {
 test('six digits may be a JSON number', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const code = moveToCode(api, ada.secret, candidate => !candidate.startsWith('0'))
-  const answer = await api.call('POST', '/user/auth', { json: { username: 'ada', code: Number(code) } })
-  expect(answer).toMatchObject({ status: 200 })
+  const code = advanceToCode(api, ada.secret, candidate => !candidate.startsWith('0'))
+  const response = await api.call('POST', '/user/auth', { json: { username: 'ada', code: Number(code) } })
+  expect(response).toMatchObject({ status: 200 })
 })
 
 test('a code that begins with 0 is a text, not a number of fewer digits', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const code = moveToCode(api, ada.secret, candidate => candidate.startsWith('0'))
-  const logIn = (given: unknown) => api.call('POST', '/user/auth', { json: { username: 'ada', code: given } })
-  expect(await logIn(Number(code))).toMatchObject(refused)
+  const code = advanceToCode(api, ada.secret, candidate => candidate.startsWith('0'))
+  const logIn = (submitted: unknown) => api.call('POST', '/user/auth', { json: { username: 'ada', code: submitted } })
+  expect(await logIn(Number(code))).toMatchObject(rejected)
   expect(await logIn(code)).toMatchObject({ status: 200 })
 })
 
@@ -67,9 +67,9 @@ test.each([
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const code = codeAt(ada.secret, api.clock.now() + steps * STEP)
-  const answer = await api.call('POST', '/user/auth', { json: { username: 'ada', code } })
-  expect(answer.status).toBe(status)
-  if (status === 400) expect(answer).toMatchObject(refused)
+  const response = await api.call('POST', '/user/auth', { json: { username: 'ada', code } })
+  expect(response.status).toBe(status)
+  if (status === 400) expect(response).toMatchObject(rejected)
 })
 
 test('the code of the step before counts until the end of the present one', async () => {
@@ -77,13 +77,13 @@ test('the code of the step before counts until the end of the present one', asyn
   const ada = await api.createUser('ada', 'viewer')
   const start = api.clock.now() - (api.clock.now() % STEP)
   const code = codeAt(ada.secret, start)
-  api.clock.move(start + 2 * STEP - 1 - api.clock.now())
+  api.clock.advance(start + 2 * STEP - 1 - api.clock.now())
   expect(await api.call('POST', '/user/auth', { json: { username: 'ada', code } })).toMatchObject({ status: 200 })
-  await using later = await createTestApi()
-  const bob = await later.createUser('bob', 'viewer')
+  await using laterApi = await createTestApi()
+  const bob = await laterApi.createUser('bob', 'viewer')
   const stale = codeAt(bob.secret, start)
-  later.clock.move(start + 2 * STEP - later.clock.now())
-  expect(await later.call('POST', '/user/auth', { json: { username: 'bob', code: stale } })).toMatchObject(refused)
+  laterApi.clock.advance(start + 2 * STEP - laterApi.clock.now())
+  expect(await laterApi.call('POST', '/user/auth', { json: { username: 'bob', code: stale } })).toMatchObject(rejected)
 })
 
 test('a code is taken once, whatever comes between', async () => {
@@ -92,12 +92,12 @@ test('a code is taken once, whatever comes between', async () => {
   const json = { username: 'ada', code: codeAt(ada.secret, api.clock.now()) }
   const logIn = () => api.call('POST', '/user/auth', { json })
   expect((await logIn()).status).toBe(200)
-  expect(await logIn()).toMatchObject(refused)
-  api.clock.move(STEP)
-  expect(await logIn()).toMatchObject(refused)
+  expect(await logIn()).toMatchObject(rejected)
+  api.clock.advance(STEP)
+  expect(await logIn()).toMatchObject(rejected)
   // A clock that was set back makes no used step fresh.
-  api.clock.move(-STEP)
-  expect(await logIn()).toMatchObject(refused)
+  api.clock.advance(-STEP)
+  expect(await logIn()).toMatchObject(rejected)
 })
 
 test('after the present code, the one before it counts no more', async () => {
@@ -105,17 +105,17 @@ test('after the present code, the one before it counts no more', async () => {
   const ada = await api.createUser('ada', 'viewer')
   await api.logIn(ada)
   const code = codeAt(ada.secret, api.clock.now() - STEP)
-  expect(await api.call('POST', '/user/auth', { json: { username: 'ada', code } })).toMatchObject(refused)
+  expect(await api.call('POST', '/user/auth', { json: { username: 'ada', code } })).toMatchObject(rejected)
 })
 
 test('of 100 uses of one code at once, exactly one is accepted', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const json = { username: 'ada', code: codeAt(ada.secret, api.clock.now()) }
-  const answers = await Promise.all(Array.from({ length: 100 }, () => api.call('POST', '/user/auth', { json })))
-  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+  const responses = await Promise.all(Array.from({ length: 100 }, () => api.call('POST', '/user/auth', { json })))
+  expect(responses.filter(({ status }) => status === 200)).toHaveLength(1)
   // The first failures are told to be wrong codes, and then the login is locked.
-  const ids = new Set(answers.filter(({ status }) => status !== 200).map(({ body }) => (body as Refusal).errorId))
+  const ids = new Set(responses.filter(({ status }) => status !== 200).map(({ body }) => (body as ErrorBody).errorId))
   expect([...ids].toSorted()).toEqual([902, 915])
 })
 
@@ -124,16 +124,16 @@ test('a code of one user is none of another', async () => {
   const ada = await api.createUser('ada', 'viewer')
   await api.createUser('bob', 'viewer')
   const code = codeAt(ada.secret, api.clock.now())
-  expect(await api.call('POST', '/user/auth', { json: { username: 'bob', code } })).toMatchObject(refused)
+  expect(await api.call('POST', '/user/auth', { json: { username: 'bob', code } })).toMatchObject(rejected)
 })
 
 test('an access token opens nothing at the login', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const answer = await api.call('POST', '/user/auth', { token: owner.token, json: {} })
-  expect(answer).toMatchObject({ status: 400, body: { errorId: 901 } })
+  const owner = await api.logInAs('owner')
+  const response = await api.call('POST', '/user/auth', { token: owner.token, json: {} })
+  expect(response).toMatchObject({ status: 400, body: { errorId: 901 } })
 })
 
-interface Refusal {
+interface ErrorBody {
   errorId: number
 }

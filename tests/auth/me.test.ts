@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
-import { ACT } from '../_support/act.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
-import { issue, recover, show } from '../_support/enrolment.ts'
+import { issueLink, recover, showEnrolment } from '../_support/enrolment.ts'
 
-async function me(api: TestApi, token: string): Promise<Record<string, unknown>> {
+async function getMe(api: TestApi, token: string): Promise<Record<string, unknown>> {
   const { status, body } = await api.call('GET', '/user/me', { token })
   expect(status).toBe(200)
   return body as Record<string, unknown>
@@ -11,9 +11,9 @@ async function me(api: TestApi, token: string): Promise<Record<string, unknown>>
 
 test('who asks is told who it is, by which session, and how many recovery codes are left', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager', 'ada')
+  const { token } = await api.logInAs('manager', 'ada')
   const [session] = (await api.call('GET', '/user/sessions/ada', { token })).body as { id: string }[]
-  expect(await me(api, token)).toEqual({
+  expect(await getMe(api, token)).toEqual({
     username: 'ada',
     group: 'manager',
     created: '2026-01-02T03:04:05.000Z',
@@ -24,11 +24,11 @@ test('who asks is told who it is, by which session, and how many recovery codes 
 
 test('a recovery code that was used is not left, and those of an enrolment count when it takes effect', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const { secret, recoveryCodes = [] } = await api.context.users.provision(ACT, 'ada', 'viewer', false)
+  const owner = await api.logInAs('owner')
+  const { secret, recoveryCodes = [] } = await api.context.users.provision(TEST_ACTOR, 'ada', 'viewer', false)
   const { access_token: token } = await api.logIn({ username: 'ada', secret: secret.reveal() })
-  await show(api, await issue(api, owner.token))
-  expect(await me(api, token)).toMatchObject({ recovery_codes_left: 10 })
+  await showEnrolment(api, await issueLink(api, owner.token))
+  expect(await getMe(api, token)).toMatchObject({ recovery_codes_left: 10 })
   await recover(api, 'ada', recoveryCodes[0]?.reveal() ?? '')
-  expect(await me(api, token)).toMatchObject({ recovery_codes_left: 9 })
+  expect(await getMe(api, token)).toMatchObject({ recovery_codes_left: 9 })
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 
 const DAY = 86_400_000
-const refused = { status: 401, body: { errorId: 910 } }
+const rejected = { status: 401, body: { errorId: 910 } }
 
 type Tokens = Awaited<ReturnType<TestApi['logIn']>>
 
@@ -15,9 +15,9 @@ function tryRefresh(api: TestApi, refresh_token: unknown) {
 }
 
 async function refresh(api: TestApi, token: string): Promise<Tokens> {
-  const answer = await tryRefresh(api, token)
-  expect(answer.status).toBe(200)
-  return answer.body as Tokens
+  const response = await tryRefresh(api, token)
+  expect(response.status).toBe(200)
+  return response.body as Tokens
 }
 
 async function statusWith(api: TestApi, token: string): Promise<number> {
@@ -27,16 +27,16 @@ async function statusWith(api: TestApi, token: string): Promise<number> {
 test('a refresh exchanges both tokens for new ones', async () => {
   await using api = await createTestApi()
   const first = await logIn(api)
-  const answer = await tryRefresh(api, first.refresh_token)
-  expect(answer.status).toBe(200)
-  expect(answer.headers.get('cache-control')).toBe('no-store')
-  expect(answer.body).toEqual({
+  const response = await tryRefresh(api, first.refresh_token)
+  expect(response.status).toBe(200)
+  expect(response.headers.get('cache-control')).toBe('no-store')
+  expect(response.body).toEqual({
     token_type: 'Bearer',
     expires_in: 7200,
     access_token: expect.stringMatching(/^[0-9a-f]{64}$/),
     refresh_token: expect.stringMatching(/^[0-9a-f]{64}$/),
   })
-  const second = answer.body as Tokens
+  const second = response.body as Tokens
   expect(second.access_token).not.toBe(first.access_token)
   expect(second.refresh_token).not.toBe(first.refresh_token)
   expect(await statusWith(api, second.access_token)).toBe(200)
@@ -56,7 +56,7 @@ test('a form is as good as JSON', async () => {
 test('a refresh works after the access token has expired', async () => {
   await using api = await createTestApi()
   const first = await logIn(api)
-  api.clock.move(DAY)
+  api.clock.advance(DAY)
   const second = await refresh(api, first.refresh_token)
   expect(await statusWith(api, second.access_token)).toBe(200)
 })
@@ -65,49 +65,49 @@ test('a refresh token that is used again ends its session, and no other', async 
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const first = await api.logIn(ada)
-  api.clock.move(30_000)
-  const elsewhere = await api.logIn(ada)
+  api.clock.advance(30_000)
+  const otherSession = await api.logIn(ada)
   const second = await refresh(api, first.refresh_token)
   const third = await refresh(api, second.refresh_token)
 
-  expect(await tryRefresh(api, first.refresh_token)).toMatchObject(refused)
-  expect(await tryRefresh(api, third.refresh_token)).toMatchObject(refused)
+  expect(await tryRefresh(api, first.refresh_token)).toMatchObject(rejected)
+  expect(await tryRefresh(api, third.refresh_token)).toMatchObject(rejected)
   expect(await statusWith(api, third.access_token)).toBe(401)
-  expect(await statusWith(api, elsewhere.access_token)).toBe(200)
-  await refresh(api, elsewhere.refresh_token)
+  expect(await statusWith(api, otherSession.access_token)).toBe(200)
+  await refresh(api, otherSession.refresh_token)
 })
 
 test('of 50 refreshes with one token at once, exactly one succeeds', async () => {
   await using api = await createTestApi()
   const { refresh_token } = await logIn(api)
-  const answers = await Promise.all(Array.from({ length: 50 }, () => tryRefresh(api, refresh_token)))
-  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+  const responses = await Promise.all(Array.from({ length: 50 }, () => tryRefresh(api, refresh_token)))
+  expect(responses.filter(({ status }) => status === 200)).toHaveLength(1)
   // So many failures from one address lock it on the way.
-  const ids = new Set(answers.filter(({ status }) => status !== 200).map(({ body }) => (body as Refusal).errorId))
+  const ids = new Set(responses.filter(({ status }) => status !== 200).map(({ body }) => (body as ErrorBody).errorId))
   expect([...ids].toSorted()).toEqual([910, 915])
 })
 
 test('a session that was idle for 7 days is over', async () => {
   await using api = await createTestApi()
   const first = await logIn(api)
-  api.clock.move(7 * DAY - 1)
+  api.clock.advance(7 * DAY - 1)
   const second = await refresh(api, first.refresh_token)
-  api.clock.move(7 * DAY)
-  expect(await tryRefresh(api, second.refresh_token)).toMatchObject(refused)
+  api.clock.advance(7 * DAY)
+  expect(await tryRefresh(api, second.refresh_token)).toMatchObject(rejected)
 })
 
 test('a session is over after 30 days, however busy it was', async () => {
   await using api = await createTestApi()
   let tokens = await logIn(api)
   for (let day = 6; day < 30; day += 6) {
-    api.clock.move(6 * DAY)
+    api.clock.advance(6 * DAY)
     tokens = await refresh(api, tokens.refresh_token)
   }
-  api.clock.move(6 * DAY - 1)
+  api.clock.advance(6 * DAY - 1)
   tokens = await refresh(api, tokens.refresh_token)
   expect(await statusWith(api, tokens.access_token)).toBe(200)
-  api.clock.move(1)
-  expect(await tryRefresh(api, tokens.refresh_token)).toMatchObject(refused)
+  api.clock.advance(1)
+  expect(await tryRefresh(api, tokens.refresh_token)).toMatchObject(rejected)
   expect(await api.call('GET', '/droplet/list', { token: tokens.access_token })).toMatchObject({
     status: 401,
     body: { errorId: 909 },
@@ -122,12 +122,12 @@ test.each<[string, (tokens: Tokens) => string]>([
   ['one digit more', tokens => `${tokens.refresh_token}0`],
   ['a line feed after it', tokens => `${tokens.refresh_token}\n`],
   ['an injection', () => "' OR 1=1--"],
-])('%s is no refresh token: 910, and the session goes on', async (_, other) => {
+])('%s is no refresh token: 910, and the session goes on', async (_, toVariant) => {
   await using api = await createTestApi()
   const tokens = await logIn(api)
-  const answer = await tryRefresh(api, other(tokens))
-  expect(answer).toMatchObject(refused)
-  expect(answer.headers.get('www-authenticate')).toStartWith('Bearer ')
+  const response = await tryRefresh(api, toVariant(tokens))
+  expect(response).toMatchObject(rejected)
+  expect(response.headers.get('www-authenticate')).toStartWith('Bearer ')
   await refresh(api, tokens.refresh_token)
 })
 
@@ -141,8 +141,8 @@ test.each<[string, Record<string, unknown>]>([
   ['an array for a token', { grant_type: 'refresh_token', refresh_token: ['a'.repeat(64)] }],
 ])('%s is malformed: 917', async (_, json) => {
   await using api = await createTestApi()
-  const answer = await api.call('POST', '/user/auth/refresh', { json })
-  expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
+  const response = await api.call('POST', '/user/auth/refresh', { json })
+  expect(response).toMatchObject({ status: 400, body: { errorId: 917 } })
 })
 
 test('a refresh token as bearer opens no other route', async () => {
@@ -154,6 +154,6 @@ test('a refresh token as bearer opens no other route', async () => {
   })
 })
 
-interface Refusal {
+interface ErrorBody {
   errorId: number
 }

@@ -19,26 +19,26 @@ test('a user ends all of its sessions at once, and nobody else is touched', asyn
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const phone = await api.logIn(ada)
-  api.clock.move(30_000)
+  api.clock.advance(30_000)
   const laptop = await api.logIn(ada)
-  const bob = await api.signedIn('viewer', 'bob')
+  const bob = await api.logInAs('viewer', 'bob')
 
-  const answer = await revoke(api, 'ada', phone.access_token)
-  expect(answer).toMatchObject({ status: 200, body: { status: 'ok' } })
-  expect(answer.body).toEqual({ status: 'ok' })
+  const response = await revoke(api, 'ada', phone.access_token)
+  expect(response).toMatchObject({ status: 200, body: { status: 'ok' } })
+  expect(response.body).toEqual({ status: 'ok' })
   for (const tokens of [phone, laptop]) {
     expect(await statusWith(api, tokens.access_token)).toBe(401)
     expect(await refresh(api, tokens.refresh_token)).toMatchObject({ status: 401, body: { errorId: 910 } })
   }
   expect(await statusWith(api, bob.token)).toBe(200)
-  api.clock.move(30_000)
+  api.clock.advance(30_000)
   await api.logIn(ada)
 })
 
 test('the owner ends the sessions of somebody else, and keeps its own', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const ada = await api.signedIn('manager', 'ada')
+  const owner = await api.logInAs('owner')
+  const ada = await api.logInAs('manager', 'ada')
   expect(await revoke(api, 'ada', owner.token)).toMatchObject({ status: 200, body: { status: 'ok' } })
   expect(await statusWith(api, ada.token)).toBe(401)
   expect(await statusWith(api, owner.token)).toBe(200)
@@ -47,7 +47,7 @@ test('the owner ends the sessions of somebody else, and keeps its own', async ()
 test('a live refresh token is as good as the access token', async () => {
   await using api = await createTestApi()
   const { access_token, refresh_token } = await api.logIn(await api.createUser('ada', 'viewer'))
-  api.clock.move(7 * DAY - 1)
+  api.clock.advance(7 * DAY - 1)
   expect(await revoke(api, 'ada', refresh_token)).toMatchObject({ status: 200, body: { status: 'ok' } })
   expect(await statusWith(api, access_token)).toBe(401)
   expect(await refresh(api, refresh_token)).toMatchObject({ status: 401 })
@@ -68,7 +68,7 @@ test('a refresh token that was exchanged or has expired is 910, and ends nothing
   const second = (await refresh(api, first.refresh_token)).body as typeof first
   expect(await revoke(api, 'ada', first.refresh_token)).toMatchObject({ status: 401, body: { errorId: 910 } })
   expect(await statusWith(api, second.access_token)).toBe(200)
-  api.clock.move(7 * DAY)
+  api.clock.advance(7 * DAY)
   const fresh = await api.logIn(ada)
   expect(await revoke(api, 'ada', second.refresh_token)).toMatchObject({ status: 401, body: { errorId: 910 } })
   expect(await statusWith(api, fresh.access_token)).toBe(200)
@@ -76,32 +76,32 @@ test('a refresh token that was exchanged or has expired is 910, and ends nothing
 
 test('an expired access token is 909', async () => {
   await using api = await createTestApi()
-  const ada = await api.signedIn('viewer', 'ada')
-  api.clock.move(7_200_000)
+  const ada = await api.logInAs('viewer', 'ada')
+  api.clock.advance(7_200_000)
   expect(await revoke(api, 'ada', ada.token)).toMatchObject({ status: 401, body: { errorId: 909 } })
 })
 
 test.each(['a'.repeat(64), 'short', undefined])('the token %j is 908', async token => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
-  const answer = await revoke(api, 'ada', token)
-  expect(answer).toMatchObject({ status: 401, body: { errorId: 908 } })
-  expect(answer.headers.get('www-authenticate')).toStartWith('Bearer ')
+  const response = await revoke(api, 'ada', token)
+  expect(response).toMatchObject({ status: 401, body: { errorId: 908 } })
+  expect(response.headers.get('www-authenticate')).toStartWith('Bearer ')
 })
 
 test.each(['owner', 'nobody', 'ADA', 'ada2', '%zz', '..%2fada', '%00'])(
   'who is not the owner may not revoke for %s, and does not learn whether it exists',
   async username => {
     await using api = await createTestApi()
-    const owner = await api.signedIn('owner')
-    const ada = await api.signedIn('manager', 'ada')
-    const answer = await revoke(api, username, ada.token)
-    expect(answer.status).toBe(401)
-    expect(answer.body).toEqual({
+    const owner = await api.logInAs('owner')
+    const ada = await api.logInAs('manager', 'ada')
+    const response = await revoke(api, username, ada.token)
+    expect(response.status).toBe(401)
+    expect(response.body).toEqual({
       error: 'Only the owner may revoke the tokens of somebody else',
       errorId: 904,
     })
-    expect(answer.headers.get('www-authenticate')).toStartWith('Bearer ')
+    expect(response.headers.get('www-authenticate')).toStartWith('Bearer ')
     expect(await statusWith(api, ada.token)).toBe(200)
     expect(await statusWith(api, owner.token)).toBe(200)
   },
@@ -111,10 +111,10 @@ test.each(['nobody', 'ADA', '%zz', 'a%2fb', '%00', '%F0%9F%98%80'])(
   'the owner is told that there is no user %s, in words that do not repeat it',
   async username => {
     await using api = await createTestApi()
-    const owner = await api.signedIn('owner')
+    const owner = await api.logInAs('owner')
     await api.createUser('ada', 'viewer')
-    const answer = await revoke(api, username, owner.token)
-    expect(answer).toMatchObject({ status: 400, body: { errorId: 903 } })
-    expect(answer.body).toEqual({ error: 'User not found', errorId: 903 })
+    const response = await revoke(api, username, owner.token)
+    expect(response).toMatchObject({ status: 400, body: { errorId: 903 } })
+    expect(response.body).toEqual({ error: 'User not found', errorId: 903 })
   },
 )

@@ -2,9 +2,9 @@ import { expect, test } from 'bun:test'
 import { createAuthService } from '../../src/auth/service.ts'
 import { createThrottle } from '../../src/auth/throttle.ts'
 import { createEnrolmentStore } from '../../src/store/enrolments.ts'
-import { createLaneStore } from '../../src/store/lanes.ts'
-import { type KeptSealer, openSealer } from '../../src/store/sealing-key.ts'
-import { ACT } from '../_support/act.ts'
+import { createThrottleBucketStore } from '../../src/store/lanes.ts'
+import { openSecretBox, type RotatableSecretBox } from '../../src/store/sealing-key.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
 import { openTestAudit } from '../_support/audit.ts'
 import { createTestStore } from '../_support/store.ts'
 
@@ -12,29 +12,39 @@ const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 
 test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of as many secrets', async username => {
   using store = createTestStore()
-  const sealer = await openSealer(store.db, store, random)
-  const opened: string[] = []
-  const counting: KeptSealer = {
-    ...sealer,
-    open: (sealed, context) => {
-      opened.push(context)
-      return sealer.open(sealed, context)
+  const secretBox = await openSecretBox(store.db, store, random)
+  const decrypted: string[] = []
+  const countingBox: RotatableSecretBox = {
+    ...secretBox,
+    decrypt: (sealed, context) => {
+      decrypted.push(context)
+      return secretBox.decrypt(sealed, context)
     },
   }
-  const throttle = createThrottle(createLaneStore(store.db), () => 0)
+  const throttle = createThrottle(createThrottleBucketStore(store.db), () => 0)
   const now = () => 0
   const audit = await openTestAudit(store, { now })
   const enrolments = createEnrolmentStore(store.db)
-  const enrolment = { pendingOf: async () => undefined, takeEffect: () => false }
-  const deps = { ...store, enrolments, enrolment, throttle, audit, sealer: counting, now, steady: now, random }
+  const enrolment = { pendingSecret: async () => undefined, activate: () => false }
+  const deps = {
+    ...store,
+    enrolments,
+    enrolment,
+    throttle,
+    audit,
+    secretBox: countingBox,
+    now,
+    monotonicWallClock: now,
+    random,
+  }
   const auth = await createAuthService(deps)
-  const sealedSecret = await sealer.seal(random(20), 'id-of-ada')
+  const sealedSecret = await secretBox.encrypt(random(20), 'id-of-ada')
   await store.db.write(() =>
     store.users.insert({ id: 'id-of-ada', username: 'ada', group: 'viewer', createdAt: 0, sealedSecret }),
   )
-  await expect(auth.login(ACT, username, 'no code', { agent: '' })).rejects.toMatchObject({
+  await expect(auth.login(TEST_ACTOR, username, 'no code', { agent: '' })).rejects.toMatchObject({
     errorId: 902,
   })
-  expect(opened).toHaveLength(2)
-  expect(opened.includes('id-of-ada')).toBe(username === 'ada')
+  expect(decrypted).toHaveLength(2)
+  expect(decrypted.includes('id-of-ada')).toBe(username === 'ada')
 })

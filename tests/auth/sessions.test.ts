@@ -4,7 +4,7 @@ import { codeAt } from '../_support/codes.ts'
 
 const MINUTE = 60_000
 
-interface Listed {
+interface SessionBody {
   id: string
   created: string
   last_used: string
@@ -12,10 +12,10 @@ interface Listed {
   agent: string
 }
 
-async function sessionsOf(api: TestApi, username: string, token: string): Promise<Listed[]> {
+async function sessionsOf(api: TestApi, username: string, token: string): Promise<SessionBody[]> {
   const { status, body } = await api.call('GET', `/user/sessions/${username}`, { token })
   expect(status).toBe(200)
-  return body as Listed[]
+  return body as SessionBody[]
 }
 
 async function logInWith(api: TestApi, user: { username: string; secret: string }, agent: string): Promise<string> {
@@ -28,22 +28,22 @@ test('a user sees where it is logged in, oldest first, and no token', async () =
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const phone = await logInWith(api, ada, 'phone/1.0')
-  api.clock.move(MINUTE)
+  api.clock.advance(MINUTE)
   await logInWith(api, ada, 'laptop/2.0')
-  const listed = await sessionsOf(api, 'ada', phone)
-  expect(listed.map(({ agent }) => agent)).toEqual(['phone/1.0', 'laptop/2.0'])
-  expect(Object.keys(listed[0] ?? {}).toSorted()).toEqual(['address', 'agent', 'created', 'id', 'last_used'])
-  expect(listed[1]?.created).toBe('2026-01-02T03:05:05.000Z')
-  expect(JSON.stringify(listed)).not.toContain(phone)
+  const sessions = await sessionsOf(api, 'ada', phone)
+  expect(sessions.map(({ agent }) => agent)).toEqual(['phone/1.0', 'laptop/2.0'])
+  expect(Object.keys(sessions[0] ?? {}).toSorted()).toEqual(['address', 'agent', 'created', 'id', 'last_used'])
+  expect(sessions[1]?.created).toBe('2026-01-02T03:05:05.000Z')
+  expect(JSON.stringify(sessions)).not.toContain(phone)
 })
 
 test('the last use is true to the minute', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.logInAs('viewer')
   const lastUse = async () => (await sessionsOf(api, 'viewer', token))[0]?.last_used
-  api.clock.move(MINUTE - 1)
+  api.clock.advance(MINUTE - 1)
   expect(await lastUse()).toBe('2026-01-02T03:04:05.000Z')
-  api.clock.move(1)
+  api.clock.advance(1)
   await lastUse()
   // Noted beside the request; a write that comes after it waits for it.
   await api.context.db.write(() => {})
@@ -52,12 +52,12 @@ test('the last use is true to the minute', async () => {
 
 test('the owner sees everybody’s sessions, others only their own, whoever is asked for', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const viewer = await api.signedIn('viewer')
+  const owner = await api.logInAs('owner')
+  const viewer = await api.logInAs('viewer')
   expect(await sessionsOf(api, 'viewer', owner.token)).toHaveLength(1)
   for (const username of ['owner', 'nobody']) {
-    const refused = await api.call('GET', `/user/sessions/${username}`, { token: viewer.token })
-    expect(refused).toMatchObject({ status: 403, body: { errorId: 912 } })
+    const rejected = await api.call('GET', `/user/sessions/${username}`, { token: viewer.token })
+    expect(rejected).toMatchObject({ status: 403, body: { errorId: 912 } })
   }
   const unknown = await api.call('GET', '/user/sessions/nobody', { token: owner.token })
   expect(unknown).toMatchObject({ status: 400, body: { errorId: 903 } })
@@ -67,10 +67,10 @@ test('a user ends one of its sessions, and the others go on', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const phone = await logInWith(api, ada, 'phone')
-  api.clock.move(MINUTE)
+  api.clock.advance(MINUTE)
   const laptop = await logInWith(api, ada, 'laptop')
-  const [lost] = await sessionsOf(api, 'ada', laptop)
-  const ended = await api.call('DELETE', `/user/session/${lost?.id}`, { token: laptop })
+  const [phoneSession] = await sessionsOf(api, 'ada', laptop)
+  const ended = await api.call('DELETE', `/user/session/${phoneSession?.id}`, { token: laptop })
   expect(ended).toMatchObject({ status: 200, body: { status: 'ok' } })
   expect((await api.call('GET', '/droplet/list', { token: phone })).body).toMatchObject({ errorId: 908 })
   expect(await sessionsOf(api, 'ada', laptop)).toHaveLength(1)
@@ -78,16 +78,16 @@ test('a user ends one of its sessions, and the others go on', async () => {
 
 test('a session of somebody else is, for all but the owner, one that does not exist', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const manager = await api.signedIn('manager')
-  const [theirs] = await sessionsOf(api, 'owner', owner.token)
-  const end = (id: string | undefined, token: string) => api.call('DELETE', `/user/session/${id}`, { token })
-  const missing = { status: 404, body: { error: 'Session not found', errorId: 925 } }
-  expect(await end(theirs?.id, manager.token)).toMatchObject(missing)
-  expect(await end(crypto.randomUUID(), manager.token)).toMatchObject(missing)
+  const owner = await api.logInAs('owner')
+  const manager = await api.logInAs('manager')
+  const [ownerSession] = await sessionsOf(api, 'owner', owner.token)
+  const endSession = (id: string | undefined, token: string) => api.call('DELETE', `/user/session/${id}`, { token })
+  const notFound = { status: 404, body: { error: 'Session not found', errorId: 925 } }
+  expect(await endSession(ownerSession?.id, manager.token)).toMatchObject(notFound)
+  expect(await endSession(crypto.randomUUID(), manager.token)).toMatchObject(notFound)
   expect((await api.call('GET', '/droplet/list', { token: owner.token })).status).toBe(200)
-  const [managers] = await sessionsOf(api, 'manager', owner.token)
-  expect((await end(managers?.id, owner.token)).status).toBe(200)
+  const [managerSession] = await sessionsOf(api, 'manager', owner.token)
+  expect((await endSession(managerSession?.id, owner.token)).status).toBe(200)
   expect((await api.call('GET', '/droplet/list', { token: manager.token })).body).toMatchObject({ errorId: 908 })
 })
 
@@ -102,7 +102,7 @@ test('the session of the token that asks is called current', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const { access_token: first } = await api.logIn(ada)
-  api.clock.move(60_000)
+  api.clock.advance(60_000)
   const { access_token: second } = await api.logIn(ada)
   expect((await api.call('DELETE', '/user/session/current', { token: first })).status).toBe(200)
   expect((await api.call('GET', '/droplet/list', { token: first })).status).toBe(401)
@@ -111,7 +111,7 @@ test('the session of the token that asks is called current', async () => {
 
 test('a client that calls itself by a token is not written down', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
+  const owner = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')
   const token = await logInWith(api, ada, `phone/1.0 ${owner.token}`)
   expect((await sessionsOf(api, 'ada', token))[0]?.agent).toBe('phone/1.0 [token]')

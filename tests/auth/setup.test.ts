@@ -3,12 +3,12 @@ import { createTestApi } from '../_support/api.ts'
 
 test('the owner sees the secret of a user, as text and as QR code', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
+  const owner = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')
-  const answer = await api.call('GET', '/user/auth/setup/ada', { token: owner.token })
-  expect(answer.status).toBe(200)
-  expect(answer.headers.get('cache-control')).toBe('no-store')
-  expect(answer.body).toEqual({
+  const response = await api.call('GET', '/user/auth/setup/ada', { token: owner.token })
+  expect(response.status).toBe(200)
+  expect(response.headers.get('cache-control')).toBe('no-store')
+  expect(response.body).toEqual({
     qr: expect.stringMatching(/^data:image\/png;base64,iVBORw0KGgo[A-Za-z0-9+/]+=*$/),
     secret: ada.secret,
   })
@@ -16,7 +16,7 @@ test('the owner sees the secret of a user, as text and as QR code', async () => 
 
 test('a user that was added by the API logs in with the secret that setup shows', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
+  const owner = await api.logInAs('owner')
   await api.call('POST', '/user/add', { token: owner.token, json: { username: 'ada', group: 'viewer' } })
   const { body } = await api.call('GET', '/user/auth/setup/ada', { token: owner.token })
   const { secret } = body as { secret: string }
@@ -26,34 +26,34 @@ test('a user that was added by the API logs in with the secret that setup shows'
 
 test('to look at a secret changes nothing', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const ada = await api.signedIn('viewer', 'ada')
-  const look = async () => (await api.call('GET', '/user/auth/setup/ada', { token: owner.token })).body
-  expect(await look()).toEqual(await look())
+  const owner = await api.logInAs('owner')
+  const ada = await api.logInAs('viewer', 'ada')
+  const readSecret = async () => (await api.call('GET', '/user/auth/setup/ada', { token: owner.token })).body
+  expect(await readSecret()).toEqual(await readSecret())
   expect(await api.call('GET', '/droplet/list', { token: ada.token })).toMatchObject({ status: 200 })
 })
 
 test.each(['nobody', 'ADA', '%zz', '%00'])('there is no user %s: 903', async username => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
+  const owner = await api.logInAs('owner')
   await api.createUser('ada', 'viewer')
-  const answer = await api.call('GET', `/user/auth/setup/${username}`, { token: owner.token })
-  expect(answer.body).toEqual({ error: 'User not found', errorId: 903 })
-  expect(answer.status).toBe(400)
+  const response = await api.call('GET', `/user/auth/setup/${username}`, { token: owner.token })
+  expect(response.body).toEqual({ error: 'User not found', errorId: 903 })
+  expect(response.status).toBe(400)
 })
 
 test.each(['viewer', 'manager'] as const)('a %s sees no secret, not even its own', async group => {
   await using api = await createTestApi()
-  const user = await api.signedIn(group)
-  const answer = await api.call('GET', `/user/auth/setup/${user.username}`, { token: user.token })
-  expect(answer).toMatchObject({ status: 403, body: { errorId: 912 } })
-  expect(JSON.stringify(answer.body)).not.toContain(user.secret)
+  const user = await api.logInAs(group)
+  const response = await api.call('GET', `/user/auth/setup/${user.username}`, { token: user.token })
+  expect(response).toMatchObject({ status: 403, body: { errorId: 912 } })
+  expect(JSON.stringify(response.body)).not.toContain(user.secret)
 })
 
 test('who may not look does not learn who exists', async () => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
-  const manager = await api.signedIn('manager')
+  const manager = await api.logInAs('manager')
   const existing = await api.call('GET', '/user/auth/setup/ada', { token: manager.token })
   const absent = await api.call('GET', '/user/auth/setup/nobody', { token: manager.token })
   expect(existing.body).toEqual(absent.body)

@@ -2,18 +2,18 @@ import { expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createToken, hashToken, isTokenShaped } from '../../src/auth/tokens.ts'
+import { createToken, hashToken, hasTokenFormat } from '../../src/auth/tokens.ts'
 import { createTestApi } from '../_support/api.ts'
 import { decodeBase32 } from '../_support/codes.ts'
 
 test('a token is 32 bytes of what the source of chance gives', () => {
-  const asked: number[] = []
+  const requestedSizes: number[] = []
   const random = (size: number) => {
-    asked.push(size)
+    requestedSizes.push(size)
     return new Uint8Array(size).fill(0xab)
   }
   expect(createToken(random).reveal()).toBe('ab'.repeat(32))
-  expect(asked).toEqual([32])
+  expect(requestedSizes).toEqual([32])
 })
 
 test('a token does not print itself', () => {
@@ -34,8 +34,8 @@ test.each<[string, boolean]>([
   [`${'a'.repeat(64)}\n`, false],
   [`${'a'.repeat(63)}g`, false],
   ['', false],
-])('%j has the shape of a token: %p', (text, shaped) => {
-  expect(isTokenShaped(text)).toBe(shaped)
+])('%j has the shape of a token: %p', (text, isToken) => {
+  expect(hasTokenFormat(text)).toBe(isToken)
 })
 
 test('nothing in the data directory holds a live token or a secret', async () => {
@@ -57,8 +57,8 @@ test('nothing in the data directory holds a live token or a secret', async () =>
     expect(stored.includes(Buffer.from(token, 'hex').toString('base64'))).toBe(false)
   }
   const raw = decodeBase32(ada.secret)
-  for (const form of [ada.secret, raw, raw.toString('hex'), raw.toString('base64')]) {
-    expect(stored.includes(form)).toBe(false)
+  for (const encoding of [ada.secret, raw, raw.toString('hex'), raw.toString('base64')]) {
+    expect(stored.includes(encoding)).toBe(false)
   }
 })
 

@@ -31,8 +31,8 @@ test.each(['', '28708', '2870820', '94287082', ' 287082', '287082 ', '\uff12\uff
 )
 
 test('another secret has other codes', () => {
-  const other = new TextEncoder().encode('12345678901234567891')
-  expect(matchingStep(other, '287082', 59_000)).toBeUndefined()
+  const otherSecret = new TextEncoder().encode('12345678901234567891')
+  expect(matchingStep(otherSecret, '287082', 59_000)).toBeUndefined()
 })
 
 test('a secret has 160 bits, and its Base32 no padding', () => {

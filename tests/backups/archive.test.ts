@@ -2,123 +2,129 @@ import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createBackupHost, open, type RawPart, withFile, writeArchive } from '../_support/backups.ts'
+import { createBackupHost, openBackupFile, type RawEntry, withFile, writeRawArchive } from '../_support/backups.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 // What comes as a backup and is none, or is one that somebody changed.
 
 const database = { name: 'cikit-api.db', bytes: Buffer.from('a database') }
-const refusal = /is no backup of cikit-api, or is damaged/
+const corruptMessage = /is no backup of cikit-api, or is damaged/
 
-function listed({ name, bytes = Buffer.alloc(0), size = bytes.length }: RawPart) {
+function listedFile({ name, bytes = Buffer.alloc(0), size = bytes.length }: RawEntry) {
   return { name, size, sha256: createHash('sha256').update(bytes).digest('hex') }
 }
 
 /** An archive with a manifest that names all that follows. */
-function archiveOf(parts: RawPart[], changed: Record<string, unknown> = {}): RawPart[] {
+function withManifest(entries: RawEntry[], overrides: Record<string, unknown> = {}): RawEntry[] {
   const manifest = {
     ...{ format: 1, version: '1.2.3', time: '2026-11-23T22:10:00.000Z', migration: 1, keys: null },
-    files: parts.map(listed),
-    ...changed,
+    files: entries.map(listedFile),
+    ...overrides,
   }
-  return [{ name: 'manifest.json', bytes: Buffer.from(JSON.stringify(manifest)) }, ...parts]
+  return [{ name: 'manifest.json', bytes: Buffer.from(JSON.stringify(manifest)) }, ...entries]
 }
 
-async function openParts(parts: RawPart[], end?: number) {
+async function openArchive(entries: RawEntry[], end?: number) {
   using dir = tempDir()
   const file = join(dir.path, 'a.tar')
-  writeArchive(file, parts, end)
-  return await open(file)
+  writeRawArchive(file, entries, end)
+  return await openBackupFile(file)
 }
 
 test('what is put together here as a backup is read as one', async () => {
   const credential = { name: 'credentials/cikit01/cikit01.public.key', bytes: Buffer.from('ssh-ed25519 …') }
-  const { manifest } = await openParts(archiveOf([database, credential]))
-  expect(manifest.files).toEqual([listed(database), listed(credential)])
+  const { manifest } = await openArchive(withManifest([database, credential]))
+  expect(manifest.files).toEqual([listedFile(database), listedFile(credential)])
 })
 
 describe('refused is a file with', () => {
-  const bad = (name: string): [string, RawPart[]] => [JSON.stringify(name), archiveOf([database, { name }])]
-  test.each<[string, RawPart[]]>([
-    bad('../escaped'),
-    bad('/etc/cikit-api'),
-    bad('credentials/../../etc/x.public.key'),
-    bad('credentials/cikit01/cikit02.public.key'),
-    bad('credentials/cikit01/cikit01.public.key/'),
-    bad('credentials/CIKIT01/CIKIT01.public.key'),
-    bad('sealing.key'),
-    bad('manifest.json'),
-    bad('credentials/__proto__/__proto__.public.key'),
-    ['the same name twice', archiveOf([database, database])],
-    ['another file first', [database, ...archiveOf([database])]],
-    ['no database', archiveOf([])],
-    ['a symbolic link', archiveOf([{ ...database, type: '2', link: '/etc/passwd' }])],
-    ['a hard link', archiveOf([{ ...database, type: '1', link: 'manifest.json' }])],
-    ['a directory', archiveOf([{ ...database, type: '5' }])],
-    ['a device', archiveOf([{ ...database, type: '3' }])],
-    ['a pax header', archiveOf([{ ...database, type: 'x' }])],
-    ['a size beyond its end', archiveOf([{ ...database, size: 4_000_000_000 }])],
-    ['a file that its manifest does not name', [...archiveOf([database]), { name: 'credentials/a01/a01.public.key' }]],
-    ['a file less than its manifest names', archiveOf([database], { files: [listed(database), listed(database)] })],
-    ['another hash', archiveOf([database], { files: [{ ...listed(database), sha256: '0'.repeat(64) }] })],
-    ['another size in its manifest', archiveOf([database], { files: [{ ...listed(database), size: 3 }] })],
+  const badName = (name: string): [string, RawEntry[]] => [JSON.stringify(name), withManifest([database, { name }])]
+  test.each<[string, RawEntry[]]>([
+    badName('../escaped'),
+    badName('/etc/cikit-api'),
+    badName('credentials/../../etc/x.public.key'),
+    badName('credentials/cikit01/cikit02.public.key'),
+    badName('credentials/cikit01/cikit01.public.key/'),
+    badName('credentials/CIKIT01/CIKIT01.public.key'),
+    badName('sealing.key'),
+    badName('manifest.json'),
+    badName('credentials/__proto__/__proto__.public.key'),
+    ['the same name twice', withManifest([database, database])],
+    ['another file first', [database, ...withManifest([database])]],
+    ['no database', withManifest([])],
+    ['a symbolic link', withManifest([{ ...database, type: '2', link: '/etc/passwd' }])],
+    ['a hard link', withManifest([{ ...database, type: '1', link: 'manifest.json' }])],
+    ['a directory', withManifest([{ ...database, type: '5' }])],
+    ['a device', withManifest([{ ...database, type: '3' }])],
+    ['a pax header', withManifest([{ ...database, type: 'x' }])],
+    ['a size beyond its end', withManifest([{ ...database, size: 4_000_000_000 }])],
+    [
+      'a file that its manifest does not name',
+      [...withManifest([database]), { name: 'credentials/a01/a01.public.key' }],
+    ],
+    [
+      'a file less than its manifest names',
+      withManifest([database], { files: [listedFile(database), listedFile(database)] }),
+    ],
+    ['another hash', withManifest([database], { files: [{ ...listedFile(database), sha256: '0'.repeat(64) }] })],
+    ['another size in its manifest', withManifest([database], { files: [{ ...listedFile(database), size: 3 }] })],
     ['a manifest that is no JSON', [{ name: 'manifest.json', bytes: Buffer.from('{') }, database]],
     ['a manifest that is null', [{ name: 'manifest.json', bytes: Buffer.from('null') }, database]],
-    ['a format of the future', archiveOf([database], { format: 2 })],
-    ['a time that is none', archiveOf([database], { time: 'yesterday' })],
-    ['sealed keys that are not there', archiveOf([database], { keys: { kdf: 'scrypt' } })],
+    ['a format of the future', withManifest([database], { format: 2 })],
+    ['a time that is none', withManifest([database], { time: 'yesterday' })],
+    ['sealed keys that are not there', withManifest([database], { keys: { kdf: 'scrypt' } })],
     ['nothing', []],
   ])('%s', async (_, parts) => {
-    await expect(openParts(parts)).rejects.toThrow(refusal)
+    await expect(openArchive(parts)).rejects.toThrow(corruptMessage)
   })
 
   test('a cost for its keys that nobody should pay', async () => {
     await using host = await createBackupHost()
     const keys = { kdf: 'scrypt', n: 2 ** 30, r: 8, p: 1, salt: '0'.repeat(32), cipher: 'aes-256-gcm' }
     const parts = [database, { name: 'keys.sealed', bytes: Buffer.alloc(64) }]
-    expect((await openParts(archiveOf(parts, { keys: { ...keys, n: 2 ** 17 } }))).manifest.keys?.n).toBe(2 ** 17)
-    await expect(openParts(archiveOf(parts, { keys }))).rejects.toThrow(refusal)
+    expect((await openArchive(withManifest(parts, { keys: { ...keys, n: 2 ** 17 } }))).manifest.keys?.n).toBe(2 ** 17)
+    await expect(openArchive(withManifest(parts, { keys }))).rejects.toThrow(corruptMessage)
     expect(host.file).toBeString()
   })
 
   test.each([0, 512, 1_536])('%p bytes at its end', async end => {
-    await expect(openParts(archiveOf([database]), end)).rejects.toThrow(refusal)
+    await expect(openArchive(withManifest([database]), end)).rejects.toThrow(corruptMessage)
   })
 })
 
 test('a backup of a newer program is refused with its version', async () => {
-  await expect(openParts(archiveOf([database], { migration: 1_000 }))).rejects.toThrow(
+  await expect(openArchive(withManifest([database], { migration: 1_000 }))).rejects.toThrow(
     'The backup was written by a newer cikit-api (1.2.3, migration 1000; this one knows ',
   )
 })
 
 test('a backup that was cut off anywhere is refused', async () => {
   await using host = await createBackupHost()
-  await host.backUp()
+  await host.createBackup()
   const { length } = readFileSync(host.file)
   for (const size of [0, 100, 512, 1_024, length / 2, length - 1_536, length - 1_024, length - 512, length - 1]) {
     const cut = join(host.path, 'cut.tar')
     writeFileSync(cut, readFileSync(host.file))
     truncateSync(cut, Math.floor(size))
-    await expect(open(cut)).rejects.toThrow(refusal)
+    await expect(openBackupFile(cut)).rejects.toThrow(corruptMessage)
   }
 })
 
 test('a backup with one byte changed is refused, wherever that is', async () => {
   await using host = await createBackupHost()
-  await host.backUp()
+  await host.createBackup()
   const bytes = readFileSync(host.file)
   const changed = join(host.path, 'changed.tar')
-  for (let at = 0; at < bytes.length; at += 997) {
+  for (let position = 0; position < bytes.length; position += 997) {
     const copy = Buffer.from(bytes)
-    copy[at] = (copy[at] ?? 0) ^ 0x55
+    copy[position] = (copy[position] ?? 0) ^ 0x55
     writeFileSync(changed, copy)
-    await expect(open(changed)).rejects.toThrow(refusal)
+    await expect(openBackupFile(changed)).rejects.toThrow(corruptMessage)
   }
 })
 
 test.each(['/dev/zero', '/dev/null', '/'])('%s is no backup', async file => {
-  await expect(open(file)).rejects.toThrow(refusal)
+  await expect(openBackupFile(file)).rejects.toThrow(corruptMessage)
 })
 
 test('what is no file of its own kind is never read into memory', async () => {
@@ -127,5 +133,5 @@ test('what is no file of its own kind is never read into memory', async () => {
   // A terabyte that takes no room.
   await withFile(file, 'w', () => undefined)
   truncateSync(file, 2 ** 40)
-  await expect(open(file)).rejects.toThrow(refusal)
+  await expect(openBackupFile(file)).rejects.toThrow(corruptMessage)
 })

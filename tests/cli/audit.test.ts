@@ -3,12 +3,12 @@ import { expect, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { toAccessConfig } from '../../src/config.ts'
-import { createAccess } from '../../src/context.ts'
+import { toCoreConfig } from '../../src/config.ts'
+import { createCoreContext } from '../../src/context.ts'
 import { ApiError } from '../../src/errors.ts'
-import { takeServeLock } from '../../src/store/serve-lock.ts'
-import { ACT } from '../_support/act.ts'
-import { cli, refusedWith, spawnCli } from '../_support/cli.ts'
+import { acquireServeLock } from '../../src/store/serve-lock.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
+import { expectedFailure, runCli, spawnCli } from '../_support/cli.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 /** Who runs the tests. */
@@ -16,16 +16,16 @@ const USER = execFileSync('id', ['-un'], { encoding: 'utf8' }).trim()
 
 async function createHost() {
   const dir = tempDir()
-  const run = (...args: string[]) => cli([...args, '--data-dir', dir.path])
+  const run = (...args: string[]) => runCli([...args, '--data-dir', dir.path])
   await run('create-user', '-u', 'ann', '-g', 'owner')
   return { path: dir.path, run, [Symbol.dispose]: dir[Symbol.dispose] }
 }
 
-/** The data directory as a server has it, in this process. @param behind by how many milliseconds its clock is */
-async function openAccess(path: string, behind = 0) {
-  const config = toAccessConfig({ 'data-dir': path }, {}, { root: true, hostname: 'matrix' })
-  const access = await createAccess(config, { now: () => Date.now() - behind })
-  return { ...access, [Symbol.asyncDispose]: access.close }
+/** The data directory as a server has it, in this process. @param clockLagMs by how many milliseconds its clock is */
+async function openContext(path: string, clockLagMs = 0) {
+  const config = toCoreConfig({ 'data-dir': path }, {}, { root: true, hostname: 'matrix' })
+  const context = await createCoreContext(config, { now: () => Date.now() - clockLagMs })
+  return { ...context, [Symbol.asyncDispose]: context.close }
 }
 
 /** An audit that goes on until its scope ends. */
@@ -98,21 +98,21 @@ test('audit --follow goes on with what comes', async () => {
 
 test('audit --follow goes on with what was asked for only, and with all of it', async () => {
   using host = await createHost()
-  await using access = await openAccess(host.path, 120_000)
+  await using context = await openContext(host.path, 120_000)
   await using following = follow(host.path, '--json', '--action', 'test', '--limit', '1')
   const record = (...targets: string[]) =>
-    access.db.write(() => {
-      for (const target of targets) access.audit.record(ACT, target)
-      access.audit.record({ ...ACT, action: 'other' }, 'other')
+    context.db.write(() => {
+      for (const target of targets) context.audit.record(TEST_ACTOR, target)
+      context.audit.record({ ...TEST_ACTOR, action: 'other' }, 'other')
     })
   await record('first')
   await following.until('first')
   await record('second', 'third', 'fourth')
   await following.until('fourth')
   // Who follows makes a record of what was refused a minute ago: by that it is known to have looked, and found nothing.
-  access.audit.refused({ ...ACT, action: 'other' }, '', new ApiError('groupForbidden'), true)
-  await access.audit.settle()
-  while (!access.audit.records({ action: 'other' }).some(({ result }) => result === 'refused')) await Bun.sleep(20)
+  context.audit.recordDenial({ ...TEST_ACTOR, action: 'other' }, '', new ApiError('groupForbidden'), true)
+  await context.audit.flush()
+  while (!context.audit.records({ action: 'other' }).some(({ result }) => result === 'refused')) await Bun.sleep(20)
   await record('last')
   const lines = (await following.until('last')).trim().split('\n')
   expect(lines.map(line => JSON.parse(line).target)).toEqual(['first', 'second', 'third', 'fourth', 'last'])
@@ -120,15 +120,15 @@ test('audit --follow goes on with what was asked for only, and with all of it', 
 
 test('audit says how often something was refused, as soon as it was', async () => {
   using host = await createHost()
-  await using access = await openAccess(host.path)
-  for (let count = 0; count < 2; count++) access.audit.refused(ACT, '', new ApiError('codeRefused'), false)
-  await access.audit.settle()
+  await using context = await openContext(host.path)
+  for (let count = 0; count < 2; count++) context.audit.recordDenial(TEST_ACTOR, '', new ApiError('codeRefused'), false)
+  await context.audit.flush()
   expect((await host.run('audit')).stdout).toMatch(/test +- +refused 902 \(2 times\)\n$/)
 })
 
 test('who acted is the user of the process, whatever $USER says', async () => {
   using host = await createHost()
-  await cli(['user', 'unlock', 'ann', '--data-dir', host.path], { USER: 'eve', LOGNAME: 'eve' })
+  await runCli(['user', 'unlock', 'ann', '--data-dir', host.path], { USER: 'eve', LOGNAME: 'eve' })
   const { stdout } = await host.run('audit', '--action', 'user.unlock')
   expect(stdout).toContain(`host:${USER} `)
   expect(stdout).not.toContain('eve')
@@ -136,10 +136,10 @@ test('who acted is the user of the process, whatever $USER says', async () => {
 
 test('audit --restart is refused while somebody serves', async () => {
   using host = await createHost()
-  const lock = takeServeLock(host.path)
+  const lock = acquireServeLock(host.path)
   rmSync(join(host.path, 'audit.key'))
   try {
-    expect(await host.run('audit', '--restart')).toEqual(refusedWith(1, /is served already/))
+    expect(await host.run('audit', '--restart')).toEqual(expectedFailure(1, /is served already/))
   } finally {
     lock.release()
   }
@@ -148,9 +148,9 @@ test('audit --restart is refused while somebody serves', async () => {
 
 test('audit --verify finds what was changed, and says so to scripts', async () => {
   using host = await createHost()
-  const whole = await host.run('audit', '--verify')
-  expect(whole).toMatchObject({ exitCode: 0, stderr: '' })
-  expect(whole.stdout).toMatch(/^2 records, none changed, removed or moved\. The newest is 2, its mac [0-9a-f]{64}\n$/)
+  const intact = await host.run('audit', '--verify')
+  expect(intact).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(intact.stdout).toMatch(/^2 records, none changed, removed or moved\. The newest is 2, its mac [0-9a-f]{64}\n$/)
   using db = new Database(join(host.path, 'cikit-api.db'))
   db.run('DROP TRIGGER audit_is_not_changed')
   db.run("UPDATE audit SET target = 'eve' WHERE number = 2")
@@ -159,8 +159,8 @@ test('audit --verify finds what was changed, and says so to scripts', async () =
     stdout: 'A trigger that guards the records is gone\nRecord 2 was changed or moved\n',
     stderr: 'cikit-api: The audit was tampered with: look at backups of the database\n',
   })
-  const told = await host.run('audit', '--verify', '--json')
-  expect(JSON.parse(told.stdout)).toMatchObject({
+  const output = await host.run('audit', '--verify', '--json')
+  expect(JSON.parse(output.stdout)).toMatchObject({
     ok: false,
     records: 2,
     findings: [expect.any(String), 'Record 2 was changed or moved'],
@@ -170,14 +170,14 @@ test('audit --verify finds what was changed, and says so to scripts', async () =
 test('a lost audit.key stops everything, until audit --restart begins a new chain', async () => {
   using host = await createHost()
   rmSync(join(host.path, 'audit.key'))
-  expect(await host.run('user', 'list')).toEqual(refusedWith(1, /audit\.key is missing/))
+  expect(await host.run('user', 'list')).toEqual(expectedFailure(1, /audit\.key is missing/))
   expect(await host.run('audit', '--restart')).toMatchObject({ exitCode: 0, stderr: '' })
   const { stdout } = await host.run('audit', '--verify')
   expect(stdout).toMatch(
     /^1 records, none changed[^\n]*\n2 records before them are of an earlier key, and not verified\n$/,
   )
-  const told = (await host.run('audit', '--action', 'audit.begin')).stdout
-  expect(told.match(/\S+ +host +audit\.begin/g)?.map(words => words.split(' ')[0])).toEqual(['-', `host:${USER}`])
+  const output = (await host.run('audit', '--action', 'audit.begin')).stdout
+  expect(output.match(/\S+ +host +audit\.begin/g)?.map(words => words.split(' ')[0])).toEqual(['-', `host:${USER}`])
 })
 
 test.each([
@@ -185,5 +185,5 @@ test.each([
   [['--since', 'yesterday'], '--since must be a time'],
 ])('audit %p is refused', async (flags, words) => {
   using dir = tempDir()
-  expect(await cli(['audit', ...flags, '--data-dir', dir.path])).toEqual(refusedWith(2, new RegExp(words)))
+  expect(await runCli(['audit', ...flags, '--data-dir', dir.path])).toEqual(expectedFailure(2, new RegExp(words)))
 })

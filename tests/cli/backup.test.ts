@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cli, refusedWith, serve } from '../_support/cli.ts'
-import { modeOf, umask } from '../_support/modes.ts'
+import { expectedFailure, runCli, startServe } from '../_support/cli.ts'
+import { fileMode, setUmask } from '../_support/modes.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 /** A host with a user, and a directory beside it. */
@@ -10,32 +10,32 @@ async function createHost() {
   const dir = tempDir()
   const path = (name: string) => join(dir.path, name)
   const dataDir = path('data')
-  await cli(['create-user', '-u', 'ann', '-g', 'owner', '--data-dir', dataDir])
+  await runCli(['create-user', '-u', 'ann', '-g', 'owner', '--data-dir', dataDir])
   writeFileSync(path('passphrase'), 'correct horse battery\n')
   return {
     path,
     dataDir,
     file: path('a.tar'),
-    run: (...args: string[]) => cli([...args, '--data-dir', dataDir]),
+    run: (...args: string[]) => runCli([...args, '--data-dir', dataDir]),
     [Symbol.dispose]: dir[Symbol.dispose],
   }
 }
 
 test('backup says what is in the file, and what is not', async () => {
-  using _ = umask(0)
+  using _ = setUmask(0)
   using host = await createHost()
   const { exitCode, stdout, stderr } = await host.run('backup', host.file)
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   expect(stdout).toMatch(/a\.tar: the database and the SSH keys of 0 droplets, 0\.\d MB, opened and checked\n/)
   expect(stdout).toContain(`The keys are not in it: keep ${host.dataDir}/sealing.key and the audit.key elsewhere`)
-  expect(modeOf(host.file)).toBe('600')
+  expect(fileMode(host.file)).toBe('600')
   expect(readdirSync(host.path('.')).toSorted()).toEqual(['a.tar', 'data', 'passphrase'])
 })
 
 test('a file that is there stays as it is, unless --force is given', async () => {
   using host = await createHost()
   writeFileSync(host.file, 'mine')
-  expect(await host.run('backup', host.file)).toEqual(refusedWith(2, /a\.tar is there already.*--force/))
+  expect(await host.run('backup', host.file)).toEqual(expectedFailure(2, /a\.tar is there already.*--force/))
   expect(readFileSync(host.file, 'utf8')).toBe('mine')
   const { stdout } = await host.run('backup', host.file, '--force', '--json')
   const { file, size, keys, files } = JSON.parse(stdout)
@@ -47,7 +47,7 @@ test('what cannot be done is refused with its remedy', async () => {
   using host = await createHost()
   writeFileSync(host.path('short'), 'elevenchars\n')
   mkdirSync(host.path('folder'))
-  const refused = [
+  const cases = [
     [['backup', host.path('no/such/a.tar')], 2, /cannot be written .*ENOENT.*name a file in a directory/],
     [['backup', host.path('folder'), '--force'], 2, /folder is there and is no plain file/],
     [['backup', host.file, '--with-key'], 2, /--with-key needs --passphrase-file/],
@@ -57,59 +57,63 @@ test('what cannot be done is refused with its remedy', async () => {
     [['restore', host.path('none')], 2, /none cannot be read .*name a file that cikit-api backup wrote/],
     [['restore', host.path('passphrase')], 1, /is no backup of cikit-api, or is damaged/],
   ] as const
-  for (const [words, code, text] of refused) expect(await host.run(...words)).toEqual(refusedWith(code, text))
+  for (const [words, code, text] of cases) expect(await host.run(...words)).toEqual(expectedFailure(code, text))
   expect(readdirSync(host.path('.')).toSorted()).toEqual(['data', 'folder', 'passphrase', 'short'])
 })
 
 test('restore puts it all back, says what is different now, and records that', async () => {
   using host = await createHost()
   await host.run('backup', host.file, '--with-key', '--passphrase-file', host.path('passphrase'))
-  const other = host.path('other')
-  const restore = (...words: string[]) => cli(['restore', host.file, '--data-dir', other, ...words])
-  expect(await restore()).toEqual(refusedWith(2, /give --passphrase-file/))
+  const otherDir = host.path('other')
+  const restore = (...words: string[]) => runCli(['restore', host.file, '--data-dir', otherDir, ...words])
+  expect(await restore()).toEqual(expectedFailure(2, /give --passphrase-file/))
   writeFileSync(host.path('wrong'), 'another passphrase\n')
-  expect(await restore('--passphrase-file', host.path('wrong'))).toEqual(refusedWith(1, /do not open/))
-  expect(readdirSync(other).toSorted()).toEqual(['credentials', 'serve.lock'])
+  expect(await restore('--passphrase-file', host.path('wrong'))).toEqual(expectedFailure(1, /do not open/))
+  expect(readdirSync(otherDir).toSorted()).toEqual(['credentials', 'serve.lock'])
   const { exitCode, stdout, stderr } = await restore('--passphrase-file', host.path('passphrase'))
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-  expect(stdout).toContain(`Restored into ${other}: 1 user and the SSH keys of 0 droplets`)
+  expect(stdout).toContain(`Restored into ${otherDir}: 1 user and the SSH keys of 0 droplets`)
   expect(stdout).toContain('Recovery codes that were used since then count again')
-  expect((await cli(['user', 'list', '--data-dir', other])).stdout).toContain('ann')
-  const verified = await cli(['audit', '--verify', '--data-dir', other])
+  expect((await runCli(['user', 'list', '--data-dir', otherDir])).stdout).toContain('ann')
+  const verified = await runCli(['audit', '--verify', '--data-dir', otherDir])
   expect(verified).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('none changed, removed or moved') })
-  const { stdout: shown } = await cli(['audit', '--action', 'restore', '--json', '--data-dir', other])
-  expect(JSON.parse(shown)).toMatchObject({ user: expect.stringMatching(/^host:/), address: 'host', result: 'ok' })
-  expect(await restore('--passphrase-file', host.path('passphrase'))).toEqual(refusedWith(1, /--force/))
+  const { stdout: auditOutput } = await runCli(['audit', '--action', 'restore', '--json', '--data-dir', otherDir])
+  expect(JSON.parse(auditOutput)).toMatchObject({
+    user: expect.stringMatching(/^host:/),
+    address: 'host',
+    result: 'ok',
+  })
+  expect(await restore('--passphrase-file', host.path('passphrase'))).toEqual(expectedFailure(1, /--force/))
 })
 
 test('without keys in it, those of its host are needed, and their place is said', async () => {
   using host = await createHost()
   await host.run('backup', host.file)
-  const other = host.path('other')
-  const restore = (...words: string[]) => cli(['restore', host.file, '--data-dir', other, ...words])
+  const otherDir = host.path('other')
+  const restore = (...words: string[]) => runCli(['restore', host.file, '--data-dir', otherDir, ...words])
   expect(await restore()).toEqual(
-    refusedWith(1, new RegExp(`no ${other}/sealing.key: put the sealing.key and the audit`)),
+    expectedFailure(1, new RegExp(`no ${otherDir}/sealing.key: put the sealing.key and the audit`)),
   )
-  writeFileSync(join(other, 'sealing.key'), `${'0'.repeat(64)}\n`)
-  expect(await restore()).toEqual(refusedWith(1, /sealing.key is not the one of the backup/))
-  writeFileSync(join(other, 'sealing.key'), readFileSync(join(host.dataDir, 'sealing.key')))
-  expect(await restore()).toEqual(refusedWith(1, /put the audit.key of that host beside .*--restart-audit/))
+  writeFileSync(join(otherDir, 'sealing.key'), `${'0'.repeat(64)}\n`)
+  expect(await restore()).toEqual(expectedFailure(1, /sealing.key is not the one of the backup/))
+  writeFileSync(join(otherDir, 'sealing.key'), readFileSync(join(host.dataDir, 'sealing.key')))
+  expect(await restore()).toEqual(expectedFailure(1, /put the audit.key of that host beside .*--restart-audit/))
   expect(await restore('--restart-audit')).toMatchObject({ exitCode: 0, stderr: '' })
-  expect(await cli(['audit', '--verify', '--data-dir', other])).toMatchObject({ exitCode: 0 })
-  const elsewhere = ['--secret-key-file', join(host.dataDir, 'sealing.key')]
-  const third = ['--data-dir', host.path('third'), ...elsewhere]
-  expect(await cli(['restore', host.file, ...third])).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(await runCli(['audit', '--verify', '--data-dir', otherDir])).toMatchObject({ exitCode: 0 })
+  const keyFlags = ['--secret-key-file', join(host.dataDir, 'sealing.key')]
+  const thirdHostFlags = ['--data-dir', host.path('third'), ...keyFlags]
+  expect(await runCli(['restore', host.file, ...thirdHostFlags])).toMatchObject({ exitCode: 0, stderr: '' })
   expect(readdirSync(host.path('third'))).not.toContain('sealing.key')
-  expect(await cli(['audit', '--verify', ...third])).toMatchObject({ exitCode: 0 })
+  expect(await runCli(['audit', '--verify', ...thirdHostFlags])).toMatchObject({ exitCode: 0 })
 })
 
 test('while the data directory is served, nothing is restored into it', async () => {
   using host = await createHost()
   await host.run('backup', host.file)
   const args = ['--data-dir', host.dataDir, '--port', '0', '--domain', 'matrix.test', '--docker-host', 'unix:///none']
-  await using server = serve(args)
+  await using server = startServe(args)
   await server.address()
-  expect(await host.run('restore', host.file, '--force')).toEqual(refusedWith(1, /is served already by process/))
+  expect(await host.run('restore', host.file, '--force')).toEqual(expectedFailure(1, /is served already by process/))
 })
 
 test('with --force what was there is put aside, and nothing of it is deleted', async () => {
@@ -120,6 +124,6 @@ test('with --force what was there is put aside, and nothing of it is deleted', a
   const { before, users } = JSON.parse(stdout)
   expect(users).toBe(1)
   expect(readdirSync(before).toSorted()).toEqual(['audit.key', 'cikit-api.db', 'sealing.key'])
-  expect((await cli(['user', 'list', '--data-dir', before])).stdout).toContain('bob')
+  expect((await runCli(['user', 'list', '--data-dir', before])).stdout).toContain('bob')
   expect((await host.run('user', 'list')).stdout).not.toContain('bob')
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { cli, refusedWith } from '../_support/cli.ts'
+import { expectedFailure, runCli } from '../_support/cli.ts'
 import { listCommands } from '../_support/commands.ts'
 
 /** How a shell's completion has a flag of a command. */
@@ -11,10 +11,10 @@ const flagIn: Record<string, (words: string, flag: string) => RegExp> = {
 
 describe.each(['bash', 'zsh', 'fish'])('%s', shell => {
   test('knows every command and every flag', async () => {
-    const { stdout } = await cli(['completion', shell])
-    for (const { words, flags } of await listCommands()) {
+    const { stdout } = await runCli(['completion', shell])
+    for (const { name, flags } of await listCommands()) {
       for (const flag of [...flags, 'help']) {
-        expect([words, flag, flagIn[shell]?.(words, flag).test(stdout)]).toEqual([words, flag, true])
+        expect([name, flag, flagIn[shell]?.(name, flag).test(stdout)]).toEqual([name, flag, true])
       }
     }
   })
@@ -25,5 +25,5 @@ test.each([
   [['completion', 'bash', 'zsh'], /"zsh" is one word too many/],
   [['man', 'serve'], /"serve" is one word too many/],
 ])('%j is refused', async (args, words) => {
-  expect(await cli(args)).toEqual(refusedWith(2, words))
+  expect(await runCli(args)).toEqual(expectedFailure(2, words))
 })

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { create } from 'qrcode'
-import { cli, refusedWith } from '../_support/cli.ts'
+import { expectedFailure, runCli } from '../_support/cli.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 type Enrolment = Record<'username' | 'group' | 'secret' | 'otpauth_url' | 'qr', string> & { recovery_codes?: string[] }
 
 function createHost() {
   const dir = tempDir()
-  const at = ['--data-dir', join(dir.path, 'data')]
-  const createUser = (...args: string[]) => cli(['create-user', ...args, ...at])
+  const dataDirFlags = ['--data-dir', join(dir.path, 'data')]
+  const createUser = (...args: string[]) => runCli(['create-user', ...args, ...dataDirFlags])
   return {
     createUser,
     async enrol(...args: string[]): Promise<Enrolment> {
@@ -103,7 +103,7 @@ describe('an existing user', () => {
   test('is not moved to another group without -r, and is with it', async () => {
     using host = createHost()
     const { secret } = await host.enrol('-u', 'ann', '-g', 'viewer')
-    expect(await host.createUser('-u', 'ann', '-g', 'manager')).toEqual(refusedWith(1, /"ann".*viewer.*-r/))
+    expect(await host.createUser('-u', 'ann', '-g', 'manager')).toEqual(expectedFailure(1, /"ann".*viewer.*-r/))
     expect((await host.enrol('-u', 'ann', '-g', 'viewer')).secret).toBe(secret)
     expect((await host.enrol('-u', 'ann', '-g', 'manager', '-r')).group).toBe('manager')
   })
@@ -112,7 +112,7 @@ describe('an existing user', () => {
 test('a second owner is refused, and is no user', async () => {
   using host = createHost()
   await host.enrol('-u', 'ann', '-g', 'owner')
-  expect(await host.createUser('-u', 'bob', '-g', 'owner')).toEqual(refusedWith(1, /owner already/))
+  expect(await host.createUser('-u', 'bob', '-g', 'owner')).toEqual(expectedFailure(1, /owner already/))
   expect((await host.enrol('-u', 'bob', '-g', 'viewer')).group).toBe('viewer')
 })
 
@@ -127,5 +127,5 @@ test.each([
   [['-u', 'a/b', '-g', 'viewer'], /-u "a.b"/],
 ])('%p is refused', async (args, words) => {
   using host = createHost()
-  expect(await host.createUser(...args)).toEqual(refusedWith(2, words))
+  expect(await host.createUser(...args)).toEqual(expectedFailure(2, words))
 })

@@ -3,16 +3,16 @@ import { toEventText } from '../../cli/event-text.ts'
 import { dropletBody } from '../_support/droplet-body.ts'
 import { doneBody, operationBody } from '../_support/operation-body.ts'
 
-const at = new Date(2026, 10, 23, 16, 21, 7)
+const receivedAt = new Date(2026, 10, 23, 16, 21, 7)
 const droplet = dropletBody({ name: 'cikit05', status: 'Up 3 seconds' })
-const { health: _, ...older } = droplet
+const { health: _, ...legacyDroplet } = droplet
 const steps = ['image', 'create'].map(name => ({ name, started_at: '2026-11-23T16:21:07.115Z', ended_at: null }))
 
 test.each<[string, unknown, string]>([
   ['begin', {}, 'connected'],
   ['reset', {}, 'connected; what happened meanwhile is not known: see cikit-api droplet ls'],
   ['droplet', { change: 'changed', droplet }, 'cikit05 changed: Up 3 seconds, ready'],
-  ['droplet', { change: 'added', droplet: older }, 'cikit05 added: Up 3 seconds'],
+  ['droplet', { change: 'added', droplet: legacyDroplet }, 'cikit05 added: Up 3 seconds'],
   ['droplet', { change: 'changed', droplet: { ...droplet, health: null } }, 'cikit05 changed: Up 3 seconds'],
   ['droplet', { change: 'removed', droplet }, 'cikit05 removed'],
   ['operation', operationBody({ steps }), 'add cikit02: running, create'],
@@ -33,9 +33,9 @@ test.each<[string, unknown, string]>([
   ['droplet', ['x'], 'droplet: [\\"x\\"]'],
   ['engine', { state: '\x1b[2J\n16:21:08 forged' }, 'the engine is \\u001b[2J\\n16:21:08 forged'],
 ])('%s %j', (event, data, words) => {
-  expect(toEventText({ id: '1', event, data: JSON.stringify(data) }, at)).toBe(`16:21:07 ${words}`)
+  expect(toEventText({ id: '1', event, data: JSON.stringify(data) }, receivedAt)).toBe(`16:21:07 ${words}`)
 })
 
 test('data that is no JSON is shown as it is, on one line', () => {
-  expect(toEventText({ id: '', event: 'droplet', data: 'a\nb' }, at)).toBe('16:21:07 droplet: a\\nb')
+  expect(toEventText({ id: '', event: 'droplet', data: 'a\nb' }, receivedAt)).toBe('16:21:07 droplet: a\\nb')
 })

@@ -1,21 +1,21 @@
 import { beforeAll, expect, test } from 'bun:test'
 import { type SettingName, settings, variableOf } from '../../src/config.ts'
 import { ClientError } from '../../src/errors.ts'
-import { cli } from '../_support/cli.ts'
+import { runCli } from '../_support/cli.ts'
 import { listCommands } from '../_support/commands.ts'
 
 let page: string
 
 beforeAll(async () => {
-  page = (await cli(['man'])).stdout
+  page = (await runCli(['man'])).stdout
 })
 
 test('every command and every flag of it is in the page', async () => {
-  for (const { words, flags } of await listCommands()) {
-    expect(page).toContain(`\n.Ss ${words}\n`)
-    const [, part = ''] = page.split(`\n.Ss ${words}\n`)
+  for (const { name, flags } of await listCommands()) {
+    expect(page).toContain(`\n.Ss ${name}\n`)
+    const [, part = ''] = page.split(`\n.Ss ${name}\n`)
     const [own = ''] = part.split(/\n\.S[sh] /)
-    for (const flag of flags) expect([words, own.includes(`Fl -${flag}`)]).toEqual([words, true])
+    for (const flag of flags) expect([name, own.includes(`Fl -${flag}`)]).toEqual([name, true])
   }
 })
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { cli, refusedWith, serve } from '../_support/cli.ts'
-import { namesIn } from '../_support/metrics.ts'
+import { expectedFailure, runCli, startServe } from '../_support/cli.ts'
+import { metricNamesIn } from '../_support/metrics.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 const args = (dataDir: string, ...more: string[]) => [
@@ -13,19 +13,19 @@ const WARNING = 'metrics are plain HTTP, on an address that others can reach: ke
 
 test('GET /metrics is there and nothing else, beside the API and not in it', async () => {
   using dir = tempDir()
-  await using server = serve(args(dir.path, '--metrics-listen', '0'))
-  const address = String((await server.logged('metrics listening')).address)
+  await using server = startServe(args(dir.path, '--metrics-listen', '0'))
+  const address = String((await server.waitForLog('metrics listening')).address)
   expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/)
   const answer = await fetch(address)
   expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
-  expect(namesIn(await answer.text())).toContain('cikit_api_build_info')
+  expect(metricNamesIn(await answer.text())).toContain('cikit_api_build_info')
   const statusOf = async (path: string, init?: RequestInit) => (await fetch(new URL(path, address), init)).status
   for (const path of ['/', '/metrics/', '/metrics/x', '/health', '/api/v1/user/list', '/%2fmetrics']) {
     expect([path, await statusOf(path)]).toEqual([path, 404])
   }
   for (const method of ['POST', 'DELETE', 'OPTIONS']) expect(await statusOf('/metrics', { method })).toBe(404)
   expect((await fetch(new URL('metrics', await server.address()))).status).toBe(404)
-  expect(server.lines.filter(({ message }) => message === WARNING)).toEqual([])
+  expect(server.logEntries.filter(({ message }) => message === WARNING)).toEqual([])
   expect(await server.stop()).toEqual({ exitCode: 0, stderr: '' })
   await expect(fetch(address)).rejects.toThrow()
 })
@@ -33,8 +33,8 @@ test('GET /metrics is there and nothing else, beside the API and not in it', asy
 test('a name that leads here is not enough, but for those that were named', async () => {
   using dir = tempDir()
   const flags = ['--metrics-listen', '127.0.0.1:0', '--allowed-hosts', 'matrix.test']
-  await using server = serve(args(dir.path, ...flags))
-  const address = String((await server.logged('metrics listening')).address)
+  await using server = startServe(args(dir.path, ...flags))
+  const address = String((await server.waitForLog('metrics listening')).address)
   const statusFor = async (host: string) => (await fetch(address, { headers: { host } })).status
   for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', 'matrix.test.evil']) {
     expect([host, await statusFor(host)]).toEqual([host, 421])
@@ -46,9 +46,9 @@ test('a name that leads here is not enough, but for those that were named', asyn
 
 test('on an address that others can reach it is warned of', async () => {
   using dir = tempDir()
-  await using server = serve(args(dir.path, '--metrics-listen', '0.0.0.0:0'))
-  expect(await server.logged(WARNING)).toMatchObject({ level: 'warn' })
-  const address = String((await server.logged('metrics listening')).address)
+  await using server = startServe(args(dir.path, '--metrics-listen', '0.0.0.0:0'))
+  expect(await server.waitForLog(WARNING)).toMatchObject({ level: 'warn' })
+  const address = String((await server.waitForLog('metrics listening')).address)
   expect((await fetch(address, { headers: { host: 'matrix.test' } })).status).toBe(200)
 })
 
@@ -56,19 +56,19 @@ test('an address that is taken is refused with its flag, and leaves nothing behi
   using dir = tempDir()
   using taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const data = join(dir.path, 'data')
-  const refused = await cli(['serve', ...args(data), '--metrics-listen', String(taken.port)])
+  const refused = await runCli(['serve', ...args(data), '--metrics-listen', String(taken.port)])
   expect(refused.exitCode).toBe(1)
   expect(refused.stderr).toEqual(
-    refusedWith(1, new RegExp(`127.0.0.1:${taken.port} for metrics.*--metrics-listen`)).stderr,
+    expectedFailure(1, new RegExp(`127.0.0.1:${taken.port} for metrics.*--metrics-listen`)).stderr,
   )
-  await using server = serve(args(data))
+  await using server = startServe(args(data))
   expect(await server.address()).toStartWith('http://')
 })
 
 test('without the setting nothing listens', async () => {
   using dir = tempDir()
-  await using server = serve(args(dir.path))
+  await using server = startServe(args(dir.path))
   await server.address()
   await server.stop()
-  expect(server.lines.filter(({ message }) => message === 'metrics listening')).toEqual([])
+  expect(server.logEntries.filter(({ message }) => message === 'metrics listening')).toEqual([])
 })

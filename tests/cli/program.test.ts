@@ -6,9 +6,9 @@ test('runs a program by its arguments, to its end', async () => {
 })
 
 test('tells how it ended, and what it complained of', async () => {
-  const ended = await runProgram(['ls', '/no/such/file'])
-  expect(ended.code).toBe(2)
-  expect(ended.stderr).toContain('/no/such/file')
+  const result = await runProgram(['ls', '/no/such/file'])
+  expect(result.code).toBe(2)
+  expect(result.stderr).toContain('/no/such/file')
 })
 
 test('gives it nothing to read', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { version } from '../../package.json'
 import { migrations } from '../../src/store/migrations/index.ts'
-import { cli, refusedWith } from '../_support/cli.ts'
+import { expectedFailure, runCli } from '../_support/cli.ts'
 
 const SUM = 'a'.repeat(64)
 
@@ -12,10 +12,10 @@ test.each<[string[], RegExp]>([
   [['--rollback', '--from', 'x', '--sha256', SUM], /--rollback alone/],
   [['--from', 'x', '--sha256', SUM.slice(1)], /is no SHA-256/],
 ])('upgrade %j is refused', async (flags, words) => {
-  expect(await cli(['upgrade', ...flags])).toEqual(refusedWith(2, words))
+  expect(await runCli(['upgrade', ...flags])).toEqual(expectedFailure(2, words))
 })
 
 test('upgrade --describe tells what this program is', async () => {
-  const { stdout } = await cli(['upgrade', '--describe'])
+  const { stdout } = await runCli(['upgrade', '--describe'])
   expect(JSON.parse(stdout)).toEqual({ name: 'cikit-api', version, migration: migrations.length })
 })

@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
 import { version } from '../../src/version.ts'
-import { cli, refusedWith } from '../_support/cli.ts'
+import { expectedFailure, runCli } from '../_support/cli.ts'
 
 test('--version is the version and nothing else', async () => {
-  expect(await cli(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' })
+  expect(await runCli(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' })
 })
 
 test.each([
@@ -34,7 +34,7 @@ test.each([
     ['--docker-host=<URL>', 'Build the droplet image'],
   ],
 ])('%p --help says what there is, without colours in a pipe', async (command, words) => {
-  const { exitCode, stdout, stderr } = await cli([...command, '--help'])
+  const { exitCode, stdout, stderr } = await runCli([...command, '--help'])
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   for (const word of words) expect(stdout).toContain(word)
   expect(stdout).not.toContain('\x1b')
@@ -57,8 +57,8 @@ test.each([
   [['user', 'delete', 'ann', 'bob'], /bob/],
   [['image', 'build', '--image', 'debian'], /--image/],
 ])('%p is refused in one line that names it', async (args, words) => {
-  const refused = await cli(args)
-  expect(refused).toEqual(refusedWith(2, words))
+  const refused = await runCli(args)
+  expect(refused).toEqual(expectedFailure(2, words))
   expect(refused.stderr).not.toContain('\x1b')
 })
 
@@ -72,9 +72,11 @@ test.each([
   [['--tls-cert', 'cert.pem'], /--tls-cert "cert.pem".*--tls-key/],
   [['--tls-key', 'key.pem'], /--tls-key "key.pem".*--tls-cert/],
 ])('serve %p is refused with the flag, the value and the remedy', async (args, words) => {
-  expect(await cli(['serve', ...args])).toEqual(refusedWith(2, words))
+  expect(await runCli(['serve', ...args])).toEqual(expectedFailure(2, words))
 })
 
 test('a wrong variable is refused by its own name', async () => {
-  expect(await cli(['serve'], { CIKIT_API_PORT: 'http' })).toEqual(refusedWith(2, /CIKIT_API_PORT: "http".*65535/))
+  expect(await runCli(['serve'], { CIKIT_API_PORT: 'http' })).toEqual(
+    expectedFailure(2, /CIKIT_API_PORT: "http".*65535/),
+  )
 })

@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test'
-import { cli, refusedWith } from '../_support/cli.ts'
+import { expectedFailure, runCli } from '../_support/cli.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 async function createHost() {
   const dir = tempDir()
-  const run = (...args: string[]) => cli([...args, '--data-dir', dir.path])
+  const run = (...args: string[]) => runCli([...args, '--data-dir', dir.path])
   await run('create-user', '-u', 'ann', '-g', 'owner')
   await run('create-user', '-u', 'bob', '-g', 'viewer')
   return { run, [Symbol.dispose]: dir[Symbol.dispose] }
@@ -47,7 +47,7 @@ test.each([
   ['ann', /owner cannot be deleted/],
 ])('user delete %s is refused', async (name, words) => {
   using host = await createHost()
-  expect(await host.run('user', 'delete', name)).toEqual(refusedWith(1, words))
+  expect(await host.run('user', 'delete', name)).toEqual(expectedFailure(1, words))
   const { stdout } = await host.run('user', 'list')
   expect(stdout).toMatch(/ann[\s\S]*bob/)
 })

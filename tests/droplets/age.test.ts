@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { ago } from '../../src/droplets/age.ts'
+import { formatAgo } from '../../src/droplets/age.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -38,9 +38,9 @@ test.each([
   [1095 * DAY - 1, '2 years ago'],
   [1095 * DAY, '3 years ago'],
 ])('%d ms are %p', (elapsed, words) => {
-  expect(ago(elapsed)).toBe(words)
+  expect(formatAgo(elapsed)).toBe(words)
 })
 
 test('a clock that was set back makes nothing younger than now', () => {
-  expect(ago(-5 * MINUTE)).toBe('Less than a second ago')
+  expect(formatAgo(-5 * MINUTE)).toBe('Less than a second ago')
 })

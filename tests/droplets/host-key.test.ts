@@ -21,8 +21,8 @@ test.each([
   const line = (await Bun.file(`${file}.pub`).text()).trim()
   const key = parseHostKey(line)
   expect(`${key} root@cikit01`).toBe(line)
-  const said = Bun.spawnSync(['ssh-keygen', '-lf', `${file}.pub`]).stdout.toString()
-  expect(said.split(' ')[1]).toBe(fingerprintOf(key ?? ''))
+  const output = Bun.spawnSync(['ssh-keygen', '-lf', `${file}.pub`]).stdout.toString()
+  expect(output.split(' ')[1]).toBe(fingerprintOf(key ?? ''))
 })
 
 describe('is no host key:', () => {

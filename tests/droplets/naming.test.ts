@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { candidateNumbers, nameOf, numberOf, portsOf } from '../../src/droplets/naming.ts'
 
 const all = Array.from({ length: 99 }, (_, index) => index + 1)
-const allBut = (...free: number[]) => new Set(all.filter(number => !free.includes(number)))
+const allExcept = (...free: number[]) => new Set(all.filter(number => !free.includes(number)))
 
 describe('a droplet name', () => {
   test('is the prefix and two digits, from 01 to 99', () => {
@@ -66,7 +66,7 @@ describe('the numbers for a new droplet', () => {
   })
 
   test('are the free ones from the lowest when 99 is taken', () => {
-    expect(candidateNumbers(allBut(4, 60))).toEqual([4, 60])
+    expect(candidateNumbers(allExcept(4, 60))).toEqual([4, 60])
   })
 
   test('are none when all are in use', () => {

@@ -16,12 +16,12 @@ const routes = [
 ] as const
 
 /** The whole API with a manager logged in. */
-async function createManagedApi() {
+async function createManagerApi() {
   const api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   return {
     ...api,
-    as: (method: string, path: string) => api.call(method, path, { token }),
+    callAsManager: (method: string, path: string) => api.call(method, path, { token }),
     [Symbol.asyncDispose]: api[Symbol.asyncDispose],
   }
 }
@@ -32,7 +32,7 @@ const ports = (number: string) => ({
   '443': { type: 'tcp', from: { ip: '127.0.0.1', port: Number(`443${number}`) } },
 })
 
-const listed = (number: string, changed: object = {}) => ({
+const expectedBody = (number: string, overrides: object = {}) => ({
   id: expect.stringMatching(/^[0-9a-f]{12}$/),
   name: `cikit${number}`,
   created: 'Less than a second ago',
@@ -49,39 +49,39 @@ const listed = (number: string, changed: object = {}) => ({
   exit_code: null,
   health: 'booting',
   ssh: { command: `ssh -p 22${number} root@matrix.test`, host_key: null, fingerprint: null },
-  ...changed,
+  ...overrides,
 })
 
 test('the list is empty where there are no droplets', async () => {
-  await using api = await createManagedApi()
-  const { status, body, headers } = await api.as('GET', '/droplet/list')
+  await using api = await createManagerApi()
+  const { status, body, headers } = await api.callAsManager('GET', '/droplet/list')
   expect({ status, body }).toEqual({ status: 200, body: [] })
   expect(headers.get('content-type')).toContain('application/json')
 })
 
 test('the list is newest first, and its ages are true at the moment of the answer', async () => {
-  await using api = await createManagedApi()
-  await api.as('POST', '/droplet/add')
-  api.clock.move(9 * 60_000)
-  await api.as('POST', '/droplet/add')
-  const { body } = await api.as('GET', '/droplet/list')
+  await using api = await createManagerApi()
+  await api.callAsManager('POST', '/droplet/add')
+  api.clock.advance(9 * 60_000)
+  await api.callAsManager('POST', '/droplet/add')
+  const { body } = await api.callAsManager('GET', '/droplet/list')
   expect(body).toEqual([
-    listed('02', { created_at: '2026-01-02T03:13:05.000Z', started_at: '2026-01-02T03:13:05.000Z' }),
-    listed('01', { created: '9 minutes ago', status: 'Up 9 minutes', health: null }),
+    expectedBody('02', { created_at: '2026-01-02T03:13:05.000Z', started_at: '2026-01-02T03:13:05.000Z' }),
+    expectedBody('01', { created: '9 minutes ago', status: 'Up 9 minutes', health: null }),
   ])
 })
 
 test('the list holds the id of the container, short, and nothing of how it was made', async () => {
-  await using api = await createManagedApi()
-  const { body } = await api.as('POST', '/droplet/add')
+  await using api = await createManagerApi()
+  const { body } = await api.callAsManager('POST', '/droplet/add')
   const text = JSON.stringify(body)
-  expect(text).toContain(`"${api.memory.droplets[0]?.id.slice(0, 12)}"`)
-  expect(text).not.toContain(api.memory.droplets[0]?.id ?? 'no id')
-  expect(text).not.toContain(api.memory.droplets[0]?.mark ?? 'no mark')
+  expect(text).toContain(`"${api.memoryEngine.droplets[0]?.id.slice(0, 12)}"`)
+  expect(text).not.toContain(api.memoryEngine.droplets[0]?.id ?? 'no id')
+  expect(text).not.toContain(api.memoryEngine.droplets[0]?.mark ?? 'no mark')
 })
 
 test('every change answers the list as it is after it', async () => {
-  await using api = await createManagedApi()
+  await using api = await createManagerApi()
   const stopped = {
     state: 'exited',
     status: 'Exited (0) Less than a second ago',
@@ -92,83 +92,86 @@ test('every change answers the list as it is after it', async () => {
     ssh: null,
   }
   const steps: [string, string, unknown[]][] = [
-    ['POST', '/droplet/add', [listed('01')]],
-    ['POST', '/droplet/add', [listed('02'), listed('01')]],
-    ['PATCH', '/droplet/stop/cikit01', [listed('02'), listed('01', stopped)]],
-    ['PATCH', '/droplet/start/cikit01', [listed('02'), listed('01')]],
-    ['PATCH', '/droplet/restart/cikit02', [listed('02'), listed('01')]],
-    ['DELETE', '/droplet/delete/cikit02', [listed('01')]],
-    ['POST', '/droplet/add', [listed('02'), listed('01')]],
-    ['DELETE', '/droplet/delete/cikit01', [listed('02')]],
+    ['POST', '/droplet/add', [expectedBody('01')]],
+    ['POST', '/droplet/add', [expectedBody('02'), expectedBody('01')]],
+    ['PATCH', '/droplet/stop/cikit01', [expectedBody('02'), expectedBody('01', stopped)]],
+    ['PATCH', '/droplet/start/cikit01', [expectedBody('02'), expectedBody('01')]],
+    ['PATCH', '/droplet/restart/cikit02', [expectedBody('02'), expectedBody('01')]],
+    ['DELETE', '/droplet/delete/cikit02', [expectedBody('01')]],
+    ['POST', '/droplet/add', [expectedBody('02'), expectedBody('01')]],
+    ['DELETE', '/droplet/delete/cikit01', [expectedBody('02')]],
   ]
   for (const [method, path, body] of steps) {
-    expect([path, await api.as(method, path)]).toEqual([path, expect.objectContaining({ status: 200, body })])
+    expect([path, await api.callAsManager(method, path)]).toEqual([
+      path,
+      expect.objectContaining({ status: 200, body }),
+    ])
   }
 })
 
 describe.each(routes)('%s %s', (method, path) => {
   test('answers 918 while the engine is away, and works again when it is back', async () => {
-    await using api = await createManagedApi()
-    await api.as('POST', '/droplet/add')
-    api.memory.goAway()
+    await using api = await createManagerApi()
+    await api.callAsManager('POST', '/droplet/add')
+    api.memoryEngine.disconnect()
     // What ends the stream of events is seen at the next turn of the event loop.
-    while ((await api.as('GET', '/droplet/list')).status === 200) await new Promise(setImmediate)
-    const { status, body } = await api.as(method, path)
+    while ((await api.callAsManager('GET', '/droplet/list')).status === 200) await new Promise(setImmediate)
+    const { status, body } = await api.callAsManager(method, path)
     expect({ status, body }).toEqual({
       status: 503,
       body: { errorId: 918, error: 'The container engine cannot be reached or did not answer in time' },
     })
-    api.memory.comeBack()
-    expect((await api.as(method, path)).status).toBe(200)
+    api.memoryEngine.reconnect()
+    expect((await api.callAsManager(method, path)).status).toBe(200)
   })
 })
 
 describe.each(routes.filter(([method]) => method !== 'GET'))('%s %s', (method, path) => {
   test('answers an unforeseen failure without its details', async () => {
-    await using api = await createManagedApi()
-    await api.as('POST', '/droplet/add')
-    api.memory.fail('list', new Error('secret of the engine'))
-    const { status, body } = await api.as(method, path)
+    await using api = await createManagerApi()
+    await api.callAsManager('POST', '/droplet/add')
+    api.memoryEngine.failNext('list', new Error('secret of the engine'))
+    const { status, body } = await api.callAsManager(method, path)
     expect({ status, body }).toEqual({ status: 500, body: { error: 'Internal server error', errorId: 0 } })
-    expect(api.logged.join('')).toContain('secret of the engine')
+    expect(api.logLines.join('')).toContain('secret of the engine')
   })
 })
 
 describe('adding', () => {
   test('answers 919 with 409 when every number is taken', async () => {
-    await using api = await createManagedApi()
-    for (let number = 1; number <= 99; number++) api.memory.takenPorts.add(Number(`${8000 + number}`))
-    const { status, body } = await api.as('POST', '/droplet/add')
+    await using api = await createManagerApi()
+    for (let number = 1; number <= 99; number++) api.memoryEngine.takenPorts.add(Number(`${8000 + number}`))
+    const { status, body } = await api.callAsManager('POST', '/droplet/add')
     expect({ status, body }).toEqual({
       status: 409,
       body: { error: 'No free droplet number: delete a droplet first', errorId: 919 },
     })
-    expect((await api.as('GET', '/droplet/list')).body).toEqual([])
+    expect((await api.callAsManager('GET', '/droplet/list')).body).toEqual([])
   })
 
   test.each([
     ['engineUnfit', 923, 'The container engine cannot run droplets: Docker 1.13 is not known to boot systemd'],
     ['imageUnavailable', 924, 'The droplet image is not available: no basic auth credentials'],
   ] as const)('answers %s as %i with 503, in words', async (kind, errorId, text) => {
-    await using api = await createManagedApi()
-    api.memory.fail('prepare', new ApiError(kind, { text }))
-    const { status, body } = await api.as('POST', '/droplet/add')
+    await using api = await createManagerApi()
+    api.memoryEngine.failNext('prepare', new ApiError(kind, { text }))
+    const { status, body } = await api.callAsManager('POST', '/droplet/add')
     expect({ status, body }).toEqual({ status: 503, body: { error: text, errorId } })
   })
 
   test('answers what the engine refused as 900, in its words', async () => {
-    await using api = await createManagedApi()
+    await using api = await createManagerApi()
     const text = 'Error response from daemon: no space left on device'
-    api.memory.fail('start', new ApiError('engineRefused', { text }))
-    const { status, body } = await api.as('POST', '/droplet/add')
+    api.memoryEngine.failNext('start', new ApiError('engineRefused', { text }))
+    const { status, body } = await api.callAsManager('POST', '/droplet/add')
     expect({ status, body }).toEqual({ status: 400, body: { error: text, errorId: 900 } })
   })
 })
 
 describe.each(changes)('%s %s', (method, path) => {
   test('answers 900 for a droplet that is not there', async () => {
-    await using api = await createManagedApi()
-    const { status, body } = await api.as(method, `${path}cikit42`)
+    await using api = await createManagerApi()
+    const { status, body } = await api.callAsManager(method, `${path}cikit42`)
     const error = 'Error response from daemon: No such container: cikit42'
     expect({ status, body }).toEqual({ status: 400, body: { error, errorId: 900 } })
   })
@@ -188,61 +191,64 @@ describe.each(changes)('%s %s', (method, path) => {
     '%3Cscript%3E',
     'cikit%F0%9F%92%A9',
   ])('answers 900 for %s without repeating it, and asks the engine nothing', async name => {
-    await using api = await createManagedApi()
-    await api.as('POST', '/droplet/add')
-    api.memory.calls.length = 0
-    const { status, body, headers } = await api.as(method, `${path}${name}`)
+    await using api = await createManagerApi()
+    await api.callAsManager('POST', '/droplet/add')
+    api.memoryEngine.calls.length = 0
+    const { status, body, headers } = await api.callAsManager(method, `${path}${name}`)
     const error = 'Error response from daemon: No such container'
     expect({ status, body }).toEqual({ status: 400, body: { error, errorId: 900 } })
     expect(headers.has('x-evil')).toBe(false)
-    expect(api.memory.calls).toEqual([])
+    expect(api.memoryEngine.calls).toEqual([])
   })
 
   test('takes the first 12 characters of an id for no name', async () => {
-    await using api = await createManagedApi()
-    await api.as('POST', '/droplet/add')
-    api.memory.calls.length = 0
-    const { body } = await api.as(method, `${path}${api.memory.droplets[0]?.id.slice(0, 12)}`)
+    await using api = await createManagerApi()
+    await api.callAsManager('POST', '/droplet/add')
+    api.memoryEngine.calls.length = 0
+    const { body } = await api.callAsManager(method, `${path}${api.memoryEngine.droplets[0]?.id.slice(0, 12)}`)
     expect(body).toMatchObject({ errorId: 900 })
-    expect(api.memory.calls).toEqual([])
+    expect(api.memoryEngine.calls).toEqual([])
   })
 })
 
 test('a viewer may look and not touch', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.logInAs('viewer')
   const statuses = []
   for (const [method, path] of routes) statuses.push((await api.call(method, path, { token })).status)
   expect(statuses).toEqual([200, 403, 403, 403, 403, 403])
-  expect(api.memory.calls).toEqual([])
+  expect(api.memoryEngine.calls).toEqual([])
 })
 
 test('what a change logs on its way carries the id of its request, also while others wait behind it', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   const answers = await Promise.all([1, 2, 3].map(() => api.call('POST', '/droplet/add', { token })))
-  const entries = api.logged.map(line => JSON.parse(line)).filter(({ message }) => message === 'droplet added')
+  const entries = api.logLines.map(line => JSON.parse(line)).filter(({ message }) => message === 'droplet added')
   expect(entries.map(({ droplet }) => droplet)).toEqual(['cikit01', 'cikit02', 'cikit03'])
   expect(entries.map(({ requestId }) => requestId)).toEqual(answers.map(({ headers }) => headers.get('x-request-id')))
 })
 
 test('the ages of a list grow while nothing changes', async () => {
-  await using api = await createManagedApi()
-  await api.as('POST', '/droplet/add')
+  await using api = await createManagerApi()
+  await api.callAsManager('POST', '/droplet/add')
   const ages = []
   for (let minute = 0; minute < 3; minute++) {
-    ages.push(((await api.as('GET', '/droplet/list')).body as { created: string }[])[0]?.created)
-    api.clock.move(60_000)
+    ages.push(((await api.callAsManager('GET', '/droplet/list')).body as { created: string }[])[0]?.created)
+    api.clock.advance(60_000)
   }
   expect(ages).toEqual(['Less than a second ago', 'About a minute ago', '2 minutes ago'])
 })
 
 test('a change is in its answer, although the engine has not told of it yet', async () => {
-  await using api = await createManagedApi()
-  await api.as('POST', '/droplet/add')
-  api.memory.fallSilent()
-  const { body } = await api.as('PATCH', '/droplet/stop/cikit01')
+  await using api = await createManagerApi()
+  await api.callAsManager('POST', '/droplet/add')
+  api.memoryEngine.stopEvents()
+  const { body } = await api.callAsManager('PATCH', '/droplet/stop/cikit01')
   expect(body).toMatchObject([{ name: 'cikit01', state: 'exited' }])
-  expect((await api.as('POST', '/droplet/add')).body).toMatchObject([{ name: 'cikit02' }, { name: 'cikit01' }])
-  expect((await api.as('DELETE', '/droplet/delete/cikit01')).body).toMatchObject([{ name: 'cikit02' }])
+  expect((await api.callAsManager('POST', '/droplet/add')).body).toMatchObject([
+    { name: 'cikit02' },
+    { name: 'cikit01' },
+  ])
+  expect((await api.callAsManager('DELETE', '/droplet/delete/cikit01')).body).toMatchObject([{ name: 'cikit02' }])
 })

@@ -3,29 +3,29 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NewDroplet } from '../../src/droplets/engine.ts'
 import { ApiError } from '../../src/errors.ts'
-import { ACT } from '../_support/act.ts'
-import { createTestDroplets } from '../_support/droplets.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
+import { createTestDropletHost } from '../_support/droplets.ts'
 
 const twoDigits = (number: number) => String(number).padStart(2, '0')
 
 test('a new droplet is prepared, listed, created and started, in that order', async () => {
-  await using host = createTestDroplets()
-  await host.startService().add(ACT)
-  expect(host.memory.calls).toEqual(['prepare', 'list', 'create cikit01', 'start cikit01'])
-  expect(host.unfinished.list()).toEqual([])
+  await using host = createTestDropletHost()
+  await host.startService().add(TEST_ACTOR)
+  expect(host.memoryEngine.calls).toEqual(['prepare', 'list', 'create cikit01', 'start cikit01'])
+  expect(host.provisioningJournal.list()).toEqual([])
 })
 
 test('it gets its host name, its ports, the key that is kept for it and a mark', async () => {
-  await using host = createTestDroplets()
-  const asked: NewDroplet[] = []
+  await using host = createTestDropletHost()
+  const createRequests: NewDroplet[] = []
   const service = host.startService({
     create: droplet => {
-      asked.push(droplet)
-      return host.memory.engine.create(droplet)
+      createRequests.push(droplet)
+      return host.memoryEngine.engine.create(droplet)
     },
   })
-  await service.add(ACT)
-  expect(asked).toEqual([
+  await service.add(TEST_ACTOR)
+  expect(createRequests).toEqual([
     {
       name: 'cikit01',
       hostname: 'cikit01.matrix.test',
@@ -36,32 +36,34 @@ test('it gets its host name, its ports, the key that is kept for it and a mark',
       ],
       authorizedKeys: readFileSync(join(host.credentialsDir, 'cikit01/cikit01.public.key'), 'utf8'),
       mark: expect.stringMatching(/^[0-9a-f-]{36}\.1$/),
-      createdBy: ACT.user,
+      createdBy: TEST_ACTOR.user,
     },
   ])
 })
 
 test('an add is in the journal, with its mark, before the engine hears of it', async () => {
-  await using host = createTestDroplets()
-  const journal: unknown[] = []
+  await using host = createTestDropletHost()
+  const recordedMarks: unknown[] = []
   const service = host.startService({
     create: droplet => {
-      expect(host.unfinished.list()).toEqual([{ mark: droplet.mark, name: 'cikit01', startedAt: host.clock.now() }])
-      journal.push(droplet.mark)
-      return host.memory.engine.create(droplet)
+      expect(host.provisioningJournal.list()).toEqual([
+        { mark: droplet.mark, name: 'cikit01', startedAt: host.clock.now() },
+      ])
+      recordedMarks.push(droplet.mark)
+      return host.memoryEngine.engine.create(droplet)
     },
   })
-  await service.add(ACT)
-  expect(journal).toHaveLength(1)
+  await service.add(TEST_ACTOR)
+  expect(recordedMarks).toHaveLength(1)
 })
 
 test('20 adds at once give 20 different numbers, one after another', async () => {
-  await using host = createTestDroplets()
+  await using host = createTestDropletHost()
   const service = host.startService()
-  await Promise.all(Array.from({ length: 20 }, () => service.add(ACT)))
+  await Promise.all(Array.from({ length: 20 }, () => service.add(TEST_ACTOR)))
   const numbers = Array.from({ length: 20 }, (_, index) => twoDigits(index + 1))
   expect(host.names()).toEqual(numbers.map(number => `cikit${number}`).reverse())
-  expect(host.memory.calls).toEqual(
+  expect(host.memoryEngine.calls).toEqual(
     numbers.flatMap(number => ['prepare', 'list', `create cikit${number}`, `start cikit${number}`]),
   )
   expect(host.keyFolders()).toEqual(numbers.map(number => `cikit${number}`))
@@ -69,91 +71,91 @@ test('20 adds at once give 20 different numbers, one after another', async () =>
 
 describe('the number of a new droplet', () => {
   test('is the next after the highest, whatever is free below', async () => {
-    await using host = createTestDroplets()
-    for (const name of ['cikit02', 'cikit41', 'cikit17']) host.put(name)
-    await host.startService().add(ACT)
+    await using host = createTestDropletHost()
+    for (const name of ['cikit02', 'cikit41', 'cikit17']) host.addDroplet(name)
+    await host.startService().add(TEST_ACTOR)
     expect(host.names()[0]).toBe('cikit42')
   })
 
   test('is the lowest free one when 99 is taken', async () => {
-    await using host = createTestDroplets()
-    for (const name of ['cikit01', 'cikit02', 'cikit04', 'cikit99']) host.put(name)
-    await host.startService().add(ACT)
+    await using host = createTestDropletHost()
+    for (const name of ['cikit01', 'cikit02', 'cikit04', 'cikit99']) host.addDroplet(name)
+    await host.startService().add(TEST_ACTOR)
     expect(host.names()[0]).toBe('cikit03')
   })
 
   test('skips names that something else took meanwhile, and its keys are left alone', async () => {
-    await using host = createTestDroplets()
+    await using host = createTestDropletHost()
     // Made by somebody between our listing and our creating.
     const service = host.startService({
       create: droplet => {
         if (droplet.name === 'cikit01') {
-          host.put('cikit01')
+          host.addDroplet('cikit01')
           host.keys.save('cikit01', host.keys.generate('cikit01'))
         }
-        return host.memory.engine.create(droplet)
+        return host.memoryEngine.engine.create(droplet)
       },
     })
-    await service.add(ACT)
+    await service.add(TEST_ACTOR)
     expect(host.names()).toEqual(['cikit02', 'cikit01'])
     expect(host.keyFolders()).toEqual(['cikit01', 'cikit02'])
-    expect(host.memory.calls).not.toContain('start cikit01')
-    expect(host.unfinished.list()).toEqual([])
+    expect(host.memoryEngine.calls).not.toContain('start cikit01')
+    expect(host.provisioningJournal.list()).toEqual([])
   })
 
   test.each([2201, 8001, 44301])('skips one whose port %i is taken, and leaves nothing of it', async port => {
-    await using host = createTestDroplets()
-    host.memory.takenPorts.add(port)
-    await host.startService().add(ACT)
+    await using host = createTestDropletHost()
+    host.memoryEngine.takenPorts.add(port)
+    await host.startService().add(TEST_ACTOR)
     expect(host.names()).toEqual(['cikit02'])
     expect(host.keyFolders()).toEqual(['cikit02'])
-    expect(host.unfinished.list()).toEqual([])
+    expect(host.provisioningJournal.list()).toEqual([])
   })
 
   test('is none when all 99 are in use: 919, and nothing is created', async () => {
-    await using host = createTestDroplets()
-    for (let number = 1; number <= 99; number++) host.put(`cikit${twoDigits(number)}`)
-    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 919, status: 409 })
+    await using host = createTestDropletHost()
+    for (let number = 1; number <= 99; number++) host.addDroplet(`cikit${twoDigits(number)}`)
+    await expect(host.startService().add(TEST_ACTOR)).rejects.toMatchObject({ errorId: 919, status: 409 })
     expect(host.names()).toHaveLength(99)
-    expect(host.memory.calls.filter(call => call.startsWith('create'))).toEqual([])
+    expect(host.memoryEngine.calls.filter(call => call.startsWith('create'))).toEqual([])
   })
 
   test('is none when the ports of the free ones are taken: 919, and nothing is left', async () => {
-    await using host = createTestDroplets()
-    for (let number = 1; number <= 97; number++) host.put(`cikit${twoDigits(number)}`)
-    host.memory.takenPorts.add(2298).add(8099)
-    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 919 })
+    await using host = createTestDropletHost()
+    for (let number = 1; number <= 97; number++) host.addDroplet(`cikit${twoDigits(number)}`)
+    host.memoryEngine.takenPorts.add(2298).add(8099)
+    await expect(host.startService().add(TEST_ACTOR)).rejects.toMatchObject({ errorId: 919 })
     expect(host.names()).toHaveLength(97)
     expect(host.keyFolders()).toEqual([])
-    expect(host.unfinished.list()).toEqual([])
+    expect(host.provisioningJournal.list()).toEqual([])
   })
 })
 
 describe('nothing is created', () => {
   test.each(['prepare', 'list'] as const)('when the engine fails to %s', async method => {
-    await using host = createTestDroplets()
-    host.put('cikit01')
-    host.memory.fail(method, new ApiError('engineUnavailable'))
-    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 918 })
+    await using host = createTestDropletHost()
+    host.addDroplet('cikit01')
+    host.memoryEngine.failNext(method, new ApiError('engineUnavailable'))
+    await expect(host.startService().add(TEST_ACTOR)).rejects.toMatchObject({ errorId: 918 })
     expect(host.names()).toEqual(['cikit01'])
-    expect(host.memory.calls.filter(call => call.startsWith('create'))).toEqual([])
-    expect(host.unfinished.list()).toEqual([])
+    expect(host.memoryEngine.calls.filter(call => call.startsWith('create'))).toEqual([])
+    expect(host.provisioningJournal.list()).toEqual([])
   })
 
   test('when the image is not to be had', async () => {
-    await using host = createTestDroplets()
-    host.memory.fail('prepare', new ApiError('imageUnavailable'))
-    await expect(host.startService().add(ACT)).rejects.toMatchObject({ errorId: 924 })
+    await using host = createTestDropletHost()
+    host.memoryEngine.failNext('prepare', new ApiError('imageUnavailable'))
+    await expect(host.startService().add(TEST_ACTOR)).rejects.toMatchObject({ errorId: 924 })
     expect(host.names()).toEqual([])
     expect(host.keyFolders()).toEqual([])
   })
 })
 
 test('a failed add does not hold up the next', async () => {
-  await using host = createTestDroplets()
-  host.memory.fail('prepare', new ApiError('engineUnavailable'))
+  await using host = createTestDropletHost()
+  host.memoryEngine.failNext('prepare', new ApiError('engineUnavailable'))
   const service = host.startService()
-  const [first, second] = await Promise.allSettled([service.add(ACT), service.add(ACT)])
+  const [first, second] = await Promise.allSettled([service.add(TEST_ACTOR), service.add(TEST_ACTOR)])
   expect(first.status).toBe('rejected')
   expect(second.status).toBe('fulfilled')
   expect(host.names()).toEqual(['cikit01'])

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { ApiError } from '../../src/errors.ts'
-import { ACT } from '../_support/act.ts'
-import { createTestDroplets } from '../_support/droplets.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
+import { createTestDropletHost } from '../_support/droplets.ts'
 
 const changes = ['start', 'stop', 'restart', 'remove'] as const
 
@@ -11,75 +11,79 @@ describe('an existing droplet', () => {
     ['stop', ['list', 'stop cikit02'], 'exited'],
     ['restart', ['list', 'stop cikit02', 'start cikit02'], 'running'],
   ] as const)('%s is %p, on it alone', async (change, calls, state) => {
-    await using host = createTestDroplets()
-    for (const name of ['cikit01', 'cikit02']) host.put(name)
+    await using host = createTestDropletHost()
+    for (const name of ['cikit01', 'cikit02']) host.addDroplet(name)
     const service = host.startService()
-    await service[change](ACT, 'cikit02')
-    expect(host.memory.calls).toEqual([...calls])
-    expect(host.memory.droplets.map(droplet => [droplet.name, droplet.state])).toEqual([
+    await service[change](TEST_ACTOR, 'cikit02')
+    expect(host.memoryEngine.calls).toEqual([...calls])
+    expect(host.memoryEngine.droplets.map(droplet => [droplet.name, droplet.state])).toEqual([
       ['cikit02', state],
       ['cikit01', 'running'],
     ])
   })
 
   test('remove stops it, removes it, and takes its keys and no other', async () => {
-    await using host = createTestDroplets()
+    await using host = createTestDropletHost()
     const service = host.startService()
-    for (let count = 0; count < 2; count++) await service.add(ACT)
-    host.memory.calls.length = 0
-    await service.remove(ACT, 'cikit01')
-    expect(host.memory.calls).toEqual(['list', 'stop cikit01', 'remove cikit01'])
+    for (let count = 0; count < 2; count++) await service.add(TEST_ACTOR)
+    host.memoryEngine.calls.length = 0
+    await service.remove(TEST_ACTOR, 'cikit01')
+    expect(host.memoryEngine.calls).toEqual(['list', 'stop cikit01', 'remove cikit01'])
     expect(host.names()).toEqual(['cikit02'])
     expect(host.keyFolders()).toEqual(['cikit02'])
   })
 
   test('an add that gets the name of one that is just gone keeps its own keys', async () => {
-    await using host = createTestDroplets()
+    await using host = createTestDropletHost()
     const removed = Promise.withResolvers<void>()
-    const told = Promise.withResolvers<void>()
+    const removeReleased = Promise.withResolvers<void>()
     const service = host.startService({
       async remove(id) {
-        await host.memory.engine.remove(id)
+        await host.memoryEngine.engine.remove(id)
         removed.resolve()
-        await told.promise
+        await removeReleased.promise
       },
     })
-    await service.add(ACT)
-    const removal = service.remove(ACT, 'cikit01')
+    await service.add(TEST_ACTOR)
+    const removal = service.remove(TEST_ACTOR, 'cikit01')
     await removed.promise
-    const add = service.add(ACT)
+    const add = service.add(TEST_ACTOR)
     // Long enough for an add that waits for nothing.
     await Promise.race([add, Bun.sleep(200)])
-    told.resolve()
+    removeReleased.resolve()
     await Promise.all([removal, add])
     expect(host.names()).toEqual(['cikit01'])
     expect(host.keyFolders()).toEqual(['cikit01'])
   })
 
   test.each(['stop', 'remove'] as const)('keeps its keys when the engine refuses to %s it', async call => {
-    await using host = createTestDroplets()
+    await using host = createTestDropletHost()
     const service = host.startService()
-    await service.add(ACT)
-    host.memory.fail(call, new ApiError('engineRefused'))
-    await expect(service.remove(ACT, 'cikit01')).rejects.toMatchObject({ errorId: 900 })
+    await service.add(TEST_ACTOR)
+    host.memoryEngine.failNext(call, new ApiError('engineRefused'))
+    await expect(service.remove(TEST_ACTOR, 'cikit01')).rejects.toMatchObject({ errorId: 900 })
     expect(host.names()).toEqual(['cikit01'])
     expect(host.keyFolders()).toEqual(['cikit01'])
   })
 
   test('is not started again when a restart could not stop it', async () => {
-    await using host = createTestDroplets()
-    host.put('cikit01')
-    host.memory.fail('stop', new ApiError('engineRefused'))
-    await expect(host.startService().restart(ACT, 'cikit01')).rejects.toMatchObject({ errorId: 900 })
-    expect(host.memory.calls).not.toContain('start cikit01')
+    await using host = createTestDropletHost()
+    host.addDroplet('cikit01')
+    host.memoryEngine.failNext('stop', new ApiError('engineRefused'))
+    await expect(host.startService().restart(TEST_ACTOR, 'cikit01')).rejects.toMatchObject({ errorId: 900 })
+    expect(host.memoryEngine.calls).not.toContain('start cikit01')
   })
 
   test('changes one thing after another', async () => {
-    await using host = createTestDroplets()
-    host.put('cikit01')
+    await using host = createTestDropletHost()
+    host.addDroplet('cikit01')
     const service = host.startService()
-    await Promise.all([service.restart(ACT, 'cikit01'), service.stop(ACT, 'cikit01'), service.remove(ACT, 'cikit01')])
-    expect(host.memory.calls).toEqual([
+    await Promise.all([
+      service.restart(TEST_ACTOR, 'cikit01'),
+      service.stop(TEST_ACTOR, 'cikit01'),
+      service.remove(TEST_ACTOR, 'cikit01'),
+    ])
+    expect(host.memoryEngine.calls).toEqual([
       ...['list', 'list', 'list'],
       ...['stop cikit01', 'start cikit01'],
       'stop cikit01',
@@ -88,18 +92,18 @@ describe('an existing droplet', () => {
   })
 
   test('does not wait for another one, nor for an add', async () => {
-    await using host = createTestDroplets()
-    const slow = Promise.withResolvers<void>()
-    const stuck = host.put('cikit01')
-    host.put('cikit02')
+    await using host = createTestDropletHost()
+    const engineReleased = Promise.withResolvers<void>()
+    const stuck = host.addDroplet('cikit01')
+    host.addDroplet('cikit02')
     const service = host.startService({
-      prepare: () => slow.promise,
-      stop: id => (id === stuck.id ? slow.promise : host.memory.engine.stop(id)),
+      prepare: () => engineReleased.promise,
+      stop: id => (id === stuck.id ? engineReleased.promise : host.memoryEngine.engine.stop(id)),
     })
-    const waiting = [service.add(ACT), service.stop(ACT, 'cikit01')]
-    await service.stop(ACT, 'cikit02')
-    expect(host.memory.droplets.find(({ name }) => name === 'cikit02')?.state).toBe('exited')
-    slow.resolve()
+    const waiting = [service.add(TEST_ACTOR), service.stop(TEST_ACTOR, 'cikit01')]
+    await service.stop(TEST_ACTOR, 'cikit02')
+    expect(host.memoryEngine.droplets.find(({ name }) => name === 'cikit02')?.state).toBe('exited')
+    engineReleased.resolve()
     await Promise.all(waiting)
   })
 })
@@ -108,14 +112,14 @@ describe.each(changes)('%s', change => {
   test.each(['cikit00', 'cikit100', 'CIKIT01', 'cikit', 'nginx', '..', '--help', '7e16c2cb0bf6', 'a'.repeat(64)])(
     'refuses %s by its name, and asks the engine nothing',
     async name => {
-      await using host = createTestDroplets()
-      host.put('cikit01')
-      await expect(host.startService()[change](ACT, name)).rejects.toMatchObject({
+      await using host = createTestDropletHost()
+      host.addDroplet('cikit01')
+      await expect(host.startService()[change](TEST_ACTOR, name)).rejects.toMatchObject({
         errorId: 900,
         status: 400,
         message: `Error response from daemon: No such container: ${name}`,
       })
-      expect(host.memory.calls).toEqual([])
+      expect(host.memoryEngine.calls).toEqual([])
     },
   )
 
@@ -134,31 +138,31 @@ describe.each(changes)('%s', change => {
     'cikit\u202e10',
     'a'.repeat(65),
   ])('refuses %j without repeating it, and asks the engine nothing', async name => {
-    await using host = createTestDroplets()
-    host.put('cikit01')
-    await expect(host.startService()[change](ACT, name)).rejects.toMatchObject({
+    await using host = createTestDropletHost()
+    host.addDroplet('cikit01')
+    await expect(host.startService()[change](TEST_ACTOR, name)).rejects.toMatchObject({
       errorId: 900,
       message: 'Error response from daemon: No such container',
     })
-    expect(host.memory.calls).toEqual([])
+    expect(host.memoryEngine.calls).toEqual([])
   })
 
   test('refuses a name that no droplet has', async () => {
-    await using host = createTestDroplets()
-    host.put('cikit01')
-    await expect(host.startService()[change](ACT, 'cikit10')).rejects.toMatchObject({
+    await using host = createTestDropletHost()
+    host.addDroplet('cikit01')
+    await expect(host.startService()[change](TEST_ACTOR, 'cikit10')).rejects.toMatchObject({
       errorId: 900,
       message: 'Error response from daemon: No such container: cikit10',
     })
     expect(host.names()).toEqual(['cikit01'])
-    expect(host.memory.calls).toEqual(['list'])
+    expect(host.memoryEngine.calls).toEqual(['list'])
   })
 
   test('says that the engine is away, and not that there is no droplet', async () => {
-    await using host = createTestDroplets()
-    host.put('cikit01')
-    host.memory.fail('list', new ApiError('engineUnavailable'))
-    await expect(host.startService()[change](ACT, 'cikit01')).rejects.toMatchObject({ errorId: 918 })
-    expect(host.memory.calls).toEqual(['list'])
+    await using host = createTestDropletHost()
+    host.addDroplet('cikit01')
+    host.memoryEngine.failNext('list', new ApiError('engineUnavailable'))
+    await expect(host.startService()[change](TEST_ACTOR, 'cikit01')).rejects.toMatchObject({ errorId: 918 })
+    expect(host.memoryEngine.calls).toEqual(['list'])
   })
 })

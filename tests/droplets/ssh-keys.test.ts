@@ -69,14 +69,14 @@ describe('refused is', () => {
 
 test('over the API: laid in with the droplet’s own key, or the whole add refused before anything is made', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
-  const refused = await api.call('POST', '/droplet/add', { token, json: { ssh_keys: [ED25519, 'hello'] } })
-  expect(refused).toMatchObject({ status: 400, body: { errorId: 917 } })
-  expect(api.memory.calls).toEqual([])
+  const { token } = await api.logInAs('manager')
+  const rejected = await api.call('POST', '/droplet/add', { token, json: { ssh_keys: [ED25519, 'hello'] } })
+  expect(rejected).toMatchObject({ status: 400, body: { errorId: 917 } })
+  expect(api.memoryEngine.calls).toEqual([])
   expect((await api.call('POST', '/droplet/add', { token, json: { ssh_keys: [`${ED25519} ann`] } })).status).toBe(200)
-  expect(api.memory.authorizedKeys.at(-1)).toMatch(/^ssh-ed25519 \S+ cikit01\nssh-ed25519 \S+ ann\n$/)
-  const form = { 'content-type': 'application/x-www-form-urlencoded' }
+  expect(api.memoryEngine.authorizedKeys.at(-1)).toMatch(/^ssh-ed25519 \S+ cikit01\nssh-ed25519 \S+ ann\n$/)
+  const formHeaders = { 'content-type': 'application/x-www-form-urlencoded' }
   const body = `ssh_keys=${encodeURIComponent(ED25519)}`
-  expect((await api.call('POST', '/droplet/add', { token, body, headers: form })).status).toBe(200)
-  expect(api.memory.authorizedKeys.at(-1)).toContain(ED25519)
+  expect((await api.call('POST', '/droplet/add', { token, body, headers: formHeaders })).status).toBe(200)
+  expect(api.memoryEngine.authorizedKeys.at(-1)).toContain(ED25519)
 })

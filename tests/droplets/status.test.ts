@@ -1,20 +1,20 @@
 import { expect, test } from 'bun:test'
 import type { Droplet } from '../../src/droplets/engine.ts'
 import { statusOf } from '../../src/droplets/status.ts'
-import { aDroplet } from '../_support/droplet.ts'
+import { createTestDroplet } from '../_support/droplet.ts'
 
 const MINUTE = 60_000
 const NOW = Date.parse('2026-01-02T12:00:00Z')
 
 const droplet = (changed: Partial<Droplet>): Droplet =>
-  aDroplet({ name: 'cikit01', createdAt: NOW - 60 * MINUTE, startedAt: NOW - 8 * MINUTE, ...changed })
+  createTestDroplet({ name: 'cikit01', createdAt: NOW - 60 * MINUTE, startedAt: NOW - 8 * MINUTE, ...changed })
 
 // What `docker ps -a` of a real engine says to each is held against this in tests/e2e/live.test.ts, as far as an engine can be brought there.
 test.each<[string, Partial<Droplet>]>([
   ['Up 8 minutes', {}],
-  ['Up 8 minutes (health: starting)', { check: 'starting' }],
-  ['Up 8 minutes (healthy)', { check: 'healthy' }],
-  ['Up 8 minutes (unhealthy)', { check: 'unhealthy' }],
+  ['Up 8 minutes (health: starting)', { healthCheck: 'starting' }],
+  ['Up 8 minutes (healthy)', { healthCheck: 'healthy' }],
+  ['Up 8 minutes (unhealthy)', { healthCheck: 'unhealthy' }],
   ['Up 8 minutes (Paused)', { state: 'paused' }],
   ['Restarting (1) 3 minutes ago', { state: 'restarting', exitCode: 1, finishedAt: NOW - 3 * MINUTE }],
   ['Removal In Progress', { state: 'removing' }],

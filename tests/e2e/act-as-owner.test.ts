@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import { randomUUIDv7 } from 'bun'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
-import { startMatrix } from '../_support/e2e/matrix.ts'
+import { startServerProcess } from '../_support/e2e/matrix.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 const NOBODY = 65_534
 
 /** Each file below a directory that root or its group has a part in. */
-function rootsFiles(dir: string): string[] {
+function filesOfRoot(dir: string): string[] {
   return readdirSync(dir).filter(name => {
     const { uid, gid } = statSync(join(dir, name))
     return uid !== NOBODY || gid !== NOBODY
@@ -25,7 +25,7 @@ test('root acts as the owner of the data directory, so that the service can read
   const files = readdirSync(dir.path)
   expect(files).toContain('cikit-api.db')
   expect(files).toContain('sealing.key')
-  expect(rootsFiles(dir.path)).toEqual([])
+  expect(filesOfRoot(dir.path)).toEqual([])
 })
 
 describe('root that serves the data directory of another user', () => {
@@ -54,14 +54,14 @@ describe('root that serves the data directory of another user', () => {
     ['srw-------', 0o600, [NOBODY]],
   ])("becomes that user, with the group of an engine's socket if that may use it: %s", async (_, mode, groups) => {
     chmodSync(socket, mode)
-    await using matrix = await startMatrix({ socket, dataDir: dir.path })
-    const status = readFileSync(`/proc/${matrix.process.pid}/status`, 'utf8')
-    const ids = (word: string) =>
-      new RegExp(`^${word}:\\s*(.*)$`, 'm').exec(status)?.[1]?.trim().split(/\s+/).map(Number)
-    expect(ids('Uid')).toEqual(Array(4).fill(NOBODY))
-    expect(ids('Gid')).toEqual(Array(4).fill(NOBODY))
-    expect(ids('Groups')).toEqual(groups.toSorted((a, b) => a - b))
-    expect(await matrix.stop()).toBe(0)
-    expect(rootsFiles(dir.path)).toEqual([])
+    await using server = await startServerProcess({ socket, dataDir: dir.path })
+    const status = readFileSync(`/proc/${server.process.pid}/status`, 'utf8')
+    const idsOf = (field: string) =>
+      new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(status)?.[1]?.trim().split(/\s+/).map(Number)
+    expect(idsOf('Uid')).toEqual(Array(4).fill(NOBODY))
+    expect(idsOf('Gid')).toEqual(Array(4).fill(NOBODY))
+    expect(idsOf('Groups')).toEqual(groups.toSorted((a, b) => a - b))
+    expect(await server.stop()).toBe(0)
+    expect(filesOfRoot(dir.path)).toEqual([])
   })
 })

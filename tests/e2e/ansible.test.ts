@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binary, root } from '../../scripts/lib/paths.ts'
-import { run, until } from '../../scripts/lib/run.ts'
+import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
 import { currentCode } from '../_support/e2e/matrix.ts'
 import { type SystemdHost, startSystemdHost } from '../_support/e2e/systemd-host.ts'
@@ -10,23 +10,23 @@ import { tempDir } from '../_support/temp-dir.ts'
 
 // The role of deploy/ansible over ssh, given what CIKit's launcher gives. The tests go on where the one before ended.
 
-const OLD = '/var/www/cikit-rest-api'
+const OLD_SERVER_DIR = '/var/www/cikit-rest-api'
 const dir = tempDir()
 const path = (name: string) => join(dir.path, name)
 const certificate = path('certificates/matrix.crt')
 let engine: TestEngine
 let host: SystemdHost
 /** What the first run printed. */
-let deployed: string
+let deployOutput: string
 let secret: string
 
 beforeAll(async () => {
   engine = await startEngine('host')
   host = await startSystemdHost(engine)
-  await host.nameSocketGroup()
+  await host.createSocketGroup()
   await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', path('id')])
   const key = readFileSync(path('id.pub'), 'utf8').trim()
-  await host.sh(`umask 077; mkdir -p /root/.ssh; echo '${key}' > /root/.ssh/authorized_keys`)
+  await host.shell(`umask 077; mkdir -p /root/.ssh; echo '${key}' > /root/.ssh/authorized_keys`)
   const line = `matrix ansible_host=${host.address} ansible_user=root ansible_ssh_private_key_file=${path('id')}`
   writeFileSync(path('inventory'), `${line} ansible_python_interpreter=/usr/bin/python3\n`)
   mkdirSync(path('certificates'))
@@ -42,7 +42,7 @@ beforeAll(async () => {
   )
 })
 afterAll(async () => {
-  await engine.clear()
+  await engine.removeContainers()
   await engine.stop()
   dir[Symbol.dispose]()
 })
@@ -65,8 +65,8 @@ async function provision(tags: string, flags: Record<string, unknown>): Promise<
   )
 }
 
-const changedIn = (printed: string) => Number(/changed=(\d+)/.exec(printed)?.[1])
-const pid = async () => (await host.exec('systemctl', 'show', '-P', 'MainPID', 'cikit-api')).trim()
+const changedCount = (output: string) => Number(/changed=(\d+)/.exec(output)?.[1])
+const mainPid = async () => (await host.exec('systemctl', 'show', '-P', 'MainPID', 'cikit-api')).trim()
 
 /** Over HTTPS, with the certificate checked against the one that was brought. */
 async function call(route: string, ...flags: string[]) {
@@ -81,66 +81,69 @@ async function logIn(): Promise<string> {
 
 test('a run deploys the API where the Node.js server was, with TLS', async () => {
   await startOldServer()
-  deployed = await provision('api,ssl', { rest_api: true, ssl_src: path('certificates'), api_binary: binary })
+  deployOutput = await provision('api,ssl', { rest_api: true, ssl_src: path('certificates'), api_binary: binary })
   expect(await call('/user/list')).toMatchObject({ errorId: 908 })
   expect(await host.exec('stat', '-c', '%a %G', '/etc/ssl/private/matrix.key')).toBe('640 ssl-cert\n')
   expect(await host.exec('cat', '/etc/cikit-api/cikit-api.env')).toContain('\nCIKIT_API_DOMAIN=matrix.test\n')
-  expect(await host.sh('ls -A /usr/local/bin')).toBe('cikit-api\n')
+  expect(await host.shell('ls -A /usr/local/bin')).toBe('cikit-api\n')
 })
 
 test('the Node.js server is stopped for good, and its files stay', async () => {
-  expect((await host.tell('pgrep', '-x', 'cikit-rest-api')).stdout).toBe('')
-  expect((await host.tell('systemctl', 'is-enabled', 'cikit-rest-api')).stdout).toBe('disabled\n')
-  expect((await host.tell('systemctl', 'is-active', 'bystander')).stdout).toBe('active\n')
-  expect(await host.exec('ls', OLD)).toContain('index.html')
+  expect((await host.tryExec('pgrep', '-x', 'cikit-rest-api')).stdout).toBe('')
+  expect((await host.tryExec('systemctl', 'is-enabled', 'cikit-rest-api')).stdout).toBe('disabled\n')
+  expect((await host.tryExec('systemctl', 'is-active', 'bystander')).stdout).toBe('active\n')
+  expect(await host.exec('ls', OLD_SERVER_DIR)).toContain('index.html')
 })
 
 test('the credentials of the owner are printed once, and log in', async () => {
-  secret = /"secret": "([A-Z2-7]{32})"/.exec(deployed)?.[1] ?? ''
+  secret = /"secret": "([A-Z2-7]{32})"/.exec(deployOutput)?.[1] ?? ''
   // Once by itself, and once in the address; whatever else is told of each step.
-  expect(deployed.match(new RegExp(secret, 'g'))).toHaveLength(2)
-  expect(deployed.match(/"[a-z2-7]{4}(-[a-z2-7]{4}){3}"/g)).toHaveLength(10)
+  expect(deployOutput.match(new RegExp(secret, 'g'))).toHaveLength(2)
+  expect(deployOutput.match(/"[a-z2-7]{4}(-[a-z2-7]{4}){3}"/g)).toHaveLength(10)
   expect(await call('/user/list', '-H', `Authorization: Bearer ${await logIn()}`)).toMatchObject([
     { username: 'admin', group: 'owner' },
   ])
 })
 
 test('a second run changes nothing, and prints no credentials', async () => {
-  const before = await pid()
+  const before = await mainPid()
   const again = await provision('api,ssl', { rest_api: true, ssl_src: path('certificates'), api_binary: binary })
   expect(again).toMatch(/changed=0 .*failed=0/)
   expect(again).not.toContain('secret')
-  expect(await pid()).toBe(before)
+  expect(await mainPid()).toBe(before)
 })
 
 test('an update from a URL replaces the binary and restarts it; certificate, settings and data stay', async () => {
-  const [before, database] = [await pid(), await host.exec('stat', '-c', '%i', '/var/lib/cikit-api/cikit-api.db')]
+  const [before, database] = [await mainPid(), await host.exec('stat', '-c', '%i', '/var/lib/cikit-api/cikit-api.db')]
   copyFileSync(binary, path('other'))
   writeFileSync(path('other'), '\n', { flag: 'a' })
-  const gateway = (await host.sh("ip route show default | cut -d' ' -f3")).trim()
+  const gateway = (await host.shell("ip route show default | cut -d' ' -f3")).trim()
   using server = Bun.serve({ hostname: gateway, port: 0, fetch: () => new Response(Bun.file(path('other'))) })
   const api_url = `http://${gateway}:${server.port}/cikit-api`
   const api_sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(path('other'))).digest('hex')
   const updated = await provision('api', { rest_api: 'deploy', api_url, api_sha256 })
-  expect(changedIn(updated)).toBeGreaterThan(0)
-  expect(await pid()).not.toBe(before)
-  expect(await host.sh('sha256sum /usr/local/bin/cikit-api')).toStartWith(api_sha256)
-  const first = new Bun.CryptoHasher('sha256').update(readFileSync(binary)).digest('hex')
-  expect(await host.sh('sha256sum /usr/local/bin/cikit-api.previous')).toStartWith(first)
+  expect(changedCount(updated)).toBeGreaterThan(0)
+  expect(await mainPid()).not.toBe(before)
+  expect(await host.shell('sha256sum /usr/local/bin/cikit-api')).toStartWith(api_sha256)
+  const binarySum = new Bun.CryptoHasher('sha256').update(readFileSync(binary)).digest('hex')
+  expect(await host.shell('sha256sum /usr/local/bin/cikit-api.previous')).toStartWith(binarySum)
   expect(await host.exec('stat', '-c', '%i', '/var/lib/cikit-api/cikit-api.db')).toBe(database)
   expect(await call('/user/list')).toMatchObject({ errorId: 908 })
-  expect(changedIn(await provision('api', { rest_api: 'deploy', api_url, api_sha256 }))).toBe(0)
+  expect(changedCount(await provision('api', { rest_api: 'deploy', api_url, api_sha256 }))).toBe(0)
 })
 
 /** Something with the name of the old server, once in the background, as CIKit started it, and once as a unit. */
 async function startOldServer(): Promise<void> {
-  const program = `${OLD}/cikit-rest-api`
-  await host.sh(`mkdir -p ${OLD} && cd ${OLD} && echo old > index.html && ln -s /usr/bin/python3 ${program}`)
+  const program = `${OLD_SERVER_DIR}/cikit-rest-api`
+  await host.shell(
+    `mkdir -p ${OLD_SERVER_DIR} && cd ${OLD_SERVER_DIR} && echo old > index.html && ln -s /usr/bin/python3 ${program}`,
+  )
   const unit = ['[Service]', `ExecStart=${program} -c "import time; time.sleep(1e6)"`, 'Restart=always']
   const text = [...unit, '[Install]', 'WantedBy=multi-user.target'].join('\\n')
-  await host.sh(`printf '${text}' > /etc/systemd/system/cikit-rest-api.service
+  await host.shell(`printf '${text}' > /etc/systemd/system/cikit-rest-api.service
     systemctl enable -q --now cikit-rest-api; systemd-run -q -u bystander sleep 100000`)
-  await host.start(program, '-m', 'http.server', '-d', OLD, '1337')
-  const serves = async () => (await host.tell('curl', '-sf', 'http://127.0.0.1:1337/')).stdout === 'old\n'
-  expect(await until(20_000, serves)).toBe(true)
+  await host.start(program, '-m', 'http.server', '-d', OLD_SERVER_DIR, '1337')
+  const isOldServerServing = async () =>
+    (await host.tryExec('curl', '-sf', 'http://127.0.0.1:1337/')).stdout === 'old\n'
+  expect(await pollUntil(20_000, isOldServerServing)).toBe(true)
 }

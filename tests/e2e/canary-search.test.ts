@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createCanaries, isUnlikely } from '../_support/e2e/canary/canaries.ts'
+import { createCanaries, isDistinctive } from '../_support/e2e/canary/canaries.ts'
 
 // A search that finds nothing proves nothing, unless it is known to find.
 
@@ -7,12 +7,12 @@ const token = '5e11'.repeat(16)
 const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP'
 const raw = Buffer.from(token, 'hex')
 
-function find(place: string | Buffer): number {
+function countMatches(content: string | Buffer): number {
   const canaries = createCanaries()
   canaries.addHex('token', token)
   canaries.addBase32('secret', secret)
   canaries.addCode('code', '083915')
-  return canaries.findIn(Buffer.from(place)).length
+  return canaries.findIn(Buffer.from(content)).length
 }
 
 test.each([
@@ -29,8 +29,8 @@ test.each([
   ['a TOTP secret in hex', Buffer.from('48656c6c6f21deadbeef48656c6c6f21deadbeef').toString()],
   ['a code', '{"code":"083915"}'],
   ['a code in Base64', Buffer.from('083915').toString('base64')],
-])('%s is found', (_, place) => {
-  expect(find(place)).toBeGreaterThan(0)
+])('%s is found', (_, content) => {
+  expect(countMatches(content)).toBeGreaterThan(0)
 })
 
 test.each([
@@ -39,10 +39,10 @@ test.each([
   ['a code within a longer number', '1083915'],
   ['a code within a hex id', 'a083915f'],
   ['nothing', ''],
-])('%s is not', (_, place) => {
-  expect(find(place)).toBe(0)
+])('%s is not', (_, content) => {
+  expect(countMatches(content)).toBe(0)
 })
 
 test('a code that may be a number by chance is not searched for', () => {
-  expect(['083915', '183915', '000001'].map(isUnlikely)).toEqual([true, false, false])
+  expect(['083915', '183915', '000001'].map(isDistinctive)).toEqual([true, false, false])
 })

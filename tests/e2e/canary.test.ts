@@ -4,111 +4,123 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createDocument } from '../../src/openapi/document.ts'
 import { createCanaries } from '../_support/e2e/canary/canaries.ts'
-import { knownCommands, listCommands, type Ran, runCommands, showsSecret } from '../_support/e2e/canary/commands.ts'
-import { driveWithEngineFaults, driveWithStoreFaults } from '../_support/e2e/canary/faults.ts'
-import { misplacedIn } from '../_support/e2e/canary/misplaced.ts'
-import { askOutsiders, scrape } from '../_support/e2e/canary/outsiders.ts'
+import {
+  type CommandRun,
+  knownCommands,
+  listCommands,
+  runCommands,
+  showsSecret,
+} from '../_support/e2e/canary/commands.ts'
+import { requestAllWithEngineFaults, requestAllWithStoreFaults } from '../_support/e2e/canary/faults.ts'
+import { requestsWithSecret } from '../_support/e2e/canary/misplaced.ts'
+import { requestPublicRoutes, scrapeMetrics } from '../_support/e2e/canary/outsiders.ts'
 import { readDataDir, readProcess } from '../_support/e2e/canary/places.ts'
-import { plant } from '../_support/e2e/canary/plant.ts'
-import { wellFormed } from '../_support/e2e/canary/well.ts'
-import { createWorld, learnKeys, learnPrivateKeys, removeDroplets, type World } from '../_support/e2e/canary/world.ts'
+import { plantSecrets } from '../_support/e2e/canary/plant.ts'
+import { validRequest } from '../_support/e2e/canary/well.ts'
+import {
+  addKeyCanaries,
+  addPrivateKeyCanaries,
+  type CanaryInstance,
+  createCanaryInstance,
+  removeDroplets,
+} from '../_support/e2e/canary/world.ts'
 import { createFakeEngine, type FakeEngine } from '../_support/fake-engine.ts'
-import { readSamples } from '../_support/metrics.ts'
-import { seen } from '../_support/openapi.ts'
+import { parseSamples } from '../_support/metrics.ts'
+import { seenResponses } from '../_support/openapi.ts'
 
 // Secrets that are known, made and sent in every way there is, and then looked for in every place where they have no
 // business: as they are, in hex, Base32 and Base64, percent-encoded, and as the bytes that they stand for.
 
 let engine: FakeEngine
-let world: World
-let commands: Ran[]
+let instance: CanaryInstance
+let commandRuns: CommandRun[]
 /** Read at the end, when all secrets are known. */
-const places = new Map<string, Buffer>()
+const searchedContents = new Map<string, Buffer>()
 const succeeded: string[] = []
-let stillLive: number
+let liveTokenStatus: number
 
 beforeAll(async () => {
   engine = createFakeEngine()
-  world = await createWorld(engine)
-  const { matrix, recorder, routes } = world
-  const keepFiles = (moment: string) => {
-    for (const [name, content] of readDataDir(matrix.dataDir)) places.set(`${name} ${moment}`, content)
+  instance = await createCanaryInstance(engine)
+  const { server, recorder, routes } = instance
+  const snapshotFiles = (moment: string) => {
+    for (const [name, content] of readDataDir(server.dataDir)) searchedContents.set(`${name} ${moment}`, content)
   }
 
   for (const route of routes) {
-    const { status } = await recorder.ask(await wellFormed(world, route))
+    const { status } = await recorder.send(await validRequest(instance, route))
     if (status === 200) succeeded.push(route)
   }
-  keepFiles('after what is well-formed')
+  snapshotFiles('after what is well-formed')
 
-  const { live, misplaced } = await plant(world)
-  const watched = await askOutsiders(world, misplaced)
+  const { liveSession, misplacedSecrets } = await plantSecrets(instance)
+  const publicResponses = await requestPublicRoutes(instance, misplacedSecrets)
   for (const route of routes) {
-    const asked = misplaced.flatMap(secret => misplacedIn(route, secret, world.owner))
+    const requests = misplacedSecrets.flatMap(secret => requestsWithSecret(route, secret, instance.ownerToken))
     // Sixteen at a time, as from as many clients.
-    while (asked.length > 0) await Promise.all(asked.splice(0, 16).map(recorder.ask))
+    while (requests.length > 0) await Promise.all(requests.splice(0, 16).map(recorder.send))
   }
-  stillLive = (await matrix.call('GET', '/droplet/list', live.access_token)).status
-  await removeDroplets(world)
-  keepFiles('after what is misplaced')
+  liveTokenStatus = (await server.call('GET', '/droplet/list', liveSession.access_token)).status
+  await removeDroplets(instance)
+  snapshotFiles('after what is misplaced')
 
   // The guesses locked this address.
-  await matrix.cli('user', 'unlock', 'owner')
-  await driveWithEngineFaults(world)
-  await driveWithStoreFaults(world)
-  learnPrivateKeys(world)
-  keepFiles('after faults')
+  await server.runCli('user', 'unlock', 'owner')
+  await requestAllWithEngineFaults(instance)
+  await requestAllWithStoreFaults(instance)
+  addPrivateKeyCanaries(instance)
+  snapshotFiles('after faults')
 
-  commands = await runCommands(world)
-  learnPrivateKeys(world)
+  commandRuns = await runCommands(instance)
+  addPrivateKeyCanaries(instance)
   // One of them replaced the sealing key.
-  learnKeys(world)
-  keepFiles('after the commands')
-  const metrics = await scrape(matrix)
-  places.set('the process', readProcess(matrix.process.pid))
-  await matrix.stop()
-  keepFiles('after the end')
+  addKeyCanaries(instance)
+  snapshotFiles('after the commands')
+  const metrics = await scrapeMetrics(server)
+  searchedContents.set('the process', readProcess(server.process.pid))
+  await server.stop()
+  snapshotFiles('after the end')
 
-  const put = (place: string, lines: string[]) => places.set(place, Buffer.from(lines.join('\n')))
-  put(
+  const addContent = (name: string, lines: string[]) => searchedContents.set(name, Buffer.from(lines.join('\n')))
+  addContent(
     'the log',
-    matrix.log.map(entry => JSON.stringify(entry)),
+    server.log.map(entry => JSON.stringify(entry)),
   )
-  put('standard error', [await matrix.complaints])
-  put('the answers', [...recorder.answers, ...watched])
-  put('the metrics', [metrics])
-  put(
+  addContent('standard error', [await server.stderr])
+  addContent('the answers', [...recorder.responses, ...publicResponses])
+  addContent('the metrics', [metrics])
+  addContent(
     'what the engine was asked',
     engine.requests.map(({ method, path, body }) => `${method} ${path} ${body}`),
   )
-  put(
+  addContent(
     'standard output of the commands',
-    commands.filter(ran => !showsSecret(ran)).map(({ stdout }) => stdout),
+    commandRuns.filter(run => !showsSecret(run)).map(({ stdout }) => stdout),
   )
-  put(
+  addContent(
     'standard error of the commands',
-    commands.map(({ stderr }) => stderr),
+    commandRuns.map(({ stderr }) => stderr),
   )
-  places.set('the processes of the commands', Buffer.concat(commands.map(ran => ran.process)))
+  searchedContents.set('the processes of the commands', Buffer.concat(commandRuns.map(run => run.process)))
 })
 
 afterAll(async () => {
-  await world.matrix[Symbol.asyncDispose]()
+  await instance.server[Symbol.asyncDispose]()
   await engine[Symbol.asyncDispose]()
 })
 
 test('no secret, code or token is where it does not belong', () => {
-  const found = [...places].map(([place, content]) => ({ place, found: world.canaries.findIn(content) }))
+  const results = [...searchedContents].map(([name, content]) => ({ name, found: instance.canaries.findIn(content) }))
   // Named with their number: one leak may show itself a thousand times.
-  const leaks = found.filter(hits => hits.found.length > 0)
-  expect(leaks.map(hits => ({ ...hits, found: hits.found.slice(0, 5), count: hits.found.length }))).toEqual([])
+  const leaks = results.filter(result => result.found.length > 0)
+  expect(leaks.map(result => ({ ...result, found: result.found.slice(0, 5), count: result.found.length }))).toEqual([])
 })
 
 describe('the search saw all there is to see', () => {
   test('every route succeeded, failed by what was sent, and failed by what is underneath', () => {
-    expect(succeeded).toEqual(world.routes)
-    for (const route of world.routes) {
-      expect([route, [...(world.recorder.statuses.get(route) ?? [])]]).toEqual([
+    expect(succeeded).toEqual(instance.routes)
+    for (const route of instance.routes) {
+      expect([route, [...(instance.recorder.statuses.get(route) ?? [])]]).toEqual([
         route,
         expect.arrayContaining([200, 400, 500]),
       ])
@@ -117,24 +129,26 @@ describe('the search saw all there is to see', () => {
 
   test('every route and status was one that the document of the API knows, and each way to succeed was among them', () => {
     const { paths } = createDocument()
-    const successes = world.routes.flatMap(route => {
+    const successes = instance.routes.flatMap(route => {
       const [method = '', path = ''] = route.split(' ')
       const template = `/api/v1${path.replace(/:(\w+)/g, '{$1}').replace(/\/$/, '')}`
       const statuses = Object.keys(paths[template]?.[method.toLowerCase()]?.responses ?? {})
       return statuses.filter(status => status === '200').map(status => `${method} ${template} ${status}`)
     })
-    expect(successes).toHaveLength(world.routes.length)
-    expect([...seen]).toEqual(expect.arrayContaining([...successes, 'POST /api/v1/droplet/add 202']))
+    expect(successes).toHaveLength(instance.routes.length)
+    expect([...seenResponses]).toEqual(expect.arrayContaining([...successes, 'POST /api/v1/droplet/add 202']))
   })
 
   test('the tokens that were misplaced as live ones were live to the end', () => {
-    expect(stillLive).toBe(200)
+    expect(liveTokenStatus).toBe(200)
   })
 
   test('every command of the program succeeded and failed', async () => {
     expect(knownCommands.toSorted()).toEqual((await listCommands()).toSorted())
     for (const name of knownCommands) {
-      const codes = commands.filter(({ words }) => words.startsWith(name)).map(({ exitCode }) => exitCode)
+      const codes = commandRuns
+        .filter(({ commandLine }) => commandLine.startsWith(name))
+        .map(({ exitCode }) => exitCode)
       expect([name, codes.some(code => code !== 0)]).toEqual([name, true])
       // The `serve` that succeeds is the one that was driven, and `uninstall` may not: it would change this very host.
       // `console` needs a terminal: tests/e2e/client-within.test.ts. Nothing but Ctrl-C ends `events` of one who is logged in.
@@ -148,23 +162,23 @@ describe('the search saw all there is to see', () => {
     const names = ['cikit-api.db', 'cikit-api.db-wal', 'cikit-api.db-shm', 'serve.json'].map(
       file => `${file} after faults`,
     )
-    expect([...places.keys()]).toEqual(expect.arrayContaining(names))
-    for (const name of names) expect([name, places.get(name)?.length]).not.toEqual([name, 0])
+    expect([...searchedContents.keys()]).toEqual(expect.arrayContaining(names))
+    for (const name of names) expect([name, searchedContents.get(name)?.length]).not.toEqual([name, 0])
   })
 
   test('the metrics are those of all that was done', () => {
-    const names = readSamples(String(places.get('the metrics')))
+    const names = parseSamples(String(searchedContents.get('the metrics')))
     expect(names.get('cikit_api_logins_total{result="ok"}')).toBeGreaterThan(10)
     expect(names.get('cikit_api_http_requests_total{route="none",method="GET",status="404"}')).toBeGreaterThan(10)
   })
 
   test('what does belong somewhere is found there', () => {
-    const { matrix, canaries, owner } = world
-    expect(canaries.findIn(readFileSync(join(matrix.dataDir, 'sealing.key')))).not.toEqual([])
-    const shown = commands.filter(showsSecret).map(({ stdout }) => canaries.findIn(Buffer.from(stdout)))
-    expect(shown.map(found => found.length > 0)).toEqual(shown.map(() => true))
+    const { server, canaries, ownerToken } = instance
+    expect(canaries.findIn(readFileSync(join(server.dataDir, 'sealing.key')))).not.toEqual([])
+    const shownSecrets = commandRuns.filter(showsSecret).map(({ stdout }) => canaries.findIn(Buffer.from(stdout)))
+    expect(shownSecrets.map(matches => matches.length > 0)).toEqual(shownSecrets.map(() => true))
     const hashes = createCanaries()
-    hashes.addBytes('the hash of the token', createHash('sha256').update(owner).digest())
-    expect(hashes.findIn(places.get('cikit-api.db after the end') ?? Buffer.alloc(0))).not.toEqual([])
+    hashes.addBytes('the hash of the token', createHash('sha256').update(ownerToken).digest())
+    expect(hashes.findIn(searchedContents.get('cikit-api.db after the end') ?? Buffer.alloc(0))).not.toEqual([])
   })
 })

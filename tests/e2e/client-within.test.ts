@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { until } from '../../scripts/lib/run.ts'
-import { refusedWith } from '../_support/cli.ts'
+import { pollUntil } from '../../scripts/lib/run.ts'
+import { expectedFailure } from '../_support/cli.ts'
 import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
-import { createPerson, logIn, type Person, serverOf } from '../_support/e2e/person.ts'
+import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
+import { type CliUser, createCliUser, logIn, originOf } from '../_support/e2e/person.ts'
 import { createTcpProxy } from '../_support/e2e/tcp-proxy.ts'
 
 // What a person at another computer does within a true droplet, by the binary on both sides.
@@ -13,26 +13,26 @@ const ESC = '\\x1b'
 const CLEARED = `${ESC}\\[H${ESC}\\[2J`
 
 let engine: TestEngine
-let matrix: Matrix
-let person: Person
+let server: ServerProcess
+let cliUser: CliUser
 let droplet: string
 
 beforeAll(async () => {
   engine = await startEngine('host')
-  matrix = await startMatrix({ socket: engine.socket })
-  person = createPerson()
-  await logIn(person, matrix, 'ann', 'manager')
-  const added = await person.run('droplet', 'add', '--ssh-keys', 'none', '--wait', '--json')
+  server = await startServerProcess({ socket: engine.socket })
+  cliUser = createCliUser()
+  await logIn(cliUser, server, 'ann', 'manager')
+  const added = await cliUser.run('droplet', 'add', '--ssh-keys', 'none', '--wait', '--json')
   droplet = JSON.parse(added.stdout)[0].name
 })
 afterAll(async () => {
-  person[Symbol.dispose]()
-  await matrix[Symbol.asyncDispose]()
-  await engine.clear()
+  cliUser[Symbol.dispose]()
+  await server[Symbol.asyncDispose]()
+  await engine.removeContainers()
   await engine.stop()
 })
 
-const exec = (...words: string[]) => person.run('droplet', 'exec', droplet, '--', ...words)
+const exec = (...args: string[]) => cliUser.run('droplet', 'exec', droplet, '--', ...args)
 
 describe('exec', () => {
   test('prints what the command prints, each where it belongs, and exits as it does', async () => {
@@ -53,20 +53,20 @@ describe('exec', () => {
   })
 
   test('ends what takes too long; a droplet that is not there is refused', async () => {
-    const late = await person.run('droplet', 'exec', droplet, '--timeout', '1', '--', 'sleep', '60')
-    expect(late).toEqual(refusedWith(1, /did not end in time/))
-    expect(await person.run('droplet', 'exec', 'no/such', '--', 'true')).toMatchObject({ exitCode: 1, stdout: '' })
+    const timedOut = await cliUser.run('droplet', 'exec', droplet, '--timeout', '1', '--', 'sleep', '60')
+    expect(timedOut).toEqual(expectedFailure(1, /did not end in time/))
+    expect(await cliUser.run('droplet', 'exec', 'no/such', '--', 'true')).toMatchObject({ exitCode: 1, stdout: '' })
   })
 
   test('of a droplet that is stopped meanwhile ends with it', async () => {
-    const { name } = JSON.parse((await person.run('droplet', 'add', '--ssh-keys', 'none', '--json')).stdout)[0]
-    const running = person.start('droplet', 'exec', name, '--', 'sleep', '600')
-    await until(10_000, async () => {
-      const { stdout } = await person.run('droplet', 'exec', name, '--', 'pgrep', '-x', 'sleep')
+    const { name } = JSON.parse((await cliUser.run('droplet', 'add', '--ssh-keys', 'none', '--json')).stdout)[0]
+    const running = cliUser.start('droplet', 'exec', name, '--', 'sleep', '600')
+    await pollUntil(10_000, async () => {
+      const { stdout } = await cliUser.run('droplet', 'exec', name, '--', 'pgrep', '-x', 'sleep')
       return stdout !== ''
     })
-    await person.run('droplet', 'rm', name)
-    const { exitCode, stderr } = await running.ended
+    await cliUser.run('droplet', 'rm', name)
+    const { exitCode, stderr } = await running.result
     // Either the engine still says by which signal it was ended, or nobody does.
     if (stderr === '') expect([129, 137, 143]).toContain(exitCode)
     else expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/was stopped/)])
@@ -76,43 +76,43 @@ describe('exec', () => {
 describe('logs', () => {
   test('are the last lines of the journal, and go on with --follow until Ctrl-C', async () => {
     await exec('logger', '-t', 'told', 'one')
-    const told = (text: string) => text.includes('told: one') || text.includes('told[')
-    await until(5_000, async () => told((await person.run('droplet', 'logs', droplet)).stdout))
-    const { exitCode, stdout, stderr } = await person.run('droplet', 'logs', droplet, '--lines', '2')
+    const isLogged = (text: string) => text.includes('told: one') || text.includes('told[')
+    await pollUntil(5_000, async () => isLogged((await cliUser.run('droplet', 'logs', droplet)).stdout))
+    const { exitCode, stdout, stderr } = await cliUser.run('droplet', 'logs', droplet, '--lines', '2')
     expect({ exitCode, stderr, lines: stdout.split('\n').length }).toEqual({ exitCode: 0, stderr: '', lines: 3 })
-    const followed = person.start('droplet', 'logs', droplet, '--follow', '--lines', '0')
-    await followed.stdout.has(/^/)
-    await until(10_000, async () => (await exec('pgrep', '-f', '[j]ournalctl.*follow')).stdout !== '')
+    const following = cliUser.start('droplet', 'logs', droplet, '--follow', '--lines', '0')
+    await following.stdout.waitFor(/^/)
+    await pollUntil(10_000, async () => (await exec('pgrep', '-f', '[j]ournalctl.*follow')).stdout !== '')
     await exec('logger', '-t', 'told', 'one that is followed')
-    await followed.stdout.has(/one that is followed\n/)
-    followed.kill('SIGINT')
-    expect(await followed.ended).toMatchObject({ exitCode: 130, stderr: '' })
+    await following.stdout.waitFor(/one that is followed\n/)
+    following.kill('SIGINT')
+    expect(await following.result).toMatchObject({ exitCode: 130, stderr: '' })
   })
 
   test('drive no terminal', async () => {
     await exec('logger', '-t', 'told', 'red \u001b[31m "quoted" \u009b2J')
     const hostile = /told.*: red /
-    await until(5_000, async () => hostile.test((await person.run('droplet', 'logs', droplet)).stdout))
-    const { stdout } = await person.startAtTerminal(200, 'droplet', 'logs', droplet).ended
+    await pollUntil(5_000, async () => hostile.test((await cliUser.run('droplet', 'logs', droplet)).stdout))
+    const { stdout } = await cliUser.startAtTerminal(200, 'droplet', 'logs', droplet).result
     expect(stdout).toMatch(/red \\u001b\[31m "quoted" \\u009b2J\r\n/)
-    expect((await person.run('droplet', 'logs', droplet)).stdout).toContain('red \u001b[31m "quoted" \u009b2J\n')
+    expect((await cliUser.run('droplet', 'logs', droplet)).stdout).toContain('red \u001b[31m "quoted" \u009b2J\n')
   })
 
   test('of its console are what its init printed', async () => {
-    expect(await person.run('droplet', 'logs', droplet, '--console')).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(await cliUser.run('droplet', 'logs', droplet, '--console')).toMatchObject({ exitCode: 0, stderr: '' })
   })
 
   test('of nothing are refused in the words of the server', async () => {
-    expect(await person.run('droplet', 'logs', 'cikit98')).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(await cliUser.run('droplet', 'logs', 'cikit98')).toMatchObject({ exitCode: 1, stdout: '' })
   })
 
   test('that are followed end with the session, as exit 3', async () => {
-    using other = createPerson()
-    await logIn(other, matrix, 'bob', 'viewer')
-    const followed = other.start('droplet', 'logs', droplet, '--follow', '--lines', '5')
-    await followed.stdout.has(/\n/)
-    await matrix.cli('create-user', '-u', 'bob', '-g', 'viewer', '-r')
-    expect(await followed.ended).toMatchObject({
+    using other = createCliUser()
+    await logIn(other, server, 'bob', 'viewer')
+    const following = other.start('droplet', 'logs', droplet, '--follow', '--lines', '5')
+    await following.stdout.waitFor(/\n/)
+    await server.runCli('create-user', '-u', 'bob', '-g', 'viewer', '-r')
+    expect(await following.result).toMatchObject({
       exitCode: 3,
       stderr: expect.stringMatching(/session at .* has ended/),
     })
@@ -121,55 +121,55 @@ describe('logs', () => {
 
 describe('stats', () => {
   test('are a line for each droplet, or a table of one', async () => {
-    await until(30_000, async () => /^cpu /m.test((await person.run('droplet', 'stats', droplet)).stdout))
-    const all = await person.run('droplet', 'stats')
+    await pollUntil(30_000, async () => /^cpu /m.test((await cliUser.run('droplet', 'stats', droplet)).stdout))
+    const all = await cliUser.run('droplet', 'stats')
     const [heading, ...rows] = all.stdout.trim().split('\n')
     expect(heading).toMatch(/^NAME +CPU +MEMORY +LIMIT$/)
     expect(rows).toContainEqual(
       expect.stringMatching(new RegExp(`^${droplet} +\\d+\\.\\d% +\\d+\\.\\d MiB +[\\d.]+ .iB$`)),
     )
     expect(all).toMatchObject({ exitCode: 0, stderr: '' })
-    const one = await person.run('droplet', 'stats', droplet)
+    const one = await cliUser.run('droplet', 'stats', droplet)
     expect(one.stdout).toMatch(new RegExp(`^${droplet.toUpperCase()} +NEWEST +LEAST +AVERAGE +MOST\n`))
     expect(one.stdout).toMatch(/^processes +\d+ +\d+ +\d+ +\d+$/m)
   })
 
   test('as JSON are what the API answers, one line after another', async () => {
-    const { stdout } = await person.run('droplet', 'stats', droplet, '--json')
+    const { stdout } = await cliUser.run('droplet', 'stats', droplet, '--json')
     expect(JSON.parse(stdout)).toMatchObject({ droplet, interval: 10 })
-    const followed = person.start('droplet', 'stats', '--json', '--follow')
-    const [lines = ''] = await followed.stdout.has(/^(.*\n){2}/)
-    followed.kill('SIGINT')
-    expect((await followed.ended).exitCode).toBe(130)
+    const following = cliUser.start('droplet', 'stats', '--json', '--follow')
+    const [lines = ''] = await following.stdout.waitFor(/^(.*\n){2}/)
+    following.kill('SIGINT')
+    expect((await following.result).exitCode).toBe(130)
     for (const line of lines.trim().split('\n')) {
       expect(JSON.parse(line)).toMatchObject({ droplets: { [droplet]: { cpu: expect.any(Number) } } })
     }
   })
 
   test('are drawn anew on a terminal, and that ends with Ctrl-C', async () => {
-    const followed = person.startAtTerminal(100, 'droplet', 'stats', '--follow')
-    await followed.stdout.has(new RegExp(`(${CLEARED}NAME[^${ESC}]*){2}`))
-    await followed.type('\x03')
-    expect((await followed.ended).exitCode).toBe(130)
+    const following = cliUser.startAtTerminal(100, 'droplet', 'stats', '--follow')
+    await following.stdout.waitFor(new RegExp(`(${CLEARED}NAME[^${ESC}]*){2}`))
+    await following.typeKeys('\x03')
+    expect((await following.result).exitCode).toBe(130)
   })
 })
 
 describe('console', () => {
   test('is a shell as wide as the terminal, follows its size, and exits as the shell does', async () => {
-    const console = person.startAtTerminal(93, 'droplet', 'console', droplet)
-    await console.stdout.has(/# $/)
-    await console.type('echo size: $(stty size) $((6 * 7))\r')
-    await console.stdout.has(/size: \d+ 93 42/)
-    await console.type('exit 7\r')
-    const { exitCode, stdout } = await console.ended
+    const console = cliUser.startAtTerminal(93, 'droplet', 'console', droplet)
+    await console.stdout.waitFor(/# $/)
+    await console.typeKeys('echo size: $(stty size) $((6 * 7))\r')
+    await console.stdout.waitFor(/size: \d+ 93 42/)
+    await console.typeKeys('exit 7\r')
+    const { exitCode, stdout } = await console.result
     expect([exitCode, stdout.includes('cikit-api:')]).toEqual([7, false])
   })
 
   test('is left by Ctrl-], and what a program may have set at the terminal is taken back', async () => {
-    const console = person.startAtTerminal(93, 'droplet', 'console', droplet)
-    await console.stdout.has(/# $/)
-    await console.type('\x1d')
-    const { exitCode, stdout } = await console.ended
+    const console = cliUser.startAtTerminal(93, 'droplet', 'console', droplet)
+    await console.stdout.waitFor(/# $/)
+    await console.typeKeys('\x1d')
+    const { exitCode, stdout } = await console.result
     expect([exitCode, stdout]).toEqual([
       0,
       expect.stringMatching(new RegExp(`${ESC}\\[\\?2004l.*${ESC}\\[!p\\r*\\n?$`)),
@@ -177,36 +177,38 @@ describe('console', () => {
   })
 
   test('comes back when the connection is lost, to the same shell', async () => {
-    await using proxy = await createTcpProxy(serverOf(matrix))
-    person.keep({ url: proxy.url })
-    using _ = { [Symbol.dispose]: () => person.keep({ url: serverOf(matrix) }) }
-    const console = person.startAtTerminal(93, 'droplet', 'console', droplet)
-    await console.stdout.has(/# $/)
-    await console.type('kept=$((6 * 7))\r')
-    await console.stdout.has(/kept=[^\n]*\n[\s\S]*# $/)
-    proxy.leadTo('http://127.0.0.1:9')
-    proxy.cut()
-    await console.stdout.has(/cikit-api: The connection is lost/)
-    proxy.leadTo(serverOf(matrix))
-    await console.stdout.has(new RegExp(`${ESC}\\[2J[\\s\\S]*# $`))
-    await console.type('echo still $kept; exit\r')
-    await console.stdout.has(/still 42/)
-    expect((await console.ended).exitCode).toBe(0)
+    await using proxy = await createTcpProxy(originOf(server))
+    cliUser.patchSession({ url: proxy.url })
+    using _ = { [Symbol.dispose]: () => cliUser.patchSession({ url: originOf(server) }) }
+    const console = cliUser.startAtTerminal(93, 'droplet', 'console', droplet)
+    await console.stdout.waitFor(/# $/)
+    await console.typeKeys('kept=$((6 * 7))\r')
+    await console.stdout.waitFor(/kept=[^\n]*\n[\s\S]*# $/)
+    proxy.redirectTo('http://127.0.0.1:9')
+    proxy.dropConnections()
+    await console.stdout.waitFor(/cikit-api: The connection is lost/)
+    proxy.redirectTo(originOf(server))
+    await console.stdout.waitFor(new RegExp(`${ESC}\\[2J[\\s\\S]*# $`))
+    await console.typeKeys('echo still $kept; exit\r')
+    await console.stdout.waitFor(/still 42/)
+    expect((await console.result).exitCode).toBe(0)
   })
 
   test('ends with the right to it, as exit 3', async () => {
-    using other = createPerson()
-    await logIn(other, matrix, 'eve', 'manager')
+    using other = createCliUser()
+    await logIn(other, server, 'eve', 'manager')
     const console = other.startAtTerminal(93, 'droplet', 'console', droplet)
-    await console.stdout.has(/# $/)
-    await matrix.cli('create-user', '-u', 'eve', '-g', 'viewer', '-r')
-    const { exitCode, stdout } = await console.ended
+    await console.stdout.waitFor(/# $/)
+    await server.runCli('create-user', '-u', 'eve', '-g', 'viewer', '-r')
+    const { exitCode, stdout } = await console.result
     expect([exitCode, stdout]).toEqual([3, expect.stringMatching(/cikit-api: Your session is over, or your group/)])
   })
 
   test('is refused without a terminal, and for a droplet that is not there', async () => {
-    expect(await person.run('droplet', 'console', droplet)).toEqual(refusedWith(2, /droplet exec cikit\d\d -- COMMAND/))
-    const { exitCode, stdout } = await person.startAtTerminal(93, 'droplet', 'console', 'cikit98').ended
+    expect(await cliUser.run('droplet', 'console', droplet)).toEqual(
+      expectedFailure(2, /droplet exec cikit\d\d -- COMMAND/),
+    )
+    const { exitCode, stdout } = await cliUser.startAtTerminal(93, 'droplet', 'console', 'cikit98').result
     expect([exitCode, stdout]).toEqual([1, expect.stringMatching(/cikit-api: /)])
   })
 })

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
-import { openShell } from '../_support/e2e/shell.ts'
+import { openCompletionShell } from '../_support/e2e/shell.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 // The shells themselves, at a terminal: what is typed, Tab, and what the program was then called with.
@@ -39,9 +39,9 @@ const cases: [what: string, typed: string, called: string][] = [
 ]
 
 test.each(shells)('%s completes', async shell => {
-  await using terminal = await openShell(shell, dir.path)
-  for (const [what, typed, called] of cases) {
+  await using terminal = await openCompletionShell(shell, dir.path)
+  for (const [description, typed, expected] of cases) {
     // zsh takes the slash of a directory away again.
-    expect([what, (await terminal.call(typed)).replace(/\/$/, '')]).toEqual([what, called])
+    expect([description, (await terminal.call(typed)).replace(/\/$/, '')]).toEqual([description, expected])
   }
 })

@@ -1,53 +1,53 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
 import { launchBrowser } from '../_support/e2e/browser.ts'
-import { expectFit, looks, openDashboard, signIn } from '../_support/e2e/dashboard.ts'
-import { currentCode, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { displayVariants, expectAccessibleLayout, openDashboard, signIn } from '../_support/e2e/dashboard.ts'
+import { currentCode, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
 
 let browser: Browser
-let matrix: Matrix
+let server: ServerProcess
 let ownerToken: string
 
 beforeAll(async () => {
   browser = await launchBrowser()
-  matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
-  ownerToken = await matrix.signIn('owner')
+  server = await startServerProcess({ socket: '/nonexistent/docker.sock' })
+  ownerToken = await server.logInAs('owner')
 })
 
 afterAll(async () => {
   await browser.close()
-  await matrix[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
 })
 
 const menu = (page: Page) => page.getByRole('navigation', { name: 'Pages' })
-const form = (page: Page) => page.getByRole('heading', { name: 'Sign in' })
+const signInHeading = (page: Page) => page.getByRole('heading', { name: 'Sign in' })
 const sessionsOf = async (username: string) =>
-  (await matrix.call('GET', `/user/sessions/${username}`, ownerToken)).body as unknown[]
+  (await server.call('GET', `/user/sessions/${username}`, ownerToken)).body as unknown[]
 
 /** All that the browser keeps beyond the tab's memory, but for IndexedDB. */
-const keptOf = (page: Page) =>
+const browserStorageOf = (page: Page) =>
   page.evaluate('JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }, document.cookie])')
 
 describe('signing in', () => {
   test.each([
     ['pasted with a blank in it', (code: string) => `${code.slice(0, 3)} ${code.slice(3)}`],
     ['filled in with words around it', (code: string) => `Your code is ${code}.`],
-  ])('goes on by itself with a code that is %s', async (_, written) => {
-    const ann = await matrix.createUser(`ann-${crypto.randomUUID()}`, 'viewer')
-    await using opened = await openDashboard(browser, matrix)
-    const { page, complaints } = opened
+  ])('goes on by itself with a code that is %s', async (_, format) => {
+    const ann = await server.createUser(`ann-${crypto.randomUUID()}`, 'viewer')
+    await using opened = await openDashboard(browser, server)
+    const { page, pageErrors } = opened
     await page.getByLabel('Name').fill(ann.username)
     const field = page.getByLabel('Code from your phone')
     expect(await field.getAttribute('autocomplete')).toBe('one-time-code')
-    await field.fill(written(await currentCode(ann.secret)))
+    await field.fill(format(await currentCode(ann.secret)))
     await menu(page).waitFor()
-    expect(await keptOf(page)).toBe(JSON.stringify([new URL('/', matrix.url).href, {}, {}, '']))
-    expect(complaints).toEqual([])
+    expect(await browserStorageOf(page)).toBe(JSON.stringify([new URL('/', server.url).href, {}, {}, '']))
+    expect(pageErrors).toEqual([])
   })
 
   test('digit by digit, and what is no digit is not taken', async () => {
-    const bob = await matrix.createUser('bob', 'viewer')
-    await using opened = await openDashboard(browser, matrix)
+    const bob = await server.createUser('bob', 'viewer')
+    await using opened = await openDashboard(browser, server)
     const { page } = opened
     await page.getByLabel('Name').fill('bob')
     const field = page.getByLabel('Code from your phone')
@@ -59,8 +59,8 @@ describe('signing in', () => {
   })
 
   test('that is refused is told, and the lock that follows counts down', async () => {
-    await matrix.createUser('eve', 'viewer')
-    await using opened = await openDashboard(browser, matrix)
+    await server.createUser('eve', 'viewer')
+    await using opened = await openDashboard(browser, server)
     const { page } = opened
     await page.getByLabel('Name').fill('eve')
     const field = page.getByLabel('Code from your phone')
@@ -75,61 +75,61 @@ describe('signing in', () => {
       .filter({ hasText: /Locked: try again in \d+ s\./ })
       .waitFor()
     expect(await page.getByRole('button', { name: 'Sign in' }).isDisabled()).toBe(true)
-    await expectFit(page)
+    await expectAccessibleLayout(page)
   })
 
-  test.each(looks)('can be used by everybody: %s', async (_, options) => {
-    await using opened = await openDashboard(browser, matrix, options)
-    await form(opened.page).waitFor()
-    await expectFit(opened.page)
-    expect(opened.complaints).toEqual([])
+  test.each(displayVariants)('can be used by everybody: %s', async (_, options) => {
+    await using opened = await openDashboard(browser, server, options)
+    await signInHeading(opened.page).waitFor()
+    await expectAccessibleLayout(opened.page)
+    expect(opened.pageErrors).toEqual([])
   })
 })
 
 describe('a session', () => {
   test('is gone with the tab, unless the person wants to be remembered', async () => {
-    const users = [await matrix.createUser('fay', 'viewer'), await matrix.createUser('gil', 'viewer')] as const
+    const users = [await server.createUser('fay', 'viewer'), await server.createUser('gil', 'viewer')] as const
     for (const [index, user] of users.entries()) {
       const isRemembered = index === 1
-      await using opened = await openDashboard(browser, matrix)
+      await using opened = await openDashboard(browser, server)
       const { page } = opened
       await page.getByLabel('Remember me').setChecked(isRemembered)
       await signIn(page, user)
       await page.reload()
-      await (isRemembered ? menu(page) : form(page)).waitFor()
+      await (isRemembered ? menu(page) : signInHeading(page)).waitFor()
     }
   })
 
   test('that is remembered ends with a revoke, and nothing of it is left', async () => {
-    const hal = await matrix.createUser('hal', 'viewer')
-    await using opened = await openDashboard(browser, matrix)
+    const hal = await server.createUser('hal', 'viewer')
+    await using opened = await openDashboard(browser, server)
     const { page } = opened
     await page.getByLabel('Remember me').check()
     await signIn(page, hal)
-    await matrix.call('DELETE', '/user/auth/revoke/hal', ownerToken)
+    await server.call('DELETE', '/user/auth/revoke/hal', ownerToken)
     await page.getByText('Your session has ended').waitFor()
     await page.reload()
-    await form(page).waitFor()
+    await signInHeading(page).waitFor()
     expect(await page.evaluate(rememberedSession)).toBeNull()
   })
 
   test('ends on the server when its person signs out', async () => {
-    const ida = await matrix.createUser('ida', 'viewer')
-    await using opened = await openDashboard(browser, matrix)
+    const ida = await server.createUser('ida', 'viewer')
+    await using opened = await openDashboard(browser, server)
     const { page } = opened
     await signIn(page, ida)
     expect(await sessionsOf('ida')).toHaveLength(1)
     await page.getByRole('button', { name: 'Sign out' }).click()
-    await form(page).waitFor()
+    await signInHeading(page).waitFor()
     expect(await sessionsOf('ida')).toEqual([])
   })
 
   test('goes on with new tokens when the old one is refused in the middle of work', async () => {
-    const jan = await matrix.createUser('jan', 'viewer')
-    await using opened = await openDashboard(browser, matrix)
+    const jan = await server.createUser('jan', 'viewer')
+    await using opened = await openDashboard(browser, server)
     const { page } = opened
-    const asked: string[] = []
-    page.on('request', request => asked.push(new URL(request.url()).pathname.replace('/api/v1', '')))
+    const requestPaths: string[] = []
+    page.on('request', request => requestPaths.push(new URL(request.url()).pathname.replace('/api/v1', '')))
     // As a server answers whose clock is ahead of the browser's.
     await page.route(
       '**/api/v1/user/me',
@@ -137,15 +137,15 @@ describe('a session', () => {
       { times: 1 },
     )
     await signIn(page, jan)
-    expect(asked.filter(path => path.startsWith('/user/'))).toEqual([
+    expect(requestPaths.filter(path => path.startsWith('/user/'))).toEqual([
       ...['/user/auth', '/user/me', '/user/auth/refresh', '/user/me'],
     ])
     expect(await sessionsOf('jan')).toHaveLength(1)
   })
 
   test('of two tabs that remember it is refreshed by one at a time', async () => {
-    const kim = await matrix.createUser('kim', 'viewer')
-    await using opened = await openDashboard(browser, matrix)
+    const kim = await server.createUser('kim', 'viewer')
+    await using opened = await openDashboard(browser, server)
     const { page } = opened
     await page.getByLabel('Remember me').check()
     await signIn(page, kim)
@@ -153,32 +153,32 @@ describe('a session', () => {
     // Of the tabs of a browser one is looked at; here they all would be.
     await page.context().addInitScript("Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })")
     const tabs = await Promise.all([1, 2, 3].map(() => page.context().newPage()))
-    await Promise.all(tabs.map(tab => tab.goto(new URL('/', matrix.url).href)))
+    await Promise.all(tabs.map(tab => tab.goto(new URL('/', server.url).href)))
     for (const tab of tabs) await menu(tab).waitFor()
     expect(await sessionsOf('kim')).toHaveLength(1)
   })
 })
 
 test('who is in another group now sees at once what that one may', async () => {
-  const lea = await matrix.createUser('lea', 'viewer')
-  await using opened = await openDashboard(browser, matrix)
+  const lea = await server.createUser('lea', 'viewer')
+  await using opened = await openDashboard(browser, server)
   const { page } = opened
   await signIn(page, lea)
   expect(await menu(page).getByRole('link').allTextContents()).toEqual(['Droplets', 'Me'])
-  await matrix.cli('user', 'hand-over', 'lea')
+  await server.runCli('user', 'hand-over', 'lea')
   await menu(page).getByRole('link', { name: 'People' }).waitFor()
   expect(await menu(page).getByRole('link').allTextContents()).toEqual(['Droplets', 'People', 'Audit', 'Me'])
-  await matrix.cli('user', 'hand-over', 'owner')
+  await server.runCli('user', 'hand-over', 'owner')
   await menu(page).getByRole('link', { name: 'People' }).waitFor({ state: 'detached' })
 })
 
-const openStore = (mode: string, question: string) => `new Promise((resolve, reject) => {
+const openStore = (mode: string, onResult: string) => `new Promise((resolve, reject) => {
   const opening = indexedDB.open('cikit', 1)
   opening.onerror = () => reject(opening.error)
   opening.onsuccess = () => {
     const store = opening.result.transaction('session', '${mode}').objectStore('session')
     const asked = store.get('present')
-    asked.onsuccess = () => { ${question} }
+    asked.onsuccess = () => { ${onResult} }
   }
 })`
 const rememberedSession = openStore('readonly', 'resolve(asked.result ?? null)')

@@ -4,17 +4,17 @@ import { codeAt } from '../_support/codes.ts'
 import { HOST_KEY } from '../_support/droplet.ts'
 import { launchBrowser } from '../_support/e2e/browser.ts'
 import {
+  type Credentials,
   desktop,
-  expectFit,
-  looks,
+  displayVariants,
+  expectAccessibleLayout,
   openDashboard,
   phone,
-  type Signed,
   signIn,
   visit,
 } from '../_support/e2e/dashboard.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { currentCode, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { currentCode, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
 import { scanPicture } from '../_support/e2e/qr.ts'
 import { timed } from '../_support/timed.ts'
 
@@ -22,53 +22,54 @@ import { timed } from '../_support/timed.ts'
 
 let browser: Browser
 let engine: TestEngine
-let matrix: Matrix
+let server: ServerProcess
 let ownerToken: string
-let owner: Signed
+let owner: Credentials
 
 beforeAll(async () => {
   browser = await launchBrowser()
   engine = await startEngine('host')
-  matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
-  owner = await matrix.createUser('owner', 'owner')
-  ownerToken = (await matrix.logIn(owner)).access_token
+  server = await startServerProcess({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  owner = await server.createUser('owner', 'owner')
+  ownerToken = (await server.logIn(owner)).access_token
 })
 
 afterAll(async () => {
   await browser.close()
-  await matrix[Symbol.asyncDispose]()
-  await engine.clear()
+  await server[Symbol.asyncDispose]()
+  await engine.removeContainers()
   await engine.stop()
 })
 
 beforeEach(async () => {
-  for (const { name } of await matrix.droplets('GET', 'list', ownerToken)) {
-    await matrix.droplets('DELETE', `delete/${name}`, ownerToken)
+  for (const { name } of await server.callDroplets('GET', 'list', ownerToken)) {
+    await server.callDroplets('DELETE', `delete/${name}`, ownerToken)
   }
 })
 
 /** Its name: of two numbers the lower one may be left out, since its ports are those of somebody's connection just then. */
-async function add(): Promise<string> {
-  const [newest] = await matrix.droplets('POST', 'add', ownerToken)
+async function addDroplet(): Promise<string> {
+  const [newest] = await server.callDroplets('POST', 'add', ownerToken)
   return newest?.name ?? ''
 }
 /** Oldest first. */
-const addThree = async () => [await add(), await add(), await add()] as const
-const newUser = (group: 'viewer' | 'manager') => matrix.createUser(`${group}-${crypto.randomUUID().slice(0, 8)}`, group)
+const addThreeDroplets = async () => [await addDroplet(), await addDroplet(), await addDroplet()] as const
+const createUser = (group: 'viewer' | 'manager') =>
+  server.createUser(`${group}-${crypto.randomUUID().slice(0, 8)}`, group)
 const row = (page: Page, name: string) => page.locator(`[data-row="${name}"]`)
-const isNow = (page: Page, name: string, state: string) => row(page, name).getByText(state).waitFor()
+const waitForState = (page: Page, name: string, state: string) => row(page, name).getByText(state).waitFor()
 
 /** A page of somebody who has just signed in as a member of this group. */
 async function openFor(group: 'viewer' | 'manager', options = desktop) {
-  const opened = await openDashboard(browser, matrix, options)
-  await signIn(opened.page, await newUser(group))
+  const opened = await openDashboard(browser, server, options)
+  await signIn(opened.page, await createUser(group))
   return opened
 }
 
 /** As the owner, whose codes count once: by the token of the session that the test has. */
 async function openAsOwner(options = desktop) {
-  const opened = await openDashboard(browser, matrix, options)
-  await matrix.cli('user', 'unlock', 'owner')
+  const opened = await openDashboard(browser, server, options)
+  await server.runCli('user', 'unlock', 'owner')
   await opened.page.route('**/api/v1/user/auth', async route => {
     const tokens = { token_type: 'Bearer', expires_in: 7200, access_token: ownerToken, refresh_token: '0'.repeat(64) }
     await route.fulfill({ status: 200, json: tokens })
@@ -83,16 +84,16 @@ describe.each([
 ])('on %s', (_, options) => {
   test('a manager adds a droplet, stops, starts and restarts it, and deletes it by its name', async () => {
     await using opened = await openFor('manager', options)
-    const { page, complaints } = opened
+    const { page, pageErrors } = opened
     await page.getByRole('heading', { name: 'No droplets yet' }).waitFor()
     await page.getByRole('button', { name: 'Add' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click()
     await page.getByRole('button', { name: /^Stop cikit/ }).waitFor()
-    const [{ name } = { name: '' }] = await matrix.droplets('GET', 'list', ownerToken)
+    const [{ name } = { name: '' }] = await server.callDroplets('GET', 'list', ownerToken)
     await row(page, name)
       .getByRole('button', { name: `Stop ${name}` })
       .click()
-    await isNow(page, name, 'Stopped')
+    await waitForState(page, name, 'Stopped')
     await row(page, name)
       .getByRole('button', { name: `Start ${name}` })
       .click()
@@ -100,36 +101,36 @@ describe.each([
       .getByRole('button', { name: `Restart ${name}` })
       .click()
     await page.getByRole('button', { name: `Delete ${name}` }).click()
-    const sure = page.getByRole('dialog')
-    await sure.getByRole('textbox').fill(`${name}0`)
-    expect(await sure.getByRole('button', { name: 'Delete' }).isDisabled()).toBe(true)
-    await sure.getByRole('textbox').fill(name)
-    await sure.getByRole('button', { name: 'Delete' }).click()
+    const confirmation = page.getByRole('dialog')
+    await confirmation.getByRole('textbox').fill(`${name}0`)
+    expect(await confirmation.getByRole('button', { name: 'Delete' }).isDisabled()).toBe(true)
+    await confirmation.getByRole('textbox').fill(name)
+    await confirmation.getByRole('button', { name: 'Delete' }).click()
     await page.getByRole('heading', { name: 'No droplets yet' }).waitFor()
-    expect(await matrix.droplets('GET', 'list', ownerToken)).toEqual([])
-    expect(complaints).toEqual([])
+    expect(await server.callDroplets('GET', 'list', ownerToken)).toEqual([])
+    expect(pageErrors).toEqual([])
   })
 
   test('a viewer sees what is, and nothing to change it by', async () => {
-    const name = await add()
+    const name = await addDroplet()
     await using opened = await openFor('viewer', options)
-    const { page, complaints } = opened
+    const { page, pageErrors } = opened
     await row(page, name)
       .getByRole('link', { name: `80${name.slice(-2)}` })
       .waitFor()
     expect(await row(page, name).getByRole('button').allTextContents()).toEqual(['ssh'])
     expect(await page.getByRole('checkbox').count()).toBe(0)
     expect(await page.getByRole('button', { name: 'Add' }).count()).toBe(0)
-    for (const place of ['people', 'audit']) {
-      await page.evaluate(`location.hash = '#/${place}'`)
+    for (const path of ['people', 'audit']) {
+      await page.evaluate(`location.hash = '#/${path}'`)
       await page.getByRole('heading', { name: "This is the owner's page" }).waitFor()
     }
-    expect(complaints).toEqual([])
+    expect(pageErrors).toEqual([])
   })
 })
 
 test('what one browser does another one sees within a second, with the steps of it', async () => {
-  const name = await add()
+  const name = await addDroplet()
   await using first = await openFor('manager')
   await using second = await openFor('manager')
   await row(second.page, name).waitFor()
@@ -141,15 +142,15 @@ test('what one browser does another one sees within a second, with the steps of 
   await row(first.page, name)
     .getByRole('button', { name: `Stop ${name}` })
     .click()
-  await isNow(first.page, name, 'Stopped')
-  const { ms } = await timed(isNow(second.page, name, 'Stopped'))
+  await waitForState(first.page, name, 'Stopped')
+  const { ms } = await timed(waitForState(second.page, name, 'Stopped'))
   expect(ms).toBeLessThan(1_000)
   expect(steps).toContain('stop')
 })
 
 test('droplets are found, ordered and gone through by the keyboard', async () => {
-  const [oldest, middle, newest] = await addThree()
-  await matrix.droplets('PATCH', `stop/${middle}`, ownerToken)
+  const [oldest, middle, newest] = await addThreeDroplets()
+  await server.callDroplets('PATCH', `stop/${middle}`, ownerToken)
   await using opened = await openFor('viewer')
   const { page } = opened
   const names = () => page.locator('[data-row] .name').allTextContents()
@@ -172,23 +173,23 @@ test('droplets are found, ordered and gone through by the keyboard', async () =>
 })
 
 test('those that are picked are stopped and started together', async () => {
-  const [oldest, middle, newest] = await addThree()
+  const [oldest, middle, newest] = await addThreeDroplets()
   await using opened = await openFor('manager')
   const { page } = opened
   for (const name of [oldest, newest]) await page.getByLabel(`Pick ${name}`).check()
   await page.getByRole('button', { name: 'Stop 2' }).click()
-  for (const name of [oldest, newest]) await isNow(page, name, 'Stopped')
+  for (const name of [oldest, newest]) await waitForState(page, name, 'Stopped')
   await page.getByRole('button', { name: 'Start 2' }).click()
   for (const name of [oldest, newest])
     await row(page, name)
       .getByRole('button', { name: `Stop ${name}` })
       .waitFor()
-  const states = (await matrix.droplets('GET', 'list', ownerToken)).map(({ name, state }) => `${name} ${state}`)
+  const states = (await server.callDroplets('GET', 'list', ownerToken)).map(({ name, state }) => `${name} ${state}`)
   expect(states.sort()).toEqual([oldest, middle, newest].map(name => `${name} running`).sort())
 })
 
 test('the ssh command is copied as it stands', async () => {
-  const name = await add()
+  const name = await addDroplet()
   await using opened = await openFor('viewer', { ...desktop, permissions: ['clipboard-read', 'clipboard-write'] })
   const { page } = opened
   await page.getByRole('button', { name: `Copy the ssh command of ${name}` }).click()
@@ -197,10 +198,10 @@ test('the ssh command is copied as it stands', async () => {
 })
 
 test('of one droplet its page says what it is, what was done to it and, to the owner, what the audit has', async () => {
-  const name = await add()
-  await matrix.droplets('PATCH', `stop/${name}`, ownerToken)
+  const name = await addDroplet()
+  await server.callDroplets('PATCH', `stop/${name}`, ownerToken)
   await using opened = await openAsOwner()
-  const { page, complaints } = opened
+  const { page, pageErrors } = opened
   await visit(page, `droplet/${name}`, name)
   await page.getByText(`${name}.matrix.test`).waitFor()
   const newest = page.locator('.history li:first-child')
@@ -209,23 +210,23 @@ test('of one droplet its page says what it is, what was done to it and, to the o
   await page.getByRole('button', { name: `Start ${name}` }).click()
   await newest.filter({ hasText: 'start done' }).waitFor()
   await page.getByRole('link', { name: `http://matrix.test:80${name.slice(-2)}/` }).waitFor()
-  expect(complaints).toEqual([])
+  expect(pageErrors).toEqual([])
 })
 
 test('an operation that failed is told to who began it, in the words of the server', async () => {
-  const name = await add()
+  const name = await addDroplet()
   await using opened = await openFor('manager')
   const { page } = opened
   const stop = row(page, name).getByRole('button', { name: `Stop ${name}` })
   await stop.waitFor()
-  await page.route(`**/droplet/stop/${name}`, route => route.continue({ url: `${matrix.url}/droplet/stop/cikit99` }))
+  await page.route(`**/droplet/stop/${name}`, route => route.continue({ url: `${server.url}/droplet/stop/cikit99` }))
   await stop.click()
   await page.getByRole('list', { name: 'Notices' }).getByText('No such container: cikit99').waitFor()
 })
 
 test('the owner adds a person, whose phone reads the link, and deletes that person', async () => {
   await using opened = await openAsOwner()
-  const { page, complaints } = opened
+  const { page, pageErrors } = opened
   await visit(page, 'people', 'People')
   await page.getByRole('button', { name: 'Add' }).click()
   await page.getByLabel('Name').fill('zoe')
@@ -233,66 +234,66 @@ test('the owner adds a person, whose phone reads the link, and deletes that pers
   await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click()
   const dialog = page.getByRole('dialog', { name: 'A link for zoe' })
   const link = (await dialog.locator('code').textContent()) ?? ''
-  expect(link).toMatch(new RegExp(`^${new URL('/enrol#', matrix.url).href}[0-9a-f]{64}$`))
+  expect(link).toMatch(new RegExp(`^${new URL('/enrol#', server.url).href}[0-9a-f]{64}$`))
   expect(await scanPicture(await dialog.getByRole('img').screenshot(), 'png')).toBe(link)
-  const { body } = await matrix.call('POST', '/user/auth/enrol', undefined, { enrolment_token: link.split('#')[1] })
+  const { body } = await server.call('POST', '/user/auth/enrol', undefined, { enrolment_token: link.split('#')[1] })
   const { secret } = body as { secret: string }
-  await matrix.call('POST', '/user/auth', undefined, { username: 'zoe', code: await currentCode(secret) })
+  await server.call('POST', '/user/auth', undefined, { username: 'zoe', code: await currentCode(secret) })
   await dialog.getByRole('button', { name: 'Close' }).last().click()
   await page.getByLabel('Group of zoe').selectOption('viewer')
   await page.getByText('zoe is a viewer now.').waitFor({ state: 'attached' })
   await page.getByRole('button', { name: 'Sign out zoe everywhere' }).click()
   await page.getByText('zoe is signed out everywhere.').waitFor()
-  expect((await matrix.call('GET', '/user/sessions/zoe', ownerToken)).body).toEqual([])
+  expect((await server.call('GET', '/user/sessions/zoe', ownerToken)).body).toEqual([])
   await page.getByRole('button', { name: 'Delete zoe' }).click()
   await page.getByRole('dialog').getByRole('textbox').fill('zoe')
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
   await page.getByRole('button', { name: 'Delete zoe' }).waitFor({ state: 'detached' })
-  expect(await matrix.usernames(ownerToken)).not.toContain('zoe')
-  expect(complaints).toEqual([])
+  expect(await server.usernames(ownerToken)).not.toContain('zoe')
+  expect(pageErrors).toEqual([])
 })
 
 test('the owner sees in the audit what was done, as text whatever it is, and takes it along', async () => {
   const hostile = '<img src=x onerror=alert(1)>\u202E\u001b[31m'
-  await matrix.call('GET', `/user/sessions/${encodeURIComponent(hostile)}`, await matrix.signIn('viewer', 'mallory'))
+  await server.call('GET', `/user/sessions/${encodeURIComponent(hostile)}`, await server.logInAs('viewer', 'mallory'))
   await using opened = await openAsOwner()
-  const { page, complaints } = opened
+  const { page, pageErrors } = opened
   await visit(page, 'audit', 'Audit')
   await page.getByLabel('Who').fill('mallory')
   await page.getByRole('button', { name: 'Show', exact: true }).click()
   await page.locator('.target', { hasText: '<img src=x onerror=alert(1)>' }).waitFor()
   expect(await page.locator('table img').count()).toBe(0)
-  const waiting = page.waitForEvent('download')
+  const downloading = page.waitForEvent('download')
   await page.getByRole('button', { name: 'Save as CSV' }).click()
-  const saved = await Bun.file(await (await waiting).path()).text()
+  const saved = await Bun.file(await (await downloading).path()).text()
   expect(saved.split('\r\n')[0]).toBe('id,time,user,address,action,target,result,error_id,count')
   expect(saved).toContain('mallory')
   expect(saved).not.toContain('owner')
-  expect(complaints).toEqual([])
+  expect(pageErrors).toEqual([])
 })
 
 test('the audit is followed as it grows, until the owner wants to read', async () => {
   await using opened = await openAsOwner()
-  const { page, complaints } = opened
+  const { page, pageErrors } = opened
   await visit(page, 'audit', 'Audit')
   await page.locator('tbody tr').first().waitFor()
-  const added = await newUser('viewer')
+  const added = await createUser('viewer')
   await page.locator('tbody tr', { hasText: added.username }).first().waitFor()
   await page.getByLabel('Follow').uncheck()
-  const unseen = await newUser('viewer')
-  const seen = await newUser('viewer')
+  const unseen = await createUser('viewer')
+  const seen = await createUser('viewer')
   await page.getByLabel('Who').fill('')
   expect(await page.locator('tbody tr', { hasText: unseen.username }).count()).toBe(0)
   await page.getByLabel('Follow').check()
   await page.locator('tbody tr', { hasText: seen.username }).first().waitFor()
   await page.locator('tbody tr', { hasText: unseen.username }).first().waitFor()
-  expect(complaints).toEqual([])
+  expect(pageErrors).toEqual([])
 })
 
 test('a person keeps SSH keys, and makes other recovery codes', async () => {
-  const kim = await matrix.createUser('kim', 'manager')
-  await using opened = await openDashboard(browser, matrix)
-  const { page, complaints } = opened
+  const kim = await server.createUser('kim', 'manager')
+  await using opened = await openDashboard(browser, server)
+  const { page, pageErrors } = opened
   // Each code counts once: here that of the step before, which is good for as long as this step lasts.
   await Bun.sleep(Math.max(0, (Date.now() % 30_000) - 20_000) && 30_000 - (Date.now() % 30_000))
   await page.getByLabel('Name').fill('kim')
@@ -313,59 +314,59 @@ test('a person keeps SSH keys, and makes other recovery codes', async () => {
   await dialog.getByRole('button', { name: 'Make new codes' }).click()
   const codes = ((await dialog.locator('.codes').textContent()) ?? '').split('\n')
   expect(codes).toHaveLength(10)
-  await expectFit(page)
+  await expectAccessibleLayout(page)
   await dialog.getByRole('button', { name: 'I have kept them' }).click()
   const recover = (recovery_code: string | undefined) =>
-    matrix.call('POST', '/user/auth/recover', undefined, { username: 'kim', recovery_code })
+    server.call('POST', '/user/auth/recover', undefined, { username: 'kim', recovery_code })
   expect((await recover(kim.recovery_codes?.[0])).status).toBe(400)
   expect((await recover(codes[0])).status).toBe(200)
-  expect(complaints).toEqual([])
+  expect(pageErrors).toEqual([])
 })
 
 test('a person sees where it is signed in, and ends another session', async () => {
-  const nik = await matrix.createUser('nik', 'viewer')
+  const nik = await server.createUser('nik', 'viewer')
   // Each code counts once: here that of the step before, and the browser has the present one.
   const code = codeAt(nik.secret, Date.now() - 30_000)
-  expect((await matrix.call('POST', '/user/auth', undefined, { username: 'nik', code })).status).toBe(200)
-  await using opened = await openDashboard(browser, matrix)
+  expect((await server.call('POST', '/user/auth', undefined, { username: 'nik', code })).status).toBe(200)
+  await using opened = await openDashboard(browser, server)
   const { page } = opened
   await signIn(page, nik)
   await visit(page, 'me', 'nik')
   await page.getByText('this one').waitFor()
   await page.getByRole('button', { name: /^End the session of Bun/ }).click()
   await page.getByText('That session has ended.').waitFor()
-  expect((await matrix.call('GET', '/user/sessions/nik', ownerToken)).body).toHaveLength(1)
+  expect((await server.call('GET', '/user/sessions/nik', ownerToken)).body).toHaveLength(1)
 })
 
-test.each(looks)('every page can be used by everybody, and fits: %s', async (_, options) => {
-  const name = await add()
+test.each(displayVariants)('every page can be used by everybody, and fits: %s', async (_, options) => {
+  const name = await addDroplet()
   await using opened = await openAsOwner(options)
-  const { page, complaints } = opened
+  const { page, pageErrors } = opened
   await row(page, name).waitFor()
-  await expectFit(page)
-  for (const [place, heading] of [
+  await expectAccessibleLayout(page)
+  for (const [path, heading] of [
     [`droplet/${name}`, name],
     ['people', 'People'],
     ['audit', 'Audit'],
     ['me', 'owner'],
     ['nowhere', 'There is nothing here'],
   ] as const) {
-    await visit(page, place, heading)
+    await visit(page, path, heading)
     await page.locator('[aria-busy]').waitFor({ state: 'detached' })
-    await expectFit(page)
+    await expectAccessibleLayout(page)
   }
-  expect(complaints).toEqual([])
+  expect(pageErrors).toEqual([])
 })
 
 test('an engine that goes away is told, what was known stays, and it comes back by itself', async () => {
-  const name = await add()
+  const name = await addDroplet()
   await using opened = await openFor('manager')
   const { page } = opened
   await row(page, name).waitFor()
   await engine.stop()
   await page.getByText('The container engine cannot be reached').waitFor()
   expect(await row(page, name).count()).toBe(1)
-  await expectFit(page)
+  await expectAccessibleLayout(page)
   engine = await startEngine('host')
   await page.getByText('The container engine cannot be reached').waitFor({ state: 'detached' })
   // An engine of this test begins with nothing.

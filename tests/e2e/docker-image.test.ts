@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json'
 import { root } from '../../scripts/lib/paths.ts'
-import { run, until } from '../../scripts/lib/run.ts'
+import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
 import { currentCode } from '../_support/e2e/matrix.ts'
 import { ensureNodeImage, NODE_IMAGE } from '../_support/e2e/node-image.ts'
@@ -14,9 +14,10 @@ const PORT = 18_337
 const USER = 10_001
 let engine: TestEngine
 
-const docker = (...words: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...words], { env: legacy })
+const docker = (...args: string[]) =>
+  run(['docker', '-H', `unix://${engine.socket}`, ...args], { env: legacyBuilderEnv })
 /** The builder that every engine has. */
-const legacy = { DOCKER_BUILDKIT: '0' }
+const legacyBuilderEnv = { DOCKER_BUILDKIT: '0' }
 const inspect = async (name: string) => JSON.parse(await docker('inspect', name))[0]
 
 beforeAll(async () => {
@@ -27,7 +28,7 @@ beforeAll(async () => {
   await docker('build', '-t', 'cikit-api', ...args, root)
 })
 afterAll(async () => {
-  await engine.clear()
+  await engine.removeContainers()
   await docker('volume', 'rm', '-f', 'cikit-api')
   // What the next build could take from this one is not worth the gigabyte.
   await docker('image', 'rm', '-f', 'cikit-api')
@@ -54,15 +55,15 @@ test('its labels say what it is', async () => {
 })
 
 describe("by the README's lines", () => {
-  let shown: string
+  let output: string
   const api = `http://127.0.0.1:${PORT}/api/v1`
 
   beforeAll(async () => {
-    shown = await readmeLines(line => /^docker (run|exec)/.test(line))
+    output = await runReadmeLines(line => /^docker (run|exec)/.test(line))
   })
 
   test('the owner that was created logs in, and makes a droplet', async () => {
-    const secret = /Secret +([A-Z2-7]{32})/.exec(shown)?.[1] ?? ''
+    const secret = /Secret +([A-Z2-7]{32})/.exec(output)?.[1] ?? ''
     const login = { username: 'BR0kEN', code: await currentCode(secret) }
     const answer = await fetch(`${api}/user/auth`, { method: 'POST', body: new URLSearchParams(login) })
     const { access_token } = (await answer.json()) as { access_token: string }
@@ -80,7 +81,7 @@ describe("by the README's lines", () => {
 
   test('it becomes healthy', async () => {
     const health = async () => (await inspect('cikit-api')).State.Health.Status
-    expect(await until(30_000, async () => (await health()) === 'healthy')).toBe(true)
+    expect(await pollUntil(30_000, async () => (await health()) === 'healthy')).toBe(true)
   })
 
   test('it does not run as root, since the group of the socket may use the engine', async () => {
@@ -91,25 +92,25 @@ describe("by the README's lines", () => {
   })
 
   test('SIGTERM stops it at once, with exit code 0, and it starts again with what it had', async () => {
-    const begin = performance.now()
+    const start = performance.now()
     await docker('stop', '-t', '30', 'cikit-api')
-    expect(performance.now() - begin).toBeLessThan(5_000)
+    expect(performance.now() - start).toBeLessThan(5_000)
     expect((await inspect('cikit-api')).State.ExitCode).toBe(0)
     await docker('start', 'cikit-api')
-    expect(await until(10_000, () => answers())).toBe(true)
+    expect(await pollUntil(10_000, () => isAnswering())).toBe(true)
     expect(await docker('exec', 'cikit-api', 'cikit-api', 'user', 'list', '--json')).toContain('"BR0kEN"')
     await docker('rm', '-f', 'cikit-api')
   })
 
   test('run as that user from the beginning, it serves the same data', async () => {
     const group = statSync(engine.socket).gid
-    shown = await readmeLines(line => line.startsWith('docker run'), ` --user ${USER} --group-add ${group} `)
-    expect(await until(10_000, () => answers())).toBe(true)
+    output = await runReadmeLines(line => line.startsWith('docker run'), ` --user ${USER} --group-add ${group} `)
+    expect(await pollUntil(10_000, () => isAnswering())).toBe(true)
     expect(await (await fetch(`http://127.0.0.1:${PORT}/health`)).json()).toMatchObject({ engine: 'ok' })
     expect(await docker('exec', 'cikit-api', 'cikit-api', 'user', 'list', '--json')).toContain('"BR0kEN"')
   })
 
-  const answers = () =>
+  const isAnswering = () =>
     fetch(`http://127.0.0.1:${PORT}/health`).then(
       ({ ok }) => ok,
       () => false,
@@ -117,9 +118,9 @@ describe("by the README's lines", () => {
 })
 
 /** Runs those of the README's commands, in the shell that they are written for. */
-async function readmeLines(wanted: (line: string) => boolean, flags = ' '): Promise<string> {
+async function runReadmeLines(isWanted: (line: string) => boolean, flags = ' '): Promise<string> {
   const readme = readFileSync(join(root, 'README.md'), 'utf8').replaceAll(' \\\n', '')
-  const lines = readme.split('\n').filter(line => line.includes('cikit-api') && wanted(line))
+  const lines = readme.split('\n').filter(line => line.includes('cikit-api') && isWanted(line))
   const script = lines
     .join('\n')
     .replace('docker run ', `docker run${flags}`)
@@ -127,5 +128,5 @@ async function readmeLines(wanted: (line: string) => boolean, flags = ' '): Prom
     .replaceAll('127.0.0.1:1337:', `127.0.0.1:${PORT}:`)
     // There is a terminal for what is shown, and nobody who types.
     .replaceAll('exec -it ', 'exec -t ')
-  return await run(['bash', '-ec', script], { env: { ...legacy, DOCKER_HOST: `unix://${engine.socket}` } })
+  return await run(['bash', '-ec', script], { env: { ...legacyBuilderEnv, DOCKER_HOST: `unix://${engine.socket}` } })
 }

@@ -1,24 +1,31 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { binary } from '../../scripts/lib/paths.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
 
 let engine: TestEngine
-let matrix: Matrix
+let server: ServerProcess
 
 beforeAll(async () => {
   engine = await startEngine('host')
-  matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
-  await matrix.droplets('POST', 'add', await matrix.signIn('owner'))
+  server = await startServerProcess({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  await server.callDroplets('POST', 'add', await server.logInAs('owner'))
 })
 afterAll(async () => {
-  await matrix[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
   await engine.stop()
 })
 
-async function doctor(...words: string[]) {
-  const place = ['--data-dir', matrix.dataDir, '--domain', 'matrix.test', '--docker-host', `unix://${engine.socket}`]
-  const child = Bun.spawn([binary, 'doctor', ...place, '--image', SMALL_IMAGE, ...words], {
+async function doctor(...args: string[]) {
+  const locationFlags = [
+    '--data-dir',
+    server.dataDir,
+    '--domain',
+    'matrix.test',
+    '--docker-host',
+    `unix://${engine.socket}`,
+  ]
+  const child = Bun.spawn([binary, 'doctor', ...locationFlags, '--image', SMALL_IMAGE, ...args], {
     stdout: 'pipe',
     stderr: 'pipe',
   })

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, until } from '../../scripts/lib/run.ts'
+import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { engineKinds, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
 
 // A true droplet from add to delete, on each engine there is.
 
@@ -11,29 +11,29 @@ const BOOT_LIMIT_MS = 60_000
 
 describe.each(engineKinds)('on the engine %s', kind => {
   let engine: TestEngine
-  let matrix: Matrix
+  let server: ServerProcess
   let token: string
 
   beforeAll(async () => {
     engine = await startEngine(kind)
-    matrix = await startMatrix({ socket: engine.socket })
-    token = await matrix.signIn('manager')
+    server = await startServerProcess({ socket: engine.socket })
+    token = await server.logInAs('manager')
   })
   afterAll(async () => {
-    await matrix[Symbol.asyncDispose]()
-    await engine.clear()
+    await server[Symbol.asyncDispose]()
+    await engine.removeContainers()
     await engine.stop()
   })
 
-  const key = () => join(matrix.dataDir, 'credentials/cikit01/cikit01.private.key')
+  const keyPath = () => join(server.dataDir, 'credentials/cikit01/cikit01.private.key')
   const ssh = (...command: string[]) => {
     const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'BatchMode=yes', 'ConnectTimeout=5']
     const flags = options.flatMap(option => ['-o', option])
-    const line = ['ssh', '-q', '-i', key(), '-p', '2201', ...flags, 'root@127.0.0.1', ...command]
-    return run(engine.inItsNetwork(line))
+    const sshCommand = ['ssh', '-q', '-i', keyPath(), '-p', '2201', ...flags, 'root@127.0.0.1', ...command]
+    return run(engine.inEngineNetwork(sshCommand))
   }
-  const booted = () =>
-    until(BOOT_LIMIT_MS, () =>
+  const waitForBoot = () =>
+    pollUntil(BOOT_LIMIT_MS, () =>
       ssh('systemctl', 'is-system-running').then(
         state => state.trim() === 'running',
         () => false,
@@ -41,8 +41,8 @@ describe.each(engineKinds)('on the engine %s', kind => {
     )
 
   test('add makes the next droplet, and says so in the form of the contract', async () => {
-    expect(await matrix.droplets('GET', 'list', token)).toEqual([])
-    expect(await matrix.droplets('POST', 'add', token)).toMatchObject([
+    expect(await server.callDroplets('GET', 'list', token)).toEqual([])
+    expect(await server.callDroplets('POST', 'add', token)).toMatchObject([
       {
         id: expect.stringMatching(/^[0-9a-f]{12}$/),
         name: 'cikit01',
@@ -56,11 +56,11 @@ describe.each(engineKinds)('on the engine %s', kind => {
         },
       },
     ])
-    expect(statSync(key()).mode & 0o777).toBe(0o400)
+    expect(statSync(keyPath()).mode & 0o777).toBe(0o400)
   })
 
   test('it boots as a machine, and its key opens it', async () => {
-    expect(await booted()).toBe(true)
+    expect(await waitForBoot()).toBe(true)
     expect((await ssh('hostname')).trim()).toBe('cikit01.matrix.test')
     expect((await ssh('stat', '-c', '%a,%U', '/root/.ssh/authorized_keys')).trim()).toBe('600,root')
     expect((await ssh('findmnt', '-no', 'FSTYPE', '/run')).trim()).toBe('tmpfs')
@@ -70,36 +70,36 @@ describe.each(engineKinds)('on the engine %s', kind => {
   test('what listens on its port 80 answers on 127.0.0.1:8001', async () => {
     await ssh('mkdir -p /srv/www && echo hello-from-the-droplet > /srv/www/index.html')
     await ssh('systemd-run -q -u web python3 -m http.server -d /srv/www 80')
-    const answered = () =>
-      run(engine.inItsNetwork(['curl', '-sf', 'http://127.0.0.1:8001/'])).then(
+    const isAnswering = () =>
+      run(engine.inEngineNetwork(['curl', '-sf', 'http://127.0.0.1:8001/'])).then(
         body => body.trim() === 'hello-from-the-droplet',
         () => false,
       )
-    expect(await until(20_000, answered)).toBe(true)
+    expect(await pollUntil(20_000, isAnswering)).toBe(true)
   })
 
   test('stop ends it cleanly, start brings it back with its data', async () => {
-    const [stopped] = await matrix.droplets('PATCH', 'stop/cikit01', token)
+    const [stopped] = await server.callDroplets('PATCH', 'stop/cikit01', token)
     expect(stopped).toMatchObject({ state: 'exited', ports: {} })
     // 137 would be a droplet that was killed because it did not understand the signal.
     expect(stopped?.status).toMatch(/^Exited \((0|130)\) /)
-    expect(await matrix.droplets('PATCH', 'stop/cikit01', token)).toMatchObject([{ state: 'exited' }])
-    expect(await matrix.droplets('PATCH', 'start/cikit01', token)).toMatchObject([{ state: 'running' }])
-    expect(await booted()).toBe(true)
+    expect(await server.callDroplets('PATCH', 'stop/cikit01', token)).toMatchObject([{ state: 'exited' }])
+    expect(await server.callDroplets('PATCH', 'start/cikit01', token)).toMatchObject([{ state: 'running' }])
+    expect(await waitForBoot()).toBe(true)
     expect((await ssh('cat', '/srv/www/index.html')).trim()).toBe('hello-from-the-droplet')
   })
 
   test('restart boots it anew', async () => {
     const before = await ssh('cat', '/proc/1/stat')
-    expect(await matrix.droplets('PATCH', 'restart/cikit01', token)).toMatchObject([{ state: 'running' }])
-    expect(await booted()).toBe(true)
+    expect(await server.callDroplets('PATCH', 'restart/cikit01', token)).toMatchObject([{ state: 'running' }])
+    expect(await waitForBoot()).toBe(true)
     expect(await ssh('cat', '/proc/1/stat')).not.toBe(before)
   })
 
   test('delete leaves neither the droplet nor its key', async () => {
-    expect(await matrix.droplets('DELETE', 'delete/cikit01', token)).toEqual([])
-    expect(statSync(key(), { throwIfNoEntry: false })).toBeUndefined()
-    const again = await matrix.call('DELETE', '/droplet/delete/cikit01', token)
+    expect(await server.callDroplets('DELETE', 'delete/cikit01', token)).toEqual([])
+    expect(statSync(keyPath(), { throwIfNoEntry: false })).toBeUndefined()
+    const again = await server.call('DELETE', '/droplet/delete/cikit01', token)
     expect(again.body).toEqual({ error: 'Error response from daemon: No such container: cikit01', errorId: 900 })
   })
 })

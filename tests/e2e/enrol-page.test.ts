@@ -1,42 +1,42 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { launchBrowser } from '../_support/e2e/browser.ts'
-import { currentCode, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { currentCode, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
 import { openPage as openIn } from '../_support/e2e/page.ts'
 import { scanPicture } from '../_support/e2e/qr.ts'
 
 let browser: Browser
-let matrix: Matrix
+let server: ServerProcess
 let token: string
 
 beforeAll(async () => {
   browser = await launchBrowser()
-  matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
-  token = await matrix.signIn('owner')
+  server = await startServerProcess({ socket: '/nonexistent/docker.sock' })
+  token = await server.logInAs('owner')
 })
 
 afterAll(async () => {
   await browser.close()
-  await matrix[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
 })
 
-const openPage = (path: string, options?: BrowserContextOptions) => openIn(browser, matrix, path, options)
+const openPage = (path: string, options?: BrowserContextOptions) => openIn(browser, server, path, options)
 
-const qrOf = async (page: Page) => {
+const scanQr = async (page: Page) => {
   const source = (await page.locator('#qr').getAttribute('src')) ?? ''
   return await scanPicture(Buffer.from(source.replace('data:image/png;base64,', ''), 'base64'), 'png')
 }
 
 test('an owner gives a link, a person sets up a phone with it and logs in', async () => {
-  const ann = await matrix.createUser('ann', 'manager')
-  const { body } = await matrix.call('POST', '/user/enrol/ann', token)
+  const ann = await server.createUser('ann', 'manager')
+  const { body } = await server.call('POST', '/user/enrol/ann', token)
   const { url } = body as { url: string }
   await using opened = await openPage(url)
   const { page } = opened
   expect(new URL(page.url()).hash).toBe('')
   await page.getByRole('button', { name: 'Show it now' }).click()
   await page.getByRole('heading', { name: '1. Scan this with your authenticator app' }).waitFor()
-  const uri = new URL(await qrOf(page))
+  const uri = new URL(await scanQr(page))
   const secret = uri.searchParams.get('secret') ?? ''
   expect((await page.locator('#secret').textContent())?.replaceAll(' ', '')).toBe(secret)
   expect(secret).not.toBe(ann.secret)
@@ -47,39 +47,39 @@ test('an owner gives a link, a person sets up a phone with it and logs in', asyn
   await page.getByLabel('Six digits').fill(await currentCode(secret))
   await page.getByRole('button', { name: 'Finish' }).click()
   await page.getByRole('heading', { name: 'Your phone is set up' }).waitFor()
-  expect((await matrix.call('GET', '/user/sessions/ann', token)).body).toEqual([])
-  const shown = await matrix.call('GET', '/user/auth/setup/ann', token)
+  expect((await server.call('GET', '/user/sessions/ann', token)).body).toEqual([])
+  const shown = await server.call('GET', '/user/auth/setup/ann', token)
   expect(shown.body).toMatchObject({ secret })
-  expect(opened.complaints).toEqual([])
+  expect(opened.pageErrors).toEqual([])
 })
 
 test('a code of the old phone does not finish it, and a slash in the address or a link in an open tab does no harm', async () => {
-  const cat = await matrix.createUser('cat', 'viewer')
-  const { body } = await matrix.call('POST', '/user/enrol/cat', token)
+  const cat = await server.createUser('cat', 'viewer')
+  const { body } = await server.call('POST', '/user/enrol/cat', token)
   const { url } = body as { url: string }
   await using opened = await openPage('/enrol/')
   const { page } = opened
   await page.getByRole('heading', { name: 'Set up another phone' }).waitFor()
   expect(new URL(page.url()).pathname).toBe('/enrol')
-  await page.goto(new URL(url, matrix.url).href)
+  await page.goto(new URL(url, server.url).href)
   await page.getByRole('button', { name: 'Show it now' }).click()
   await page.getByLabel('Six digits').fill(await currentCode(cat.secret))
   await page.getByRole('button', { name: 'Finish' }).click()
   await page.getByRole('alert').filter({ hasText: 'not the code of the new entry' }).waitFor()
-  expect((await matrix.call('GET', '/user/auth/setup/cat', token)).body).toMatchObject({ secret: cat.secret })
+  expect((await server.call('GET', '/user/auth/setup/cat', token)).body).toMatchObject({ secret: cat.secret })
   expect(await page.evaluate('document.activeElement.type')).toBe('submit')
-  expect(opened.complaints).toEqual([])
+  expect(opened.pageErrors).toEqual([])
 })
 
 test('a link that was used says so, and what to do', async () => {
   await using opened = await openPage(`/enrol#${'0'.repeat(64)}`)
   await opened.page.getByRole('button', { name: 'Show it now' }).click()
   await opened.page.getByRole('alert').filter({ hasText: 'ask the owner for another' }).waitFor()
-  expect(opened.complaints).toEqual([])
+  expect(opened.pageErrors).toEqual([])
 })
 
 test('without a link, a recovery code sets up another phone; on a small dark screen, too', async () => {
-  const { recovery_codes } = await matrix.createUser('bob', 'viewer')
+  const { recovery_codes } = await server.createUser('bob', 'viewer')
   await using opened = await openPage('/enrol', { viewport: { width: 360, height: 740 }, colorScheme: 'dark' })
   const { page } = opened
   await page.getByLabel('Username').fill('bob')
@@ -88,9 +88,9 @@ test('without a link, a recovery code sets up another phone; on a small dark scr
   await page.getByRole('heading', { name: '2. Keep these recovery codes' }).waitFor()
   const widths = await page.evaluate('[document.documentElement.scrollWidth, window.innerWidth]')
   expect(widths).toEqual([360, 360])
-  const secret = new URL(await qrOf(page)).searchParams.get('secret') ?? ''
+  const secret = new URL(await scanQr(page)).searchParams.get('secret') ?? ''
   await page.getByLabel('Six digits').fill(await currentCode(secret))
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'Your phone is set up' }).waitFor()
-  expect(opened.complaints).toEqual([])
+  expect(opened.pageErrors).toEqual([])
 })

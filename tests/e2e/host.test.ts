@@ -2,16 +2,16 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { existsSync, readdirSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { run, until } from '../../scripts/lib/run.ts'
+import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { createEngineProxy } from '../_support/e2e/engine-proxy.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
 
 // Droplets beside everything else that lives on a host, with an image that starts in no time.
 
 const flags = ['--image', SMALL_IMAGE]
 let engine: TestEngine
-let matrix: Matrix
+let server: ServerProcess
 let token: string
 
 beforeAll(async () => {
@@ -19,39 +19,39 @@ beforeAll(async () => {
 })
 afterAll(() => engine.stop())
 beforeEach(async () => {
-  matrix = await startMatrix({ socket: engine.socket, flags })
-  token = await matrix.signIn('manager')
+  server = await startServerProcess({ socket: engine.socket, flags })
+  token = await server.logInAs('manager')
 })
 afterEach(async () => {
-  await matrix[Symbol.asyncDispose]()
-  await engine.clear()
+  await server[Symbol.asyncDispose]()
+  await engine.removeContainers()
 })
 
-const docker = (...words: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...words])
+const docker = (...args: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...args])
 const names = (droplets: { name: string }[]) => droplets.map(({ name }) => name)
-const keysOf = (dataDir: string) => {
+const keyFolders = (dataDir: string) => {
   const dir = join(dataDir, 'credentials')
   return existsSync(dir) ? readdirSync(dir).sort() : []
 }
 
 test('20 adds at once make 20 droplets with numbers of their own, the newest first', async () => {
-  const answers = await Promise.all(Array.from({ length: 20 }, () => matrix.call('POST', '/droplet/add', token)))
+  const answers = await Promise.all(Array.from({ length: 20 }, () => server.call('POST', '/droplet/add', token)))
   expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200))
   const expected = Array.from({ length: 20 }, (_, index) => `cikit${String(20 - index).padStart(2, '0')}`)
-  expect(names(await matrix.droplets('GET', 'list', token))).toEqual(expected)
-  expect(keysOf(matrix.dataDir)).toEqual(expected.toReversed())
+  expect(names(await server.callDroplets('GET', 'list', token))).toEqual(expected)
+  expect(keyFolders(server.dataDir)).toEqual(expected.toReversed())
 }, 120_000)
 
 describe('what others made', () => {
   test("a container that CIKit's own tooling made is a droplet, and the next one comes after it", async () => {
     await docker('run', '-d', '--name', 'cikit41', '-p', '2241:22', '-p', '127.0.0.1:8041:80', SMALL_IMAGE)
-    expect(await matrix.droplets('GET', 'list', token)).toMatchObject([
+    expect(await server.callDroplets('GET', 'list', token)).toMatchObject([
       { name: 'cikit41', ports: { 22: { from: { ip: '0.0.0.0', port: 2241 } }, 80: { from: { port: 8041 } } } },
     ])
-    expect(await matrix.droplets('PATCH', 'stop/cikit41', token)).toMatchObject([{ state: 'exited' }])
-    expect(await matrix.droplets('PATCH', 'start/cikit41', token)).toMatchObject([{ state: 'running' }])
-    expect(names(await matrix.droplets('POST', 'add', token))).toEqual(['cikit42', 'cikit41'])
-    expect(names(await matrix.droplets('DELETE', 'delete/cikit41', token))).toEqual(['cikit42'])
+    expect(await server.callDroplets('PATCH', 'stop/cikit41', token)).toMatchObject([{ state: 'exited' }])
+    expect(await server.callDroplets('PATCH', 'start/cikit41', token)).toMatchObject([{ state: 'running' }])
+    expect(names(await server.callDroplets('POST', 'add', token))).toEqual(['cikit42', 'cikit41'])
+    expect(names(await server.callDroplets('DELETE', 'delete/cikit41', token))).toEqual(['cikit42'])
   })
 
   test('any other container is neither listed nor touched, by whatever it is called', async () => {
@@ -59,13 +59,13 @@ describe('what others made', () => {
     await docker('run', '-d', '--name', 'cikit00', SMALL_IMAGE)
     await docker('run', '-d', '--name', 'cikit100', SMALL_IMAGE)
     await docker('run', '-d', '--name', 'mycikit05', SMALL_IMAGE)
-    expect(await matrix.droplets('GET', 'list', token)).toEqual([])
+    expect(await server.callDroplets('GET', 'list', token)).toEqual([])
     for (const name of ['bystander', id, id.slice(0, 12), 'cikit00', 'cikit100', 'mycikit05', 'cikit']) {
       for (const [method, action] of [
         ['PATCH', 'stop'],
         ['DELETE', 'delete'],
       ] as const) {
-        const { status, body } = await matrix.call(method, `/droplet/${action}/${name}`, token)
+        const { status, body } = await server.call(method, `/droplet/${action}/${name}`, token)
         expect({ status, body }).toEqual({
           status: 400,
           body: { error: `Error response from daemon: No such container: ${name}`, errorId: 900 },
@@ -77,79 +77,79 @@ describe('what others made', () => {
   })
 
   test('a host port that somebody else listens on costs its number, and leaves nothing behind', async () => {
-    using taken = Bun.listen({ hostname: '0.0.0.0', port: 2201, socket: { data() {} } })
-    expect(taken.port).toBe(2201)
-    expect(names(await matrix.droplets('POST', 'add', token))).toEqual(['cikit02'])
+    using listener = Bun.listen({ hostname: '0.0.0.0', port: 2201, socket: { data() {} } })
+    expect(listener.port).toBe(2201)
+    expect(names(await server.callDroplets('POST', 'add', token))).toEqual(['cikit02'])
     expect((await docker('ps', '-a', '--format', '{{.Names}}')).trim()).toBe('cikit02')
-    expect(keysOf(matrix.dataDir)).toEqual(['cikit02'])
+    expect(keyFolders(server.dataDir)).toEqual(['cikit02'])
   })
 })
 
 describe('serve is killed in the middle of an add', () => {
-  const nothingLeft = async () => (await docker('ps', '-aq')).trim() === '' && keysOf(matrix.dataDir).length === 0
+  const isClean = async () => (await docker('ps', '-aq')).trim() === '' && keyFolders(server.dataDir).length === 0
 
   test.each([
     ['before the droplet starts', /\/containers\/\w+\/start$/, 5_000],
     ['while the engine creates it, which it finishes later', /\/containers\/create$/, 35_000],
   ])(
     '%s: the next start undoes it',
-    async (_, request, limit) => {
+    async (_, pattern, limitMs) => {
       await using proxy = createEngineProxy(engine.socket)
-      const proxied = await startMatrix({ socket: proxy.socket, flags, dataDir: await stoppedDataDir() })
-      const held = proxy.hold(request)
+      const proxied = await startServerProcess({ socket: proxy.socket, flags, dataDir: await stopAndGetDataDir() })
+      const hold = proxy.hold(pattern)
       const add = proxied.call('POST', '/droplet/add', token).catch(error => error)
-      await held.arrived
+      await hold.arrived
       await proxied.stop('SIGKILL')
       expect(await add).toBeInstanceOf(Error)
-      matrix = await startMatrix({ socket: engine.socket, flags, dataDir: matrix.dataDir })
-      held.release()
-      await held.answered
-      expect(await until(limit, nothingLeft)).toBe(true)
-      expect(names(await matrix.droplets('POST', 'add', token))).toEqual(['cikit01'])
+      server = await startServerProcess({ socket: engine.socket, flags, dataDir: server.dataDir })
+      hold.release()
+      await hold.answered
+      expect(await pollUntil(limitMs, isClean)).toBe(true)
+      expect(names(await server.callDroplets('POST', 'add', token))).toEqual(['cikit01'])
     },
     60_000,
   )
 
   /** The data directory of the running matrix, free for another one. */
-  async function stoppedDataDir(): Promise<string> {
-    expect(await matrix.stop()).toBe(0)
-    return matrix.dataDir
+  async function stopAndGetDataDir(): Promise<string> {
+    expect(await server.stop()).toBe(0)
+    return server.dataDir
   }
 })
 
 test('serve that is told to stop lets a change end whose caller went away', async () => {
   await using proxy = createEngineProxy(engine.socket)
-  expect(await matrix.stop()).toBe(0)
-  const proxied = await startMatrix({ socket: proxy.socket, flags, dataDir: matrix.dataDir })
-  const held = proxy.hold(/\/containers\/\w+\/start$/)
-  const aborted = new AbortController()
+  expect(await server.stop()).toBe(0)
+  const proxied = await startServerProcess({ socket: proxy.socket, flags, dataDir: server.dataDir })
+  const hold = proxy.hold(/\/containers\/\w+\/start$/)
+  const client = new AbortController()
   const add = fetch(`${proxied.url}/droplet/add`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}` },
-    signal: aborted.signal,
+    signal: client.signal,
   }).catch(error => error)
-  await held.arrived
-  aborted.abort()
+  await hold.arrived
+  client.abort()
   expect(await add).toBeInstanceOf(Error)
   const exit = proxied.stop()
-  expect(await until(5_000, () => proxied.log.some(({ message }) => message === 'stopping'))).toBe(true)
-  held.release()
+  expect(await pollUntil(5_000, () => proxied.log.some(({ message }) => message === 'stopping'))).toBe(true)
+  hold.release()
   expect(await exit).toBe(0)
   expect((await docker('ps', '--format', '{{.Names}}')).trim()).toBe('cikit01')
-  expect(keysOf(matrix.dataDir)).toEqual(['cikit01'])
+  expect(keyFolders(server.dataDir)).toEqual(['cikit01'])
 })
 
 test('an engine that is spoken to over TCP makes droplets as well', async () => {
-  expect(await matrix.stop()).toBe(0)
+  expect(await server.stop()).toBe(0)
   using forward = createTcpForward(engine.socket)
-  await using remote = await startMatrix({
+  await using remote = await startServerProcess({
     socket: `tcp://127.0.0.1:${forward.port}`,
     flags,
-    dataDir: matrix.dataDir,
+    dataDir: server.dataDir,
   })
-  expect(names(await remote.droplets('POST', 'add', token))).toEqual(['cikit01'])
-  expect(await remote.droplets('PATCH', 'stop/cikit01', token)).toMatchObject([{ state: 'exited' }])
-  expect(await remote.droplets('DELETE', 'delete/cikit01', token)).toEqual([])
+  expect(names(await remote.callDroplets('POST', 'add', token))).toEqual(['cikit01'])
+  expect(await remote.callDroplets('PATCH', 'stop/cikit01', token)).toMatchObject([{ state: 'exited' }])
+  expect(await remote.callDroplets('DELETE', 'delete/cikit01', token)).toEqual([])
 })
 
 /** A TCP port on loopback behind which the socket lies, byte for byte. */

@@ -3,8 +3,8 @@ import { chownSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
-import { startMatrix } from '../_support/e2e/matrix.ts'
-import { EXPORTED_SECRET, exportedUser, toExport } from '../_support/exported.ts'
+import { startServerProcess } from '../_support/e2e/matrix.ts'
+import { EXPORTED_SECRET, exportedUser, formatExport } from '../_support/exported.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 const NOBODY = 65_534
@@ -18,23 +18,23 @@ function createExport() {
     exportedUser('BR0kEN', 'owner'),
     exportedUser('ann', 'manager', { ...canonical, secret: OTHER_SECRET }),
   ]
-  writeFileSync(file, toExport(...users), { mode: 0o600 })
+  writeFileSync(file, formatExport(...users), { mode: 0o600 })
   return { file, [Symbol.dispose]: dir[Symbol.dispose] }
 }
 
 test('while the server serves: everybody logs in with a code of the secret they had', async () => {
   using exported = createExport()
-  await using matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
-  const { taken, refused } = JSON.parse(await matrix.cli('import', exported.file, '--write', '--json'))
+  await using server = await startServerProcess({ socket: '/nonexistent/docker.sock' })
+  const { taken, refused } = JSON.parse(await server.runCli('import', exported.file, '--write', '--json'))
   expect({ taken, refused }).toEqual({ taken: 2, refused: 0 })
 
-  const owner = await matrix.logIn({ username: 'BR0kEN', secret: EXPORTED_SECRET })
-  const manager = await matrix.logIn({ username: 'ann', secret: OTHER_SECRET })
-  expect((await matrix.call('GET', '/user/list', owner.access_token)).body).toMatchObject([
+  const owner = await server.logIn({ username: 'BR0kEN', secret: EXPORTED_SECRET })
+  const manager = await server.logIn({ username: 'ann', secret: OTHER_SECRET })
+  expect((await server.call('GET', '/user/list', owner.access_token)).body).toMatchObject([
     { username: 'BR0kEN', group: 'owner', created: '2018-05-30T07:12:31.114Z' },
     { username: 'ann', group: 'manager', created: '2018-05-30T07:12:31.114Z' },
   ])
-  expect((await matrix.call('GET', '/user/list', manager.access_token)).body).toMatchObject({ errorId: 912 })
+  expect((await server.call('GET', '/user/list', manager.access_token)).body).toMatchObject({ errorId: 912 })
 })
 
 test('an export that only root may read comes into a data directory that is not root’s', async () => {

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { until } from '../../scripts/lib/run.ts'
+import { pollUntil } from '../../scripts/lib/run.ts'
 import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
 import { currentCode } from '../_support/e2e/matrix.ts'
-import { BROUGHT_BINARY, type SystemdHost, startSystemdHost } from '../_support/e2e/systemd-host.ts'
+import { HOST_BINARY, type SystemdHost, startSystemdHost } from '../_support/e2e/systemd-host.ts'
 
 // A host that systemd runs, from the first install to the uninstall. The tests go on where the one before ended.
 
 const API = 'http://127.0.0.1:1337/api/v1'
-const DATA = '/var/lib/cikit-api'
+const DATA_DIR = '/var/lib/cikit-api'
 /** As `systemd-analyze security` counts: 0 is closed, 100 wide open. */
 const EXPOSURE_LIMIT = 14
 
@@ -20,152 +20,157 @@ beforeAll(async () => {
   host = await startSystemdHost(engine)
 })
 afterAll(async () => {
-  await engine.clear()
+  await engine.removeContainers()
   await engine.stop()
 })
 
-const install = (...flags: string[]) => host.tell(BROUGHT_BINARY, 'install', ...flags)
-const pid = async () => (await host.exec('systemctl', 'show', '-P', 'MainPID', 'cikit-api')).trim()
-const owners = (path: string) => host.sh(`find ${path} -printf '%u %m %P\n' | sort`)
-const nothingToDo = {
+const install = (...flags: string[]) => host.tryExec(HOST_BINARY, 'install', ...flags)
+const mainPid = async () => (await host.exec('systemctl', 'show', '-P', 'MainPID', 'cikit-api')).trim()
+const listOwners = (path: string) => host.shell(`find ${path} -printf '%u %m %P\n' | sort`)
+const nothingToDoResult = {
   exitCode: 0,
   stdout: expect.stringMatching(/^Nothing to do: .*serves already, on http/),
   stderr: '',
 }
 
 test('a socket whose group has no name here is refused with what gives it one, and nothing was changed', async () => {
-  const refused = await install()
-  expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
-  const remedy = /groupadd --system --gid \d+ docker$/m.exec(refused.stderr)?.[0] ?? ''
-  expect(await host.sh('ls /etc/cikit-api /usr/local/bin 2>/dev/null; getent passwd cikit-api || true')).not.toContain(
-    'cikit-api',
-  )
-  await host.sh(remedy)
+  const rejected = await install()
+  expect(rejected).toMatchObject({ exitCode: 1, stdout: '' })
+  const remedy = /groupadd --system --gid \d+ docker$/m.exec(rejected.stderr)?.[0] ?? ''
+  expect(
+    await host.shell('ls /etc/cikit-api /usr/local/bin 2>/dev/null; getent passwd cikit-api || true'),
+  ).not.toContain('cikit-api')
+  await host.shell(remedy)
 })
 
 test('data of somebody else, and data that somebody serves, are left alone', async () => {
-  await host.sh(`install -d -o nobody ${DATA}`)
+  await host.shell(`install -d -o nobody ${DATA_DIR}`)
   expect(await install()).toMatchObject({
     exitCode: 1,
     stderr: expect.stringMatching(/belongs to nobody: .*chown root/),
   })
-  await host.sh(`chown root ${DATA}`)
-  await host.sh(`systemd-run -q -u by-hand ${BROUGHT_BINARY} serve`)
-  expect(await until(20_000, async () => (await host.tell('test', '-e', `${DATA}/serve.json`)).exitCode === 0)).toBe(
-    true,
+  await host.shell(`chown root ${DATA_DIR}`)
+  await host.shell(`systemd-run -q -u by-hand ${HOST_BINARY} serve`)
+  expect(
+    await pollUntil(20_000, async () => (await host.tryExec('test', '-e', `${DATA_DIR}/serve.json`)).exitCode === 0),
+  ).toBe(true)
+  const alreadyServed = expect.stringMatching(
+    /^cikit-api: Process \d+ serves .* on http:.*1337\/ already: stop it first\n$/,
   )
-  const served = expect.stringMatching(/^cikit-api: Process \d+ serves .* on http:.*1337\/ already: stop it first\n$/)
-  expect(await install()).toEqual({ exitCode: 1, stdout: '', stderr: served })
+  expect(await install()).toEqual({ exitCode: 1, stdout: '', stderr: alreadyServed })
   await host.exec('systemctl', 'stop', 'by-hand')
 })
 
 test('install makes a service that answers, and takes over data that root made', async () => {
-  await host.exec(BROUGHT_BINARY, 'create-user', '-u', 'early', '-g', 'viewer', '--json')
+  await host.exec(HOST_BINARY, 'create-user', '-u', 'early', '-g', 'viewer', '--json')
   const { exitCode, stdout, stderr } = await install('--domain', 'matrix.test')
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   expect(stdout).toContain('Made     the user cikit-api; the service is in the group docker, too')
-  expect(stdout).toContain(`Took     ${DATA}: it was root's`)
+  expect(stdout).toContain(`Took     ${DATA_DIR}: it was root's`)
   expect(stdout).toContain('answers on http://127.0.0.1:1337/')
   expect(await host.exec('systemctl', 'is-enabled', 'cikit-api')).toBe('enabled\n')
-  expect(await host.sh(`curl -s ${API}/user/list`)).toContain('908')
-  expect((await owners(DATA)).split('\n').filter(line => line && !/^cikit-api (600|700) /.test(line))).toEqual([])
-  expect(await owners('/etc/cikit-api/cikit-api.env')).toBe('root 600 \n')
-  expect((await host.exec('getent', 'passwd', 'cikit-api')).trim()).toEndWith(`:${DATA}:/usr/sbin/nologin`)
+  expect(await host.shell(`curl -s ${API}/user/list`)).toContain('908')
+  expect((await listOwners(DATA_DIR)).split('\n').filter(line => line && !/^cikit-api (600|700) /.test(line))).toEqual(
+    [],
+  )
+  expect(await listOwners('/etc/cikit-api/cikit-api.env')).toBe('root 600 \n')
+  expect((await host.exec('getent', 'passwd', 'cikit-api')).trim()).toEndWith(`:${DATA_DIR}:/usr/sbin/nologin`)
 })
 
 test('systemd finds nothing wrong with the unit, and little that it could do', async () => {
   const unit = '/etc/systemd/system/cikit-api.service'
-  expect(await host.tell('systemd-analyze', 'verify', unit)).toEqual({ exitCode: 0, stdout: '', stderr: '' })
+  expect(await host.tryExec('systemd-analyze', 'verify', unit)).toEqual({ exitCode: 0, stdout: '', stderr: '' })
   const security = ['security', '--offline=true', `--threshold=${EXPOSURE_LIMIT}`, '--no-pager', unit]
-  expect(await host.tell('systemd-analyze', ...security)).toMatchObject({ exitCode: 0 })
-  const { stdout } = await host.tell(BROUGHT_BINARY, 'install', '--print')
+  expect(await host.tryExec('systemd-analyze', ...security)).toMatchObject({ exitCode: 0 })
+  const { stdout } = await host.tryExec(HOST_BINARY, 'install', '--print')
   expect(stdout).toBe(await host.exec('cat', unit))
 })
 
 test('the process has no capability, and all but its data is read-only to it', async () => {
-  const status = await host.sh(`cat /proc/${await pid()}/status`)
+  const status = await host.shell(`cat /proc/${await mainPid()}/status`)
   expect(status).toMatch(/^CapBnd:\t0+$/m)
   expect(status).toMatch(/^NoNewPrivs:\t1$/m)
   expect(status).toMatch(/^Seccomp:\t2$/m)
-  const mounts = (await host.sh(`cat /proc/${await pid()}/mountinfo`)).split('\n').map(line => line.split(' '))
+  const mounts = (await host.shell(`cat /proc/${await mainPid()}/mountinfo`)).split('\n').map(line => line.split(' '))
   const optionsAt = (path: string) => mounts.findLast(fields => fields[4] === path)?.[5]
   expect(optionsAt('/')).toMatch(/^ro,/)
-  expect(optionsAt(DATA)).toMatch(/^rw,/)
+  expect(optionsAt(DATA_DIR)).toMatch(/^rw,/)
 })
 
 test('root makes the owner, who logs in and lists droplets', async () => {
-  const made = await host.exec('cikit-api', 'create-user', '-u', 'ann', '-g', 'owner', '--json')
-  secret = JSON.parse(made).secret
-  expect(await owners(`${DATA}/cikit-api.db`)).toBe('cikit-api 600 \n')
+  const created = await host.exec('cikit-api', 'create-user', '-u', 'ann', '-g', 'owner', '--json')
+  secret = JSON.parse(created).secret
+  expect(await listOwners(`${DATA_DIR}/cikit-api.db`)).toBe('cikit-api 600 \n')
   const token = await logIn()
-  expect(await host.sh(`curl -s ${API}/droplet/list -H 'Authorization: Bearer ${token}'`)).toBe('[]')
+  expect(await host.shell(`curl -s ${API}/droplet/list -H 'Authorization: Bearer ${token}'`)).toBe('[]')
 })
 
 test('a second install has nothing to do, and leaves the process alone', async () => {
-  const before = await pid()
-  expect(await install()).toEqual(nothingToDo)
-  expect(await install('--domain', 'matrix.test')).toEqual(nothingToDo)
-  expect(await pid()).toBe(before)
+  const before = await mainPid()
+  expect(await install()).toEqual(nothingToDoResult)
+  expect(await install('--domain', 'matrix.test')).toEqual(nothingToDoResult)
+  expect(await mainPid()).toBe(before)
 })
 
 test('systemd starts it again after a kill -9', async () => {
-  const before = await pid()
+  const before = await mainPid()
   await host.exec('kill', '-9', before)
-  const back = async () => ![before, '0'].includes(await pid()) && (await host.tell('curl', '-s', API)).exitCode === 0
-  expect(await until(20_000, back)).toBe(true)
-  expect(await install()).toEqual(nothingToDo)
+  const isBack = async () =>
+    ![before, '0'].includes(await mainPid()) && (await host.tryExec('curl', '-s', API)).exitCode === 0
+  expect(await pollUntil(20_000, isBack)).toBe(true)
+  expect(await install()).toEqual(nothingToDoResult)
 })
 
 test('a setting that is given anew restarts it, and the others stay; so does one that was changed by hand', async () => {
   expect((await install('--port', '1400')).stdout).toContain('answers on http://127.0.0.1:1400/')
   const file = '/etc/cikit-api/cikit-api.env'
   expect(await host.exec('cat', file)).toEndWith('\nCIKIT_API_DOMAIN=matrix.test\nCIKIT_API_PORT=1400\n')
-  await host.sh(`sed -i s/1400/1337/ ${file}`)
+  await host.shell(`sed -i s/1400/1337/ ${file}`)
   expect((await install()).stdout).toContain('answers on http://127.0.0.1:1337/')
-  expect(await install()).toEqual(nothingToDo)
+  expect(await install()).toEqual(nothingToDoResult)
 })
 
 test('a key that the service could not read is refused with what lets it, which does', async () => {
-  await host.sh(`mkdir -p -m 0700 /etc/ssl/private && cd /etc/ssl/private &&
+  await host.shell(`mkdir -p -m 0700 /etc/ssl/private && cd /etc/ssl/private &&
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=matrix.test -keyout m.key -out m.crt`)
   const flags = ['--tls-cert', '/etc/ssl/private/m.crt', '--tls-key', '/etc/ssl/private/m.key']
   for (const flag of ['--tls-cert', '--tls-key']) {
-    const refused = await install(...flags)
-    expect(refused).toMatchObject({ exitCode: 2, stdout: '' })
+    const rejected = await install(...flags)
+    expect(rejected).toMatchObject({ exitCode: 2, stdout: '' })
     const [, remedy = ''] =
-      new RegExp(`${flag} .* cannot be read by the service's user cikit-api.* by (.*)`).exec(refused.stderr) ?? []
-    await host.sh(remedy)
+      new RegExp(`${flag} .* cannot be read by the service's user cikit-api.* by (.*)`).exec(rejected.stderr) ?? []
+    await host.shell(remedy)
   }
   expect(await host.exec('stat', '-c', '%a %G', '/etc/ssl/private/m.key')).toBe('640 ssl-cert\n')
   expect((await install(...flags)).stdout).toContain('answers on https://0.0.0.0:1337/')
 })
 
 test('what does not start is told with what the service said of it', async () => {
-  await host.sh('cp /etc/ssl/private/m.crt /root/; echo broken > /etc/ssl/private/m.crt')
+  await host.shell('cp /etc/ssl/private/m.crt /root/; echo broken > /etc/ssl/private/m.crt')
   const { exitCode, stderr } = await install('--prefix', 'cikit')
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(/^cikit-api: cikit-api.service does not start: --tls-cert .*m\.crt.*\n$/)
-  await host.sh('cat /root/m.crt > /etc/ssl/private/m.crt')
+  await host.shell('cat /root/m.crt > /etc/ssl/private/m.crt')
   expect((await install()).stdout).toContain('answers on https://0.0.0.0:1337/')
 })
 
 test('uninstall leaves the data and the settings, and another install takes them up', async () => {
   await host.exec('cp', '/usr/local/bin/cikit-api', '/usr/local/bin/cikit-api.previous')
-  expect(await host.tell('cikit-api', 'uninstall')).toMatchObject({ exitCode: 0, stderr: '' })
-  expect(await host.sh('ls /usr/local/bin /etc/systemd/system')).not.toContain('cikit-api')
-  expect((await host.tell('systemctl', 'is-active', 'cikit-api')).stdout).toBe('inactive\n')
-  const again = await host.tell(BROUGHT_BINARY, 'uninstall')
+  expect(await host.tryExec('cikit-api', 'uninstall')).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(await host.shell('ls /usr/local/bin /etc/systemd/system')).not.toContain('cikit-api')
+  expect((await host.tryExec('systemctl', 'is-active', 'cikit-api')).stdout).toBe('inactive\n')
+  const again = await host.tryExec(HOST_BINARY, 'uninstall')
   expect(again).toMatchObject({
     exitCode: 0,
     stdout: expect.stringMatching(/^Nothing to do: .*\nKept .*cikit-api.env/),
   })
-  expect(await owners(`${DATA}/cikit-api.db`)).toBe('cikit-api 600 \n')
+  expect(await listOwners(`${DATA_DIR}/cikit-api.db`)).toBe('cikit-api 600 \n')
   expect((await install()).stdout).toContain('answers on https://0.0.0.0:1337/')
   expect(await host.exec('cikit-api', 'user', 'list')).toMatch(/early.*\n.*ann/)
 })
 
 async function logIn(): Promise<string> {
   const body = JSON.stringify({ username: 'ann', code: await currentCode(secret) })
-  const said = await host.sh(`curl -s ${API}/user/auth -H 'Content-Type: application/json' -d '${body}'`)
-  return JSON.parse(said).access_token
+  const response = await host.shell(`curl -s ${API}/user/auth -H 'Content-Type: application/json' -d '${body}'`)
+  return JSON.parse(response).access_token
 }

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
-import { currentCode, type Enrolment, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { type CreatedUser, currentCode, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
 import { paintTerminal, scanPicture } from '../_support/e2e/qr.ts'
 
 // The whole life of a login, through the compiled binary, with an authenticator and a QR reader that are not ours.
 
-let matrix: Matrix
-let owner: Enrolment
+let server: ServerProcess
+let owner: CreatedUser
 let tokens: { access_token: string; refresh_token: string }
 
 beforeAll(async () => {
-  matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
-  owner = await matrix.createUser('BR0kEN', 'owner')
+  server = await startServerProcess({ socket: '/nonexistent/docker.sock' })
+  owner = await server.createUser('BR0kEN', 'owner')
 })
-afterAll(() => matrix[Symbol.asyncDispose]())
+afterAll(() => server[Symbol.asyncDispose]())
 
 test('the QR code of --json holds the otpauth address', async () => {
   const png = Buffer.from(owner.qr.replace('data:image/png;base64,', ''), 'base64')
@@ -23,34 +23,34 @@ test('the QR code of --json holds the otpauth address', async () => {
 })
 
 test('the QR code drawn in the terminal can be scanned, and is of the same secret', async () => {
-  const shown = await run([binary, 'create-user', '-u', 'BR0kEN', '-g', 'owner', '--data-dir', matrix.dataDir])
-  expect(shown).toContain(owner.secret)
-  expect(shown).toContain(owner.otpauth_url)
-  expect(await scanPicture(paintTerminal(shown), 'pgm')).toBe(owner.otpauth_url)
+  const output = await run([binary, 'create-user', '-u', 'BR0kEN', '-g', 'owner', '--data-dir', server.dataDir])
+  expect(output).toContain(owner.secret)
+  expect(output).toContain(owner.otpauth_url)
+  expect(await scanPicture(paintTerminal(output), 'pgm')).toBe(owner.otpauth_url)
 })
 
 test('a code of an independent authenticator logs in, once', async () => {
   const code = await currentCode(owner.secret)
-  const first = await matrix.call('POST', '/user/auth', undefined, { username: 'BR0kEN', code })
+  const first = await server.call('POST', '/user/auth', undefined, { username: 'BR0kEN', code })
   expect(first.status).toBe(200)
   tokens = first.body as typeof tokens
-  const second = await matrix.call('POST', '/user/auth', undefined, { username: 'BR0kEN', code })
+  const second = await server.call('POST', '/user/auth', undefined, { username: 'BR0kEN', code })
   expect(second).toMatchObject({ status: 400, body: { errorId: 902 } })
 })
 
 test('the owner adds a manager and a viewer, who enrol with what setup shows', async () => {
   for (const username of ['manager', 'viewer']) {
-    const added = await matrix.call('POST', '/user/add', tokens.access_token, { username, group: username })
+    const added = await server.call('POST', '/user/add', tokens.access_token, { username, group: username })
     expect(added.body).toContainEqual(expect.objectContaining({ username, group: username }))
-    const setup = await matrix.call('GET', `/user/auth/setup/${username}`, tokens.access_token)
-    const { qr, secret } = setup.body as Enrolment
+    const setup = await server.call('GET', `/user/auth/setup/${username}`, tokens.access_token)
+    const { qr, secret } = setup.body as CreatedUser
     const address = await scanPicture(Buffer.from(qr.split(',')[1] ?? '', 'base64'), 'png')
     expect(new URL(address).searchParams.get('secret')).toBe(secret)
-    const { access_token } = await matrix.logIn({ ...owner, username, secret })
-    expect((await matrix.call('GET', '/user/list', access_token)).body).toMatchObject({ errorId: 912 })
+    const { access_token } = await server.logIn({ ...owner, username, secret })
+    expect((await server.call('GET', '/user/list', access_token)).body).toMatchObject({ errorId: 912 })
     // There is no engine here: who may ask for droplets gets as far as that.
-    expect((await matrix.call('GET', '/droplet/list', access_token)).body).toMatchObject({ errorId: 918 })
-    expect((await matrix.call('POST', '/droplet/add', access_token)).body).toMatchObject({
+    expect((await server.call('GET', '/droplet/list', access_token)).body).toMatchObject({ errorId: 918 })
+    expect((await server.call('POST', '/droplet/add', access_token)).body).toMatchObject({
       errorId: username === 'manager' ? 918 : 912,
     })
   }
@@ -58,23 +58,24 @@ test('the owner adds a manager and a viewer, who enrol with what setup shows', a
 
 test('a refresh gives a new pair, and the old one is worth nothing', async () => {
   const refresh = (token: string) =>
-    matrix.call('POST', '/user/auth/refresh', undefined, { grant_type: 'refresh_token', refresh_token: token })
-  const old = tokens
-  const answer = await refresh(old.refresh_token)
-  expect(answer.status).toBe(200)
-  tokens = answer.body as typeof tokens
-  expect((await matrix.call('GET', '/user/list', tokens.access_token)).status).toBe(200)
-  expect((await matrix.call('GET', '/user/list', old.access_token)).body).toMatchObject({ errorId: 908 })
+    server.call('POST', '/user/auth/refresh', undefined, { grant_type: 'refresh_token', refresh_token: token })
+  const oldTokens = tokens
+  const response = await refresh(oldTokens.refresh_token)
+  expect(response.status).toBe(200)
+  tokens = response.body as typeof tokens
+  expect((await server.call('GET', '/user/list', tokens.access_token)).status).toBe(200)
+  expect((await server.call('GET', '/user/list', oldTokens.access_token)).body).toMatchObject({ errorId: 908 })
 })
 
 test('revoking ends the session', async () => {
-  const revoked = await matrix.call('DELETE', '/user/auth/revoke/BR0kEN', tokens.refresh_token)
+  const revoked = await server.call('DELETE', '/user/auth/revoke/BR0kEN', tokens.refresh_token)
   expect(revoked).toMatchObject({ status: 200, body: { status: 'ok' } })
-  expect((await matrix.call('GET', '/user/list', tokens.access_token)).body).toMatchObject({ errorId: 908 })
+  expect((await server.call('GET', '/user/list', tokens.access_token)).body).toMatchObject({ errorId: 908 })
 })
 
 test('neither a secret nor a token nor a key came into the log', () => {
-  const log = JSON.stringify(matrix.log)
+  const log = JSON.stringify(server.log)
   expect(log).toContain('/api/v1/user/auth/refresh')
-  for (const planted of [owner.secret, tokens.access_token, tokens.refresh_token]) expect(log).not.toContain(planted)
+  for (const credential of [owner.secret, tokens.access_token, tokens.refresh_token])
+    expect(log).not.toContain(credential)
 })

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, until } from '../../scripts/lib/run.ts'
-import { certificateFiles, makePair } from '../_support/certificates.ts'
-import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
-import { monitoring, startPrometheus } from '../_support/e2e/prometheus.ts'
+import { pollUntil, run } from '../../scripts/lib/run.ts'
+import { certificateFiles, createCertificate } from '../_support/certificates.ts'
+import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
+import { monitoringDir, startPrometheus } from '../_support/e2e/prometheus.ts'
 import { createFakeEngine } from '../_support/fake-engine.ts'
-import { namesIn } from '../_support/metrics.ts'
+import { metricNamesIn } from '../_support/metrics.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 // What is in deploy/monitoring, by Prometheus' own tools, and held against what the binary tells.
@@ -20,63 +20,69 @@ interface Panel {
 
 const dir = tempDir()
 const engine = createFakeEngine()
-const file = (name: string) => join(monitoring, name)
+const filePath = (name: string) => join(monitoringDir, name)
 const dashboard: { panels: Panel[]; annotations: { list: { expr: string }[] } } = JSON.parse(
-  readFileSync(file('grafana-dashboard.json'), 'utf8'),
+  readFileSync(filePath('grafana-dashboard.json'), 'utf8'),
 )
-const rules = readFileSync(file('cikit-api.rules.yml'), 'utf8')
+const rules = readFileSync(filePath('cikit-api.rules.yml'), 'utf8')
 /** What Grafana would ask, for all there is. */
 const queries = [
   ...dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
   ...dashboard.annotations.list.map(({ expr }) => expr),
 ].map(expr => expr.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*'))
 
-let matrix: Matrix
+let server: ServerProcess
 let address: string
-let text: string
+let metricsText: string
 
 beforeAll(async () => {
   const files = certificateFiles(dir.path)
-  files.put(await makePair('matrix.test'))
-  matrix = await startMatrix({ socket: engine.socket, flags: [...files.flags, '--metrics-listen', '0'] })
-  const token = await matrix.signIn('owner')
-  await matrix.droplets('POST', 'add', token)
-  address = String(matrix.log.find(({ message }) => message === 'metrics listening')?.address)
-  text = await (await fetch(address)).text()
+  files.install(await createCertificate('matrix.test'))
+  server = await startServerProcess({ socket: engine.socket, flags: [...files.flags, '--metrics-listen', '0'] })
+  const token = await server.logInAs('owner')
+  await server.callDroplets('POST', 'add', token)
+  address = String(server.log.find(({ message }) => message === 'metrics listening')?.address)
+  metricsText = await (await fetch(address)).text()
 })
 afterAll(async () => {
-  await matrix[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
   await engine[Symbol.asyncDispose]()
   dir[Symbol.dispose]()
 })
 
 test('what is told is as Prometheus would have it', async () => {
-  const child = Bun.spawn(['promtool', 'check', 'metrics'], { stdin: new Blob([text]), stdout: 'pipe', stderr: 'pipe' })
+  const child = Bun.spawn(['promtool', 'check', 'metrics'], {
+    stdin: new Blob([metricsText]),
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
   const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
   expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: '', stderr: '' })
 })
 
 test('configuration and rules are valid, and each alert fires when it should', async () => {
-  expect(await run(['promtool', 'check', 'config', file('prometheus.yml')])).toContain('SUCCESS')
-  expect(await run(['promtool', 'check', 'rules', file('cikit-api.rules.yml')])).toContain('SUCCESS')
-  expect(await run(['promtool', 'test', 'rules', file('cikit-api.rules.test.yml')])).toContain('SUCCESS')
+  expect(await run(['promtool', 'check', 'config', filePath('prometheus.yml')])).toContain('SUCCESS')
+  expect(await run(['promtool', 'check', 'rules', filePath('cikit-api.rules.yml')])).toContain('SUCCESS')
+  expect(await run(['promtool', 'test', 'rules', filePath('cikit-api.rules.test.yml')])).toContain('SUCCESS')
   const alerts = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name = '']) => name)
-  const tested = [...readFileSync(file('cikit-api.rules.test.yml'), 'utf8').matchAll(/- name: '(\w+):/g)]
+  const tested = [...readFileSync(filePath('cikit-api.rules.test.yml'), 'utf8').matchAll(/- name: '(\w+):/g)]
   expect(tested.map(([, name = '']) => name).toSorted()).toEqual(alerts.toSorted())
 })
 
 test('every metric that rules and dashboard name is one that is told', () => {
-  const told = new Set(namesIn(text))
-  const named = [rules, ...queries].join('\n').match(/\b(cikit_api|process)_[a-z0-9_]+/g) ?? []
-  const unknown = named.filter(name => !told.has(name) && !told.has(name.replace(/_(bucket|sum|count)$/, '')))
-  expect([named.length > 50, unknown]).toEqual([true, []])
+  const exportedNames = new Set(metricNamesIn(metricsText))
+  const usedNames = [rules, ...queries].join('\n').match(/\b(cikit_api|process)_[a-z0-9_]+/g) ?? []
+  const unknown = usedNames.filter(
+    name => !exportedNames.has(name) && !exportedNames.has(name.replace(/_(bucket|sum|count)$/, '')),
+  )
+  expect([usedNames.length > 50, unknown]).toEqual([true, []])
 })
 
 test('every metric that is told is told of', () => {
-  const readme = readFileSync(file('README.md'), 'utf8')
+  const readme = readFileSync(filePath('README.md'), 'utf8')
   const described = [...readme.matchAll(/`(cikit_api_[a-z_]+)`/g)].map(([, name = '']) => name)
-  const told = namesIn(text).filter(name => !name.startsWith('process_'))
-  expect(told.toSorted()).toEqual([...new Set(described)].toSorted())
+  const exportedNames = metricNamesIn(metricsText).filter(name => !name.startsWith('process_'))
+  expect(exportedNames.toSorted()).toEqual([...new Set(described)].toSorted())
 })
 
 test('the dashboard needs nothing but Grafana itself', () => {
@@ -88,14 +94,17 @@ test('the dashboard needs nothing but Grafana itself', () => {
 describe('a Prometheus that has scraped it', () => {
   test('has what it tells, answers every question of the dashboard, and has nothing to alarm about', async () => {
     await using prometheus = await startPrometheus(new URL(address).host)
-    const value = async (expression: string) => (await prometheus.query(expression)).data?.result[0]?.value[1]
+    const queryValue = async (expression: string) => (await prometheus.query(expression)).data?.result[0]?.value[1]
     // Twice, for what is a rate.
-    expect(await until(15_000, async () => Number(await value('count_over_time(up[1m])')) >= 2)).toBe(true)
-    expect(await value('up{job="cikit-api", matrix="matrix.example.com"}')).toBe('1')
-    expect(await value('cikit_api_engine_up')).toBe('1')
-    expect(await value('cikit_api_droplets{state="running"}')).toBe('1')
-    expect(await value('cikit_api_operations_total{kind="add",state="done"}')).toBe('1')
-    expect(Number(await value('cikit_api_certificate_end_time_seconds - time()'))).toBeWithin(29 * 86_400, 30 * 86_400)
+    expect(await pollUntil(15_000, async () => Number(await queryValue('count_over_time(up[1m])')) >= 2)).toBe(true)
+    expect(await queryValue('up{job="cikit-api", matrix="matrix.example.com"}')).toBe('1')
+    expect(await queryValue('cikit_api_engine_up')).toBe('1')
+    expect(await queryValue('cikit_api_droplets{state="running"}')).toBe('1')
+    expect(await queryValue('cikit_api_operations_total{kind="add",state="done"}')).toBe('1')
+    expect(Number(await queryValue('cikit_api_certificate_end_time_seconds - time()'))).toBeWithin(
+      29 * 86_400,
+      30 * 86_400,
+    )
     for (const query of queries) {
       const { status, error } = await prometheus.query(query)
       expect({ query, status, error }).toEqual({ query, status: 'success', error: undefined })
@@ -103,6 +112,6 @@ describe('a Prometheus that has scraped it', () => {
     const loaded = JSON.stringify(await prometheus.get('/rules'))
     expect(loaded).toContain('CikitApiDown')
     expect(loaded).not.toContain('"health":"err"')
-    expect(await value('count(ALERTS)')).toBeUndefined()
+    expect(await queryValue('count(ALERTS)')).toBeUndefined()
   })
 })

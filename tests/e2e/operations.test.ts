@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { until } from '../../scripts/lib/run.ts'
+import { pollUntil } from '../../scripts/lib/run.ts'
 import { createEngineProxy } from '../_support/e2e/engine-proxy.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
-import { startStubborn, stopOf } from '../_support/e2e/stubborn.ts'
+import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
+import { startUnstoppable, watchStop } from '../_support/e2e/stubborn.ts'
 
 // Operations over the real engine, and a program that is killed in the middle of them.
 
@@ -25,20 +25,20 @@ beforeAll(async () => {
   engine = await startEngine('host')
 })
 afterAll(async () => {
-  await engine.clear()
+  await engine.removeContainers()
   await engine.stop()
 })
 
 const flags = ['--image', SMALL_IMAGE]
 
-async function ask<T = Operation>(
-  matrix: Matrix,
+async function request<T = Operation>(
+  server: ServerProcess,
   method: string,
   path: string,
   token: string,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; body: T }> {
-  const response = await fetch(`${matrix.url}${path}`, {
+  const response = await fetch(`${server.url}${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, ...headers },
     timeout: false,
@@ -46,40 +46,40 @@ async function ask<T = Operation>(
   return { status: response.status, body: (await response.json()) as T }
 }
 
-async function ended(matrix: Matrix, token: string, id: string): Promise<Operation> {
-  return (await ask(matrix, 'GET', `/operation/show/${id}?wait=60`, token)).body
+async function waitForEnd(server: ServerProcess, token: string, id: string): Promise<Operation> {
+  return (await request(server, 'GET', `/operation/show/${id}?wait=60`, token)).body
 }
 
 /** Begins a change without waiting for it. */
-async function begin(matrix: Matrix, method: string, path: string, token: string): Promise<string> {
-  const { status, body } = await ask(matrix, method, path, token, { prefer: 'respond-async' })
+async function startOperation(server: ServerProcess, method: string, path: string, token: string): Promise<string> {
+  const { status, body } = await request(server, method, path, token, { prefer: 'respond-async' })
   expect(status).toBe(202)
   return body.id
 }
 
-const credentials = (matrix: Matrix) => readdirSync(join(matrix.dataDir, 'credentials'))
+const keyFolders = (server: ServerProcess) => readdirSync(join(server.dataDir, 'credentials'))
 
 test('20 requests at once with one key make one droplet, also when all connections are lost', async () => {
-  await engine.clear()
-  await using matrix = await startMatrix({ socket: engine.socket, flags })
-  const token = await matrix.signIn('manager')
+  await engine.removeContainers()
+  await using server = await startServerProcess({ socket: engine.socket, flags })
+  const token = await server.logInAs('manager')
   const add = (signal?: AbortSignal) =>
-    fetch(`${matrix.url}/droplet/add`, {
+    fetch(`${server.url}/droplet/add`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'idempotency-key': 'one' },
       ...(signal && { signal }),
     })
   const client = new AbortController()
-  const lost = Array.from({ length: 10 }, () => add(client.signal).catch(() => undefined))
-  const answered = Array.from({ length: 10 }, () => add())
-  const isBegun = async () => (await ask<Operation[]>(matrix, 'GET', '/operation/list', token)).body.length === 1
-  expect(await until(5_000, isBegun)).toBe(true)
+  const aborted = Array.from({ length: 10 }, () => add(client.signal).catch(() => undefined))
+  const completed = Array.from({ length: 10 }, () => add())
+  const isStarted = async () => (await request<Operation[]>(server, 'GET', '/operation/list', token)).body.length === 1
+  expect(await pollUntil(5_000, isStarted)).toBe(true)
   client.abort()
-  await Promise.all(lost)
-  for (const answer of await Promise.all(answered)) {
+  await Promise.all(aborted)
+  for (const answer of await Promise.all(completed)) {
     expect(await answer.json()).toMatchObject([{ name: 'cikit01', state: 'running' }])
   }
-  expect(await matrix.droplets('GET', 'list', token)).toHaveLength(1)
+  expect(await server.callDroplets('GET', 'list', token)).toHaveLength(1)
 })
 
 test.each([
@@ -89,26 +89,32 @@ test.each([
 ] as const)(
   '%s %s of a program that is killed in the middle is finished by the next one',
   async (method, kind, state) => {
-    await engine.clear()
-    await startStubborn(engine, 'cikit22', 3)
-    let matrix = await startMatrix({ socket: engine.socket, flags })
-    const { dataDir } = matrix
-    const token = await matrix.signIn('manager')
-    const before = await matrix.droplets('GET', 'list', token)
-    const stop = await stopOf(engine, 'cikit22')
-    const id = await begin(matrix, method, `/droplet/${kind}/cikit22`, token)
-    await stop.begun()
-    await matrix.stop('SIGKILL')
-    matrix = await startMatrix({ socket: engine.socket, flags, dataDir })
+    await engine.removeContainers()
+    await startUnstoppable(engine, 'cikit22', 3)
+    let server = await startServerProcess({ socket: engine.socket, flags })
+    const { dataDir } = server
+    const token = await server.logInAs('manager')
+    const before = await server.callDroplets('GET', 'list', token)
+    const stopWatch = await watchStop(engine, 'cikit22')
+    const id = await startOperation(server, method, `/droplet/${kind}/cikit22`, token)
+    await stopWatch.started()
+    await server.stop('SIGKILL')
+    server = await startServerProcess({ socket: engine.socket, flags, dataDir })
     try {
-      expect(await ended(matrix, token, id)).toMatchObject({ id, kind, droplet: 'cikit22', state: 'done', error: null })
-      const after = await matrix.droplets('GET', 'list', token)
+      expect(await waitForEnd(server, token, id)).toMatchObject({
+        id,
+        kind,
+        droplet: 'cikit22',
+        state: 'done',
+        error: null,
+      })
+      const after = await server.callDroplets('GET', 'list', token)
       expect(after.map(droplet => droplet.state)).toEqual(state ? [state] : [])
       if (kind === 'restart') expect(after[0]?.id).toBe(before[0]?.id)
-      const { body } = await ask<Operation[]>(matrix, 'GET', '/operation/list', token)
+      const { body } = await request<Operation[]>(server, 'GET', '/operation/list', token)
       expect(body).toMatchObject([{ id, state: 'done' }])
     } finally {
-      await matrix[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
     }
   },
 )
@@ -116,43 +122,44 @@ test.each([
 test.each([
   ['before it is created', /^POST \S+\/containers\/create$/],
   ['before it is started', /^POST \S+\/start$/],
-])('an add of a program that is killed %s has failed, and nothing is left of it', async (_, at) => {
-  await engine.clear()
+])('an add of a program that is killed %s has failed, and nothing is left of it', async (_, pattern) => {
+  await engine.removeContainers()
   await using proxy = createEngineProxy(engine.socket)
-  let matrix = await startMatrix({ socket: proxy.socket, flags })
-  const { dataDir } = matrix
-  const token = await matrix.signIn('manager')
-  const hold = proxy.hold(at)
-  const id = await begin(matrix, 'POST', '/droplet/add', token)
+  let server = await startServerProcess({ socket: proxy.socket, flags })
+  const { dataDir } = server
+  const token = await server.logInAs('manager')
+  const hold = proxy.hold(pattern)
+  const id = await startOperation(server, 'POST', '/droplet/add', token)
   await hold.arrived
-  await matrix.stop('SIGKILL')
+  await server.stop('SIGKILL')
   hold.release()
-  matrix = await startMatrix({ socket: engine.socket, flags, dataDir })
+  server = await startServerProcess({ socket: engine.socket, flags, dataDir })
   try {
-    const operation = await ended(matrix, token, id)
+    const operation = await waitForEnd(server, token, id)
     expect(operation).toMatchObject({ kind: 'add', droplet: 'cikit01', state: 'failed', error: { errorId: 933 } })
     expect(operation.steps.map(({ name }) => name)).toEqual(['undo'])
-    expect(await matrix.droplets('GET', 'list', token)).toEqual([])
-    expect(credentials(matrix)).toEqual([])
+    expect(await server.callDroplets('GET', 'list', token)).toEqual([])
+    expect(keyFolders(server)).toEqual([])
   } finally {
-    await matrix[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
   }
 })
 
 test('an add is cancelled while the engine starts it: the real container is gone, and the next add has its number', async () => {
-  await engine.clear()
+  await engine.removeContainers()
   await using proxy = createEngineProxy(engine.socket)
-  await using matrix = await startMatrix({ socket: proxy.socket, flags })
-  const token = await matrix.signIn('manager')
+  await using server = await startServerProcess({ socket: proxy.socket, flags })
+  const token = await server.logInAs('manager')
   const hold = proxy.hold(/^POST \S+\/start$/)
-  const id = await begin(matrix, 'POST', '/droplet/add', token)
+  const id = await startOperation(server, 'POST', '/droplet/add', token)
   await hold.arrived
-  const cancelled = ask(matrix, 'DELETE', `/operation/cancel/${id}`, token)
-  const isTold = async () => !(await ask<Operation>(matrix, 'GET', `/operation/show/${id}`, token)).body.cancellable
-  expect(await until(5_000, isTold)).toBe(true)
+  const cancelled = request(server, 'DELETE', `/operation/cancel/${id}`, token)
+  const isCancelling = async () =>
+    !(await request<Operation>(server, 'GET', `/operation/show/${id}`, token)).body.cancellable
+  expect(await pollUntil(5_000, isCancelling)).toBe(true)
   hold.release()
   expect(await cancelled).toMatchObject({ status: 200, body: { id, state: 'cancelled' } })
-  expect(await matrix.droplets('GET', 'list', token)).toEqual([])
-  expect(credentials(matrix)).toEqual([])
-  expect(await matrix.droplets('POST', 'add', token)).toMatchObject([{ name: 'cikit01' }])
+  expect(await server.callDroplets('GET', 'list', token)).toEqual([])
+  expect(keyFolders(server)).toEqual([])
+  expect(await server.callDroplets('POST', 'add', token)).toMatchObject([{ name: 'cikit01' }])
 })

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
-import { run, until } from '../../scripts/lib/run.ts'
+import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { debianProgram } from '../_support/e2e/debian-program.ts'
-import { currentCode, type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
-import { followEvents } from '../_support/events.ts'
+import { currentCode, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
+import { readEventStream } from '../_support/events.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 // The settings of deploy/ for proxies with TLS, in Debian's nginx and Caddy, with other addresses and a certificate of our own.
@@ -24,7 +24,7 @@ afterAll(() => dir[Symbol.dispose]())
 type StartProxy = (port: number, upstream: string) => Promise<string[]>
 
 const startNginx: StartProxy = async (port, upstream) => {
-  const site = deployed('nginx.conf', [
+  const site = adaptedConfig('nginx.conf', [
     [/^ +listen \[::\].*\n/gm, ''],
     [/listen 443 /g, `listen 127.0.0.1:${port} `],
     [/listen 80;/g, `listen 127.0.0.1:${freePort()};`],
@@ -33,15 +33,15 @@ const startNginx: StartProxy = async (port, upstream) => {
     [/127\.0\.0\.1:1337/g, upstream],
   ])
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-  const places = kinds.map(kind => `${kind}_temp_path ${dir.path}/${kind};`).join(' ')
+  const tempPaths = kinds.map(kind => `${kind}_temp_path ${dir.path}/${kind};`).join(' ')
   const file = join(dir.path, 'nginx.conf')
-  const begin = `daemon off; user root; pid ${dir.path}/nginx.pid; error_log stderr; events {}`
-  writeFileSync(file, `${begin}\nhttp { access_log off; ${places}\n${site}}\n`)
+  const preamble = `daemon off; user root; pid ${dir.path}/nginx.pid; error_log stderr; events {}`
+  writeFileSync(file, `${preamble}\nhttp { access_log off; ${tempPaths}\n${site}}\n`)
   return [await debianProgram('nginx', 'usr/sbin/nginx'), '-e', 'stderr', '-c', file]
 }
 
 const startCaddy: StartProxy = async (port, upstream) => {
-  const site = deployed('Caddyfile', [[/^\{\$DOMAIN\} \{$/gm, `{$DOMAIN} {\n\ttls ${cert} ${key}`]])
+  const site = adaptedConfig('Caddyfile', [[/^\{\$DOMAIN\} \{$/gm, `{$DOMAIN} {\n\ttls ${cert} ${key}`]])
   const file = join(dir.path, 'Caddyfile')
   writeFileSync(file, `{\n\tadmin off\n\tauto_https disable_redirects\n}\n${site}`)
   const settings = [`DOMAIN=https://localhost:${port}`, `UPSTREAM=${upstream}`, `HOME=${dir.path}`]
@@ -55,7 +55,7 @@ describe.each([
 ])('%s', (_, startProxy) => {
   const port = freePort()
   const api = `https://localhost:${port}/api/v1`
-  let matrix: Matrix
+  let server: ServerProcess
   let proxy: Bun.Subprocess
   let token: string
 
@@ -63,28 +63,28 @@ describe.each([
     run(['curl', '-sS4', '--cacert', cert, '--interface', '127.0.0.2', ...flags, `${api}${path}`])
 
   beforeAll(async () => {
-    matrix = await startMatrix({ socket: '/nonexistent/docker.sock', flags: ['--trusted-proxies', '127.0.0.1'] })
-    const command = await startProxy(port, new URL(matrix.url).host)
+    server = await startServerProcess({ socket: '/nonexistent/docker.sock', flags: ['--trusted-proxies', '127.0.0.1'] })
+    const command = await startProxy(port, new URL(server.url).host)
     proxy = Bun.spawn(command, { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' })
-    const answers = () =>
+    const isAnswering = () =>
       curl('/user/list').then(
         () => true,
         () => false,
       )
-    expect(await until(10_000, answers)).toBe(true)
+    expect(await pollUntil(10_000, isAnswering)).toBe(true)
   })
   afterAll(async () => {
     proxy.kill('SIGKILL')
     await proxy.exited
-    await matrix[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
   })
 
   test('a user logs in and lists, over TLS with HTTP/2', async () => {
-    const { username, secret } = await matrix.createUser('owner', 'owner')
+    const { username, secret } = await server.createUser('owner', 'owner')
     const login = JSON.stringify({ username, code: await currentCode(secret) })
-    const answer = await curl('/user/auth', '-H', 'Content-Type: application/json', '-d', login)
-    token = JSON.parse(answer).access_token
-    const listed = await curl(
+    const response = await curl('/user/auth', '-H', 'Content-Type: application/json', '-d', login)
+    token = JSON.parse(response).access_token
+    const listOutput = await curl(
       '/user/list',
       '--http2',
       '-H',
@@ -92,14 +92,14 @@ describe.each([
       '-w',
       '\n%{http_version}',
     )
-    const [list = '', version] = listed.split('\n')
+    const [list = '', version] = listOutput.split('\n')
     expect(JSON.parse(list)).toMatchObject([{ username: 'owner' }])
     expect(version).toBe('2')
   })
 
   test('the address of the client is known, and none that it claims', async () => {
     await curl('/user/list', '-H', 'X-Forwarded-For: 8.8.8.8')
-    expect(matrix.log.filter(({ message }) => message === 'request').at(-1)).toMatchObject({ address: '127.0.0.2' })
+    expect(server.log.filter(({ message }) => message === 'request').at(-1)).toMatchObject({ address: '127.0.0.2' })
     const sessions = JSON.parse(await curl('/user/sessions/owner', '-H', `Authorization: Bearer ${token}`))
     expect(sessions).toMatchObject([{ address: '127.0.0.2' }])
   })
@@ -107,12 +107,12 @@ describe.each([
   test('events come through as they happen', async () => {
     const headers = { authorization: `Bearer ${token}` }
     const tls = { ca: readFileSync(cert, 'utf8') }
-    await using stream = followEvents(
+    await using stream = readEventStream(
       await fetch(`${api}/event/stream`, { headers, tls, timeout: false, keepalive: false }),
     )
-    await stream.until(events => events.length > 0)
-    await matrix.addUser(token, 'ann')
-    await stream.until(events => events.some(({ event }) => event.startsWith('user')))
+    await stream.waitUntil(events => events.length > 0)
+    await server.addUser(token, 'ann')
+    await stream.waitUntil(events => events.some(({ event }) => event.startsWith('user')))
   })
 })
 
@@ -135,7 +135,7 @@ interface Service {
 }
 
 /** A file of deploy/ with other values; each of them has to be there. */
-function deployed(file: string, changes: [RegExp, string][]): string {
+function adaptedConfig(file: string, changes: [RegExp, string][]): string {
   return changes.reduce(
     (text, [from, to]) => {
       const changed = text.replace(from, to)

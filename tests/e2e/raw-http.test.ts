@@ -1,136 +1,156 @@
 import { describe, expect, test } from 'bun:test'
-import type { Matrix } from '../_support/e2e/matrix.ts'
-import { openRaw } from '../_support/e2e/raw-http.ts'
+import type { ServerProcess } from '../_support/e2e/matrix.ts'
+import { openRawConnection } from '../_support/e2e/raw-http.ts'
 import {
-  answersTo,
-  bearer,
-  chunked,
-  get,
-  good,
-  HOST,
-  LAST_ANSWER,
-  LIST,
-  listAs,
+  bearerHeader,
+  chunkedRequest,
+  getRequest,
+  HOST_HEADER,
+  LAST_RESPONSE,
+  LIST_PATH,
+  listRequest,
+  loginRequest,
   malformed,
-  missing,
+  missingFields,
   notFound,
-  post,
-  postWith,
-  type Summary,
-  summaryOf,
+  postRequest,
+  type ResponseSummary,
+  sendAndSummarize,
+  success,
+  summarize,
   tooLarge,
   unknownToken,
 } from '../_support/e2e/raw-requests.ts'
-import { serveUntouched } from '../_support/e2e/untouched.ts'
+import { useSharedServer } from '../_support/e2e/untouched.ts'
 
 // What an HTTP client would tidy up before it is sent, byte for byte to the compiled binary.
 
-type Bytes = () => string | Buffer
+type RequestBytes = () => string | Buffer
 
-let matrix: Matrix
+let server: ServerProcess
 let token: string
 
-serveUntouched((started, owner) => {
-  matrix = started
-  token = owner
+useSharedServer((process, ownerToken) => {
+  server = process
+  token = ownerToken
 })
 
-const noHttp: [string, Bytes, number][] = [
-  ['no Host', () => `GET ${LIST} HTTP/1.1\r\n${bearer(token)}\r\n`, 400],
-  ['two lengths of the body', () => postWith('Content-Length: 2\r\nContent-Length: 4\r\n', '{}{}'), 400],
-  ['two lengths in one header', () => postWith('Content-Length: 2, 2\r\n'), 400],
-  ['a length with a sign', () => postWith('Content-Length: +2\r\n'), 400],
-  ['a negative length', () => postWith('Content-Length: -2\r\n'), 400],
-  ['a length in hexadecimal', () => postWith('Content-Length: 0x2\r\n'), 400],
-  ['a length of more digits than a number holds', () => postWith(`Content-Length: ${'9'.repeat(40)}\r\n`), 400],
-  ['an empty length', () => postWith('Content-Length:\r\n'), 400],
-  ['a coding that is not chunked', () => postWith('Transfer-Encoding: xchunked\r\n', '2\r\n{}\r\n0\r\n\r\n'), 400],
+const invalidRequests: [string, RequestBytes, number][] = [
+  ['no Host', () => `GET ${LIST_PATH} HTTP/1.1\r\n${bearerHeader(token)}\r\n`, 400],
+  ['two lengths of the body', () => loginRequest('Content-Length: 2\r\nContent-Length: 4\r\n', '{}{}'), 400],
+  ['two lengths in one header', () => loginRequest('Content-Length: 2, 2\r\n'), 400],
+  ['a length with a sign', () => loginRequest('Content-Length: +2\r\n'), 400],
+  ['a negative length', () => loginRequest('Content-Length: -2\r\n'), 400],
+  ['a length in hexadecimal', () => loginRequest('Content-Length: 0x2\r\n'), 400],
+  ['a length of more digits than a number holds', () => loginRequest(`Content-Length: ${'9'.repeat(40)}\r\n`), 400],
+  ['an empty length', () => loginRequest('Content-Length:\r\n'), 400],
+  ['a coding that is not chunked', () => loginRequest('Transfer-Encoding: xchunked\r\n', '2\r\n{}\r\n0\r\n\r\n'), 400],
   [
     'chunked before another coding',
-    () => postWith('Transfer-Encoding: chunked, gzip\r\n', '2\r\n{}\r\n0\r\n\r\n'),
+    () => loginRequest('Transfer-Encoding: chunked, gzip\r\n', '2\r\n{}\r\n0\r\n\r\n'),
     400,
   ],
-  ['chunked twice', () => postWith('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'), 400],
-  ['chunked in HTTP/1.0', () => chunked('0\r\n\r\n').replace('HTTP/1.1', 'HTTP/1.0'), 400],
-  ['a space before the colon', () => get(LIST, bearer(token).replace(':', ' :')), 400],
-  ['a header without a colon', () => get(LIST, `Authorization\r\n${bearer(token)}`), 400],
-  ['a header without a name', () => get(LIST, `: x\r\n${bearer(token)}`), 400],
-  ['a folded header', () => get(LIST, bearer(token).replace('Bearer ', 'Bearer\r\n ')), 400],
-  ['a folded first header', () => `GET ${LIST} HTTP/1.1\r\n ${HOST}${bearer(token)}\r\n`, 400],
-  ['a bare line feed between headers', () => get(LIST, `X: a\n${bearer(token)}`), 400],
-  ['a bare carriage return in a header', () => get(LIST, `X: a\r${bearer(token)}`), 400],
-  ['bare line feeds throughout', () => listAs(token).replaceAll('\r', ''), 505],
-  ['NUL in a header', () => get(LIST, `X: a\0b\r\n${bearer(token)}`), 400],
-  ['NUL after the token', () => get(LIST, bearer(token).replace('\r', '\0\r')), 400],
-  ['NUL in the name of a header', () => get(LIST, `X\0: a\r\n${bearer(token)}`), 400],
-  ['NUL in the path', () => get(`${LIST}\0`, bearer(token)), 505],
-  ['a space in the path', () => get(`${LIST} x`, bearer(token)), 505],
-  ['no path', () => get('', bearer(token)), 400],
-  ['a path that begins with a backslash', () => get('\\api\\v1\\user\\list', bearer(token)), 400],
-  ['an address of another scheme', () => get(`ftp://matrix.test${LIST}`, bearer(token)), 400],
-  ['1,001 headers', () => get(LIST, 'X: 1\r\n'.repeat(1_001)), 431],
-  ['headers past 16 KiB', () => get(LIST, `X: ${'a'.repeat(17_000)}\r\n${bearer(token)}`), 431],
-  ['a path past 16 KiB', () => get(`/${'a'.repeat(17_000)}`, bearer(token)), 431],
-  ['HTTP/0.9', () => `GET ${LIST}\r\n`, 505],
-  ['HTTP/1.2', () => get(LIST, bearer(token), 'HTTP/1.2'), 505],
-  ['HTTP/2.0', () => get(LIST, bearer(token), 'HTTP/2.0'), 505],
+  [
+    'chunked twice',
+    () => loginRequest('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
+    400,
+  ],
+  ['chunked in HTTP/1.0', () => chunkedRequest('0\r\n\r\n').replace('HTTP/1.1', 'HTTP/1.0'), 400],
+  ['a space before the colon', () => getRequest(LIST_PATH, bearerHeader(token).replace(':', ' :')), 400],
+  ['a header without a colon', () => getRequest(LIST_PATH, `Authorization\r\n${bearerHeader(token)}`), 400],
+  ['a header without a name', () => getRequest(LIST_PATH, `: x\r\n${bearerHeader(token)}`), 400],
+  ['a folded header', () => getRequest(LIST_PATH, bearerHeader(token).replace('Bearer ', 'Bearer\r\n ')), 400],
+  ['a folded first header', () => `GET ${LIST_PATH} HTTP/1.1\r\n ${HOST_HEADER}${bearerHeader(token)}\r\n`, 400],
+  ['a bare line feed between headers', () => getRequest(LIST_PATH, `X: a\n${bearerHeader(token)}`), 400],
+  ['a bare carriage return in a header', () => getRequest(LIST_PATH, `X: a\r${bearerHeader(token)}`), 400],
+  ['bare line feeds throughout', () => listRequest(token).replaceAll('\r', ''), 505],
+  ['NUL in a header', () => getRequest(LIST_PATH, `X: a\0b\r\n${bearerHeader(token)}`), 400],
+  ['NUL after the token', () => getRequest(LIST_PATH, bearerHeader(token).replace('\r', '\0\r')), 400],
+  ['NUL in the name of a header', () => getRequest(LIST_PATH, `X\0: a\r\n${bearerHeader(token)}`), 400],
+  ['NUL in the path', () => getRequest(`${LIST_PATH}\0`, bearerHeader(token)), 505],
+  ['a space in the path', () => getRequest(`${LIST_PATH} x`, bearerHeader(token)), 505],
+  ['no path', () => getRequest('', bearerHeader(token)), 400],
+  ['a path that begins with a backslash', () => getRequest('\\api\\v1\\user\\list', bearerHeader(token)), 400],
+  ['an address of another scheme', () => getRequest(`ftp://matrix.test${LIST_PATH}`, bearerHeader(token)), 400],
+  ['1,001 headers', () => getRequest(LIST_PATH, 'X: 1\r\n'.repeat(1_001)), 431],
+  ['headers past 16 KiB', () => getRequest(LIST_PATH, `X: ${'a'.repeat(17_000)}\r\n${bearerHeader(token)}`), 431],
+  ['a path past 16 KiB', () => getRequest(`/${'a'.repeat(17_000)}`, bearerHeader(token)), 431],
+  ['HTTP/0.9', () => `GET ${LIST_PATH}\r\n`, 505],
+  ['HTTP/1.2', () => getRequest(LIST_PATH, bearerHeader(token), 'HTTP/1.2'), 505],
+  ['HTTP/2.0', () => getRequest(LIST_PATH, bearerHeader(token), 'HTTP/2.0'), 505],
   ['the preface of HTTP/2', () => 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
-  ['a version in small letters', () => get(LIST, bearer(token), 'http/1.1'), 505],
-  ['a method that is no word', () => listAs(token).replace('GET', 'G\u00cbT'), 505],
+  ['a version in small letters', () => getRequest(LIST_PATH, bearerHeader(token), 'http/1.1'), 505],
+  ['a method that is no word', () => listRequest(token).replace('GET', 'G\u00cbT'), 505],
   ['TLS', () => Buffer.from('16030100c8010000c40303', 'hex'), 400],
   ['bytes of every kind', () => Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)), 400],
-  ['a chunk of a negative size', () => chunked('-2\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a chunk of a size with 0x', () => chunked('0x2\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a chunk of a size in letters', () => chunked('g\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a chunk of no size', () => chunked('\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a chunk of a size past 64 bits', () => chunked('10000000000000002\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a chunk of nearly 64 bits', () => chunked('fffffffffffffffe\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a space after the size of a chunk', () => chunked('2 \r\n{}\r\n0\r\n\r\n'), 400],
-  ['a chunk longer than its size', () => chunked('2\r\n{}xx\r\n0\r\n\r\n'), 400],
-  ['chunks ended by bare line feeds', () => chunked('2\n{}\n0\n\n'), 400],
+  ['a chunk of a negative size', () => chunkedRequest('-2\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a chunk of a size with 0x', () => chunkedRequest('0x2\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a chunk of a size in letters', () => chunkedRequest('g\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a chunk of no size', () => chunkedRequest('\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a chunk of a size past 64 bits', () => chunkedRequest('10000000000000002\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a chunk of nearly 64 bits', () => chunkedRequest('fffffffffffffffe\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a space after the size of a chunk', () => chunkedRequest('2 \r\n{}\r\n0\r\n\r\n'), 400],
+  ['a chunk longer than its size', () => chunkedRequest('2\r\n{}xx\r\n0\r\n\r\n'), 400],
+  ['chunks ended by bare line feeds', () => chunkedRequest('2\n{}\n0\n\n'), 400],
 ]
 
 describe('what is no HTTP is refused before any handler, in one answer, and the connection is closed:', () => {
-  test.each(noHttp)('%s', async (_, bytes, status) => {
-    expect(await answersTo(matrix.url, bytes())).toEqual([{ status }])
+  test.each(invalidRequests)('%s', async (_, bytes, status) => {
+    expect(await sendAndSummarize(server.url, bytes())).toEqual([{ status }])
   })
 
   test.each(['BREW', 'get', 'A'.repeat(5_000)])('the method %s', async method => {
     // Bun hangs up without a word; an answer would be as good, if it is a refusal.
-    const answers = await answersTo(matrix.url, listAs(token).replace('GET', method))
+    const answers = await sendAndSummarize(server.url, listRequest(token).replace('GET', method))
     expect(answers.length).toBeLessThanOrEqual(1)
     for (const { status } of answers) expect([400, 405, 501]).toContain(status)
   })
 })
 
-const answered: [string, Bytes, Summary][] = [
-  ['the path after another slash', () => get(`/${LIST}`, bearer(token)), notFound],
-  ['//api', () => get('//api', bearer(token)), notFound],
-  ['the host in the path', () => get(`//matrix.test${LIST}`, bearer(token)), notFound],
-  ['an encoded slash', () => get('/api/v1/user%2flist', bearer(token)), notFound],
-  ['a parameter in the path', () => get(`${LIST};a=b`, bearer(token)), notFound],
-  ['a fragment', () => get(`${LIST}#x`, bearer(token)), notFound],
-  ['bytes that are no UTF-8', () => Buffer.from(get('/api/v1/\xff\xfe', bearer(token)), 'latin1'), notFound],
-  ['a path that is resolved, with a token', () => get('/api/v1/../v1/user/list', bearer(token)), good],
-  ['a path that is resolved, without one', () => get('/api/v1/../v1/user/list'), unknownToken],
-  ['dots that are encoded, with a token', () => get('/api/v1/x/%2e%2e/user/list', bearer(token)), good],
-  ['dots that are encoded, without one', () => get('/api/v1/x/%2e%2e/user/list'), unknownToken],
-  ['dots beyond the root', () => get(`/../../..${LIST}`), unknownToken],
-  ['backslashes, without a token', () => get('/api\\v1\\user\\list'), unknownToken],
-  ['the whole address, with a token', () => get(`http://matrix.test${LIST}`, bearer(token)), good],
-  ['the whole address, without one', () => get(`http://matrix.test${LIST}`), unknownToken],
-  ['a path within the Host', () => `GET /x HTTP/1.1\r\nHost: matrix.test${LIST}?\r\n${bearer(token)}\r\n`, notFound],
-  ['a Host of another path', () => `GET ${LIST} HTTP/1.1\r\nHost: a/../b c\r\n${bearer(token)}\r\n`, malformed],
-  ['a Host with a user', () => `GET ${LIST} HTTP/1.1\r\nHost: ada@matrix.test\r\n${bearer(token)}\r\n`, malformed],
-  ['an empty Host', () => `GET ${LIST} HTTP/1.1\r\nHost:\r\n${bearer(token)}\r\n`, malformed],
-  ['two different Hosts', () => get(LIST, `Host: other.test\r\n${bearer(token)}`), malformed],
-  ['TRACE', () => listAs(token).replace('GET', 'TRACE'), notFound],
-  ['OPTIONS', () => listAs(token).replace('GET', 'OPTIONS'), notFound],
-  ['PROPFIND', () => listAs(token).replace('GET', 'PROPFIND'), notFound],
+const unusualRequests: [string, RequestBytes, ResponseSummary][] = [
+  ['the path after another slash', () => getRequest(`/${LIST_PATH}`, bearerHeader(token)), notFound],
+  ['//api', () => getRequest('//api', bearerHeader(token)), notFound],
+  ['the host in the path', () => getRequest(`//matrix.test${LIST_PATH}`, bearerHeader(token)), notFound],
+  ['an encoded slash', () => getRequest('/api/v1/user%2flist', bearerHeader(token)), notFound],
+  ['a parameter in the path', () => getRequest(`${LIST_PATH};a=b`, bearerHeader(token)), notFound],
+  ['a fragment', () => getRequest(`${LIST_PATH}#x`, bearerHeader(token)), notFound],
+  [
+    'bytes that are no UTF-8',
+    () => Buffer.from(getRequest('/api/v1/\xff\xfe', bearerHeader(token)), 'latin1'),
+    notFound,
+  ],
+  ['a path that is resolved, with a token', () => getRequest('/api/v1/../v1/user/list', bearerHeader(token)), success],
+  ['a path that is resolved, without one', () => getRequest('/api/v1/../v1/user/list'), unknownToken],
+  ['dots that are encoded, with a token', () => getRequest('/api/v1/x/%2e%2e/user/list', bearerHeader(token)), success],
+  ['dots that are encoded, without one', () => getRequest('/api/v1/x/%2e%2e/user/list'), unknownToken],
+  ['dots beyond the root', () => getRequest(`/../../..${LIST_PATH}`), unknownToken],
+  ['backslashes, without a token', () => getRequest('/api\\v1\\user\\list'), unknownToken],
+  ['the whole address, with a token', () => getRequest(`http://matrix.test${LIST_PATH}`, bearerHeader(token)), success],
+  ['the whole address, without one', () => getRequest(`http://matrix.test${LIST_PATH}`), unknownToken],
+  [
+    'a path within the Host',
+    () => `GET /x HTTP/1.1\r\nHost: matrix.test${LIST_PATH}?\r\n${bearerHeader(token)}\r\n`,
+    notFound,
+  ],
+  [
+    'a Host of another path',
+    () => `GET ${LIST_PATH} HTTP/1.1\r\nHost: a/../b c\r\n${bearerHeader(token)}\r\n`,
+    malformed,
+  ],
+  [
+    'a Host with a user',
+    () => `GET ${LIST_PATH} HTTP/1.1\r\nHost: ada@matrix.test\r\n${bearerHeader(token)}\r\n`,
+    malformed,
+  ],
+  ['an empty Host', () => `GET ${LIST_PATH} HTTP/1.1\r\nHost:\r\n${bearerHeader(token)}\r\n`, malformed],
+  ['two different Hosts', () => getRequest(LIST_PATH, `Host: other.test\r\n${bearerHeader(token)}`), malformed],
+  ['TRACE', () => listRequest(token).replace('GET', 'TRACE'), notFound],
+  ['OPTIONS', () => listRequest(token).replace('GET', 'OPTIONS'), notFound],
+  ['PROPFIND', () => listRequest(token).replace('GET', 'PROPFIND'), notFound],
   [
     'an upgrade to a websocket',
     () =>
-      get(
+      getRequest(
         '/api/v1/x',
         'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n',
       ),
@@ -138,61 +158,79 @@ const answered: [string, Bytes, Summary][] = [
   ],
   [
     'an upgrade to HTTP/2',
-    () => get(LIST, 'Connection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'),
+    () => getRequest(LIST_PATH, 'Connection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'),
     unknownToken,
   ],
-  ['the same length twice', () => postWith('Content-Length: 2\r\nContent-Length: 2\r\n'), missing],
-  ['100-continue', () => postWith('Expect: 100-continue\r\nContent-Length: 2\r\n'), missing],
-  ['chunks with extensions', () => chunked('1;a=b\r\n{\r\n1;c="d\r\n}\r\n0;e\r\n\r\n'), missing],
-  ['a size of a chunk with zeros before', () => chunked('0000000002\r\n{}\r\n0\r\n\r\n'), missing],
-  ['chunks of more than 16 KiB', () => chunked(`5000\r\n${' '.repeat(0x5000)}\r\n0\r\n\r\n`), tooLarge],
-  ['a key twice', () => post('{"username":"owner","code":"1","username":""}'), missing],
-  ['8,000 arrays in each other', () => post(`{"a":${'['.repeat(8_000)}${']'.repeat(8_000)}}`), malformed],
+  ['the same length twice', () => loginRequest('Content-Length: 2\r\nContent-Length: 2\r\n'), missingFields],
+  ['100-continue', () => loginRequest('Expect: 100-continue\r\nContent-Length: 2\r\n'), missingFields],
+  ['chunks with extensions', () => chunkedRequest('1;a=b\r\n{\r\n1;c="d\r\n}\r\n0;e\r\n\r\n'), missingFields],
+  ['a size of a chunk with zeros before', () => chunkedRequest('0000000002\r\n{}\r\n0\r\n\r\n'), missingFields],
+  ['chunks of more than 16 KiB', () => chunkedRequest(`5000\r\n${' '.repeat(0x5000)}\r\n0\r\n\r\n`), tooLarge],
+  ['a key twice', () => postRequest('{"username":"owner","code":"1","username":""}'), missingFields],
+  ['8,000 arrays in each other', () => postRequest(`{"a":${'['.repeat(8_000)}${']'.repeat(8_000)}}`), malformed],
   [
     'UTF-16',
-    () => Buffer.concat([Buffer.from(postWith('Content-Length: 4\r\n', '')), Buffer.from('{}', 'utf16le')]),
+    () => Buffer.concat([Buffer.from(loginRequest('Content-Length: 4\r\n', '')), Buffer.from('{}', 'utf16le')]),
     malformed,
   ],
   [
     'a form field twice',
-    () => post('code=1&code=2').replace('application/json', 'application/x-www-form-urlencoded'),
+    () => postRequest('code=1&code=2').replace('application/json', 'application/x-www-form-urlencoded'),
     malformed,
   ],
-  ['another token in the body', () => post('{"access_token":"x"}', bearer(token), '/api/v1/user/add'), malformed],
-  ['another token in a second header', () => get(LIST, `${bearer(token)}Authorization: Bearer x\r\n`), malformed],
-  ['the same token in a second header', () => get(LIST, `${bearer(token)}${bearer(token)}`), good],
-  ['a token in the address', () => get(`${LIST}?access_token=${token}`), malformed],
+  [
+    'another token in the body',
+    () => postRequest('{"access_token":"x"}', bearerHeader(token), '/api/v1/user/add'),
+    malformed,
+  ],
+  [
+    'another token in a second header',
+    () => getRequest(LIST_PATH, `${bearerHeader(token)}Authorization: Bearer x\r\n`),
+    malformed,
+  ],
+  [
+    'the same token in a second header',
+    () => getRequest(LIST_PATH, `${bearerHeader(token)}${bearerHeader(token)}`),
+    success,
+  ],
+  ['a token in the address', () => getRequest(`${LIST_PATH}?access_token=${token}`), malformed],
 ]
 
 describe('what is strange but HTTP is answered in JSON, and the connection goes on:', () => {
-  test.each(answered)('%s', async (_, bytes, expected) => {
-    expect(await answersTo(matrix.url, bytes())).toEqual([expected, LAST_ANSWER])
+  test.each(unusualRequests)('%s', async (_, bytes, expected) => {
+    expect(await sendAndSummarize(server.url, bytes())).toEqual([expected, LAST_RESPONSE])
   })
 
   test('CONNECT, after which nothing more is', async () => {
-    using connection = openRaw(matrix.url)
-    connection.send(`CONNECT matrix.test:443 HTTP/1.1\r\n${HOST}${bearer(token)}\r\n`)
-    await connection.answers(1)
-    connection.send(listAs(token))
-    connection.finish()
-    expect((await connection.toItsEnd()).map(summaryOf)).toEqual([notFound])
+    using connection = openRawConnection(server.url)
+    connection.send(`CONNECT matrix.test:443 HTTP/1.1\r\n${HOST_HEADER}${bearerHeader(token)}\r\n`)
+    await connection.waitForResponses(1)
+    connection.send(listRequest(token))
+    connection.endWriting()
+    expect((await connection.waitForClose()).map(summarize)).toEqual([notFound])
   })
 
   test('HTTP/1.0, after which it is closed', async () => {
-    expect(await answersTo(matrix.url, get(LIST, bearer(token), 'HTTP/1.0'))).toEqual([good])
+    expect(await sendAndSummarize(server.url, getRequest(LIST_PATH, bearerHeader(token), 'HTTP/1.0'))).toEqual([
+      success,
+    ])
   })
 })
 
 test('a body that is shorter than announced does nothing when the connection ends, and is cut within 15 s when it does not', async () => {
-  const cut = post('{"username":"mallory","group":"viewer"}', bearer(token), '/api/v1/user/add').slice(0, -1)
-  using ended = openRaw(matrix.url)
-  ended.send(cut)
-  ended.finish()
-  expect(await ended.toItsEnd()).toEqual([])
-  using silent = openRaw(matrix.url)
+  const truncated = postRequest(
+    '{"username":"mallory","group":"viewer"}',
+    bearerHeader(token),
+    '/api/v1/user/add',
+  ).slice(0, -1)
+  using ended = openRawConnection(server.url)
+  ended.send(truncated)
+  ended.endWriting()
+  expect(await ended.waitForClose()).toEqual([])
+  using silent = openRawConnection(server.url)
   const start = performance.now()
-  silent.send(cut)
+  silent.send(truncated)
   // The limit of the body and that of a silent connection lie close together: whichever comes first.
-  for (const answer of await silent.answers(1)) expect(summaryOf(answer)).toEqual(malformed)
+  for (const answer of await silent.waitForResponses(1)) expect(summarize(answer)).toEqual(malformed)
   expect(performance.now() - start).toBeLessThan(15_000)
 })

@@ -3,11 +3,11 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync }
 import { join } from 'node:path'
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library'
 import { dependencies } from '../../package.json'
-import { readLock } from '../../scripts/lib/lock.ts'
+import { readPackageLock } from '../../scripts/lib/lock.ts'
 import { root, workDir } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
 import { readRevision } from '../../scripts/lib/version.ts'
-import { startMatrix } from '../_support/e2e/matrix.ts'
+import { startServerProcess } from '../_support/e2e/matrix.ts'
 import { createMuslTree } from '../_support/e2e/musl-tree.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
@@ -26,8 +26,8 @@ beforeAll(async () => {
 test('there is a binary for each system, an SBOM, and the sums of all, as sha256sum reads them', async () => {
   const files = [...systems.map(system => `cikit-api-${version}-${system}`), `cikit-api-${version}.cdx.json`].sort()
   expect(readdirSync(dir).sort()).toEqual(['SHA256SUMS', ...files])
-  const told = await run(['bash', '-c', `cd '${dir}' && sha256sum --strict -c SHA256SUMS`])
-  expect(told.trim().split('\n').sort()).toEqual(files.map(file => `${file}: OK`).sort())
+  const checkOutput = await run(['bash', '-c', `cd '${dir}' && sha256sum --strict -c SHA256SUMS`])
+  expect(checkOutput.trim().split('\n').sort()).toEqual(files.map(file => `${file}: OK`).sort())
 })
 
 test('a copy of the tree, elsewhere and with the dependencies that are inside alone, makes the same bytes', async () => {
@@ -47,29 +47,29 @@ test('a copy of the tree, elsewhere and with the dependencies that are inside al
 describe.each(['linux-x64', 'linux-x64-baseline'])('%s', system => {
   test('says its version, serves, and stops', async () => {
     expect(await run([binaryOf(system), '--version'])).toBe(`${version}\n`)
-    await using matrix = await startMatrix({ socket: '/nonexistent/docker.sock', program: binaryOf(system) })
-    expect(matrix.log.find(({ message }) => message === 'listening')).toMatchObject({ version })
-    const token = await matrix.signIn('owner')
-    expect((await matrix.call('GET', '/user/list', token)).status).toBe(200)
-    expect(await matrix.stop()).toBe(0)
+    await using server = await startServerProcess({ socket: '/nonexistent/docker.sock', program: binaryOf(system) })
+    expect(server.log.find(({ message }) => message === 'listening')).toMatchObject({ version })
+    const token = await server.logInAs('owner')
+    expect((await server.call('GET', '/user/list', token)).status).toBe(200)
+    expect(await server.stop()).toBe(0)
   })
 })
 
 test('linux-x64-musl does the same where musl is all there is', async () => {
   using tree = await createMuslTree(binaryOf('linux-x64-musl'))
   expect(await run(tree.command('--version'))).toBe(`${version}\n`)
-  const [program = '', ...wrap] = tree.command().toReversed()
-  await using matrix = await startMatrix({
+  const [program = '', ...commandPrefix] = tree.command().toReversed()
+  await using server = await startServerProcess({
     socket: '/nonexistent/docker.sock',
-    wrap: wrap.toReversed(),
+    commandPrefix: commandPrefix.toReversed(),
     program,
     dataDir: '/data',
   })
-  expect((await matrix.call('GET', '/user/list')).body).toMatchObject({ errorId: 908 })
+  expect((await server.call('GET', '/user/list')).body).toMatchObject({ errorId: 908 })
   expect(JSON.parse(await run(tree.command('create-user', '-u', 'ann', '-g', 'owner', '--json')))).toMatchObject({
     username: 'ann',
   })
-  expect(await matrix.stop()).toBe(0)
+  expect(await server.stop()).toBe(0)
 })
 
 test('linux-arm64 is for that processor, and says its version on one', async () => {
@@ -81,27 +81,27 @@ test('linux-arm64 is for that processor, and says its version on one', async () 
 })
 
 describe('the SBOM', () => {
-  const read = () => readFileSync(join(dir, `cikit-api-${version}.cdx.json`), 'utf8')
+  const readSbom = () => readFileSync(join(dir, `cikit-api-${version}.cdx.json`), 'utf8')
 
   test('is valid by the schema of CycloneDX 1.6', async () => {
     const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6)
-    expect(await validator.validate(read())).toBeNull()
-    expect(await validator.validate(read().replace('"libr', '"liebr'))).not.toBeNull()
+    expect(await validator.validate(readSbom())).toBeNull()
+    expect(await validator.validate(readSbom().replace('"libr', '"liebr'))).not.toBeNull()
   })
 
   test('names what is inside, with the versions and hashes of package-lock.json', async () => {
-    const { metadata, components } = JSON.parse(read())
+    const { metadata, components } = JSON.parse(readSbom())
     expect(metadata.component).toMatchObject({ name: 'cikit-api', version })
     const names: string[] = components.map(({ name }: { name: string }) => name)
     expect(names).toEqual(expect.arrayContaining([...Object.keys(dependencies), 'bun', '@noble/curves']))
     for (const tool of ['typescript', '@biomejs/biome', 'fast-check']) expect(names).not.toContain(tool)
-    const line = (name: string, version: string, integrity: string) => `${name}@${version} ${integrity}`
-    const locked = Object.entries(readLock()).map(([place, { version, integrity }]) =>
-      line(place.replace(/^.*node_modules\//, ''), version, integrity),
+    const componentLine = (name: string, version: string, integrity: string) => `${name}@${version} ${integrity}`
+    const lockedLines = Object.entries(readPackageLock()).map(([path, { version, integrity }]) =>
+      componentLine(path.replace(/^.*node_modules\//, ''), version, integrity),
     )
     for (const { name, version, hashes } of components.slice(1)) {
-      expect(locked).toContain(
-        line(name, version, `sha512-${Buffer.from(hashes[0].content, 'hex').toString('base64')}`),
+      expect(lockedLines).toContain(
+        componentLine(name, version, `sha512-${Buffer.from(hashes[0].content, 'hex').toString('base64')}`),
       )
     }
     expect(components[0].components).toContainEqual(expect.objectContaining({ name: 'sqlite' }))
@@ -122,10 +122,10 @@ async function copyTree(copy: string): Promise<void> {
     '--deduplicate',
   ])
   for (const file of files.trim().split('\n').filter(Boolean)) cpSync(join(root, file), join(copy, file))
-  const inside = Object.entries(readLock()).filter(([place, { dev }]) => place !== '' && !dev)
-  for (const [place] of inside) {
+  const bundled = Object.entries(readPackageLock()).filter(([path, { dev }]) => path !== '' && !dev)
+  for (const [path] of bundled) {
     // Of those for other systems none is here.
-    if (existsSync(join(root, place))) cpSync(join(root, place), join(copy, place), { recursive: true })
+    if (existsSync(join(root, path))) cpSync(join(root, path), join(copy, path), { recursive: true })
   }
   mkdirSync(join(copy, '.cikit'))
   symlinkSync(join(workDir, 'cache'), join(copy, '.cikit/cache'))

@@ -1,55 +1,58 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { run } from '../../scripts/lib/run.ts'
-import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 const dir = tempDir()
 const cert = join(dir.path, 'cert.pem')
 const key = join(dir.path, 'key.pem')
-let matrix: Matrix
+let server: ServerProcess
 
 beforeAll(async () => {
   const subject = ['-subj', '/CN=matrix.test', '-addext', 'subjectAltName=DNS:matrix.test']
   await run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, ...subject])
-  matrix = await startMatrix({ socket: '/nonexistent/docker.sock', flags: ['--tls-cert', cert, '--tls-key', key] })
+  server = await startServerProcess({
+    socket: '/nonexistent/docker.sock',
+    flags: ['--tls-cert', cert, '--tls-key', key],
+  })
 })
 afterAll(async () => {
-  await matrix[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
   dir[Symbol.dispose]()
 })
 
 /** A request by curl, with the certificate checked against the one that was given. */
 async function curl(...flags: string[]): Promise<{ version: string; status: string; body: string }> {
-  const { port } = new URL(matrix.url)
+  const { port } = new URL(server.url)
   const name = ['--cacert', cert, '--connect-to', `matrix.test:${port}:127.0.0.1:${port}`]
   const address = `https://matrix.test:${port}/api/v1/user/list`
-  const out = await run(['curl', '-s', ...name, ...flags, '-w', '\n%{http_version} %{http_code}', address])
-  const [body = '', words = ''] = out.split('\n')
-  const [version = '', status = ''] = words.split(' ')
+  const output = await run(['curl', '-s', ...name, ...flags, '-w', '\n%{http_version} %{http_code}', address])
+  const [body = '', summary = ''] = output.split('\n')
+  const [version = '', status = ''] = summary.split(' ')
   return { version, status, body }
 }
 
 test('TLS serves HTTP/2 and HTTP/1.1', async () => {
-  const answer = { status: '401', body: '{"error":"Access token unknown or missing: log in","errorId":908}' }
-  expect(await curl('--http2')).toEqual({ version: '2', ...answer })
-  expect(await curl('--http1.1')).toEqual({ version: '1.1', ...answer })
+  const expected = { status: '401', body: '{"error":"Access token unknown or missing: log in","errorId":908}' }
+  expect(await curl('--http2')).toEqual({ version: '2', ...expected })
+  expect(await curl('--http1.1')).toEqual({ version: '1.1', ...expected })
 })
 
 test('with TLS the default is to listen on all addresses', () => {
-  expect(matrix.log).toContainEqual(
+  expect(server.log).toContainEqual(
     expect.objectContaining({ message: 'listening', address: expect.stringMatching(/^https:\/\/0\.0\.0\.0:/) }),
   )
   // That there is no engine here is told, and has nothing to do with it.
-  const warnings = matrix.log.filter(({ level, message }) => level === 'warn' && message !== 'the engine is away')
+  const warnings = server.log.filter(({ level, message }) => level === 'warn' && message !== 'the engine is away')
   expect(warnings).toEqual([])
 })
 
 test('its health is told on the host, whatever name the certificate is for', async () => {
-  expect(await matrix.cli('health')).toBe('degraded: the engine is away (see that it runs)\n')
+  expect(await server.runCli('health')).toBe('degraded: the engine is away (see that it runs)\n')
 })
 
 test('a user logs in over TLS', async () => {
-  const token = await matrix.signIn('owner')
-  expect((await matrix.call('GET', '/user/list', token)).status).toBe(200)
+  const token = await server.logInAs('owner')
+  expect((await server.call('GET', '/user/list', token)).status).toBe(200)
 })

@@ -14,37 +14,37 @@ const PORT = '18399'
 const dir = tempDir()
 const upDir = join(dir.path, 'up')
 let engine: TestEngine
-let shown: string
+let upOutput: string
 let secret: string
 
-const docker = (...words: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...words])
-const names = async () => (await docker('ps', '-a', '--format', '{{.Names}}')).trim().split('\n').sort()
-const npm = (...words: string[]) =>
-  run(['npm', '--prefix', root, 'run', ...words], {
+const docker = (...args: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...args])
+const containerNames = async () => (await docker('ps', '-a', '--format', '{{.Names}}')).trim().split('\n').sort()
+const runNpm = (...args: string[]) =>
+  run(['npm', '--prefix', root, 'run', ...args], {
     env: { CIKIT_UP_DIR: upDir, CIKIT_API_PORT: PORT, DOCKER_HOST: `unix://${engine.socket}` },
   })
 
 beforeAll(async () => {
   engine = await startEngine('host')
   await docker('run', '-d', '--name', 'bystander', SMALL_IMAGE)
-  shown = await npm('up')
-  secret = /Secret +([A-Z2-7]{32})/.exec(shown)?.[1] ?? ''
+  upOutput = await runNpm('up')
+  secret = /Secret +([A-Z2-7]{32})/.exec(upOutput)?.[1] ?? ''
 })
 afterAll(async () => {
-  await npm('down', '--', '--purge')
-  await engine.clear()
+  await runNpm('down', '--', '--purge')
+  await engine.removeContainers()
   await engine.stop()
   dir[Symbol.dispose]()
 })
 
 test('up shows the owner, with a QR code that can be scanned', async () => {
-  expect(shown).toContain(`Using the Docker Engine on ${engine.socket}`)
-  const address = await scanPicture(paintTerminal(shown), 'pgm')
+  expect(upOutput).toContain(`Using the Docker Engine on ${engine.socket}`)
+  const address = await scanPicture(paintTerminal(upOutput), 'pgm')
   expect(new URL(address).searchParams.get('secret')).toBe(secret)
 })
 
 test('the three lines that it prints log in, add a droplet and list it', async () => {
-  const lines = shown.split('\n').filter(line => /^(TOKEN=|curl )/.test(line))
+  const lines = upOutput.split('\n').filter(line => /^(TOKEN=|curl )/.test(line))
   expect(lines).toHaveLength(3)
   const script = lines.join('\necho\n').replace('123456', await currentCode(secret))
   const [, added = '', listed = ''] = (await run(['bash', '-c', script])).split('\n')
@@ -53,24 +53,24 @@ test('the three lines that it prints log in, add a droplet and list it', async (
 })
 
 test('up again goes on where it was: the same owner, and no new secret', async () => {
-  const again = await npm('up')
-  expect(again).toContain('Already serving')
-  expect(again).toContain('The owner is owner')
-  expect(again).not.toContain('Secret ')
+  const output = await runNpm('up')
+  expect(output).toContain('Already serving')
+  expect(output).toContain('The owner is owner')
+  expect(output).not.toContain('Secret ')
 })
 
 test('down stops it and leaves the rest; up after it serves the same data', async () => {
-  await npm('down')
+  await runNpm('down')
   expect(await fetch(`http://127.0.0.1:${PORT}/`).catch(() => 'nobody')).toBe('nobody')
-  expect(await names()).toEqual(['bystander', 'cikit01'])
-  const again = await npm('up')
-  expect(again).toContain('The owner is owner')
+  expect(await containerNames()).toEqual(['bystander', 'cikit01'])
+  const output = await runNpm('up')
+  expect(output).toContain('The owner is owner')
   expect((await fetch(`http://127.0.0.1:${PORT}/`)).status).toBe(200)
 })
 
 test('down --purge, also after down, removes its droplets and its data and nothing else', async () => {
-  await npm('down')
-  await npm('down', '--', '--purge')
+  await runNpm('down')
+  await runNpm('down', '--', '--purge')
   expect(existsSync(upDir)).toBe(false)
-  expect(await names()).toEqual(['bystander'])
+  expect(await containerNames()).toEqual(['bystander'])
 })

@@ -13,16 +13,16 @@ const DOWNTIME_MS = 1_000
 const builds = tempDir()
 let engine: TestEngine
 let host: SystemdHost
-let access: string
+let accessToken: string
 
 beforeAll(async () => {
-  const later = 'CREATE TABLE later (text TEXT)'
+  const laterMigration = 'CREATE TABLE later (text TEXT)'
   const releases = [
     await buildRelease(builds.path, '1.0.0'),
-    await buildRelease(builds.path, '2.0.0', [later]),
+    await buildRelease(builds.path, '2.0.0', [laterMigration]),
     // Migrates, and then cannot go on.
     await buildRelease(builds.path, '3.0.0', [
-      later,
+      laterMigration,
       'CREATE TABLE last (text TEXT)',
       'INSERT INTO nowhere VALUES (1)',
     ]),
@@ -31,15 +31,15 @@ beforeAll(async () => {
   host = await startSystemdHost(engine)
   const docker = ['docker', '-H', `unix://${engine.socket}`]
   for (const release of releases) await run([...docker, 'cp', release, 'systemd-host:/opt/'])
-  await host.nameSocketGroup()
+  await host.createSocketGroup()
   await host.exec('/opt/cikit-api-1.0.0', 'install', '--host', '0.0.0.0')
-  const enrolled = JSON.parse(await host.exec('cikit-api', 'create-user', '-u', 'ann', '-g', 'owner', '--json'))
-  const code = await currentCode(enrolled.secret)
+  const created = JSON.parse(await host.exec('cikit-api', 'create-user', '-u', 'ann', '-g', 'owner', '--json'))
+  const code = await currentCode(created.secret)
   const { body } = await call('POST', '/user/auth', { username: 'ann', code })
-  access = (body as { access_token: string }).access_token
+  accessToken = (body as { access_token: string }).access_token
 })
 afterAll(async () => {
-  await engine.clear()
+  await engine.removeContainers()
   await engine.stop()
   builds[Symbol.dispose]()
 })
@@ -47,7 +47,7 @@ afterAll(async () => {
 async function call(method: string, path: string, json?: unknown) {
   const response = await fetch(`http://${host.address}:1337/api/v1${path}`, {
     method,
-    headers: { 'content-type': 'application/json', ...(access && { authorization: `Bearer ${access}` }) },
+    headers: { 'content-type': 'application/json', ...(accessToken && { authorization: `Bearer ${accessToken}` }) },
     ...(json !== undefined && { body: JSON.stringify(json) }),
     signal: AbortSignal.timeout(5_000),
   })
@@ -57,39 +57,39 @@ async function call(method: string, path: string, json?: unknown) {
 const version = async () => (await host.exec('cikit-api', '--version')).trim()
 
 /** Asks every few milliseconds, as long as the work goes on. @returns the longest time without an answer, in milliseconds */
-async function longestGap(work: () => Promise<unknown>): Promise<number> {
-  let over = false
+async function longestGap(action: () => Promise<unknown>): Promise<number> {
+  let isDone = false
   let longest = 0
-  const asking = (async () => {
-    let last = performance.now()
-    while (!over) {
-      const answered = await call('GET', '/user/list').then(
+  const polling = (async () => {
+    let lastResponse = performance.now()
+    while (!isDone) {
+      const isAnswered = await call('GET', '/user/list').then(
         ({ status }) => status === 200,
         () => false,
       )
-      if (answered) {
-        longest = Math.max(longest, performance.now() - last)
-        last = performance.now()
+      if (isAnswered) {
+        longest = Math.max(longest, performance.now() - lastResponse)
+        lastResponse = performance.now()
       }
       await Bun.sleep(2)
     }
-    longest = Math.max(longest, performance.now() - last)
+    longest = Math.max(longest, performance.now() - lastResponse)
   })()
-  await work()
-  over = true
-  await asking
+  await action()
+  isDone = true
+  await polling
   return longest
 }
 
 async function upgrade(release: string) {
   const sum = (await host.exec('sha256sum', `/opt/cikit-api-${release}`)).slice(0, 64)
-  return await host.tell('cikit-api', 'upgrade', '--from', `/opt/cikit-api-${release}`, '--sha256', sum)
+  return await host.tryExec('cikit-api', 'upgrade', '--from', `/opt/cikit-api-${release}`, '--sha256', sum)
 }
 
 test('an upgrade restarts the service, keeps sessions, and is noticed for less than a second', async () => {
-  const told: Awaited<ReturnType<typeof upgrade>>[] = []
-  const gap = await longestGap(async () => told.push(await upgrade('2.0.0')))
-  expect(told).toEqual([
+  const results: Awaited<ReturnType<typeof upgrade>>[] = []
+  const gap = await longestGap(async () => results.push(await upgrade('2.0.0')))
+  expect(results).toEqual([
     {
       exitCode: 0,
       stderr: '',
@@ -113,7 +113,7 @@ test('one that does not come up is taken back, its data too, and nobody has to l
 
 test('going back with the service: the data of then is served, by the previous version', async () => {
   await call('POST', '/user/add', { username: 'bob', group: 'viewer' })
-  const { exitCode, stdout } = await host.tell('cikit-api', 'upgrade', '--rollback', '--yes')
+  const { exitCode, stdout } = await host.tryExec('cikit-api', 'upgrade', '--rollback', '--yes')
   expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/\nStarted .* answers\n$/) })
   expect(await version()).toBe('1.0.0')
   expect((await call('GET', '/user/list')).status).toBe(401)

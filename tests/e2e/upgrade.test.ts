@@ -11,8 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { currentCode, startMatrix } from '../_support/e2e/matrix.ts'
-import { buildRelease, NEWEST } from '../_support/e2e/releases.ts'
+import { currentCode, startServerProcess } from '../_support/e2e/matrix.ts'
+import { buildRelease, NEWEST_MIGRATION } from '../_support/e2e/releases.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 // Two true releases of different versions, the later one with another migration, on a host without systemd.
@@ -42,38 +42,39 @@ function createHost() {
   chownSync(dataDir, NOBODY, NOBODY)
   chmodSync(dir.path, 0o755)
   copyFileSync(first, binary)
-  async function run(...words: string[]) {
-    const child = Bun.spawn([binary, ...words, '--data-dir', dataDir], { stdio: ['ignore', 'pipe', 'pipe'], env: {} })
+  async function run(...args: string[]) {
+    const child = Bun.spawn([binary, ...args, '--data-dir', dataDir], { stdio: ['ignore', 'pipe', 'pipe'], env: {} })
     const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
     return { exitCode, stdout, stderr }
   }
-  const place = ['--binary', binary]
+  const binaryFlags = ['--binary', binary]
   // As whom the data belongs to.
-  const wrap = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
+  const commandPrefix = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
   return {
     path: dir.path,
     dataDir,
     binary,
     run,
-    upgrade: (from: string, sum = sumOf(from)) => run('upgrade', '--from', from, '--sha256', sum, ...place),
-    rollback: (...flags: string[]) => run('upgrade', '--rollback', ...place, ...flags),
-    serve: () => startMatrix({ socket: '/nonexistent/docker.sock', dataDir, program: binary, wrap }),
+    upgrade: (from: string, sha256 = sha256Of(from)) =>
+      run('upgrade', '--from', from, '--sha256', sha256, ...binaryFlags),
+    rollback: (...flags: string[]) => run('upgrade', '--rollback', ...binaryFlags, ...flags),
+    serve: () => startServerProcess({ socket: '/nonexistent/docker.sock', dataDir, program: binary, commandPrefix }),
     version: async () => (await run('upgrade', '--describe')).stdout.split('"')[7],
     users: async () =>
       (await run('user', 'list')).stdout
         .split('\n')
         .slice(1, -1)
         .map(line => line.split(' ')[0]),
-    beside: () => readdirSync(dir.path).sort(),
+    siblings: () => readdirSync(dir.path).sort(),
     [Symbol.dispose]: dir[Symbol.dispose],
   }
 }
 
-function sumOf(path: string): string {
+function sha256Of(path: string): string {
   return new Bun.CryptoHasher('sha256').update(new Uint8Array(Bun.mmap(path))).digest('hex')
 }
 
-const refused = (words: RegExp) => ({ exitCode: 1, stdout: '', stderr: expect.stringMatching(words) })
+const expectedFailure = (pattern: RegExp) => ({ exitCode: 1, stdout: '', stderr: expect.stringMatching(pattern) })
 
 test('another version takes the place of the installed one, which is kept; the data is migrated after a copy', async () => {
   await host.run('create-user', '-u', 'ann', '-g', 'owner')
@@ -82,15 +83,15 @@ test('another version takes the place of the installed one, which is kept; the d
   expect(stdout).toBe(
     `Placed   ${host.binary}: 2.0.0 in the place of 1.0.0, which is ${host.binary}.previous now\nNobody serves now: the next start takes it\n`,
   )
-  expect(host.beside()).toEqual(['cikit-api', 'cikit-api.previous', 'data'])
-  expect(sumOf(`${host.binary}.previous`)).toBe(sumOf(first))
+  expect(host.siblings()).toEqual(['cikit-api', 'cikit-api.previous', 'data'])
+  expect(sha256Of(`${host.binary}.previous`)).toBe(sha256Of(first))
   expect(statSync(host.binary).mode & 0o7777).toBe(0o755)
   expect(await host.version()).toBe('2.0.0')
   expect(await host.users()).toEqual(['ann'])
-  expect(existsSync(join(host.dataDir, `before-migration-${NEWEST + 1}.db`))).toBe(true)
+  expect(existsSync(join(host.dataDir, `before-migration-${NEWEST_MIGRATION + 1}.db`))).toBe(true)
 
   expect((await host.upgrade(second)).stdout).toStartWith('Nothing to do: ')
-  expect(sumOf(`${host.binary}.previous`)).toBe(sumOf(first))
+  expect(sha256Of(`${host.binary}.previous`)).toBe(sha256Of(first))
 })
 
 test('the previous version refuses the new data, with a sentence', async () => {
@@ -99,10 +100,10 @@ test('the previous version refuses the new data, with a sentence', async () => {
   await host.users()
   copyFileSync(`${host.binary}.previous`, host.binary)
   expect(await host.run('user', 'list')).toEqual(
-    refused(/was written by a newer cikit-api \(migration \d+, this one knows \d+\): use the newer binary\n$/),
+    expectedFailure(/was written by a newer cikit-api \(migration \d+, this one knows \d+\): use the newer binary\n$/),
   )
   expect(await host.upgrade(first)).toEqual(
-    refused(/knows migration \d+, and the data is at \d+: go back with .*--rollback/),
+    expectedFailure(/knows migration \d+, and the data is at \d+: go back with .*--rollback/),
   )
 })
 
@@ -112,19 +113,19 @@ describe('nothing is changed by', () => {
     ['a file of somebody else', file => chownSync(file, NOBODY, NOBODY), /Others may write to/],
     ['a script', file => writeFileSync(file, `#!/bin/sh\ntouch ${file}.ran\n`), /is no program for/],
     ['another program', file => copyFileSync('/bin/true', file), /is no cikit-api that runs on this host/],
-  ])('%s', async (_, spoil, words) => {
+  ])('%s', async (_, corrupt, pattern) => {
     const file = join(host.path, 'downloaded')
     copyFileSync(second, file)
-    spoil(file)
-    expect(await host.upgrade(file)).toEqual(refused(words))
-    expect(host.beside()).toEqual(['cikit-api', 'data', 'downloaded'])
-    expect(sumOf(host.binary)).toBe(sumOf(first))
+    corrupt(file)
+    expect(await host.upgrade(file)).toEqual(expectedFailure(pattern))
+    expect(host.siblings()).toEqual(['cikit-api', 'data', 'downloaded'])
+    expect(sha256Of(host.binary)).toBe(sha256Of(first))
   })
 
   test('another sum, and nothing is run', async () => {
-    const words = /The SHA-256 of .* is [0-9a-f]{64}, and not the one that was given: download it again/
-    expect(await host.upgrade(second, 'b'.repeat(64))).toEqual(refused(words))
-    expect(host.beside()).toEqual(['cikit-api', 'data'])
+    const pattern = /The SHA-256 of .* is [0-9a-f]{64}, and not the one that was given: download it again/
+    expect(await host.upgrade(second, 'b'.repeat(64))).toEqual(expectedFailure(pattern))
+    expect(host.siblings()).toEqual(['cikit-api', 'data'])
   })
 
   test('a binary for another machine', async () => {
@@ -132,14 +133,14 @@ describe('nothing is changed by', () => {
     const bytes = Buffer.from(await Bun.file(second).slice(0, 4096).arrayBuffer())
     bytes.writeUInt16LE(process.arch === 'x64' ? 183 : 62, 18)
     writeFileSync(file, bytes, { mode: 0o755 })
-    expect(await host.upgrade(file)).toEqual(refused(/is no program for (x64|arm64): take the one/))
+    expect(await host.upgrade(file)).toEqual(expectedFailure(/is no program for (x64|arm64): take the one/))
   })
 
   test('what is no file', async () => {
     symlinkSync('/dev/zero', join(host.path, 'zero'))
-    expect(await host.upgrade(join(host.path, 'zero'), 'b'.repeat(64))).toEqual(refused(/is no file/))
-    expect(await host.upgrade(join(host.path, 'nothing'), 'b'.repeat(64))).toEqual(refused(/cannot be read/))
-    expect(await host.rollback()).toEqual(refused(/There is no .*previous: an upgrade leaves one/))
+    expect(await host.upgrade(join(host.path, 'zero'), 'b'.repeat(64))).toEqual(expectedFailure(/is no file/))
+    expect(await host.upgrade(join(host.path, 'nothing'), 'b'.repeat(64))).toEqual(expectedFailure(/cannot be read/))
+    expect(await host.rollback()).toEqual(expectedFailure(/There is no .*previous: an upgrade leaves one/))
   })
 })
 
@@ -151,7 +152,7 @@ describe('going back', () => {
     expect([await host.version(), ...(await host.users())]).toEqual(['1.0.0', 'ann'])
     await host.rollback()
     expect([await host.version(), ...(await host.users())]).toEqual(['2.0.0', 'ann'])
-    expect(host.beside()).toEqual(['cikit-api', 'cikit-api.previous', 'data'])
+    expect(host.siblings()).toEqual(['cikit-api', 'cikit-api.previous', 'data'])
   })
 
   test('after that says what would be lost, and does it when that is meant', async () => {
@@ -160,25 +161,28 @@ describe('going back', () => {
     await host.run('create-user', '-u', 'bob', '-g', 'viewer')
     const code = await currentCode(ann.secret)
     const login = async () => {
-      await using matrix = await host.serve()
-      const { status, body } = await matrix.call('POST', '/user/auth', undefined, { username: 'ann', code })
-      await matrix.stop()
+      await using server = await host.serve()
+      const { status, body } = await server.call('POST', '/user/auth', undefined, { username: 'ann', code })
+      await server.stop()
       return { status, body }
     }
     expect((await login()).status).toBe(200)
 
-    const asked = await host.rollback()
-    expect(asked).toMatchObject({ exitCode: 1, stderr: 'cikit-api: Nothing was changed: say --yes if that is meant\n' })
-    expect(asked.stdout).toMatch(
+    const confirmation = await host.rollback()
+    expect(confirmation).toMatchObject({
+      exitCode: 1,
+      stderr: 'cikit-api: Nothing was changed: say --yes if that is meant\n',
+    })
+    expect(confirmation.stdout).toMatch(
       /^1\.0\.0 cannot read the present data\. With the copy of 20\S+Z in its place would be lost:\n/,
     )
-    expect(asked.stdout).toMatch(/users +1 made since;.*\n +sessions +1; .*\n.*\n +audit +2 records\n/)
+    expect(confirmation.stdout).toMatch(/users +1 made since;.*\n +sessions +1; .*\n.*\n +audit +2 records\n/)
     expect(await host.users()).toEqual(['ann', 'bob'])
 
     const { exitCode, stdout } = await host.rollback('--yes')
     expect(exitCode).toBe(0)
-    const aside = /that of now is in (\S+)\n/.exec(stdout)?.[1] ?? ''
-    expect(existsSync(join(aside, 'cikit-api.db'))).toBe(true)
+    const movedTo = /that of now is in (\S+)\n/.exec(stdout)?.[1] ?? ''
+    expect(existsSync(join(movedTo, 'cikit-api.db'))).toBe(true)
     expect([await host.version(), ...(await host.users())]).toEqual(['1.0.0', 'ann'])
     expect((await host.run('audit', '--verify')).exitCode).toBe(0)
     expect((await host.run('audit')).stdout).toMatch(/host:\w+ +host +upgrade\.rollback +2\.0\.0 to 1\.0\.0 +ok\n$/)
@@ -190,16 +194,16 @@ describe('going back', () => {
 
   test('while somebody serves says who that is, and changes nothing', async () => {
     await host.run('create-user', '-u', 'ann', '-g', 'owner')
-    const told = await host.upgrade(second)
-    expect(told.exitCode).toBe(0)
+    const upgraded = await host.upgrade(second)
+    expect(upgraded.exitCode).toBe(0)
     await host.users()
-    await using matrix = await host.serve()
+    await using server = await host.serve()
     const { exitCode, stderr } = await host.rollback('--yes')
     expect({ exitCode, stderr }).toEqual({
       exitCode: 1,
       stderr: expect.stringMatching(/is served already by process \d+ on http:.*: stop that one first/),
     })
     expect(await host.version()).toBe('2.0.0')
-    expect((await matrix.call('GET', '/user/list')).status).toBe(401)
+    expect((await server.call('GET', '/user/list')).status).toBe(401)
   })
 })

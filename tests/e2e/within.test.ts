@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { until } from '../../scripts/lib/run.ts'
+import { pollUntil } from '../../scripts/lib/run.ts'
 import { engineKinds, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
-import { openTerminal, takeTicket } from '../_support/e2e/terminal.ts'
+import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
+import { openTerminal, requestTicket } from '../_support/e2e/terminal.ts'
 
 // What is done within a true droplet, on each engine there is: commands, terminals, logs, and what it uses.
 
@@ -10,37 +10,38 @@ const BOOT_LIMIT_MS = 60_000
 
 describe.each(engineKinds)('on the engine %s', kind => {
   let engine: TestEngine
-  let matrix: Matrix
+  let server: ServerProcess
   let token: string
   let ownerToken: string
 
   beforeAll(async () => {
     engine = await startEngine(kind)
-    matrix = await startMatrix({ socket: engine.socket })
-    ownerToken = await matrix.signIn('owner')
-    token = await matrix.signIn('manager')
-    await matrix.droplets('POST', 'add', token)
-    await until(BOOT_LIMIT_MS, async () => {
-      const [droplet] = await matrix.droplets('GET', 'list', token)
+    server = await startServerProcess({ socket: engine.socket })
+    ownerToken = await server.logInAs('owner')
+    token = await server.logInAs('manager')
+    await server.callDroplets('POST', 'add', token)
+    await pollUntil(BOOT_LIMIT_MS, async () => {
+      const [droplet] = await server.callDroplets('GET', 'list', token)
       return droplet?.health === 'ready'
     })
   })
   afterAll(async () => {
-    await matrix[Symbol.asyncDispose]()
-    await engine.clear()
+    await server[Symbol.asyncDispose]()
+    await engine.removeContainers()
     await engine.stop()
   })
 
   const exec = (command: string[], timeout = 20) =>
-    matrix.call('POST', '/droplet/exec/cikit01', token, { command, timeout })
-  const shell = async (script: string) => ((await exec(['sh', '-c', script])).body as { stdout: string }).stdout.trim()
-  const audited = async (action: string) => {
-    const { body } = await matrix.call('GET', `/audit/list?action=${action}&target=cikit01`, ownerToken)
+    server.call('POST', '/droplet/exec/cikit01', token, { command, timeout })
+  const runShell = async (script: string) =>
+    ((await exec(['sh', '-c', script])).body as { stdout: string }).stdout.trim()
+  const auditRecords = async (action: string) => {
+    const { body } = await server.call('GET', `/audit/list?action=${action}&target=cikit01`, ownerToken)
     return body as { user: string; action: string; result: string; error_id: number | null; time: string }[]
   }
-  const read = async (query: string) => {
+  const readLogs = async (query: string) => {
     const headers = { authorization: `Bearer ${token}` }
-    const response = await fetch(`${matrix.url}/droplet/logs/cikit01?${query}`, { headers })
+    const response = await fetch(`${server.url}/droplet/logs/cikit01?${query}`, { headers })
     return { status: response.status, text: await response.text() }
   }
 
@@ -50,7 +51,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
         status: 200,
         body: { exit: 3, stdout: '$(id) ü\n', stderr: 'oh\n', truncated: false },
       })
-      const [newest] = await audited('droplet.exec')
+      const [newest] = await auditRecords('droplet.exec')
       expect(newest).toMatchObject({ user: 'manager', action: 'droplet.exec', result: 'ok' })
     })
 
@@ -67,36 +68,43 @@ describe.each(engineKinds)('on the engine %s', kind => {
     })
 
     test('that takes too long is ended, with what it began', async () => {
-      const late = await exec(['sh', '-c', 'sleep 4711 & sh -c "sleep 4712; true" & sleep 4713'], 1)
-      expect(late).toMatchObject({ status: 504, body: { errorId: 936 } })
-      expect(await until(10_000, async () => (await shell('pgrep -f "sleep 471[123]"; true')) === '')).toBe(true)
-      expect(await audited('droplet.exec')).toContainEqual(expect.objectContaining({ result: 'failed', error_id: 936 }))
+      const timedOut = await exec(['sh', '-c', 'sleep 4711 & sh -c "sleep 4712; true" & sleep 4713'], 1)
+      expect(timedOut).toMatchObject({ status: 504, body: { errorId: 936 } })
+      expect(await pollUntil(10_000, async () => (await runShell('pgrep -f "sleep 471[123]"; true')) === '')).toBe(true)
+      expect(await auditRecords('droplet.exec')).toContainEqual(
+        expect.objectContaining({ result: 'failed', error_id: 936 }),
+      )
     })
   })
 
   describe('a terminal', () => {
     test('runs top, is resized, and survives a lost connection', async () => {
-      const first = openTerminal(matrix, 'cikit01', await takeTicket(matrix, token, 'cikit01'), '?columns=80&rows=20')
+      const first = openTerminal(
+        server,
+        'cikit01',
+        await requestTicket(server, token, 'cikit01'),
+        '?columns=80&rows=20',
+      )
       first.type('echo size: $(stty size)\n')
-      await first.until(/size: 20 80/)
+      await first.waitFor(/size: 20 80/)
       first.resize(100, 30)
       first.type('until stty size | grep "30 100"; do sleep 0.05; done\n')
-      await first.until(/^30 100/m)
+      await first.waitFor(/^30 100/m)
       first.type('exec top -d 1\n')
-      await first.until(/load average/)
-      const [opened] = first.said as [{ opened: { terminal: string; resumed: boolean } }]
+      await first.waitFor(/load average/)
+      const [opened] = first.messages as [{ opened: { terminal: string; resumed: boolean } }]
       expect(opened).toEqual({ opened: { terminal: expect.any(String), resumed: false } })
-      first.lose()
-      await first.ended
+      first.dropConnection()
+      await first.closed
       const query = `?terminal=${opened.opened.terminal}`
-      const second = openTerminal(matrix, 'cikit01', await takeTicket(matrix, token, 'cikit01'), query)
-      await second.until(/^30 100[\s\S]*load average/m)
-      expect(second.said).toEqual([{ opened: { terminal: opened.opened.terminal, resumed: true } }])
+      const second = openTerminal(server, 'cikit01', await requestTicket(server, token, 'cikit01'), query)
+      await second.waitFor(/^30 100[\s\S]*load average/m)
+      expect(second.messages).toEqual([{ opened: { terminal: opened.opened.terminal, resumed: true } }])
       second.type('q')
-      expect(await second.ended).toMatchObject({ code: 1000 })
-      expect(second.said.at(-1)).toEqual({ exit: 0 })
-      await until(5_000, async () => (await audited('droplet.exec.end')).length === 1)
-      const [end, begin] = await audited('droplet.exec')
+      expect(await second.closed).toMatchObject({ code: 1000 })
+      expect(second.messages.at(-1)).toEqual({ exit: 0 })
+      await pollUntil(5_000, async () => (await auditRecords('droplet.exec.end')).length === 1)
+      const [end, begin] = await auditRecords('droplet.exec')
       expect([begin, end]).toMatchObject([
         { user: 'manager', action: 'droplet.exec', result: 'ok' },
         { user: 'manager', action: 'droplet.exec.end', result: 'ok' },
@@ -105,24 +113,24 @@ describe.each(engineKinds)('on the engine %s', kind => {
     })
 
     test('ends with its session, and with it all that it began', async () => {
-      const user = await matrix.createUser('leaving', 'manager')
-      const { access_token: own } = await matrix.logIn(user)
-      const terminal = openTerminal(matrix, 'cikit01', await takeTicket(matrix, own, 'cikit01'))
+      const user = await server.createUser('leaving', 'manager')
+      const { access_token: ownToken } = await server.logIn(user)
+      const terminal = openTerminal(server, 'cikit01', await requestTicket(server, ownToken, 'cikit01'))
       terminal.type('su -\n')
       terminal.type('sleep 4721\n')
-      await until(10_000, async () => (await shell('pgrep -f "sleep 472[1]"; true')) !== '')
-      await matrix.call('DELETE', '/user/session/current', own)
-      expect(await terminal.ended).toMatchObject({ code: 4401 })
-      expect(await until(10_000, async () => (await shell('pgrep -f "sleep 472[1]"; true')) === '')).toBe(true)
+      await pollUntil(10_000, async () => (await runShell('pgrep -f "sleep 472[1]"; true')) !== '')
+      await server.call('DELETE', '/user/session/current', ownToken)
+      expect(await terminal.closed).toMatchObject({ code: 4401 })
+      expect(await pollUntil(10_000, async () => (await runShell('pgrep -f "sleep 472[1]"; true')) === '')).toBe(true)
     })
 
     test('ends when its user may not do this any more', async () => {
-      const user = await matrix.createUser('demoted', 'manager')
-      const { access_token: own } = await matrix.logIn(user)
-      const terminal = openTerminal(matrix, 'cikit01', await takeTicket(matrix, own, 'cikit01'))
-      await terminal.until(/# $/)
-      await matrix.call('PATCH', '/user/group/demoted', ownerToken, { group: 'viewer' })
-      expect(await terminal.ended).toMatchObject({ code: 4401 })
+      const user = await server.createUser('demoted', 'manager')
+      const { access_token: ownToken } = await server.logIn(user)
+      const terminal = openTerminal(server, 'cikit01', await requestTicket(server, ownToken, 'cikit01'))
+      await terminal.waitFor(/# $/)
+      await server.call('PATCH', '/user/group/demoted', ownerToken, { group: 'viewer' })
+      expect(await terminal.closed).toMatchObject({ code: 4401 })
     })
   })
 
@@ -130,34 +138,38 @@ describe.each(engineKinds)('on the engine %s', kind => {
     test('are the journal, so many lines of it', async () => {
       await exec(['logger', '-t', 'told', 'one'])
       await exec(['logger', '-t', 'told', 'two \u001b[31m<b>'])
-      const found = await until(5_000, async () => (await read('lines=20')).text.includes('two \u001b[31m<b>'))
-      expect(found).toBe(true)
-      const { status, text } = await read('lines=2')
+      const isFound = await pollUntil(5_000, async () =>
+        (await readLogs('lines=20')).text.includes('two \u001b[31m<b>'),
+      )
+      expect(isFound).toBe(true)
+      const { status, text } = await readLogs('lines=2')
       expect([status, text.trim().split('\n').length]).toEqual([200, 2])
     })
 
     test('are followed, until the session ends', async () => {
-      const { access_token: own } = await matrix.logIn(await matrix.createUser(`reader-${kind}`, 'viewer'))
-      const headers = { authorization: `Bearer ${own}` }
-      const response = await fetch(`${matrix.url}/droplet/logs/cikit01?follow=true&lines=1`, { headers })
+      const { access_token: ownToken } = await server.logIn(await server.createUser(`reader-${kind}`, 'viewer'))
+      const headers = { authorization: `Bearer ${ownToken}` }
+      const response = await fetch(`${server.url}/droplet/logs/cikit01?follow=true&lines=1`, { headers })
       await exec(['logger', '-t', 'told', 'one that is followed'])
       let text = ''
       for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
         text += chunk
         // With this the stream ends.
-        if (text.includes('one that is followed')) await matrix.call('DELETE', '/user/session/current', own)
+        if (text.includes('one that is followed')) await server.call('DELETE', '/user/session/current', ownToken)
       }
       expect(text).toContain('one that is followed')
-      expect(await until(10_000, async () => (await shell('pgrep -f "[j]ournalctl.*follow"; true')) === '')).toBe(true)
+      expect(
+        await pollUntil(10_000, async () => (await runShell('pgrep -f "[j]ournalctl.*follow"; true')) === ''),
+      ).toBe(true)
     })
 
     test('of a stopped one are what its init printed', async () => {
-      await matrix.droplets('PATCH', 'stop/cikit01', token)
-      expect(await read('source=console')).toMatchObject({ status: 200 })
-      expect(await read('source=journal')).toMatchObject({ status: 400 })
+      await server.callDroplets('PATCH', 'stop/cikit01', token)
+      expect(await readLogs('source=console')).toMatchObject({ status: 200 })
+      expect(await readLogs('source=journal')).toMatchObject({ status: 400 })
       expect(await exec(['true'])).toMatchObject({ status: 400, body: { errorId: 900 } })
-      expect(await matrix.call('POST', '/droplet/ticket/cikit01', token)).toMatchObject({ status: 400 })
-      await matrix.droplets('PATCH', 'start/cikit01', token)
+      expect(await server.call('POST', '/droplet/ticket/cikit01', token)).toMatchObject({ status: 400 })
+      await server.callDroplets('PATCH', 'start/cikit01', token)
     })
   })
 })

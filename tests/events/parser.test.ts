@@ -58,10 +58,10 @@ test('the id of an event without data counts for the next connection', () => {
 })
 
 test('the pause that the server asks for is told, if it is a number', () => {
-  const pauses: number[] = []
-  const parser = createEventParser(ms => pauses.push(ms))
+  const retryDelays: number[] = []
+  const parser = createEventParser(ms => retryDelays.push(ms))
   parser.push(bytes('retry: 1500\nretry: soon\nretry: -1\nretry: 1e3\nretry\n'))
-  expect(pauses).toEqual([1500])
+  expect(retryDelays).toEqual([1500])
 })
 
 test('an event without an end is given up, and many that end are not', () => {

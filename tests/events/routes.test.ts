@@ -1,41 +1,41 @@
 import { describe, expect, test } from 'bun:test'
 import { createApp } from '../../src/app.ts'
-import { IDLE_SECONDS } from '../../src/http/idle.ts'
-import { ACT } from '../_support/act.ts'
+import { IDLE_TIMEOUT_SECONDS } from '../../src/http/idle.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
-import { type Followed, followEvents, type SentEvent } from '../_support/events.ts'
+import { type EventStreamReader, readEventStream, type StreamEvent } from '../_support/events.ts'
 
 const DAY = 86_400_000
 
 /** As a line: `droplet added cikit01`. */
-function worded({ event, data }: SentEvent): string {
+function summarize({ event, data }: StreamEvent): string {
   const { change, droplet, user, state } = data as Record<string, unknown>
   const { name } = (droplet ?? {}) as { name?: string }
   const { username } = (user ?? {}) as { username?: string }
   return [event, change, state, name, username].filter(word => word !== undefined).join(' ')
 }
 
-const lines = ({ events }: Followed) => events.map(worded)
-const ended: SentEvent = {
+const lines = ({ events }: EventStreamReader) => events.map(summarize)
+const endEvent: StreamEvent = {
   id: undefined,
   event: 'end',
   data: { error: 'Access token unknown or missing: log in', errorId: 908 },
 }
 
 /** A stream that has begun. */
-async function followed(api: TestApi, token: string, lastEventId?: string) {
-  const stream = await api.follow(token, lastEventId)
-  await stream.until(events => events.length > 0)
+async function openStream(api: TestApi, token: string, lastEventId?: string) {
+  const stream = await api.openEventStream(token, lastEventId)
+  await stream.waitUntil(events => events.length > 0)
   return stream
 }
 
 describe('a stream tells', () => {
   test('of droplets, as they are listed at that moment', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
-    await using stream = await followed(api, (await api.signedIn('viewer')).token)
+    const { token } = await api.logInAs('manager')
+    await using stream = await openStream(api, (await api.logInAs('viewer')).token)
     const [added] = (await api.call('POST', '/droplet/add', { token })).body as unknown[]
-    await stream.until(() => lines(stream).length > 1)
+    await stream.waitUntil(() => lines(stream).length > 1)
     expect(stream.events.at(-1)).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{12}-\d+$/),
       event: 'droplet',
@@ -43,7 +43,7 @@ describe('a stream tells', () => {
     })
     await api.call('PATCH', '/droplet/stop/cikit01', { token })
     await api.call('DELETE', '/droplet/delete/cikit01', { token })
-    await stream.until(() => lines(stream).at(-1) === 'droplet removed cikit01')
+    await stream.waitUntil(() => lines(stream).at(-1) === 'droplet removed cikit01')
     expect(lines(stream)).toEqual([
       'begin',
       'droplet added cikit01',
@@ -54,60 +54,60 @@ describe('a stream tells', () => {
 
   test('of users whom the API adds and deletes before the answer, so that nobody comes and goes unseen', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('owner')
-    await using stream = await followed(api, token)
+    const { token } = await api.logInAs('owner')
+    await using stream = await openStream(api, token)
     const json = { username: 'ann', group: 'viewer' }
     await api.call('POST', '/user/add', { token, json })
-    await using afterAdd = await followed(api, token)
+    await using afterAdd = await openStream(api, token)
     await api.call('DELETE', '/user/delete/ann', { token })
-    await using afterDelete = await followed(api, token)
-    await stream.until(() => lines(stream).at(-1) === 'user removed ann')
+    await using afterDelete = await openStream(api, token)
+    await stream.waitUntil(() => lines(stream).at(-1) === 'user removed ann')
     // The last id at the time of each answer.
-    const told = [afterAdd, afterDelete].map(({ events }) => stream.events.find(({ id }) => id === events[0]?.id))
-    expect(told.map(event => event && worded(event))).toEqual(['user added ann', 'user removed ann'])
+    const reported = [afterAdd, afterDelete].map(({ events }) => stream.events.find(({ id }) => id === events[0]?.id))
+    expect(reported.map(event => event && summarize(event))).toEqual(['user added ann', 'user removed ann'])
   })
 
   test('managers, and not viewers, of operations, as they are shown', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
-    await using stream = await followed(api, token)
-    await using viewers = await followed(api, (await api.signedIn('viewer')).token)
+    const { token } = await api.logInAs('manager')
+    await using stream = await openStream(api, token)
+    await using viewers = await openStream(api, (await api.logInAs('viewer')).token)
     await api.call('POST', '/droplet/add', { token })
-    const told = () => stream.events.filter(({ event }) => event === 'operation').map(({ data }) => data)
-    await stream.until(() => Reflect.get(Object(told().at(-1)), 'state') === 'done')
+    const operationEvents = () => stream.events.filter(({ event }) => event === 'operation').map(({ data }) => data)
+    await stream.waitUntil(() => Reflect.get(Object(operationEvents().at(-1)), 'state') === 'done')
     const [operation] = (await api.call('GET', '/operation/list', { token })).body as unknown[]
-    expect(told().at(-1)).toEqual(operation)
-    expect(told()[0]).toMatchObject({ kind: 'add', user: 'manager', state: 'queued', steps: [] })
-    await viewers.until(() => lines(viewers).includes('droplet added cikit01'))
+    expect(operationEvents().at(-1)).toEqual(operation)
+    expect(operationEvents()[0]).toMatchObject({ kind: 'add', user: 'manager', state: 'queued', steps: [] })
+    await viewers.waitUntil(() => lines(viewers).includes('droplet added cikit01'))
     api.context.events.publish('engine', { state: 'back' })
-    await viewers.until(() => lines(viewers).includes('engine back'))
+    await viewers.waitUntil(() => lines(viewers).includes('engine back'))
     expect(viewers.events.map(({ event }) => event)).not.toContain('operation')
   })
 
   test('of an engine that goes away, and comes back', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('viewer')
-    await using stream = await followed(api, token)
-    api.memory.goAway()
-    await stream.until(() => lines(stream).includes('engine away'))
-    api.memory.comeBack()
-    await stream.until(() => lines(stream).includes('engine back'))
+    const { token } = await api.logInAs('viewer')
+    await using stream = await openStream(api, token)
+    api.memoryEngine.disconnect()
+    await stream.waitUntil(() => lines(stream).includes('engine away'))
+    api.memoryEngine.reconnect()
+    await stream.waitUntil(() => lines(stream).includes('engine back'))
   })
 
   test('the owner, and nobody else, of users', async () => {
     await using api = await createTestApi()
-    const owner = await api.signedIn('owner')
-    const manager = await api.signedIn('manager')
-    await using stream = await followed(api, owner.token)
-    await using other = await followed(api, manager.token)
+    const owner = await api.logInAs('owner')
+    const manager = await api.logInAs('manager')
+    await using stream = await openStream(api, owner.token)
+    await using other = await openStream(api, manager.token)
     const json = { username: 'ann', group: 'viewer' }
     const { body } = await api.call('POST', '/user/add', { token: owner.token, json })
-    await stream.until(() => lines(stream).at(-1) === 'user added ann')
+    await stream.waitUntil(() => lines(stream).at(-1) === 'user added ann')
     expect(stream.events.at(-1)?.data).toEqual({ change: 'added', user: (body as unknown[]).at(-1) })
     await api.call('DELETE', '/user/delete/ann', { token: owner.token })
-    await stream.until(() => lines(stream).at(-1) === 'user removed ann')
+    await stream.waitUntil(() => lines(stream).at(-1) === 'user removed ann')
     api.context.events.publish('engine', { state: 'back' })
-    await other.until(() => lines(other).length > 1)
+    await other.waitUntil(() => lines(other).length > 1)
     expect(lines(other)).toEqual(['begin', 'engine back'])
   })
 })
@@ -115,88 +115,92 @@ describe('a stream tells', () => {
 describe('who comes back', () => {
   test('gets what was missed, once', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
-    const viewer = await api.signedIn('viewer')
-    const first = await followed(api, viewer.token)
-    await first.hangUp()
+    const { token } = await api.logInAs('manager')
+    const viewer = await api.logInAs('viewer')
+    const first = await openStream(api, viewer.token)
+    await first.disconnect()
     await api.call('POST', '/droplet/add', { token })
     await api.call('PATCH', '/droplet/stop/cikit01', { token })
-    await using second = await api.follow(viewer.token, first.events[0]?.id)
-    await second.until(events => events.length > 1)
+    await using second = await api.openEventStream(viewer.token, first.events[0]?.id)
+    await second.waitUntil(events => events.length > 1)
     expect(lines(second)).toEqual(['droplet added cikit01', 'droplet changed cikit01'])
-    expect(second.heard.retry).toBe('1000')
+    expect(second.received.retry).toBe('1000')
   })
 
   test('with an id that is empty begins', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('viewer')
+    const { token } = await api.logInAs('viewer')
     const headers = { authorization: `Bearer ${token}`, 'last-event-id': '' }
-    await using stream = followEvents(
+    await using stream = readEventStream(
       await api.app.handle(new Request('http://localhost/api/v1/event/stream', { headers })),
     )
-    await stream.until(events => events.length > 0)
+    await stream.waitUntil(events => events.length > 0)
     expect(lines(stream)).toEqual(['begin'])
   })
 
   test('after a restart of the server is told to read anew', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('viewer')
-    const first = await followed(api, token)
+    const { token } = await api.logInAs('viewer')
+    const first = await openStream(api, token)
     await api.restart()
-    expect(await first.over).toBe('ended')
-    await using second = await followed(api, token, first.events[0]?.id)
+    expect(await first.closed).toBe('ended')
+    await using second = await openStream(api, token, first.events[0]?.id)
     expect(lines(second)).toEqual(['reset'])
-    await using third = await api.follow(token, second.events[0]?.id)
+    await using third = await api.openEventStream(token, second.events[0]?.id)
     api.context.events.publish('droplet', {})
-    await third.until(events => events.length > 0)
+    await third.waitUntil(events => events.length > 0)
     expect(lines(third)).toEqual(['droplet'])
   }, 20_000)
 })
 
 describe('a stream ends within a second when its session', () => {
-  type Way = (api: TestApi, ann: { secret: string; username: string; token: string }, owner: string) => Promise<unknown>
-  const ways: [string, Way][] = [
+  type EndSession = (
+    api: TestApi,
+    ann: { secret: string; username: string; token: string },
+    owner: string,
+  ) => Promise<unknown>
+  const endings: [string, EndSession][] = [
     ['is ended', (api, { token }) => api.call('DELETE', '/user/session/current', { token })],
     ['is revoked', (api, _, token) => api.call('DELETE', '/user/auth/revoke/ann', { token })],
     ['loses its user', (api, _, token) => api.call('DELETE', '/user/delete/ann', { token })],
-    ['has lived its time', async api => api.clock.move(7 * DAY)],
+    ['has lived its time', async api => api.clock.advance(7 * DAY)],
     [
       'gives way to ten newer ones',
       async (api, ann) => {
         for (let count = 0; count < 10; count++) {
-          api.clock.move(30_000)
+          api.clock.advance(30_000)
           await api.logIn(ann)
         }
       },
     ],
   ]
 
-  test.each(ways)('%s', async (_, end) => {
+  test.each(endings)('%s', async (_, end) => {
     await using api = await createTestApi()
-    const owner = await api.signedIn('owner')
-    await using watching = await followed(api, owner.token)
-    const ann = await api.signedIn('manager', 'ann')
-    await using stream = await followed(api, ann.token)
+    const owner = await api.logInAs('owner')
+    await using ownerStream = await openStream(api, owner.token)
+    const ann = await api.logInAs('manager', 'ann')
+    await using stream = await openStream(api, ann.token)
     // From here on nothing happens by which a stream would be looked at anyway.
-    await watching.until(() => lines(watching).includes('user added ann'))
-    const since = performance.now()
+    await ownerStream.waitUntil(() => lines(ownerStream).includes('user added ann'))
+    const startedAt = performance.now()
     await end(api, ann, owner.token)
-    expect(await stream.over).toBe('ended')
-    expect(performance.now() - since).toBeLessThan(1_000)
-    expect(stream.events.slice(1)).toEqual([ended])
-    expect(await api.follow(ann.token)).toMatchObject({ response: { status: 401 } })
+    expect(await stream.closed).toBe('ended')
+    expect(performance.now() - startedAt).toBeLessThan(1_000)
+    expect(stream.events.slice(1)).toEqual([endEvent])
+    expect(await api.openEventStream(ann.token)).toMatchObject({ response: { status: 401 } })
   })
 
   test('and not by a refresh, which is the same session', async () => {
     await using api = await createTestApi()
     const tokens = await api.logIn(await api.createUser('ann', 'viewer'))
-    await using stream = await followed(api, tokens.access_token)
-    api.clock.move(2 * 3_600_000)
+    await using stream = await openStream(api, tokens.access_token)
+    api.clock.advance(2 * 3_600_000)
     const json = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }
     expect((await api.call('POST', '/user/auth/refresh', { json })).status).toBe(200)
-    api.clock.move(6 * DAY)
+    api.clock.advance(6 * DAY)
     api.context.events.publish('droplet', {})
-    await stream.until(() => lines(stream).length > 1)
+    await stream.waitUntil(() => lines(stream).length > 1)
     expect(lines(stream)).toEqual(['begin', 'droplet'])
   })
 })
@@ -204,36 +208,40 @@ describe('a stream ends within a second when its session', () => {
 test('what a user sees changes with its group', async () => {
   await using api = await createTestApi()
   await api.createUser('owner', 'owner')
-  const ann = await api.signedIn('viewer', 'ann')
-  await using stream = await followed(api, ann.token)
+  const ann = await api.logInAs('viewer', 'ann')
+  await using stream = await openStream(api, ann.token)
   api.context.events.publish('operation', { number: 1 })
-  await api.context.users.handOver(ACT, 'ann')
+  await api.context.users.handOver(TEST_ACTOR, 'ann')
   api.context.events.publish('operation', { number: 2 })
-  await stream.until(events => events.some(({ event }) => event === 'user'))
+  await stream.waitUntil(events => events.some(({ event }) => event === 'user'))
   const operations = stream.events.filter(({ event }) => event === 'operation')
   expect(operations.map(({ data }) => data)).toEqual([{ number: 2 }])
 })
 
 test('the answer has the headers of every answer, and those of a stream', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
-  await using stream = await api.follow(token)
+  const { token } = await api.logInAs('viewer')
+  await using stream = await api.openEventStream(token)
   const list = await api.call('GET', '/droplet/list', { token })
-  const own = { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no', 'x-request-id': expect.any(String) }
+  const streamHeaders = {
+    'content-type': 'text/event-stream',
+    'x-accel-buffering': 'no',
+    'x-request-id': expect.any(String),
+  }
   expect(stream.response.status).toBe(200)
-  expect(Object.fromEntries(stream.response.headers)).toEqual({ ...Object.fromEntries(list.headers), ...own })
+  expect(Object.fromEntries(stream.response.headers)).toEqual({ ...Object.fromEntries(list.headers), ...streamHeaders })
   expect(stream.response.headers.get('x-request-id')).not.toBe(list.headers.get('x-request-id'))
 })
 
 test('a stream is one line of the log, as soon as it has begun', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
-  await using stream = await followed(api, token)
-  const requests = () => api.logged.filter(line => line.includes('/event/stream'))
+  const { token } = await api.logInAs('viewer')
+  await using stream = await openStream(api, token)
+  const requests = () => api.logLines.filter(line => line.includes('/event/stream'))
   while (requests().length === 0) await new Promise(setImmediate)
-  await stream.hangUp()
+  await stream.disconnect()
   await api.call('GET', '/droplet/list', { token })
-  while (!api.logged.some(line => line.includes('/droplet/list'))) await new Promise(setImmediate)
+  while (!api.logLines.some(line => line.includes('/droplet/list'))) await new Promise(setImmediate)
   expect(requests().map(line => JSON.parse(line))).toEqual([
     expect.objectContaining({ method: 'GET', path: '/api/v1/event/stream', status: 200, user: 'viewer' }),
   ])
@@ -242,7 +250,7 @@ test('a stream is one line of the log, as soon as it has begun', async () => {
 describe('refused are', () => {
   test.each(['?x=1', '?lastEventId=1', '?since', '?access_token=1'])('the query %s', async query => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('viewer')
+    const { token } = await api.logInAs('viewer')
     const answer = await api.call('GET', `/event/stream${query}`, { token })
     expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
   })
@@ -258,7 +266,7 @@ describe('refused are', () => {
 
   test('other methods; HEAD tells the headers and opens nothing', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('viewer')
+    const { token } = await api.logInAs('viewer')
     for (const method of ['POST', 'OPTIONS', 'DELETE']) {
       expect(await api.call(method, '/event/stream', { token })).toMatchObject({ status: 404 })
     }
@@ -275,7 +283,7 @@ describe('refused are', () => {
 
 test('a stream may be silent for as long as it lives, and its connection not after that', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.logInAs('viewer')
   const app = createApp(api.context)
   const limits: number[] = []
   using server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: app.fetch })
@@ -291,7 +299,7 @@ test('a stream may be silent for as long as it lives, and its connection not aft
   expect(limits).toEqual([0])
   await api.call('DELETE', '/user/session/current', { token })
   expect(await response.text()).toContain('event: end')
-  expect(limits).toEqual([0, IDLE_SECONDS])
+  expect(limits).toEqual([0, IDLE_TIMEOUT_SECONDS])
   expect((await fetch(url)).status).toBe(401)
-  expect(limits).toEqual([0, IDLE_SECONDS])
+  expect(limits).toEqual([0, IDLE_TIMEOUT_SECONDS])
 })

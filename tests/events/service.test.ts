@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { LiveChange } from '../../src/droplets/live.ts'
+import type { InformerChange } from '../../src/droplets/live.ts'
 import { createEventService } from '../../src/events/service.ts'
 import { createLog } from '../../src/log.ts'
 import type { AuditRecord } from '../../src/store/audit.ts'
@@ -9,24 +9,24 @@ const owner: User = { id: 'id-of-owner', username: 'owner', group: 'owner', crea
 
 /** A service over users that are looked at as the test has it. */
 function createService(holder = owner) {
-  const looks: (() => void)[] = []
+  const pollWaiters: (() => void)[] = []
   const logged: string[] = []
-  const watchers = new Set<(change: LiveChange) => void>()
+  const listeners = new Set<(change: InformerChange) => void>()
   let list = (): readonly User[] => []
-  let recorded = 1
+  let latestRecord = 1
   const service = createEventService({
-    auth: { holderOf: () => holder },
-    audit: { records: () => [{ number: recorded } as AuditRecord] },
+    auth: { userOfSession: () => holder },
+    audit: { records: () => [{ number: latestRecord } as AuditRecord] },
     users: {
       list() {
-        for (const resolve of looks.splice(0)) resolve()
+        for (const resolve of pollWaiters.splice(0)) resolve()
         return list()
       },
     },
-    live: {
+    informer: {
       watch(listener) {
-        watchers.add(listener)
-        return () => watchers.delete(listener)
+        listeners.add(listener)
+        return () => listeners.delete(listener)
       },
     },
     operations: { watch: () => () => undefined },
@@ -37,50 +37,50 @@ function createService(holder = owner) {
   })
   return {
     service,
-    watchers,
+    listeners,
     logged,
-    showUsers: (shown: () => readonly User[]) => {
-      list = shown
+    showUsers: (nextList: () => readonly User[]) => {
+      list = nextList
     },
     /** The audit has records up to this one. */
     record: (number: number) => {
-      recorded = number
+      latestRecord = number
     },
     /** Resolves when the users are looked at the next time. */
-    look: () => new Promise<void>(resolve => looks.push(resolve)),
+    nextPoll: () => new Promise<void>(resolve => pollWaiters.push(resolve)),
   }
 }
 
 test('users that cannot be looked at are told of once, and looked at again', async () => {
-  const { service, showUsers, look, logged } = createService()
+  const { service, showUsers, nextPoll, logged } = createService()
   const failing = () => {
     throw new Error('no such table')
   }
   showUsers(failing)
-  for (let time = 0; time < 3; time++) await look()
+  for (let time = 0; time < 3; time++) await nextPoll()
   const lines = logged.map(line => JSON.parse(line))
   expect(lines).toEqual([expect.objectContaining({ level: 'warn', message: 'users and sessions cannot be looked at' })])
   expect(logged[0]).toContain('no such table')
 
   const text = service.open('of the owner', undefined, () => undefined).getReader()
   showUsers(() => [owner])
-  for (let time = 0; time < 2; time++) await look()
+  for (let time = 0; time < 2; time++) await nextPoll()
   const chunks = [await text.read(), await text.read(), await text.read()]
   expect(new TextDecoder().decode(chunks[2]?.value)).toContain('"username":"owner"')
   showUsers(failing)
-  for (let time = 0; time < 2; time++) await look()
+  for (let time = 0; time < 2; time++) await nextPoll()
   expect(logged).toHaveLength(2)
   service.close()
 })
 
 test('after its end it hears of nothing', async () => {
-  const { service, watchers, look } = createService()
-  expect(watchers.size).toBe(1)
-  await look()
+  const { service, listeners, nextPoll } = createService()
+  expect(listeners.size).toBe(1)
+  await nextPoll()
   service.close()
-  expect(watchers.size).toBe(0)
+  expect(listeners.size).toBe(0)
   // Some of its looks later.
-  expect(await Promise.race([look().then(() => 'looked'), Bun.sleep(800)])).toBeUndefined()
+  expect(await Promise.race([nextPoll().then(() => 'looked'), Bun.sleep(800)])).toBeUndefined()
 })
 
 test.each([
@@ -90,8 +90,8 @@ test.each([
   const { service, record } = createService({ ...owner, group })
   const body = service.open('a session', undefined, () => undefined)
   record(7)
-  service.look()
-  service.look()
+  service.poll()
+  service.poll()
   service.close()
   const text = await new Response(body).text()
   expect(text.match(/event: audit\n.*\n\n/g) ?? []).toEqual([...told])

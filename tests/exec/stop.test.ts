@@ -1,13 +1,13 @@
 import { expect, test } from 'bun:test'
 import { createTestApi } from '../_support/api.ts'
-import { createProgram } from '../_support/program.ts'
+import { createFakeProgram } from '../_support/program.ts'
 
 test('a terminal that is open when the server stops has ended, and was not interrupted', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   await api.call('POST', '/droplet/add', { token })
   const { body } = await api.call('POST', '/droplet/ticket/cikit01', { token })
-  api.memory.programs.push(() => createProgram().execution)
+  api.memoryEngine.programs.push(() => createFakeProgram().execution)
   const protocols = `cikit.exec.v1, ticket.${Reflect.get(Object(body), 'ticket')}`
   const headers = { host: 'localhost', upgrade: 'websocket', 'sec-websocket-protocol': protocols }
   await api.app.handle(new Request('http://localhost/api/v1/droplet/exec/cikit01', { headers }))

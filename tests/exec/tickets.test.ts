@@ -1,30 +1,30 @@
 import { describe, expect, test } from 'bun:test'
 import { createTickets } from '../../src/exec/tickets.ts'
-import { ACT } from '../_support/act.ts'
-import { createClock } from '../_support/clock.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
+import { createManualClock } from '../_support/clock.ts'
 
 const unknown = expect.objectContaining({ errorId: 935 })
 
 function createTestTickets() {
-  const clock = createClock()
+  const clock = createManualClock()
   const tickets = createTickets(size => crypto.getRandomValues(new Uint8Array(size)), clock.monotonic)
-  const admission = (sessionId: string) => ({ sessionId, act: ACT, droplet: 'cikit01' })
+  const grant = (sessionId: string) => ({ sessionId, actor: TEST_ACTOR, droplet: 'cikit01' })
   return {
     clock,
     redeem: (ticket: string, droplet = 'cikit01') => tickets.redeem(ticket, droplet),
-    issue: (sessionId = 'first') => tickets.issue(admission(sessionId)),
-    admission,
+    issue: (sessionId = 'first') => tickets.issue(grant(sessionId)),
+    grant,
   }
 }
 
 describe('a ticket', () => {
   test('is 64 hex digits, another one each time, and admits whom it was made out for', () => {
-    const { issue, redeem, admission } = createTestTickets()
+    const { issue, redeem, grant } = createTestTickets()
     const [first, second] = [issue('first'), issue('second')]
     expect(first).toMatch(/^[0-9a-f]{64}$/)
     expect(second).not.toBe(first)
-    expect(redeem(second)).toMatchObject(admission('second'))
-    expect(redeem(first)).toMatchObject(admission('first'))
+    expect(redeem(second)).toMatchObject(grant('second'))
+    expect(redeem(first)).toMatchObject(grant('first'))
   })
 
   test('counts once', () => {
@@ -44,10 +44,10 @@ describe('a ticket', () => {
   test('counts for half a minute, whatever the clock is set to', () => {
     const { clock, issue, redeem } = createTestTickets()
     const [soon, late] = [issue(), issue()]
-    clock.set(3_600_000)
-    clock.move(29_999)
+    clock.adjust(3_600_000)
+    clock.advance(29_999)
     redeem(soon)
-    clock.move(1)
+    clock.advance(1)
     expect(() => redeem(late)).toThrow(unknown)
   })
 

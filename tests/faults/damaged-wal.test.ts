@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cpSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
+import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
 import { flipByte } from '../_support/faults/flip-byte.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
@@ -11,53 +11,53 @@ import { tempDir } from '../_support/temp-dir.ts'
 
 const socket = '/nonexistent/docker.sock'
 const LATER_USERS = 12
-let first: Matrix
-let matrix: Matrix
+let first: ServerProcess
+let server: ServerProcess
 let token: string
 /** Where the log ended when a user was acknowledged. */
-const acknowledged: { username: string; logEnd: number }[] = []
+const acknowledged: { username: string; walSize: number }[] = []
 
 beforeAll(async () => {
-  first = await startMatrix({ socket })
-  token = await first.signIn('owner')
+  first = await startServerProcess({ socket })
+  token = await first.logInAs('owner')
   // Its log goes into the database when it stops.
   expect(await first.stop()).toBe(0)
-  matrix = await startMatrix({ socket, dataDir: first.dataDir })
+  server = await startServerProcess({ socket, dataDir: first.dataDir })
   for (let number = 1; number <= LATER_USERS; number++) {
     const username = `user-${number}`
-    expect((await matrix.addUser(token, username)).status).toBe(200)
-    acknowledged.push({ username, logEnd: statSync(logOf(first.dataDir)).size })
+    expect((await server.addUser(token, username)).status).toBe(200)
+    acknowledged.push({ username, walSize: statSync(walPath(first.dataDir)).size })
   }
-  await matrix.stop('SIGKILL')
+  await server.stop('SIGKILL')
 })
 afterAll(async () => {
-  await matrix[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
   await first[Symbol.asyncDispose]()
 })
 
-const logOf = (dataDir: string) => join(dataDir, 'cikit-api.db-wal')
-const untilEndOf = (username: string) => acknowledged.find(user => user.username === username)?.logEnd ?? 0
+const walPath = (dataDir: string) => join(dataDir, 'cikit-api.db-wal')
+const walSizeAfter = (username: string) => acknowledged.find(user => user.username === username)?.walSize ?? 0
 
 /** The users after a start over a copy of the data directory that something was done to. */
-async function usersAfter(damage: (dataDir: string) => void): Promise<string[]> {
+async function usersAfterDamage(damage: (dataDir: string) => void): Promise<string[]> {
   using dir = tempDir()
-  cpSync(matrix.dataDir, dir.path, { recursive: true })
+  cpSync(server.dataDir, dir.path, { recursive: true })
   damage(dir.path)
-  await using again = await startMatrix({ socket, dataDir: dir.path })
-  const users = await again.usernames(token)
-  expect((await again.addUser(token, 'next')).status).toBe(200)
-  expect(await again.usernames(token)).toEqual([...users, 'next'])
+  await using restarted = await startServerProcess({ socket, dataDir: dir.path })
+  const users = await restarted.usernames(token)
+  expect((await restarted.addUser(token, 'next')).status).toBe(200)
+  expect(await restarted.usernames(token)).toEqual([...users, 'next'])
   return users
 }
 
-const expectedUntil = (logEnd: number) => [
+const expectedUpTo = (walSize: number) => [
   'owner',
-  ...acknowledged.filter(user => user.logEnd <= logEnd).map(({ username }) => username),
+  ...acknowledged.filter(user => user.walSize <= walSize).map(({ username }) => username),
 ]
 
 test('without damage all of them are there', async () => {
-  expect(await usersAfter(() => undefined)).toEqual(expectedUntil(Number.POSITIVE_INFINITY))
-  expect(expectedUntil(Number.POSITIVE_INFINITY)).toHaveLength(LATER_USERS + 1)
+  expect(await usersAfterDamage(() => undefined)).toEqual(expectedUpTo(Number.POSITIVE_INFINITY))
+  expect(expectedUpTo(Number.POSITIVE_INFINITY)).toHaveLength(LATER_USERS + 1)
 })
 
 describe('what was acknowledged before the damage is there, and nothing else', () => {
@@ -65,27 +65,27 @@ describe('what was acknowledged before the damage is there, and nothing else', (
     ['in the header', () => 0],
     ['in the salt', () => 16],
     ['in the first frame', () => 32 + 24 + 100],
-    ['in the frame after the third user', () => untilEndOf('user-3') + 24 + 2_000],
-    ['in the header of the frame after the seventh user', () => untilEndOf('user-7') + 4],
-    ['in the last byte', () => untilEndOf(`user-${LATER_USERS}`) - 1],
-  ])('a flipped byte %s', async (_, place) => {
-    const at = place()
-    expect(await usersAfter(dataDir => flipByte(logOf(dataDir), at))).toEqual(expectedUntil(at))
+    ['in the frame after the third user', () => walSizeAfter('user-3') + 24 + 2_000],
+    ['in the header of the frame after the seventh user', () => walSizeAfter('user-7') + 4],
+    ['in the last byte', () => walSizeAfter(`user-${LATER_USERS}`) - 1],
+  ])('a flipped byte %s', async (_, offsetOf) => {
+    const offset = offsetOf()
+    expect(await usersAfterDamage(dataDir => flipByte(walPath(dataDir), offset))).toEqual(expectedUpTo(offset))
   })
 
   test.each([
     ['in the header', () => 20],
-    ['in the middle of a frame', () => untilEndOf('user-5') + 3_000],
-    ['between two users', () => untilEndOf('user-8')],
-  ])('a log that ends %s', async (_, end) => {
-    const length = end()
-    expect(await usersAfter(dataDir => truncateSync(logOf(dataDir), length))).toEqual(expectedUntil(length))
+    ['in the middle of a frame', () => walSizeAfter('user-5') + 3_000],
+    ['between two users', () => walSizeAfter('user-8')],
+  ])('a log that ends %s', async (_, lengthOf) => {
+    const length = lengthOf()
+    expect(await usersAfterDamage(dataDir => truncateSync(walPath(dataDir), length))).toEqual(expectedUpTo(length))
   })
 })
 
 test('damage in what processes share of the log does no harm, since it is made anew', async () => {
-  for (const at of [0, 40, 100, 16_500]) {
-    const users = await usersAfter(dataDir => flipByte(join(dataDir, 'cikit-api.db-shm'), at))
-    expect(users).toEqual(expectedUntil(Number.POSITIVE_INFINITY))
+  for (const offset of [0, 40, 100, 16_500]) {
+    const users = await usersAfterDamage(dataDir => flipByte(join(dataDir, 'cikit-api.db-shm'), offset))
+    expect(users).toEqual(expectedUpTo(Number.POSITIVE_INFINITY))
   }
 })

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { run, until } from '../../scripts/lib/run.ts'
+import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { startMatrix } from '../_support/e2e/matrix.ts'
-import { startStubborn, stopOf } from '../_support/e2e/stubborn.ts'
+import { startServerProcess } from '../_support/e2e/matrix.ts'
+import { startUnstoppable, watchStop } from '../_support/e2e/stubborn.ts'
 
 // SIGTERM in the middle of a stop that takes the engine its 10 s. All are waited for at once.
 
@@ -12,62 +12,62 @@ beforeAll(async () => {
   engine = await startEngine('host')
 })
 afterAll(async () => {
-  await engine.clear()
+  await engine.removeContainers()
   await engine.stop()
 })
 
 test('serve that is told to end in the middle of a 10 s stop ends after it with 0, its client there or gone', async () => {
-  await Promise.all([endInMidStop('cikit51', 'there'), endInMidStop('cikit52', 'gone')])
+  await Promise.all([stopServerMidStop('cikit51', 'there'), stopServerMidStop('cikit52', 'gone')])
   for (const name of ['cikit51', 'cikit52']) expect(await stateOf(name)).toBe('exited 137')
 })
 
 test('a second signal ends it at once, and the next start finds the droplet as the engine left it', async () => {
-  await using matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
-  const token = await matrix.signIn('manager')
-  await startStubborn(engine, 'cikit53', 3)
-  const listening = await stopOf(engine, 'cikit53')
-  const stop = matrix.call('PATCH', '/droplet/stop/cikit53', token).catch(error => error)
-  await listening.begun()
-  matrix.process.kill('SIGTERM')
-  await told(matrix, 'stopping')
-  expect(await matrix.stop('SIGTERM')).toBe(130)
+  await using server = await startServerProcess({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  const token = await server.logInAs('manager')
+  await startUnstoppable(engine, 'cikit53', 3)
+  const stopWatch = await watchStop(engine, 'cikit53')
+  const stop = server.call('PATCH', '/droplet/stop/cikit53', token).catch(error => error)
+  await stopWatch.started()
+  server.process.kill('SIGTERM')
+  await waitForLog(server, 'stopping')
+  expect(await server.stop('SIGTERM')).toBe(130)
   expect(await stop).toBeInstanceOf(Error)
-  await using next = await startMatrix({ socket: engine.socket, dataDir: matrix.dataDir })
-  const state = async () =>
-    (await next.droplets('GET', 'list', token)).find(({ name }) => name === 'cikit53')?.state === 'exited'
-  expect(await until(10_000, state)).toBe(true)
+  await using restarted = await startServerProcess({ socket: engine.socket, dataDir: server.dataDir })
+  const isExited = async () =>
+    (await restarted.callDroplets('GET', 'list', token)).find(({ name }) => name === 'cikit53')?.state === 'exited'
+  expect(await pollUntil(10_000, isExited)).toBe(true)
 })
 
 /** Ends a serve of its own while it stops the droplet. */
-async function endInMidStop(name: string, client: 'there' | 'gone'): Promise<void> {
-  await using matrix = await startMatrix({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
-  const token = await matrix.signIn('manager')
-  await startStubborn(engine, name)
-  const listening = await stopOf(engine, name)
-  const leaving = new AbortController()
-  const stop = fetch(`${matrix.url}/droplet/stop/${name}`, {
+async function stopServerMidStop(name: string, client: 'there' | 'gone'): Promise<void> {
+  await using server = await startServerProcess({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
+  const token = await server.logInAs('manager')
+  await startUnstoppable(engine, name)
+  const stopWatch = await watchStop(engine, name)
+  const clientAbort = new AbortController()
+  const stop = fetch(`${server.url}/droplet/stop/${name}`, {
     method: 'PATCH',
     headers: { authorization: `Bearer ${token}` },
     timeout: false,
-    signal: leaving.signal,
+    signal: clientAbort.signal,
   }).then(
     async response => ({ status: response.status, droplets: await response.json() }),
     error => error,
   )
-  await listening.begun()
+  await stopWatch.started()
   if (client === 'gone') {
-    leaving.abort()
+    clientAbort.abort()
     expect(await stop).toBeInstanceOf(Error)
   }
-  const exit = matrix.stop()
-  await told(matrix, 'stopping')
+  const exit = server.stop()
+  await waitForLog(server, 'stopping')
   expect(await stateOf(name)).toBe('running 0')
-  expect(await fetch(`${matrix.url}/droplet/list`).catch(error => error)).toBeInstanceOf(Error)
+  expect(await fetch(`${server.url}/droplet/list`).catch(error => error)).toBeInstanceOf(Error)
   expect(await exit).toBe(0)
   expect(await stateOf(name)).toBe('exited 137')
   // Not only the process: its store, too, stays open until the work is done.
-  await told(matrix, 'stopped')
-  const stopped = matrix.log.find(({ message }) => message === 'stopped')
+  await waitForLog(server, 'stopped')
+  const stopped = server.log.find(({ message }) => message === 'stopped')
   const finished = Date.parse(await inspect(name, '{{.State.FinishedAt}}'))
   expect(Date.parse(String(stopped?.time))).toBeGreaterThanOrEqual(finished)
   if (client === 'there') {
@@ -78,8 +78,8 @@ async function endInMidStop(name: string, client: 'there' | 'gone'): Promise<voi
   }
 }
 
-async function told(matrix: { log: Record<string, unknown>[] }, what: string): Promise<void> {
-  expect(await until(5_000, () => matrix.log.some(({ message }) => message === what))).toBe(true)
+async function waitForLog(server: { log: Record<string, unknown>[] }, text: string): Promise<void> {
+  expect(await pollUntil(5_000, () => server.log.some(({ message }) => message === text))).toBe(true)
 }
 
 const stateOf = (name: string) => inspect(name, '{{.State.Status}} {{.State.ExitCode}}')

@@ -1,11 +1,11 @@
 import { Database as Sqlite } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { type Matrix, startMatrix } from '../_support/e2e/matrix.ts'
-import { audit } from '../_support/faults/audit.ts'
-import type { Life, Pair } from '../_support/faults/life.ts'
+import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
+import { verifyUsers } from '../_support/faults/audit.ts'
+import type { TokenPair, UserRecord } from '../_support/faults/life.ts'
 import { loadUntilKilled } from '../_support/faults/load.ts'
-import { modeOf, modesIn, umask } from '../_support/modes.ts'
+import { fileMode, fileModes, setUmask } from '../_support/modes.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 // kill -9 in the middle of logins, refreshes, revokes, and adds and deletions of users, again and again over one data
@@ -14,16 +14,16 @@ import { tempDir } from '../_support/temp-dir.ts'
 const rounds = Number(process.env.CIKIT_FAULT_ROUNDS ?? 20)
 const limitMs = 60_000 + rounds * 10_000
 
-const upTo = (most: number) => 1 + Math.floor(Math.random() * most)
-type Start = (wrap?: string[]) => Promise<Matrix>
+const randomUpTo = (max: number) => 1 + Math.floor(Math.random() * max)
+type StartServer = (commandPrefix?: string[]) => Promise<ServerProcess>
 
 describe(`${rounds} rounds of kill -9 under load lose nothing that was acknowledged`, () => {
   test(
     'right after an answer, while other requests are under way',
     () =>
-      killInRounds(async (start, owner, lives) => {
-        await using matrix = await start()
-        await loadUntilKilled(matrix, owner, lives, upTo(80))
+      killInRounds(async (start, ownerTokens, records) => {
+        await using server = await start()
+        await loadUntilKilled(server, ownerTokens, records, randomUpTo(80))
       }),
     limitMs,
   )
@@ -31,38 +31,41 @@ describe(`${rounds} rounds of kill -9 under load lose nothing that was acknowled
   test(
     'between two writes to the file of one transaction',
     () =>
-      killInRounds(async (start, owner, lives) => {
-        await using matrix = await start(killedAtWrite(START_WRITES + upTo(600)))
-        await loadUntilKilled(matrix, owner, lives)
+      killInRounds(async (start, ownerTokens, records) => {
+        await using server = await start(killedAtWrite(START_WRITES + randomUpTo(600)))
+        await loadUntilKilled(server, ownerTokens, records)
       }),
     limitMs,
   )
 })
 
-async function killInRounds(untilKilled: (start: Start, owner: Pair, lives: Life[]) => Promise<void>): Promise<void> {
-  using _ = umask(0)
+async function killInRounds(
+  runUntilKilled: (start: StartServer, ownerTokens: TokenPair, records: UserRecord[]) => Promise<void>,
+): Promise<void> {
+  using _ = setUmask(0)
   using dir = tempDir()
   const dataDir = dir.path
   // Each user comes from an address of its own: the tried codes are failures, and those are counted by address.
   const flags = ['--trusted-proxies', '127.0.0.1']
-  const start: Start = (wrap = []) => startMatrix({ socket: '/nonexistent/docker.sock', dataDir, flags, wrap })
-  const owner = await logInOwner(start)
-  const lives: Life[] = []
+  const start: StartServer = (commandPrefix = []) =>
+    startServerProcess({ socket: '/nonexistent/docker.sock', dataDir, flags, commandPrefix })
+  const ownerTokens = await logInOwner(start)
+  const records: UserRecord[] = []
   for (let round = 1; round <= rounds; round++) {
-    await untilKilled(start, owner, lives)
-    await using matrix = await start()
-    const findings = await audit(matrix, owner, lives)
+    await runUntilKilled(start, ownerTokens, records)
+    await using server = await start()
+    const findings = await verifyUsers(server, ownerTokens, records)
     expect({ round, findings }).toEqual({ round, findings: [] })
     expect({ round, integrity: integrityOf(dataDir) }).toEqual({ round, integrity: 'ok' })
-    expect(openFiles(dataDir)).toEqual([])
+    expect(permissiveFiles(dataDir)).toEqual([])
     // In turn, so that the next process finds the log as it was left, or none.
-    await matrix.stop(round % 2 === 0 ? 'SIGTERM' : 'SIGKILL')
+    await server.stop(round % 2 === 0 ? 'SIGTERM' : 'SIGKILL')
   }
 }
 
-async function logInOwner(start: Start): Promise<Pair> {
-  await using matrix = await start()
-  return await matrix.logIn(await matrix.createUser('owner', 'owner'))
+async function logInOwner(start: StartServer): Promise<TokenPair> {
+  await using server = await start()
+  return await server.logIn(await server.createUser('owner', 'owner'))
 }
 
 /** So many writes, and a few more, are made before the first request comes. */
@@ -80,7 +83,7 @@ function integrityOf(dataDir: string): unknown {
 }
 
 /** What in the data directory, or that itself, others may use. */
-function openFiles(dataDir: string): string[] {
-  const modes = { ...modesIn(dataDir), '.': modeOf(dataDir) }
+function permissiveFiles(dataDir: string): string[] {
+  const modes = { ...fileModes(dataDir), '.': fileMode(dataDir) }
   return Object.entries(modes).flatMap(([name, mode]) => (/^[0-7]00$/.test(mode) ? [] : `${name} ${mode}`))
 }

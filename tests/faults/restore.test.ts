@@ -13,12 +13,12 @@ const rounds = Number(process.env.CIKIT_FAULT_ROUNDS ?? 20)
 const limitMs = 60_000 + rounds * 15_000
 
 /** What changes names on the disk, or makes them durable. */
-const CALLS =
+const SYSCALLS =
   'rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,fsync,fdatasync,copy_file_range,chmod,fchmodat'
 
 const dir = tempDir()
 const path = (name: string) => join(dir.path, name)
-const restoreInto = (dataDir: string) => ['restore', path('a.tar'), '--force', '--data-dir', dataDir]
+const restoreArgs = (dataDir: string) => ['restore', path('a.tar'), '--force', '--data-dir', dataDir]
 
 beforeAll(async () => {
   await run([binary, 'create-user', '-u', 'saved', '-g', 'owner', '--data-dir', path('host')])
@@ -35,21 +35,24 @@ beforeAll(async () => {
 test(
   `a restore that is killed leaves the old or the new: ${rounds} moments`,
   async () => {
-    const all = await listMoments()
-    expect(all.length).toBeGreaterThan(20)
-    const seen = new Set<string>()
-    for (const [index, moment] of spread(all, rounds).entries()) {
+    const killPoints = await listKillPoints()
+    expect(killPoints.length).toBeGreaterThan(20)
+    const seenUsers = new Set<string>()
+    for (const [index, killPoint] of sampleEvenly(killPoints, rounds).entries()) {
       const dataDir = path(`round-${index}`)
       cpSync(path('present'), dataDir, { recursive: true })
-      expect({ moment, code: await killedAt(moment, restoreInto(dataDir)) }).toEqual({ moment, code: 137 })
+      expect({ moment: killPoint, code: await exitCodeOfKilled(killPoint, restoreArgs(dataDir)) }).toEqual({
+        moment: killPoint,
+        code: 137,
+      })
       // Whoever comes next, and be it to list users.
       const users = await usersOf(dataDir)
       expect(['saved', 'saved present']).toContain(users)
-      seen.add(users)
+      seenUsers.add(users)
       if (users === 'saved') expect(keysIn(dataDir)).toEqual(['cikit01.private.key', 'cikit01.public.key'])
-      await run([binary, ...restoreInto(dataDir)])
-      expect({ moment, users: await usersOf(dataDir), keys: keysIn(dataDir) }).toEqual({
-        ...{ moment, users: 'saved' },
+      await run([binary, ...restoreArgs(dataDir)])
+      expect({ moment: killPoint, users: await usersOf(dataDir), keys: keysIn(dataDir) }).toEqual({
+        ...{ moment: killPoint, users: 'saved' },
         keys: ['cikit01.private.key', 'cikit01.public.key'],
       })
       expect(readFileSync(join(dataDir, 'credentials/cikit01/cikit01.private.key'), 'utf8')).toBe(
@@ -59,29 +62,29 @@ test(
       expect(readdirSync(dataDir).filter(name => /^restore-|part/.test(name))).toEqual([])
       await run(['rm', '-r', dataDir])
     }
-    expect(seen).toEqual(new Set(['saved', 'saved present']))
+    expect(seenUsers).toEqual(new Set(['saved', 'saved present']))
     dir[Symbol.dispose]()
   },
   limitMs,
 )
 
 /** The nth call of this name. */
-interface Moment {
+interface KillPoint {
   call: string
   nth: number
 }
 
 /** All that there are, by the thread that makes the most of them. */
-async function listMoments(): Promise<Moment[]> {
+async function listKillPoints(): Promise<KillPoint[]> {
   const dataDir = path('counted')
   cpSync(path('present'), dataDir, { recursive: true })
   const trace = path('trace')
-  await run(['strace', '-f', '-qq', '-o', trace, '-e', `trace=${CALLS}`, binary, ...restoreInto(dataDir)])
+  await run(['strace', '-f', '-qq', '-o', trace, '-e', `trace=${SYSCALLS}`, binary, ...restoreArgs(dataDir)])
   const lines = [...readFileSync(trace, 'utf8').matchAll(/^(\d+) +(\w+)\(/gm)]
   const byThread = Map.groupBy(lines, ([, thread]) => thread)
-  const [most = []] = [...byThread.values()].toSorted((left, right) => right.length - left.length)
+  const [busiestThread = []] = [...byThread.values()].toSorted((left, right) => right.length - left.length)
   const counts = new Map<string, number>()
-  return most.map(([, , call = '']) => {
+  return busiestThread.map(([, , call = '']) => {
     const nth = (counts.get(call) ?? 0) + 1
     counts.set(call, nth)
     return { call, nth }
@@ -89,20 +92,20 @@ async function listMoments(): Promise<Moment[]> {
 }
 
 /** By strace: the kernel kills it when it asks for that call. */
-async function killedAt({ call, nth }: Moment, words: string[]): Promise<number> {
+async function exitCodeOfKilled({ call, nth }: KillPoint, args: string[]): Promise<number> {
   const inject = `inject=${call}:signal=SIGKILL:when=${nth}`
   const child = Bun.spawn(
-    ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject, binary, ...words],
+    ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject, binary, ...args],
     { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' },
   )
   return await child.exited
 }
 
 /** So many of them, evenly and at random; all if there are no more. */
-function spread<T>(all: T[], count: number): T[] {
-  if (count >= all.length) return all
-  const at = (index: number) => Math.floor(((index + Math.random()) * all.length) / count)
-  return Array.from({ length: count }, (_, index) => all.slice(at(index))[0]).filter(item => item !== undefined)
+function sampleEvenly<T>(items: T[], count: number): T[] {
+  if (count >= items.length) return items
+  const indexAt = (index: number) => Math.floor(((index + Math.random()) * items.length) / count)
+  return Array.from({ length: count }, (_, index) => items.slice(indexAt(index))[0]).filter(item => item !== undefined)
 }
 
 async function usersOf(dataDir: string): Promise<string> {

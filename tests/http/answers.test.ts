@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { type CallOptions, createTestApi, type TestApi } from '../_support/api.ts'
 
 /** One request for every way in which an answer can come about. */
-const ways: [number, string, (api: TestApi, token: string) => [string, string, CallOptions?]][] = [
+const cases: [number, string, (api: TestApi, token: string) => [string, string, CallOptions?]][] = [
   [200, 'a list', (_, token) => ['GET', '/user/list', { token }]],
   [200, 'the list of droplets', (_, token) => ['GET', '/droplet/list', { token }]],
   [200, 'a change', (_, token) => ['POST', '/droplet/add', { token }]],
@@ -26,18 +26,18 @@ const ways: [number, string, (api: TestApi, token: string) => [string, string, C
     500,
     'a failure',
     (api, token) => {
-      api.memory.fail('list', new Error('unexpected'))
+      api.memoryEngine.failNext('list', new Error('unexpected'))
       return ['POST', '/droplet/add', { token }]
     },
   ],
 ]
 
-test.each(ways)('%i for %s has every header that an answer has', async (status, _, way) => {
+test.each(cases)('%i for %s has every header that an answer has', async (status, _, request) => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
-  const answer = await api.call(...way(api, token))
-  expect(answer.status).toBe(status)
-  expect(Object.fromEntries(answer.headers)).toMatchObject({
+  const { token } = await api.logInAs('owner')
+  const response = await api.call(...request(api, token))
+  expect(response.status).toBe(status)
+  expect(Object.fromEntries(response.headers)).toMatchObject({
     'cache-control': 'no-store',
     'content-type': expect.stringMatching(/^application\/json/),
     'content-security-policy': expect.stringMatching(/^default-src 'self'; img-src 'self' data:; /),
@@ -48,23 +48,23 @@ test.each(ways)('%i for %s has every header that an answer has', async (status, 
     'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
   })
   for (const absent of ['set-cookie', 'access-control-allow-origin', 'server', 'x-powered-by']) {
-    expect(answer.headers.get(absent)).toBeNull()
+    expect(response.headers.get(absent)).toBeNull()
   }
-  expect(answer.headers.get('content-security-policy')).not.toContain('unsafe')
+  expect(response.headers.get('content-security-policy')).not.toContain('unsafe')
 })
 
-test.each(ways.filter(([status]) => status >= 400))('%i for %s is JSON of two fields', async (_status, _, way) => {
+test.each(cases.filter(([status]) => status >= 400))('%i for %s is JSON of two fields', async (_status, _, request) => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
-  const { body } = await api.call(...way(api, token))
+  const { token } = await api.logInAs('owner')
+  const { body } = await api.call(...request(api, token))
   expect(body).toEqual({ error: expect.stringMatching(/^.+$/), errorId: expect.any(Number) })
   expect(JSON.stringify(body)).not.toMatch(/ at |\.ts|node_modules|Elysia|Bun/)
 })
 
-test.each(ways)('%i for %s asks for a token when that is what is wrong, and only then', async (status, _, way) => {
+test.each(cases)('%i for %s asks for a token when that is what is wrong, and only then', async (status, _, request) => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
-  const challenge = (await api.call(...way(api, token))).headers.get('www-authenticate')
+  const { token } = await api.logInAs('owner')
+  const challenge = (await api.call(...request(api, token))).headers.get('www-authenticate')
   if (status === 401) expect(challenge).toMatch(/^Bearer realm="cikit-api"/)
   else expect(challenge).toBeNull()
 })
@@ -73,15 +73,15 @@ test.each(ways)('%i for %s asks for a token when that is what is wrong, and only
 // an error code or other error information."
 test('who showed no token is not told that it is wrong; who showed one is', async () => {
   await using api = await createTestApi()
-  const without = await api.call('GET', '/user/list')
-  expect(without.headers.get('www-authenticate')).toBe('Bearer realm="cikit-api"')
-  const wrong = await api.call('GET', '/user/list', { token: 'a'.repeat(64) })
-  expect(wrong.headers.get('www-authenticate')).toContain('error="invalid_token"')
+  const anonymous = await api.call('GET', '/user/list')
+  expect(anonymous.headers.get('www-authenticate')).toBe('Bearer realm="cikit-api"')
+  const invalid = await api.call('GET', '/user/list', { token: 'a'.repeat(64) })
+  expect(invalid.headers.get('www-authenticate')).toContain('error="invalid_token"')
 })
 
 test('who may not revoke for others is told that it is about permission', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.logInAs('viewer')
   const { headers } = await api.call('DELETE', '/user/auth/revoke/owner', { token })
   expect(headers.get('www-authenticate')).toContain('error="insufficient_scope"')
 })

@@ -13,13 +13,13 @@ function send(api: TestApi, options: CallOptions) {
   return api.call('POST', '/user/auth', options)
 }
 
-function inPieces(size: number): ReadableStream<Uint8Array> {
-  let left = size
+function chunkedBody(size: number): ReadableStream<Uint8Array> {
+  let remaining = size
   return new ReadableStream({
     pull(controller) {
-      if (left <= 0) return controller.close()
-      controller.enqueue(new Uint8Array(Math.min(left, 1_000)).fill(0x20))
-      left -= 1_000
+      if (remaining <= 0) return controller.close()
+      controller.enqueue(new Uint8Array(Math.min(remaining, 1_000)).fill(0x20))
+      remaining -= 1_000
     },
   })
 }
@@ -69,16 +69,16 @@ test.each<[string, CallOptions]>([
 
 test('a bad body is complained of only to who may call: 401 and 403 come first', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
-  const bad = { body: '{', headers: JSON_TYPE }
-  expect(await api.call('POST', '/droplet/add', bad)).toMatchObject({ status: 401, body: { errorId: 908 } })
-  expect(await api.call('POST', '/droplet/add', { ...bad, token })).toMatchObject({
+  const { token } = await api.logInAs('viewer')
+  const malformedBody = { body: '{', headers: JSON_TYPE }
+  expect(await api.call('POST', '/droplet/add', malformedBody)).toMatchObject({ status: 401, body: { errorId: 908 } })
+  expect(await api.call('POST', '/droplet/add', { ...malformedBody, token })).toMatchObject({
     status: 403,
     body: { errorId: 912 },
   })
-  const manager = await api.signedIn('manager')
-  expect(await api.call('POST', '/droplet/add', { ...bad, token: manager.token })).toMatchObject(malformed)
-  expect(api.memory.calls).toEqual([])
+  const manager = await api.logInAs('manager')
+  expect(await api.call('POST', '/droplet/add', { ...malformedBody, token: manager.token })).toMatchObject(malformed)
+  expect(api.memoryEngine.calls).toEqual([])
 })
 
 test('what was sent is not repeated in the answer', async () => {
@@ -101,8 +101,8 @@ test('a body of 16 KiB is read', async () => {
 test.each<[string, () => CallOptions]>([
   ['announced', () => ({ body: ' '.repeat(LIMIT + 1), headers: { ...JSON_TYPE, 'content-length': `${LIMIT + 1}` } })],
   ['sent in one', () => ({ body: ' '.repeat(LIMIT + 1), headers: JSON_TYPE })],
-  ['sent in pieces', () => ({ body: inPieces(LIMIT + 1), headers: JSON_TYPE })],
-  ['sent in very many pieces', () => ({ body: inPieces(10_000_000), headers: JSON_TYPE })],
+  ['sent in pieces', () => ({ body: chunkedBody(LIMIT + 1), headers: JSON_TYPE })],
+  ['sent in very many pieces', () => ({ body: chunkedBody(10_000_000), headers: JSON_TYPE })],
   ['sent as a form', () => ({ body: `a=${'b'.repeat(LIMIT)}`, headers: FORM_TYPE })],
 ])('more than 16 KiB, %s, is too large: 920', async (_, options) => {
   await using api = await createTestApi()
@@ -114,15 +114,15 @@ test.each<[string, () => CallOptions]>([
 
 test('a body that is too large reaches no handler', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
-  const answer = await api.call('POST', '/droplet/add', { token, body: ' '.repeat(LIMIT + 1), headers: JSON_TYPE })
-  expect(answer).toMatchObject(tooLarge)
-  expect(api.memory.calls).toEqual([])
+  const { token } = await api.logInAs('manager')
+  const response = await api.call('POST', '/droplet/add', { token, body: ' '.repeat(LIMIT + 1), headers: JSON_TYPE })
+  expect(response).toMatchObject(tooLarge)
+  expect(api.memoryEngine.calls).toEqual([])
 })
 
 test('where nothing is required, an empty body is fine', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   expect(await api.call('POST', '/droplet/add', { token })).toMatchObject({ status: 200 })
   expect(await api.call('PATCH', '/droplet/stop/cikit01', { token, body: '' })).toMatchObject({ status: 200 })
   expect(await api.call('DELETE', '/droplet/delete/cikit01', { token, json: {} })).toMatchObject({ status: 200 })

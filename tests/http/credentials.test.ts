@@ -12,7 +12,7 @@ test.each<[string, (token: string) => string]>([
   ['Bearer and several spaces', token => `Bearer   ${token}  `],
 ])('the header %s is understood', async (_, authorization) => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.logInAs('viewer')
   const headers = { authorization: authorization(token) }
   expect(await api.call('GET', '/droplet/list', { headers })).toMatchObject({ status: 200 })
 })
@@ -29,14 +29,14 @@ test.each<[string, (token: string) => string]>([
   ['that is empty', () => ''],
 ])('a header %s is no token', async (_, authorization) => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.logInAs('viewer')
   const headers = { authorization: authorization(token) }
   expect(await api.call('GET', '/droplet/list', { headers })).toMatchObject(noToken)
 })
 
 test('the body of a POST, PATCH or DELETE may carry the token, as JSON or as a form', async () => {
   await using api = await createTestApi()
-  const { token: access_token } = await api.signedIn('manager')
+  const { token: access_token } = await api.logInAs('manager')
   const form = () => new URLSearchParams({ access_token })
   expect(await api.call('POST', '/droplet/add', { json: { access_token } })).toMatchObject({ status: 200 })
   expect(await api.call('POST', '/droplet/add', { body: form() })).toMatchObject({ status: 200 })
@@ -56,33 +56,33 @@ test.each<[string, (token: string) => unknown]>([
   ['true', () => true],
 ])('a field access_token that is %s is no token', async (_, field) => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   const json = { access_token: field(token) }
   expect(await api.call('POST', '/droplet/add', { json })).toMatchObject(noToken)
-  expect(api.memory.calls).toEqual([])
+  expect(api.memoryEngine.calls).toEqual([])
 })
 
 test('a token in two places is one token', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
-  const answer = await api.call('POST', '/droplet/add', { token, json: { access_token: token } })
-  expect(answer).toMatchObject({ status: 200 })
+  const { token } = await api.logInAs('manager')
+  const response = await api.call('POST', '/droplet/add', { token, json: { access_token: token } })
+  expect(response).toMatchObject({ status: 200 })
 })
 
 test('two different tokens are refused, though both are good', async () => {
   await using api = await createTestApi()
-  const one = await api.signedIn('manager')
-  const other = await api.signedIn('owner')
+  const first = await api.logInAs('manager')
+  const second = await api.logInAs('owner')
   for (const [token, access_token] of [
-    [one.token, other.token],
-    [other.token, one.token],
-    [one.token, 'x'],
-    ['x', one.token],
+    [first.token, second.token],
+    [second.token, first.token],
+    [first.token, 'x'],
+    ['x', first.token],
   ]) {
-    const answer = await api.call('POST', '/droplet/add', { ...(token && { token }), json: { access_token } })
-    expect(answer).toMatchObject(malformed)
+    const response = await api.call('POST', '/droplet/add', { ...(token && { token }), json: { access_token } })
+    expect(response).toMatchObject(malformed)
   }
-  expect(api.memory.calls).toEqual([])
+  expect(api.memoryEngine.calls).toEqual([])
 })
 
 test.each([
@@ -94,7 +94,7 @@ test.each([
   'access_token[$ne]=x&token',
 ])('a token in the address as %s is refused, though it is good, and one in a header too', async name => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.logInAs('viewer')
   const path = `/droplet/list?${name}=${token}`
   expect(await api.call('GET', path)).toMatchObject(malformed)
   expect(await api.call('GET', path, { token })).toMatchObject(malformed)
@@ -110,19 +110,19 @@ test('a token in the address is refused at the login too', async () => {
 
 test('an operator in the address lets nobody in', async () => {
   await using api = await createTestApi()
-  await api.signedIn('owner')
+  await api.logInAs('owner')
   expect(await api.call('GET', '/user/list?access_token[$ne]=x')).toMatchObject(noToken)
 })
 
 test('a query without a token is nothing to complain of', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.logInAs('viewer')
   expect(await api.call('GET', '/droplet/list?page=1&x=token', { token })).toMatchObject({ status: 200 })
 })
 
 test('two Authorization headers with different tokens are refused, with the same one they are one', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.logInAs('viewer')
   const list = (authorization: string) => api.call('GET', '/droplet/list', { headers: { authorization } })
   expect((await list(`Bearer ${token}, Bearer ${token}`)).status).toBe(200)
   expect(await list(`Bearer ${token}, Bearer ${'0'.repeat(64)}`)).toMatchObject({ status: 400, body: { errorId: 917 } })
@@ -131,6 +131,6 @@ test('two Authorization headers with different tokens are refused, with the same
 test('two different tokens are refused on the open routes, too', async () => {
   await using api = await createTestApi()
   const json = { username: 'ada', code: '123456', access_token: '1'.repeat(64) }
-  const answer = await api.call('POST', '/user/auth', { token: '0'.repeat(64), json })
-  expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
+  const response = await api.call('POST', '/user/auth', { token: '0'.repeat(64), json })
+  expect(response).toMatchObject({ status: 400, body: { errorId: 917 } })
 })

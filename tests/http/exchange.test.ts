@@ -4,12 +4,14 @@ import { createTestApi, type TestApi } from '../_support/api.ts'
 import { readAudit } from '../_support/audit.ts'
 import { codeAt } from '../_support/codes.ts'
 
-type Entry = Record<string, unknown>
+type LogEntry = Record<string, unknown>
 
 /** The line of a request is written after its answer: this waits until as many are there. */
-async function requestsOf(api: TestApi, count: number): Promise<Entry[]> {
+async function waitForRequestEntries(api: TestApi, count: number): Promise<LogEntry[]> {
   for (;;) {
-    const entries: Entry[] = api.logged.map(line => JSON.parse(line)).filter(({ message }) => message === 'request')
+    const entries: LogEntry[] = api.logLines
+      .map(line => JSON.parse(line))
+      .filter(({ message }) => message === 'request')
     if (entries.length >= count) return entries
     await new Promise(setImmediate)
   }
@@ -17,18 +19,18 @@ async function requestsOf(api: TestApi, count: number): Promise<Entry[]> {
 
 test('every request is one line of the log, with its id, who asked and what became of it', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
-  const answers = [
+  const { token } = await api.logInAs('owner')
+  const responses = [
     await api.call('GET', '/user/list?page=1', { token }),
     await api.call('GET', '/user/list'),
     await api.call('GET', '/nowhere'),
   ]
-  const entries = (await requestsOf(api, 4)).slice(1)
-  const line = (at: number, path: string, status: number) => ({
+  const entries = (await waitForRequestEntries(api, 4)).slice(1)
+  const line = (index: number, path: string, status: number) => ({
     time: '2026-01-02T03:04:05.000Z',
     level: 'info',
     message: 'request',
-    requestId: answers[at]?.headers.get('x-request-id'),
+    requestId: responses[index]?.headers.get('x-request-id'),
     method: 'GET',
     path,
     status,
@@ -45,8 +47,8 @@ test('every request is one line of the log, with its id, who asked and what beca
 test('a line feed in the path forges no line', async () => {
   await using api = await createTestApi()
   await api.call('GET', '/nowhere%0a{"level":"error"}%0d')
-  await requestsOf(api, 1)
-  for (const line of api.logged) expect(line).toMatch(/^[^\r\n]*\n$/)
+  await waitForRequestEntries(api, 1)
+  for (const line of api.logLines) expect(line).toMatch(/^[^\r\n]*\n$/)
 })
 
 test('no line of the log holds a secret, a code or a token, whatever is asked and however it fails', async () => {
@@ -63,26 +65,26 @@ test('no line of the log holds a secret, a code or a token, whatever is asked an
   await api.call('GET', '/user/auth/setup/owner', { token })
   await api.call('GET', `/user/list?access_token=${token}`)
   await api.call('POST', '/droplet/add', { json: { access_token: token } })
-  api.memory.fail('list', new Error('unexpected'))
+  api.memoryEngine.failNext('list', new Error('unexpected'))
   await api.call('PATCH', '/droplet/stop/cikit01', { token })
   await api.call('DELETE', '/user/auth/revoke/owner', { token: second.refresh_token })
   await api.call('POST', '/user/auth/refresh', { json })
-  await requestsOf(api, 10)
+  await waitForRequestEntries(api, 10)
 
-  const log = api.logged.join('')
+  const log = api.logLines.join('')
   expect(log).toContain('/api/v1/user/auth/setup/owner')
   expect(log).toContain('unexpected')
-  const hidden = [owner.secret, first.access_token, first.refresh_token, token, second.refresh_token]
-  for (const text of hidden) expect(log).not.toContain(text)
+  const confidential = [owner.secret, first.access_token, first.refresh_token, token, second.refresh_token]
+  for (const text of confidential) expect(log).not.toContain(text)
   expect(log).not.toMatch(new RegExp(`\\b${code}\\b`))
 })
 
 test('a token that was put into the path by mistake does not come into the log', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
+  const { token } = await api.logInAs('viewer')
   await api.call('DELETE', `/user/auth/revoke/${token}`, { token })
   await api.call('GET', '/user/list')
-  const log = (await requestsOf(api, 2)).map(entry => JSON.stringify(entry)).join('\n')
+  const log = (await waitForRequestEntries(api, 2)).map(entry => JSON.stringify(entry)).join('\n')
   expect(log).toContain('/user/auth/revoke/[token]')
   expect(log).not.toContain(token)
 })
@@ -90,24 +92,24 @@ test('a token that was put into the path by mistake does not come into the log',
 test('who only claimed to be somebody is not in the log: it may be a code in the wrong field', async () => {
   await using api = await createTestApi()
   await api.call('POST', '/user/auth', { json: { username: '492751', code: '000000' } })
-  const [entry] = await requestsOf(api, 1)
+  const [entry] = await waitForRequestEntries(api, 1)
   expect(entry).toMatchObject({ path: '/api/v1/user/auth', status: 400 })
   expect(JSON.stringify(entry)).not.toContain('492751')
 })
 
 test('behind a trusted proxy, log and audit name the address of the client', async () => {
   await using api = await createTestApi({}, { 'trusted-proxies': '127.0.0.1' })
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   const app = createApp(api.context)
   using server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: app.fetch })
   app.server = server
   const headers = { authorization: `Bearer ${token}`, 'x-forwarded-for': '198.51.100.7' }
   await (await fetch(`${server.url}api/v1/user/unlock/owner`, { method: 'PATCH', headers })).text()
   await (await fetch(`${server.url}api/v1/user/delete/owner`, { method: 'DELETE', headers })).text()
-  const entries = await requestsOf(api, 3)
+  const entries = await waitForRequestEntries(api, 3)
   expect(entries.slice(-2).map(({ address }) => address)).toEqual(['198.51.100.7', '198.51.100.7'])
-  const told = await readAudit(api, token, '?limit=2')
-  expect(told.map(({ action, address }) => `${action} ${address}`)).toEqual([
+  const auditEntries = await readAudit(api, token, '?limit=2')
+  expect(auditEntries.map(({ action, address }) => `${action} ${address}`)).toEqual([
     'user.unlock 198.51.100.7',
     'user.delete 198.51.100.7',
   ])

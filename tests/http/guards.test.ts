@@ -1,12 +1,12 @@
 import { expect, test } from 'bun:test'
 import { Elysia } from 'elysia'
 import { createErrorHandler } from '../../src/http/error-handler.ts'
-import { createExchange } from '../../src/http/exchange.ts'
+import { createRequestContext } from '../../src/http/exchange.ts'
 import { createGuard } from '../../src/http/guards.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 
 /** An app with a route that says who may call it, and one that forgot to, both as our route files mount theirs. */
-function createForgetfulApp({ context }: TestApi) {
+function createAppWithUnguardedRoutes({ context }: TestApi) {
   const reached: string[] = []
   const guard = createGuard(context.auth)
   const handler = (name: string) => () => {
@@ -20,7 +20,7 @@ function createForgetfulApp({ context }: TestApi) {
     .get('/forgotten', handler('forgotten'))
     .post('/forgotten/:thing', handler('forgotten'))
   const app = new Elysia()
-    .use(createExchange(context.log, context.config.listen))
+    .use(createRequestContext(context.log, context.config.listen))
     .use(createErrorHandler(context.log, context.audit))
     .use(guard)
     .group('/api', api => api.use(routes))
@@ -34,8 +34,8 @@ test.each([
   ['GET', '/beside'],
 ])('a route that forgot to say who may call it answers nobody, not even the owner: %s %s', async (method, path) => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
-  const { app, reached } = createForgetfulApp(api)
+  const { token } = await api.logInAs('owner')
+  const { app, reached } = createAppWithUnguardedRoutes(api)
   const credentials: Record<string, string>[] = [{}, { authorization: `Bearer ${token}` }]
   for (const headers of credentials) {
     const response = await app.handle(new Request(`http://localhost${path}`, { method, headers }))
@@ -43,13 +43,13 @@ test.each([
     expect(await response.json()).toEqual({ error: 'Internal server error', errorId: 0 })
   }
   expect(reached).toEqual([])
-  expect(api.logged.filter(line => line.includes('A route without a guard was called'))).toHaveLength(2)
+  expect(api.logLines.filter(line => line.includes('A route without a guard was called'))).toHaveLength(2)
 })
 
 test('a route that said so answers whom it named', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('viewer')
-  const { app, reached } = createForgetfulApp(api)
+  const { token } = await api.logInAs('viewer')
+  const { app, reached } = createAppWithUnguardedRoutes(api)
   const get = async (path: string, headers: Record<string, string>) =>
     (await app.handle(new Request(`http://localhost/api/things${path}`, { headers }))).status
   expect(await get('/decided', {})).toBe(401)

@@ -1,36 +1,36 @@
 import { expect, test } from 'bun:test'
 import { createApp } from '../../src/app.ts'
-import { IDLE_SECONDS } from '../../src/http/idle.ts'
+import { IDLE_TIMEOUT_SECONDS } from '../../src/http/idle.ts'
 import { createTestApi } from '../_support/api.ts'
 
 /** The limits, in seconds, that were set on connections while a request was answered. */
-async function limitsDuring(method: string, path: string, token?: string): Promise<number[]> {
+async function timeoutsDuring(method: string, path: string, token?: string): Promise<number[]> {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
+  const owner = await api.logInAs('owner')
   const app = createApp(api.context)
-  const limits: number[] = []
+  const timeouts: number[] = []
   using server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: app.fetch })
   app.server = new Proxy(server, {
     get(target, name) {
-      if (name === 'timeout') return (_: Request, seconds: number) => limits.push(seconds)
+      if (name === 'timeout') return (_: Request, seconds: number) => timeouts.push(seconds)
       const value: unknown = Reflect.get(target, name)
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
   const headers: Record<string, string> = token === 'owner' ? { authorization: `Bearer ${owner.token}` } : {}
   await (await fetch(`${server.url}api/v1${path}`, { method, headers })).text()
-  return limits
+  return timeouts
 }
 
 test('a change of a droplet may take longer than a connection may be silent, and only the change', async () => {
-  expect(await limitsDuring('POST', '/droplet/add', 'owner')).toEqual([0, IDLE_SECONDS])
+  expect(await timeoutsDuring('POST', '/droplet/add', 'owner')).toEqual([0, IDLE_TIMEOUT_SECONDS])
 })
 
 test('a change that fails brings the limit back', async () => {
-  expect(await limitsDuring('PATCH', '/droplet/stop/cikit07', 'owner')).toEqual([0, IDLE_SECONDS])
+  expect(await timeoutsDuring('PATCH', '/droplet/stop/cikit07', 'owner')).toEqual([0, IDLE_TIMEOUT_SECONDS])
 })
 
 test('nobody without the right to change lifts the limit', async () => {
-  expect(await limitsDuring('POST', '/droplet/add')).toEqual([])
-  expect(await limitsDuring('GET', '/droplet/list')).toEqual([])
+  expect(await timeoutsDuring('POST', '/droplet/add')).toEqual([])
+  expect(await timeoutsDuring('GET', '/droplet/list')).toEqual([])
 })

@@ -4,18 +4,18 @@ import { type CallOptions, createTestApi, type TestApi } from '../_support/api.t
 type Caller = 'nobody' | 'viewer' | 'manager' | 'owner'
 
 const callers: Caller[] = ['nobody', 'viewer', 'manager', 'owner']
-const everybody = callers
+const anyone = callers
 const viewers: Caller[] = ['viewer', 'manager', 'owner']
 const managers: Caller[] = ['manager', 'owner']
 const owners: Caller[] = ['owner']
 
 /** Who may call each route. A route that is not here, and a row that is no route, fail the first test. */
-const matrix: Record<string, Caller[]> = {
-  'POST /user/auth/': everybody,
-  'POST /user/auth/refresh': everybody,
-  'POST /user/auth/recover': everybody,
-  'POST /user/auth/enrol': everybody,
-  'POST /user/auth/confirm': everybody,
+const allowedCallers: Record<string, Caller[]> = {
+  'POST /user/auth/': anyone,
+  'POST /user/auth/refresh': anyone,
+  'POST /user/auth/recover': anyone,
+  'POST /user/auth/enrol': anyone,
+  'POST /user/auth/confirm': anyone,
   'POST /user/enrol/:user': owners,
   // For somebody else; that everybody may revoke for itself is told in tests/auth/revoke.test.ts.
   'DELETE /user/auth/revoke/:user': owners,
@@ -52,7 +52,7 @@ const matrix: Record<string, Caller[]> = {
 }
 
 /** The same for everybody, and with nothing of anybody in them: tests/web, tests/health. */
-const pages = [
+const publicRoutes = [
   // By a ticket, which only a manager gets: tests/exec.
   'GET /droplet/exec/:droplet',
   ...['GET /', 'GET /app/:file', 'GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js', 'GET /health'],
@@ -61,13 +61,13 @@ const pages = [
 
 const forbidden = { status: 403, body: { errorId: 912 } }
 /** Every user may call this one, and is then told for whom: with a bad body only of that. */
-const forOthers = { status: 401, body: { errorId: 904 } }
+const revokeForbidden = { status: 401, body: { errorId: 904 } }
 const malformed = { status: 400, body: { errorId: 917 } }
 
-function refusalOf(route: string, caller: Caller, body: string) {
+function expectedRejection(route: string, caller: Caller, body: string) {
   if (caller === 'nobody') return { status: 401, body: { errorId: 908 } }
   if (!route.includes('/revoke/')) return forbidden
-  return body === 'a bad body' ? malformed : forOthers
+  return body === 'a bad body' ? malformed : revokeForbidden
 }
 
 const bodies: [string, CallOptions][] = [
@@ -78,9 +78,9 @@ const bodies: [string, CallOptions][] = [
   ['an empty token', { json: { access_token: '' } }],
 ]
 
-const cases = Object.keys(matrix).flatMap(route => {
-  const sendable = route.startsWith('GET ') ? bodies.slice(0, 1) : bodies
-  return callers.flatMap(caller => sendable.map(([name, options]) => ({ route, caller, name, options })))
+const cases = Object.keys(allowedCallers).flatMap(route => {
+  const applicableBodies = route.startsWith('GET ') ? bodies.slice(0, 1) : bodies
+  return callers.flatMap(caller => applicableBodies.map(([name, options]) => ({ route, caller, name, options })))
 })
 
 let api: TestApi
@@ -88,14 +88,14 @@ const tokens: Partial<Record<Caller, string>> = {}
 
 beforeAll(async () => {
   api = await createTestApi()
-  for (const group of ['viewer', 'manager', 'owner'] as const) tokens[group] = (await api.signedIn(group)).token
+  for (const group of ['viewer', 'manager', 'owner'] as const) tokens[group] = (await api.logInAs(group)).token
 })
 
 afterAll(async () => await api[Symbol.asyncDispose]())
 
 test('every route of the app has a row, and every row is a route', () => {
   const routes = api.app.routes.map(({ method, path }) => `${method} ${path.replace('/api/v1', '')}`)
-  expect(routes.toSorted()).toEqual([...Object.keys(matrix), ...pages].toSorted())
+  expect(routes.toSorted()).toEqual([...Object.keys(allowedCallers), ...publicRoutes].toSorted())
 })
 
 describe.each(callers)('as %s', caller => {
@@ -104,16 +104,16 @@ describe.each(callers)('as %s', caller => {
     const path = template.replace(':user', 'somebody').replace(':droplet', 'cikit01')
     const token = tokens[caller]
     const usersBefore = api.context.users.list()
-    const callsBefore = api.memory.calls.length
-    const answer = await api.call(method, path, { ...options, ...(token && { token }) })
+    const callsBefore = api.memoryEngine.calls.length
+    const response = await api.call(method, path, { ...options, ...(token && { token }) })
 
-    if (matrix[route]?.includes(caller)) {
-      expect([200, 400, 404]).toContain(answer.status)
+    if (allowedCallers[route]?.includes(caller)) {
+      expect([200, 400, 404]).toContain(response.status)
       return
     }
-    expect(answer).toMatchObject(refusalOf(route, caller, name))
-    expect(answer.body).toEqual({ error: expect.any(String), errorId: expect.any(Number) })
+    expect(response).toMatchObject(expectedRejection(route, caller, name))
+    expect(response.body).toEqual({ error: expect.any(String), errorId: expect.any(Number) })
     expect(api.context.users.list()).toEqual(usersBefore)
-    expect(api.memory.calls).toHaveLength(callsBefore)
+    expect(api.memoryEngine.calls).toHaveLength(callsBefore)
   })
 })

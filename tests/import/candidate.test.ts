@@ -1,27 +1,27 @@
 import { describe, expect, test } from 'bun:test'
-import { isFit, toCandidate } from '../../src/import/candidate.ts'
+import { isCandidate, parseCandidate } from '../../src/import/candidate.ts'
 import type { Encoding } from '../../src/import/secret-text.ts'
 import { decodeBase32 } from '../_support/codes.ts'
 import { EXPORTED_SECRET, exportedUser } from '../_support/exported.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
-const read = (document: Record<string, unknown> | undefined, encoding: Encoding = 'base32') =>
-  toCandidate({ at: 7, document }, encoding, NOW)
+const parse = (document: Record<string, unknown> | undefined, encoding: Encoding = 'base32') =>
+  parseCandidate({ position: 7, document }, encoding, NOW)
 
 function secretOf(secret: unknown, encoding?: Encoding): string | undefined {
-  const one = read(exportedUser('ann', 'viewer', { secret }), encoding)
-  return isFit(one) ? Buffer.from(one.secret.reveal()).toString('hex') : undefined
+  const parsed = parse(exportedUser('ann', 'viewer', { secret }), encoding)
+  return isCandidate(parsed) ? Buffer.from(parsed.secret.reveal()).toString('hex') : undefined
 }
 
-function reasonOf(changed: Record<string, unknown>): string {
-  const one = read({ ...exportedUser('ann', 'manager'), ...changed })
-  return isFit(one) ? 'fit' : one.reason
+function reasonOf(overrides: Record<string, unknown>): string {
+  const parsed = parse({ ...exportedUser('ann', 'manager'), ...overrides })
+  return isCandidate(parsed) ? 'fit' : parsed.reason
 }
 
 test('a user of the original', () => {
-  const one = read(exportedUser('BR0kEN', 'owner'))
-  expect(one).toMatchObject({ at: 7, username: 'BR0kEN', group: 'owner', createdAt: 1_527_664_351_114 })
-  expect(JSON.stringify(one)).not.toContain(EXPORTED_SECRET)
+  const parsed = parse(exportedUser('BR0kEN', 'owner'))
+  expect(parsed).toMatchObject({ position: 7, username: 'BR0kEN', group: 'owner', createdAt: 1_527_664_351_114 })
+  expect(JSON.stringify(parsed)).not.toContain(EXPORTED_SECRET)
 })
 
 describe('a secret', () => {
@@ -78,8 +78,8 @@ describe('not a user', () => {
     ['no group', { ...exportedUser('ann', ''), group: undefined }, 'ann', /none of viewer, manager, owner/],
     ['another group', exportedUser('ann', 'king'), 'ann', /none of viewer, manager, owner/],
   ])('%s', (_, document, username, reason) => {
-    expect(read(document)).toEqual({
-      at: 7,
+    expect(parse(document)).toEqual({
+      position: 7,
       username,
       group: document && 'group' in document && document.group === 'viewer' ? 'viewer' : undefined,
       reason: expect.stringMatching(reason),
@@ -90,6 +90,6 @@ describe('not a user', () => {
 test.each([undefined, { $date: '2026-01-01T00:00:00.001Z' }, { $date: { $numberLong: '-1' } }, 'yesterday'])(
   'a date that cannot be true is no reason to leave a user behind: %j',
   created => {
-    expect(read(exportedUser('ann', 'viewer', { created }))).toMatchObject({ username: 'ann', createdAt: undefined })
+    expect(parse(exportedUser('ann', 'viewer', { created }))).toMatchObject({ username: 'ann', createdAt: undefined })
   },
 )

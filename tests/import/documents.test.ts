@@ -6,22 +6,22 @@ const read = (text: string) => readDocuments(new TextEncoder().encode(text))
 
 test('one document a line, with the number of its line', () => {
   expect(read('{"a":1}\n{"a":2}\n')).toEqual([
-    { at: 1, document: { a: 1 } },
-    { at: 2, document: { a: 2 } },
+    { position: 1, document: { a: 1 } },
+    { position: 2, document: { a: 2 } },
   ])
 })
 
 test('a byte order mark, CRLF, empty lines and no line feed at the end do not matter', () => {
   expect(read('\ufeff{"a":1}\r\n\r\n  \n{"a":2}')).toEqual([
-    { at: 1, document: { a: 1 } },
-    { at: 4, document: { a: 2 } },
+    { position: 1, document: { a: 1 } },
+    { position: 4, document: { a: 2 } },
   ])
 })
 
 test('one array, as --jsonArray writes it, pretty or not', () => {
   expect(read('\n[\n{"a":1},\n  {"a":\n2}]\n')).toEqual([
-    { at: 1, document: { a: 1 } },
-    { at: 2, document: { a: 2 } },
+    { position: 1, document: { a: 1 } },
+    { position: 2, document: { a: 2 } },
   ])
 })
 
@@ -29,15 +29,15 @@ test.each(['{"a":1', 'null', '5', '"text"', '[1]x', '{"a":1}{"a":2}', `{"a":"${'
   'a line that is no object is told by its number: %p',
   line => {
     expect(read(`{}\n  ${line.startsWith('[') ? `{}${line}` : line}\n{}`)).toEqual([
-      { at: 1, document: {} },
-      { at: 2, document: undefined },
-      { at: 3, document: {} },
+      { position: 1, document: {} },
+      { position: 2, document: undefined },
+      { position: 3, document: {} },
     ])
   },
 )
 
 test('what is nested without end is no document', () => {
-  expect(read(`{"a":${'['.repeat(8_000)}${']'.repeat(8_000)}}\n{}`).at(-1)).toEqual({ at: 2, document: {} })
+  expect(read(`{"a":${'['.repeat(8_000)}${']'.repeat(8_000)}}\n{}`).at(-1)).toEqual({ position: 2, document: {} })
   expect(read(`{"a":${'['.repeat(8_000)}\n{}`)[0]?.document).toBeUndefined()
 })
 
@@ -50,9 +50,9 @@ test.each([
   ['an array of nothing', '[]', /empty/],
   ['an array that does not end', '[{"secret":"KEEPTHIS"}', /begins as an array and is none/],
   ['too many', '{}\n'.repeat(10_001), /more than 10000 documents/],
-])('%s is refused, and not repeated', (_, text, words) => {
+])('%s is refused, and not repeated', (_, text, message) => {
   expect(() => read(text)).toThrow(OperatorError)
-  expect(() => read(text)).toThrow(words)
+  expect(() => read(text)).toThrow(message)
   expect(() => read(text)).not.toThrow(/KEEPTHIS/)
 })
 

@@ -2,15 +2,15 @@ import { describe, expect, test } from 'bun:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { catalogue } from '../../src/errors.ts'
 import type { RouteDescription, Schema } from '../../src/openapi/description.ts'
-import { chapters, createDocument } from '../../src/openapi/document.ts'
+import { createDocument, tagSections } from '../../src/openapi/document.ts'
 import { createTestApi } from '../_support/api.ts'
-import { check } from '../_support/openapi.ts'
+import { validateStrict } from '../_support/openapi.ts'
 
 const document = createDocument()
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, operation })),
 )
-const described = new Map(chapters.flatMap(({ routes }) => Object.entries<RouteDescription>(routes)))
+const describedRoutes = new Map(tagSections.flatMap(({ routes }) => Object.entries<RouteDescription>(routes)))
 
 /** The routes of the app, by their names in the chapters. */
 async function appRoutes() {
@@ -30,7 +30,7 @@ test('an independent validator finds nothing wrong', async () => {
 
 test('every route of the app is an operation, and every operation is a route', async () => {
   const routes = (await appRoutes()).map(({ name }) => name)
-  expect([...described.keys()].toSorted()).toEqual(routes.toSorted())
+  expect([...describedRoutes.keys()].toSorted()).toEqual(routes.toSorted())
   expect(operations.map(({ name }) => name).toSorted()).toEqual(
     routes.map(name => name.replace(/:(\w+)/g, '{$1}')).toSorted(),
   )
@@ -39,8 +39,8 @@ test('every route of the app is an operation, and every operation is a route', a
 test('what a route answers by its own schema is what the document says', async () => {
   for (const { name, responses } of await appRoutes()) {
     for (const [status, schema] of Object.entries(responses)) {
-      const answer = described.get(name)?.answers[Number(status)]
-      expect([name, status, JSON.stringify(answer?.schema)]).toEqual([name, status, JSON.stringify(schema)])
+      const response = describedRoutes.get(name)?.responses[Number(status)]
+      expect([name, status, JSON.stringify(response?.schema)]).toEqual([name, status, JSON.stringify(schema)])
     }
   }
 })
@@ -61,10 +61,10 @@ describe('examples', () => {
       name: `${name} ${type}`,
       body,
     }))
-    const answers = Object.entries<{ content?: Record<string, Body> }>(operation.responses).flatMap(
+    const responses = Object.entries<{ content?: Record<string, Body> }>(operation.responses).flatMap(
       ([status, { content = {} }]) => Object.values(content).map(body => ({ name: `${name} ${status}`, body })),
     )
-    return [...request, ...answers]
+    return [...request, ...responses]
   })
 
   test('each body has one, and it is as its schema says', () => {
@@ -72,15 +72,15 @@ describe('examples', () => {
     for (const { name, body } of bodies) {
       const examples = body.examples ? Object.values(body.examples).map(exampleAt) : [body.example]
       expect([name, examples.length]).not.toEqual([name, 0])
-      for (const example of examples) check(name, name, body.schema, example)
+      for (const example of examples) validateStrict(name, name, body.schema, example)
     }
   })
 
   test('one that is not is found', () => {
     const { example, schema = {} } = bodies.find(({ name }) => name === 'GET /api/v1/droplet/list 200')?.body ?? {}
     const [droplet] = example as Record<string, unknown>[]
-    expect(() => check('droplets', 'more', schema, [{ ...droplet, more: 1 }])).toThrow('additional properties')
-    expect(() => check('droplets', 'less', schema, [{ ...droplet, health: 'well' }])).toThrow('allowed values')
+    expect(() => validateStrict('droplets', 'more', schema, [{ ...droplet, more: 1 }])).toThrow('additional properties')
+    expect(() => validateStrict('droplets', 'less', schema, [{ ...droplet, health: 'well' }])).toThrow('allowed values')
   })
 })
 
@@ -90,7 +90,7 @@ test('every error of the catalogue is named by a route, and every reference lead
   expect([...named].toSorted()).toEqual(Object.keys(catalogue).toSorted())
   expect(document.info.description).toContain('What is no route answers 404')
   for (const [, reference = ''] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
-    const target = reference.split('/').reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], document)
+    const target = reference.split('/').reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], document)
     expect([reference, target]).not.toEqual([reference, undefined])
   }
 })

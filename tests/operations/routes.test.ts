@@ -3,8 +3,8 @@ import { ApiError } from '../../src/errors.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { createMemoryEngine } from '../_support/memory-engine.ts'
 
-const async = { prefer: 'respond-async' }
-type Told = { id: string; state: string }
+const RESPOND_ASYNC = { prefer: 'respond-async' }
+type OperationSummary = { id: string; state: string }
 
 /** The API over an engine whose stop takes until it is released. */
 async function createSlowApi() {
@@ -33,9 +33,9 @@ const change = (api: TestApi, token: string, path: string, headers: Record<strin
 describe('Prefer: respond-async', () => {
   test('answers 202 with the operation and where it is, which then tells how it ended', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
-    const { status, headers, body } = await change(api, token, 'add', async)
-    const { id } = body as Told
+    const { token } = await api.logInAs('manager')
+    const { status, headers, body } = await change(api, token, 'add', RESPOND_ASYNC)
+    const { id } = body as OperationSummary
     expect(status).toBe(202)
     expect(headers.get('location')).toBe(`/api/v1/operation/show/${id}`)
     expect(headers.get('preference-applied')).toBe('respond-async')
@@ -53,7 +53,7 @@ describe('Prefer: respond-async', () => {
 
   test('with wait answers the list when the change is done by then', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
+    const { token } = await api.logInAs('manager')
     const { status, headers, body } = await change(api, token, 'add', { prefer: 'respond-async, wait=60' })
     expect({ status, body }).toMatchObject({ status: 200, body: [{ name: 'cikit01' }] })
     expect(headers.get('location')).toBeNull()
@@ -61,7 +61,7 @@ describe('Prefer: respond-async', () => {
 
   test('waits as many seconds as it is told, as show does', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
+    const { token } = await api.logInAs('manager')
     using wait = spyOn(api.context.operations, 'wait')
     await change(api, token, 'add', { prefer: 'respond-async, wait=7' })
     const id = api.context.operations.list({})[0]?.id ?? ''
@@ -74,19 +74,22 @@ describe('Prefer: respond-async', () => {
 
   test('refuses at once what cannot be begun', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
-    expect(await change(api, token, 'stop/cikit07', async)).toMatchObject({ status: 400, body: { errorId: 900 } })
+    const { token } = await api.logInAs('manager')
+    expect(await change(api, token, 'stop/cikit07', RESPOND_ASYNC)).toMatchObject({
+      status: 400,
+      body: { errorId: 900 },
+    })
     const keys = { ssh_keys: ['x'] }
-    expect(await change(api, token, 'add', async, keys)).toMatchObject({ status: 400, body: { errorId: 917 } })
+    expect(await change(api, token, 'add', RESPOND_ASYNC, keys)).toMatchObject({ status: 400, body: { errorId: 917 } })
     expect((await api.call('GET', '/operation/list', { token })).body).toEqual([])
   })
 
   test('an operation that failed shows what a caller that waits is told', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
-    for (let number = 1; number <= 98; number++) api.memory.takenPorts.add(2200 + number)
-    api.memory.takenPorts.add(2299)
-    const { id } = (await change(api, token, 'add', async)).body as Told
+    const { token } = await api.logInAs('manager')
+    for (let number = 1; number <= 98; number++) api.memoryEngine.takenPorts.add(2200 + number)
+    api.memoryEngine.takenPorts.add(2299)
+    const { id } = (await change(api, token, 'add', RESPOND_ASYNC)).body as OperationSummary
     const { body } = await api.call('GET', `/operation/show/${id}?wait=60`, { token })
     const waited = await change(api, token, 'add')
     expect(waited).toMatchObject({ status: 409, body: { errorId: 919 } })
@@ -96,16 +99,16 @@ describe('Prefer: respond-async', () => {
 
 test('why an operation failed is in the log, also when nobody waits; what was refused in words is not', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   await change(api, token, 'add')
-  api.memory.fail('stop', new ApiError('engineUnavailable', { cause: new Error('a broken pipe') }))
-  api.memory.fail('stop', new ApiError('engineRefused'))
+  api.memoryEngine.failNext('stop', new ApiError('engineUnavailable', { cause: new Error('a broken pipe') }))
+  api.memoryEngine.failNext('stop', new ApiError('engineRefused'))
   const ids: string[] = []
   for (let count = 0; count < 2; count++) {
-    ids.push(((await change(api, token, 'stop/cikit01', async)).body as Told).id)
+    ids.push(((await change(api, token, 'stop/cikit01', RESPOND_ASYNC)).body as OperationSummary).id)
     await api.context.droplets.idle()
   }
-  const failed = api.logged.map(line => JSON.parse(line)).filter(({ message }) => message === 'operation failed')
+  const failed = api.logLines.map(line => JSON.parse(line)).filter(({ message }) => message === 'operation failed')
   expect(failed.map(({ operation }) => operation)).toEqual([ids[0]])
   expect(JSON.stringify(failed)).toContain('a broken pipe')
 })
@@ -127,7 +130,7 @@ test('what is done is done when the engine goes away right after it, and the lis
       },
     },
   })
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   for (const path of ['add', 'stop/cikit01']) {
     isAway = false
     expect(await change(api, token, path)).toMatchObject({ status: 503, body: { errorId: 918 } })
@@ -141,20 +144,20 @@ describe('Idempotency-Key', () => {
 
   test('asked again: the same operation, and the answer as if it were the first', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
+    const { token } = await api.logInAs('manager')
     const answers = await Promise.all(Array.from({ length: 5 }, () => change(api, token, 'add', key)))
     for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: [{ name: 'cikit01' }] })
-    const later = await change(api, token, 'add', { ...key, ...async })
+    const later = await change(api, token, 'add', { ...key, ...RESPOND_ASYNC })
     expect(later).toMatchObject({ status: 202, body: { droplet: 'cikit01', state: 'done' } })
-    expect(api.memory.droplets).toHaveLength(1)
+    expect(api.memoryEngine.droplets).toHaveLength(1)
   })
 
   test('after a restart, too, with what it was told then', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
-    for (let number = 1; number <= 99; number++) api.memory.takenPorts.add(2200 + number)
+    const { token } = await api.logInAs('manager')
+    for (let number = 1; number <= 99; number++) api.memoryEngine.takenPorts.add(2200 + number)
     const first = await change(api, token, 'add', key)
-    api.memory.takenPorts.clear()
+    api.memoryEngine.takenPorts.clear()
     await api.restart()
     expect(await change(api, token, 'add', key)).toMatchObject({ status: first.status, body: first.body })
     expect(first).toMatchObject({ status: 409, body: { errorId: 919 } })
@@ -162,14 +165,14 @@ describe('Idempotency-Key', () => {
 
   test('for another request: 930', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
+    const { token } = await api.logInAs('manager')
     await change(api, token, 'add', key)
     const others = ['stop/cikit01', 'delete/cikit01']
     for (const path of others)
       expect(await change(api, token, path, key)).toMatchObject({ status: 409, body: { errorId: 930 } })
     const sshKeys = { ssh_keys: [`ssh-ed25519 ${ED25519} ann`] }
     expect(await change(api, token, 'add', key, sshKeys)).toMatchObject({ status: 409, body: { errorId: 930 } })
-    expect(api.memory.droplets).toMatchObject([{ name: 'cikit01', state: 'running' }])
+    expect(api.memoryEngine.droplets).toMatchObject([{ name: 'cikit01', state: 'running' }])
     const other = { 'idempotency-key': 'build-4712' }
     expect(await change(api, token, 'stop/cikit01', other)).toMatchObject({ status: 200 })
     expect(await change(api, token, 'stop/cikit02', other)).toMatchObject({ status: 409, body: { errorId: 930 } })
@@ -177,25 +180,25 @@ describe('Idempotency-Key', () => {
 
   test('of another user is another key', async () => {
     await using api = await createTestApi()
-    for (const group of ['manager', 'owner'] as const) await change(api, (await api.signedIn(group)).token, 'add', key)
-    expect(api.memory.droplets).toHaveLength(2)
+    for (const group of ['manager', 'owner'] as const) await change(api, (await api.logInAs(group)).token, 'add', key)
+    expect(api.memoryEngine.droplets).toHaveLength(2)
   })
 
   test('that is none is refused, and nothing is done', async () => {
     await using api = await createTestApi()
-    const { token } = await api.signedIn('manager')
+    const { token } = await api.logInAs('manager')
     const answer = await change(api, token, 'add', { 'idempotency-key': 'a b' })
     expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
-    expect(api.memory.calls).toEqual([])
+    expect(api.memoryEngine.calls).toEqual([])
   })
 })
 
 describe('while it goes on', () => {
   test('show answers at once, or waits for the end', async () => {
     await using api = await createSlowApi()
-    const { token } = await api.signedIn('manager')
+    const { token } = await api.logInAs('manager')
     await change(api, token, 'add')
-    const { id } = (await change(api, token, 'stop/cikit01', async)).body as Told
+    const { id } = (await change(api, token, 'stop/cikit01', RESPOND_ASYNC)).body as OperationSummary
     await api.entered
     const show = (query = '') => api.call('GET', `/operation/show/${id}${query}`, { token })
     expect((await show()).body).toMatchObject({ state: 'running', cancellable: false, ended_at: null })
@@ -210,14 +213,14 @@ describe('while it goes on', () => {
 
   test('what waits for its turn can be cancelled, and who waited for it is told', async () => {
     await using api = await createSlowApi()
-    const { token } = await api.signedIn('manager')
+    const { token } = await api.logInAs('manager')
     await change(api, token, 'add')
-    await change(api, token, 'stop/cikit01', async)
+    await change(api, token, 'stop/cikit01', RESPOND_ASYNC)
     await api.entered
     const removal = change(api, token, 'delete/cikit01')
     const queued = async () => {
       const { body } = await api.call('GET', '/operation/list?limit=1', { token })
-      return (body as Told[])[0]
+      return (body as OperationSummary[])[0]
     }
     while ((await queued())?.state !== 'queued') await new Promise(setImmediate)
     const { id } = (await queued()) ?? { id: '' }
@@ -241,9 +244,10 @@ test('whose end cannot be stored shows that end, also after another try that fai
     await memory.engine.stop(id)
   }
   await using api = await createTestApi({ engine: { ...memory.engine, stop } })
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   await change(api, token, 'add')
-  const { id } = (await change(api, token, 'stop/cikit01', { ...async, 'idempotency-key': 'k' })).body as Told
+  const { id } = (await change(api, token, 'stop/cikit01', { ...RESPOND_ASYNC, 'idempotency-key': 'k' }))
+    .body as OperationSummary
   const { sql } = api.context.db
   const show = async () => (await api.call('GET', `/operation/show/${id}?wait=60`, { token })).body
   expect(await show()).toMatchObject({ state: 'done' })
@@ -251,22 +255,22 @@ test('whose end cannot be stored shows that end, also after another try that fai
   // The last thing that the transaction writes fails, as a commit does on a full disk.
   sql.run("CREATE TEMP TRIGGER full BEFORE INSERT ON main.audit_refusals BEGIN SELECT RAISE(ABORT, 'full'); END")
   await api.call('GET', '/user/list', { token })
-  await expect(api.context.audit.settle()).rejects.toThrow('full')
+  await expect(api.context.audit.flush()).rejects.toThrow('full')
   expect(await show()).toMatchObject({ state: 'done' })
   sql.run('DROP TRIGGER full')
-  await api.context.audit.settle()
+  await api.context.audit.flush()
   expect(await show()).toMatchObject({ state: 'done' })
   expect(sql.query('SELECT state FROM operations WHERE id = ?').get(id)).toEqual({ state: 'done' })
 })
 
 test('the audit tells who cancelled it, and whose it was', async () => {
   await using api = await createSlowApi()
-  const { token } = await api.signedIn('manager')
-  const { token: owner } = await api.signedIn('owner')
+  const { token } = await api.logInAs('manager')
+  const { token: owner } = await api.logInAs('owner')
   await change(api, token, 'add')
-  await change(api, token, 'stop/cikit01', async)
+  await change(api, token, 'stop/cikit01', RESPOND_ASYNC)
   await api.entered
-  const { id } = (await change(api, token, 'delete/cikit01', async)).body as Told
+  const { id } = (await change(api, token, 'delete/cikit01', RESPOND_ASYNC)).body as OperationSummary
   expect((await api.call('DELETE', `/operation/cancel/${id}`, { token: owner })).status).toBe(200)
   const { body } = await api.call('GET', '/audit/list?limit=2', { token: owner })
   expect(body).toMatchObject([
@@ -278,7 +282,7 @@ test('the audit tells who cancelled it, and whose it was', async () => {
 
 test('nobody is waited for who went away', async () => {
   await using api = await createSlowApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   await change(api, token, 'add')
   const caller = new AbortController()
   const ask = (method: string, path: string, headers = {}) =>
@@ -289,13 +293,13 @@ test('nobody is waited for who went away', async () => {
         signal: caller.signal,
       }),
     )
-  const asked = ask('PATCH', '/droplet/stop/cikit01', { prefer: 'respond-async, wait=60' })
+  const changing = ask('PATCH', '/droplet/stop/cikit01', { prefer: 'respond-async, wait=60' })
   await api.entered
   const [operation] = api.context.operations.list({})
-  const shown = ask('GET', `/operation/show/${operation?.id}?wait=60`)
+  const showing = ask('GET', `/operation/show/${operation?.id}?wait=60`)
   await new Promise(setImmediate)
   caller.abort()
-  for (const answer of await Promise.all([asked, shown])) {
+  for (const answer of await Promise.all([changing, showing])) {
     expect(await answer.json()).toMatchObject({ id: operation?.id, state: 'running' })
   }
   api.release()
@@ -303,9 +307,9 @@ test('nobody is waited for who went away', async () => {
 
 test('who waits is let go when the program ends', async () => {
   await using api = await createSlowApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   await change(api, token, 'add')
-  const { id } = (await change(api, token, 'stop/cikit01', async)).body as Told
+  const { id } = (await change(api, token, 'stop/cikit01', RESPOND_ASYNC)).body as OperationSummary
   await api.entered
   const waiting = api.call('GET', `/operation/show/${id}?wait=60`, { token })
   await new Promise(setImmediate)
@@ -316,13 +320,13 @@ test('who waits is let go when the program ends', async () => {
 
 test('the list is of 1,000 at most', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   expect(await api.call('GET', '/operation/list?limit=1000', { token })).toMatchObject({ status: 200, body: [] })
 })
 
 test.each(['?wait=61', '?wait=-1', '?wait=x', '?since=1'])('show%s is refused', async query => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   expect(await api.call('GET', `/operation/show/x${query}`, { token })).toMatchObject({
     status: 400,
     body: { errorId: 917 },
@@ -331,7 +335,7 @@ test.each(['?wait=61', '?wait=-1', '?wait=x', '?since=1'])('show%s is refused', 
 
 test.each(['?limit=0', '?limit=1001', '?limit=x', '?user=ann'])('list%s is refused', async query => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   expect(await api.call('GET', `/operation/list${query}`, { token })).toMatchObject({
     status: 400,
     body: { errorId: 917 },
@@ -340,19 +344,19 @@ test.each(['?limit=0', '?limit=1001', '?limit=x', '?user=ann'])('list%s is refus
 
 test('the list goes on from the last one that was seen', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   for (let count = 0; count < 3; count++) await change(api, token, 'add')
-  const page = async (query: string) =>
+  const listPage = async (query: string) =>
     (await api.call('GET', `/operation/list${query}`, { token })).body as { id: string; droplet: string }[]
-  const [first, second] = await page('?limit=2')
+  const [first, second] = await listPage('?limit=2')
   expect([first?.droplet, second?.droplet]).toEqual(['cikit03', 'cikit02'])
-  expect((await page(`?limit=2&cursor=${second?.id}`)).map(({ droplet }) => droplet)).toEqual(['cikit01'])
-  expect((await page('?droplet=cikit02')).map(({ droplet }) => droplet)).toEqual(['cikit02'])
+  expect((await listPage(`?limit=2&cursor=${second?.id}`)).map(({ droplet }) => droplet)).toEqual(['cikit01'])
+  expect((await listPage('?droplet=cikit02')).map(({ droplet }) => droplet)).toEqual(['cikit02'])
 })
 
 test('one that nobody knows is 929', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   for (const [method, path] of [
     ['GET', 'show'],
     ['DELETE', 'cancel'],
@@ -366,10 +370,10 @@ test('one that nobody knows is 929', async () => {
 
 test('old ones are forgotten by the housekeeping', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   await change(api, token, 'add')
-  api.clock.move(7 * 86_400_000 + 1)
-  await api.context.keepHouse()
+  api.clock.advance(7 * 86_400_000 + 1)
+  await api.context.runMaintenance()
   expect(api.context.operations.list({})).toEqual([])
 })
 

@@ -1,15 +1,15 @@
 import { heapStats } from 'bun:jsc'
 import { describe, expect, jest, test } from 'bun:test'
-import { ACT } from '../_support/act.ts'
-import { createTestDroplets } from '../_support/droplets.ts'
-import { createGate, stopUnderWay } from '../_support/gate.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
+import { createTestDropletHost } from '../_support/droplets.ts'
+import { createGate, startHeldStop } from '../_support/gate.ts'
 
 // Who waits for an operation.
 
 describe('waiting', () => {
   test('ends with the operation', async () => {
-    await using host = createTestDroplets()
-    const { id, gate, operations } = await stopUnderWay(host)
+    await using host = createTestDropletHost()
+    const { id, gate, operations } = await startHeldStop(host)
     expect(await operations.wait(id, 0)).toMatchObject({ state: 'running' })
     const waiting = operations.wait(id, 60_000)
     gate.open()
@@ -18,8 +18,8 @@ describe('waiting', () => {
   })
 
   test('ends after its time, when the caller goes, and when the service closes', async () => {
-    await using host = createTestDroplets()
-    const { id, gate, operations } = await stopUnderWay(host)
+    await using host = createTestDropletHost()
+    const { id, gate, operations } = await startHeldStop(host)
     expect(await operations.wait(id, 1)).toMatchObject({ state: 'running' })
     const caller = new AbortController()
     const waiting = operations.wait(id, 60_000, caller.signal)
@@ -32,29 +32,29 @@ describe('waiting', () => {
   })
 
   test('ends at once for a caller that is gone already', async () => {
-    await using host = createTestDroplets()
-    const { id, gate, operations } = await stopUnderWay(host)
+    await using host = createTestDropletHost()
+    const { id, gate, operations } = await startHeldStop(host)
     expect(await operations.wait(id, 60_000, AbortSignal.abort())).toMatchObject({ state: 'running' })
     gate.open()
   })
 
   test('leaves nothing in memory of who waited in vain', async () => {
-    await using host = createTestDroplets()
-    const { id, gate, operations } = await stopUnderWay(host)
-    const kept = () => {
+    await using host = createTestDropletHost()
+    const { id, gate, operations } = await startHeldStop(host)
+    const countPromises = () => {
       Bun.gc(true)
       return heapStats().objectTypeCounts.Promise ?? 0
     }
-    const before = kept()
+    const promisesBefore = countPromises()
     for (let round = 0; round < 10; round++)
       await Promise.all(Array.from({ length: 500 }, () => operations.wait(id, 1)))
-    expect(kept() - before).toBeLessThan(1_000)
+    expect(countPromises() - promisesBefore).toBeLessThan(1_000)
     gate.open()
   })
 
   test('leaves no timer behind, by which this program would end later', async () => {
-    await using host = createTestDroplets()
-    const { id, gate, operations } = await stopUnderWay(host)
+    await using host = createTestDropletHost()
+    const { id, gate, operations } = await startHeldStop(host)
     jest.useFakeTimers()
     try {
       const waiting = operations.wait(id, 60_000)
@@ -68,18 +68,18 @@ describe('waiting', () => {
   })
 
   test('for all of them is for those, too, that begin meanwhile', async () => {
-    await using host = createTestDroplets()
-    const droplets = ['cikit01', 'cikit02'].map(name => ({ ...host.put(name), gate: createGate() }))
+    await using host = createTestDropletHost()
+    const droplets = ['cikit01', 'cikit02'].map(name => ({ ...host.addDroplet(name), gate: createGate() }))
     const { change, operations } = host.startService({
       stop: async id => await droplets.find(droplet => droplet.id === id)?.gate.pass(),
     })
     const [first, second] = droplets
-    await change(ACT, { kind: 'stop', droplet: 'cikit01' })
+    await change(TEST_ACTOR, { kind: 'stop', droplet: 'cikit01' })
     let states: string[] = []
     const idle = operations.idle().then(() => {
       states = operations.list({}).map(({ state }) => state)
     })
-    const { id } = await change(ACT, { kind: 'stop', droplet: 'cikit02' })
+    const { id } = await change(TEST_ACTOR, { kind: 'stop', droplet: 'cikit02' })
     first?.gate.open()
     while (operations.list({ droplet: 'cikit01' })[0]?.state !== 'done') await new Promise(setImmediate)
     await second?.gate.entered
@@ -90,10 +90,10 @@ describe('waiting', () => {
   })
 
   test('for one that nobody knows is 929', async () => {
-    await using host = createTestDroplets()
+    await using host = createTestDropletHost()
     const { operations } = host.startService()
     await expect(operations.wait('x', 1)).rejects.toMatchObject({ errorId: 929, status: 404 })
     await expect(operations.outcome('x')).rejects.toMatchObject({ errorId: 929 })
-    await expect(operations.cancel(ACT, 'x')).rejects.toMatchObject({ errorId: 929 })
+    await expect(operations.cancel(TEST_ACTOR, 'x')).rejects.toMatchObject({ errorId: 929 })
   })
 })

@@ -3,15 +3,15 @@ import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { readFields } from '../../src/http/body.ts'
 import { createTestApi } from '../_support/api.ts'
-import { refusalIn, send } from '../_support/exchange.ts'
-import { anyJson, anyText, holds } from '../_support/properties.ts'
+import { errorIdIn, sendRequest } from '../_support/exchange.ts'
+import { anyJson, anyText, checkProperty } from '../_support/properties.ts'
 
 const LIMIT = 16 * 1024
 const JSON_TYPE = 'application/json'
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 
 const headerText = fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map(code => String.fromCharCode(code)) })
-const types = fc.oneof(
+const contentTypes = fc.oneof(
   fc.constantFrom(
     JSON_TYPE,
     FORM_TYPE,
@@ -30,7 +30,7 @@ const types = fc.oneof(
   headerText.map(text => text.trim()),
 )
 
-const jsonish = fc
+const jsonLikeTexts = fc
   .array(
     fc.oneof(
       fc.constantFrom('{', '}', '[', ']', '"', ',', ':', '\\', 'null', '1e5000', '\ufeff', '"username"', '"code"'),
@@ -46,7 +46,7 @@ const bodies = fc.oneof(
   anyText.map(text => Buffer.from(text)),
   anyText.map(text => Buffer.from(text, 'utf16le')),
   anyJson.map(value => Buffer.from(JSON.stringify(value))),
-  jsonish.map(text => Buffer.from(text)),
+  jsonLikeTexts.map(text => Buffer.from(text)),
   fc
     .array(fc.tuple(anyText, anyText), { maxLength: 4 })
     .map(pairs => Buffer.from(new URLSearchParams(pairs).toString())),
@@ -63,49 +63,60 @@ const routes = fc.constantFrom<[string, string, number[]][]>(
 
 test('whatever bytes are sent as whatever type, the answer is a refusal in JSON, and nothing has happened', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   const users = api.context.users.list()
-  await holds('bodies: anything', fc.tuple(routes, types, bodies), async ([[method, path, ids], type, body]) => {
-    const headers = {
-      'content-type': type,
-      ...(path.startsWith('/user/auth') ? {} : { authorization: `Bearer ${token}` }),
-    }
-    const answer = await send(api, method, path, { headers, body })
-    const id = refusalIn(answer)
-    expect(ids).toContain(id)
-    if (!isUtf8(body)) expect(id).toBe(917)
-    if (id === 902 || id === 910) await api.forgetFailures()
-  })
+  await checkProperty(
+    'bodies: anything',
+    fc.tuple(routes, contentTypes, bodies),
+    async ([[method, path, ids], type, body]) => {
+      const headers = {
+        'content-type': type,
+        ...(path.startsWith('/user/auth') ? {} : { authorization: `Bearer ${token}` }),
+      }
+      const response = await sendRequest(api, method, path, { headers, body })
+      const id = errorIdIn(response)
+      expect(ids).toContain(id)
+      if (!isUtf8(body)) expect(id).toBe(917)
+      if (id === 902 || id === 910) await api.clearFailures()
+    },
+  )
   expect(api.context.users.list()).toEqual(users)
-  expect(api.logged.join('')).not.toContain('"level":"error"')
+  expect(api.logLines.join('')).not.toContain('"level":"error"')
 })
 
 const sizes = fc.oneof(fc.integer({ min: LIMIT - 3, max: LIMIT + 3 }), fc.nat(3 * LIMIT))
-const pieces = fc.array(fc.integer({ min: 1, max: LIMIT }), { minLength: 1, maxLength: 20 })
+const pieceLengthLists = fc.array(fc.integer({ min: 1, max: LIMIT }), { minLength: 1, maxLength: 20 })
 
-function inPieces(body: Uint8Array, lengths: number[]): ReadableStream<Uint8Array> {
-  let [at, turn] = [0, 0]
+function streamInPieces(body: Uint8Array, pieceLengths: number[]): ReadableStream<Uint8Array> {
+  let [offset, pieceIndex] = [0, 0]
   return new ReadableStream({
     pull(controller) {
-      if (at >= body.length) return controller.close()
-      const length = lengths[turn++ % lengths.length] ?? 1
-      controller.enqueue(body.slice(at, at + length))
-      at += length
+      if (offset >= body.length) return controller.close()
+      const length = pieceLengths[pieceIndex++ % pieceLengths.length] ?? 1
+      controller.enqueue(body.slice(offset, offset + length))
+      offset += length
     },
   })
 }
 
 test('a body of 16 KiB is read and one byte more is not, announced or in pieces of any length', async () => {
   await using api = await createTestApi()
-  const cases = fc.record({ size: sizes, type: fc.constantFrom(JSON_TYPE, FORM_TYPE), lengths: fc.option(pieces) })
-  await holds('bodies: size', cases, async ({ size, type, lengths }) => {
+  const cases = fc.record({
+    size: sizes,
+    type: fc.constantFrom(JSON_TYPE, FORM_TYPE),
+    lengths: fc.option(pieceLengthLists),
+  })
+  await checkProperty('bodies: size', cases, async ({ size, type, lengths: pieceLengths }) => {
     // Spaces around an object, or the value of a field: of any length it is well-formed.
     const text =
       type === JSON_TYPE ? `{}${' '.repeat(Math.max(0, size - 2))}` : `a=${'b'.repeat(Math.max(0, size - 2))}`
     const body = new TextEncoder().encode(text)
-    const headers = { 'content-type': type, ...(lengths ? {} : { 'content-length': String(body.length) }) }
-    const answer = await send(api, 'POST', '/user/auth', { headers, body: lengths ? inPieces(body, lengths) : body })
-    expect(refusalIn(answer)).toBe(body.length > LIMIT ? 920 : 901)
+    const headers = { 'content-type': type, ...(pieceLengths ? {} : { 'content-length': String(body.length) }) }
+    const response = await sendRequest(api, 'POST', '/user/auth', {
+      headers,
+      body: pieceLengths ? streamInPieces(body, pieceLengths) : body,
+    })
+    expect(errorIdIn(response)).toBe(body.length > LIMIT ? 920 : 901)
   })
 })
 
@@ -119,14 +130,14 @@ const nested = fc.record({
 
 test('JSON is read to a depth of 32, whatever brackets its texts hold', async () => {
   await using api = await createTestApi()
-  await holds('bodies: depth', nested, async ({ depth, arrays, text, indent }) => {
+  await checkProperty('bodies: depth', nested, async ({ depth, arrays, text, indent }) => {
     let value: unknown = text
     for (let level = 1; level < depth; level++) {
       value = arrays[level % arrays.length] ? [text, value] : { [text]: text, 'the next': value }
     }
     const body = JSON.stringify({ deep: value }, undefined, indent)
-    const answer = await send(api, 'POST', '/user/auth', { headers: { 'content-type': JSON_TYPE }, body })
-    expect(refusalIn(answer)).toBe(depth > 32 ? 917 : 901)
+    const response = await sendRequest(api, 'POST', '/user/auth', { headers: { 'content-type': JSON_TYPE }, body })
+    expect(errorIdIn(response)).toBe(depth > 32 ? 917 : 901)
   })
 })
 
@@ -138,7 +149,7 @@ test('the same fields as a form and as JSON are the same fields, and one that co
       maxLength: 6,
     },
   )
-  await holds('bodies: forms like JSON', fields, async pairs => {
+  await checkProperty('bodies: forms like JSON', fields, async pairs => {
     const read = (type: string, body: string) =>
       readFields(new Request('http://localhost/', { method: 'POST', headers: { 'content-type': type }, body }))
     const form = await read(FORM_TYPE, new URLSearchParams(pairs).toString())
@@ -150,9 +161,9 @@ test('the same fields as a form and as JSON are the same fields, and one that co
     expect(Object.entries(json).toSorted()).toEqual(pairs.toSorted())
     for (const read of [form, json]) expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
 
-    const [first] = pairs
-    if (!first) return
-    const twice = await read(FORM_TYPE, new URLSearchParams([...pairs, first]).toString())
-    expect(twice).toMatchObject({ reason: 'a field is given twice' })
+    const [firstPair] = pairs
+    if (!firstPair) return
+    const duplicated = await read(FORM_TYPE, new URLSearchParams([...pairs, firstPair]).toString())
+    expect(duplicated).toMatchObject({ reason: 'a field is given twice' })
   })
 })

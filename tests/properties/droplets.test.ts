@@ -4,10 +4,10 @@ import { candidateNumbers, nameOf, numberOf, portsOf } from '../../src/droplets/
 import { parseOutput } from '../../src/engines/docker/answers.ts'
 import { parseProbe } from '../../src/engines/docker/probe.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
-import { frame } from '../_support/docker-engine.ts'
-import { aDroplet, HOST_KEY } from '../_support/droplet.ts'
-import { refusalIn, send } from '../_support/exchange.ts'
-import { anyText, holds, hostileTexts } from '../_support/properties.ts'
+import { encodeFrame } from '../_support/docker-engine.ts'
+import { createTestDroplet, HOST_KEY } from '../_support/droplet.ts'
+import { errorIdIn, sendRequest } from '../_support/exchange.ts'
+import { anyText, checkProperty, hostileTexts } from '../_support/properties.ts'
 
 const DROPLETS = ['cikit01', 'cikit42', 'cikit99']
 /** No droplet: an engine that lists it would be wrong, and it is not to be reached all the same. */
@@ -24,40 +24,40 @@ const actions = fc.constantFrom<Action[]>(
   ['DELETE', 'delete', ['stop', 'remove']],
 )
 
-const wellFormed = fc.integer({ min: 1, max: 99 }).map(number => nameOf(number, 'cikit'))
-const closeTo = fc
+const validNames = fc.integer({ min: 1, max: 99 }).map(number => nameOf(number, 'cikit'))
+const nearMissNames = fc
   .tuple(
-    wellFormed,
+    validNames,
     fc.oneof(fc.string({ maxLength: 3 }), fc.constantFrom('\n', '\0', ' ', '/', '.', '%', '\u0661')),
     fc.nat(7),
   )
-  .map(([name, more, at]) => name.slice(0, at) + more + name.slice(at))
+  .map(([name, inserted, index]) => name.slice(0, index) + inserted + name.slice(index))
 const names = fc.oneof(
   fc.constantFrom(...DROPLETS, FOREIGN),
-  wellFormed,
-  closeTo,
+  validNames,
+  nearMissNames,
   anyText,
   fc.constantFrom(...hostileTexts),
 )
 
-function putAll({ memory, clock }: TestApi): void {
+function resetDroplets({ memoryEngine, clock }: TestApi): void {
   const droplets = [FOREIGN, ...DROPLETS].map((name, index) => {
     const id = String(index).padEnd(64, 'abcdef0123456789')
-    return aDroplet({ id, name, createdAt: clock.now() })
+    return createTestDroplet({ id, name, createdAt: clock.now() })
   })
-  memory.droplets.splice(0, Number.POSITIVE_INFINITY, ...droplets)
-  memory.calls.length = 0
+  memoryEngine.droplets.splice(0, Number.POSITIVE_INFINITY, ...droplets)
+  memoryEngine.calls.length = 0
 }
 
 /** What the engine hears of a request for this droplet: of a name that cannot be one, nothing. */
-function callsFor(name: string | undefined, does: string[]): string[] {
+function callsFor(name: string | undefined, engineCalls: string[]): string[] {
   if (name === undefined || !/^cikit(0[1-9]|[1-9][0-9])$/.test(name)) return []
-  return DROPLETS.includes(name) ? ['list', ...does.map(call => `${call} ${name}`)] : ['list']
+  return DROPLETS.includes(name) ? ['list', ...engineCalls.map(call => `${call} ${name}`)] : ['list']
 }
 
-async function managed() {
+async function createManagerFixture() {
   const api = await createTestApi()
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   return {
     api,
     init: { headers: { authorization: `Bearer ${token}` } },
@@ -66,20 +66,20 @@ async function managed() {
 }
 
 test('a name that is no droplet’s is refused without a word to the engine, and one that is moves no other', async () => {
-  await using scope = await managed()
-  const { api, init } = scope
-  await holds(
+  await using fixture = await createManagerFixture()
+  const { api, init } = fixture
+  await checkProperty(
     'droplets: names',
     fc.tuple(actions, names),
-    async ([[method, action, does], name]) => {
-      putAll(api)
-      const answer = await send(api, method, `/droplet/${action}/${encodeURIComponent(name)}`, init)
-      expect(api.memory.calls).toEqual(callsFor(name, does))
+    async ([[method, action, engineCalls], name]) => {
+      resetDroplets(api)
+      const answer = await sendRequest(api, method, `/droplet/${action}/${encodeURIComponent(name)}`, init)
+      expect(api.memoryEngine.calls).toEqual(callsFor(name, engineCalls))
       if (DROPLETS.includes(name)) return expect(answer.status).toBe(200)
       // An empty part of a path is none, and one of dots is another path.
-      expect(refusalIn(answer)).toBe(['', '.', '..'].includes(name) ? 404 : 900)
-      const repeated = /^[A-Za-z0-9_.-]{1,64}$/.test(name)
-      if (!repeated && name.length > 3) expect(answer.text).not.toContain(JSON.stringify(name).slice(1, -1))
+      expect(errorIdIn(answer)).toBe(['', '.', '..'].includes(name) ? 404 : 900)
+      const isEchoed = /^[A-Za-z0-9_.-]{1,64}$/.test(name)
+      if (!isEchoed && name.length > 3) expect(answer.text).not.toContain(JSON.stringify(name).slice(1, -1))
     },
     hostileTexts.map((name): Case => [['PATCH', 'stop', ['stop']], name]),
   )
@@ -122,7 +122,7 @@ const paths = fc
   .map(parts => parts.join('').replaceAll('#', '%23'))
 
 /** The droplet that a path names when it is read as the URL standard says; a slash at the end counts nothing. */
-function namedBy(path: string, action: string): string | undefined {
+function dropletNamedIn(path: string, action: string): string | undefined {
   const { pathname } = new URL(`http://localhost/api/v1${path}`)
   const part = new RegExp(`^/api/v1/droplet/${action}/([^/]+)/?$`).exec(pathname)?.[1]
   try {
@@ -133,43 +133,47 @@ function namedBy(path: string, action: string): string | undefined {
 }
 
 test('whatever is written into the path, the engine hears of the droplet that it names and of no other', async () => {
-  await using scope = await managed()
-  const { api, init } = scope
-  await holds('droplets: paths', paths, async path => {
-    putAll(api)
-    const answer = await send(api, 'PATCH', `/droplet/stop/${path}`, init)
-    const moved = ['start', 'stop', 'restart'].flatMap(action => {
-      const does = action === 'restart' ? ['stop', 'start'] : [action]
-      return callsFor(namedBy(`/droplet/stop/${path}`, action), does)
+  await using fixture = await createManagerFixture()
+  const { api, init } = fixture
+  await checkProperty('droplets: paths', paths, async path => {
+    resetDroplets(api)
+    const answer = await sendRequest(api, 'PATCH', `/droplet/stop/${path}`, init)
+    const expectedCalls = ['start', 'stop', 'restart'].flatMap(action => {
+      const engineCalls = action === 'restart' ? ['stop', 'start'] : [action]
+      return callsFor(dropletNamedIn(`/droplet/stop/${path}`, action), engineCalls)
     })
-    expect(api.memory.calls).toEqual(moved)
-    if (moved.length < 2) expect([404, 900, 917]).toContain(refusalIn(answer))
+    expect(api.memoryEngine.calls).toEqual(expectedCalls)
+    if (expectedCalls.length < 2) expect([404, 900, 917]).toContain(errorIdIn(answer))
   })
 })
 
 test('a name and its number are one and the same, for every prefix; the free numbers come once each, the highest first', async () => {
   const prefixes = fc.stringMatching(/^[a-z][a-z0-9-]{0,19}$/)
-  const used = fc.uniqueArray(fc.integer({ min: 1, max: 99 }), { maxLength: 99, size: 'max' })
-  await holds('droplets: numbers', fc.tuple(prefixes, anyText, used), ([prefix, text, inUse]) => {
-    for (const name of [text, prefix + text]) {
-      const number = numberOf(name, prefix)
-      if (number !== undefined) expect(nameOf(number, prefix)).toBe(name)
-    }
-    const candidates = candidateNumbers(new Set(inUse))
-    expect([...candidates, ...inUse].toSorted((a, b) => a - b)).toEqual(
-      Array.from({ length: 99 }, (_, index) => index + 1),
-    )
-    const highest = Math.max(0, ...inUse)
-    const above = candidates.filter(number => number > highest)
-    expect(candidates).toEqual([
-      ...above.toSorted((a, b) => a - b),
-      ...candidates.filter(number => number < highest).toSorted((a, b) => a - b),
-    ])
-    for (const number of candidates) {
-      expect(numberOf(nameOf(number, prefix), prefix)).toBe(number)
-      expect(portsOf(number).every(({ hostPort }) => hostPort % 100 === number && hostPort < 65_536)).toBe(true)
-    }
-  })
+  const usedNumberSets = fc.uniqueArray(fc.integer({ min: 1, max: 99 }), { maxLength: 99, size: 'max' })
+  await checkProperty(
+    'droplets: numbers',
+    fc.tuple(prefixes, anyText, usedNumberSets),
+    ([prefix, text, usedNumbers]) => {
+      for (const name of [text, prefix + text]) {
+        const number = numberOf(name, prefix)
+        if (number !== undefined) expect(nameOf(number, prefix)).toBe(name)
+      }
+      const candidates = candidateNumbers(new Set(usedNumbers))
+      expect([...candidates, ...usedNumbers].toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: 99 }, (_, index) => index + 1),
+      )
+      const highest = Math.max(0, ...usedNumbers)
+      const aboveHighest = candidates.filter(number => number > highest)
+      expect(candidates).toEqual([
+        ...aboveHighest.toSorted((a, b) => a - b),
+        ...candidates.filter(number => number < highest).toSorted((a, b) => a - b),
+      ])
+      for (const number of candidates) {
+        expect(numberOf(nameOf(number, prefix), prefix)).toBe(number)
+        expect(portsOf(number).every(({ hostPort }) => hostPort % 100 === number && hostPort < 65_536)).toBe(true)
+      }
+    },
+  )
 })
 
 test('whatever a droplet prints when it is looked into, what is found is of a known shape, and short', async () => {
@@ -177,16 +181,16 @@ test('whatever a droplet prints when it is looked into, what is found is of a kn
     fc.constantFrom('key ', 'systemd ', 'greets ', 'key ssh-ed25519 ', `key ${HOST_KEY.key}`, ''),
     fc.oneof(anyText, fc.constantFrom('running', 'SSH-', ...hostileTexts)),
   )
-  const said = fc.oneof(
-    fc.array(lines).map(all => Buffer.from(all.map(line => line.join('')).join('\n'))),
+  const outputs = fc.oneof(
+    fc.array(lines).map(outputLines => Buffer.from(outputLines.map(line => line.join('')).join('\n'))),
     fc.uint8Array({ max: 255 }).map(bytes => Buffer.from(bytes)),
   )
-  const cut = fc.tuple(said, fc.boolean(), fc.nat(200))
-  await holds('droplets: what they print', cut, ([bytes, isFramed, kept]) => {
-    const stream = isFramed ? frame(bytes.toString()) : bytes
-    const { init, greets, hostKey } = parseProbe(parseOutput(stream.subarray(0, kept)))
+  const truncatedOutputs = fc.tuple(outputs, fc.boolean(), fc.nat(200))
+  await checkProperty('droplets: what they print', truncatedOutputs, ([bytes, isFramed, keptBytes]) => {
+    const stream = isFramed ? encodeFrame(bytes.toString()) : bytes
+    const { init, sshResponds, hostKey } = parseProbe(parseOutput(stream.subarray(0, keptBytes)))
     expect([undefined, 'booting', 'running', 'degraded']).toContain(init)
-    expect(typeof greets).toBe('boolean')
+    expect(typeof sshResponds).toBe('boolean')
     if (hostKey !== undefined) expect(hostKey).toMatch(/^[a-z0-9-]+ [A-Za-z0-9+/]+=*$/)
   })
 })

@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { type SettingName, settings, toConfig } from '../../src/config.ts'
-import { ago } from '../../src/droplets/age.ts'
+import { formatAgo } from '../../src/droplets/age.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
-import { addressGroup, clientAddress, parseNetwork } from '../../src/network.ts'
-import { anyText, holds, hostileTexts } from '../_support/properties.ts'
+import { addressPrefix, clientAddress, parseNetwork } from '../../src/network.ts'
+import { anyText, checkProperty, hostileTexts } from '../_support/properties.ts'
 
 const trusted = ['10.0.0.0/8', 'fd00::/8'].map(parseNetwork).filter(network => network !== undefined)
 const byte = fc.nat(255)
@@ -14,25 +14,25 @@ const proxies = fc.oneof(
   fc.tuple(byte, byte, byte).map(bytes => `::ffff:10.${bytes.join('.')}`),
   fc.nat(0xffff).map(group => `fd00::${group.toString(16)}`),
 )
-const strangers = fc.oneof(
+const untrustedClients = fc.oneof(
   fc.tuple(byte, byte).map(bytes => `203.0.${bytes.join('.')}`),
   fc.nat(0xffff).map(group => `2001:db8::${group.toString(16)}`),
 )
-const claims = fc.array(
-  fc.oneof(proxies, strangers, anyText, fc.constantFrom('', 'unknown', '0x7f.1', '10.1', '_hidden')),
+const claimedHops = fc.array(
+  fc.oneof(proxies, untrustedClients, anyText, fc.constantFrom('', 'unknown', '0x7f.1', '10.1', '_hidden')),
   { maxLength: 4 },
 )
 
 test('the client is the nearest hop that is no trusted proxy, whatever it claims itself', async () => {
-  const chains = fc.record({
-    claims,
-    client: strangers,
+  const forwardedCases = fc.record({
+    claims: claimedHops,
+    client: untrustedClients,
     hops: fc.array(proxies, { maxLength: 4 }),
     peer: fc.option(proxies, { nil: undefined }),
     space: fc.constantFrom('', ' ', '  ', '\t'),
   })
-  await holds('network: forwarded', chains, ({ claims, client, hops, peer, space }) => {
-    const header = [...claims, client, ...hops].join(`,${space}`)
+  await checkProperty('network: forwarded', forwardedCases, ({ claims: claimedHops, client, hops, peer, space }) => {
+    const header = [...claimedHops, client, ...hops].join(`,${space}`)
     // With a proxy at the other end, it is whom the outermost proxy saw; without one, it is who is there.
     if (peer !== undefined) expect(clientAddress(peer, header, trusted)).toBe(client)
     expect(clientAddress(client, header, trusted)).toBe(client)
@@ -44,24 +44,24 @@ const groupsOf16 = fc.array(fc.nat(0xffff), { minLength: 8, maxLength: 8 })
 
 test('failures are counted by an IPv4 address or an IPv6 /64, in whichever of its spellings it comes', async () => {
   const cases = fc.tuple(groupsOf16, groupsOf16, fc.nat(8), fc.ipV4(), anyText)
-  await holds('network: groups', cases, ([one, rest, shared, ipv4, text]) => {
+  await checkProperty('network: groups', cases, ([one, rest, shared, ipv4, text]) => {
     const other = [...one.slice(0, shared), ...rest.slice(shared)]
-    const [short, otherShort] = [one, other].map(groups => groups.map(group => group.toString(16)).join(':'))
+    const [shortForm, otherShortForm] = [one, other].map(groups => groups.map(group => group.toString(16)).join(':'))
     // The first eighty bits of zero may be an IPv4 address.
     fc.pre(one[0] !== 0 && other[0] !== 0)
-    const long = one.map(group => group.toString(16).padStart(4, '0')).join(':')
-    expect(addressGroup(long.toUpperCase())).toBe(addressGroup(short ?? ''))
+    const longForm = one.map(group => group.toString(16).padStart(4, '0')).join(':')
+    expect(addressPrefix(longForm.toUpperCase())).toBe(addressPrefix(shortForm ?? ''))
     const sameNetwork = one.slice(0, 4).join() === other.slice(0, 4).join()
-    expect(addressGroup(short ?? '') === addressGroup(otherShort ?? '')).toBe(sameNetwork)
-    expect(addressGroup(ipv4)).toBe(ipv4)
-    expect(addressGroup(`::ffff:${ipv4}`)).toBe(ipv4)
+    expect(addressPrefix(shortForm ?? '') === addressPrefix(otherShortForm ?? '')).toBe(sameNetwork)
+    expect(addressPrefix(ipv4)).toBe(ipv4)
+    expect(addressPrefix(`::ffff:${ipv4}`)).toBe(ipv4)
     // Nothing that a header brings gets into the table as it is.
-    expect(addressGroup(text)).toMatch(/^(unknown|[0-9.]+|[0-9a-f:]+\/64)$/)
+    expect(addressPrefix(text)).toMatch(/^(unknown|[0-9.]+|[0-9a-f:]+\/64)$/)
   })
 })
 
 const names = fc.constantFrom(...(Object.keys(settings) as SettingName[]))
-const usable = fc.constantFrom(
+const validValues = fc.constantFrom(
   '127.0.0.1',
   '::1',
   '0',
@@ -75,25 +75,31 @@ const usable = fc.constantFrom(
   '10.0.0.0/8,::1',
   '[::1],a.test',
 )
-const strange = fc.constantFrom(...' \t\n\r\0\u2028.,:;/\\@%?#&$`"\'|<>(){}[]*~^!=+_-Aa0', '..', '/../', '//', '\u00e9')
-const values = fc.oneof(
+const specialCharacters = fc.constantFrom(
+  ...' \t\n\r\0\u2028.,:;/\\@%?#&$`"\'|<>(){}[]*~^!=+_-Aa0',
+  '..',
+  '/../',
+  '//',
+  '\u00e9',
+)
+const settingValues = fc.oneof(
   anyText,
   fc.constantFrom(...hostileTexts),
   fc
-    .tuple(usable, fc.array(strange, { maxLength: 2 }), fc.nat(30))
-    .map(([text, more, at]) => text.slice(0, at) + more.join('') + text.slice(at)),
+    .tuple(validValues, fc.array(specialCharacters, { maxLength: 2 }), fc.nat(30))
+    .map(([text, insertedCharacters, index]) => text.slice(0, index) + insertedCharacters.join('') + text.slice(index)),
   // About as long as each may be.
   fc
     .tuple(fc.constantFrom('a', 'a.', 'a-b/', '1'), fc.nat(70))
     .map(([text, length]) => text.repeat(length).slice(0, length)),
   fc.integer({ min: 65_530, max: 65_540 }).map(String),
 )
-const HOST = { root: true, hostname: 'matrix.test' }
+const HOST_DEFAULTS = { root: true, hostname: 'matrix.test' }
 
 test('any text for a setting is either one that can be used or refused in one line that names the flag', async () => {
-  await holds('config: any text', fc.tuple(names, values), ([name, value]) => {
+  await checkProperty('config: any text', fc.tuple(names, settingValues), ([name, value]) => {
     try {
-      const { listen, droplets, engine } = toConfig({ [name]: value }, {}, HOST)
+      const { listen, droplets, engine } = toConfig({ [name]: value }, {}, HOST_DEFAULTS)
       expect(listen.port === Math.trunc(listen.port) && listen.port >= 0 && listen.port <= 65_535).toBe(true)
       // What goes into host names, paths and addresses holds nothing that means more there.
       expect(listen.host).toMatch(/^[A-Za-z0-9.:%-]+$/)
@@ -114,30 +120,33 @@ test('any text for a setting is either one that can be used or refused in one li
 const UNITS = ['second', 'minute', 'hour', 'day', 'week', 'month', 'year']
 const SECOND = 1_000
 const DAY = 86_400 * SECOND
-const MS = [SECOND, 60 * SECOND, 3_600 * SECOND, DAY, 7 * DAY, 30 * DAY, 365 * DAY]
+const UNIT_MS = [SECOND, 60 * SECOND, 3_600 * SECOND, DAY, 7 * DAY, 30 * DAY, 365 * DAY]
 
 /** The words of an age as its unit and how many of it. */
-function read(words: string): [unit: number, count: number] {
-  if (words === 'Less than a second ago') return [0, 0]
-  const [, count, unit = ''] = /^(About an?|\d+) (second|minute|hour|day|week|month|year)s? ago$/.exec(words) ?? []
-  if (count === undefined) throw new Error(`no age: ${words}`)
+function parseAge(ageText: string): [unit: number, count: number] {
+  if (ageText === 'Less than a second ago') return [0, 0]
+  const [, count, unit = ''] = /^(About an?|\d+) (second|minute|hour|day|week|month|year)s? ago$/.exec(ageText) ?? []
+  if (count === undefined) throw new Error(`no age: ${ageText}`)
   return [UNITS.indexOf(unit), count.startsWith('About') ? 1 : Number(count)]
 }
 
 test('an age in words is true to its unit, and what is older never reads as younger', async () => {
-  const ages = fc.oneof(
+  const ageCases = fc.oneof(
     fc.nat(100 * SECOND),
     fc.nat(DAY),
     fc.nat(100 * DAY),
     fc.maxSafeNat().map(ms => ms % (40 * 365 * DAY)),
   )
-  await holds('age: words', fc.tuple(ages, ages), ([one, other]) => {
-    const [younger, older] = [read(ago(Math.min(one, other))), read(ago(Math.max(one, other)))]
+  await checkProperty('age: words', fc.tuple(ageCases, ageCases), ([age, otherAge]) => {
+    const [younger, older] = [
+      parseAge(formatAgo(Math.min(age, otherAge))),
+      parseAge(formatAgo(Math.max(age, otherAge))),
+    ]
     expect(older[0] > younger[0] || (older[0] === younger[0] && older[1] >= younger[1])).toBe(true)
-    const [unit, count] = read(ago(one))
+    const [unit, count] = parseAge(formatAgo(age))
     // Docker rounds hours, and counts by them.
-    expect(one).toBeGreaterThanOrEqual(count * (MS[unit] ?? 0) - 1_800 * SECOND)
-    expect(one).toBeLessThan((count + 1) * (MS[unit] ?? 0))
+    expect(age).toBeGreaterThanOrEqual(count * (UNIT_MS[unit] ?? 0) - 1_800 * SECOND)
+    expect(age).toBeLessThan((count + 1) * (UNIT_MS[unit] ?? 0))
   })
 })
 
@@ -146,7 +155,7 @@ test('whatever is logged is one line that says it, without a control character',
     fc.stringMatching(/^[a-z]{1,8}$/),
     fc.oneof(anyText, fc.string({ unit: fc.constantFrom('\n', '\r', '\u009b', '\u2028', '\u202e', '"', '\\', 'a') })),
   )
-  await holds('log: lines', fc.tuple(anyText, fields), ([message, values]) => {
+  await checkProperty('log: lines', fc.tuple(anyText, fields), ([message, values]) => {
     const lines: string[] = []
     for (const readable of [false, true]) {
       createLog({ write: line => void lines.push(line), readable, now: () => 0 }).info('entry', {

@@ -4,18 +4,18 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path'
 import { ApiError, ConfigError, OperatorError } from '../../src/errors.ts'
 import { openDatabase } from '../../src/store/database.ts'
-import { modeOf, modesIn, umask } from '../_support/modes.ts'
-import { accountOf, createTestStore } from '../_support/store.ts'
+import { fileMode, fileModes, setUmask } from '../_support/modes.ts'
+import { createAccount, createTestStore } from '../_support/store.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 const options = { now: () => 0 }
 
 test('the directory is 0700 and every file in it 0600, whatever the umask', async () => {
-  using _ = umask(0)
+  using _ = setUmask(0)
   using store = createTestStore()
-  await store.db.write(() => store.users.insert(accountOf('viewer')))
-  expect(modeOf(store.dataDir)).toBe('700')
-  expect(modesIn(store.dataDir)).toEqual({
+  await store.db.write(() => store.users.insert(createAccount('viewer')))
+  expect(fileMode(store.dataDir)).toBe('700')
+  expect(fileModes(store.dataDir)).toEqual({
     'cikit-api.db': '600',
     'cikit-api.db-shm': '600',
     'cikit-api.db-wal': '600',
@@ -23,21 +23,21 @@ test('the directory is 0700 and every file in it 0600, whatever the umask', asyn
 })
 
 test('an open directory and database are closed to others when they are opened', () => {
-  using _ = umask(0)
+  using _ = setUmask(0)
   using dir = tempDir()
   openDatabase(dir.path, options).close()
   chmodSync(dir.path, 0o777)
   chmodSync(join(dir.path, 'cikit-api.db'), 0o666)
   openDatabase(dir.path, options).close()
-  expect(modeOf(dir.path)).toBe('700')
-  expect(modesIn(dir.path)).toEqual({ 'cikit-api.db': '600' })
+  expect(fileMode(dir.path)).toBe('700')
+  expect(fileModes(dir.path)).toEqual({ 'cikit-api.db': '600' })
 })
 
 test('missing directories above are made', () => {
   using dir = tempDir()
   const path = join(dir.path, 'a', 'b')
   openDatabase(path, options).close()
-  expect(modeOf(path)).toBe('700')
+  expect(fileMode(path)).toBe('700')
 })
 
 test.each([
@@ -63,12 +63,12 @@ test('a write answers what its work answers', async () => {
 test('a write that throws leaves nothing behind', async () => {
   using store = createTestStore()
   const failing = store.db.write(() => {
-    store.users.insert(accountOf('viewer'))
+    store.users.insert(createAccount('viewer'))
     throw new ApiError('malformed')
   })
   await expect(failing).rejects.toMatchObject({ errorId: 917 })
   expect(store.users.list()).toEqual([])
-  await store.db.write(() => store.users.insert(accountOf('other')))
+  await store.db.write(() => store.users.insert(createAccount('other')))
   expect(store.users.list()).toMatchObject([{ username: 'other' }])
 })
 
@@ -84,7 +84,7 @@ test('a write waits while somebody else writes, and then counts', async () => {
   using other = new Sqlite(join(store.dataDir, 'cikit-api.db'))
   other.run('BEGIN IMMEDIATE')
   // Its first attempt is made, and fails, before the call returns.
-  const written = store.db.write(() => store.users.insert(accountOf('viewer')))
+  const written = store.db.write(() => store.users.insert(createAccount('viewer')))
   expect(store.users.list()).toEqual([])
   other.run('COMMIT')
   await written
@@ -96,31 +96,33 @@ test('a write gives up with 922 when the lock stays, without blocking the proces
   using other = new Sqlite(join(store.dataDir, 'cikit-api.db'))
   other.run('BEGIN IMMEDIATE')
   let ticks = 0
-  const ticking = setInterval(() => ticks++, 10)
+  const ticker = setInterval(() => ticks++, 10)
   const start = performance.now()
-  const refused = await store.db.write(() => store.users.insert(accountOf('viewer'))).catch((error: unknown) => error)
-  const waited = performance.now() - start
-  clearInterval(ticking)
+  const rejection = await store.db
+    .write(() => store.users.insert(createAccount('viewer')))
+    .catch((error: unknown) => error)
+  const waitedMs = performance.now() - start
+  clearInterval(ticker)
 
-  expect(refused).toBeInstanceOf(ApiError)
-  expect(refused).toMatchObject({ errorId: 922, status: 503, cause: expect.any(SQLiteError) })
-  expect(waited).toBeWithin(5_000, 10_000)
+  expect(rejection).toBeInstanceOf(ApiError)
+  expect(rejection).toMatchObject({ errorId: 922, status: 503, cause: expect.any(SQLiteError) })
+  expect(waitedMs).toBeWithin(5_000, 10_000)
   expect(ticks).toBeGreaterThan(20)
   other.run('ROLLBACK')
   expect(store.users.list()).toEqual([])
-  await store.db.write(() => store.users.insert(accountOf('viewer')))
+  await store.db.write(() => store.users.insert(createAccount('viewer')))
   expect(store.users.list()).toHaveLength(1)
 }, 20_000)
 
 test('a full store gives 922, and reads go on', async () => {
   using store = createTestStore()
-  await store.db.write(() => store.users.insert(accountOf('viewer')))
+  await store.db.write(() => store.users.insert(createAccount('viewer')))
   store.db.sql.run('PRAGMA max_page_count = 1')
-  const big = { ...accountOf('other'), sealedSecret: new Uint8Array(1_000_000) }
-  await expect(store.db.write(() => store.users.insert(big))).rejects.toMatchObject({ errorId: 922 })
+  const largeAccount = { ...createAccount('other'), sealedSecret: new Uint8Array(1_000_000) }
+  await expect(store.db.write(() => store.users.insert(largeAccount))).rejects.toMatchObject({ errorId: 922 })
   expect(store.users.list()).toMatchObject([{ username: 'viewer' }])
   store.db.sql.run('PRAGMA max_page_count = 1073741823')
-  await store.db.write(() => store.users.insert(big))
+  await store.db.write(() => store.users.insert(largeAccount))
   expect(store.users.list()).toHaveLength(2)
 })
 
@@ -152,19 +154,19 @@ test('a hundred writers that wait for another process leave the event loop free'
   using other = new Sqlite(join(store.dataDir, 'cikit-api.db'))
   other.run('BEGIN IMMEDIATE')
   const writes = Array.from({ length: 100 }, (_, number) =>
-    store.db.write(() => store.users.insert(accountOf(`user${number}`))),
+    store.db.write(() => store.users.insert(createAccount(`user${number}`))),
   )
-  let longest = 0
+  let longestPauseMs = 0
   const end = performance.now() + 300
   for (let last = performance.now(); last < end; ) {
     await Bun.sleep(1)
-    longest = Math.max(longest, performance.now() - last)
+    longestPauseMs = Math.max(longestPauseMs, performance.now() - last)
     last = performance.now()
   }
   other.run('COMMIT')
   await Promise.all(writes)
   expect(store.users.list()).toHaveLength(100)
-  expect(longest).toBeLessThan(150)
+  expect(longestPauseMs).toBeLessThan(150)
 })
 
 test('writers that waited for another process come in the order of their calls', async () => {
@@ -187,7 +189,7 @@ test('a directory of somebody else is refused, and neither closed nor written to
   chmodSync(dir.path, 0o755)
   expect(() => openDatabase(dir.path, options)).toThrow(OperatorError)
   expect(() => openDatabase(dir.path, options)).toThrow(/is not empty and holds no cikit-api database/)
-  expect(modeOf(dir.path)).toBe('755')
+  expect(fileMode(dir.path)).toBe('755')
   expect(readdirSync(dir.path)).toEqual(['passwd'])
 })
 

@@ -2,13 +2,13 @@ import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createAccess } from '../../src/context.ts'
+import { createCoreContext } from '../../src/context.ts'
 import { rotateKey } from '../../src/store/key-rotation.ts'
-import { openSealer, sealingKeyFile } from '../../src/store/sealing-key.ts'
-import { ACT } from '../_support/act.ts'
+import { openSecretBox, sealingKeyFile } from '../../src/store/sealing-key.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { codeAt } from '../_support/codes.ts'
-import { modeOf } from '../_support/modes.ts'
+import { fileMode } from '../_support/modes.ts'
 import { createTestStore } from '../_support/store.ts'
 
 const systemRandom = (size: number) => crypto.getRandomValues(new Uint8Array(size))
@@ -16,24 +16,24 @@ const keyFileOf = (api: TestApi) => join(api.dataDir, 'sealing.key')
 const readKeyOf = (api: TestApi) => readFileSync(keyFileOf(api), 'utf8')
 
 /** What `cikit-api rotate-key` does, in a process of its own as far as the store can tell. */
-async function rotateElsewhere(api: TestApi): Promise<number> {
-  const access = await createAccess(api.config, { now: api.clock.now, monotonic: api.clock.monotonic })
+async function rotateInOtherProcess(api: TestApi): Promise<number> {
+  const access = await createCoreContext(api.config, { now: api.clock.now, monotonic: api.clock.monotonic })
   try {
-    return await access.rotateKey(ACT)
+    return await access.rotateKey(TEST_ACTOR)
   } finally {
     await access.close()
   }
 }
 
-async function login(api: TestApi, user: { username: string; secret: string }) {
-  api.clock.move(60_000)
+async function loginStatus(api: TestApi, user: { username: string; secret: string }) {
+  api.clock.advance(60_000)
   const json = { username: user.username, code: codeAt(user.secret, api.clock.now()) }
   return (await api.call('POST', '/user/auth', { json })).status
 }
 
 test('every secret is sealed anew, with a key that is new, while the API goes on with both', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')
   const { body } = await api.call('POST', '/user/enrol/ada', { token })
   const { enrolment_token } = body as { enrolment_token: string }
@@ -42,27 +42,27 @@ test('every secret is sealed anew, with a key that is new, while the API goes on
     api.context.db.sql.query('SELECT secret FROM users UNION ALL SELECT secret FROM enrolments').values()
   const [before, keyBefore] = [secrets(), readKeyOf(api)]
 
-  expect(await rotateElsewhere(api)).toBe(3)
+  expect(await rotateInOtherProcess(api)).toBe(3)
   expect(readKeyOf(api)).toMatch(/^[0-9a-f]{64}\n$/)
   expect(readKeyOf(api)).not.toBe(keyBefore)
-  expect(modeOf(keyFileOf(api))).toBe('600')
+  expect(fileMode(keyFileOf(api))).toBe('600')
   expect(existsSync(`${keyFileOf(api)}.new`)).toBe(false)
-  for (const [at, row] of secrets().entries()) expect(row).not.toEqual(before[at])
+  for (const [index, row] of secrets().entries()) expect(row).not.toEqual(before[index])
 
-  expect(await login(api, ada)).toBe(200)
+  expect(await loginStatus(api, ada)).toBe(200)
   const keys = new Set([keyBefore, readKeyOf(api)])
   for (let again = 0; again < 2; again++) {
-    expect(await rotateElsewhere(api)).toBe(3)
+    expect(await rotateInOtherProcess(api)).toBe(3)
     keys.add(readKeyOf(api))
   }
   expect(keys.size).toBe(4)
-  expect(await login(api, { username: 'ada', secret: shown.secret })).toBe(200)
-  expect(await login(api, { username: 'nobody', secret: shown.secret })).toBe(400)
+  expect(await loginStatus(api, { username: 'ada', secret: shown.secret })).toBe(200)
+  expect(await loginStatus(api, { username: 'nobody', secret: shown.secret })).toBe(400)
   const added = await api.createUser('bob', 'viewer')
-  expect(await login(api, added)).toBe(200)
+  expect(await loginStatus(api, added)).toBe(200)
   await api.restart()
-  expect(await login(api, { username: 'ada', secret: shown.secret })).toBe(200)
-  expect(await login(api, added)).toBe(200)
+  expect(await loginStatus(api, { username: 'ada', secret: shown.secret })).toBe(200)
+  expect(await loginStatus(api, added)).toBe(200)
 })
 
 test('while users are added, nobody is lost: each can log in, or was told to try again', async () => {
@@ -79,12 +79,12 @@ test('while users are added, nobody is lost: each can log in, or was told to try
   }
   const adding = add()
   for (let round = 0; round < 5; round++) {
-    await rotateElsewhere(api).catch(error => expect(String(error)).toContain('quieter moment'))
+    await rotateInOtherProcess(api).catch(error => expect(String(error)).toContain('quieter moment'))
   }
   await adding
-  await rotateElsewhere(api)
+  await rotateInOtherProcess(api)
   expect(users.length).toBeGreaterThan(0)
-  for (const user of users) expect(await login(api, user)).toBe(200)
+  for (const user of users) expect(await loginStatus(api, user)).toBe(200)
   expect(api.context.users.list()).toHaveLength(users.length)
 })
 
@@ -92,50 +92,50 @@ test('a secret that changes while secrets are sealed anew stays the new one', as
   await using api = await createTestApi()
   const { sql } = api.context.db
   const secretOf = () => sql.query<{ secret: Uint8Array }, []>('SELECT secret FROM users').get()?.secret ?? null
-  const put = (secret: Uint8Array | null) => void sql.run('UPDATE users SET secret = ?', [secret])
+  const writeSecret = (secret: Uint8Array | null) => void sql.run('UPDATE users SET secret = ?', [secret])
   await api.createUser('ada', 'viewer')
   const old = secretOf()
-  const { secret } = await api.context.users.provision(ACT, 'ada', 'viewer', true)
+  const { secret } = await api.context.users.provision(TEST_ACTOR, 'ada', 'viewer', true)
   const changed = secretOf()
-  put(old)
+  writeSecret(old)
   let keys = 0
   const random = (size: number) => {
     if (size === 32) keys += 1
     // The first nonce after the new key was made: the old secret was read already.
-    else if (keys === 1 && size === 12) put(changed)
+    else if (keys === 1 && size === 12) writeSecret(changed)
     return crypto.getRandomValues(new Uint8Array(size))
   }
-  const sealer = await openSealer(api.context.db, api.config, systemRandom)
+  const secretBox = await openSecretBox(api.context.db, api.config, systemRandom)
   const file = keyFileOf(api)
-  expect(await rotateKey(api.context.db, sealer, file, random, () => {})).toBe(1)
+  expect(await rotateKey(api.context.db, secretBox, file, random, () => {})).toBe(1)
   expect(keys).toBe(2)
-  expect(await login(api, { username: 'ada', secret: secret.reveal() })).toBe(200)
+  expect(await loginStatus(api, { username: 'ada', secret: secret.reveal() })).toBe(200)
 })
 
 test('what was read before a rotation opens after it', async () => {
   using store = createTestStore()
-  const sealer = await openSealer(store.db, store, systemRandom)
+  const secretBox = await openSecretBox(store.db, store, systemRandom)
   const plain = new TextEncoder().encode('plain')
-  const before = await sealer.seal(plain, 'ada')
-  await rotateKey(store.db, sealer, sealingKeyFile(store), systemRandom, () => {})
-  expect(sealer.isCurrent(before)).toBe(false)
-  expect(() => sealer.requireCurrent(before)).toThrow('try again')
-  const after = await sealer.seal(plain, 'ada')
-  expect(sealer.isCurrent(after)).toBe(true)
-  for (const sealed of [before, after]) expect(await sealer.open(sealed, 'ada')).toEqual(plain)
+  const before = await secretBox.encrypt(plain, 'ada')
+  await rotateKey(store.db, secretBox, sealingKeyFile(store), systemRandom, () => {})
+  expect(secretBox.isCurrent(before)).toBe(false)
+  expect(() => secretBox.requireCurrent(before)).toThrow('try again')
+  const after = await secretBox.encrypt(plain, 'ada')
+  expect(secretBox.isCurrent(after)).toBe(true)
+  for (const sealed of [before, after]) expect(await secretBox.decrypt(sealed, 'ada')).toEqual(plain)
 })
 
 test('the database holds nothing of the key, old or new', async () => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
-  const holds = () => {
+  const containsKey = () => {
     const values = api.context.db.sql.query('SELECT * FROM sealing_check').values().flat()
     const key = Buffer.from(readKeyOf(api).trim(), 'hex')
     return values.map(value => value instanceof Uint8Array && Buffer.from(value).includes(key))
   }
-  expect(holds()).toEqual([false, false, false])
-  await rotateElsewhere(api)
-  expect(holds()).toEqual([false, false, false])
+  expect(containsKey()).toEqual([false, false, false])
+  await rotateInOtherProcess(api)
+  expect(containsKey()).toEqual([false, false, false])
 })
 
 test('a database of before there were rotations takes new users, and a new key', async () => {
@@ -144,8 +144,8 @@ test('a database of before there were rotations takes new users, and a new key',
   api.context.db.sql.run('UPDATE sealing_check SET key_hash = NULL')
   await api.restart()
   const bob = await api.createUser('bob', 'viewer')
-  expect(await rotateElsewhere(api)).toBe(2)
-  for (const user of [ada, bob]) expect(await login(api, user)).toBe(200)
+  expect(await rotateInOtherProcess(api)).toBe(2)
+  for (const user of [ada, bob]) expect(await loginStatus(api, user)).toBe(200)
 })
 
 describe('a rotation that was killed', () => {
@@ -153,37 +153,37 @@ describe('a rotation that was killed', () => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
     const oldKey = readKeyOf(api)
-    await rotateElsewhere(api)
+    await rotateInOtherProcess(api)
     const newKey = readKeyOf(api)
     writeFileSync(`${keyFileOf(api)}.new`, newKey)
     writeFileSync(keyFileOf(api), oldKey)
     await api.restart()
     expect(readKeyOf(api)).toBe(newKey)
     expect(existsSync(`${keyFileOf(api)}.new`)).toBe(false)
-    expect(await login(api, ada)).toBe(200)
+    expect(await loginStatus(api, ada)).toBe(200)
   })
 
   test('after it was committed is finished by a server that runs on', async () => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
     const oldKey = readKeyOf(api)
-    await rotateElsewhere(api)
+    await rotateInOtherProcess(api)
     writeFileSync(`${keyFileOf(api)}.new`, readKeyOf(api))
     writeFileSync(keyFileOf(api), oldKey)
-    expect(await login(api, ada)).toBe(200)
+    expect(await loginStatus(api, ada)).toBe(200)
     expect(existsSync(`${keyFileOf(api)}.new`)).toBe(false)
   })
 
   test('and could not put its key into place is as good as one that did', async () => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
-    await rotateElsewhere(api)
+    await rotateInOtherProcess(api)
     writeFileSync(`${keyFileOf(api)}.new`, readKeyOf(api))
     // In the place of a file that is mounted by itself, which nothing can be renamed to either.
     rmSync(keyFileOf(api))
     mkdirSync(keyFileOf(api))
     await api.restart()
-    expect(await login(api, ada)).toBe(200)
+    expect(await loginStatus(api, ada)).toBe(200)
   })
 
   test.each([
@@ -198,7 +198,7 @@ describe('a rotation that was killed', () => {
     await api.restart()
     expect(readKeyOf(api)).toBe(key)
     expect(existsSync(`${keyFileOf(api)}.new`)).toBe(false)
-    expect(await login(api, ada)).toBe(200)
+    expect(await loginStatus(api, ada)).toBe(200)
   })
 })
 
@@ -206,8 +206,8 @@ test('while the right key is in neither file, both are left to the operator', as
   await using api = await createTestApi()
   const files = [keyFileOf(api), `${keyFileOf(api)}.new`]
   const contents = ['a5', 'b6'].map(byte => `${byte.repeat(32)}\n`)
-  for (const [at, file] of files.entries()) writeFileSync(file, contents[at] ?? '')
-  await expect(createAccess(api.config)).rejects.toThrow('is not the one')
+  for (const [index, file] of files.entries()) writeFileSync(file, contents[index] ?? '')
+  await expect(createCoreContext(api.config)).rejects.toThrow('is not the one')
   expect(files.map(file => readFileSync(file, 'utf8'))).toEqual(contents)
 })
 
@@ -216,55 +216,58 @@ test('a key file that is a link stays one: what it leads to is replaced', async 
   const [keyFile, target] = [join(store.dataDir, 'link.hex'), join(store.dataDir, 'target.hex')]
   writeFileSync(target, `${'a5'.repeat(32)}\n`)
   symlinkSync(target, keyFile)
-  const place = { ...store, keyFile }
-  const sealer = await openSealer(store.db, place, systemRandom)
-  await rotateKey(store.db, sealer, sealingKeyFile(place), systemRandom, () => {})
+  const location = { ...store, keyFile }
+  const secretBox = await openSecretBox(store.db, location, systemRandom)
+  await rotateKey(store.db, secretBox, sealingKeyFile(location), systemRandom, () => {})
   expect(lstatSync(keyFile).isSymbolicLink()).toBe(true)
   expect(lstatSync(target).isFile()).toBe(true)
   expect(readFileSync(target, 'utf8')).not.toContain('a5a5')
-  await openSealer(store.db, place, systemRandom)
+  await openSecretBox(store.db, location, systemRandom)
 })
 
 test('where the new key cannot be written, nothing is changed', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const key = readKeyOf(api)
-  const access = await createAccess(api.config, { now: api.clock.now, monotonic: api.clock.monotonic })
+  const access = await createCoreContext(api.config, { now: api.clock.now, monotonic: api.clock.monotonic })
   // Root may write everywhere, but not a file over a folder.
   mkdirSync(`${keyFileOf(api)}.new/folder`, { recursive: true })
-  await expect(access.rotateKey(ACT)).rejects.toThrow()
+  await expect(access.rotateKey(TEST_ACTOR)).rejects.toThrow()
   await access.close()
   expect(readKeyOf(api)).toBe(key)
-  expect(await login(api, ada)).toBe(200)
+  expect(await loginStatus(api, ada)).toBe(200)
 })
 
 test('a key that waits for its place, being the only one, is not overwritten by another rotation', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const access = await createAccess(api.config, { now: api.clock.now, monotonic: api.clock.monotonic })
+  const access = await createCoreContext(api.config, { now: api.clock.now, monotonic: api.clock.monotonic })
   const key = readKeyOf(api)
   writeFileSync(`${keyFileOf(api)}.new`, key)
   // What cannot be replaced: a folder that is not empty lies where the key belongs.
   rmSync(keyFileOf(api))
   mkdirSync(`${keyFileOf(api)}/folder`, { recursive: true })
-  await expect(access.rotateKey(ACT)).rejects.toThrow('do that first, by hand')
+  await expect(access.rotateKey(TEST_ACTOR)).rejects.toThrow('do that first, by hand')
   await access.close()
   expect(readFileSync(`${keyFileOf(api)}.new`, 'utf8')).toBe(key)
-  expect(await login(api, ada)).toBe(200)
+  expect(await loginStatus(api, ada)).toBe(200)
 })
 
 test('a login whose secret is sealed anew between its being read and used succeeds, and nobody has failed', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const sealer = await openSealer(api.context.db, api.config, systemRandom)
+  const secretBox = await openSecretBox(api.context.db, api.config, systemRandom)
   const row = api.context.db.sql.query<{ id: string; secret: Uint8Array }, []>('SELECT id, secret FROM users').get()
-  const anew = await sealer.seal(await sealer.open(row?.secret ?? new Uint8Array(), row?.id ?? ''), row?.id ?? '')
+  const reencrypted = await secretBox.encrypt(
+    await secretBox.decrypt(row?.secret ?? new Uint8Array(), row?.id ?? ''),
+    row?.id ?? '',
+  )
   using other = new Database(join(api.dataDir, 'cikit-api.db'))
   const { write } = api.context.db
   Object.assign(api.context.db, {
     write: (work: () => unknown) => {
       // By now the secret was read.
-      other.query('UPDATE users SET secret = ?').run(anew)
+      other.query('UPDATE users SET secret = ?').run(reencrypted)
       return write(work)
     },
   })

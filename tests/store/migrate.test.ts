@@ -5,18 +5,18 @@ import { join } from 'node:path'
 import { OperatorError } from '../../src/errors.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { type Migration, migrations } from '../../src/store/migrations/index.ts'
-import { modeOf, umask } from '../_support/modes.ts'
+import { fileMode, setUmask } from '../_support/modes.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 const first: Migration = { id: 1, name: 'notes', sql: 'CREATE TABLE notes (text TEXT); CREATE TABLE more (text TEXT)' }
 const second: Migration = { id: 2, name: 'authors', sql: 'ALTER TABLE notes ADD COLUMN author TEXT' }
 const failing: Migration = { id: 2, name: 'failing', sql: 'DROP TABLE notes; INSERT INTO nowhere VALUES (1)' }
 
-function open(dataDir: string, list: readonly Migration[], now = 0) {
-  return openDatabase(dataDir, { now: () => now, migrations: list })
+function open(dataDir: string, migrationList: readonly Migration[], now = 0) {
+  return openDatabase(dataDir, { now: () => now, migrations: migrationList })
 }
 
-function withNote(dataDir: string) {
+function createDatabaseWithNote(dataDir: string) {
   const db = open(dataDir, [first], 1_000)
   db.sql.run("INSERT INTO notes VALUES ('kept')")
   db.close()
@@ -46,15 +46,15 @@ test('a new database is migrated and recorded, with nothing to copy', () => {
 })
 
 test('an existing database is copied before it is migrated, for its owner only', () => {
-  using _ = umask(0)
+  using _ = setUmask(0)
   using dir = tempDir()
-  withNote(dir.path)
+  createDatabaseWithNote(dir.path)
   const db = open(dir.path, [first, second])
   expect(db.sql.query('SELECT * FROM notes').all()).toEqual([{ text: 'kept', author: null }])
   db.close()
 
   const copyFile = join(dir.path, 'before-migration-2.db')
-  expect(modeOf(copyFile)).toBe('600')
+  expect(fileMode(copyFile)).toBe('600')
   using copy = new Sqlite(copyFile, { readonly: true })
   expect(columnsOf(copy, 'notes')).toEqual(['text'])
   expect(copy.query('SELECT * FROM notes').all()).toEqual([{ text: 'kept' }])
@@ -63,14 +63,14 @@ test('an existing database is copied before it is migrated, for its owner only',
 
 test('a database that is up to date is not copied', () => {
   using dir = tempDir()
-  withNote(dir.path)
+  createDatabaseWithNote(dir.path)
   open(dir.path, [first]).close()
   expect(readdirSync(dir.path)).toEqual(['cikit-api.db'])
 })
 
 test('a migration that fails leaves the database as it was', () => {
   using dir = tempDir()
-  withNote(dir.path)
+  createDatabaseWithNote(dir.path)
   expect(() => open(dir.path, [first, failing])).toThrow(OperatorError)
   expect(existsSync(join(dir.path, 'before-migration-2.db'))).toBe(true)
 
@@ -82,7 +82,7 @@ test('a migration that fails leaves the database as it was', () => {
 
 test('after a migration that failed, a right one goes through and the copy is made anew', () => {
   using dir = tempDir()
-  withNote(dir.path)
+  createDatabaseWithNote(dir.path)
   expect(() => open(dir.path, [first, failing])).toThrow()
   const db = open(dir.path, [first, second])
   expect(columnsOf(db.sql, 'notes')).toEqual(['text', 'author'])

@@ -2,17 +2,17 @@ import { expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../../src/errors.ts'
-import { copyDatabase } from '../../src/store/copy.ts'
+import { writeSnapshot } from '../../src/store/copy.ts'
 import { openDatabase } from '../../src/store/database.ts'
-import { commitRestore, finishRestore, isRestorePending, openRestoreDraft } from '../../src/store/pending-restore.ts'
-import { takeServeLock } from '../../src/store/serve-lock.ts'
-import { modeOf, umask } from '../_support/modes.ts'
+import { commitRestore, createRestoreDraft, finishRestore, isRestorePending } from '../../src/store/pending-restore.ts'
+import { acquireServeLock } from '../../src/store/serve-lock.ts'
+import { fileMode, setUmask } from '../_support/modes.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 const aside = 'before-restore-2026-11-23T221000.000Z'
 
 /** A data directory, and a restore into it that is ready to count. */
-function createDirectory() {
+function createPendingRestore() {
   const dir = tempDir()
   const dataDir = join(dir.path, 'data')
   mkdirSync(dataDir)
@@ -20,24 +20,24 @@ function createDirectory() {
   for (const name of ['cikit-api.db', 'cikit-api.db-wal', 'sealing.key'])
     writeFileSync(join(dataDir, name), `old ${name}`)
   writeFileSync(join(dataDir, 'serve.lock'), '')
-  const draft = openRestoreDraft(dataDir)
+  const draft = createRestoreDraft(dataDir)
   for (const name of ['cikit-api.db', 'sealing.key', 'audit.key']) writeFileSync(join(draft, name), `new ${name}`)
   mkdirSync(join(draft, 'credentials/cikit01'))
   for (const kind of ['private', 'public']) {
     writeFileSync(join(draft, `credentials/cikit01/cikit01.${kind}.key`), `new ${kind}`)
   }
-  const text = (...path: string[]) => readFileSync(join(dir.path, ...path), 'utf8')
+  const readText = (...path: string[]) => readFileSync(join(dir.path, ...path), 'utf8')
   return {
     dataDir,
     credentialsDir,
-    text,
+    readText,
     commit: () => commitRestore(dataDir, { credentialsDir, aside }),
     [Symbol.dispose]: dir[Symbol.dispose],
   }
 }
 
 test('before it counts, nothing is changed, and it is forgotten', () => {
-  using directory = createDirectory()
+  using directory = createPendingRestore()
   expect(isRestorePending(directory.dataDir)).toBe(false)
   finishRestore(directory.dataDir)
   expect(readdirSync(directory.dataDir).toSorted()).toEqual([
@@ -46,11 +46,11 @@ test('before it counts, nothing is changed, and it is forgotten', () => {
     'sealing.key',
     'serve.lock',
   ])
-  expect(directory.text('data/cikit-api.db')).toBe('old cikit-api.db')
+  expect(directory.readText('data/cikit-api.db')).toBe('old cikit-api.db')
 })
 
 test('once it counts, all is in its place, and what was there is put aside', () => {
-  using directory = createDirectory()
+  using directory = createPendingRestore()
   directory.commit()
   expect(isRestorePending(directory.dataDir)).toBe(true)
   finishRestore(directory.dataDir)
@@ -62,46 +62,46 @@ test('once it counts, all is in its place, and what was there is put aside', () 
     'serve.lock',
   ])
   for (const name of ['cikit-api.db', 'sealing.key', 'audit.key'])
-    expect(directory.text('data', name)).toBe(`new ${name}`)
+    expect(directory.readText('data', name)).toBe(`new ${name}`)
   expect(readdirSync(join(directory.dataDir, aside)).toSorted()).toEqual([
     'cikit-api.db',
     'cikit-api.db-wal',
     'sealing.key',
   ])
-  expect(directory.text('data', aside, 'cikit-api.db')).toBe('old cikit-api.db')
+  expect(directory.readText('data', aside, 'cikit-api.db')).toBe('old cikit-api.db')
 })
 
 test("the droplets' keys get the modes of the droplets' keys, whatever the umask", () => {
-  using _ = umask(0)
-  using directory = createDirectory()
+  using _ = setUmask(0)
+  using directory = createPendingRestore()
   directory.commit()
   finishRestore(directory.dataDir)
   const folder = join(directory.credentialsDir, 'cikit01')
-  const modes = [folder, ...['private', 'public'].map(kind => join(folder, `cikit01.${kind}.key`))].map(modeOf)
+  const modes = [folder, ...['private', 'public'].map(kind => join(folder, `cikit01.${kind}.key`))].map(fileMode)
   expect(modes).toEqual(['700', '400', '600'])
 })
 
 test('a pair that lies there already stays: the droplet is on the engine, and not in the backup', () => {
-  using directory = createDirectory()
+  using directory = createPendingRestore()
   mkdirSync(join(directory.credentialsDir, 'cikit01'), { recursive: true })
   writeFileSync(join(directory.credentialsDir, 'cikit01/cikit01.private.key'), 'present')
   directory.commit()
   finishRestore(directory.dataDir)
   expect(readdirSync(join(directory.credentialsDir, 'cikit01'))).toEqual(['cikit01.private.key'])
-  expect(directory.text('keys/cikit01/cikit01.private.key')).toBe('present')
+  expect(directory.readText('keys/cikit01/cikit01.private.key')).toBe('present')
 })
 
 test('whoever takes the data directory next finishes it', () => {
-  using directory = createDirectory()
+  using directory = createPendingRestore()
   directory.commit()
-  takeServeLock(directory.dataDir).release()
-  expect(directory.text('data/cikit-api.db')).toBe('new cikit-api.db')
+  acquireServeLock(directory.dataDir).release()
+  expect(directory.readText('data/cikit-api.db')).toBe('new cikit-api.db')
 })
 
 test('whoever opens the database next finishes it, but not while somebody else is at it', () => {
-  using directory = createDirectory()
+  using directory = createPendingRestore()
   directory.commit()
-  const lock = takeServeLock(directory.dataDir)
+  const lock = acquireServeLock(directory.dataDir)
   // As one that is still at it leaves it.
   mkdirSync(join(directory.dataDir, 'restore-placing'))
   expect(() => openDatabase(directory.dataDir, { now: () => 0 })).toThrow('is served already by')
@@ -112,18 +112,18 @@ test('whoever opens the database next finishes it, but not while somebody else i
 })
 
 test('whoever copies the database next finishes it, too', () => {
-  using directory = createDirectory()
+  using directory = createPendingRestore()
   directory.commit()
-  expect(() => copyDatabase(directory.dataDir, join(directory.dataDir, 'copy.db'))).toThrow('cannot be copied')
-  expect(directory.text('data/cikit-api.db')).toBe('new cikit-api.db')
+  expect(() => writeSnapshot(directory.dataDir, join(directory.dataDir, 'copy.db'))).toThrow('cannot be copied')
+  expect(directory.readText('data/cikit-api.db')).toBe('new cikit-api.db')
 })
 
 test('one that cannot be finished keeps everybody out, and can be finished later', () => {
-  using directory = createDirectory()
+  using directory = createPendingRestore()
   // A file where the directory of the keys is to be.
   writeFileSync(directory.credentialsDir, '')
   directory.commit()
-  expect(() => takeServeLock(directory.dataDir)).toThrow(OperatorError)
-  expect(() => takeServeLock(directory.dataDir)).toThrow('is not finished')
+  expect(() => acquireServeLock(directory.dataDir)).toThrow(OperatorError)
+  expect(() => acquireServeLock(directory.dataDir)).toThrow('is not finished')
   expect(existsSync(join(directory.dataDir, 'cikit-api.db'))).toBe(false)
 })

@@ -5,7 +5,7 @@ import { openDatabase } from '../../src/store/database.ts'
 import { createReadCache } from '../../src/store/read-cache.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
-function openTable() {
+function createCountedTable() {
   const dir = tempDir()
   const db = openDatabase(dir.path, { now: () => 0, migrations: [{ id: 1, name: 't', sql: 'CREATE TABLE t (n INT)' }] })
   let reads = 0
@@ -31,20 +31,20 @@ function openTable() {
 }
 
 test('what was read is read once', () => {
-  using table = openTable()
+  using table = createCountedTable()
   expect([table.cached('all'), table.cached('all')]).toEqual([0, 0])
   expect(table.reads()).toBe(1)
 })
 
 test('a commit of our own is seen at once', async () => {
-  using table = openTable()
+  using table = createCountedTable()
   expect(table.cached('all')).toBe(0)
   await table.db.write(() => table.db.sql.run('INSERT INTO t VALUES (1)'))
   expect(table.cached('all')).toBe(1)
 })
 
 test('a commit of another connection is seen from the next turn of the event loop on', async () => {
-  using table = openTable()
+  using table = createCountedTable()
   expect(table.cached('all')).toBe(0)
   using other = new Sqlite(table.path)
   other.run('INSERT INTO t VALUES (1)')
@@ -53,7 +53,7 @@ test('a commit of another connection is seen from the next turn of the event loo
 })
 
 test('a transaction that was rolled back changes nothing', async () => {
-  using table = openTable()
+  using table = createCountedTable()
   expect(table.cached('all')).toBe(0)
   const failed = table.db.write(() => {
     table.db.sql.run('INSERT INTO t VALUES (1)')
@@ -64,13 +64,13 @@ test('a transaction that was rolled back changes nothing', async () => {
 })
 
 test('what is absent is asked for again, and never fills the memory', () => {
-  using table = openTable()
+  using table = createCountedTable()
   expect([table.cached('absent'), table.cached('absent')]).toEqual([undefined, undefined])
   expect(table.reads()).toBe(2)
 })
 
 test('beyond its limit it forgets, and goes on answering', () => {
-  using table = openTable()
+  using table = createCountedTable()
   for (const key of ['a', 'b', 'c', 'd', 'a']) expect(table.cached(key)).toBe(0)
   expect(table.reads()).toBe(5)
 })

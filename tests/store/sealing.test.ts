@@ -3,9 +3,9 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { OperatorError } from '../../src/errors.ts'
 import { Secret } from '../../src/secret.ts'
-import { createSealer } from '../../src/store/sealing.ts'
-import { openSealer } from '../../src/store/sealing-key.ts'
-import { modeOf, umask } from '../_support/modes.ts'
+import { createSecretBox } from '../../src/store/sealing.ts'
+import { openSecretBox } from '../../src/store/sealing-key.ts'
+import { fileMode, setUmask } from '../_support/modes.ts'
 import { createTestStore } from '../_support/store.ts'
 
 const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
@@ -14,30 +14,30 @@ const keyFileOf = (store: { dataDir: string }) => join(store.dataDir, 'sealing.k
 const otherKey = `${'a5'.repeat(32)}\n`
 
 test('what is sealed opens for the same user', async () => {
-  const sealer = createSealer(new Secret(random(32)), random)
-  expect(await sealer.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
+  const secretBox = createSecretBox(new Secret(random(32)), random)
+  expect(await secretBox.decrypt(await secretBox.encrypt(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
 })
 
 test('what is sealed for one user opens for no other', async () => {
-  const sealer = createSealer(new Secret(random(32)), random)
-  const sealed = await sealer.seal(bytes('plain'), 'ada')
-  await expect(sealer.open(sealed, 'bob')).rejects.toThrow()
+  const secretBox = createSecretBox(new Secret(random(32)), random)
+  const encrypted = await secretBox.encrypt(bytes('plain'), 'ada')
+  await expect(secretBox.decrypt(encrypted, 'bob')).rejects.toThrow()
 })
 
 test('what is sealed opens with no other key', async () => {
-  const sealer = createSealer(new Secret(random(32)), random)
-  const other = createSealer(new Secret(random(32)), random)
-  await expect(other.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).rejects.toThrow()
+  const secretBox = createSecretBox(new Secret(random(32)), random)
+  const otherBox = createSecretBox(new Secret(random(32)), random)
+  await expect(otherBox.decrypt(await secretBox.encrypt(bytes('plain'), 'ada'), 'ada')).rejects.toThrow()
 })
 
 test('what is sealed is AES-256-GCM: nonce, text and tag, with the user as additional data', async () => {
   const key = random(32)
   const aes = await crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt'])
-  const sealer = createSealer(new Secret(key), random)
+  const secretBox = createSecretBox(new Secret(key), random)
   const [iv, additionalData] = [random(12), bytes('ada')]
   const theirs = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, aes, bytes('plain'))
-  expect(await sealer.open(Buffer.concat([iv, new Uint8Array(theirs)]), 'ada')).toEqual(bytes('plain'))
-  const ours = new Uint8Array(await sealer.seal(bytes('plain'), 'ada'))
+  expect(await secretBox.decrypt(Buffer.concat([iv, new Uint8Array(theirs)]), 'ada')).toEqual(bytes('plain'))
+  const ours = new Uint8Array(await secretBox.encrypt(bytes('plain'), 'ada'))
   const opened = await crypto.subtle.decrypt(
     { name: 'AES-GCM', iv: ours.slice(0, 12), additionalData },
     aes,
@@ -47,78 +47,78 @@ test('what is sealed is AES-256-GCM: nonce, text and tag, with the user as addit
 })
 
 test('what is opened lies in memory of its own', async () => {
-  const sealer = createSealer(new Secret(random(32)), random)
-  const opened = await sealer.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')
-  expect(opened.buffer.byteLength).toBe(opened.byteLength)
+  const secretBox = createSecretBox(new Secret(random(32)), random)
+  const decrypted = await secretBox.decrypt(await secretBox.encrypt(bytes('plain'), 'ada'), 'ada')
+  expect(decrypted.buffer.byteLength).toBe(decrypted.byteLength)
 })
 
 test('what is too short to be sealed opens nothing', async () => {
-  const sealer = createSealer(new Secret(random(32)), random)
-  const sealed = await sealer.seal(new Uint8Array(), 'ada')
-  for (let length = 0; length < sealed.length; length++) {
-    await expect(sealer.open(sealed.slice(0, length), 'ada')).rejects.toThrow()
+  const secretBox = createSecretBox(new Secret(random(32)), random)
+  const encrypted = await secretBox.encrypt(new Uint8Array(), 'ada')
+  for (let length = 0; length < encrypted.length; length++) {
+    await expect(secretBox.decrypt(encrypted.slice(0, length), 'ada')).rejects.toThrow()
   }
 })
 
 test('a change of any byte is found', async () => {
-  const sealer = createSealer(new Secret(random(32)), random)
-  const sealed = await sealer.seal(bytes('plain'), 'ada')
-  for (const at of sealed.keys()) {
-    const changed = sealed.map((byte, index) => (index === at ? byte ^ 1 : byte))
-    await expect(sealer.open(changed, 'ada')).rejects.toThrow()
+  const secretBox = createSecretBox(new Secret(random(32)), random)
+  const encrypted = await secretBox.encrypt(bytes('plain'), 'ada')
+  for (const at of encrypted.keys()) {
+    const changed = encrypted.map((byte, index) => (index === at ? byte ^ 1 : byte))
+    await expect(secretBox.decrypt(changed, 'ada')).rejects.toThrow()
   }
 })
 
 test('what is sealed shows nothing of the text, and never looks the same twice', async () => {
-  const sealer = createSealer(new Secret(random(32)), random)
-  const first = await sealer.seal(bytes('plain text'), 'ada')
-  const second = await sealer.seal(bytes('plain text'), 'ada')
+  const secretBox = createSecretBox(new Secret(random(32)), random)
+  const first = await secretBox.encrypt(bytes('plain text'), 'ada')
+  const second = await secretBox.encrypt(bytes('plain text'), 'ada')
   expect(Buffer.from(first).includes('plain')).toBe(false)
   expect(first).not.toEqual(second)
 })
 
 test('the key is made at the first start, 0600 whatever the umask, and nothing else is left', async () => {
-  using _ = umask(0)
+  using _ = setUmask(0)
   using store = createTestStore()
-  await openSealer(store.db, store, random)
+  await openSecretBox(store.db, store, random)
   expect(readFileSync(keyFileOf(store), 'utf8')).toMatch(/^[0-9a-f]{64}\n$/)
-  expect(modeOf(keyFileOf(store))).toBe('600')
+  expect(fileMode(keyFileOf(store))).toBe('600')
   expect(readdirSync(store.dataDir).filter(name => name.startsWith('sealing'))).toEqual(['sealing.key'])
 })
 
 test('no two data directories have the same key', async () => {
   using one = createTestStore()
   using two = createTestStore()
-  await openSealer(one.db, one, random)
-  await openSealer(two.db, two, random)
+  await openSecretBox(one.db, one, random)
+  await openSecretBox(two.db, two, random)
   expect(readFileSync(keyFileOf(one), 'utf8')).not.toBe(readFileSync(keyFileOf(two), 'utf8'))
 })
 
 test('the key stays, and opens at the next start what was sealed before', async () => {
   using store = createTestStore()
-  const sealed = await (await openSealer(store.db, store, random)).seal(bytes('plain'), 'ada')
+  const encrypted = await (await openSecretBox(store.db, store, random)).encrypt(bytes('plain'), 'ada')
   const key = readFileSync(keyFileOf(store), 'utf8')
-  const again = await openSealer(store.db, store, random)
-  expect(await again.open(sealed, 'ada')).toEqual(bytes('plain'))
+  const reopened = await openSecretBox(store.db, store, random)
+  expect(await reopened.decrypt(encrypted, 'ada')).toEqual(bytes('plain'))
   expect(readFileSync(keyFileOf(store), 'utf8')).toBe(key)
 })
 
 test('a key that the operator put there is taken', async () => {
   using store = createTestStore()
   writeFileSync(keyFileOf(store), otherKey, { mode: 0o600 })
-  const sealer = await openSealer(store.db, store, random)
+  const secretBox = await openSecretBox(store.db, store, random)
   expect(readFileSync(keyFileOf(store), 'utf8')).toBe(otherKey)
-  const same = createSealer(new Secret(Uint8Array.fromHex('a5'.repeat(32))), random)
-  expect(await same.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
+  const same = createSecretBox(new Secret(Uint8Array.fromHex('a5'.repeat(32))), random)
+  expect(await same.decrypt(await secretBox.encrypt(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
 })
 
 test('a missing key is an error that names the file, and no new one is made', async () => {
   using store = createTestStore()
-  await openSealer(store.db, store, random)
+  await openSecretBox(store.db, store, random)
   rmSync(keyFileOf(store))
-  const refused = await openSealer(store.db, store, random).catch((error: unknown) => error)
-  expect(refused).toBeInstanceOf(OperatorError)
-  expect(String(refused)).toContain(`The key file ${keyFileOf(store)} is missing`)
+  const rejection = await openSecretBox(store.db, store, random).catch((error: unknown) => error)
+  expect(rejection).toBeInstanceOf(OperatorError)
+  expect(String(rejection)).toContain(`The key file ${keyFileOf(store)} is missing`)
   expect(existsSync(keyFileOf(store))).toBe(false)
 })
 
@@ -129,38 +129,38 @@ test.each([
   ['something else', 'x'.repeat(64), /does not hold a key/],
 ])('%s in the file is an error that names it and shows nothing of it', async (_, content, text) => {
   using store = createTestStore()
-  await openSealer(store.db, store, random)
+  await openSecretBox(store.db, store, random)
   writeFileSync(keyFileOf(store), content)
-  const refused = await openSealer(store.db, store, random).catch((error: unknown) => error)
-  expect(refused).toBeInstanceOf(OperatorError)
-  expect(String(refused)).toMatch(text)
-  expect(String(refused)).toContain(keyFileOf(store))
-  if (content) expect(String(refused)).not.toContain(content.trim())
+  const rejection = await openSecretBox(store.db, store, random).catch((error: unknown) => error)
+  expect(rejection).toBeInstanceOf(OperatorError)
+  expect(String(rejection)).toMatch(text)
+  expect(String(rejection)).toContain(keyFileOf(store))
+  if (content) expect(String(rejection)).not.toContain(content.trim())
   expect(readFileSync(keyFileOf(store), 'utf8')).toBe(content)
 })
 
 test('of many that start at once, all have the same key', async () => {
   using store = createTestStore()
-  const sealers = await Promise.all(Array.from({ length: 10 }, () => openSealer(store.db, store, random)))
-  for (const sealer of sealers) {
-    for (const other of sealers) {
-      expect(await other.open(await sealer.seal(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
+  const secretBoxes = await Promise.all(Array.from({ length: 10 }, () => openSecretBox(store.db, store, random)))
+  for (const secretBox of secretBoxes) {
+    for (const otherBox of secretBoxes) {
+      expect(await otherBox.decrypt(await secretBox.encrypt(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
     }
   }
 })
 
 test('a key that others could read is closed to them at the next start', async () => {
   using store = createTestStore()
-  await openSealer(store.db, store, random)
+  await openSecretBox(store.db, store, random)
   chmodSync(keyFileOf(store), 0o644)
-  await openSealer(store.db, store, random)
-  expect(modeOf(keyFileOf(store))).toBe('600')
+  await openSecretBox(store.db, store, random)
+  expect(fileMode(keyFileOf(store))).toBe('600')
 })
 
 test('what a killed first start left of a key does not stop the next one', async () => {
   using store = createTestStore()
   writeFileSync(`${keyFileOf(store)}.${process.pid}`, 'half a k')
-  await openSealer(store.db, store, random)
+  await openSecretBox(store.db, store, random)
   expect(readdirSync(store.dataDir).filter(name => name.startsWith('sealing'))).toEqual(['sealing.key'])
 })
 
@@ -168,17 +168,17 @@ test('a key file that the operator names is the one that counts, and no other is
   using store = createTestStore()
   const keyFile = join(store.dataDir, 'named.hex')
   writeFileSync(keyFile, otherKey)
-  const sealed = await (await openSealer(store.db, { ...store, keyFile }, random)).seal(bytes('plain'), 'ada')
-  const named = createSealer(new Secret(Uint8Array.fromHex(otherKey.trim())), random)
-  expect(await named.open(sealed, 'ada')).toEqual(bytes('plain'))
+  const encrypted = await (await openSecretBox(store.db, { ...store, keyFile }, random)).encrypt(bytes('plain'), 'ada')
+  const namedKeyBox = createSecretBox(new Secret(Uint8Array.fromHex(otherKey.trim())), random)
+  expect(await namedKeyBox.decrypt(encrypted, 'ada')).toEqual(bytes('plain'))
   expect(existsSync(keyFileOf(store))).toBe(false)
 })
 
 test('a key file that the operator names is never made for it', async () => {
   using store = createTestStore()
   const keyFile = join(store.dataDir, 'named.hex')
-  const refused = await openSealer(store.db, { ...store, keyFile }, random).catch((error: unknown) => error)
-  expect(refused).toBeInstanceOf(OperatorError)
-  expect(String(refused)).toContain(keyFile)
+  const rejection = await openSecretBox(store.db, { ...store, keyFile }, random).catch((error: unknown) => error)
+  expect(rejection).toBeInstanceOf(OperatorError)
+  expect(String(rejection)).toContain(keyFile)
   expect(existsSync(keyFile)).toBe(false)
 })

@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../../src/errors.ts'
 import { openDatabase } from '../../src/store/database.ts'
-import { servedBy, takeServeLock } from '../../src/store/serve-lock.ts'
-import { modesIn, umask } from '../_support/modes.ts'
+import { acquireServeLock, findLockHolder } from '../../src/store/serve-lock.ts'
+import { fileModes, setUmask } from '../_support/modes.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
 /** Another process that has the lock by the time this resolves. */
-async function startHolder(dataDir: string, address = '') {
+async function startLockHolder(dataDir: string, address = '') {
   const script = join(import.meta.dir, '../_support/hold-serve-lock.ts')
   const child = Bun.spawn([process.execPath, script, dataDir, address], { stdout: 'pipe', stderr: 'inherit' })
   const { value } = await child.stdout.getReader().read()
@@ -27,70 +27,70 @@ async function startHolder(dataDir: string, address = '') {
 
 test('a second process is refused, and told who has the directory and where that one listens', async () => {
   using dir = tempDir()
-  await using holder = await startHolder(dir.path, 'http://127.0.0.1:1337/')
-  expect(() => takeServeLock(dir.path)).toThrow(OperatorError)
-  expect(() => takeServeLock(dir.path)).toThrow(
+  await using holder = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')
+  expect(() => acquireServeLock(dir.path)).toThrow(OperatorError)
+  expect(() => acquireServeLock(dir.path)).toThrow(
     `${dir.path} is served already by process ${holder.pid} on http://127.0.0.1:1337/: stop that one first`,
   )
 })
 
 test('a second process is refused while the first is only starting', async () => {
   using dir = tempDir()
-  await using _ = await startHolder(dir.path)
-  expect(() => takeServeLock(dir.path)).toThrow(/served already by another process, which is just starting/)
+  await using _ = await startLockHolder(dir.path)
+  expect(() => acquireServeLock(dir.path)).toThrow(/served already by another process, which is just starting/)
 })
 
 test('a refusal takes nothing away from the one that has the lock', async () => {
   using dir = tempDir()
-  await using holder = await startHolder(dir.path, 'http://127.0.0.1:1337/')
+  await using holder = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')
   for (let attempt = 0; attempt < 3; attempt++) {
-    expect(() => takeServeLock(dir.path)).toThrow(`process ${holder.pid} on`)
+    expect(() => acquireServeLock(dir.path)).toThrow(`process ${holder.pid} on`)
   }
 })
 
 test('the lock is gone with a holder that was killed', async () => {
   using dir = tempDir()
-  await using holder = await startHolder(dir.path, 'http://127.0.0.1:1337/')
+  await using holder = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')
   await holder.kill()
-  const lock = takeServeLock(dir.path)
+  const lock = acquireServeLock(dir.path)
   lock.release()
 })
 
 test('a killed holder is not named for the one that came after it', async () => {
   using dir = tempDir()
-  await using killed = await startHolder(dir.path, 'http://127.0.0.1:1337/')
+  await using killed = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')
   await killed.kill()
-  await using _ = await startHolder(dir.path)
-  expect(() => takeServeLock(dir.path)).toThrow(/served already by another process, which is just starting/)
+  await using _ = await startLockHolder(dir.path)
+  expect(() => acquireServeLock(dir.path)).toThrow(/served already by another process, which is just starting/)
 })
 
 test('a released lock can be taken again, and says nothing of the one before', () => {
   using dir = tempDir()
-  const first = takeServeLock(dir.path)
+  const first = acquireServeLock(dir.path)
   first.announce('http://127.0.0.1:1/')
   first.release()
   expect(existsSync(join(dir.path, 'serve.json'))).toBe(false)
-  const second = takeServeLock(dir.path)
-  expect(() => takeServeLock(dir.path)).toThrow(/another process, which is just starting/)
+  const second = acquireServeLock(dir.path)
+  expect(() => acquireServeLock(dir.path)).toThrow(/another process, which is just starting/)
   second.release()
 })
 
 test('where somebody serves is known as long as it does', () => {
   using dir = tempDir()
-  expect(servedBy(dir.path)).toBeUndefined()
-  const lock = takeServeLock(dir.path)
-  expect(servedBy(dir.path)).toBeUndefined()
+  expect(findLockHolder(dir.path)).toBeUndefined()
+  const lock = acquireServeLock(dir.path)
+  expect(findLockHolder(dir.path)).toBeUndefined()
   lock.announce('http://127.0.0.1:1337/')
-  expect(servedBy(dir.path)?.address).toBe('http://127.0.0.1:1337/')
+  expect(findLockHolder(dir.path)?.address).toBe('http://127.0.0.1:1337/')
   lock.release()
-  expect(servedBy(dir.path)).toBeUndefined()
+  expect(findLockHolder(dir.path)).toBeUndefined()
 })
 
 test('a directory that was only locked before is no stranger', async () => {
   using dir = tempDir()
-  await using holder = await startHolder(dir.path)
+  await using holder = await startLockHolder(dir.path)
   await holder.kill()
-  const lock = takeServeLock(dir.path)
+  const lock = acquireServeLock(dir.path)
   openDatabase(dir.path, { now: () => 0 }).close()
   lock.release()
   expect(existsSync(join(dir.path, 'cikit-api.db'))).toBe(true)
@@ -99,16 +99,16 @@ test('a directory that was only locked before is no stranger', async () => {
 test('two directories are served side by side', () => {
   using one = tempDir()
   using two = tempDir()
-  const locks = [takeServeLock(one.path), takeServeLock(two.path)]
+  const locks = [acquireServeLock(one.path), acquireServeLock(two.path)]
   for (const lock of locks) lock.release()
 })
 
 test('its files are for their owner only, whatever the umask', () => {
-  using _ = umask(0)
+  using _ = setUmask(0)
   using dir = tempDir()
-  const lock = takeServeLock(dir.path)
+  const lock = acquireServeLock(dir.path)
   lock.announce('http://127.0.0.1:1337/')
-  const modes = modesIn(dir.path)
+  const modes = fileModes(dir.path)
   expect(modes).toMatchObject({ 'serve.lock': '600', 'serve.json': '600' })
   expect(new Set(Object.values(modes))).toEqual(new Set(['600']))
   lock.release()
@@ -116,9 +116,9 @@ test('its files are for their owner only, whatever the umask', () => {
 
 test('who serves is known from outside, until it is gone', async () => {
   using dir = tempDir()
-  expect(servedBy(dir.path)).toBeUndefined()
-  await using holder = await startHolder(dir.path, 'http://127.0.0.1:1337/')
-  expect(servedBy(dir.path)).toMatchObject({ pid: holder.pid, address: 'http://127.0.0.1:1337/' })
+  expect(findLockHolder(dir.path)).toBeUndefined()
+  await using holder = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')
+  expect(findLockHolder(dir.path)).toMatchObject({ pid: holder.pid, address: 'http://127.0.0.1:1337/' })
   await holder.kill()
-  expect(servedBy(dir.path)).toBeUndefined()
+  expect(findLockHolder(dir.path)).toBeUndefined()
 })

@@ -1,46 +1,46 @@
 import { expect, test } from 'bun:test'
-import type { Bearer } from '../../src/store/sessions.ts'
-import { accountOf, createTestStore, pairOf } from '../_support/store.ts'
+import type { TokenHolder } from '../../src/store/sessions.ts'
+import { createAccount, createTestStore, createTokenPair } from '../_support/store.ts'
 
-const whereabouts = { lastUsedAt: 1_000, address: '192.0.2.1', agent: 'test' }
+const clientFields = { lastUsedAt: 1_000, address: '192.0.2.1', agent: 'test' }
 const hash = (text: string) => Buffer.from(text)
 
-async function withSessions(store: ReturnType<typeof createTestStore>, username: string, ...names: string[]) {
+async function createSessions(store: ReturnType<typeof createTestStore>, username: string, ...names: string[]) {
   await store.db.write(() => {
-    store.users.insert(accountOf(username))
+    store.users.insert(createAccount(username))
     for (const id of names) {
-      const session = { id, userId: `id-of-${username}`, createdAt: 1_000, ...whereabouts }
-      store.sessions.insert(session, pairOf(id, { access: 2_000, refresh: 3_000 }))
+      const session = { id, userId: `id-of-${username}`, createdAt: 1_000, ...clientFields }
+      store.sessions.insert(session, createTokenPair(id, { access: 2_000, refresh: 3_000 }))
     }
   })
 }
 
 test('a session is found by each of its tokens with its user, and by the other kind by none', async () => {
   using store = createTestStore()
-  await withSessions(store, 'ada', 'one')
-  const bearer: Bearer = {
-    session: { id: 'one', userId: 'id-of-ada', createdAt: 1_000, ...whereabouts },
+  await createSessions(store, 'ada', 'one')
+  const holder: TokenHolder = {
+    session: { id: 'one', userId: 'id-of-ada', createdAt: 1_000, ...clientFields },
     user: { id: 'id-of-ada', username: 'ada', group: 'viewer', createdAt: 1_000 },
     accessExpiresAt: 2_000,
     refreshExpiresAt: 3_000,
   }
-  expect(store.sessions.findByAccess(hash('access one'))).toEqual(bearer)
-  expect(store.sessions.findByRefresh(hash('refresh one'))).toEqual(bearer)
+  expect(store.sessions.findByAccess(hash('access one'))).toEqual(holder)
+  expect(store.sessions.findByRefresh(hash('refresh one'))).toEqual(holder)
   expect(store.sessions.findByAccess(hash('refresh one'))).toBeUndefined()
   expect(store.sessions.findByRefresh(hash('access one'))).toBeUndefined()
 })
 
 test('the user of a session is as it is now', async () => {
   using store = createTestStore()
-  await withSessions(store, 'ada', 'one')
+  await createSessions(store, 'ada', 'one')
   await store.db.write(() => store.users.updateGroupAndSecret('id-of-ada', 'manager', hash('new')))
   expect(store.sessions.findByAccess(hash('access one'))?.user.group).toBe('manager')
 })
 
 test('a rotation replaces both tokens, and the used refresh token stays known', async () => {
   using store = createTestStore()
-  await withSessions(store, 'ada', 'one')
-  const next = pairOf('two', { access: 4_000, refresh: 5_000 })
+  await createSessions(store, 'ada', 'one')
+  const next = createTokenPair('two', { access: 4_000, refresh: 5_000 })
   await store.db.write(() => store.sessions.rotate('one', hash('refresh one'), next, 1_500))
   expect(store.sessions.findByAccess(hash('access one'))).toBeUndefined()
   expect(store.sessions.findByRefresh(hash('refresh one'))).toBeUndefined()
@@ -55,8 +55,8 @@ test('a rotation replaces both tokens, and the used refresh token stays known', 
 
 test('an ended session takes its tokens and its used refresh tokens with it', async () => {
   using store = createTestStore()
-  await withSessions(store, 'ada', 'one', 'other')
-  const next = pairOf('two', { access: 4_000, refresh: 5_000 })
+  await createSessions(store, 'ada', 'one', 'other')
+  const next = createTokenPair('two', { access: 4_000, refresh: 5_000 })
   await store.db.write(() => store.sessions.rotate('one', hash('refresh one'), next, 1_500))
   await store.db.write(() => store.sessions.remove('one'))
   expect(store.sessions.findByAccess(hash('access two'))).toBeUndefined()
@@ -66,9 +66,9 @@ test('an ended session takes its tokens and its used refresh tokens with it', as
 
 test('ending all sessions of a user leaves those of others', async () => {
   using store = createTestStore()
-  await withSessions(store, 'ada', 'one', 'two')
-  await withSessions(store, 'bob', 'three')
-  await store.db.write(() => store.sessions.removeAllOf('id-of-ada'))
+  await createSessions(store, 'ada', 'one', 'two')
+  await createSessions(store, 'bob', 'three')
+  await store.db.write(() => store.sessions.removeAllOfUser('id-of-ada'))
   expect(store.sessions.findByAccess(hash('access one'))).toBeUndefined()
   expect(store.sessions.findByAccess(hash('access two'))).toBeUndefined()
   expect(store.sessions.findByAccess(hash('access three'))).toBeDefined()
@@ -76,23 +76,23 @@ test('ending all sessions of a user leaves those of others', async () => {
 
 test('the sessions of a removed user go with it', async () => {
   using store = createTestStore()
-  await withSessions(store, 'ada', 'one')
+  await createSessions(store, 'ada', 'one')
   await store.db.write(() => store.users.remove('id-of-ada'))
   expect(store.db.sql.query('SELECT count(*) AS count FROM sessions').get()).toEqual({ count: 0 })
 })
 
 test('only the newest sessions of a user are kept, in the order in which they came', async () => {
   using store = createTestStore()
-  await withSessions(store, 'ada', 'one', 'two', 'three')
-  await withSessions(store, 'bob', 'four')
-  await store.db.write(() => store.sessions.keepNewest('id-of-ada', 2))
-  const kept = ['one', 'two', 'three', 'four'].filter(id => store.sessions.findByAccess(hash(`access ${id}`)))
-  expect(kept).toEqual(['two', 'three', 'four'])
+  await createSessions(store, 'ada', 'one', 'two', 'three')
+  await createSessions(store, 'bob', 'four')
+  await store.db.write(() => store.sessions.retainNewest('id-of-ada', 2))
+  const remaining = ['one', 'two', 'three', 'four'].filter(id => store.sessions.findByAccess(hash(`access ${id}`)))
+  expect(remaining).toEqual(['two', 'three', 'four'])
 })
 
 test('a session is removed when both of its tokens had expired before', async () => {
   using store = createTestStore()
-  await withSessions(store, 'ada', 'one')
+  await createSessions(store, 'ada', 'one')
   await store.db.write(() => store.sessions.removeExpiredBefore(3_000))
   expect(store.sessions.findByAccess(hash('access one'))).toBeDefined()
   await store.db.write(() => store.sessions.removeExpiredBefore(3_001))
@@ -101,39 +101,41 @@ test('a session is removed when both of its tokens had expired before', async ()
 
 test('a session of nobody is refused', async () => {
   using store = createTestStore()
-  const session = { id: 'one', userId: 'nobody', createdAt: 0, ...whereabouts }
-  const inserted = store.db.write(() => store.sessions.insert(session, pairOf('one', { access: 1, refresh: 1 })))
+  const session = { id: 'one', userId: 'nobody', createdAt: 0, ...clientFields }
+  const inserted = store.db.write(() =>
+    store.sessions.insert(session, createTokenPair('one', { access: 1, refresh: 1 })),
+  )
   await expect(inserted).rejects.toThrow(/FOREIGN KEY/)
 })
 
 test('the last thousand refresh tokens of a session are known as used, and older ones are forgotten', async () => {
   using store = createTestStore()
-  await withSessions(store, 'ada', 'one', 'two')
+  await createSessions(store, 'ada', 'one', 'two')
   await store.db.write(() => {
     for (let number = 0; number <= 1_000; number++) {
       for (const id of ['one', 'two']) {
-        const pair = pairOf(`${id} ${number + 1}`, { access: 2_000, refresh: 3_000 })
+        const pair = createTokenPair(`${id} ${number + 1}`, { access: 2_000, refresh: 3_000 })
         if (id === 'one' || number < 5) store.sessions.rotate(id, hash(`used ${id} ${number}`), pair, 1_500)
       }
     }
   })
-  const known = (id: string, number: number) => store.sessions.findRotated(hash(`used ${id} ${number}`))
-  expect([known('one', 0), known('one', 1), known('one', 1_000), known('two', 0)]).toEqual([
-    undefined,
-    'one',
-    'one',
-    'two',
-  ])
+  const sessionThatUsed = (id: string, number: number) => store.sessions.findRotated(hash(`used ${id} ${number}`))
+  expect([
+    sessionThatUsed('one', 0),
+    sessionThatUsed('one', 1),
+    sessionThatUsed('one', 1_000),
+    sessionThatUsed('two', 0),
+  ]).toEqual([undefined, 'one', 'one', 'two'])
 })
 
 test('a session is found by its id with its user as that is now, until it ends', async () => {
   using store = createTestStore()
-  await withSessions(store, 'ada', 'one', 'two')
-  expect(store.sessions.findBearer('one')).toEqual(store.sessions.findByAccess(hash('access one')))
+  await createSessions(store, 'ada', 'one', 'two')
+  expect(store.sessions.findTokenHolder('one')).toEqual(store.sessions.findByAccess(hash('access one')))
   await store.db.write(() => store.users.setGroup('id-of-ada', 'manager'))
-  expect(store.sessions.findBearer('one')?.user.group).toBe('manager')
+  expect(store.sessions.findTokenHolder('one')?.user.group).toBe('manager')
   await store.db.write(() => store.sessions.remove('one'))
-  expect(store.sessions.findBearer('one')).toBeUndefined()
+  expect(store.sessions.findTokenHolder('one')).toBeUndefined()
   await store.db.write(() => void store.users.remove('id-of-ada'))
-  expect(store.sessions.findBearer('two')).toBeUndefined()
+  expect(store.sessions.findTokenHolder('two')).toBeUndefined()
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { openDatabase } from '../../src/store/database.ts'
-import { createUnfinishedAdds } from '../../src/store/unfinished-adds.ts'
+import { createProvisioningJournal } from '../../src/store/unfinished-adds.ts'
 import { createTestStore } from '../_support/store.ts'
 import { tempDir } from '../_support/temp-dir.ts'
 
@@ -9,36 +9,36 @@ const second = { mark: 'mark-2', name: 'cikit01', startedAt: 2_000 }
 
 test('an add is unfinished from its begin to its end', async () => {
   using store = createTestStore()
-  const adds = createUnfinishedAdds(store.db)
-  expect(adds.list()).toEqual([])
-  await adds.begin(second)
-  await adds.begin(first)
-  expect(adds.list()).toEqual([first, second])
-  await adds.end(first.mark)
-  expect(adds.list()).toEqual([second])
+  const journal = createProvisioningJournal(store.db)
+  expect(journal.list()).toEqual([])
+  await journal.start(second)
+  await journal.start(first)
+  expect(journal.list()).toEqual([first, second])
+  await journal.finish(first.mark)
+  expect(journal.list()).toEqual([second])
 })
 
 test('what has begun is there for the next process', async () => {
   using dir = tempDir()
-  const before = openDatabase(dir.path, { now: () => 0 })
-  await createUnfinishedAdds(before).begin(first)
-  const after = openDatabase(dir.path, { now: () => 0 })
-  expect(createUnfinishedAdds(after).list()).toEqual([first])
-  after.close()
-  before.close()
+  const firstDatabase = openDatabase(dir.path, { now: () => 0 })
+  await createProvisioningJournal(firstDatabase).start(first)
+  const nextDatabase = openDatabase(dir.path, { now: () => 0 })
+  expect(createProvisioningJournal(nextDatabase).list()).toEqual([first])
+  nextDatabase.close()
+  firstDatabase.close()
 })
 
 test('the end of an add that never began is nothing to complain of', async () => {
   using store = createTestStore()
-  const adds = createUnfinishedAdds(store.db)
-  await adds.end('nowhere')
-  expect(adds.list()).toEqual([])
+  const journal = createProvisioningJournal(store.db)
+  await journal.finish('nowhere')
+  expect(journal.list()).toEqual([])
 })
 
 test('a mark is never given twice', async () => {
   using store = createTestStore()
-  const adds = createUnfinishedAdds(store.db)
-  await adds.begin(first)
-  await expect(adds.begin({ ...second, mark: first.mark })).rejects.toThrow(/constraint/)
-  expect(adds.list()).toEqual([first])
+  const journal = createProvisioningJournal(store.db)
+  await journal.start(first)
+  await expect(journal.start({ ...second, mark: first.mark })).rejects.toThrow(/constraint/)
+  expect(journal.list()).toEqual([first])
 })

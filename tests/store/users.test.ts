@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
-import { accountOf, createTestStore } from '../_support/store.ts'
+import { createAccount, createTestStore } from '../_support/store.ts'
 
 test('users are listed in the order in which they came, without their secrets', async () => {
   using store = createTestStore()
   await store.db.write(() => {
-    store.users.insert({ ...accountOf('zoe'), createdAt: 2_000 })
-    store.users.insert({ ...accountOf('adam', 'manager'), createdAt: 1_000 })
+    store.users.insert({ ...createAccount('zoe'), createdAt: 2_000 })
+    store.users.insert({ ...createAccount('adam', 'manager'), createdAt: 1_000 })
   })
   expect(store.users.list()).toEqual([
     { id: 'id-of-zoe', username: 'zoe', group: 'viewer', createdAt: 2_000 },
@@ -15,15 +15,15 @@ test('users are listed in the order in which they came, without their secrets', 
 
 test('usernames are unique ignoring case', async () => {
   using store = createTestStore()
-  await store.db.write(() => store.users.insert(accountOf('Ada')))
-  const again = store.db.write(() => store.users.insert(accountOf('aDA')))
+  await store.db.write(() => store.users.insert(createAccount('Ada')))
+  const again = store.db.write(() => store.users.insert(createAccount('aDA')))
   await expect(again).rejects.toMatchObject({ errorId: 914, status: 400 })
   expect(store.users.list()).toMatchObject([{ username: 'Ada' }])
 })
 
 test('a user is found ignoring case, under the name it has', async () => {
   using store = createTestStore()
-  const ada = accountOf('Ada')
+  const ada = createAccount('Ada')
   await store.db.write(() => store.users.insert(ada))
   expect(store.users.find('ADA')).toEqual({ ...ada, sealedSecret: new Uint8Array(ada.sealedSecret) })
   expect(store.users.find('Ad')).toBeUndefined()
@@ -32,9 +32,9 @@ test('a user is found ignoring case, under the name it has', async () => {
 
 test('a second owner is refused, by insertion and by change', async () => {
   using store = createTestStore()
-  await store.db.write(() => store.users.insert(accountOf('first', 'owner')))
-  await store.db.write(() => store.users.insert(accountOf('second')))
-  const inserted = store.db.write(() => store.users.insert(accountOf('third', 'owner')))
+  await store.db.write(() => store.users.insert(createAccount('first', 'owner')))
+  await store.db.write(() => store.users.insert(createAccount('second')))
+  const inserted = store.db.write(() => store.users.insert(createAccount('third', 'owner')))
   await expect(inserted).rejects.toMatchObject({ errorId: 906, status: 403 })
   const changed = store.db.write(() => store.users.updateGroupAndSecret('id-of-second', 'owner', Buffer.from('new')))
   await expect(changed).rejects.toMatchObject({ errorId: 906, status: 403 })
@@ -51,63 +51,63 @@ test.each([
 ])('the database itself refuses %s', async (_, statement) => {
   using store = createTestStore()
   await store.db.write(() => {
-    store.users.insert(accountOf('first', 'owner'))
-    store.users.insert(accountOf('second'))
+    store.users.insert(createAccount('first', 'owner'))
+    store.users.insert(createAccount('second'))
   })
   expect(() => store.db.sql.run(statement)).toThrow(/constraint failed/)
 })
 
 test('a time step is taken once, and never one before it', async () => {
   using store = createTestStore()
-  const ada = accountOf('ada')
-  const take = (step: number) => store.db.write(() => store.users.takeStep(ada, step))
+  const ada = createAccount('ada')
+  const consume = (step: number) => store.db.write(() => store.users.consumeTimeStep(ada, step))
   await store.db.write(() => store.users.insert(ada))
-  expect(await take(100)).toBe(true)
-  expect(await take(100)).toBe(false)
-  expect(await take(99)).toBe(false)
-  expect(await take(0)).toBe(false)
-  expect(await take(101)).toBe(true)
-  expect(await take(100)).toBe(false)
+  expect(await consume(100)).toBe(true)
+  expect(await consume(100)).toBe(false)
+  expect(await consume(99)).toBe(false)
+  expect(await consume(0)).toBe(false)
+  expect(await consume(101)).toBe(true)
+  expect(await consume(100)).toBe(false)
 })
 
 test('the first time step of all can be taken', async () => {
   using store = createTestStore()
-  const ada = accountOf('ada')
+  const ada = createAccount('ada')
   await store.db.write(() => store.users.insert(ada))
-  expect(await store.db.write(() => store.users.takeStep(ada, 0))).toBe(true)
+  expect(await store.db.write(() => store.users.consumeTimeStep(ada, 0))).toBe(true)
 })
 
 test('the time steps of one user are not those of another', async () => {
   using store = createTestStore()
   await store.db.write(() => {
-    store.users.insert(accountOf('ada'))
-    store.users.insert(accountOf('bob'))
-    store.users.takeStep(accountOf('ada'), 100)
+    store.users.insert(createAccount('ada'))
+    store.users.insert(createAccount('bob'))
+    store.users.consumeTimeStep(createAccount('ada'), 100)
   })
-  expect(await store.db.write(() => store.users.takeStep(accountOf('bob'), 100))).toBe(true)
+  expect(await store.db.write(() => store.users.consumeTimeStep(createAccount('bob'), 100))).toBe(true)
 })
 
 test('a code of the former secret takes no step, and the new secret begins anew', async () => {
   using store = createTestStore()
-  const before = accountOf('ada')
+  const before = createAccount('ada')
   const after = { ...before, sealedSecret: Buffer.from('another') }
   await store.db.write(() => {
     store.users.insert(before)
-    store.users.takeStep(before, 100)
+    store.users.consumeTimeStep(before, 100)
     store.users.updateGroupAndSecret(before.id, 'manager', after.sealedSecret)
   })
   expect(store.users.list()).toMatchObject([{ username: 'ada', group: 'manager' }])
-  expect(await store.db.write(() => store.users.takeStep(before, 101))).toBe(false)
-  expect(await store.db.write(() => store.users.takeStep(after, 100))).toBe(true)
+  expect(await store.db.write(() => store.users.consumeTimeStep(before, 101))).toBe(false)
+  expect(await store.db.write(() => store.users.consumeTimeStep(after, 100))).toBe(true)
 })
 
 test('a removed user is gone and takes no step, and its name is free', async () => {
   using store = createTestStore()
-  const ada = accountOf('ada')
+  const ada = createAccount('ada')
   await store.db.write(() => store.users.insert(ada))
   expect(await store.db.write(() => store.users.remove(ada.id))).toBe(true)
   expect(await store.db.write(() => store.users.remove(ada.id))).toBe(false)
-  expect(await store.db.write(() => store.users.takeStep(ada, 1))).toBe(false)
+  expect(await store.db.write(() => store.users.consumeTimeStep(ada, 1))).toBe(false)
   expect(store.users.find('ada')).toBeUndefined()
   await store.db.write(() => store.users.insert(ada))
   expect(store.users.list()).toHaveLength(1)

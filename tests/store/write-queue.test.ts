@@ -1,28 +1,28 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { statSync } from 'node:fs'
-import type { WriteEnd } from '../../src/store/write-queue.ts'
-import { openTable } from '../_support/table.ts'
+import type { WriteResult } from '../../src/store/write-queue.ts'
+import { openNumberTable } from '../_support/table.ts'
 
 test('writes that wait at the same time share one commit', async () => {
-  using table = openTable()
+  using table = openNumberTable()
   const walBytes = () => statSync(`${table.path}-wal`).size
-  const added = async (count: number) => {
+  const walGrowthOf = async (count: number) => {
     const before = walBytes()
     await Promise.all(Array.from({ length: count }, () => table.insert()))
     return walBytes() - before
   }
   await table.insert()
   // As many pages, and not ten times as many.
-  expect(await added(10)).toBe(await added(1))
+  expect(await walGrowthOf(10)).toBe(await walGrowthOf(1))
 })
 
 test('one that throws is undone alone, and told why', async () => {
-  using table = openTable()
+  using table = openNumberTable()
   const outcomes = await Promise.allSettled([
     table.insert(1),
     table.db.write(() => {
-      table.put(2)
+      table.insertRow(2)
       throw new Error('no')
     }),
     table.insert(1),
@@ -38,42 +38,42 @@ test('one that throws is undone alone, and told why', async () => {
 })
 
 test('who watches is told how each write ended, and whether that was the doing of the store', async () => {
-  using table = openTable()
-  const ends: WriteEnd[] = []
-  const unwatch = table.db.watchWrites(end => ends.push(end))
+  using table = openNumberTable()
+  const results: WriteResult[] = []
+  const unwatch = table.db.watchWrites(end => results.push(end))
   await Promise.allSettled([table.insert(1), table.insert(1), table.db.write(() => Promise.reject(new Error('no')))])
-  const refused = (): never => {
+  const failingWork = (): never => {
     throw new Error('no')
   }
-  await table.db.write(refused).catch(() => undefined)
+  await table.db.write(failingWork).catch(() => undefined)
   table.db.sql.run('PRAGMA query_only = ON')
   await expect(table.insert()).rejects.toMatchObject({ errorId: 922 })
   table.db.sql.run('PRAGMA query_only = OFF')
   unwatch()
   await table.insert()
-  expect(ends.map(({ how }) => how)).toEqual(['stored', 'withdrawn', 'stored', 'withdrawn', 'failed'])
-  for (const { ms } of ends) expect(ms).toBeWithin(0, 5_000)
+  expect(results.map(({ outcome }) => outcome)).toEqual(['stored', 'withdrawn', 'stored', 'withdrawn', 'failed'])
+  for (const { ms } of results) expect(ms).toBeWithin(0, 5_000)
 })
 
 test('nobody is told of a result that is not committed yet', async () => {
-  using table = openTable()
+  using table = openNumberTable()
   using other = new Sqlite(table.path)
   const seen: unknown[] = []
-  const look = () => seen.push(other.query('SELECT count(*) AS rows FROM t').get())
-  const refused = (): never => {
+  const countRows = () => seen.push(other.query('SELECT count(*) AS rows FROM t').get())
+  const failingWork = (): never => {
     throw new Error('no')
   }
   await Promise.all([
-    table.insert().then(look),
-    table.db.write(refused).catch(look),
-    table.insert().then(look),
-    table.insert().then(look),
+    table.insert().then(countRows),
+    table.db.write(failingWork).catch(countRows),
+    table.insert().then(countRows),
+    table.insert().then(countRows),
   ])
   expect(seen).toEqual(Array(4).fill({ rows: 3 }))
 })
 
 test('a transaction is shared by 64 at the most, and requests have their turn in between', async () => {
-  using table = openTable()
+  using table = openNumberTable()
   using other = new Sqlite(table.path)
   let turns = 0
   let isDone = false
@@ -92,7 +92,7 @@ test('a transaction is shared by 64 at the most, and requests have their turn in
 })
 
 test('what no longer fits into the store is refused, and the others count', async () => {
-  using table = openTable()
+  using table = openNumberTable()
   table.db.sql.run('PRAGMA max_page_count = 20')
   const outcomes = await Promise.allSettled([table.insert(1), table.insert(2, 1_000_000), table.insert(3)])
   expect(outcomes).toMatchObject([
@@ -104,7 +104,7 @@ test('what no longer fits into the store is refused, and the others count', asyn
 })
 
 test('when the commit itself is refused, only the one that it is refused for fails', async () => {
-  using table = openTable()
+  using table = openNumberTable()
   const orphan = () => table.db.write(() => void table.db.sql.run('INSERT INTO child VALUES (99)'))
   const outcomes = await Promise.allSettled([table.insert(1), orphan(), table.insert(2)])
   expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
@@ -114,7 +114,7 @@ test('when the commit itself is refused, only the one that it is refused for fai
 })
 
 test('each sees, from memory too, what those before it wrote, and nothing that was undone', async () => {
-  using table = openTable()
+  using table = openNumberTable()
   expect(table.count()).toBe(0)
   const counts = await Promise.all([
     table.db.write(table.count),
@@ -122,7 +122,7 @@ test('each sees, from memory too, what those before it wrote, and nothing that w
     table.db.write(table.count),
     table.db
       .write(() => {
-        table.put(2)
+        table.insertRow(2)
         throw new Error(`${table.count()}`)
       })
       .catch(() => undefined),
@@ -133,20 +133,20 @@ test('each sees, from memory too, what those before it wrote, and nothing that w
 })
 
 test('what was read inside a transaction that came to nothing is forgotten', async () => {
-  using table = openTable()
+  using table = openNumberTable()
   table.db.sql.run('PRAGMA max_page_count = 20')
   const counted: number[] = []
   const outcomes = await Promise.allSettled([
     table.insert(1),
     table.db.write(() => {
       counted.push(table.count())
-      table.put(2, 1_000_000)
+      table.insertRow(2, 1_000_000)
     }),
   ])
   expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
   expect(counted).toEqual([1, 1])
   const full = table.db.write(() => {
-    table.put(3)
+    table.insertRow(3)
     table.db.sql.run('INSERT INTO child VALUES (99)')
     counted.push(table.count())
   })
@@ -156,7 +156,7 @@ test('what was read inside a transaction that came to nothing is forgotten', asy
 })
 
 test('a transaction reads what another process has committed before it began', async () => {
-  using table = openTable()
+  using table = openNumberTable()
   using other = new Sqlite(table.path)
   // In the turn of the event loop in which the transaction begins, and before it does.
   setImmediate(() => {
@@ -167,7 +167,7 @@ test('a transaction reads what another process has committed before it began', a
 })
 
 test('each caller has its own patience with another process', async () => {
-  using table = openTable()
+  using table = openNumberTable()
   using other = new Sqlite(table.path)
   other.run('BEGIN IMMEDIATE')
   const start = performance.now()
@@ -186,7 +186,7 @@ test('each caller has its own patience with another process', async () => {
 }, 20_000)
 
 test('when the store is closed, whoever still waits is told', async () => {
-  const table = openTable()
+  const table = openNumberTable()
   const written = table.insert(1)
   table[Symbol.dispose]()
   await expect(written).rejects.toThrow('closed')

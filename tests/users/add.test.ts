@@ -1,15 +1,15 @@
 import { expect, test } from 'bun:test'
-import { ACT } from '../_support/act.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 import { badUsernames } from '../_support/usernames.ts'
 
-function namesIn(api: TestApi): string[] {
+function usernamesOf(api: TestApi): string[] {
   return api.context.users.list().map(({ username }) => username)
 }
 
 test.each(['viewer', 'manager'])('a new %s is last in the list that is answered', async group => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   const { status, body } = await api.call('POST', '/user/add', { token, json: { username: 'ada', group } })
   expect(status).toBe(200)
   expect(body).toMatchObject([{ username: 'owner' }, { username: 'ada', group }])
@@ -17,10 +17,10 @@ test.each(['viewer', 'manager'])('a new %s is last in the list that is answered'
 
 test('a form is as good as JSON', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   const body = new URLSearchParams({ username: 'ada', group: 'viewer', access_token: token })
   expect(await api.call('POST', '/user/add', { body })).toMatchObject({ status: 200 })
-  expect(namesIn(api)).toEqual(['owner', 'ada'])
+  expect(usernamesOf(api)).toEqual(['owner', 'ada'])
 })
 
 test.each<[string, unknown, number, number]>([
@@ -38,39 +38,39 @@ test.each<[string, unknown, number, number]>([
   ['a second owner', { username: 'ada', group: 'owner' }, 403, 906],
 ])('%s: %j gives %i with %i, and adds nobody', async (_, json, status, errorId) => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   expect(await api.call('POST', '/user/add', { token, json })).toMatchObject({ status, body: { errorId } })
-  expect(namesIn(api)).toEqual(['owner'])
+  expect(usernamesOf(api)).toEqual(['owner'])
 })
 
 test.each(badUsernames.map(name => [name]))('the username %j gives 917 and adds nobody', async username => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
-  const answer = await api.call('POST', '/user/add', { token, json: { username, group: 'viewer' } })
-  expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
-  expect(namesIn(api)).toEqual(['owner'])
+  const { token } = await api.logInAs('owner')
+  const response = await api.call('POST', '/user/add', { token, json: { username, group: 'viewer' } })
+  expect(response).toMatchObject({ status: 400, body: { errorId: 917 } })
+  expect(usernamesOf(api)).toEqual(['owner'])
 })
 
 test('of 20 owners made at once, one is', async () => {
   await using api = await createTestApi()
-  const made = await Promise.allSettled(
-    Array.from({ length: 20 }, (_, index) => api.context.users.provision(ACT, `owner${index}`, 'owner', false)),
+  const results = await Promise.allSettled(
+    Array.from({ length: 20 }, (_, index) => api.context.users.provision(TEST_ACTOR, `owner${index}`, 'owner', false)),
   )
-  expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   expect(api.context.users.list()).toHaveLength(1)
-  const refused = made.filter(result => result.status === 'rejected')
-  for (const { reason } of refused) expect(reason).toMatchObject({ errorId: 906 })
+  const rejected = results.filter(result => result.status === 'rejected')
+  for (const { reason } of rejected) expect(reason).toMatchObject({ errorId: 906 })
 })
 
 test('of 20 requests for one name at once, one is granted', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   const json = { username: 'ada', group: 'viewer' }
   const add = () => api.call('POST', '/user/add', { token, json })
-  const answers = await Promise.all(Array.from({ length: 20 }, add))
-  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
-  expect(answers.filter(({ status }) => status !== 200)).toMatchObject(
+  const responses = await Promise.all(Array.from({ length: 20 }, add))
+  expect(responses.filter(({ status }) => status === 200)).toHaveLength(1)
+  expect(responses.filter(({ status }) => status !== 200)).toMatchObject(
     Array.from({ length: 19 }, () => ({ status: 400, body: { errorId: 914 } })),
   )
-  expect(namesIn(api)).toEqual(['owner', 'ada'])
+  expect(usernamesOf(api)).toEqual(['owner', 'ada'])
 })

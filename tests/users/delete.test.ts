@@ -3,14 +3,14 @@ import { createTestApi } from '../_support/api.ts'
 
 test('a deleted user is gone from the list, with its sessions, from the next request on', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const bob = await api.signedIn('viewer', 'bob')
+  const owner = await api.logInAs('owner')
+  const bob = await api.logInAs('viewer', 'bob')
   const tokens = await api.logIn(await api.createUser('ada', 'manager'))
 
-  const answer = await api.call('DELETE', '/user/delete/ada', { token: owner.token })
-  expect(answer.status).toBe(200)
-  expect(answer.body).toMatchObject([{ username: 'owner' }, { username: 'bob' }])
-  expect(answer.body).toHaveLength(2)
+  const response = await api.call('DELETE', '/user/delete/ada', { token: owner.token })
+  expect(response.status).toBe(200)
+  expect(response.body).toMatchObject([{ username: 'owner' }, { username: 'bob' }])
+  expect(response.body).toHaveLength(2)
   expect(await api.call('GET', '/droplet/list', { token: tokens.access_token })).toMatchObject({
     status: 401,
     body: { errorId: 908 },
@@ -22,8 +22,8 @@ test('a deleted user is gone from the list, with its sessions, from the next req
 
 test('who gets the name of a deleted user gets nothing else of it', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const before = await api.signedIn('manager', 'ada')
+  const owner = await api.logInAs('owner')
+  const before = await api.logInAs('manager', 'ada')
   await api.call('DELETE', '/user/delete/ada', { token: owner.token })
   const after = await api.createUser('ada', 'viewer')
   expect(after.secret).not.toBe(before.secret)
@@ -34,9 +34,9 @@ test('who gets the name of a deleted user gets nothing else of it', async () => 
 
 test('the owner is not deleted, not even by itself', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
-  const answer = await api.call('DELETE', '/user/delete/owner', { token })
-  expect(answer).toMatchObject({ status: 403, body: { errorId: 916 } })
+  const { token } = await api.logInAs('owner')
+  const response = await api.call('DELETE', '/user/delete/owner', { token })
+  expect(response).toMatchObject({ status: 403, body: { errorId: 916 } })
   expect(await api.call('GET', '/user/list', { token })).toMatchObject({ status: 200, body: [{ username: 'owner' }] })
 })
 
@@ -54,18 +54,18 @@ test.each([
   '%e2%80%aeada',
 ])('there is no user %s: 903, in words that do not repeat it, and nobody goes', async username => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   await api.createUser('ada', 'viewer')
-  const answer = await api.call('DELETE', `/user/delete/${username}`, { token })
-  expect(answer.status).toBe(400)
-  expect(answer.body).toEqual({ error: 'User not found', errorId: 903 })
+  const response = await api.call('DELETE', `/user/delete/${username}`, { token })
+  expect(response.status).toBe(400)
+  expect(response.body).toEqual({ error: 'User not found', errorId: 903 })
   expect(api.context.users.list()).toHaveLength(2)
 })
 
 test('who may not delete does not learn who exists', async () => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
-  const { token } = await api.signedIn('manager')
+  const { token } = await api.logInAs('manager')
   const existing = await api.call('DELETE', '/user/delete/ada', { token })
   const absent = await api.call('DELETE', '/user/delete/nobody', { token })
   expect(existing).toMatchObject({ status: 403, body: { errorId: 912 } })

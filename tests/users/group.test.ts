@@ -1,13 +1,13 @@
 import { expect, test } from 'bun:test'
 import { createTestApi, type TestApi } from '../_support/api.ts'
-import { inWords, readAudit } from '../_support/audit.ts'
+import { formatRecord, readAudit } from '../_support/audit.ts'
 
 const groupsOf = (api: TestApi) => Object.fromEntries(api.context.users.list().map(user => [user.username, user.group]))
 
 test('a user is in another group from the next request on, and stays signed in', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const ada = await api.signedIn('viewer', 'ada')
+  const owner = await api.logInAs('owner')
+  const ada = await api.logInAs('viewer', 'ada')
   const { status, body } = await api.call('PATCH', '/user/group/ada', {
     token: owner.token,
     json: { group: 'manager' },
@@ -17,18 +17,18 @@ test('a user is in another group from the next request on, and stays signed in',
   expect((await api.call('GET', '/operation/list', { token: ada.token })).status).toBe(200)
   await api.call('PATCH', '/user/group/ada', { token: owner.token, json: { group: 'viewer' } })
   expect((await api.call('GET', '/operation/list', { token: ada.token })).body).toMatchObject({ errorId: 912 })
-  const told = (await readAudit(api, owner.token)).map(inWords).filter(words => words.includes('user.group'))
-  expect(told).toEqual(['owner user.group ada ok', 'owner user.group ada ok'])
+  const recorded = (await readAudit(api, owner.token)).map(formatRecord).filter(words => words.includes('user.group'))
+  expect(recorded).toEqual(['owner user.group ada ok', 'owner user.group ada ok'])
 })
 
 test('whoever follows what happens is told', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const ada = await api.signedIn('viewer', 'ada')
-  await using followed = await api.follow(ada.token)
+  const owner = await api.logInAs('owner')
+  const ada = await api.logInAs('viewer', 'ada')
+  await using stream = await api.openEventStream(ada.token)
   await api.call('PATCH', '/user/group/ada', { token: owner.token, json: { group: 'manager' } })
-  await followed.until(events => events.some(({ event }) => event === 'me'))
-  expect(followed.events.find(({ event }) => event === 'me')?.data).toEqual({ username: 'ada', group: 'manager' })
+  await stream.waitUntil(events => events.some(({ event }) => event === 'me'))
+  expect(stream.events.find(({ event }) => event === 'me')?.data).toEqual({ username: 'ada', group: 'manager' })
 })
 
 test.each([
@@ -41,7 +41,7 @@ test.each([
   ['no group', 'ada', {}, 913],
 ])('%s is refused, and nothing changes', async (_, username, json, errorId) => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   await api.createUser('ada', 'viewer')
   expect((await api.call('PATCH', `/user/group/${username}`, { token, json })).body).toMatchObject({ errorId })
   expect(groupsOf(api)).toEqual({ owner: 'owner', ada: 'viewer' })

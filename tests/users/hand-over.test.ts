@@ -1,14 +1,14 @@
 import { expect, test } from 'bun:test'
-import { ACT } from '../_support/act.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 
 const groupsOf = (api: TestApi) => Object.fromEntries(api.context.users.list().map(user => [user.username, user.group]))
 
 test('the heir is the owner and the old owner a manager, from the next request on', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const ada = await api.signedIn('viewer', 'ada')
-  await api.context.users.handOver(ACT, 'ada')
+  const owner = await api.logInAs('owner')
+  const ada = await api.logInAs('viewer', 'ada')
+  await api.context.users.handOver(TEST_ACTOR, 'ada')
   expect(groupsOf(api)).toEqual({ owner: 'manager', ada: 'owner' })
   expect((await api.call('GET', '/user/list', { token: ada.token })).status).toBe(200)
   expect((await api.call('GET', '/user/list', { token: owner.token })).body).toMatchObject({ errorId: 912 })
@@ -17,13 +17,13 @@ test('the heir is the owner and the old owner a manager, from the next request o
 test('handing over to the owner changes nothing', async () => {
   await using api = await createTestApi()
   await api.createUser('owner', 'owner')
-  await api.context.users.handOver(ACT, 'owner')
+  await api.context.users.handOver(TEST_ACTOR, 'owner')
   expect(groupsOf(api)).toEqual({ owner: 'owner' })
 })
 
 test('handing over to nobody leaves the owner where it is', async () => {
   await using api = await createTestApi()
   await api.createUser('owner', 'owner')
-  await expect(api.context.users.handOver(ACT, 'nobody')).rejects.toMatchObject({ errorId: 903 })
+  await expect(api.context.users.handOver(TEST_ACTOR, 'nobody')).rejects.toMatchObject({ errorId: 903 })
   expect(groupsOf(api)).toEqual({ owner: 'owner' })
 })

@@ -3,10 +3,10 @@ import { createTestApi } from '../_support/api.ts'
 
 test('users are listed oldest first, with when they came', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner', 'zoe')
-  api.clock.move(60_000)
+  const owner = await api.logInAs('owner', 'zoe')
+  api.clock.advance(60_000)
   await api.createUser('adam', 'manager')
-  api.clock.move(-3_600_000)
+  api.clock.advance(-3_600_000)
   await api.createUser('bob', 'viewer')
   const { status, body } = await api.call('GET', '/user/list', { token: owner.token })
   const id = expect.stringMatching(/^[0-9a-f-]{36}$/)
@@ -20,7 +20,7 @@ test('users are listed oldest first, with when they came', async () => {
 
 test('a list tells of what was changed since the one before', async () => {
   await using api = await createTestApi()
-  const { token } = await api.signedIn('owner')
+  const { token } = await api.logInAs('owner')
   const names = async () => {
     const { body } = await api.call('GET', '/user/list', { token })
     return (body as { username: string }[]).map(({ username }) => username)
@@ -34,20 +34,20 @@ test('a list tells of what was changed since the one before', async () => {
 
 test('no list holds a secret, sealed or not', async () => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
+  const owner = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')
   const { token } = owner
-  const answers = [
+  const responses = [
     await api.call('GET', '/user/list', { token }),
     await api.call('POST', '/user/add', { token, json: { username: 'bob', group: 'viewer' } }),
     await api.call('DELETE', '/user/delete/bob', { token }),
   ]
-  for (const { status, body } of answers) {
+  for (const { status, body } of responses) {
     expect(status).toBe(200)
     const text = JSON.stringify(body)
     expect(text).toContain('ada')
-    for (const hidden of [owner.secret, ada.secret, token, 'secret', 'sealed', 'last_step']) {
-      expect(text).not.toContain(hidden)
+    for (const confidential of [owner.secret, ada.secret, token, 'secret', 'sealed', 'last_step']) {
+      expect(text).not.toContain(confidential)
     }
   }
 })

@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
 import { ApiError, OperatorError } from '../../src/errors.ts'
 import type { Group } from '../../src/store/users.ts'
-import { ACT } from '../_support/act.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
 import { createTestApi, type TestApi } from '../_support/api.ts'
 
-async function stateOf(api: TestApi, username: string) {
-  const { group, secret } = await api.context.users.enrolmentOf(ACT, username)
+async function groupAndSecretOf(api: TestApi, username: string) {
+  const { group, secret } = await api.context.users.enrolmentOf(TEST_ACTOR, username)
   return { group, secret: secret.reveal() }
 }
 
@@ -15,7 +15,7 @@ async function statusWith(api: TestApi, token: string): Promise<number> {
 
 test.each(['viewer', 'manager', 'owner'] as const)('a new %s is made, and its secret shown', async group => {
   await using api = await createTestApi()
-  const enrolment = await api.context.users.provision(ACT, 'ada', group, false)
+  const enrolment = await api.context.users.provision(TEST_ACTOR, 'ada', group, false)
   expect(enrolment).toMatchObject({ username: 'ada', group })
   const secret = enrolment.secret.reveal()
   expect(secret).toMatch(/^[A-Z2-7]{32}$/)
@@ -27,7 +27,7 @@ test.each(['viewer', 'manager', 'owner'] as const)('a new %s is made, and its se
 
 test('a new user with a new secret asked for is just made', async () => {
   await using api = await createTestApi()
-  const { secret } = await api.context.users.provision(ACT, 'ada', 'viewer', true)
+  const { secret } = await api.context.users.provision(TEST_ACTOR, 'ada', 'viewer', true)
   await api.logIn({ username: 'ada', secret: secret.reveal() })
 })
 
@@ -40,35 +40,35 @@ test('no two users have the same secret', async () => {
 
 test('an existing user keeps its secret and loses its sessions', async () => {
   await using api = await createTestApi()
-  const ada = await api.signedIn('viewer', 'ada')
-  const bob = await api.signedIn('viewer', 'bob')
-  const again = await api.context.users.provision(ACT, 'ada', 'viewer', false)
-  expect(again.secret.reveal()).toBe(ada.secret)
+  const ada = await api.logInAs('viewer', 'ada')
+  const bob = await api.logInAs('viewer', 'bob')
+  const reprovisioned = await api.context.users.provision(TEST_ACTOR, 'ada', 'viewer', false)
+  expect(reprovisioned.secret.reveal()).toBe(ada.secret)
   expect(await statusWith(api, ada.token)).toBe(401)
   expect(await statusWith(api, bob.token)).toBe(200)
   // The step that was used stays used.
   await expect(api.logIn(ada)).rejects.toThrow('902')
-  api.clock.move(30_000)
+  api.clock.advance(30_000)
   await api.logIn(ada)
 })
 
 test('an existing user gets a new secret when that is asked for, and loses its sessions', async () => {
   await using api = await createTestApi()
-  const ada = await api.signedIn('viewer', 'ada')
-  const again = await api.context.users.provision(ACT, 'ada', 'viewer', true)
-  const secret = again.secret.reveal()
+  const ada = await api.logInAs('viewer', 'ada')
+  const reprovisioned = await api.context.users.provision(TEST_ACTOR, 'ada', 'viewer', true)
+  const secret = reprovisioned.secret.reveal()
   expect(secret).not.toBe(ada.secret)
   expect(await statusWith(api, ada.token)).toBe(401)
-  api.clock.move(30_000)
+  api.clock.advance(30_000)
   await expect(api.logIn(ada)).rejects.toThrow('902')
   await api.logIn({ username: 'ada', secret })
 })
 
 test('a new secret counts at once, though the step of the old one was used', async () => {
   await using api = await createTestApi()
-  await api.signedIn('viewer', 'ada')
-  const again = await api.context.users.provision(ACT, 'ada', 'viewer', true)
-  await api.logIn({ username: 'ada', secret: again.secret.reveal() })
+  await api.logInAs('viewer', 'ada')
+  const reprovisioned = await api.context.users.provision(TEST_ACTOR, 'ada', 'viewer', true)
+  await api.logIn({ username: 'ada', secret: reprovisioned.secret.reveal() })
 })
 
 test('with a new secret, an existing user may get another group, and keeps its place', async () => {
@@ -76,7 +76,7 @@ test('with a new secret, an existing user may get another group, and keeps its p
   await api.createUser('ada', 'viewer')
   await api.createUser('bob', 'viewer')
   const [before] = api.context.users.list()
-  await api.context.users.provision(ACT, 'ada', 'manager', true)
+  await api.context.users.provision(TEST_ACTOR, 'ada', 'manager', true)
   expect(api.context.users.list()).toMatchObject([{ ...before, group: 'manager' }, { username: 'bob' }])
 })
 
@@ -87,23 +87,27 @@ test.each<[Group, Group, boolean, RegExp]>([
   ['owner', 'viewer', true, /is the owner, and a system is never without one: use -g owner/],
 ])(
   'a %s asked for as %s, with a new secret %p, is refused and stays as it is',
-  async (has, asked, regenerate, text) => {
+  async (currentGroup, requestedGroup, regenerate, text) => {
     await using api = await createTestApi()
-    const ada = await api.signedIn(has, 'ada')
-    const refused = await api.context.users.provision(ACT, 'ada', asked, regenerate).catch((error: unknown) => error)
-    expect(refused).toBeInstanceOf(OperatorError)
-    expect(String(refused)).toMatch(text)
-    expect(await stateOf(api, 'ada')).toEqual({ group: has, secret: ada.secret })
+    const ada = await api.logInAs(currentGroup, 'ada')
+    const rejected = await api.context.users
+      .provision(TEST_ACTOR, 'ada', requestedGroup, regenerate)
+      .catch((error: unknown) => error)
+    expect(rejected).toBeInstanceOf(OperatorError)
+    expect(String(rejected)).toMatch(text)
+    expect(await groupAndSecretOf(api, 'ada')).toEqual({ group: currentGroup, secret: ada.secret })
     expect(await statusWith(api, ada.token)).toBe(200)
   },
 )
 
 test.each([false, true])('a second owner is refused, with a new secret %p', async regenerate => {
   await using api = await createTestApi()
-  const owner = await api.signedIn('owner')
-  const refused = await api.context.users.provision(ACT, 'second', 'owner', regenerate).catch((error: unknown) => error)
-  expect(refused).toBeInstanceOf(ApiError)
-  expect(refused).toMatchObject({ errorId: 906 })
+  const owner = await api.logInAs('owner')
+  const rejected = await api.context.users
+    .provision(TEST_ACTOR, 'second', 'owner', regenerate)
+    .catch((error: unknown) => error)
+  expect(rejected).toBeInstanceOf(ApiError)
+  expect(rejected).toMatchObject({ errorId: 906 })
   expect(api.context.users.list()).toMatchObject([{ username: 'owner' }])
   expect(await statusWith(api, owner.token)).toBe(200)
 })
@@ -111,18 +115,20 @@ test.each([false, true])('a second owner is refused, with a new secret %p', asyn
 test('a second owner is refused for an existing user too, who keeps all it has', async () => {
   await using api = await createTestApi()
   await api.createUser('owner', 'owner')
-  const ada = await api.signedIn('viewer', 'ada')
-  await expect(api.context.users.provision(ACT, 'ada', 'owner', true)).rejects.toMatchObject({ errorId: 906 })
-  expect(await stateOf(api, 'ada')).toEqual({ group: 'viewer', secret: ada.secret })
+  const ada = await api.logInAs('viewer', 'ada')
+  await expect(api.context.users.provision(TEST_ACTOR, 'ada', 'owner', true)).rejects.toMatchObject({ errorId: 906 })
+  expect(await groupAndSecretOf(api, 'ada')).toEqual({ group: 'viewer', secret: ada.secret })
   expect(await statusWith(api, ada.token)).toBe(200)
 })
 
 test.each([false, true])('a name that differs in case only is refused, with a new secret %p', async regenerate => {
   await using api = await createTestApi()
-  const ada = await api.signedIn('viewer', 'Ada')
-  const refused = await api.context.users.provision(ACT, 'ada', 'viewer', regenerate).catch((error: unknown) => error)
-  expect(refused).toBeInstanceOf(OperatorError)
-  expect(String(refused)).toContain('There is a user "Ada" already')
-  expect(await stateOf(api, 'Ada')).toEqual({ group: 'viewer', secret: ada.secret })
+  const ada = await api.logInAs('viewer', 'Ada')
+  const rejected = await api.context.users
+    .provision(TEST_ACTOR, 'ada', 'viewer', regenerate)
+    .catch((error: unknown) => error)
+  expect(rejected).toBeInstanceOf(OperatorError)
+  expect(String(rejected)).toContain('There is a user "Ada" already')
+  expect(await groupAndSecretOf(api, 'Ada')).toEqual({ group: 'viewer', secret: ada.secret })
   expect(await statusWith(api, ada.token)).toBe(200)
 })

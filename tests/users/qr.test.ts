@@ -26,10 +26,10 @@ test('on a terminal, every line is black on white and ends its colours', () => {
 
 test('on a terminal, the symbol is square and has four modules of white around it', () => {
   const lines = qrForTerminal(url).trimEnd().split('\n')
-  const shown = lines.map(line => line.replace(COLOURS, '').replace(RESET, ''))
+  const rows = lines.map(line => line.replace(COLOURS, '').replace(RESET, ''))
   // Two modules stand above each other in one character.
-  const size = shown.length * 2
-  for (const line of shown) expect(line).toMatch(/^ {4}[ █▀▄]+ {4}$/)
-  expect(new Set(shown.map(line => line.length))).toEqual(new Set([size - 1]))
-  for (const line of [...shown.slice(0, 2), ...shown.slice(-2)]) expect(line.trim()).toBe('')
+  const size = rows.length * 2
+  for (const line of rows) expect(line).toMatch(/^ {4}[ █▀▄]+ {4}$/)
+  expect(new Set(rows.map(line => line.length))).toEqual(new Set([size - 1]))
+  for (const line of [...rows.slice(0, 2), ...rows.slice(-2)]) expect(line.trim()).toBe('')
 })

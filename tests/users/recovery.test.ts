@@ -1,29 +1,37 @@
 import { describe, expect, test } from 'bun:test'
-import { ACT } from '../_support/act.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
 import { createTestApi } from '../_support/api.ts'
-import { inWords, readAudit } from '../_support/audit.ts'
-import { createHost, issue, type Link, login, recover, redeem, show } from '../_support/enrolment.ts'
+import { formatRecord, readAudit } from '../_support/audit.ts'
+import {
+  createEnrolmentHost,
+  type EnrolmentLink,
+  issueLink,
+  logIn,
+  recover,
+  redeemLink,
+  showEnrolment,
+} from '../_support/enrolment.ts'
 
 describe('a recovery code', () => {
-  async function createRecoverable() {
-    const host = await createHost()
-    const { recoveryCodes } = await host.api.context.users.provision(ACT, 'bob', 'viewer', false)
+  async function createHostWithRecoveryCodes() {
+    const host = await createEnrolmentHost()
+    const { recoveryCodes } = await host.api.context.users.provision(TEST_ACTOR, 'bob', 'viewer', false)
     const codes = recoveryCodes?.map(code => code.reveal()) ?? []
     return { ...host, codes, first: codes[0] ?? '' }
   }
 
   test('buys a new enrolment, once, and no session', async () => {
-    await using host = await createRecoverable()
+    await using host = await createHostWithRecoveryCodes()
     const { api, first } = host
     const { status, body } = await recover(api, 'bob', first)
     expect({ status, fields: Object.keys(body as object) }).toEqual({
       status: 200,
       fields: ['url', 'enrolment_token', 'expires'],
     })
-    const shown = await show(api, body as Link)
-    expect((await login(api, 'bob', shown.secret)).status).toBe(200)
-    const told = (await readAudit(api, host.owner.token)).map(inWords).filter(words => words.startsWith('bob'))
-    expect(told).toEqual([
+    const shown = await showEnrolment(api, body as EnrolmentLink)
+    expect((await logIn(api, 'bob', shown.secret)).status).toBe(200)
+    const recorded = (await readAudit(api, host.owner.token)).map(formatRecord).filter(words => words.startsWith('bob'))
+    expect(recorded).toEqual([
       'bob user.auth.recover bob ok',
       'bob user.auth.enrol bob ok',
       'bob user.enrolled bob ok',
@@ -36,27 +44,27 @@ describe('a recovery code', () => {
   })
 
   test('is good however it is written, for its user only', async () => {
-    await using host = await createRecoverable()
+    await using host = await createHostWithRecoveryCodes()
     const { api, codes } = host
     const [first = '', second = ''] = codes
     expect((await recover(api, 'bob', ` ${first.toUpperCase().replaceAll('-', ' ')} `)).status).toBe(200)
-    for (const other of ['ada', 'BOB']) {
-      expect(await recover(api, other, second)).toMatchObject({ body: { errorId: 927 } })
+    for (const otherUsername of ['ada', 'BOB']) {
+      expect(await recover(api, otherUsername, second)).toMatchObject({ body: { errorId: 927 } })
     }
     expect((await recover(api, 'bob', second.replaceAll('-', ''))).status).toBe(200)
   })
 
   test('that was shown and not confirmed buys nothing yet', async () => {
-    await using host = await createRecoverable()
+    await using host = await createHostWithRecoveryCodes()
     const { api, owner } = host
-    const shown = await show(api, await issue(api, owner.token))
+    const shown = await showEnrolment(api, await issueLink(api, owner.token))
     expect(await recover(api, 'ada', shown.recovery_codes[0] ?? '')).toMatchObject({ body: { errorId: 927 } })
-    await login(api, 'ada', shown.secret)
+    await logIn(api, 'ada', shown.secret)
     expect((await recover(api, 'ada', shown.recovery_codes[0] ?? '')).status).toBe(200)
   })
 
   test('of an unknown user is refused like a wrong one, word for word', async () => {
-    await using host = await createRecoverable()
+    await using host = await createHostWithRecoveryCodes()
     const wrong = await recover(host.api, 'bob', 'aaaa-aaaa-aaaa-aaaa')
     const unknown = await recover(host.api, 'nobody', 'aaaa-aaaa-aaaa-aaaa')
     expect(unknown.body).toEqual(wrong.body)
@@ -64,16 +72,16 @@ describe('a recovery code', () => {
   })
 
   test('is throttled as logins are: five wrong ones lock, and then a right one is refused too', async () => {
-    await using host = await createRecoverable()
+    await using host = await createHostWithRecoveryCodes()
     const { api, first } = host
     for (let count = 0; count < 5; count++) await recover(api, 'bob', 'aaaa-aaaa-aaaa-aaaa')
     expect(await recover(api, 'bob', first)).toMatchObject({ status: 429, body: { errorId: 915 } })
-    api.clock.move(60_000)
+    api.clock.advance(60_000)
     expect((await recover(api, 'bob', first)).status).toBe(200)
   })
 
   test('that is locked is let in again by unlocking the user', async () => {
-    await using host = await createRecoverable()
+    await using host = await createHostWithRecoveryCodes()
     const { api, first } = host
     for (let count = 0; count < 5; count++) await recover(api, 'bob', 'aaaa-aaaa-aaaa-aaaa')
     await api.call('PATCH', '/user/unlock/bob', { token: host.owner.token })
@@ -81,7 +89,7 @@ describe('a recovery code', () => {
   })
 
   test('gets in whom a stranger locked out by guessing login codes, and the other way round', async () => {
-    await using host = await createRecoverable()
+    await using host = await createHostWithRecoveryCodes()
     const { api, first } = host
     for (let count = 0; count < 6; count++) {
       await api.call('POST', '/user/auth', { json: { username: 'bob', code: '000000' } })
@@ -91,22 +99,22 @@ describe('a recovery code', () => {
     })
     expect((await recover(api, 'bob', first)).status).toBe(200)
     for (let count = 0; count < 6; count++) await recover(api, 'ada', 'aaaa-aaaa-aaaa-aaaa')
-    api.clock.move(60_000)
-    expect((await login(api, 'ada', host.ada.secret)).status).toBe(200)
+    api.clock.advance(60_000)
+    expect((await logIn(api, 'ada', host.ada.secret)).status).toBe(200)
   })
 
   test('used fifty times at once buys one enrolment', async () => {
-    await using host = await createRecoverable()
-    const answers = await Promise.all(Array.from({ length: 50 }, () => recover(host.api, 'bob', host.first)))
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+    await using host = await createHostWithRecoveryCodes()
+    const responses = await Promise.all(Array.from({ length: 50 }, () => recover(host.api, 'bob', host.first)))
+    expect(responses.filter(({ status }) => status === 200)).toHaveLength(1)
   })
 
   test('of before does not count after create-user -r', async () => {
-    await using host = await createRecoverable()
+    await using host = await createHostWithRecoveryCodes()
     const { api, first, owner } = host
-    const link = await issue(api, owner.token, 'bob')
-    const { recoveryCodes } = await api.context.users.provision(ACT, 'bob', 'viewer', true)
-    expect(await redeem(api, link.enrolment_token)).toMatchObject({ body: { errorId: 926 } })
+    const link = await issueLink(api, owner.token, 'bob')
+    const { recoveryCodes } = await api.context.users.provision(TEST_ACTOR, 'bob', 'viewer', true)
+    expect(await redeemLink(api, link.enrolment_token)).toMatchObject({ body: { errorId: 926 } })
     expect(await recover(api, 'bob', first)).toMatchObject({ body: { errorId: 927 } })
     expect((await recover(api, 'bob', recoveryCodes?.[0]?.reveal() ?? '')).status).toBe(200)
   })

@@ -1,84 +1,84 @@
 import { expect, test } from 'bun:test'
-import { createAccess } from '../../src/context.ts'
-import { createUserWatch, type UserChange } from '../../src/users/watch.ts'
-import { ACT } from '../_support/act.ts'
+import { createCoreContext } from '../../src/context.ts'
+import { createUserChangeDetector, type UserChange } from '../../src/users/watch.ts'
+import { TEST_ACTOR } from '../_support/act.ts'
 import { createTestApi } from '../_support/api.ts'
 
-const worded = ({ change, user }: UserChange) => `${change} ${user.username} ${user.group}`
+const summarize = ({ change, user }: UserChange) => `${change} ${user.username} ${user.group}`
 
 /** What a watch tells of the users of an API. */
-async function createWatched() {
+async function createDetectorHarness() {
   const api = await createTestApi()
   await api.createUser('owner', 'owner')
-  const told: string[] = []
+  const changes: string[] = []
   const { users } = api.context
-  const watch = createUserWatch(users.list, change => void told.push(worded(change)))
+  const detector = createUserChangeDetector(users.list, change => void changes.push(summarize(change)))
   return {
     api,
     users,
     /** What a look finds. */
-    look(): string[] {
-      watch.look()
-      return told.splice(0)
+    poll(): string[] {
+      detector.poll()
+      return changes.splice(0)
     },
     [Symbol.asyncDispose]: api[Symbol.asyncDispose],
   }
 }
 
 test('who was there at the beginning is not told', async () => {
-  await using watched = await createWatched()
-  expect(watched.look()).toEqual([])
+  await using harness = await createDetectorHarness()
+  expect(harness.poll()).toEqual([])
 })
 
 test('who comes, changes and goes is told once', async () => {
-  await using watched = await createWatched()
-  const { users, look } = watched
-  await users.add(ACT, 'ann', 'viewer')
-  expect(look()).toEqual(['added ann viewer'])
-  expect(look()).toEqual([])
-  await users.handOver(ACT, 'ann')
-  expect(look()).toEqual(['changed owner manager', 'changed ann owner'])
-  await users.remove(ACT, 'owner')
-  expect(look()).toEqual(['removed owner manager'])
-  expect(look()).toEqual([])
+  await using harness = await createDetectorHarness()
+  const { users, poll } = harness
+  await users.add(TEST_ACTOR, 'ann', 'viewer')
+  expect(poll()).toEqual(['added ann viewer'])
+  expect(poll()).toEqual([])
+  await users.handOver(TEST_ACTOR, 'ann')
+  expect(poll()).toEqual(['changed owner manager', 'changed ann owner'])
+  await users.remove(TEST_ACTOR, 'owner')
+  expect(poll()).toEqual(['removed owner manager'])
+  expect(poll()).toEqual([])
 })
 
 test('a name that was given anew is somebody else', async () => {
-  await using watched = await createWatched()
-  const { users, look } = watched
-  await users.add(ACT, 'ann', 'viewer')
-  look()
-  await users.remove(ACT, 'ann')
-  await users.add(ACT, 'ann', 'manager')
-  expect(look()).toEqual(['removed ann viewer', 'added ann manager'])
+  await using harness = await createDetectorHarness()
+  const { users, poll } = harness
+  await users.add(TEST_ACTOR, 'ann', 'viewer')
+  poll()
+  await users.remove(TEST_ACTOR, 'ann')
+  await users.add(TEST_ACTOR, 'ann', 'manager')
+  expect(poll()).toEqual(['removed ann viewer', 'added ann manager'])
 })
 
 test('who came and went between two looks was never there', async () => {
-  await using watched = await createWatched()
-  await watched.users.add(ACT, 'ann', 'viewer')
-  await watched.users.remove(ACT, 'ann')
-  expect(watched.look()).toEqual([])
+  await using harness = await createDetectorHarness()
+  await harness.users.add(TEST_ACTOR, 'ann', 'viewer')
+  await harness.users.remove(TEST_ACTOR, 'ann')
+  expect(harness.poll()).toEqual([])
 })
 
 test('commits that are about something else are nothing', async () => {
-  await using watched = await createWatched()
-  await watched.api.logIn(await watched.api.createUser('ann', 'viewer'))
-  expect(watched.look()).toEqual(['added ann viewer'])
-  watched.api.clock.move(60_000)
-  await watched.api.context.keepHouse()
-  await watched.api.context.users.unlock(ACT, 'ann')
-  expect(watched.look()).toEqual([])
+  await using harness = await createDetectorHarness()
+  await harness.api.logIn(await harness.api.createUser('ann', 'viewer'))
+  expect(harness.poll()).toEqual(['added ann viewer'])
+  harness.api.clock.advance(60_000)
+  await harness.api.context.runMaintenance()
+  await harness.api.context.users.unlock(TEST_ACTOR, 'ann')
+  expect(harness.poll()).toEqual([])
 })
 
 test('what another process commits is seen', async () => {
-  await using watched = await createWatched()
-  await watched.users.add(ACT, 'ann', 'viewer')
-  watched.look()
-  const other = await createAccess(watched.api.config, { now: watched.api.clock.now })
-  await other.users.provision(ACT, 'ann', 'manager', true)
-  await other.users.add(ACT, 'bob', 'viewer')
-  await other.close()
+  await using harness = await createDetectorHarness()
+  await harness.users.add(TEST_ACTOR, 'ann', 'viewer')
+  harness.poll()
+  const otherProcess = await createCoreContext(harness.api.config, { now: harness.api.clock.now })
+  await otherProcess.users.provision(TEST_ACTOR, 'ann', 'manager', true)
+  await otherProcess.users.add(TEST_ACTOR, 'bob', 'viewer')
+  await otherProcess.close()
   // The version of another process's commits is asked for once a turn.
   await new Promise(setImmediate)
-  expect(watched.look()).toEqual(['changed ann manager', 'added bob viewer'])
+  expect(harness.poll()).toEqual(['changed ann manager', 'added bob viewer'])
 })

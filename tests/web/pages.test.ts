@@ -37,8 +37,8 @@ test.each([
     'cache-control': 'no-cache',
     'content-security-policy': expect.stringContaining("default-src 'self'; img-src 'self' data:"),
   })
-  for (const known of [tag, `W/${tag}`, `"x", ${tag}`, '*']) {
-    const again = await get({ 'if-none-match': known })
+  for (const etag of [tag, `W/${tag}`, `"x", ${tag}`, '*']) {
+    const again = await get({ 'if-none-match': etag })
     expect([again.status, await again.text(), again.headers.get('etag')]).toEqual([304, '', tag])
   }
   expect((await get({ 'if-none-match': '"other"' })).status).toBe(200)

@@ -1,57 +1,57 @@
 import type { Droplet, DropletEvent, DropletRef, DropletState, PortBinding, Usage } from '../../droplets/engine.ts'
 import { numberOf } from '../../droplets/naming.ts'
 import { ApiError } from '../../errors.ts'
-import type { EngineFacts } from './cgroup.ts'
+import type { EngineInfo } from './cgroup.ts'
 
 // What the Docker Engine answers is parsed here and nowhere else. A body of another shape is an engine that is broken (918).
 
 /** Carried by the containers that we create: the name of the user who wanted it. */
-export const MAKER_LABEL = 'cikit-api.user'
+export const CREATOR_LABEL = 'cikit-api.user'
 
 const states: readonly DropletState[] = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']
-const checks = ['starting', 'healthy', 'unhealthy'] as const
+const healthChecks = ['starting', 'healthy', 'unhealthy'] as const
 
 /** `GET /containers/json`: the droplets among the containers. */
-export function parseContainers(answer: unknown, prefix: string): DropletRef[] {
-  if (!Array.isArray(answer)) throw unexpected('/containers/json is no list')
-  return answer.flatMap(entry => {
+export function parseContainers(response: unknown, prefix: string): DropletRef[] {
+  if (!Array.isArray(response)) throw unexpected('/containers/json is no list')
+  return response.flatMap(entry => {
     const container = asRecord(entry)
-    const name = ownName(container.Names)
+    const name = containerName(container.Names)
     return name === undefined || numberOf(name, prefix) === undefined ? [] : [{ id: parseId(container), name }]
   })
 }
 
 /** `GET /containers/json`: whether this one is paused. */
-export function parsePaused(answer: unknown, id: string): boolean {
-  if (!Array.isArray(answer)) throw unexpected('/containers/json is no list')
-  return answer.map(asRecord).some(({ Id, State }) => Id === id && State === 'paused')
+export function parsePaused(response: unknown, id: string): boolean {
+  if (!Array.isArray(response)) throw unexpected('/containers/json is no list')
+  return response.map(asRecord).some(({ Id, State }) => Id === id && State === 'paused')
 }
 
 /** `GET /containers/ID/json`; undefined for a container that is no droplet. */
-export function parseContainer(answer: unknown, prefix: string): Droplet | undefined {
-  const container = asRecord(answer)
-  const name = ownName([container.Name])
+export function parseContainer(response: unknown, prefix: string): Droplet | undefined {
+  const container = asRecord(response)
+  const name = containerName([container.Name])
   if (name === undefined || numberOf(name, prefix) === undefined) return undefined
   const { Status, StartedAt, FinishedAt, ExitCode, Health } = asRecord(container.State)
-  const state = states.find(known => known === Status)
+  const state = states.find(candidate => candidate === Status)
   const createdAt = parseTime(container.Created)
   if (state === undefined || createdAt === undefined || !isInteger(ExitCode)) {
     throw unexpected('a container without its state')
   }
   const { Hostname, Domainname, Image, Labels } = asRecord(container.Config)
-  const check = Health === undefined || Health === null ? undefined : asRecord(Health).Status
+  const healthCheck = Health === undefined || Health === null ? undefined : asRecord(Health).Status
   return {
     id: parseId(container),
     name,
-    hostname: ofShape(/^[\w.-]{1,255}$/, [Hostname, Domainname].filter(Boolean).join('.')),
-    image: ofShape(/^[\w./:@-]{1,512}$/, Image),
-    createdBy: ofShape(/^[\w.-]{1,64}$/, asRecord(Labels ?? {})[MAKER_LABEL]) || undefined,
+    hostname: matchOrEmpty(/^[\w.-]{1,255}$/, [Hostname, Domainname].filter(Boolean).join('.')),
+    image: matchOrEmpty(/^[\w./:@-]{1,512}$/, Image),
+    createdBy: matchOrEmpty(/^[\w.-]{1,64}$/, asRecord(Labels ?? {})[CREATOR_LABEL]) || undefined,
     createdAt,
     startedAt: parseTime(StartedAt),
     finishedAt: parseTime(FinishedAt),
     exitCode: ExitCode,
     state,
-    check: checks.find(known => known === check),
+    healthCheck: healthChecks.find(candidate => candidate === healthCheck),
     ports: parsePorts(asRecord(container.NetworkSettings).Ports),
   }
 }
@@ -65,23 +65,23 @@ export function parseEvent(line: unknown, prefix: string): DropletEvent | undefi
   const { name, oldName, exitCode } = asRecord(Attributes)
   const names = [name, oldName].map(value => (typeof value === 'string' ? value.replace(/^\//, '') : ''))
   if (!names.some(value => numberOf(value, prefix) !== undefined)) return undefined
-  const isEnd = Action === 'die' && typeof timeNano === 'number' && /^\d{1,3}$/.test(String(exitCode))
+  const isExit = Action === 'die' && typeof timeNano === 'number' && /^\d{1,3}$/.test(String(exitCode))
   return {
     id: parseId({ Id: ID }),
-    check: checkOf(Action),
-    stopped: isEnd ? { exitCode: Number(exitCode), at: timeNano / 1e6 } : undefined,
+    healthCheck: healthCheckOf(Action),
+    stopped: isExit ? { exitCode: Number(exitCode), at: timeNano / 1e6 } : undefined,
   }
 }
 
 /** Of `health_status: healthy`. */
-function checkOf(action: unknown): DropletEvent['check'] {
-  const [, word] = /^health_status: (.*)$/.exec(String(action)) ?? []
-  return word === 'starting' || word === 'healthy' || word === 'unhealthy' ? word : undefined
+function healthCheckOf(action: unknown): DropletEvent['healthCheck'] {
+  const [, status] = /^health_status: (.*)$/.exec(String(action)) ?? []
+  return status === 'starting' || status === 'healthy' || status === 'unhealthy' ? status : undefined
 }
 
 /** `GET /info`. */
-export function parseInfo(answer: unknown): EngineFacts {
-  const info = asRecord(answer)
+export function parseInfo(response: unknown): EngineInfo {
+  const info = asRecord(response)
   return {
     serverVersion: asString(info.ServerVersion),
     osType: asString(info.OSType),
@@ -92,14 +92,14 @@ export function parseInfo(answer: unknown): EngineFacts {
 }
 
 /** `GET /info`: what time it is there, in milliseconds since 1970; NaN when it does not say. */
-export function parseSystemTime(answer: unknown): number {
-  const { SystemTime } = asRecord(answer)
+export function parseSystemTime(response: unknown): number {
+  const { SystemTime } = asRecord(response)
   return typeof SystemTime === 'string' ? Date.parse(SystemTime) : Number.NaN
 }
 
 /** `GET /containers/ID/stats`; undefined for a container that does not run: what it uses was never read. */
-export function parseUsage(answer: unknown): Usage | undefined {
-  const { read, cpu_stats, memory_stats, networks, blkio_stats, pids_stats } = asRecord(answer)
+export function parseUsage(response: unknown): Usage | undefined {
+  const { read, cpu_stats, memory_stats, networks, blkio_stats, pids_stats } = asRecord(response)
   const at = parseTime(read)
   const { usage, limit, stats } = asRecord(memory_stats ?? {})
   if (at === undefined || usage === undefined) return undefined
@@ -109,11 +109,11 @@ export function parseUsage(answer: unknown): Usage | undefined {
     sum(Object.values(asRecord(networks ?? {})).map(network => asRecord(network)[name])),
   )
   const transfers = asRecord(blkio_stats ?? {}).io_service_bytes_recursive
-  const [diskRead, diskWritten] = ['read', 'write'].map(wanted =>
+  const [diskRead, diskWritten] = ['read', 'write'].map(direction =>
     sum(
       (Array.isArray(transfers) ? transfers : [])
         .map(asRecord)
-        .flatMap(({ op, value }) => (isOp(op, wanted) ? [value] : [])),
+        .flatMap(({ op, value }) => (isOp(op, direction) ? [value] : [])),
     ),
   )
   return {
@@ -130,8 +130,8 @@ export function parseUsage(answer: unknown): Usage | undefined {
 }
 
 /** With cgroup v1 it is `Read`, with v2 `read`. */
-function isOp(op: unknown, wanted: string): boolean {
-  return typeof op === 'string' && op.toLowerCase() === wanted
+function isOp(op: unknown, direction: string): boolean {
+  return typeof op === 'string' && op.toLowerCase() === direction
 }
 
 function sum(counts: unknown[]): number {
@@ -145,13 +145,13 @@ function asCount(value: unknown): number {
 }
 
 /** `GET /exec/ID/json`: whether it is still at it. */
-export function parseExecRuns(answer: unknown): boolean {
-  return asRecord(answer).Running === true
+export function parseExecRunning(response: unknown): boolean {
+  return asRecord(response).Running === true
 }
 
 /** `GET /exec/ID/json`: how it ended, once it has. */
-export function parseExecEnd(answer: unknown): { isRunning: boolean; exitCode: number | undefined } {
-  const { Running, ExitCode } = asRecord(answer)
+export function parseExecState(response: unknown): { isRunning: boolean; exitCode: number | undefined } {
+  const { Running, ExitCode } = asRecord(response)
   return { isRunning: Running === true, exitCode: isInteger(ExitCode) ? ExitCode : undefined }
 }
 
@@ -161,31 +161,31 @@ export function parseExecEnd(answer: unknown): { isRunning: boolean; exitCode: n
  */
 export function parseOutput(stream: Uint8Array): string {
   const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength)
-  const pieces: Uint8Array[] = []
-  for (let at = 0; at + 8 <= stream.length; ) {
-    const begins = at + 8
-    const ends = begins + view.getUint32(at + 4)
-    if (stream[at] === 1) pieces.push(stream.subarray(begins, ends))
-    at = ends
+  const chunks: Uint8Array[] = []
+  for (let offset = 0; offset + 8 <= stream.length; ) {
+    const start = offset + 8
+    const end = start + view.getUint32(offset + 4)
+    if (stream[offset] === 1) chunks.push(stream.subarray(start, end))
+    offset = end
   }
-  return Buffer.concat(pieces).toString()
+  return Buffer.concat(chunks).toString()
 }
 
 /** The `Id` of what was created or listed. */
-export function parseId(answer: unknown): string {
-  const id = asString(asRecord(answer).Id)
+export function parseId(response: unknown): string {
+  const id = asString(asRecord(response).Id)
   // It becomes part of a path from here on.
   if (!/^[0-9a-f]{64}$/.test(id)) throw unexpected('an id that is none')
   return id
 }
 
-export function parseIds(answer: unknown): string[] {
-  if (!Array.isArray(answer)) throw unexpected('/containers/json is no list')
-  return answer.map(parseId)
+export function parseIds(response: unknown): string[] {
+  if (!Array.isArray(response)) throw unexpected('/containers/json is no list')
+  return response.map(parseId)
 }
 
 /** A container's own name is `/NAME`; `/OTHER/ALIAS` are links to it. */
-function ownName(names: unknown): string | undefined {
+function containerName(names: unknown): string | undefined {
   if (!Array.isArray(names)) throw unexpected('a container without names')
   return names
     .map(asString)
@@ -203,8 +203,8 @@ function parsePorts(value: unknown): Record<string, PortBinding> {
     for (const entry of Array.isArray(bindings) ? bindings : []) {
       const { HostIp, HostPort } = asRecord(entry)
       const binding = { type, from: { ip: asString(HostIp) || '0.0.0.0', port: Number(HostPort) } }
-      const known = ports[port]
-      if (!known || known.from.ip.includes(':')) ports[port] = binding
+      const existing = ports[port]
+      if (!existing || existing.from.ip.includes(':')) ports[port] = binding
     }
   }
   return ports
@@ -212,11 +212,11 @@ function parsePorts(value: unknown): Record<string, PortBinding> {
 
 /** RFC 3339 with nanoseconds; the zero time of Go means never. */
 function parseTime(value: unknown): number | undefined {
-  const parts = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(asString(value))
-  const seconds = parts ? Date.parse(`${parts[1]}${parts[3]}`) : Number.NaN
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(asString(value))
+  const seconds = match ? Date.parse(`${match[1]}${match[3]}`) : Number.NaN
   if (Number.isNaN(seconds)) throw unexpected('a time that is none')
   // Fractions of a millisecond are kept: they tell which of two droplets is newer.
-  return value === '0001-01-01T00:00:00Z' ? undefined : seconds + Number(parts?.[2] ?? 0) * 1000
+  return value === '0001-01-01T00:00:00Z' ? undefined : seconds + Number(match?.[2] ?? 0) * 1000
 }
 
 function asRecord(value: unknown): Record<string, unknown> {
@@ -226,7 +226,7 @@ function asRecord(value: unknown): Record<string, unknown> {
 }
 
 /** A text of somebody else's choice, as long as it is what such a text looks like. */
-function ofShape(shape: RegExp, value: unknown): string {
+function matchOrEmpty(shape: RegExp, value: unknown): string {
   return typeof value === 'string' && shape.test(value) ? value : ''
 }
 
@@ -239,6 +239,6 @@ function asString(value: unknown): string {
   return value
 }
 
-function unexpected(what: string): ApiError {
-  return new ApiError('engineUnavailable', { cause: new Error(`The engine answered ${what}`) })
+function unexpected(description: string): ApiError {
+  return new ApiError('engineUnavailable', { cause: new Error(`The engine answered ${description}`) })
 }

@@ -1,7 +1,7 @@
 import { ApiError } from '../../errors.ts'
 
 /** What `GET /info` tells of the host. */
-export interface EngineFacts {
+export interface EngineInfo {
   serverVersion: string
   osType: string
   cgroupVersion: string
@@ -10,7 +10,7 @@ export interface EngineFacts {
 }
 
 /** The part of the Docker `HostConfig` by which systemd gets a cgroup tree that it can write to. */
-export interface CgroupRecipe {
+export interface CgroupHostConfig {
   Binds?: string[]
   CgroupnsMode?: 'host' | 'private'
   SecurityOpt?: string[]
@@ -22,24 +22,26 @@ export interface CgroupRecipe {
  * branch of the host's tree for each droplet, which sees no other branch.
  * @throws ApiError 923, in words, for an engine on which no recipe works
  */
-export function cgroupRecipe(facts: EngineFacts, dropletName: string): CgroupRecipe {
-  const major = Number.parseInt(facts.serverVersion, 10)
-  const remapped = facts.securityOptions.some(option => /^name=(userns|rootless)\b/.test(option))
-  const engine = `Docker ${facts.serverVersion} with cgroup v${facts.cgroupVersion}`
+export function cgroupHostConfig(info: EngineInfo, dropletName: string): CgroupHostConfig {
+  const major = Number.parseInt(info.serverVersion, 10)
+  const hasMappedUsers = info.securityOptions.some(option => /^name=(userns|rootless)\b/.test(option))
+  const engineName = `Docker ${info.serverVersion} with cgroup v${info.cgroupVersion}`
 
-  if (facts.osType !== 'linux') throw unfit(`${engine} runs ${facts.osType} containers, droplets need Linux`)
-  if (facts.cgroupVersion === '1') {
-    if (remapped) throw unfit(`${engine} maps users or is rootless: systemd boots there only with cgroup v2`)
+  if (info.osType !== 'linux') throw unfitError(`${engineName} runs ${info.osType} containers, droplets need Linux`)
+  if (info.cgroupVersion === '1') {
+    if (hasMappedUsers)
+      throw unfitError(`${engineName} maps users or is rootless: systemd boots there only with cgroup v2`)
     return { Binds: ['/sys/fs/cgroup:/sys/fs/cgroup:ro'], SecurityOpt: ['seccomp=unconfined'] }
   }
-  if (facts.cgroupVersion !== '2' || !Number.isInteger(major) || major < 20) {
-    throw unfit(`${engine} is not known to boot systemd: use Docker 20.10 or newer`)
+  if (info.cgroupVersion !== '2' || !Number.isInteger(major) || major < 20) {
+    throw unfitError(`${engineName} is not known to boot systemd: use Docker 20.10 or newer`)
   }
   if (major >= 28) {
     // With mapped users and rootless the cgroups are writable already, and asking for it is refused (moby#48828).
-    return { CgroupnsMode: 'private', ...(!remapped && { SecurityOpt: ['writable-cgroups=true'] }) }
+    return { CgroupnsMode: 'private', ...(!hasMappedUsers && { SecurityOpt: ['writable-cgroups=true'] }) }
   }
-  if (remapped) throw unfit(`${engine} maps users or is rootless: systemd boots there only from Docker 28 on`)
+  if (hasMappedUsers)
+    throw unfitError(`${engineName} maps users or is rootless: systemd boots there only from Docker 28 on`)
   return {
     CgroupnsMode: 'host',
     Binds: [`/sys/fs/cgroup/${dropletName}:/sys/fs/cgroup:rw`],
@@ -47,6 +49,6 @@ export function cgroupRecipe(facts: EngineFacts, dropletName: string): CgroupRec
   }
 }
 
-function unfit(reason: string): ApiError {
+function unfitError(reason: string): ApiError {
   return new ApiError('engineUnfit', { text: `The container engine cannot run droplets: ${reason}` })
 }

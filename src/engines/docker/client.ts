@@ -1,10 +1,10 @@
 import type { EngineAddress } from '../../config.ts'
 import type { EngineCall } from '../../droplets/engine.ts'
 import { ApiError } from '../../errors.ts'
-import { type Hijacked, hijack } from './hijack.ts'
+import { hijack, type UpgradedConnection } from './hijack.ts'
 
 /** What the engine answered and refused: the status of its own API and the `message` of the body. */
-export class DockerRefusal extends Error {
+export class DockerApiError extends Error {
   override readonly name = 'DockerRefusal'
 
   constructor(
@@ -29,28 +29,28 @@ export interface DockerRequest {
 export type DockerClient = ReturnType<typeof createDockerClient>
 
 /** The newest Engine API that this client was written against; an older engine is spoken to in its own. */
-const NEWEST_KNOWN_API = '1.51'
+const MAX_API_VERSION = '1.51'
 /** Nothing that is asked for comes near; a body beyond it is no engine's. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 /** Of a stream: an event is some hundred bytes. With every piece that comes, a line is looked through from its beginning. */
-const MAX_LINE_CHARS = 1024 * 1024
-const HANDSHAKE_TIMEOUT_MS = 2_000
+const MAX_LINE_LENGTH = 1024 * 1024
+const VERSION_TIMEOUT_MS = 2_000
 
 /**
  * The Docker Engine API over its unix socket or TCP. Every failure to get a proper answer is `ApiError` 918; an error
  * that the engine itself words is a `DockerRefusal`.
- * @param called is told of every request that is over
+ * @param onCall is told of every request that is over
  */
-export function createDockerClient(address: EngineAddress, called?: (call: EngineCall) => void) {
+export function createDockerClient(address: EngineAddress, onCall?: (call: EngineCall) => void) {
   const origin = address.kind === 'unix' ? 'http://localhost' : address.origin
   const transport = address.kind === 'unix' ? { unix: address.path } : {}
-  let negotiated: Promise<string> | undefined
+  let apiVersion: Promise<string> | undefined
 
   return {
     /** @returns the parsed body; undefined for a body that is empty, as with 204 and 304 */
     async request(request: DockerRequest): Promise<unknown> {
       const signal = AbortSignal.timeout(request.timeoutMs)
-      return await negotiating(request, async () => {
+      return await withVersion(request, async () => {
         const response = await send(request, signal)
         return parseBody(response.status, await readBody(response))
       })
@@ -62,7 +62,7 @@ export function createDockerClient(address: EngineAddress, called?: (call: Engin
      * @param signal ends the stream, by throwing
      */
     async stream(request: DockerRequest, signal: AbortSignal): Promise<AsyncGenerator<unknown>> {
-      return jsonLines(await begun(request, signal), () => undefined)
+      return jsonLines(await requestStreamWithTimeout(request, signal), () => undefined)
     },
 
     /**
@@ -71,53 +71,53 @@ export function createDockerClient(address: EngineAddress, called?: (call: Engin
      * @param signal ends it, by throwing
      */
     async bytes(request: DockerRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-      return (await begun(request, signal)).body ?? new ReadableStream()
+      return (await requestStreamWithTimeout(request, signal)).body ?? new ReadableStream()
     },
 
     /**
      * A request that makes the connection one of bytes both ways (exec).
      * @param request `timeoutMs` here is how long it may take until then
      */
-    async hijack(request: DockerRequest): Promise<Hijacked> {
-      return await negotiating(request, async () => {
-        const path = `/v${await version()}${request.path}`
-        const answer = await hijack(address, path, request.json, request.timeoutMs)
-        if ('output' in answer) return answer
-        parseBody(answer.status, answer.text)
-        throw new Error(`The engine answered ${answer.status} where it should hand the connection over`)
+    async hijack(request: DockerRequest): Promise<UpgradedConnection> {
+      return await withVersion(request, async () => {
+        const path = `/v${await negotiatedVersion()}${request.path}`
+        const response = await hijack(address, path, request.json, request.timeoutMs)
+        if ('output' in response) return response
+        parseBody(response.status, response.text)
+        throw new Error(`The engine answered ${response.status} where it should hand the connection over`)
       })
     },
 
     /**
      * A request that answers with bytes, as they are printed somewhere, and what of them came within these limits.
      * @param request `timeoutMs` here is how long it may take until the engine begins to answer
-     * @param heard called with each piece that comes
+     * @param onChunk called with each piece that comes
      */
-    async output(
+    async collectOutput(
       request: DockerRequest,
       limits: { ms: number; bytes: number },
-      heard: () => void,
-    ): Promise<{ bytes: Uint8Array; isWhole: boolean }> {
-      const end = new AbortController()
-      const response = await begun(request, end.signal)
-      const timer = setTimeout(() => end.abort(), limits.ms)
+      onChunk: () => void,
+    ): Promise<{ bytes: Uint8Array; isComplete: boolean }> {
+      const controller = new AbortController()
+      const response = await requestStreamWithTimeout(request, controller.signal)
+      const timer = setTimeout(() => controller.abort(), limits.ms)
       const chunks: Uint8Array[] = []
       let size = 0
       try {
         for await (const chunk of response.body ?? []) {
-          heard()
+          onChunk()
           chunks.push(chunk)
           size += chunk.byteLength
           if (size > limits.bytes) break
         }
       } catch (error) {
-        if (!end.signal.aborted) throw new ApiError('engineUnavailable', { cause: error })
+        if (!controller.signal.aborted) throw new ApiError('engineUnavailable', { cause: error })
       } finally {
         clearTimeout(timer)
       }
-      const isWhole = !end.signal.aborted && size <= limits.bytes
-      end.abort()
-      return { bytes: Buffer.concat(chunks).subarray(0, limits.bytes), isWhole }
+      const isComplete = !controller.signal.aborted && size <= limits.bytes
+      controller.abort()
+      return { bytes: Buffer.concat(chunks).subarray(0, limits.bytes), isComplete }
     },
 
     /**
@@ -126,20 +126,20 @@ export function createDockerClient(address: EngineAddress, called?: (call: Engin
      * @param signal ends it, by throwing
      */
     async *lines(request: DockerRequest, signal?: AbortSignal): AsyncGenerator<unknown> {
-      const silence = createSilenceLimit(request.timeoutMs)
-      const ends = signal ? AbortSignal.any([signal, silence.signal]) : silence.signal
+      const idleTimeout = createIdleTimeout(request.timeoutMs)
+      const combinedSignal = signal ? AbortSignal.any([signal, idleTimeout.signal]) : idleTimeout.signal
       try {
-        const response = await negotiating(request, () => begin(request, ends))
-        yield* jsonLines(response, silence.heard)
+        const response = await withVersion(request, () => requestStream(request, combinedSignal))
+        yield* jsonLines(response, idleTimeout.reset)
       } finally {
-        silence.end()
+        idleTimeout.clear()
       }
     },
   }
 
   async function send(request: DockerRequest, signal: AbortSignal): Promise<Response> {
     const query = request.query ? `?${new URLSearchParams(request.query)}` : ''
-    return await fetch(`${origin}/v${await version()}${request.path}${query}`, {
+    return await fetch(`${origin}/v${await negotiatedVersion()}${request.path}${query}`, {
       ...transport,
       method: request.method,
       redirect: 'manual',
@@ -151,37 +151,37 @@ export function createDockerClient(address: EngineAddress, called?: (call: Engin
   }
 
   /** @returns an answer that is good, and may still be coming */
-  async function begin(request: DockerRequest, signal: AbortSignal): Promise<Response> {
-    const answer = await send(request, signal)
-    if (answer.status >= 300) parseBody(answer.status, await readBody(answer))
-    return answer
+  async function requestStream(request: DockerRequest, signal: AbortSignal): Promise<Response> {
+    const response = await send(request, signal)
+    if (response.status >= 300) parseBody(response.status, await readBody(response))
+    return response
   }
 
   /** As `begin`, and it may take `timeoutMs` until then, whatever comes after that. */
-  async function begun(request: DockerRequest, signal: AbortSignal): Promise<Response> {
-    const beginning = new AbortController()
-    const late = () => beginning.abort(new Error(`silent for ${request.timeoutMs} ms`))
-    const timer = setTimeout(late, request.timeoutMs)
+  async function requestStreamWithTimeout(request: DockerRequest, signal: AbortSignal): Promise<Response> {
+    const startTimeout = new AbortController()
+    const onTimeout = () => startTimeout.abort(new Error(`silent for ${request.timeoutMs} ms`))
+    const timer = setTimeout(onTimeout, request.timeoutMs)
     try {
-      return await negotiating(request, () => begin(request, AbortSignal.any([signal, beginning.signal])))
+      return await withVersion(request, () => requestStream(request, AbortSignal.any([signal, startTimeout.signal])))
     } finally {
       clearTimeout(timer)
     }
   }
 
-  function version(): Promise<string> {
-    negotiated ??= askVersion()
-    return negotiated
+  function negotiatedVersion(): Promise<string> {
+    apiVersion ??= fetchVersion()
+    return apiVersion
   }
 
-  async function askVersion(): Promise<string> {
-    const signal = AbortSignal.timeout(HANDSHAKE_TIMEOUT_MS)
+  async function fetchVersion(): Promise<string> {
+    const signal = AbortSignal.timeout(VERSION_TIMEOUT_MS)
     const response = await fetch(`${origin}/version`, { ...transport, redirect: 'manual', signal })
     try {
       return chooseApiVersion(parseBody(response.status, await readBody(response)))
     } catch (error) {
       // No word on the request that waits for the version, and none to keep: the next one asks again.
-      throw error instanceof DockerRefusal ? new ApiError('engineUnavailable', { cause: error }) : error
+      throw error instanceof DockerApiError ? new ApiError('engineUnavailable', { cause: error }) : error
     }
   }
 
@@ -189,72 +189,73 @@ export function createDockerClient(address: EngineAddress, called?: (call: Engin
    * What both sides speak is asked once, and again after the engine was away: it may come back as another version.
    * It may have done so between two requests, too, and then says that ours is wrong.
    */
-  async function negotiating<T>(request: DockerRequest, work: () => Promise<T>): Promise<T> {
-    const asked = called && beginCall(request, called)
+  async function withVersion<T>(request: DockerRequest, work: () => Promise<T>): Promise<T> {
+    const recordCall = onCall && startCall(request, onCall)
     try {
-      const answer = await agreeing(work)
-      asked?.('ok')
-      return answer
+      const result = await retryOnVersionMismatch(work)
+      recordCall?.('ok')
+      return result
     } catch (error) {
-      asked?.(error instanceof DockerRefusal ? 'refused' : 'failed')
+      recordCall?.(error instanceof DockerApiError ? 'refused' : 'failed')
       throw error
     }
   }
 
-  async function agreeing<T>(work: () => Promise<T>): Promise<T> {
+  async function retryOnVersionMismatch<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await translating(work)
+      return await mapErrors(work)
     } catch (error) {
-      if (!(error instanceof DockerRefusal && isVersionRefused(error))) throw error
-      negotiated = undefined
-      return await translating(work)
+      if (!(error instanceof DockerApiError && isVersionMismatch(error))) throw error
+      apiVersion = undefined
+      return await mapErrors(work)
     }
   }
 
-  async function translating<T>(work: () => Promise<T>): Promise<T> {
+  async function mapErrors<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if (error instanceof DockerRefusal) throw error
-      negotiated = undefined
+      if (error instanceof DockerApiError) throw error
+      apiVersion = undefined
       if (error instanceof ApiError) throw error
       throw new ApiError('engineUnavailable', { cause: error })
     }
   }
 }
 
-function beginCall(request: DockerRequest, called: (call: EngineCall) => void) {
-  const begunAt = performance.now()
-  return (result: EngineCall['result']) => called({ what: kindOf(request), result, ms: performance.now() - begunAt })
+function startCall(request: DockerRequest, onCall: (call: EngineCall) => void) {
+  const startedAt = performance.now()
+  return (result: EngineCall['result']) =>
+    onCall({ kind: requestKind(request), result, ms: performance.now() - startedAt })
 }
 
 /** What is asked for, without the container, the exec or the image that it is asked for: `GET /containers/:id/json`. */
-export function kindOf({ method, path }: Pick<DockerRequest, 'method' | 'path'>): string {
+export function requestKind({ method, path }: Pick<DockerRequest, 'method' | 'path'>): string {
   const kind = path
     .replace(/^\/(containers|exec)\/[0-9a-f]{12,}(?=\/|$)/, '/$1/:id')
     .replace(/^\/images\/.+\/json$/, '/images/:name/json')
   return `${method} ${kind}`
 }
 
-function isVersionRefused(refusal: DockerRefusal): boolean {
-  return refusal.status === 400 && /client version .* is too (old|new)/.test(refusal.message)
+function isVersionMismatch(error: DockerApiError): boolean {
+  return error.status === 400 && /client version .* is too (old|new)/.test(error.message)
 }
 
 /**
  * The newest API version that engine and client both know (`GET /version`: `ApiVersion`, `MinAPIVersion`).
  * @throws ApiError 923 for an engine that no longer speaks any version known here
  */
-export function chooseApiVersion(answer: unknown): string {
-  const versions = answer as { ApiVersion?: unknown; MinAPIVersion?: unknown } | undefined
+export function chooseApiVersion(response: unknown): string {
+  const versions = response as { ApiVersion?: unknown; MinAPIVersion?: unknown } | undefined
   const newest = versions?.ApiVersion
   const oldest = versions?.MinAPIVersion ?? '1.12'
   if (!isApiVersion(newest) || !isApiVersion(oldest)) throw new Error('The answer to /version is not an engine’s')
-  if (compareVersions(oldest, NEWEST_KNOWN_API) > 0) {
+  if (compareVersions(oldest, MAX_API_VERSION) > 0) {
     throw new ApiError('engineUnfit', {
-      text: `The container engine speaks API ${oldest} and newer, this program ${NEWEST_KNOWN_API} at most: update cikit-api`,
+      text: `The container engine speaks API ${oldest} and newer, this program ${MAX_API_VERSION} at most: update cikit-api`,
     })
   }
-  return compareVersions(newest, NEWEST_KNOWN_API) < 0 ? newest : NEWEST_KNOWN_API
+  return compareVersions(newest, MAX_API_VERSION) < 0 ? newest : MAX_API_VERSION
 }
 
 function isApiVersion(value: unknown): value is string {
@@ -281,7 +282,7 @@ async function readBody(response: Response): Promise<string> {
   let text = ''
   for await (const chunk of response.body ?? []) {
     size += chunk.byteLength
-    if (size > MAX_ANSWER_BYTES) throw new Error(`The engine's answer is larger than ${MAX_ANSWER_BYTES} bytes`)
+    if (size > MAX_RESPONSE_BYTES) throw new Error(`The engine's answer is larger than ${MAX_RESPONSE_BYTES} bytes`)
     text += decoder.decode(chunk, { stream: true })
   }
   return text + decoder.decode()
@@ -293,18 +294,18 @@ function parseBody(status: number, text: string): unknown {
   if (status >= 200 && status < 300) return body
   const message = (body as { message?: unknown } | undefined)?.message
   if (status < 400 || typeof message !== 'string') throw new Error(`The engine answered ${status} without a message`)
-  throw new DockerRefusal(status, message)
+  throw new DockerApiError(status, message)
 }
 
-async function* jsonLines(response: Response, heard: () => void): AsyncGenerator<unknown> {
+async function* jsonLines(response: Response, onChunk: () => void): AsyncGenerator<unknown> {
   const decoder = new TextDecoder()
   let rest = ''
   try {
     for await (const chunk of response.body ?? []) {
-      heard()
+      onChunk()
       const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
       rest = lines.pop() ?? ''
-      if (rest.length > MAX_LINE_CHARS) throw new Error('A line of the engine’s answer does not end')
+      if (rest.length > MAX_LINE_LENGTH) throw new Error('A line of the engine’s answer does not end')
       for (const line of lines) if (line.trim() !== '') yield JSON.parse(line)
     }
     if (rest.trim() !== '') yield JSON.parse(rest)
@@ -314,16 +315,16 @@ async function* jsonLines(response: Response, heard: () => void): AsyncGenerator
 }
 
 /** Aborts when nothing was heard for that long. */
-function createSilenceLimit(limitMs: number) {
+function createIdleTimeout(limitMs: number) {
   const controller = new AbortController()
   const start = () => setTimeout(() => controller.abort(new Error(`silent for ${limitMs} ms`)), limitMs)
   let timer = start()
   return {
     signal: controller.signal,
-    heard: () => {
+    reset: () => {
       clearTimeout(timer)
       timer = start()
     },
-    end: () => clearTimeout(timer),
+    clear: () => clearTimeout(timer),
   }
 }

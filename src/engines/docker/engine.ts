@@ -10,7 +10,7 @@ import {
 } from '../../droplets/engine.ts'
 import { ApiError } from '../../errors.ts'
 import {
-  MAKER_LABEL,
+  CREATOR_LABEL,
   parseContainer,
   parseContainers,
   parseEvent,
@@ -20,9 +20,9 @@ import {
   parsePaused,
   parseUsage,
 } from './answers.ts'
-import { cgroupRecipe, type EngineFacts } from './cgroup.ts'
-import { type DockerClient, DockerRefusal } from './client.ts'
-import { createDockerExec, printedByProgram } from './exec.ts'
+import { cgroupHostConfig, type EngineInfo } from './cgroup.ts'
+import { DockerApiError, type DockerClient } from './client.ts'
+import { createDockerExec, demultiplexOutput } from './exec.ts'
 import { ensureImage } from './image.ts'
 import { createDockerProbe } from './probe.ts'
 
@@ -30,7 +30,7 @@ import { createDockerProbe } from './probe.ts'
 const MARK_LABEL = 'cikit-api.add'
 
 /** A question must be answered, or refused, within 3 seconds in all. */
-const ASK_TIMEOUT_MS = 2_500
+const QUERY_TIMEOUT_MS = 2_500
 const PING_TIMEOUT_MS = 2_000
 /** Unpacking a large image or waiting for a busy disk. */
 const CREATE_TIMEOUT_MS = 60_000
@@ -41,47 +41,47 @@ const STOP_TIMEOUT_MS = 60_000
  * Docker lists a container a moment before it is done creating it, and one that is removed in that moment stays in its
  * listing as a ghost that cannot be removed.
  */
-const CREATION_SETTLES_MS = 500
+const CREATE_SETTLE_MS = 500
 
 /** An exec is started in less, and then Docker can be asked whatever it is. */
-const START_SETTLES_MS = 1_000
-const START_CHECK_MS = 50
+const EXEC_START_TIMEOUT_MS = 1_000
+const EXEC_START_POLL_MS = 50
 
 /** Droplets as containers of one Docker Engine, over its API: what a droplet is, in Docker's terms. */
 export function createDockerEngine(docker: DockerClient, options: { image: string; prefix: string }): DropletEngine {
   const { image, prefix } = options
   // A pattern for the engine to narrow its answer down; what is a droplet is decided on our side, by the exact name.
-  const named = JSON.stringify({ name: [`^/?${prefix}[0-9]{2}$`] })
+  const nameFilter = JSON.stringify({ name: [`^/?${prefix}[0-9]{2}$`] })
 
-  const { probe, starting } = createDockerProbe(docker)
+  const { probe, execStarting } = createDockerProbe(docker)
   const { execute } = createDockerExec(docker)
   /** By their ids, as they were when they were looked at last. */
-  const seen = new Map<string, Droplet>()
+  const lastInspected = new Map<string, Droplet>()
 
   return {
     async list() {
-      return parseContainers(await listing(named), prefix)
+      return parseContainers(await listContainers(nameFilter), prefix)
     },
 
     async inspect(id) {
-      const paused = await pausedAtStart(id)
-      if (paused) return paused
-      const answer = await asking(() =>
-        docker.request({ method: 'GET', path: `/containers/${id}/json`, timeoutMs: ASK_TIMEOUT_MS }).catch(error => {
-          if (error instanceof DockerRefusal && error.status === 404) return undefined
+      const pausedDroplet = await pausedDuringExecStart(id)
+      if (pausedDroplet) return pausedDroplet
+      const response = await asQuery(() =>
+        docker.request({ method: 'GET', path: `/containers/${id}/json`, timeoutMs: QUERY_TIMEOUT_MS }).catch(error => {
+          if (error instanceof DockerApiError && error.status === 404) return undefined
           throw error
         }),
       )
-      const droplet = answer === undefined ? undefined : parseContainer(answer, prefix)
-      if (droplet) seen.set(id, droplet)
-      else seen.delete(id)
+      const droplet = response === undefined ? undefined : parseContainer(response, prefix)
+      if (droplet) lastInspected.set(id, droplet)
+      else lastInspected.delete(id)
       return droplet
     },
 
     async events(signal) {
       const query = { filters: JSON.stringify({ type: ['container'] }) }
-      const request = { method: 'GET', path: '/events', query, timeoutMs: ASK_TIMEOUT_MS } as const
-      return dropletsOf(await asking(() => docker.stream(request, signal)))
+      const request = { method: 'GET', path: '/events', query, timeoutMs: QUERY_TIMEOUT_MS } as const
+      return dropletEvents(await asQuery(() => docker.stream(request, signal)))
     },
 
     probe,
@@ -89,84 +89,84 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
     async usage(id) {
       // Without `one-shot` the engine would measure for a second, and answer then.
       const query = { stream: 'false', 'one-shot': 'true' }
-      const request = { method: 'GET', path: `/containers/${id}/stats`, query, timeoutMs: ASK_TIMEOUT_MS } as const
-      const answer = await asking(() =>
+      const request = { method: 'GET', path: `/containers/${id}/stats`, query, timeoutMs: QUERY_TIMEOUT_MS } as const
+      const response = await asQuery(() =>
         docker.request(request).catch(error => {
-          if (error instanceof DockerRefusal) return undefined
+          if (error instanceof DockerApiError) return undefined
           throw error
         }),
       )
-      return answer === undefined ? undefined : parseUsage(answer)
+      return response === undefined ? undefined : parseUsage(response)
     },
 
     execute: (id, program) =>
-      refusing(() =>
+      asCommand(() =>
         execute(id, program).catch(error => {
-          throw goneOr(error)
+          throw notFoundAsGone(error)
         }),
       ),
 
     async console(id, { lines, follow }, signal) {
       const query = { stdout: '1', stderr: '1', tail: String(lines), follow: follow ? '1' : '0' }
-      const request = { method: 'GET', path: `/containers/${id}/logs`, query, timeoutMs: ASK_TIMEOUT_MS } as const
-      const chunks = await refusing(() =>
+      const request = { method: 'GET', path: `/containers/${id}/logs`, query, timeoutMs: QUERY_TIMEOUT_MS } as const
+      const chunks = await asCommand(() =>
         docker.bytes(request, signal).catch(error => {
-          throw goneOr(error)
+          throw notFoundAsGone(error)
         }),
       )
-      return printedByProgram(chunks)
+      return demultiplexOutput(chunks)
     },
 
     async ping() {
-      await asking(() => docker.request({ method: 'GET', path: '/version', timeoutMs: PING_TIMEOUT_MS }))
+      await asQuery(() => docker.request({ method: 'GET', path: '/version', timeoutMs: PING_TIMEOUT_MS }))
     },
 
-    async prepare(report, signal) {
-      cgroupRecipe(await facts(), '')
-      await refusing(() => ensureImage(docker, image, report, signal))
+    async prepare(onProgress, signal) {
+      cgroupHostConfig(await engineInfo(), '')
+      await asCommand(() => ensureImage(docker, image, onProgress, signal))
     },
 
     async create(droplet) {
-      const body = containerOf(droplet, image, await facts())
+      const body = containerConfig(droplet, image, await engineInfo())
       const query = { name: droplet.name }
-      const answer = await refusing(() =>
+      const response = await asCommand(() =>
         docker
           .request({ method: 'POST', path: '/containers/create', query, json: body, timeoutMs: CREATE_TIMEOUT_MS })
           .catch(error => {
-            throw error instanceof DockerRefusal && error.status === 409 ? new NameTakenError(error) : error
+            throw error instanceof DockerApiError && error.status === 409 ? new NameTakenError(error) : error
           }),
       )
-      const id = parseId(answer)
-      await layIn(id, droplet.authorizedKeys)
+      const id = parseId(response)
+      await installAuthorizedKeys(id, droplet.authorizedKeys)
       return id
     },
 
     async start(id) {
-      await refusing(() =>
+      await asCommand(() =>
         docker
           .request({ method: 'POST', path: `/containers/${id}/start`, timeoutMs: CREATE_TIMEOUT_MS })
           .catch(error => {
             // The words of the allocator (the engine gave the port away) and of the kernel (somebody else listens there).
-            const taken =
-              error instanceof DockerRefusal && /port is already allocated|address already in use/.test(error.message)
-            throw taken ? new PortTakenError(error) : goneOr(error)
+            const isPortTaken =
+              error instanceof DockerApiError && /port is already allocated|address already in use/.test(error.message)
+            throw isPortTaken ? new PortTakenError(error) : notFoundAsGone(error)
           }),
       )
     },
 
     async stop(id) {
-      await refusing(() =>
+      await asCommand(() =>
         docker.request({ method: 'POST', path: `/containers/${id}/stop`, timeoutMs: STOP_TIMEOUT_MS }).catch(error => {
-          throw goneOr(error)
+          throw notFoundAsGone(error)
         }),
       )
     },
 
     remove,
 
-    async removeMarked(mark, answered) {
-      const ids = parseIds(await listing(JSON.stringify({ label: [`${MARK_LABEL}=${mark}`] })))
-      if (ids.length > 0 && !answered) await Bun.sleep(CREATION_SETTLES_MS)
+    async removeMarked(mark, createAnswered) {
+      const ids = parseIds(await listContainers(JSON.stringify({ label: [`${MARK_LABEL}=${mark}`] })))
+      if (ids.length > 0 && !createAnswered) await Bun.sleep(CREATE_SETTLE_MS)
       for (const id of ids) await remove(id)
       return ids.length > 0
     },
@@ -176,18 +176,18 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
    * A droplet that was paused in the moment in which an exec was being started in it. Docker 20.10 then hangs with all that is
    * asked of that container, until what is frozen is thawed or killed on the host. It is still listed, and the others are to be shown.
    */
-  async function pausedAtStart(id: string): Promise<Droplet | undefined> {
-    const before = seen.get(id)
-    for (let count = 0; count < START_SETTLES_MS / START_CHECK_MS && before; count++) {
-      const started = starting(id)
+  async function pausedDuringExecStart(id: string): Promise<Droplet | undefined> {
+    const lastKnown = lastInspected.get(id)
+    for (let attempt = 0; attempt < EXEC_START_TIMEOUT_MS / EXEC_START_POLL_MS && lastKnown; attempt++) {
+      const started = execStarting(id)
       if (!started) return undefined
-      if (parsePaused(await listing(JSON.stringify({ id: [id] })), id)) return { ...before, state: 'paused' }
-      await Promise.race([started, Bun.sleep(START_CHECK_MS)])
+      if (parsePaused(await listContainers(JSON.stringify({ id: [id] })), id)) return { ...lastKnown, state: 'paused' }
+      await Promise.race([started, Bun.sleep(EXEC_START_POLL_MS)])
     }
     return undefined
   }
 
-  async function* dropletsOf(lines: AsyncIterable<unknown>): AsyncGenerator<DropletEvent> {
+  async function* dropletEvents(lines: AsyncIterable<unknown>): AsyncGenerator<DropletEvent> {
     for await (const line of lines) {
       const event = parseEvent(line, prefix)
       if (event) yield event
@@ -195,44 +195,44 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
   }
 
   /** `GET /containers/json`. Whatever goes wrong with it, it is never an empty list. */
-  async function listing(filters: string): Promise<unknown> {
+  async function listContainers(filters: string): Promise<unknown> {
     const query = { all: '1', filters }
-    return await asking(() =>
-      docker.request({ method: 'GET', path: '/containers/json', query, timeoutMs: ASK_TIMEOUT_MS }),
+    return await asQuery(() =>
+      docker.request({ method: 'GET', path: '/containers/json', query, timeoutMs: QUERY_TIMEOUT_MS }),
     )
   }
 
-  async function facts(): Promise<EngineFacts> {
-    return parseInfo(await asking(() => docker.request({ method: 'GET', path: '/info', timeoutMs: ASK_TIMEOUT_MS })))
+  async function engineInfo(): Promise<EngineInfo> {
+    return parseInfo(await asQuery(() => docker.request({ method: 'GET', path: '/info', timeoutMs: QUERY_TIMEOUT_MS })))
   }
 
   async function remove(id: string): Promise<void> {
     const query = { force: '1', v: '1' }
-    await refusing(() =>
+    await asCommand(() =>
       docker
         .request({ method: 'DELETE', path: `/containers/${id}`, query, timeoutMs: STOP_TIMEOUT_MS })
         .catch(error => {
-          if (!(error instanceof DockerRefusal && error.status === 404)) throw error
+          if (!(error instanceof DockerApiError && error.status === 404)) throw error
         }),
     )
   }
 
   /** `PUT /containers/ID/archive` works before the first start: the keys are there when sshd comes up. */
-  async function layIn(id: string, authorizedKeys: string): Promise<void> {
+  async function installAuthorizedKeys(id: string, authorizedKeys: string): Promise<void> {
     const root = { uid: 0, gid: 0, user: 'root', group: 'root' }
     const tar = createTar([
       { name: 'root/.ssh/', attrs: { ...root, mode: '700' } },
       { name: 'root/.ssh/authorized_keys', data: authorizedKeys, attrs: { ...root, mode: '600' } },
     ])
     const path = `/containers/${id}/archive`
-    await refusing(() =>
+    await asCommand(() =>
       docker.request({ method: 'PUT', path, query: { path: '/' }, tar, timeoutMs: CREATE_TIMEOUT_MS }),
     )
   }
 }
 
 /** The body of `POST /containers/create`. */
-function containerOf(droplet: NewDroplet, image: string, facts: EngineFacts) {
+function containerConfig(droplet: NewDroplet, image: string, info: EngineInfo) {
   const exposed = droplet.ports.map(({ dropletPort }) => [`${dropletPort}/tcp`, {}])
   const bindings = droplet.ports.map(({ host, hostPort, dropletPort }) => [
     `${dropletPort}/tcp`,
@@ -241,39 +241,39 @@ function containerOf(droplet: NewDroplet, image: string, facts: EngineFacts) {
   return {
     Image: image,
     Hostname: droplet.hostname,
-    Labels: { [MARK_LABEL]: droplet.mark, [MAKER_LABEL]: droplet.createdBy },
+    Labels: { [MARK_LABEL]: droplet.mark, [CREATOR_LABEL]: droplet.createdBy },
     ExposedPorts: Object.fromEntries(exposed),
     // systemd's signal for "shut down" (systemd(1), SIGRTMIN+3).
     StopSignal: 'SIGRTMIN+3',
     HostConfig: {
       PortBindings: Object.fromEntries(bindings),
       Tmpfs: { '/run': '', '/run/lock': '' },
-      ...cgroupRecipe(facts, droplet.name),
+      ...cgroupHostConfig(info, droplet.name),
     },
   }
 }
 
 /** The engine's words would name the id, which nobody asked for. */
-function goneOr(error: unknown): unknown {
-  return error instanceof DockerRefusal && error.status === 404 ? new DropletGoneError(error) : error
+function notFoundAsGone(error: unknown): unknown {
+  return error instanceof DockerApiError && error.status === 404 ? new DropletGoneError(error) : error
 }
 
 /** A command that the engine answers with an error of its own was refused: 900, in the daemon's words. */
-async function refusing<T>(work: () => Promise<T>): Promise<T> {
+async function asCommand<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (!(error instanceof DockerRefusal)) throw error
+    if (!(error instanceof DockerApiError)) throw error
     throw new ApiError('engineRefused', { text: `Error response from daemon: ${error.message}`, cause: error })
   }
 }
 
 /** A question about the host that is answered with an error: the engine is broken (918). */
-async function asking<T>(work: () => Promise<T>): Promise<T> {
+async function asQuery<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (!(error instanceof DockerRefusal)) throw error
+    if (!(error instanceof DockerApiError)) throw error
     throw new ApiError('engineUnavailable', { cause: error })
   }
 }

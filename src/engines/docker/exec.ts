@@ -1,28 +1,28 @@
-import type { Execution, Printed, Program, TerminalSize } from '../../droplets/engine.ts'
-import { parseExecEnd, parseId } from './answers.ts'
-import { type DockerClient, DockerRefusal } from './client.ts'
+import type { Execution, OutputChunk, Program, TerminalSize } from '../../droplets/engine.ts'
+import { parseExecState, parseId } from './answers.ts'
+import { DockerApiError, type DockerClient } from './client.ts'
 
-const ASK_TIMEOUT_MS = 2_500
+const QUERY_TIMEOUT_MS = 2_500
 /** A busy host takes its time to start a process. */
 const START_TIMEOUT_MS = 10_000
 /** The engine says a moment after the end of the output how it ended. */
-const END_CHECKS = 40
-const END_CHECK_MS = 50
+const EXIT_CODE_ATTEMPTS = 40
+const EXIT_CODE_POLL_MS = 50
 
 /** In the environment of all that a program begins, unless that puts on another one: by it they are found again. */
-const MARK = 'CIKIT_API_EXEC'
+const MARKER_VARIABLE = 'CIKIT_API_EXEC'
 
 /**
  * An engine cannot end what it has started in a container. So that is done from within: by the mark are found what carries
  * it, what that began, and what is on its terminal, which is told as when a terminal is closed, and then ended for good. All
  * that this needs is there in the smallest of systems.
  */
-const END_SCRIPT = `exec 2>/dev/null
+const KILL_SCRIPT = `exec 2>/dev/null
 mark=$1 pids=' ' ttys=' '
 is_ours() {
   case $pids in *" $2 "*) return 0 ;; esac
   case $ttys in *" $3 "*) return 0 ;; esac
-  grep -qF "${MARK}=$mark" "/proc/$1/environ"
+  grep -qF "${MARKER_VARIABLE}=$mark" "/proc/$1/environ"
 }
 look() {
   for dir in /proc/[0-9]*; do
@@ -50,106 +50,106 @@ export function createDockerExec(docker: DockerClient) {
 
   /** @throws DockerRefusal when the engine does not start it, ApiError 918 */
   async function execute(id: string, { command, terminal }: Program): Promise<Execution> {
-    const mark = crypto.randomUUID()
-    const isTerminal = terminal !== undefined
-    const exec = await create(id, {
+    const marker = crypto.randomUUID()
+    const hasTerminal = terminal !== undefined
+    const execId = await create(id, {
       Cmd: command,
-      Env: [`${MARK}=${mark}`, ...(isTerminal ? ['TERM=xterm-256color'] : [])],
-      Tty: isTerminal,
-      AttachStdin: isTerminal,
+      Env: [`${MARKER_VARIABLE}=${marker}`, ...(hasTerminal ? ['TERM=xterm-256color'] : [])],
+      Tty: hasTerminal,
+      AttachStdin: hasTerminal,
       AttachStdout: true,
       AttachStderr: true,
     })
-    const path = `/exec/${exec}/start`
-    const json = { Detach: false, Tty: isTerminal }
+    const path = `/exec/${execId}/start`
+    const json = { Detach: false, Tty: hasTerminal }
     const connection = await docker.hijack({ method: 'POST', path, json, timeoutMs: START_TIMEOUT_MS })
     const resize = async ({ columns, rows }: TerminalSize) => {
       const query = { w: String(columns), h: String(rows) }
-      const request = { method: 'POST', path: `/exec/${exec}/resize`, query, timeoutMs: ASK_TIMEOUT_MS } as const
+      const request = { method: 'POST', path: `/exec/${execId}/resize`, query, timeoutMs: QUERY_TIMEOUT_MS } as const
       // One that has just ended has no size any more.
-      await docker.request(request).catch(ignoreRefusal)
+      await docker.request(request).catch(ignoreApiError)
     }
     if (terminal) await resize(terminal)
     return {
-      output: isTerminal ? printedByTerminal(connection.output) : printedByProgram(connection.output),
+      output: hasTerminal ? readTerminalOutput(connection.output) : demultiplexOutput(connection.output),
       write: connection.write,
       resize,
-      async end() {
+      async kill() {
         connection.close()
-        await endMarked(id, mark)
+        await killMarked(id, marker)
       },
-      exitCode: () => exitCodeOf(exec),
+      exitCode: () => exitCodeOf(execId),
     }
   }
 
   async function create(id: string, json: object): Promise<string> {
     const path = `/containers/${id}/exec`
-    return parseId(await docker.request({ method: 'POST', path, json, timeoutMs: ASK_TIMEOUT_MS }))
+    return parseId(await docker.request({ method: 'POST', path, json, timeoutMs: QUERY_TIMEOUT_MS }))
   }
 
-  async function endMarked(id: string, mark: string): Promise<void> {
+  async function killMarked(id: string, marker: string): Promise<void> {
     try {
-      const exec = await create(id, { Cmd: ['sh', '-c', END_SCRIPT, 'sh', mark] })
+      const execId = await create(id, { Cmd: ['sh', '-c', KILL_SCRIPT, 'sh', marker] })
       const json = { Detach: true, Tty: false }
-      await docker.request({ method: 'POST', path: `/exec/${exec}/start`, json, timeoutMs: START_TIMEOUT_MS })
+      await docker.request({ method: 'POST', path: `/exec/${execId}/start`, json, timeoutMs: START_TIMEOUT_MS })
     } catch (error) {
       // A droplet that was stopped meanwhile has ended all of it.
-      ignoreRefusal(error)
+      ignoreApiError(error)
     }
   }
 
   /** `GET /exec/ID/json`. An exec that is forgotten, or never says how it ended, has none. */
-  async function exitCodeOf(exec: string): Promise<number | undefined> {
-    for (let count = 0; count < END_CHECKS; count++) {
-      const request = { method: 'GET', path: `/exec/${exec}/json`, timeoutMs: ASK_TIMEOUT_MS } as const
-      const answer = await docker.request(request).catch(ignoreRefusal)
-      if (answer === undefined) return undefined
-      const { isRunning, exitCode } = parseExecEnd(answer)
+  async function exitCodeOf(execId: string): Promise<number | undefined> {
+    for (let attempt = 0; attempt < EXIT_CODE_ATTEMPTS; attempt++) {
+      const request = { method: 'GET', path: `/exec/${execId}/json`, timeoutMs: QUERY_TIMEOUT_MS } as const
+      const response = await docker.request(request).catch(ignoreApiError)
+      if (response === undefined) return undefined
+      const { isRunning, exitCode } = parseExecState(response)
       if (!isRunning) return exitCode
-      await Bun.sleep(END_CHECK_MS)
+      await Bun.sleep(EXIT_CODE_POLL_MS)
     }
     return undefined
   }
 }
 
-function ignoreRefusal(error: unknown): undefined {
-  if (!(error instanceof DockerRefusal)) throw error
+function ignoreApiError(error: unknown): undefined {
+  if (!(error instanceof DockerApiError)) throw error
 }
 
-async function* printedByTerminal(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Printed> {
-  for await (const bytes of untilBroken(chunks)) yield { stream: 'stdout', bytes }
+async function* readTerminalOutput(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<OutputChunk> {
+  for await (const bytes of untilDisconnected(chunks)) yield { stream: 'stdout', bytes }
 }
 
 /**
  * Standard output (1) and error (2), each piece behind eight bytes that tell which of them it is and how long
  * (Engine API, "Attach to a container": stream format).
  */
-export async function* printedByProgram(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Printed> {
-  let head = Buffer.alloc(0)
-  let left = 0
-  let stream: Printed['stream'] = 'stdout'
-  for await (const chunk of untilBroken(chunks)) {
+export async function* demultiplexOutput(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<OutputChunk> {
+  let header = Buffer.alloc(0)
+  let remaining = 0
+  let stream: OutputChunk['stream'] = 'stdout'
+  for await (const chunk of untilDisconnected(chunks)) {
     let rest = Buffer.from(chunk)
     while (rest.byteLength > 0) {
-      if (left === 0) {
-        const missing = 8 - head.byteLength
-        head = Buffer.concat([head, rest.subarray(0, missing)])
-        rest = rest.subarray(missing)
-        if (head.byteLength < 8) break
-        stream = head[0] === 2 ? 'stderr' : 'stdout'
-        left = head.readUInt32BE(4)
-        head = Buffer.alloc(0)
+      if (remaining === 0) {
+        const needed = 8 - header.byteLength
+        header = Buffer.concat([header, rest.subarray(0, needed)])
+        rest = rest.subarray(needed)
+        if (header.byteLength < 8) break
+        stream = header[0] === 2 ? 'stderr' : 'stdout'
+        remaining = header.readUInt32BE(4)
+        header = Buffer.alloc(0)
       }
-      const bytes = rest.subarray(0, left)
+      const bytes = rest.subarray(0, remaining)
       rest = rest.subarray(bytes.byteLength)
-      left -= bytes.byteLength
+      remaining -= bytes.byteLength
       if (bytes.byteLength > 0) yield { stream, bytes }
     }
   }
 }
 
 /** A connection that breaks is the end of the output, as an engine's end is the end of what it ran. */
-async function* untilBroken(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* untilDisconnected(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* chunks
   } catch {}

@@ -2,13 +2,13 @@ import { connect, type Socket } from 'node:net'
 import type { EngineAddress } from '../../config.ts'
 
 const MAX_HEAD_BYTES = 16 * 1024
-const MAX_REFUSAL_BYTES = 64 * 1024
+const MAX_ERROR_BYTES = 64 * 1024
 /** May wait for an engine that does not take it. */
-const WAITING_BYTES = 1024 * 1024
+const MAX_BUFFERED_BYTES = 1024 * 1024
 const HEAD_END = '\r\n\r\n'
 
 /** A connection that the engine has given over: bytes both ways from here on. */
-export interface Hijacked {
+export interface UpgradedConnection {
   /** What the engine sends, as it comes. Who does not read lets it wait. */
   output: AsyncIterable<Uint8Array>
   /** @returns false when too much waits already; then it is not taken */
@@ -18,7 +18,7 @@ export interface Hijacked {
 }
 
 /** An answer that is none of that kind. */
-export interface NotHijacked {
+export interface UpgradeRejection {
   status: number
   text: string
 }
@@ -34,8 +34,8 @@ export async function hijack(
   path: string,
   json: unknown,
   timeoutMs: number,
-): Promise<Hijacked | NotHijacked> {
-  const socket = connect(address.kind === 'unix' ? { path: address.path } : placeOf(address.origin))
+): Promise<UpgradedConnection | UpgradeRejection> {
+  const socket = connect(address.kind === 'unix' ? { path: address.path } : socketAddressOf(address.origin))
   const timer = setTimeout(() => socket.destroy(new Error(`silent for ${timeoutMs} ms`)), timeoutMs)
   try {
     const body = JSON.stringify(json)
@@ -44,8 +44,8 @@ export async function hijack(
     socket.write(`${lines.join('\r\n')}${HEAD_END}${body}`)
     const { status, length } = await readHead(socket)
     // Engines answer 101, or 200 to who did not ask for an upgrade.
-    if (status === 101 || status === 200) return handedOver(socket)
-    const text = await readText(socket, Math.min(length, MAX_REFUSAL_BYTES))
+    if (status === 101 || status === 200) return upgraded(socket)
+    const text = await readBody(socket, Math.min(length, MAX_ERROR_BYTES))
     socket.destroy()
     return { status, text }
   } catch (error) {
@@ -56,13 +56,13 @@ export async function hijack(
   }
 }
 
-function handedOver(socket: Socket): Hijacked {
+function upgraded(socket: Socket): UpgradedConnection {
   // What goes wrong from here on ends the output; nobody else is to hear of it.
   socket.on('error', () => undefined)
   return {
     output: socket,
     write(bytes) {
-      if (socket.writableLength + bytes.byteLength > WAITING_BYTES) return false
+      if (socket.writableLength + bytes.byteLength > MAX_BUFFERED_BYTES) return false
       socket.write(bytes)
       return true
     },
@@ -70,7 +70,7 @@ function handedOver(socket: Socket): Hijacked {
   }
 }
 
-function placeOf(origin: string): { host: string; port: number } {
+function socketAddressOf(origin: string): { host: string; port: number } {
   const { hostname, port } = new URL(origin)
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) }
 }
@@ -88,37 +88,37 @@ async function readHead(socket: Socket): Promise<{ status: number; length: numbe
   return { status: Number(status), length: Number(length ?? 0) }
 }
 
-async function readText(socket: Socket, length: number): Promise<string> {
-  const bytes = await readUntil(socket, read => (read.byteLength >= length ? length : undefined))
+async function readBody(socket: Socket, length: number): Promise<string> {
+  const bytes = await readUntil(socket, buffer => (buffer.byteLength >= length ? length : undefined))
   return bytes.toString('utf8')
 }
 
 /**
  * Reads until it is enough, and leaves the rest for who reads next.
- * @param enough how many bytes are taken; undefined for more
+ * @param findEnd how many bytes are taken; undefined for more
  */
-function readUntil(socket: Socket, enough: (bytes: Buffer) => number | undefined): Promise<Buffer> {
+function readUntil(socket: Socket, findEnd: (bytes: Buffer) => number | undefined): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   let bytes: Buffer = Buffer.alloc(0)
-  const done = () => {
+  const cleanUp = () => {
     socket.pause()
-    socket.off('data', heard).off('error', reject).off('close', closed)
+    socket.off('data', onData).off('error', reject).off('close', onClose)
   }
-  const heard = (chunk: Buffer) => {
+  const onData = (chunk: Buffer) => {
     bytes = Buffer.concat([bytes, chunk])
     try {
-      const taken = enough(bytes)
-      if (taken === undefined) return
-      done()
-      if (taken < bytes.byteLength) socket.unshift(bytes.subarray(taken))
-      resolve(bytes.subarray(0, taken))
+      const length = findEnd(bytes)
+      if (length === undefined) return
+      cleanUp()
+      if (length < bytes.byteLength) socket.unshift(bytes.subarray(length))
+      resolve(bytes.subarray(0, length))
     } catch (error) {
-      done()
+      cleanUp()
       reject(error)
     }
   }
-  const closed = () => reject(new Error('The engine closed the connection'))
-  socket.on('data', heard).on('error', reject).on('close', closed)
+  const onClose = () => reject(new Error('The engine closed the connection'))
+  socket.on('data', onData).on('error', reject).on('close', onClose)
   // It was paused where a reading before this one ended.
   socket.resume()
   return promise

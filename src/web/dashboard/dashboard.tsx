@@ -1,10 +1,10 @@
 import { computed, useSignalEffect } from '@preact/signals'
 import { group, session } from './api/session.ts'
-import { Opening } from './shell/opening.tsx'
+import { Connecting } from './shell/opening.tsx'
 import { Shell } from './shell/shell.tsx'
 import { SignIn } from './sign-in/sign-in.tsx'
 import { announcement } from './state/announcer.ts'
-import { followMatrix, forgetMatrix } from './state/matrix.ts'
+import { clearStore, subscribeToEvents } from './state/matrix.ts'
 
 /** The person, not the tokens, which change every few minutes. */
 const username = computed(() => session.value?.username)
@@ -13,16 +13,22 @@ const username = computed(() => session.value?.username)
 export function Dashboard() {
   useSignalEffect(() => {
     if (!username.value) return
-    const following = new AbortController()
-    void followMatrix(following.signal)
+    const controller = new AbortController()
+    void subscribeToEvents(controller.signal)
     return () => {
-      following.abort()
-      forgetMatrix()
+      controller.abort()
+      clearStore()
     }
   })
   return (
     <>
-      {session.value === undefined ? null : session.value === null ? <SignIn /> : group.value ? <Shell /> : <Opening />}
+      {session.value === undefined ? null : session.value === null ? (
+        <SignIn />
+      ) : group.value ? (
+        <Shell />
+      ) : (
+        <Connecting />
+      )}
       <p class="unseen" role="status">
         {announcement}
       </p>

@@ -3,10 +3,10 @@ import '../base.css'
 import './style/base.css'
 import './style/shell.css'
 import './style/parts.css'
-import { resume } from './api/session.ts'
+import { restoreSession } from './api/session.ts'
 import { Dashboard } from './dashboard.tsx'
 
-const place = document.getElementById('app')
-if (!place) throw new Error('The page has no place for the dashboard')
-render(<Dashboard />, place)
-void resume()
+const root = document.getElementById('app')
+if (!root) throw new Error('The page has no place for the dashboard')
+render(<Dashboard />, root)
+void restoreSession()

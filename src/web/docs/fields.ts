@@ -4,13 +4,13 @@ import { type Html, html, inline } from './html.ts'
 /** What a body or a parameter is, in few words: `string or null`, `list of Droplet`, `viewer | manager | owner`. */
 export function typeOf(schema: Schema): Html {
   const { $ref, type, items, enum: values, oneOf, anyOf } = schema
-  if (typeof $ref === 'string') return linkTo(nameIn($ref))
+  if (typeof $ref === 'string') return linkTo(nameOfReference($ref))
   if (Array.isArray(values)) return html`${values.map(value => (value === null ? 'null' : String(value))).join(' | ')}`
   if ('const' in schema) return html`${JSON.stringify(schema.const)}`
   if (isSchema(items)) return html`list of ${typeOf(items)}`
-  const choices = [oneOf, anyOf].find(Array.isArray)
-  if (choices)
-    return choices
+  const alternatives = [oneOf, anyOf].find(Array.isArray)
+  if (alternatives)
+    return alternatives
       .filter(isSchema)
       .map(typeOf)
       .reduce((left, right) => html`${left} or ${right}`)
@@ -24,17 +24,17 @@ export function fieldList(schema: Schema): Html {
   return html`<ul class="fields">
 ${rows.map(
   ({ name, schema, required }) =>
-    html`<li><code>${name}</code> <span class="type">${typeOf(schema)}${!required && ', may be absent'}</span>${describe(schema)}</li>
+    html`<li><code>${name}</code> <span class="type">${typeOf(schema)}${!required && ', may be absent'}</span>${describeSchema(schema)}</li>
 `,
 )}</ul>`
 }
 
 /** The bounds and the words of a schema. */
-export function describe({ description, minimum, maximum, default: fallback, pattern }: Schema): Html {
+export function describeSchema({ description, minimum, maximum, default: defaultValue, pattern }: Schema): Html {
   const bounds = [
     minimum !== undefined && maximum !== undefined && `${minimum} to ${maximum}`,
     minimum !== undefined && maximum === undefined && `from ${minimum} on`,
-    fallback !== undefined && `${fallback} unless told`,
+    defaultValue !== undefined && `${defaultValue} unless told`,
   ].filter(text => text !== false)
   return html`${bounds.length > 0 && html` <span class="type">${bounds.join(', ')}</span>`}${
     typeof description === 'string' && html` <span>${inline(description)}</span>`
@@ -47,25 +47,25 @@ interface Field {
   required: boolean
 }
 
-function* fieldsOf(schema: Schema, before: string): Generator<Field> {
+function* fieldsOf(schema: Schema, prefix: string): Generator<Field> {
   const { properties, patternProperties, items, required } = schema
   const names: unknown[] = Array.isArray(required) ? required : []
-  for (const [name, inner] of Object.entries(isSchema(properties) ? properties : {})) {
-    if (!isSchema(inner)) continue
-    yield { name: before + name, schema: inner, required: names.includes(name) }
-    yield* fieldsOf(inner, `${before}${name}.`)
+  for (const [name, child] of Object.entries(isSchema(properties) ? properties : {})) {
+    if (!isSchema(child)) continue
+    yield { name: prefix + name, schema: child, required: names.includes(name) }
+    yield* fieldsOf(child, `${prefix}${name}.`)
   }
-  for (const inner of Object.values(isSchema(patternProperties) ? patternProperties : {})) {
-    if (isSchema(inner)) yield* fieldsOf(inner, `${before}*.`)
+  for (const child of Object.values(isSchema(patternProperties) ? patternProperties : {})) {
+    if (isSchema(child)) yield* fieldsOf(child, `${prefix}*.`)
   }
-  if (isSchema(items)) yield* fieldsOf(items, before)
+  if (isSchema(items)) yield* fieldsOf(items, prefix)
 }
 
 function linkTo(name: string): Html {
   return html`<a href="#${name}">${name}</a>`
 }
 
-function nameIn(reference: string): string {
+function nameOfReference(reference: string): string {
   return reference.split('/').at(-1) ?? ''
 }
 

@@ -7,7 +7,7 @@ type Part = Html | string | number | false | undefined | readonly Part[]
 
 /** A piece of a page, of which all that is put in is text or HTML of ours. */
 export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
-  return new Html(strings.map((text, at) => text + toText(parts[at])).join(''))
+  return new Html(strings.map((text, index) => text + render(parts[index])).join(''))
 }
 
 /** Paragraphs, with code in backquotes. */
@@ -17,12 +17,12 @@ export function paragraphs(text: string): Html[] {
 
 /** One line of such a text. */
 export function inline(text: string): Html[] {
-  return text.split('`').map((part, at) => (at % 2 === 1 ? html`<code>${part}</code>` : html`${part}`))
+  return text.split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : html`${part}`))
 }
 
-function toText(part: Part): string {
+function render(part: Part): string {
   if (part === undefined || part === false) return ''
   if (part instanceof Html) return part.text
-  if (typeof part === 'object') return part.map(toText).join('')
+  if (typeof part === 'object') return part.map(render).join('')
   return Bun.escapeHTML(part)
 }

@@ -1,59 +1,59 @@
 import type { Schema } from '../../openapi/description.ts'
 import type { DocumentedOperation } from '../../openapi/document.ts'
-import { describe, fieldList, isSchema, typeOf } from './fields.ts'
+import { describeSchema, fieldList, isSchema, typeOf } from './fields.ts'
 import { type Html, html, inline, paragraphs } from './html.ts'
 
 /** What stands in the components of the document, by its reference. */
-export type Resolve = (reference: string) => Schema
+export type ResolveReference = (reference: string) => Schema
 
 /** A route, as people read about it: what it does, how to ask, what it answers. */
 export function operationArticle(
   { method, path, operation }: { method: string; path: string; operation: DocumentedOperation },
-  resolve: Resolve,
+  resolve: ResolveReference,
 ): Html {
   const { operationId, summary, description, parameters = [], requestBody, responses } = operation
-  const answers = Object.entries<Schema>(responses)
+  const responseEntries = Object.entries<Schema>(responses)
   return html`<article id="${operationId}">
 <h3><a class="title" href="#${operationId}">${summary}</a></h3>
-<p class="route"><span class="method ${method}">${method.toUpperCase()}</span> <code>${breakable(path)}</code></p>
+<p class="route"><span class="method ${method}">${method.toUpperCase()}</span> <code>${breakablePath(path)}</code></p>
 ${paragraphs(description)}
-${operation['x-codeSamples'].map(({ source }) => curl(source))}
+${operation['x-codeSamples'].map(({ source }) => curlBlock(source))}
 ${parameters.length > 0 && parameterList(parameters, resolve)}
 ${requestBody && html`<h4>Body</h4>\n${fieldList(contentOf(requestBody).schema)}`}
 <h4>Answer</h4>
-${answers.filter(([, response]) => !isError(response)).map(([status, response]) => answer(status, response))}
+${responseEntries.filter(([, response]) => !isError(response)).map(([status, response]) => responseBlock(status, response))}
 ${errorList(
-  answers.filter(([, response]) => isError(response)),
+  responseEntries.filter(([, response]) => isError(response)),
   resolve,
 )}
 </article>
 `
 }
 
-function curl(source: string): Html {
+function curlBlock(source: string): Html {
   return html`<div class="curl"><pre tabindex="0"><code>${source}</code></pre><button type="button" hidden>Copy</button></div>\n`
 }
 
-function parameterList(parameters: readonly Schema[], resolve: Resolve): Html {
+function parameterList(parameters: readonly Schema[], resolve: ResolveReference): Html {
   const rows = parameters.map(parameter => (typeof parameter.$ref === 'string' ? resolve(parameter.$ref) : parameter))
-  const places: Record<string, string> = { path: 'in the path', query: 'in the query', header: 'header' }
+  const locationLabels: Record<string, string> = { path: 'in the path', query: 'in the query', header: 'header' }
   return html`<h4>Parameters</h4>
 <ul class="fields">
 ${rows.map(
-  ({ name, in: place, schema, description }) =>
-    html`<li><code>${String(name)}</code> <span class="type">${places[String(place)] ?? ''}</span>${describe({ ...(isSchema(schema) && schema), description })}</li>
+  ({ name, in: location, schema, description }) =>
+    html`<li><code>${String(name)}</code> <span class="type">${locationLabels[String(location)] ?? ''}</span>${describeSchema({ ...(isSchema(schema) && schema), description })}</li>
 `,
 )}</ul>
 `
 }
 
-function answer(status: string, response: Schema): Html {
+function responseBlock(status: string, response: Schema): Html {
   const { schema, example } = contentOf(response)
   const events = response['x-events']
   return html`<p><strong>${status}</strong> ${inline(String(response.description))}${
     example !== undefined && html` <span class="type">${typeOf(schema)}</span>`
   }</p>
-${example !== undefined && html`<pre tabindex="0"><code>${toText(example)}</code></pre>\n`}${
+${example !== undefined && html`<pre tabindex="0"><code>${formatExample(example)}</code></pre>\n`}${
   isSchema(events) &&
   html`<ul class="fields">
 ${Object.entries(events).map(
@@ -63,7 +63,7 @@ ${Object.entries(events).map(
 }`
 }
 
-function errorList(responses: [string, Schema][], resolve: Resolve): Html {
+function errorList(responses: [string, Schema][], resolve: ResolveReference): Html {
   const errors = responses.flatMap(([status, response]) => {
     const { examples } = contentOf(response)
     return Object.values(isSchema(examples) ? examples : {}).map(example => {
@@ -90,11 +90,11 @@ function contentOf({ content }: Schema): { schema: Schema; example?: unknown; ex
   return { ...first, schema: isSchema(first.schema) ? first.schema : {} }
 }
 
-function toText(example: unknown): string {
+function formatExample(example: unknown): string {
   return typeof example === 'string' ? example.trimEnd() : JSON.stringify(example, null, 2)
 }
 
 /** A long path is broken where its parts begin. */
-export function breakable(path: string): Html[] {
+export function breakablePath(path: string): Html[] {
   return path.split(/(?=\/)/).map(part => html`${part}<wbr>`)
 }

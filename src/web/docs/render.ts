@@ -2,7 +2,7 @@ import type { Schema } from '../../openapi/description.ts'
 import type { OpenApiDocument } from '../../openapi/document.ts'
 import { fieldList } from './fields.ts'
 import { type Html, html, paragraphs } from './html.ts'
-import { operationArticle, type Resolve } from './operation.ts'
+import { operationArticle, type ResolveReference } from './operation.ts'
 
 /** The document as a page for people, of which every word is in the text: nothing has to be loaded, or run, to read it. */
 export function docsPage(document: OpenApiDocument): string {
@@ -10,15 +10,15 @@ export function docsPage(document: OpenApiDocument): string {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ method, path, operation })),
   )
-  const chapters = tags.map(tag => ({
+  const sections = tags.map(tag => ({
     ...tag,
     operations: operations.filter(({ operation }) => operation.tags.includes(tag.name)),
   }))
   // What a reference names, which this very document has made.
-  const resolve: Resolve = reference => {
+  const resolve: ResolveReference = reference => {
     const [kind = '', name = ''] = reference.split('/').slice(-2)
-    const named: Record<string, Schema> = kind === 'parameters' ? components.parameters : components.examples
-    return named[name] ?? {}
+    const group: Record<string, Schema> = kind === 'parameters' ? components.parameters : components.examples
+    return group[name] ?? {}
   }
   return html`<!doctype html>
 <html lang="en">
@@ -39,10 +39,10 @@ export function docsPage(document: OpenApiDocument): string {
 </header>
 <nav aria-label="Routes">
 <details open><summary>Contents</summary>
-${chapters.map(
-  chapter => html`<section><h2><a href="#chapter-${chapter.name}">${chapter.name}</a></h2>
+${sections.map(
+  section => html`<section><h2><a href="#chapter-${section.name}">${section.name}</a></h2>
 <ul>
-${chapter.operations.map(({ operation }) => navItem(operation.operationId, operation.summary))}</ul></section>
+${section.operations.map(({ operation }) => navItem(operation.operationId, operation.summary))}</ul></section>
 `,
 )}<section><h2>Reference</h2><ul>${navItem('bodies', 'Bodies')}${navItem('errors', 'Errors')}</ul></section>
 </details>
@@ -56,11 +56,11 @@ ${paragraphs(info.description)}
 TOKEN=…</code></pre>
 <p>For programs there is the same as <a href="openapi.json">openapi.json</a> (OpenAPI ${document.openapi}).</p>
 </section>
-${chapters.map(
-  chapter => html`<section class="chapter">
-<h2 id="chapter-${chapter.name}">${chapter.name}</h2>
-${paragraphs(chapter.description)}
-${chapter.operations.map(operation => operationArticle(operation, resolve))}</section>
+${sections.map(
+  section => html`<section class="chapter">
+<h2 id="chapter-${section.name}">${section.name}</h2>
+${paragraphs(section.description)}
+${section.operations.map(operation => operationArticle(operation, resolve))}</section>
 `,
 )}<section class="chapter">
 <h2 id="bodies">Bodies</h2>

@@ -9,15 +9,15 @@ import { run } from '../../../scripts/lib/run.ts'
  * @returns its path in .cikit/cache, where it stays for the next run
  */
 export async function debianProgram(name: string, path: string): Promise<string> {
-  const tree = join(workDir, 'cache', `debian-${name}`)
-  if (!existsSync(join(tree, path))) {
-    const draft = `${tree}.new`
-    rmSync(draft, { recursive: true, force: true })
-    mkdirSync(draft, { recursive: true })
-    await run(['bash', '-c', `cd '${draft}' && apt-get -qq -o APT::Sandbox::User=root download '${name}'`])
-    const [deb = ''] = readdirSync(draft)
-    await run(['dpkg-deb', '-x', join(draft, deb), draft])
-    renameSync(draft, tree)
+  const packageDir = join(workDir, 'cache', `debian-${name}`)
+  if (!existsSync(join(packageDir, path))) {
+    const stagingDir = `${packageDir}.new`
+    rmSync(stagingDir, { recursive: true, force: true })
+    mkdirSync(stagingDir, { recursive: true })
+    await run(['bash', '-c', `cd '${stagingDir}' && apt-get -qq -o APT::Sandbox::User=root download '${name}'`])
+    const [deb = ''] = readdirSync(stagingDir)
+    await run(['dpkg-deb', '-x', join(stagingDir, deb), stagingDir])
+    renameSync(stagingDir, packageDir)
   }
-  return join(tree, path)
+  return join(packageDir, path)
 }

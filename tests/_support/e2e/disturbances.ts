@@ -1,34 +1,34 @@
 import type { Socket } from 'node:net'
-import { answerOf } from '../raw-docker.ts'
+import { rawResponse } from '../raw-docker.ts'
 
 /** What a connection gets instead of the engine's answer. */
-export type Disturbance = (client: Socket) => void
+export type ConnectionFault = (client: Socket) => void
 
 const MIB = 1024 * 1024
 const FLOOD_BYTES = 100 * MIB
 
 /** The engine refuses, in words of its own. */
-export const refuses: Disturbance = client => {
-  client.end(answerOf('500 Internal Server Error', '{"message":"layer store is gone"}').bytes)
+export const respondsWithError: ConnectionFault = client => {
+  client.end(rawResponse('500 Internal Server Error', '{"message":"layer store is gone"}').bytes)
 }
 
 /** A proxy before the engine has lost it. */
-export const refusesInHtml: Disturbance = client => {
-  client.end(answerOf('502 Bad Gateway', '<h1>502 Bad Gateway</h1>').bytes)
+export const respondsWithHtml: ConnectionFault = client => {
+  client.end(rawResponse('502 Bad Gateway', '<h1>502 Bad Gateway</h1>').bytes)
 }
 
 /** Complete in the terms of HTTP, and not in those of JSON. */
-export const halfJson: Disturbance = client => {
-  client.end(answerOf('200 OK', '[{"Id":"7e16c2').bytes)
+export const sendsTruncatedJson: ConnectionFault = client => {
+  client.end(rawResponse('200 OK', '[{"Id":"7e16c2').bytes)
 }
 
 /** What came until then would be a list, and an empty one. */
-export const hangsUpMidway: Disturbance = client => {
-  client.write(answerOf('200 OK', '[]', 1_000).bytes, () => client.destroy())
+export const closesMidResponse: ConnectionFault = client => {
+  client.write(rawResponse('200 OK', '[]', 1_000).bytes, () => client.destroy())
 }
 
-export const redirects =
-  (location: string): Disturbance =>
+export const redirectsTo =
+  (location: string): ConnectionFault =>
   client => {
     client.end(
       `HTTP/1.1 301 Moved Permanently\r\nLocation: ${location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
@@ -39,29 +39,29 @@ export const redirects =
 export function createFlood() {
   const chunk = Buffer.alloc(MIB, ' ')
   const flood = {
-    sent: 0,
-    answer: (client: Socket) => {
-      let left = FLOOD_BYTES
-      const pour = () => {
-        while (left > 0 && !client.destroyed) {
-          left -= chunk.length
-          flood.sent += chunk.length
-          if (!client.write(chunk)) return void client.once('drain', pour)
+    sentBytes: 0,
+    respond: (client: Socket) => {
+      let remaining = FLOOD_BYTES
+      const writeMore = () => {
+        while (remaining > 0 && !client.destroyed) {
+          remaining -= chunk.length
+          flood.sentBytes += chunk.length
+          if (!client.write(chunk)) return void client.once('drain', writeMore)
         }
         client.end(']')
       }
-      client.write(answerOf('200 OK', '[', FLOOD_BYTES + 2).bytes)
-      pour()
+      client.write(rawResponse('200 OK', '[', FLOOD_BYTES + 2).bytes)
+      writeMore()
     },
   }
   return flood
 }
 
 /** A list that would be empty in a quarter of an hour: one byte a second. */
-export const drips: Disturbance = client => {
-  client.write(answerOf('200 OK', '[', 1_000).bytes)
+export const trickles: ConnectionFault = client => {
+  client.write(rawResponse('200 OK', '[', 1_000).bytes)
   const timer = setInterval(() => client.write(' '), 1_000)
   client.once('close', () => clearInterval(timer))
 }
 
-export const neverAnswers: Disturbance = () => {}
+export const neverResponds: ConnectionFault = () => {}

@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { tempDir } from '../temp-dir.ts'
-import type { Disturbance } from './disturbances.ts'
+import type { ConnectionFault } from './disturbances.ts'
 
 /** A request to the engine, to the letter: nothing between the program and this resolves or decodes a path. */
 export interface EngineRequest {
@@ -13,16 +13,16 @@ export interface EngineRequest {
 }
 
 interface Hold {
-  matches: RegExp
-  arrived: () => void
+  pattern: RegExp
+  onArrival: () => void
   released: Promise<void>
-  answered: () => void
+  onResponse: () => void
 }
 
-interface Disturbed {
-  matches: RegExp
-  answer: Disturbance
-  passOn: boolean
+interface FaultRule {
+  pattern: RegExp
+  fault: ConnectionFault
+  forwardFirst: boolean
 }
 
 /**
@@ -34,41 +34,41 @@ export function createEngineProxy(socket: string) {
   const path = join(dir.path, 'docker.sock')
   const requests: EngineRequest[] = []
   const holds: Hold[] = []
-  const disturbances = new Set<Disturbed>()
+  const faultRules = new Set<FaultRule>()
   const connections = new Set<Socket>()
 
   const server = createServer(client => {
-    remember(client)
-    readRequest(client, request => void serve(request, client))
+    trackSocket(client)
+    readRequest(client, request => void handleRequest(request, client))
   }).listen(path)
 
-  async function serve(request: EngineRequest, client: Socket): Promise<void> {
+  async function handleRequest(request: EngineRequest, client: Socket): Promise<void> {
     requests.push(request)
     const line = `${request.method} ${request.path.split('?')[0]}`
-    const disturbed = [...disturbances].find(({ matches }) => matches.test(line))
-    if (disturbed) {
-      if (disturbed.passOn) await new Promise<void>(done => handOn(request).resume().once('close', done))
-      disturbed.answer(client)
+    const rule = [...faultRules].find(({ pattern }) => pattern.test(line))
+    if (rule) {
+      if (rule.forwardFirst) await new Promise<void>(resolve => forward(request).resume().once('close', resolve))
+      rule.fault(client)
       return
     }
-    const at = holds.findIndex(({ matches }) => matches.test(line))
-    const [hold] = at === -1 ? [] : holds.splice(at, 1)
-    hold?.arrived()
+    const index = holds.findIndex(({ pattern }) => pattern.test(line))
+    const [hold] = index === -1 ? [] : holds.splice(index, 1)
+    hold?.onArrival()
     await hold?.released
     // The engine works on even if the one who asked is gone, as it does with what it has begun.
-    const engine = handOn(request)
-    if (hold) engine.once('data', hold.answered)
-    engine.pipe(client)
-    engine.once('error', () => client.destroy())
+    const upstream = forward(request)
+    if (hold) upstream.once('data', hold.onResponse)
+    upstream.pipe(client)
+    upstream.once('error', () => client.destroy())
   }
 
-  function handOn({ bytes }: EngineRequest): Socket {
-    const engine = remember(connect(socket))
-    engine.write(bytes)
-    return engine
+  function forward({ bytes }: EngineRequest): Socket {
+    const upstream = trackSocket(connect(socket))
+    upstream.write(bytes)
+    return upstream
   }
 
-  function remember(connection: Socket): Socket {
+  function trackSocket(connection: Socket): Socket {
     connections.add(connection)
     connection.once('close', () => connections.delete(connection))
     // Who goes away in the middle is no matter of the proxy: what is written then is lost.
@@ -81,28 +81,28 @@ export function createEngineProxy(socket: string) {
     /** All that came until now. */
     requests,
     /** Holds the next request back that matches `METHOD /path`, until it is released; then the engine answers it. */
-    hold(matches: RegExp) {
+    hold(pattern: RegExp) {
       const arrived = Promise.withResolvers<void>()
       const released = Promise.withResolvers<void>()
       const answered = Promise.withResolvers<void>()
-      holds.push({ matches, arrived: arrived.resolve, released: released.promise, answered: answered.resolve })
+      holds.push({ pattern, onArrival: arrived.resolve, released: released.promise, onResponse: answered.resolve })
       return { arrived: arrived.promise, release: released.resolve, answered: answered.promise }
     },
     /**
      * Answers every request that matches `METHOD /path` in the engine's place, until its scope ends.
-     * @param options `passOn`: the engine does what it was asked for first, and what it answers is lost
+     * @param options `forwardFirst`: the engine does what it was asked for first, and what it answers is lost
      */
-    disturb(matches: RegExp, answer: Disturbance, { passOn = false } = {}) {
-      const disturbed = { matches, answer, passOn }
-      disturbances.add(disturbed)
-      return { [Symbol.dispose]: () => void disturbances.delete(disturbed) }
+    injectFault(pattern: RegExp, fault: ConnectionFault, { forwardFirst = false } = {}) {
+      const rule = { pattern, fault, forwardFirst }
+      faultRules.add(rule)
+      return { [Symbol.dispose]: () => void faultRules.delete(rule) }
     },
     /** Cuts every connection that is open, as an engine that is restarted does; the next ones are served. */
-    hangUp(): void {
+    dropConnections(): void {
       for (const connection of connections) connection.destroy()
     },
     async [Symbol.asyncDispose]() {
-      const closed = new Promise<void>(done => server.close(() => done()))
+      const closed = new Promise<void>(resolve => server.close(() => resolve()))
       for (const connection of connections) connection.destroy()
       await closed
       dir[Symbol.dispose]()
@@ -111,9 +111,9 @@ export function createEngineProxy(socket: string) {
 }
 
 /** Calls back with the first request of a connection, once all of it is here. */
-function readRequest(client: Socket, whole: (request: EngineRequest) => void): void {
+function readRequest(client: Socket, onRequest: (request: EngineRequest) => void): void {
   let received = Buffer.alloc(0)
-  const more = (chunk: Buffer) => {
+  const onData = (chunk: Buffer) => {
     received = Buffer.concat([received, chunk])
     const end = received.indexOf('\r\n\r\n')
     if (end === -1) return
@@ -121,13 +121,13 @@ function readRequest(client: Socket, whole: (request: EngineRequest) => void): v
     const length = Number(/^content-length: *(\d+)$/im.exec(fields.join('\n'))?.[1] ?? 0)
     const body = received.subarray(end + 4)
     if (body.length < length) return
-    client.off('data', more)
+    client.off('data', onData)
     // A socket that nobody reads never tells that the other side is gone.
     client.resume()
     const [method = '', path = ''] = requestLine.split(' ')
-    const kept = fields.filter(field => !/^connection:/i.test(field))
-    const head = [requestLine, ...kept, 'Connection: close', '', ''].join('\r\n')
-    whole({ method, path, bytes: Buffer.concat([Buffer.from(head, 'latin1'), body]) })
+    const forwardedFields = fields.filter(field => !/^connection:/i.test(field))
+    const head = [requestLine, ...forwardedFields, 'Connection: close', '', ''].join('\r\n')
+    onRequest({ method, path, bytes: Buffer.concat([Buffer.from(head, 'latin1'), body]) })
   }
-  client.on('data', more)
+  client.on('data', onData)
 }

@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { installPackages } from '../../../scripts/lib/debian.ts'
-import { type Dockerd, type DockerdPlace, startDockerd, stopDockerd } from '../../../scripts/lib/dockerd.ts'
+import { type Dockerd, type DockerdOptions, startDockerd, stopDockerd } from '../../../scripts/lib/dockerd.ts'
 import { engineApi, importImage } from '../../../scripts/lib/engine-api.ts'
 import { debootstrap, ensureDropletImage } from '../../../scripts/lib/images.ts'
 import { workDir } from '../../../scripts/lib/paths.ts'
 import { run } from '../../../scripts/lib/run.ts'
-import { say } from '../../../scripts/lib/terminal.ts'
-import { OWN_IMAGE } from '../../../src/setting-values.ts'
+import { logStep } from '../../../scripts/lib/terminal.ts'
+import { DEFAULT_IMAGE } from '../../../src/setting-values.ts'
 
 // The real engines of the end-to-end tests. `prepareEngines` does once what takes minutes; a test then starts what it needs in seconds.
 
@@ -21,72 +21,73 @@ export const SMALL_IMAGE = 'localhost/small:test'
 export interface TestEngine extends Dockerd {
   kind: EngineKind
   /** The command line of something that runs in the network in which this engine publishes its ports. */
-  inItsNetwork: (command: string[]) => string[]
+  inEngineNetwork: (command: string[]) => string[]
   /** Removes every container. */
-  clear: () => Promise<void>
+  removeContainers: () => Promise<void>
   stop: () => Promise<void>
 }
 
-const cache = join(workDir, 'cache')
-const tree28 = join(cache, 'forky')
-const dropletTarball = join(cache, 'cikit-droplet.tar')
-const smallTarball = join(cache, 'small.tar')
+const cacheDir = join(workDir, 'cache')
+const docker28Root = join(cacheDir, 'forky')
+const dropletTarball = join(cacheDir, 'cikit-droplet.tar')
+const smallTarball = join(cacheDir, 'small.tar')
 
 /** Makes the trees and images of all engines. Each engine keeps them for the next run. */
 export async function prepareEngines(): Promise<void> {
-  mkdirSync(cache, { recursive: true })
+  mkdirSync(cacheDir, { recursive: true })
   await installPackages(['docker.io', 'iptables', 'iproute2', 'busybox-static'])
-  await makeSmallTarball()
-  if (!existsSync(tree28)) {
-    say("Making a Docker 28 from Debian's next release with debootstrap (a minute)")
-    await debootstrap('forky', tree28, ['docker.io', 'iptables', 'ca-certificates'])
+  await createSmallTarball()
+  if (!existsSync(docker28Root)) {
+    logStep("Making a Docker 28 from Debian's next release with debootstrap (a minute)")
+    await debootstrap('forky', docker28Root, ['docker.io', 'iptables', 'ca-certificates'])
   }
   await withEngine('host', async engine => {
     if (isPrepared('host')) return
-    await forgetOwnImage(engine)
+    await removeDefaultImage(engine)
     await ensureDropletImage(engine.socket)
-    await save(engine, OWN_IMAGE, dropletTarball)
-    await importSmall(engine)
+    await saveImage(engine, DEFAULT_IMAGE, dropletTarball)
+    await importSmallImage(engine)
     markPrepared('host')
   })
   for (const kind of ['cgroup2', 'docker28'] as const) {
     if (isPrepared(kind)) continue
-    say(`Preparing the engine ${kind}`)
+    logStep(`Preparing the engine ${kind}`)
     await withEngine(kind, async engine => {
-      await forgetOwnImage(engine)
-      await load(engine, dropletTarball)
-      await importSmall(engine)
+      await removeDefaultImage(engine)
+      await loadImage(engine, dropletTarball)
+      await importSmallImage(engine)
     })
     markPrepared(kind)
   }
 }
 
 /** @param options `keep`: with the containers that it had when it stopped, instead of none */
-export async function startEngine(kind: EngineKind, { keep = false } = {}): Promise<TestEngine> {
-  const place = places[kind]()
-  const dockerd = await startDockerd(place)
-  const clear = async () => {
+export async function startEngine(kind: EngineKind, { keep: keepContainers = false } = {}): Promise<TestEngine> {
+  const location = locations[kind]()
+  const dockerd = await startDockerd(location)
+  const removeContainers = async () => {
     const containers = (await (await engineApi(dockerd.socket, 'GET', '/containers/json?all=1')).json()) as {
       Id: string
     }[]
     await Promise.all(containers.map(({ Id }) => engineApi(dockerd.socket, 'DELETE', `/containers/${Id}?force=1&v=1`)))
   }
-  if (!keep) await clear()
+  if (!keepContainers) await removeContainers()
   return {
     ...dockerd,
     kind,
-    clear,
-    inItsNetwork: command => (kind === 'host' ? command : ['nsenter', `--net=/proc/${dockerd.pid}/ns/net`, ...command]),
-    stop: () => stopDockerd(place),
+    removeContainers,
+    inEngineNetwork: command =>
+      kind === 'host' ? command : ['nsenter', `--net=/proc/${dockerd.pid}/ns/net`, ...command],
+    stop: () => stopDockerd(location),
   }
 }
 
-const places: Record<EngineKind, () => DockerdPlace> = {
-  host: () => ({ dir: join(cache, 'engine-host') }),
+const locations: Record<EngineKind, () => DockerdOptions> = {
+  host: () => ({ dir: join(cacheDir, 'engine-host') }),
 
   cgroup2: () => ({
-    dir: join(cache, 'engine-cgroup2'),
-    wrap: command =>
+    dir: join(cacheDir, 'engine-cgroup2'),
+    wrapCommand: command =>
       inNamespaces(
         `umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup
          mount -t cgroup2 none /sys/fs/cgroup`,
@@ -95,12 +96,12 @@ const places: Record<EngineKind, () => DockerdPlace> = {
   }),
 
   docker28: () => ({
-    dir: join(tree28, 'engine'),
-    seenAs: '/engine',
+    dir: join(docker28Root, 'engine'),
+    innerDir: '/engine',
     // By pivot_root and not by chroot: an exec into a container would enter the wrong root.
-    wrap: command =>
+    wrapCommand: command =>
       inNamespaces(
-        `mount --bind '${tree28}' '${tree28}'; cd '${tree28}'; mkdir -p oldroot
+        `mount --bind '${docker28Root}' '${docker28Root}'; cd '${docker28Root}'; mkdir -p oldroot
          mount -t tmpfs tmpfs run; mount -t proc proc proc; mount --rbind /dev dev; mount -t sysfs sysfs sys
          mount -t cgroup2 none sys/fs/cgroup
          pivot_root . oldroot; cd /; umount -l /oldroot`,
@@ -124,9 +125,9 @@ async function withEngine(kind: EngineKind, work: (engine: TestEngine) => Promis
   }
 }
 
-async function makeSmallTarball(): Promise<void> {
+async function createSmallTarball(): Promise<void> {
   if (existsSync(smallTarball)) return
-  const tree = join(cache, 'small')
+  const tree = join(cacheDir, 'small')
   mkdirSync(join(tree, 'bin'), { recursive: true })
   mkdirSync(join(tree, 'root'), { recursive: true })
   await run(['cp', '/bin/busybox', join(tree, 'bin/busybox')])
@@ -134,40 +135,40 @@ async function makeSmallTarball(): Promise<void> {
   rmSync(tree, { recursive: true })
 }
 
-async function importSmall(engine: Dockerd): Promise<void> {
+async function importSmallImage(engine: Dockerd): Promise<void> {
   // 37 is SIGRTMIN+3 on Linux.
-  const loop = "trap 'exit 0' 37 TERM; while :; do /bin/busybox sleep 1000 & wait $!; done"
+  const script = "trap 'exit 0' 37 TERM; while :; do /bin/busybox sleep 1000 & wait $!; done"
   await importImage(engine.socket, SMALL_IMAGE, smallTarball, [
-    `CMD ${JSON.stringify(['/bin/busybox', 'sh', '-c', loop])}`,
+    `CMD ${JSON.stringify(['/bin/busybox', 'sh', '-c', script])}`,
   ])
 }
 
-async function forgetOwnImage(engine: Dockerd): Promise<void> {
-  await engineApi(engine.socket, 'DELETE', `/images/${OWN_IMAGE}?force=1`)
+async function removeDefaultImage(engine: Dockerd): Promise<void> {
+  await engineApi(engine.socket, 'DELETE', `/images/${DEFAULT_IMAGE}?force=1`)
 }
 
-async function save(engine: Dockerd, image: string, file: string): Promise<void> {
+async function saveImage(engine: Dockerd, image: string, file: string): Promise<void> {
   const response = await engineApi(engine.socket, 'GET', `/images/${image}/get`)
   if (!response.ok) throw new Error(`${image} was not saved: ${await response.text()}`)
   await Bun.write(file, response)
 }
 
-async function load(engine: Dockerd, file: string): Promise<void> {
+async function loadImage(engine: Dockerd, file: string): Promise<void> {
   const response = await engineApi(engine.socket, 'POST', '/images/load', Bun.file(file))
-  const said = await response.text()
-  if (!response.ok || said.includes('"error"')) throw new Error(`${file} was not loaded: ${said}`)
+  const output = await response.text()
+  if (!response.ok || output.includes('"error"')) throw new Error(`${file} was not loaded: ${output}`)
 }
 
 /** An engine is prepared for one Dockerfile; another one makes another image. */
-function recipe(): string {
+function dropletDockerfile(): string {
   return readFileSync(new URL('../../../src/engines/docker/droplet-image/Dockerfile', import.meta.url), 'utf8')
 }
 
 function isPrepared(kind: EngineKind): boolean {
-  const file = join(cache, `prepared-${kind}`)
-  return existsSync(file) && existsSync(dropletTarball) && readFileSync(file, 'utf8') === recipe()
+  const file = join(cacheDir, `prepared-${kind}`)
+  return existsSync(file) && existsSync(dropletTarball) && readFileSync(file, 'utf8') === dropletDockerfile()
 }
 
 function markPrepared(kind: EngineKind): void {
-  writeFileSync(join(cache, `prepared-${kind}`), recipe())
+  writeFileSync(join(cacheDir, `prepared-${kind}`), dropletDockerfile())
 }

@@ -4,17 +4,17 @@ import { binary } from '../../../scripts/lib/paths.ts'
 import { run } from '../../../scripts/lib/run.ts'
 import type { DropletBody } from '../../../src/droplets/model.ts'
 import type { Group } from '../../../src/store/users.ts'
-import { checkAnswer } from '../openapi.ts'
+import { validateExchange } from '../openapi.ts'
 import { tempDir } from '../temp-dir.ts'
 
-export interface Answer {
+export interface ApiResponse {
   status: number
   headers: Headers
   body: unknown
 }
 
 /** What `create-user --json` prints. */
-export interface Enrolment {
+export interface CreatedUser {
   username: string
   group: Group
   secret: string
@@ -26,9 +26,9 @@ export interface Enrolment {
 
 export type ListedDroplet = DropletBody
 
-export type Matrix = Awaited<ReturnType<typeof startMatrix>>
+export type ServerProcess = Awaited<ReturnType<typeof startServerProcess>>
 
-interface MatrixOptions {
+interface ServerOptions {
   /** The engine's unix socket, or its address. */
   socket: string
   /** Flags of `serve` beside those that are always given. */
@@ -38,24 +38,35 @@ interface MatrixOptions {
   /** Another binary than the one of this tree. */
   program?: string
   /** What its command line is put behind, such as a limit: it must become the binary by `exec`. */
-  wrap?: string[]
+  commandPrefix?: string[]
   /** Variables of its own. */
   env?: Record<string, string>
 }
 
 /** The compiled binary, serving on a free port over a data directory of its own. */
-export async function startMatrix({
+export async function startServerProcess({
   socket,
   flags = [],
   dataDir,
   program = binary,
-  wrap = [],
+  commandPrefix = [],
   env = {},
-}: MatrixOptions) {
+}: ServerOptions) {
   const dir = dataDir === undefined ? tempDir() : undefined
-  const data = dataDir ?? dir?.path ?? ''
-  const serve = [...wrap, program, 'serve', '--port', '0', '--data-dir', data, '--domain', 'matrix.test', ...flags]
-  const child = Bun.spawn([...serve, '--docker-host', socket.includes('://') ? socket : `unix://${socket}`], {
+  const usedDataDir = dataDir ?? dir?.path ?? ''
+  const command = [
+    ...commandPrefix,
+    program,
+    'serve',
+    '--port',
+    '0',
+    '--data-dir',
+    usedDataDir,
+    '--domain',
+    'matrix.test',
+    ...flags,
+  ]
+  const child = Bun.spawn([...command, '--docker-host', socket.includes('://') ? socket : `unix://${socket}`], {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
@@ -70,12 +81,18 @@ export async function startMatrix({
     if (entry.message === 'listening') listening.resolve(entry.address)
   })
   // Read to its end in any case: a pipe that nobody empties would stop the process one day.
-  const complaints = new Response(child.stderr).text()
-  lines.on('close', async () => listening.reject(new Error(`serve ended before it listened: ${await complaints}`)))
+  const stderr = new Response(child.stderr).text()
+  lines.on('close', async () => listening.reject(new Error(`serve ended before it listened: ${await stderr}`)))
   const url = new URL('api/v1', await listening.promise).href
 
-  /** @param address where a trusted proxy says that the request comes from */
-  async function call(method: string, path: string, token?: string, json?: unknown, address?: string): Promise<Answer> {
+  /** @param forwardedFor where a trusted proxy says that the request comes from */
+  async function call(
+    method: string,
+    path: string,
+    token?: string,
+    json?: unknown,
+    forwardedFor?: string,
+  ): Promise<ApiResponse> {
     const response = await fetch(`${url}${path}`, {
       method,
       tls: { rejectUnauthorized: false },
@@ -83,19 +100,19 @@ export async function startMatrix({
       headers: {
         ...(token && { authorization: `Bearer ${token}` }),
         ...(json !== undefined && { 'content-type': 'application/json' }),
-        ...(address && { 'x-forwarded-for': address }),
+        ...(forwardedFor && { 'x-forwarded-for': forwardedFor }),
       },
       ...(json !== undefined && { body: JSON.stringify(json) }),
     })
     const [{ status }, text] = [response, await response.text()]
     if (program === binary) {
-      checkAnswer({ method, path: `/api/v1${path}`, status, headers: response.headers, text, sent: json })
+      validateExchange({ method, path: `/api/v1${path}`, status, headers: response.headers, text, requestBody: json })
     }
     return { status, headers: response.headers, body: JSON.parse(text) }
   }
 
   /** The list that every droplet route answers; any other status is an error here. */
-  async function droplets(method: string, path: string, token: string): Promise<ListedDroplet[]> {
+  async function callDroplets(method: string, path: string, token: string): Promise<ListedDroplet[]> {
     const { status, body } = await call(method, `/droplet/${path}`, token)
     if (status !== 200 || !Array.isArray(body)) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(body)}`)
     return body
@@ -110,14 +127,14 @@ export async function startMatrix({
 
   const addUser = (token: string, username: string) => call('POST', '/user/add', token, { username, group: 'viewer' })
 
-  const cli = (...words: string[]) => run([program, ...words, '--data-dir', data])
+  const runCli = (...args: string[]) => run([program, ...args, '--data-dir', usedDataDir])
 
-  async function createUser(username: string, group: Group, ...more: string[]): Promise<Enrolment> {
-    return JSON.parse(await cli('create-user', '-u', username, '-g', group, '--json', ...more))
+  async function createUser(username: string, group: Group, ...extraFlags: string[]): Promise<CreatedUser> {
+    return JSON.parse(await runCli('create-user', '-u', username, '-g', group, '--json', ...extraFlags))
   }
 
   async function logIn(
-    user: Pick<Enrolment, 'username' | 'secret'>,
+    user: Pick<CreatedUser, 'username' | 'secret'>,
   ): Promise<{ access_token: string; refresh_token: string }> {
     const code = await currentCode(user.secret)
     const { status, body } = await call('POST', '/user/auth', undefined, { username: user.username, code })
@@ -127,20 +144,20 @@ export async function startMatrix({
 
   return {
     url,
-    dataDir: data,
+    dataDir: usedDataDir,
     process: child,
     log,
     /** All that came to standard error, once the process has ended. */
-    complaints,
+    stderr,
     call,
-    droplets,
+    callDroplets,
     usernames,
     addUser,
-    cli,
+    runCli,
     createUser,
     logIn,
     /** A new user's access token. */
-    signIn: async (group: Group, username: string = group) =>
+    logInAs: async (group: Group, username: string = group) =>
       (await logIn(await createUser(username, group))).access_token,
     /** @returns the exit code */
     async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {

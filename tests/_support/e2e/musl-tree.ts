@@ -23,24 +23,24 @@ export async function createMuslTree(program: string) {
   symlinkSync('ld-musl-x86_64.so.1', join(lib, 'libc.musl-x86_64.so.1'))
   const shim = join(dir.path, 'shim.c')
   writeFileSync(shim, SHIM)
-  const asked = (await symbolsOf(program)).map(symbol => `-Wl,-u,${symbol}`)
+  const symbolFlags = (await symbolsOf(program)).map(symbol => `-Wl,-u,${symbol}`)
   const archive = (await run(['g++', '-print-file-name=libstdc++.a'])).trim()
   const libraries = [archive, '-lgcc_eh', '-lgcc']
   const output = ['-Wl,-soname,libstdc++.so.6', '-o', join(lib, 'libstdc++.so.6')]
-  await run(['musl-gcc', '-shared', '-fPIC', ...output, shim, ...asked, ...libraries])
+  await run(['musl-gcc', '-shared', '-fPIC', ...output, shim, ...symbolFlags, ...libraries])
   return {
     /** The program's command line, in that root. */
-    command: (...words: string[]) => ['chroot', dir.path, '/bin/cikit-api', ...words],
+    command: (...args: string[]) => ['chroot', dir.path, '/bin/cikit-api', ...args],
     [Symbol.dispose]: dir[Symbol.dispose],
   }
 }
 
 /** What the program wants of C++: what it does not define, and the data that the loader copies into it. */
 async function symbolsOf(program: string): Promise<string[]> {
-  const undefinedOnes = await run(['nm', '-D', '--undefined-only', program])
-  const copied = await run(['readelf', '-rW', program])
+  const undefinedSymbols = await run(['nm', '-D', '--undefined-only', program])
+  const relocations = await run(['readelf', '-rW', program])
   return [
-    ...[...undefinedOnes.matchAll(/ (_Z\w+|__cxa_\w+|__dynamic_cast|__once_proxy)$/gm)],
-    ...[...copied.matchAll(/R_X86_64_COPY +\w+ (_Z\w+)/g)],
+    ...[...undefinedSymbols.matchAll(/ (_Z\w+|__cxa_\w+|__dynamic_cast|__once_proxy)$/gm)],
+    ...[...relocations.matchAll(/R_X86_64_COPY +\w+ (_Z\w+)/g)],
   ].map(match => match[1] ?? '')
 }

@@ -8,6 +8,6 @@ export function peakMegabytes(pid: number): number {
 }
 
 /** Measures from what it has now (proc(5), clear_refs). */
-export function forgetPeak(pid: number): void {
+export function resetPeakMemory(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5')
 }

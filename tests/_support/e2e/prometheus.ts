@@ -4,10 +4,10 @@ import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { tempDir } from '../temp-dir.ts'
 
-export const monitoring = join(import.meta.dir, '../../../deploy/monitoring')
+export const monitoringDir = join(import.meta.dir, '../../../deploy/monitoring')
 
 /** What Prometheus answers to a query. */
-interface Result {
+interface QueryResponse {
   status: string
   error?: string
   data?: { result: { metric: Record<string, string>; value: [number, string] }[] }
@@ -19,11 +19,11 @@ interface Result {
  */
 export async function startPrometheus(target: string) {
   const dir = tempDir()
-  const example = readFileSync(join(monitoring, 'prometheus.yml'), 'utf8')
+  const example = readFileSync(join(monitoringDir, 'prometheus.yml'), 'utf8')
   const config = example
     .replace('127.0.0.1:9464', target)
     .replaceAll(/(scrape|evaluation)_interval: 15s/g, '$1_interval: 1s')
-    .replace('cikit-api.rules.yml', join(monitoring, 'cikit-api.rules.yml'))
+    .replace('cikit-api.rules.yml', join(monitoringDir, 'cikit-api.rules.yml'))
   const file = join(dir.path, 'prometheus.yml')
   writeFileSync(file, config)
   const flags = ['--config.file', file, '--storage.tsdb.path', join(dir.path, 'data')]
@@ -33,21 +33,22 @@ export async function startPrometheus(target: string) {
     stderr: 'pipe',
   })
   const listening = Promise.withResolvers<string>()
-  const log: string[] = []
+  const logLines: string[] = []
   let address = ''
   const lines = createInterface({ input: Readable.fromWeb(child.stderr) })
   lines.on('line', line => {
-    log.push(line)
+    logLines.push(line)
     address = /msg="Listening on" address=(\S+)/.exec(line)?.[1] ?? address
     if (line.includes('Server is ready')) listening.resolve(address)
   })
-  lines.on('close', () => listening.reject(new Error(`prometheus ended: ${log.slice(-5).join('\n')}`)))
+  lines.on('close', () => listening.reject(new Error(`prometheus ended: ${logLines.slice(-5).join('\n')}`)))
   const url = `http://${await listening.promise}/api/v1`
-  const get = async (path: string): Promise<Result> => (await (await fetch(`${url}${path}`)).json()) as Result
+  const get = async (path: string): Promise<QueryResponse> =>
+    (await (await fetch(`${url}${path}`)).json()) as QueryResponse
 
   return {
     get,
-    query: (expression: string): Promise<Result> => get(`/query?query=${encodeURIComponent(expression)}`),
+    query: (expression: string): Promise<QueryResponse> => get(`/query?query=${encodeURIComponent(expression)}`),
     async [Symbol.asyncDispose]() {
       child.kill()
       await child.exited

@@ -1,46 +1,46 @@
 import { connect } from 'node:net'
 
 /** How long an answer or the end of a connection may take: longer than the server waits for a body. */
-const LIMIT_MS = 30_000
+const TIMEOUT_MS = 30_000
 
-export interface RawAnswer {
+export interface RawResponse {
   status: number
   headers: Headers
   body: string
 }
 
-export type RawConnection = ReturnType<typeof openRaw>
+export type RawConnection = ReturnType<typeof openRawConnection>
 
 /** A connection on which everything can be sent, HTTP or not, and of which every answer is kept. */
-export function openRaw(url: string) {
+export function openRawConnection(url: string) {
   const { hostname, port } = new URL(url)
   const socket = connect({ host: hostname, port: Number(port) })
   let received: Buffer = Buffer.alloc(0)
   let closed = false
-  const waiting: (() => void)[] = []
-  const wake = () => {
-    for (const resolve of waiting.splice(0)) resolve()
+  const waiters: (() => void)[] = []
+  const notify = () => {
+    for (const resolve of waiters.splice(0)) resolve()
   }
   socket.on('data', (data: Buffer) => {
     received = Buffer.concat([received, data])
-    wake()
+    notify()
   })
   // A server that refuses may be gone before it has read all: what it said then is what counts.
   socket.on('error', () => {})
   socket.on('close', () => {
     closed = true
-    wake()
+    notify()
   })
 
-  const answers = () => parseAnswers(received, closed)
+  const receivedResponses = () => parseResponses(received, closed)
 
-  async function until(reached: () => boolean): Promise<void> {
+  async function waitUntil(isReached: () => boolean): Promise<void> {
     const limit = Promise.withResolvers<'late'>()
-    const timer = setTimeout(limit.resolve, LIMIT_MS, 'late')
+    const timer = setTimeout(limit.resolve, TIMEOUT_MS, 'late')
     try {
-      while (!reached()) {
-        const woken = new Promise<void>(resolve => waiting.push(resolve))
-        if ((await Promise.race([woken, limit.promise])) !== 'late') continue
+      while (!isReached()) {
+        const notified = new Promise<void>(resolve => waiters.push(resolve))
+        if ((await Promise.race([notified, limit.promise])) !== 'late') continue
         throw new Error(`not in time, and until then: ${JSON.stringify(received.toString('latin1'))}`)
       }
     } finally {
@@ -51,16 +51,16 @@ export function openRaw(url: string) {
   return {
     send: (bytes: string | Buffer) => void socket.write(bytes),
     /** Says that nothing more will come. */
-    finish: () => void socket.end(),
+    endWriting: () => void socket.end(),
     /** Waits until so many answers are there, or the server has closed the connection. */
-    async answers(count: number): Promise<RawAnswer[]> {
-      await until(() => closed || answers().length >= count)
-      return answers()
+    async waitForResponses(count: number): Promise<RawResponse[]> {
+      await waitUntil(() => closed || receivedResponses().length >= count)
+      return receivedResponses()
     },
     /** Waits until the server has closed the connection. @returns all that it answered */
-    async toItsEnd(): Promise<RawAnswer[]> {
-      await until(() => closed)
-      return answers()
+    async waitForClose(): Promise<RawResponse[]> {
+      await waitUntil(() => closed)
+      return receivedResponses()
     },
     get closed() {
       return closed
@@ -73,26 +73,26 @@ export function openRaw(url: string) {
  * The answers that have come whole. One without a length lasts until the connection ends.
  * @throws Error for what is no answer of HTTP/1.1
  */
-function parseAnswers(bytes: Buffer, ended: boolean): RawAnswer[] {
-  const answers: RawAnswer[] = []
-  let rest = bytes
+function parseResponses(bytes: Buffer, isClosed: boolean): RawResponse[] {
+  const responses: RawResponse[] = []
+  let remaining = bytes
   for (;;) {
-    const headEnds = rest.indexOf('\r\n\r\n')
-    if (headEnds === -1) break
-    const [first = '', ...lines] = rest.subarray(0, headEnds).toString('latin1').split('\r\n')
-    const status = /^HTTP\/1\.1 (\d{3}) /.exec(first)?.[1]
-    if (!status) throw new Error(`no answer: ${JSON.stringify(rest.toString('latin1'))}`)
+    const headEnd = remaining.indexOf('\r\n\r\n')
+    if (headEnd === -1) break
+    const [statusLine = '', ...lines] = remaining.subarray(0, headEnd).toString('latin1').split('\r\n')
+    const status = /^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]
+    if (!status) throw new Error(`no answer: ${JSON.stringify(remaining.toString('latin1'))}`)
     const headers = new Headers(
       lines.map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
     )
-    rest = rest.subarray(headEnds + 4)
+    remaining = remaining.subarray(headEnd + 4)
     if (status === '100') continue
-    const announced = headers.get('content-length')
-    if (announced === null && !ended) break
-    const length = announced === null ? rest.length : Number(announced)
-    if (rest.length < length) break
-    answers.push({ status: Number(status), headers, body: rest.subarray(0, length).toString() })
-    rest = rest.subarray(length)
+    const contentLength = headers.get('content-length')
+    if (contentLength === null && !isClosed) break
+    const length = contentLength === null ? remaining.length : Number(contentLength)
+    if (remaining.length < length) break
+    responses.push({ status: Number(status), headers, body: remaining.subarray(0, length).toString() })
+    remaining = remaining.subarray(length)
   }
-  return answers
+  return responses
 }

@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
-import { checkAnswer } from '../openapi.ts'
+import { validateExchange } from '../openapi.ts'
 
 /** What a server said to a request whose path nothing on the way resolved, decoded or encoded. */
-export interface RawAnswer {
+export interface RawResponse {
   status: number
   body: string
 }
@@ -11,7 +11,7 @@ export interface RawAnswer {
  * Sends a request with its path to the letter, which `fetch` would normalise.
  * @param url of the server, of which host and port count
  */
-export async function rawRequest(url: string, method: string, path: string, token: string): Promise<RawAnswer> {
+export async function sendLiteralPath(url: string, method: string, path: string, token: string): Promise<RawResponse> {
   const { hostname, port, host } = new URL(url)
   const head = [
     `${method} ${path} HTTP/1.1`,
@@ -20,7 +20,7 @@ export async function rawRequest(url: string, method: string, path: string, toke
     'Content-Length: 0',
     'Connection: close',
   ]
-  const answer = await new Promise<string>((resolve, reject) => {
+  const responseText = await new Promise<string>((resolve, reject) => {
     const chunks: Buffer[] = []
     const socket = connect(Number(port), hostname)
     socket.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -28,12 +28,12 @@ export async function rawRequest(url: string, method: string, path: string, toke
     socket.once('error', reject)
     socket.write(Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'utf8'))
   })
-  const end = answer.indexOf('\r\n\r\n')
-  const [first = '', ...lines] = answer.slice(0, end).split('\r\n')
+  const headEnd = responseText.indexOf('\r\n\r\n')
+  const [statusLine = '', ...lines] = responseText.slice(0, headEnd).split('\r\n')
   const headers = new Headers(lines.map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]))
-  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(first)?.[1])
-  const body = answer.slice(end + 4)
+  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1])
+  const body = responseText.slice(headEnd + 4)
   // What is no HTTP reaches nothing of ours.
-  if (headers.has('x-request-id')) checkAnswer({ method, path, status, headers, text: body })
+  if (headers.has('x-request-id')) validateExchange({ method, path, status, headers, text: body })
   return { status, body }
 }

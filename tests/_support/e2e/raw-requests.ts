@@ -1,48 +1,48 @@
 import { expect } from 'bun:test'
-import { openRaw, type RawAnswer } from './raw-http.ts'
+import { openRawConnection, type RawResponse } from './raw-http.ts'
 
-export const HOST = 'Host: matrix.test\r\n'
-export const LIST = '/api/v1/user/list'
-export const LOGIN = '/api/v1/user/auth'
+export const HOST_HEADER = 'Host: matrix.test\r\n'
+export const LIST_PATH = '/api/v1/user/list'
+export const LOGIN_PATH = '/api/v1/user/auth'
 const JSON_TYPE = 'Content-Type: application/json\r\n'
 
-export const get = (target: string, headers = '', version = 'HTTP/1.1') =>
-  `GET ${target} ${version}\r\n${HOST}${headers}\r\n`
+export const getRequest = (target: string, headers = '', version = 'HTTP/1.1') =>
+  `GET ${target} ${version}\r\n${HOST_HEADER}${headers}\r\n`
 
 /** The list of users as a user asks for it. */
-export const listAs = (token: string) => get(LIST, bearer(token))
+export const listRequest = (token: string) => getRequest(LIST_PATH, bearerHeader(token))
 
-export const bearer = (token: string) => `Authorization: Bearer ${token}\r\n`
+export const bearerHeader = (token: string) => `Authorization: Bearer ${token}\r\n`
 
 /** A request with a body in JSON and its length. */
-export const post = (body: string, headers = '', target = LOGIN) =>
-  `POST ${target} HTTP/1.1\r\n${HOST}${JSON_TYPE}${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+export const postRequest = (body: string, headers = '', target = LOGIN_PATH) =>
+  `POST ${target} HTTP/1.1\r\n${HOST_HEADER}${JSON_TYPE}${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 
 /** A login with these headers, and no length unless they say it. */
-export const postWith = (headers: string, body = '{}') =>
-  `POST ${LOGIN} HTTP/1.1\r\n${HOST}${JSON_TYPE}${headers}\r\n${body}`
+export const loginRequest = (headers: string, body = '{}') =>
+  `POST ${LOGIN_PATH} HTTP/1.1\r\n${HOST_HEADER}${JSON_TYPE}${headers}\r\n${body}`
 
-export const chunked = (body: string) => postWith('Transfer-Encoding: chunked\r\n', body)
+export const chunkedRequest = (body: string) => loginRequest('Transfer-Encoding: chunked\r\n', body)
 
 /** What an answer comes to: the status, and the id of an error. */
-export interface Summary {
+export interface ResponseSummary {
   status: number
   errorId?: number
 }
 
-export const good: Summary = { status: 200 }
-export const malformed: Summary = { status: 400, errorId: 917 }
-export const missing: Summary = { status: 400, errorId: 901 }
-export const unknownToken: Summary = { status: 401, errorId: 908 }
-export const notFound: Summary = { status: 404, errorId: 404 }
-export const tooLarge: Summary = { status: 413, errorId: 920 }
+export const success: ResponseSummary = { status: 200 }
+export const malformed: ResponseSummary = { status: 400, errorId: 917 }
+export const missingFields: ResponseSummary = { status: 400, errorId: 901 }
+export const unknownToken: ResponseSummary = { status: 401, errorId: 908 }
+export const notFound: ResponseSummary = { status: 404, errorId: 404 }
+export const tooLarge: ResponseSummary = { status: 413, errorId: 920 }
 
 /** A request of which it is known how it is answered, and that it is the last one. */
-export const LAST = get('/the-last', 'Connection: close\r\n')
-export const LAST_ANSWER = notFound
+export const LAST_REQUEST = getRequest('/the-last', 'Connection: close\r\n')
+export const LAST_RESPONSE = notFound
 
 /** An answer that is neither empty, as Bun's own refusals are, nor JSON as contract.md has it fails the test. */
-export function summaryOf({ status, headers, body }: RawAnswer): Summary {
+export function summarize({ status, headers, body }: RawResponse): ResponseSummary {
   if (body === '') return { status }
   expect(headers.get('content-type')).toStartWith('application/json')
   const parsed: unknown = JSON.parse(body)
@@ -52,10 +52,10 @@ export function summaryOf({ status, headers, body }: RawAnswer): Summary {
 }
 
 /** Sends the bytes, waits for as many answers, and then for the one to `LAST` where the server still listens. */
-export async function answersTo(url: string, bytes: string | Buffer, count = 1): Promise<Summary[]> {
-  using connection = openRaw(url)
+export async function sendAndSummarize(url: string, bytes: string | Buffer, count = 1): Promise<ResponseSummary[]> {
+  using connection = openRawConnection(url)
   connection.send(bytes)
-  await connection.answers(count)
-  connection.send(LAST)
-  return (await connection.toItsEnd()).map(summaryOf)
+  await connection.waitForResponses(count)
+  connection.send(LAST_REQUEST)
+  return (await connection.waitForClose()).map(summarize)
 }

@@ -5,22 +5,24 @@ import { run } from '../../../scripts/lib/run.ts'
 import { migrations } from '../../../src/store/migrations/index.ts'
 
 /** The newest migration of this tree. */
-export const NEWEST = migrations.at(-1)?.id ?? 0
+export const NEWEST_MIGRATION = migrations.at(-1)?.id ?? 0
 
 /**
  * Builds another release of these sources: with another version, and with more migrations, as a later one would have.
- * @param more the SQL of each
+ * @param extraMigrations the SQL of each
  * @returns the path of the binary
  */
-export async function buildRelease(dir: string, version: string, more: string[] = []): Promise<string> {
+export async function buildRelease(dir: string, version: string, extraMigrations: string[] = []): Promise<string> {
   const tree = join(dir, `tree-${version}`)
   for (const name of ['cli', 'src', 'scripts', 'package.json', 'tsconfig.json']) {
     cpSync(join(root, name), join(tree, name), { recursive: true })
   }
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
-  const index = join(tree, 'src/store/migrations/index.ts')
-  const lines = more.map((sql, at) => `  { id: ${NEWEST + at + 1}, name: 'later', sql: ${JSON.stringify(sql)} },\n`)
-  writeFileSync(index, readFileSync(index, 'utf8').replace(/\n\]\s*$/, `\n${lines.join('')}]\n`))
+  const indexFile = join(tree, 'src/store/migrations/index.ts')
+  const migrationLines = extraMigrations.map(
+    (sql, offset) => `  { id: ${NEWEST_MIGRATION + offset + 1}, name: 'later', sql: ${JSON.stringify(sql)} },\n`,
+  )
+  writeFileSync(indexFile, readFileSync(indexFile, 'utf8').replace(/\n\]\s*$/, `\n${migrationLines.join('')}]\n`))
   await run([process.execPath, `--cwd=${tree}`, 'scripts/build.ts', version])
   const binary = join(dir, `cikit-api-${version}`)
   cpSync(join(tree, 'dist/cikit-api'), binary)

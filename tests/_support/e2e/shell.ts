@@ -1,6 +1,6 @@
-const LIMIT_MS = 20_000
+const TIMEOUT_MS = 20_000
 
-const starts = {
+const shells = {
   bash: {
     command: 'bash --norc --noprofile -i',
     lines: ["bind 'set bell-style none'", "bind 'set enable-bracketed-paste off'", 'source ./completion.bash'],
@@ -19,19 +19,19 @@ const starts = {
 }
 
 /** A shell at a terminal of its own that has our completion, in which the program tells what it was called with. */
-export async function openShell(shell: keyof typeof starts, cwd: string) {
-  const { command, lines, define } = starts[shell]
+export async function openCompletionShell(shell: keyof typeof shells, cwd: string) {
+  const { command, lines: setup, define: stub } = shells[shell]
   const child = Bun.spawn(['script', '-qec', `stty cols 200; exec ${command}`, '/dev/null'], {
     cwd,
     env: { PATH: process.env.PATH, HOME: cwd, TERM: 'dumb', LANG: 'C.UTF-8' },
     stdin: 'pipe',
     stdout: 'pipe',
     stderr: 'ignore',
-    timeout: LIMIT_MS,
+    timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
   })
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader()
-  let seen = ''
+  let output = ''
 
   async function type(keys: string): Promise<void> {
     child.stdin.write(keys)
@@ -39,28 +39,28 @@ export async function openShell(shell: keyof typeof starts, cwd: string) {
   }
 
   /** What the program told, after what was seen of it before. */
-  async function told(): Promise<string> {
+  async function nextCall(): Promise<string> {
     for (;;) {
       // The definition of the function, as it is echoed, has a variable there.
-      const match = /\[\[((?:(?!\$)[^\]])*)\]\]/.exec(seen)
+      const match = /\[\[((?:(?!\$)[^\]])*)\]\]/.exec(output)
       if (match) {
-        seen = seen.slice(match.index + match[0].length)
+        output = output.slice(match.index + match[0].length)
         return match[1] ?? ''
       }
       const { done, value } = await reader.read()
-      if (done) throw new Error(`${shell} ended: ${JSON.stringify(seen)}`)
-      seen += value
+      if (done) throw new Error(`${shell} ended: ${JSON.stringify(output)}`)
+      output += value
     }
   }
 
-  for (const line of [...lines, define]) await type(`${line}\n`)
+  for (const line of [...setup, stub]) await type(`${line}\n`)
   await type('cikit-api ready\n')
-  await told()
+  await nextCall()
   return {
     /** Types a line, with its tabs, and Enter. @returns what the program was called with */
-    async call(words: string): Promise<string> {
-      await type(`cikit-api ${words}\n`)
-      return (await told()).trim()
+    async call(line: string): Promise<string> {
+      await type(`cikit-api ${line}\n`)
+      return (await nextCall()).trim()
     },
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL')

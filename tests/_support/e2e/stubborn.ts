@@ -4,23 +4,23 @@ import { SMALL_IMAGE, type TestEngine } from './engines.ts'
 /**
  * Starts a droplet that does not hear its stop signal, as PID 1 that set no handler for it: the engine kills it when
  * its patience is over.
- * @param patience seconds; the engine's own are 10
+ * @param stopTimeoutSeconds seconds; the engine's own are 10
  */
-export async function startStubborn(engine: TestEngine, name: string, patience?: number): Promise<void> {
-  const timeout = patience === undefined ? [] : ['--stop-timeout', String(patience)]
-  const words = ['run', '-d', '--name', name, ...timeout, SMALL_IMAGE, '/bin/busybox', 'sleep', '1000']
-  await run(['docker', '-H', `unix://${engine.socket}`, ...words])
+export async function startUnstoppable(engine: TestEngine, name: string, stopTimeoutSeconds?: number): Promise<void> {
+  const timeoutFlags = stopTimeoutSeconds === undefined ? [] : ['--stop-timeout', String(stopTimeoutSeconds)]
+  const args = ['run', '-d', '--name', name, ...timeoutFlags, SMALL_IMAGE, '/bin/busybox', 'sleep', '1000']
+  await run(['docker', '-H', `unix://${engine.socket}`, ...args])
 }
 
 /**
  * Listens to the engine for the moment at which it begins to stop a container.
  * @returns once it listens, something that waits for it
  */
-export async function stopOf(engine: TestEngine, name: string): Promise<{ begun: () => Promise<void> }> {
+export async function watchStop(engine: TestEngine, name: string): Promise<{ started: () => Promise<void> }> {
   const filters = encodeURIComponent(JSON.stringify({ container: [name], event: ['kill'] }))
   const events = await fetch(`http://localhost/events?filters=${filters}`, { unix: engine.socket })
   return {
-    async begun() {
+    async started() {
       for await (const _ of events.body ?? []) return
       throw new Error(`the engine ended before it stopped ${name}`)
     },

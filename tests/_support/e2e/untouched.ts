@@ -1,26 +1,26 @@
 import { afterAll, afterEach, beforeAll, expect } from 'bun:test'
-import { type Enrolment, type Matrix, startMatrix } from './matrix.ts'
+import { type CreatedUser, type ServerProcess, startServerProcess } from './matrix.ts'
 
 /**
  * A matrix for all tests of a file, with an owner who is logged in. After each of them it serves on, complains of
  * nothing, and nobody was made.
- * @param started is told of both before the first test
+ * @param onStart is told of both before the first test
  */
-export function serveUntouched(started: (matrix: Matrix, token: string) => void): void {
-  let matrix: Matrix
+export function useSharedServer(onStart: (server: ServerProcess, token: string) => void): void {
+  let server: ServerProcess
   let token: string
 
   beforeAll(async () => {
-    matrix = await startMatrix({ socket: '/nonexistent/docker.sock' })
-    token = await matrix.signIn('owner')
-    started(matrix, token)
+    server = await startServerProcess({ socket: '/nonexistent/docker.sock' })
+    token = await server.logInAs('owner')
+    onStart(server, token)
   })
-  afterAll(() => matrix[Symbol.asyncDispose]())
+  afterAll(() => server[Symbol.asyncDispose]())
 
   afterEach(async () => {
-    const { status, body } = await matrix.call('GET', '/user/list', token)
+    const { status, body } = await server.call('GET', '/user/list', token)
     expect(status).toBe(200)
-    expect((body as Enrolment[]).map(({ username }) => username)).toEqual(['owner'])
-    expect(matrix.log.filter(({ level }) => level === 'error')).toEqual([])
+    expect((body as CreatedUser[]).map(({ username }) => username)).toEqual(['owner'])
+    expect(server.log.filter(({ level }) => level === 'error')).toEqual([])
   })
 }

@@ -1,5 +1,5 @@
-import type { Matrix } from '../e2e/matrix.ts'
-import { codeOf, type Life, type Pair, requestsOf, stepAt } from './life.ts'
+import type { ServerProcess } from '../e2e/matrix.ts'
+import { codeForStep, createUserRequests, stepAt, type TokenPair, type UserRecord } from './life.ts'
 
 /** A code is tried only as long as its being refused, or accepted, says something. */
 const CODE_MARGIN_MS = 5_000
@@ -9,46 +9,59 @@ const CODE_MARGIN_MS = 5_000
  * is settled by that, and users that are gone leave the record.
  * @returns a sentence for everything that does not agree
  */
-export async function audit(matrix: Matrix, owner: Pair, lives: Life[]): Promise<string[]> {
+export async function verifyUsers(
+  server: ServerProcess,
+  ownerTokens: TokenPair,
+  records: UserRecord[],
+): Promise<string[]> {
   const findings: string[] = []
-  const { status, body } = await matrix.call('GET', '/user/list', owner.access_token)
+  const { status, body } = await server.call('GET', '/user/list', ownerTokens.access_token)
   if (status !== 200) return [`the owner's session is lost: ${status} ${JSON.stringify(body)}`]
-  const listed = new Set((body as { username: string }[]).map(({ username }) => username))
-  for (const life of lives) {
-    const said = await auditLife(matrix, owner, life, listed.delete(life.username))
-    findings.push(...said.map(finding => `${life.username}: ${finding}`))
+  const listedNames = new Set((body as { username: string }[]).map(({ username }) => username))
+  for (const record of records) {
+    const userFindings = await verifyUser(server, ownerTokens, record, listedNames.delete(record.username))
+    findings.push(...userFindings.map(finding => `${record.username}: ${finding}`))
   }
-  listed.delete('owner')
-  findings.push(...[...listed].map(username => `${username} is there and should not be`))
-  lives.splice(0, lives.length, ...lives.filter(({ present }) => present))
+  listedNames.delete('owner')
+  findings.push(...[...listedNames].map(username => `${username} is there and should not be`))
+  records.splice(0, records.length, ...records.filter(({ exists }) => exists))
   return findings
 }
 
-async function auditLife(matrix: Matrix, owner: Pair, life: Life, listed: boolean): Promise<string[]> {
+async function verifyUser(
+  server: ServerProcess,
+  ownerTokens: TokenPair,
+  record: UserRecord,
+  isListed: boolean,
+): Promise<string[]> {
   const findings: string[] = []
-  const requests = requestsOf(matrix, life, owner)
-  const expect = (holds: boolean, finding: string) => void (holds || findings.push(finding))
-  const isLive = async (token: string) => (await requests.show(token)).status === 200
-  const { doubt } = life
-  life.doubt = undefined
+  const requests = createUserRequests(server, record, ownerTokens)
+  const check = (condition: boolean, finding: string) => void (condition || findings.push(finding))
+  const isLive = async (token: string) => (await requests.listOwnSessions(token)).status === 200
+  const { pendingRequest } = record
+  record.pendingRequest = undefined
 
-  expect(listed === life.present || doubt === 'add' || doubt === 'delete', listed ? 'not deleted' : 'not added')
-  life.present = listed
-  for (const token of life.ended.splice(0)) expect(!(await isLive(token)), 'an access token that ended is accepted')
-  if (!listed) {
-    if (life.pair) expect(!(await isLive(life.pair.access_token)), 'a session outlived its user')
+  check(
+    isListed === record.exists || pendingRequest === 'add' || pendingRequest === 'delete',
+    isListed ? 'not deleted' : 'not added',
+  )
+  record.exists = isListed
+  for (const token of record.endedTokens.splice(0))
+    check(!(await isLive(token)), 'an access token that ended is accepted')
+  if (!isListed) {
+    if (record.tokens) check(!(await isLive(record.tokens.access_token)), 'a session outlived its user')
     return findings
   }
   const setup = await requests.setup()
   const { secret } = setup.body as { secret: string }
-  expect(setup.status === 200 && (life.secret ?? secret) === secret, 'the secret is another')
-  life.secret = secret
+  check(setup.status === 200 && (record.secret ?? secret) === secret, 'the secret is another')
+  record.secret = secret
 
-  if (doubt === 'login') await settleLogin()
-  else if (doubt === 'revoke') await settleRevoke()
-  else if (doubt === 'refresh') await settleRefresh()
-  await auditSession()
-  await auditCode()
+  if (pendingRequest === 'login') await resolveLogin()
+  else if (pendingRequest === 'revoke') await resolveRevoke()
+  else if (pendingRequest === 'refresh') await resolveRefresh()
+  await verifySession()
+  await verifyUsedCode()
   return findings
 
   async function countSessions(): Promise<number> {
@@ -57,59 +70,59 @@ async function auditLife(matrix: Matrix, owner: Pair, life: Life, listed: boolea
   }
 
   /** The step was taken together with the session, or neither. */
-  async function settleLogin(): Promise<void> {
+  async function resolveLogin(): Promise<void> {
     if ((await countSessions()) === 0) {
-      if (!codeStillCounts()) return
-      const { status, body } = await requests.login(codeOf(secret, life.usedStep))
-      expect(status === 200, 'a code that opened no session is used up')
-      if (status === 200) life.pair = body as Pair
-      life.codeUntried = status === 200
+      if (!isCodeStillValid()) return
+      const { status, body } = await requests.login(codeForStep(secret, record.lastStep))
+      check(status === 200, 'a code that opened no session is used up')
+      if (status === 200) record.tokens = body as TokenPair
+      record.isCodeUnverified = status === 200
     } else {
       // Nobody got its tokens.
-      expect((await requests.revokeByOwner()).status === 200, 'the owner cannot revoke')
-      life.codeUntried = true
+      check((await requests.revokeByOwner()).status === 200, 'the owner cannot revoke')
+      record.isCodeUnverified = true
     }
   }
 
-  async function settleRevoke(): Promise<void> {
-    if ((await countSessions()) === 0 && life.pair) {
-      expect(!(await isLive(life.pair.access_token)), 'a token outlived its session')
-      life.pair = undefined
+  async function resolveRevoke(): Promise<void> {
+    if ((await countSessions()) === 0 && record.tokens) {
+      check(!(await isLive(record.tokens.access_token)), 'a token outlived its session')
+      record.tokens = undefined
     }
   }
 
   /** Both tokens are the old ones, or neither is; the new ones got lost on their way. */
-  async function settleRefresh(): Promise<void> {
-    const old = life.pair
-    if (!old || (await isLive(old.access_token))) return
-    expect((await countSessions()) === 1, 'a refresh in flight lost its session')
-    expect((await requests.refresh(old)).status === 401, 'half a refresh: the old refresh token is accepted')
-    expect((await countSessions()) === 0, 'a refresh token that came again did not end its session')
-    life.pair = undefined
+  async function resolveRefresh(): Promise<void> {
+    const oldPair = record.tokens
+    if (!oldPair || (await isLive(oldPair.access_token))) return
+    check((await countSessions()) === 1, 'a refresh in flight lost its session')
+    check((await requests.refresh(oldPair)).status === 401, 'half a refresh: the old refresh token is accepted')
+    check((await countSessions()) === 0, 'a refresh token that came again did not end its session')
+    record.tokens = undefined
   }
 
   /** The newest pair that was acknowledged works, and is good for the next one. */
-  async function auditSession(): Promise<void> {
+  async function verifySession(): Promise<void> {
     const sessions = await countSessions()
-    expect(sessions === (life.pair ? 1 : 0), `${sessions} sessions`)
-    if (!life.pair) return
-    expect(await isLive(life.pair.access_token), 'the newest access token is refused')
-    const { status, body } = await requests.refresh(life.pair)
-    expect(status === 200, 'the newest refresh token is refused')
+    check(sessions === (record.tokens ? 1 : 0), `${sessions} sessions`)
+    if (!record.tokens) return
+    check(await isLive(record.tokens.access_token), 'the newest access token is refused')
+    const { status, body } = await requests.refresh(record.tokens)
+    check(status === 200, 'the newest refresh token is refused')
     if (status !== 200) return
-    life.ended.push(life.pair.access_token)
-    life.pair = body as Pair
+    record.endedTokens.push(record.tokens.access_token)
+    record.tokens = body as TokenPair
   }
 
-  async function auditCode(): Promise<void> {
-    if (!life.codeUntried) return
-    life.codeUntried = false
-    if (!codeStillCounts()) return
-    const { body } = await requests.login(codeOf(secret, life.usedStep))
-    expect((body as { errorId?: number }).errorId === 902, `a used code gives ${JSON.stringify(body)}`)
+  async function verifyUsedCode(): Promise<void> {
+    if (!record.isCodeUnverified) return
+    record.isCodeUnverified = false
+    if (!isCodeStillValid()) return
+    const { body } = await requests.login(codeForStep(secret, record.lastStep))
+    check((body as { errorId?: number }).errorId === 902, `a used code gives ${JSON.stringify(body)}`)
   }
 
-  function codeStillCounts(): boolean {
-    return stepAt(Date.now() + CODE_MARGIN_MS) <= life.usedStep + 1
+  function isCodeStillValid(): boolean {
+    return stepAt(Date.now() + CODE_MARGIN_MS) <= record.lastStep + 1
   }
 }

@@ -4,7 +4,7 @@ import { binary } from '../../../scripts/lib/paths.ts'
  * Runs a `serve` that does not stay: it refuses, to be held against `refusedWith`, or is killed (kill -9) at the limit,
  * which the exit code says.
  */
-export async function briefServe(dataDir: string, limitMs = 20_000) {
+export async function runServeToExit(dataDir: string, timeoutMs = 20_000) {
   const flags = [
     '--data-dir',
     dataDir,
@@ -20,7 +20,7 @@ export async function briefServe(dataDir: string, limitMs = 20_000) {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    timeout: limitMs,
+    timeout: timeoutMs,
     killSignal: 'SIGKILL',
   })
   const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 
 /** TCP connections to a server that send so much and then nothing more, until the scope ends. */
 export async function openConnections(url: string, count: number, bytes = '') {
-  const sockets = await Promise.all(Array.from({ length: count }, () => open(url)))
+  const sockets = await Promise.all(Array.from({ length: count }, () => openSocket(url)))
   for (const socket of sockets) {
     // What the server cuts is no matter here.
     socket.on('error', () => undefined)
@@ -15,7 +15,7 @@ export async function openConnections(url: string, count: number, bytes = '') {
   }
   return {
     /** How many of them the server closed. */
-    closed: () => sockets.filter(({ closed }) => closed).length,
+    closedCount: () => sockets.filter(({ closed: closedCount }) => closedCount).length,
     close,
     [Symbol.dispose]: close,
   }
@@ -27,21 +27,21 @@ export async function openConnections(url: string, count: number, bytes = '') {
  */
 export async function sendSlowly(url: string, head: string, byte: string): Promise<number> {
   const start = performance.now()
-  const socket = await open(url)
-  const ended = new Promise(resolve => {
+  const socket = await openSocket(url)
+  const closed = new Promise(resolve => {
     for (const event of ['close', 'error']) socket.on(event, resolve)
   })
   // An answer that nobody reads would hide the end of the connection.
   socket.resume()
   socket.write(head)
   const timer = setInterval(() => socket.write(byte), 1_000)
-  await ended
+  await closed
   clearInterval(timer)
   socket.destroy()
   return performance.now() - start
 }
 
-function open(url: string): Promise<Socket> {
+function openSocket(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url)
   const { promise, resolve, reject } = Promise.withResolvers<Socket>()
   const socket = connect(Number(port), hostname)

@@ -1,15 +1,23 @@
-import type { Answer, Matrix } from '../e2e/matrix.ts'
-import { codeOf, type Doubt, type Life, newLife, type Pair, requestsOf, stepAt } from './life.ts'
+import type { ApiResponse, ServerProcess } from '../e2e/matrix.ts'
+import {
+  codeForStep,
+  createUserRecord,
+  createUserRequests,
+  type PendingRequest,
+  stepAt,
+  type TokenPair,
+  type UserRecord,
+} from './life.ts'
 
 const WORKERS = 8
 /** Beyond so many users, those that are there are taken further before others are added. */
-const CROWD = 24
+const MAX_USERS = 24
 
 /** An answer that no load of this kind may get. */
-class UnexpectedAnswer extends Error {}
+class UnexpectedResponse extends Error {}
 
 /** How long after an answer stayed out a server that was killed is gone. */
-const DEATH_MS = 5_000
+const EXIT_TIMEOUT_MS = 5_000
 
 /**
  * Adds and deletes users, logs in, refreshes and revokes with eight callers at once until the server was killed in the
@@ -17,90 +25,92 @@ const DEATH_MS = 5_000
  * @param killAfter acknowledgements after which it is killed; without, somebody else does that
  */
 export async function loadUntilKilled(
-  matrix: Matrix,
-  owner: Pair,
-  lives: Life[],
+  server: ServerProcess,
+  ownerTokens: TokenPair,
+  records: UserRecord[],
   killAfter = Number.POSITIVE_INFINITY,
 ): Promise<void> {
-  const busy = new Set<Life>()
-  let left = killAfter
+  const busyRecords = new Set<UserRecord>()
+  let remaining = killAfter
 
-  await Promise.all(Array.from({ length: WORKERS }, work))
+  await Promise.all(Array.from({ length: WORKERS }, runWorker))
 
-  async function work(): Promise<void> {
+  async function runWorker(): Promise<void> {
     for (;;) {
-      const life = take()
+      const record = nextRecord()
       try {
-        await liveOn(life)
+        await performNextRequest(record)
       } catch (error) {
         // Whoever waited for an answer when the server was killed has none, and that is what `doubt` says.
-        if (error instanceof UnexpectedAnswer || !(await diesSoon())) throw error
+        if (error instanceof UnexpectedResponse || !(await exitsSoon())) throw error
         return
       } finally {
-        busy.delete(life)
+        busyRecords.delete(record)
       }
     }
   }
 
-  async function diesSoon(): Promise<boolean> {
-    const patience = Bun.sleep(DEATH_MS).then(() => false)
-    return await Promise.race([matrix.process.exited.then(() => true), patience])
+  async function exitsSoon(): Promise<boolean> {
+    const timeout = Bun.sleep(EXIT_TIMEOUT_MS).then(() => false)
+    return await Promise.race([server.process.exited.then(() => true), timeout])
   }
 
-  function take(): Life {
-    const idle = lives.filter(life => life.present && !life.doubt && !busy.has(life))
-    const old = lives.length < CROWD ? undefined : idle[Math.floor(Math.random() * idle.length)]
-    const life = old ?? newLife()
-    if (!old) lives.push(life)
-    busy.add(life)
-    return life
+  function nextRecord(): UserRecord {
+    const idleRecords = records.filter(record => record.exists && !record.pendingRequest && !busyRecords.has(record))
+    const existing =
+      records.length < MAX_USERS ? undefined : idleRecords[Math.floor(Math.random() * idleRecords.length)]
+    const record = existing ?? createUserRecord()
+    if (!existing) records.push(record)
+    busyRecords.add(record)
+    return record
   }
 
   /** One thing that this user can do next. */
-  async function liveOn(life: Life): Promise<void> {
-    const requests = requestsOf(matrix, life, owner)
-    const { pair } = life
-    if (!life.present) {
-      await acknowledged('add', requests.add)
-      life.present = true
-    } else if (!life.secret) {
-      life.secret = secretOf(await requests.setup())
-    } else if (!pair && stepAt(Date.now()) > life.usedStep) {
-      life.usedStep = stepAt(Date.now())
-      const code = codeOf(life.secret, life.usedStep)
-      life.pair = await acknowledged<Pair>('login', () => requests.login(code))
-      life.codeUntried = true
-    } else if (pair && Math.random() < 0.7) {
-      life.pair = await acknowledged<Pair>('refresh', () => requests.refresh(pair))
-      life.ended.push(pair.access_token)
-    } else if (pair && Math.random() < 0.5) {
-      await acknowledged('revoke', () => requests.revoke(pair))
-      end(pair)
+  async function performNextRequest(record: UserRecord): Promise<void> {
+    const requests = createUserRequests(server, record, ownerTokens)
+    const { tokens } = record
+    if (!record.exists) {
+      await sendAcknowledged('add', requests.add)
+      record.exists = true
+    } else if (!record.secret) {
+      record.secret = secretOf(await requests.setup())
+    } else if (!tokens && stepAt(Date.now()) > record.lastStep) {
+      record.lastStep = stepAt(Date.now())
+      const code = codeForStep(record.secret, record.lastStep)
+      record.tokens = await sendAcknowledged<TokenPair>('login', () => requests.login(code))
+      record.isCodeUnverified = true
+    } else if (tokens && Math.random() < 0.7) {
+      record.tokens = await sendAcknowledged<TokenPair>('refresh', () => requests.refresh(tokens))
+      record.endedTokens.push(tokens.access_token)
+    } else if (tokens && Math.random() < 0.5) {
+      await sendAcknowledged('revoke', () => requests.revoke(tokens))
+      endSession(tokens)
     } else {
-      await acknowledged('delete', requests.remove)
-      life.present = false
-      if (pair) end(pair)
+      await sendAcknowledged('delete', requests.remove)
+      record.exists = false
+      if (tokens) endSession(tokens)
     }
 
-    function end({ access_token }: Pair): void {
-      life.ended.push(access_token)
-      life.pair = undefined
+    function endSession({ access_token }: TokenPair): void {
+      record.endedTokens.push(access_token)
+      record.tokens = undefined
     }
 
     /** A write is in doubt from the moment it is asked until it is answered. */
-    async function acknowledged<T>(doubt: Doubt, ask: () => Promise<Answer>): Promise<T> {
-      life.doubt = doubt
-      const { status, body } = await ask()
-      if (status !== 200) throw new UnexpectedAnswer(`${doubt} ${life.username}: ${status} ${JSON.stringify(body)}`)
-      life.doubt = undefined
-      left -= 1
-      if (left === 0) matrix.process.kill('SIGKILL')
+    async function sendAcknowledged<T>(pendingRequest: PendingRequest, send: () => Promise<ApiResponse>): Promise<T> {
+      record.pendingRequest = pendingRequest
+      const { status, body } = await send()
+      if (status !== 200)
+        throw new UnexpectedResponse(`${pendingRequest} ${record.username}: ${status} ${JSON.stringify(body)}`)
+      record.pendingRequest = undefined
+      remaining -= 1
+      if (remaining === 0) server.process.kill('SIGKILL')
       return body as T
     }
   }
 }
 
-function secretOf({ status, body }: Answer): string {
-  if (status !== 200) throw new UnexpectedAnswer(`setup: ${status} ${JSON.stringify(body)}`)
+function secretOf({ status, body }: ApiResponse): string {
+  if (status !== 200) throw new UnexpectedResponse(`setup: ${status} ${JSON.stringify(body)}`)
   return (body as { secret: string }).secret
 }

@@ -17,7 +17,7 @@ export async function mountSmallDisk(kilobytes: number) {
     dataDir: join(disk, 'data'),
 
     /** Takes all the space there is, but for so many blocks of 4 KiB. */
-    fill(leave = 0): void {
+    fill(freeBlocks = 0): void {
       const file = openSync(ballast, 'w')
       let size = 0
       try {
@@ -27,11 +27,11 @@ export async function mountSmallDisk(kilobytes: number) {
       } finally {
         closeSync(file)
       }
-      truncateSync(ballast, Math.max(0, size - leave * BLOCK))
+      truncateSync(ballast, Math.max(0, size - freeBlocks * BLOCK))
     },
 
     /** Gives back what `fill` took. */
-    free: (): void => rmSync(ballast, { force: true }),
+    freeSpace: (): void => rmSync(ballast, { force: true }),
 
     async [Symbol.asyncDispose]() {
       // Lazily, since somebody who still holds a file open there must not keep the test from cleaning up.

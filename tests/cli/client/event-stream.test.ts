@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from 'bun:test'
-import { type Follow, followEvents } from '../../../cli/client/event-stream.ts'
-import { connect } from '../../../cli/client/server.ts'
+import { type EventStreamOptions, followEvents } from '../../../cli/client/event-stream.ts'
+import { createApiClient } from '../../../cli/client/server.ts'
 import { ClientError } from '../../../src/errors.ts'
 import type { ServerEvent } from '../../../src/events/parser.ts'
-import { createTiming } from '../../_support/timing.ts'
+import { createFakeTiming } from '../../_support/timing.ts'
 
 // Against a server of the test's own, which does whatever is asked of it for each connection.
 
@@ -39,22 +39,22 @@ function createServer(...connections: Connection[]) {
 }
 
 /** Follows until the server refuses. */
-async function follow(url: string, own: Partial<Follow> = {}) {
+async function follow(url: string, overrides: Partial<EventStreamOptions> = {}) {
   const told: string[] = []
   const seen: ServerEvent[] = []
-  const timing = createTiming()
-  const api = connect({ url }, 'token')
+  const timing = createFakeTiming()
+  const api = createApiClient({ url }, 'token')
   const stream = followEvents({
     open: (signal, lastEventId) => api.openEvents(signal, lastEventId),
-    alive: async () => undefined,
-    tell: state => told.push(state),
+    onActivity: async () => undefined,
+    onStatus: state => told.push(state),
     timing,
-    ...own,
+    ...overrides,
   })
   const error = await (async () => {
     for await (const event of stream) seen.push(event)
   })().catch(error => error)
-  return { error, told, seen: seen.map(({ id, data }) => [id, data]), slept: timing.slept }
+  return { error, told, seen: seen.map(({ id, data }) => [id, data]), slept: timing.sleeps }
 }
 
 const events =
@@ -87,17 +87,17 @@ test('the pauses become longer, 30 seconds at most, and begin where the server w
 
 test('they are short again after a connection that lasted', async () => {
   const server = createServer(events(), events(), events(), events(1))
-  const timing = createTiming()
-  const alive = async () => timing.pass(31_000)
-  const { slept } = await follow(server.url, { timing, alive })
+  const timing = createFakeTiming()
+  const onActivity = async () => timing.advance(31_000)
+  const { slept } = await follow(server.url, { timing, onActivity })
   expect(slept).toEqual([])
-  expect(timing.slept[2]).toBeWithin(3_000, 4_001)
-  expect(timing.slept[3]).toBeWithin(750, 1_001)
+  expect(timing.sleeps[2]).toBeWithin(3_000, 4_001)
+  expect(timing.sleeps[3]).toBeWithin(750, 1_001)
 })
 
 test('a server that is away is looked for without an end, and that is told once', async () => {
   const server = createServer(events(1), events(2))
-  const api = connect({ url: server.url })
+  const api = createApiClient({ url: server.url })
   const refused = new ClientError('unreachable', 'away')
   let asked = 0
   const { told, seen } = await follow(server.url, {
@@ -120,44 +120,44 @@ test('one that is not there at the beginning is an error', async () => {
 })
 
 test('silence is a connection that is lost; a sign of life is none', async () => {
-  let beat: Timer | undefined
+  let heartbeat: Timer | undefined
   const lively: Connection = (write, end) => {
     let beats = 0
-    beat = setInterval(() => {
+    heartbeat = setInterval(() => {
       write(':\n\n')
       if (++beats < 12) return
-      clearInterval(beat)
+      clearInterval(heartbeat)
       write('id: 1\ndata: 1\n\n')
       end()
     }, 50)
   }
   const silent: Connection = write => write('id: 2\ndata: 2\n\n')
   const server = createServer(lively, silent)
-  const { seen, error } = await follow(server.url, { silenceMs: 400 })
+  const { seen, error } = await follow(server.url, { silenceTimeoutMs: 400 })
   expect(seen.map(([id]) => id)).toEqual(['1', '2'])
   expect(server.lastIds).toEqual([null, '1', '2'])
   expect(error).toMatchObject({ kind: 'refused' })
 })
 
 test('a server that takes a connection and does not answer is lost, too', async () => {
-  using mute = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } })
-  const { error } = await follow(`http://127.0.0.1:${mute.port}`, { silenceMs: 100 })
+  using silentServer = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } })
+  const { error } = await follow(`http://127.0.0.1:${silentServer.port}`, { silenceTimeoutMs: 100 })
   expect(error).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('no answer in time') })
 })
 
 test('every sign of life is told, before what it says, and a session that is over then ends it', async () => {
-  const over = new ClientError('notLoggedIn', 'over')
+  const sessionEnded = new ClientError('notLoggedIn', 'over')
   let alive = 0
   const server = createServer(write => {
     write('data: 1\n\n')
     setTimeout(() => write(':\n\n'), 50)
   })
   const { error, seen } = await follow(server.url, {
-    alive: async () => {
-      if (++alive === 2) throw over
+    onActivity: async () => {
+      if (++alive === 2) throw sessionEnded
     },
   })
-  expect({ error, seen }).toEqual({ error: over, seen: [['', '1']] })
+  expect({ error, seen }).toEqual({ error: sessionEnded, seen: [['', '1']] })
 })
 
 test('what is no stream of events is refused', async () => {
@@ -169,11 +169,11 @@ test('what is no stream of events is refused', async () => {
 test('who stops to listen hangs up', async () => {
   const gone = Promise.withResolvers<void>()
   const server = createServer(write => write('data: x\n\n'))
-  const api = connect({ url: server.url })
-  const open: Follow['open'] = (signal, lastEventId) => {
+  const api = createApiClient({ url: server.url })
+  const open: EventStreamOptions['open'] = (signal, lastEventId) => {
     signal.addEventListener('abort', () => gone.resolve())
     return api.openEvents(signal, lastEventId)
   }
-  for await (const _ of followEvents({ open, alive: async () => undefined, tell: () => undefined })) break
+  for await (const _ of followEvents({ open, onActivity: async () => undefined, onStatus: () => undefined })) break
   await gone.promise
 })

@@ -1,21 +1,21 @@
 import { expect, test } from 'bun:test'
-import { untilReady } from '../../../cli/client/readiness.ts'
+import { waitUntilReady } from '../../../cli/client/readiness.ts'
 import type { DropletBody } from '../../../src/droplets/model.ts'
 import { ClientError } from '../../../src/errors.ts'
 import { dropletBody } from '../../_support/droplet-body.ts'
-import { createTiming } from '../../_support/timing.ts'
+import { createFakeTiming } from '../../_support/timing.ts'
 
 /** Lists one after another, of which the last one stays, as they are asked for. */
-async function wait(lists: (DropletBody[] | Error)[]) {
-  const timing = createTiming()
+async function runWait(lists: (DropletBody[] | Error)[]) {
+  const timing = createFakeTiming()
   let asked = 0
   let away = 0
   const list = async () => {
-    const present = lists[Math.min(asked++, lists.length - 1)]
-    if (present instanceof Error) throw present
-    return present ?? []
+    const current = lists[Math.min(asked++, lists.length - 1)]
+    if (current instanceof Error) throw current
+    return current ?? []
   }
-  const outcome = await untilReady('cikit02', list, () => away++, timing).catch(error => error)
+  const outcome = await waitUntilReady('cikit02', list, () => away++, timing).catch(error => error)
   return { outcome, asked, away, seconds: timing.now() / 1000 }
 }
 
@@ -31,21 +31,21 @@ test('it waits for that droplet, while it boots or nobody knows, and gives the l
     [other, booting],
     [other, ready],
   ]
-  expect(await wait(lists)).toEqual({ outcome: [other, ready], asked: 4, away: 0, seconds: 3 })
+  expect(await runWait(lists)).toEqual({ outcome: [other, ready], asked: 4, away: 0, seconds: 3 })
 })
 
 test('a server that is away meanwhile is waited for', async () => {
   const gone = new ClientError('unreachable', 'away')
-  expect(await wait([[booting], gone, gone, [ready]])).toMatchObject({ outcome: [ready], away: 2 })
+  expect(await runWait([[booting], gone, gone, [ready]])).toMatchObject({ outcome: [ready], away: 2 })
 })
 
 test('it gives up after 5 minutes', async () => {
-  const { outcome, seconds } = await wait([[booting]])
+  const { outcome, seconds } = await runWait([[booting]])
   expect(outcome).toEqual(new ClientError('refused', 'cikit02 is not ready after 5 minutes'))
   expect(seconds).toBe(300)
 })
 
-const { health: _, ...older } = ready
+const { health: _, ...legacyDroplet } = ready
 test.each<[string, DropletBody[], RegExp]>([
   ['is degraded', [{ ...ready, health: 'degraded' }], /^cikit02 is degraded/],
   [
@@ -54,9 +54,9 @@ test.each<[string, DropletBody[], RegExp]>([
     /^cikit02 does not run: Exited \(1\)\\n$/,
   ],
   ['is gone', [other], /^cikit02 is gone$/],
-  ['is of a server that does not tell', [older as DropletBody], /this server does not tell$/],
+  ['is of a server that does not tell', [legacyDroplet as DropletBody], /this server does not tell$/],
 ])('one that %s is not waited for', async (_, list, words) => {
-  expect(await wait([[booting], list])).toMatchObject({
+  expect(await runWait([[booting], list])).toMatchObject({
     outcome: { kind: 'refused', message: expect.stringMatching(words) },
     asked: 2,
   })

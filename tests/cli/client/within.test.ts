@@ -1,31 +1,31 @@
 import { describe, expect, test } from 'bun:test'
-import { createHarmlessText } from '../../../cli/droplet/harmless-text.ts'
-import { toMomentText, toStatsText } from '../../../cli/droplet/stats-text.ts'
-import { cli, refusedWith } from '../../_support/cli.ts'
+import { createOutputSanitizer } from '../../../cli/droplet/harmless-text.ts'
+import { toSnapshotText, toStatsText } from '../../../cli/droplet/stats-text.ts'
+import { expectedFailure, runCli } from '../../_support/cli.ts'
 
 const encode = (text: string) => new TextEncoder().encode(text)
 
 describe('what a droplet says, on a terminal', () => {
-  const said = 'one\r\n\ttwo ü \u001b[31mred\u001b[0m\u202E\u009b2J\rthree\n'
-  const shown = 'one\n\ttwo ü \\u001b[31mred\\u001b[0m\\u202e\\u009b2J\\rthree\n'
+  const raw = 'one\r\n\ttwo ü \u001b[31mred\u001b[0m\u202E\u009b2J\rthree\n'
+  const sanitized = 'one\n\ttwo ü \\u001b[31mred\\u001b[0m\\u202e\\u009b2J\\rthree\n'
 
   test('drives nothing, wherever its bytes are cut', () => {
-    const bytes = encode(said)
+    const bytes = encode(raw)
     for (let at = 0; at <= bytes.length; at++) {
-      const text = createHarmlessText()
-      expect(text.push(bytes.subarray(0, at)) + text.push(bytes.subarray(at)) + text.end()).toBe(shown)
+      const text = createOutputSanitizer()
+      expect(text.push(bytes.subarray(0, at)) + text.push(bytes.subarray(at)) + text.end()).toBe(sanitized)
     }
   })
 
   test('is told to its end, though that is half of something', () => {
-    const text = createHarmlessText()
+    const text = createOutputSanitizer()
     expect(text.push(Uint8Array.of(0x61, 0x0d)) + text.push(Uint8Array.of(0xc3)) + text.end()).toBe('a\\r\ufffd')
   })
 })
 
 describe('what droplets use', () => {
   const sample = { network_in: 0, network_out: 2_000, disk_read: 5_000_000, disk_written: 0, processes: 3 }
-  const at = (time: string, cpu: number, memory: number) => ({
+  const sampleAt = (time: string, cpu: number, memory: number) => ({
     time,
     cpu,
     memory,
@@ -38,7 +38,7 @@ describe('what droplets use', () => {
       cikit02: { cpu: 1.5, memory: 1_572_864, memory_limit: 8 * 1024 ** 3 },
       cikit01: { cpu: 0.0042, memory: 2_147_483_648, memory_limit: 8 * 1024 ** 3 },
     }
-    const lines = toMomentText({ time: '2026-11-24T12:00:00.000Z', droplets }).trimEnd().split('\n')
+    const lines = toSnapshotText({ time: '2026-11-24T12:00:00.000Z', droplets }).trimEnd().split('\n')
     expect(lines.map(line => line.split(/ {2,}/).map(word => word.trim()))).toEqual([
       ['NAME', 'CPU', 'MEMORY', 'LIMIT'],
       ['cikit01', '0.4%', '2.00 GiB', '8.00 GiB'],
@@ -47,7 +47,10 @@ describe('what droplets use', () => {
   })
 
   test('of one is how it is, and between what it was', () => {
-    const samples = [at('2026-11-24T12:00:00.000Z', 1, 1_048_576), at('2026-11-24T12:00:10.000Z', 0, 3_145_728)]
+    const samples = [
+      sampleAt('2026-11-24T12:00:00.000Z', 1, 1_048_576),
+      sampleAt('2026-11-24T12:00:10.000Z', 0, 3_145_728),
+    ]
     const text = toStatsText({ droplet: 'cikit01', interval: 10, samples })
     expect(text).toMatch(/^CIKIT01 +NEWEST +LEAST +AVERAGE +MOST$/m)
     expect(text).toMatch(/^cpu +0\.0% +0\.0% +50\.0% +100\.0%$/m)
@@ -71,5 +74,5 @@ test.each([
   [['logs', 'cikit01', '--lines', '-1'], /--lines/],
   [['console', 'cikit01'], /cikit-api droplet exec cikit01 -- COMMAND/],
 ])('the words %p are refused, with the remedy', async (words, remedy) => {
-  expect(await cli(['droplet', ...words])).toEqual(refusedWith(2, remedy))
+  expect(await runCli(['droplet', ...words])).toEqual(expectedFailure(2, remedy))
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { checkDataDir } from '../../../cli/doctor/data-dir.ts'
 import { tempDir } from '../../_support/temp-dir.ts'
 
-function dataDir() {
+function createDataDir() {
   const dir = tempDir()
   chmodSync(dir.path, 0o700)
   mkdirSync(join(dir.path, 'credentials/cikit01'), { recursive: true, mode: 0o700 })
@@ -16,15 +16,15 @@ function dataDir() {
 const statuses = (path: string) => checkDataDir(path).map(({ check, status }) => `${check} ${status}`)
 
 test('a directory that is closed to others is as it should be', () => {
-  using dir = dataDir()
+  using dir = createDataDir()
   expect(statuses(dir.path)).toEqual(['data directory ok', 'disk ok'])
 })
 
 test('a file that others can read is named, with the remedy, however deep it lies', () => {
-  using dir = dataDir()
+  using dir = createDataDir()
   chmodSync(dir.key, 0o440)
-  const [found] = checkDataDir(dir.path)
-  expect(found).toEqual({
+  const [finding] = checkDataDir(dir.path)
+  expect(finding).toEqual({
     check: 'data directory',
     status: 'failed',
     text: `${dir.key} can be read by others: chmod -R go= ${dir.path}`,
@@ -32,7 +32,7 @@ test('a file that others can read is named, with the remedy, however deep it lie
 })
 
 test('so is the directory itself', () => {
-  using dir = dataDir()
+  using dir = createDataDir()
   chmodSync(dir.path, 0o750)
   expect(checkDataDir(dir.path)[0]).toMatchObject({
     status: 'failed',
@@ -41,13 +41,13 @@ test('so is the directory itself', () => {
 })
 
 test('a link is no file of ours', () => {
-  using dir = dataDir()
+  using dir = createDataDir()
   symlinkSync('/etc/passwd', join(dir.path, 'sealing.key'))
   expect(statuses(dir.path)).toEqual(['data directory ok', 'disk ok'])
 })
 
 test('one that is not there yet is none to worry about, a file in its place is', () => {
-  using dir = dataDir()
+  using dir = createDataDir()
   expect(statuses(join(dir.path, 'none'))).toEqual(['data directory warning'])
   expect(statuses(dir.key)).toEqual(['data directory failed'])
 })

@@ -8,12 +8,12 @@ const NOW = Date.parse('2026-11-24T00:00:00Z')
 const info = { ServerVersion: '28.5.2', OSType: 'linux', CgroupVersion: '2', SecurityOptions: [] }
 
 /** An engine with no container, and with the image, unless it is told otherwise. */
-async function lookAt(
-  told: Record<string, unknown>,
+async function runEngineCheck(
+  engineInfo: Record<string, unknown>,
   options: { hasImage?: boolean } = {},
 ): Promise<Record<string, unknown>> {
   await using docker = createFakeDocker(({ path }) => {
-    if (path === '/info') return Response.json({ ...info, SystemTime: new Date(NOW).toISOString(), ...told })
+    if (path === '/info') return Response.json({ ...info, SystemTime: new Date(NOW).toISOString(), ...engineInfo })
     if (path.startsWith('/containers/json')) return Response.json([])
     if (path.startsWith('/images/') && options.hasImage !== false) return Response.json({ Id: 'sha256:1' })
     return undefined
@@ -28,7 +28,7 @@ async function lookAt(
 }
 
 test('one that runs droplets is as it should be, and is only asked', async () => {
-  expect(await lookAt({})).toEqual({
+  expect(await runEngineCheck({})).toEqual({
     droplets: 0,
     engine: expect.stringMatching(/^ok: Docker 28\.5\.2 with cgroup v2 at .*docker\.sock, with 0 droplets$/),
     cgroups: 'ok: systemd boots in droplets with Docker 28.5.2 with cgroup v2',
@@ -38,13 +38,13 @@ test('one that runs droplets is as it should be, and is only asked', async () =>
 })
 
 test('one on which no systemd boots says why', async () => {
-  const found = await lookAt({ ServerVersion: '19.3.1' })
-  expect(found).toMatchObject({ cgroups: expect.stringMatching(/^failed: .*Docker 19.*use Docker 20\.10 or newer/) })
+  const result = await runEngineCheck({ ServerVersion: '19.3.1' })
+  expect(result).toMatchObject({ cgroups: expect.stringMatching(/^failed: .*Docker 19.*use Docker 20\.10 or newer/) })
 })
 
 test('an image that is not there says when it will be', async () => {
-  const found = await lookAt({}, { hasImage: false })
-  expect(found).toMatchObject({ 'droplet image': expect.stringMatching(/^warning: .*cikit-api image build does now/) })
+  const result = await runEngineCheck({}, { hasImage: false })
+  expect(result).toMatchObject({ 'droplet image': expect.stringMatching(/^warning: .*cikit-api image build does now/) })
 })
 
 test.each<[number, RegExp]>([
@@ -52,8 +52,8 @@ test.each<[number, RegExp]>([
   [6, /^warning: the engine's clock is 6 s ahead of this host's: .*NTP/],
   [-31, /^failed: the engine's clock is 31 s behind this host's: .*NTP/],
 ])('a clock that is %d s ahead', async (seconds, words) => {
-  const found = await lookAt({ SystemTime: new Date(NOW + seconds * 1000).toISOString() })
-  expect(found).toMatchObject({ clock: expect.stringMatching(words) })
+  const result = await runEngineCheck({ SystemTime: new Date(NOW + seconds * 1000).toISOString() })
+  expect(result).toMatchObject({ clock: expect.stringMatching(words) })
 })
 
 test('one that is away says how it may be reached', async () => {

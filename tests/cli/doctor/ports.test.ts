@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test'
 import { checkPorts, listeningPorts, parseListening } from '../../../cli/doctor/ports.ts'
 import type { Droplet } from '../../../src/droplets/engine.ts'
-import { aDroplet } from '../../_support/droplet.ts'
+import { createTestDroplet } from '../../_support/droplet.ts'
 
-const running = (name: string, ...hostPorts: number[]): Droplet => ({
-  ...aDroplet({ name, createdAt: 0 }),
+const runningDroplet = (name: string, ...hostPorts: number[]): Droplet => ({
+  ...createTestDroplet({ name, createdAt: 0 }),
   ports: Object.fromEntries(hostPorts.map((port, at) => [String(at), { type: 'tcp', from: { ip: '0.0.0.0', port } }])),
 })
 
@@ -27,25 +27,25 @@ test('sees who listens here', () => {
 
 test('free ports and those of droplets are as they should be', () => {
   const listening = new Set([22, 1337, 2201, 8001, 44301])
-  expect(checkPorts([running('cikit01', 2201, 8001, 44301)], listening)).toMatchObject({ status: 'ok' })
+  expect(checkPorts([runningDroplet('cikit01', 2201, 8001, 44301)], listening)).toMatchObject({ status: 'ok' })
   expect(checkPorts([], new Set([22, 1337, 2200, 2300, 8100]))).toMatchObject({ status: 'ok' })
 })
 
 test('a port of somebody else is named, and that its number is skipped', () => {
-  const found = checkPorts([running('cikit01', 2201)], new Set([2201, 2207, 44399]))
-  expect(found.status).toBe('warning')
-  expect(found.text).toBe(
+  const finding = checkPorts([runningDroplet('cikit01', 2201)], new Set([2201, 2207, 44399]))
+  expect(finding.status).toBe('warning')
+  expect(finding.text).toBe(
     'somebody else listens on 2207, 44399: an add skips these numbers; stop what listens there to have them',
   )
 })
 
 test('a stopped droplet whose port somebody else has is named', () => {
-  const stopped = aDroplet({ name: 'cikit07', createdAt: 0, state: 'exited' })
-  const found = checkPorts([stopped], new Set([8007]))
-  expect(found).toMatchObject({ status: 'warning', text: expect.stringContaining('cikit07 cannot be started') })
+  const stopped = createTestDroplet({ name: 'cikit07', createdAt: 0, state: 'exited' })
+  const finding = checkPorts([stopped], new Set([8007]))
+  expect(finding).toMatchObject({ status: 'warning', text: expect.stringContaining('cikit07 cannot be started') })
 })
 
 test('says so where the network of the droplets is another one', () => {
-  const found = checkPorts([running('cikit01', 2201)], new Set([8001]))
-  expect(found).toMatchObject({ status: 'ok', text: expect.stringContaining('not looked at') })
+  const finding = checkPorts([runningDroplet('cikit01', 2201)], new Set([8001]))
+  expect(finding).toMatchObject({ status: 'ok', text: expect.stringContaining('not looked at') })
 })

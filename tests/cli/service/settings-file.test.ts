@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { readSettings, withSettings } from '../../../cli/service/settings-file.ts'
+import { parseSettings, withSettings } from '../../../cli/service/settings-file.ts'
 
-const read = (text: string) => readSettings(text, 'file.env')
+const read = (text: string) => parseSettings(text, 'file.env')
 
 test('a new file tells what to do after a change of it', () => {
   expect(withSettings(undefined, { domain: 'matrix.test' })).toBe(

@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test'
-import { unitText } from '../../../cli/service/unit.ts'
+import { renderUnit } from '../../../cli/service/unit.ts'
 
-const facts = { dataDir: '/var/lib/cikit-api', writable: [], groups: ['docker'], port: 1337 }
+const baseOptions = { dataDir: '/var/lib/cikit-api', writable: [], groups: ['docker'], port: 1337 }
 
 test('the usual data directory is made by systemd, and nothing else can be written to', () => {
-  const unit = unitText(facts)
+  const unit = renderUnit(baseOptions)
   expect(unit).toContain('\nStateDirectory=cikit-api\n')
   expect(unit).toContain('\nProtectSystem=strict\n')
   expect(unit).not.toContain('ReadWritePaths')
@@ -12,7 +12,7 @@ test('the usual data directory is made by systemd, and nothing else can be writt
 })
 
 test('another data directory is named, and can be written to whatever its name', () => {
-  const unit = unitText({ ...facts, dataDir: '/srv/100% "ours"', writable: ['/srv/keys'] })
+  const unit = renderUnit({ ...baseOptions, dataDir: '/srv/100% "ours"', writable: ['/srv/keys'] })
   expect(unit).not.toContain('StateDirectory')
   expect(unit).toContain('\nReadWritePaths="/srv/100%% \\"ours\\""\nReadWritePaths="/srv/keys"\n')
   expect(unit).toContain('\nEnvironment="CIKIT_API_DATA_DIR=/srv/100%% \\"ours\\""\n')
@@ -23,10 +23,10 @@ test.each([
   [1337, ''],
   [0, ''],
 ])('port %d takes the capability %p and no other', (port, capability) => {
-  const unit = unitText({ ...facts, port })
+  const unit = renderUnit({ ...baseOptions, port })
   expect(unit).toContain(`\nCapabilityBoundingSet=${capability}\nAmbientCapabilities=${capability}\n`)
 })
 
 test('without groups there is no line of them', () => {
-  expect(unitText({ ...facts, groups: [] })).not.toContain('SupplementaryGroups')
+  expect(renderUnit({ ...baseOptions, groups: [] })).not.toContain('SupplementaryGroups')
 })

@@ -9,17 +9,17 @@ import {
 } from '../../../src/engines/docker/answers.ts'
 import { containerDetails, containerEntry } from '../../_support/docker-engine.ts'
 
-const parse = (...entries: unknown[]) => parseContainers(entries, 'cikit')
-const named = (...names: string[]) => containerEntry({ Names: names })
+const parseNames = (...entries: unknown[]) => parseContainers(entries, 'cikit')
+const entryNamed = (...names: string[]) => containerEntry({ Names: names })
 const details = (...changes: Parameters<typeof containerDetails>) =>
   parseContainer(containerDetails(...changes), 'cikit')
 const portsOf = (ports: unknown) => details({ NetworkSettings: { Ports: ports } })?.ports
-const at = (ip: string, port: number) => ({ HostIp: ip, HostPort: String(port) })
+const hostBinding = (ip: string, port: number) => ({ HostIp: ip, HostPort: String(port) })
 const unavailable = expect.objectContaining({ errorId: 918 })
 
 describe('a container that is a droplet', () => {
   test('is listed with its full id', () => {
-    expect(parse(containerEntry())).toEqual([{ id: '7e16c2cb0bf6'.padEnd(64, '0'), name: 'cikit22' }])
+    expect(parseNames(containerEntry())).toEqual([{ id: '7e16c2cb0bf6'.padEnd(64, '0'), name: 'cikit22' }])
   })
 
   test('is read whole, with its times in milliseconds', () => {
@@ -34,7 +34,7 @@ describe('a container that is a droplet', () => {
       finishedAt: undefined,
       exitCode: 0,
       state: 'running',
-      check: undefined,
+      healthCheck: undefined,
       ports: { '22': { type: 'tcp', from: { ip: '0.0.0.0', port: 2222 } } },
     })
   })
@@ -65,61 +65,73 @@ describe('a container that is a droplet', () => {
   })
 
   test.each(['starting', 'healthy', 'unhealthy'] as const)('has a check of its own that says %s', check => {
-    expect(details({}, { Health: { Status: check } })?.check).toBe(check)
+    expect(details({}, { Health: { Status: check } })?.healthCheck).toBe(check)
   })
 
   test('is one by its exact name, with a label of ours or without', () => {
     const labels = [{}, { 'cikit-api.add': 'a mark' }, { 'com.example': 'other' }]
-    expect(labels.flatMap(Labels => parse(containerEntry({ Labels }))).map(({ name }) => name)).toEqual(
+    expect(labels.flatMap(Labels => parseNames(containerEntry({ Labels }))).map(({ name }) => name)).toEqual(
       labels.map(() => 'cikit22'),
     )
   })
 
   test('goes by its own name when another one is linked to it', () => {
-    expect(parse(named('/nginx/cikit07', '/cikit22')).map(({ name }) => name)).toEqual(['cikit22'])
+    expect(parseNames(entryNamed('/nginx/cikit07', '/cikit22')).map(({ name }) => name)).toEqual(['cikit22'])
   })
 
   test('is listed in the order of the engine', () => {
-    expect(parse(named('/cikit03'), named('/cikit99'), named('/cikit01')).map(({ name }) => name)).toEqual([
-      'cikit03',
-      'cikit99',
-      'cikit01',
-    ])
+    expect(
+      parseNames(entryNamed('/cikit03'), entryNamed('/cikit99'), entryNamed('/cikit01')).map(({ name }) => name),
+    ).toEqual(['cikit03', 'cikit99', 'cikit01'])
   })
 })
 
 describe('a container that is none of ours is not listed', () => {
   test.each([
-    ['another name', named('/nginx')],
-    ['a longer name', named('/cikit220')],
-    ['a name that ends like one', named('/my-cikit22')],
-    ['a name that begins like one', named('/cikit22-backup')],
-    ['number 00', named('/cikit00')],
-    ['capitals', named('/CIKIT22')],
-    ['a link that is called like one', named('/nginx', '/nginx/cikit22')],
-    ['only a link', named('/nginx/cikit22')],
-    ['no name at all', named()],
+    ['another name', entryNamed('/nginx')],
+    ['a longer name', entryNamed('/cikit220')],
+    ['a name that ends like one', entryNamed('/my-cikit22')],
+    ['a name that begins like one', entryNamed('/cikit22-backup')],
+    ['number 00', entryNamed('/cikit00')],
+    ['capitals', entryNamed('/CIKIT22')],
+    ['a link that is called like one', entryNamed('/nginx', '/nginx/cikit22')],
+    ['only a link', entryNamed('/nginx/cikit22')],
+    ['no name at all', entryNamed()],
     ['a label of ours and another name', containerEntry({ Names: ['/nginx'], Labels: { 'cikit-api.add': 'mark' } })],
   ])('%s', (_, entry) => {
-    expect(parse(entry)).toEqual([])
-    expect(parse(entry, containerEntry())).toHaveLength(1)
+    expect(parseNames(entry)).toEqual([])
+    expect(parseNames(entry, containerEntry())).toHaveLength(1)
   })
 
   test('the names follow the prefix', () => {
-    expect(parseContainers([named('/cikit22'), named('/box22')], 'box').map(({ name }) => name)).toEqual(['box22'])
+    expect(parseContainers([entryNamed('/cikit22'), entryNamed('/box22')], 'box').map(({ name }) => name)).toEqual([
+      'box22',
+    ])
   })
 })
 
 describe('the ports of a droplet', () => {
-  const only = (ip: string) => ({ '22': { type: 'tcp', from: { ip, port: 2201 } } })
+  const sshBinding = (ip: string) => ({ '22': { type: 'tcp', from: { ip, port: 2201 } } })
 
   test.each([
-    ['IPv4 alone', { '22/tcp': [at('0.0.0.0', 2201)] }, only('0.0.0.0')],
-    ['IPv4 before its IPv6 twin', { '22/tcp': [at('0.0.0.0', 2201), at('::', 2201)] }, only('0.0.0.0')],
-    ['IPv4 after its IPv6 twin', { '22/tcp': [at('::', 2201), at('0.0.0.0', 2201)] }, only('0.0.0.0')],
-    ['IPv6 where there is no other', { '22/tcp': [at('::', 2201)] }, only('::')],
-    ['no address, which is every one', { '22/tcp': [at('', 2201)] }, only('0.0.0.0')],
-    ['an exposed port that is not published', { '22/tcp': [at('0.0.0.0', 2201)], '80/tcp': null }, only('0.0.0.0')],
+    ['IPv4 alone', { '22/tcp': [hostBinding('0.0.0.0', 2201)] }, sshBinding('0.0.0.0')],
+    [
+      'IPv4 before its IPv6 twin',
+      { '22/tcp': [hostBinding('0.0.0.0', 2201), hostBinding('::', 2201)] },
+      sshBinding('0.0.0.0'),
+    ],
+    [
+      'IPv4 after its IPv6 twin',
+      { '22/tcp': [hostBinding('::', 2201), hostBinding('0.0.0.0', 2201)] },
+      sshBinding('0.0.0.0'),
+    ],
+    ['IPv6 where there is no other', { '22/tcp': [hostBinding('::', 2201)] }, sshBinding('::')],
+    ['no address, which is every one', { '22/tcp': [hostBinding('', 2201)] }, sshBinding('0.0.0.0')],
+    [
+      'an exposed port that is not published',
+      { '22/tcp': [hostBinding('0.0.0.0', 2201)], '80/tcp': null },
+      sshBinding('0.0.0.0'),
+    ],
     ['none of a stopped one', {}, {}],
     ['only exposed ones of a stopped one', { '22/tcp': null, '80/tcp': [] }, {}],
   ])('%s', (_, ports, expected) => {
@@ -128,12 +140,12 @@ describe('the ports of a droplet', () => {
 
   test('are all there, by the port inside', () => {
     const ports = {
-      '443/tcp': [at('127.0.0.1', 44301)],
-      '22/tcp': [at('0.0.0.0', 2201)],
-      '80/tcp': [at('127.0.0.1', 8001)],
+      '443/tcp': [hostBinding('127.0.0.1', 44301)],
+      '22/tcp': [hostBinding('0.0.0.0', 2201)],
+      '80/tcp': [hostBinding('127.0.0.1', 8001)],
     }
     expect(portsOf(ports)).toEqual({
-      ...only('0.0.0.0'),
+      ...sshBinding('0.0.0.0'),
       '80': { type: 'tcp', from: { ip: '127.0.0.1', port: 8001 } },
       '443': { type: 'tcp', from: { ip: '127.0.0.1', port: 44301 } },
     })
@@ -157,21 +169,29 @@ describe('an event', () => {
       expect(parseEvent(event(action, { name: 'cikit22' }), 'cikit')).toEqual({
         id: 'a'.repeat(64),
         stopped: undefined,
-        check: undefined,
+        healthCheck: undefined,
       })
     },
   )
 
   test.each(['starting', 'healthy', 'unhealthy'] as const)("of the image's own check says that it is %s", check => {
-    expect(parseEvent(event(`health_status: ${check}`, { name: 'cikit22' }), 'cikit')?.check).toBe(check)
+    expect(parseEvent(event(`health_status: ${check}`, { name: 'cikit22' }), 'cikit')?.healthCheck).toBe(check)
   })
 
   test('of an end says when it was and with which code, where it can be understood', () => {
-    const ending = (exitCode: string | undefined, timeNano: unknown = 1_767_323_045_123_456_800) =>
+    const parseStopped = (exitCode: string | undefined, timeNano: unknown = 1_767_323_045_123_456_800) =>
       parseEvent({ ...event('die', { name: 'cikit22', ...(exitCode && { exitCode }) }), timeNano }, 'cikit')?.stopped
-    expect(ending('137')).toEqual({ exitCode: 137, at: expect.closeTo(1_767_323_045_123.456, 2) })
-    expect(ending('0')?.exitCode).toBe(0)
-    expect([ending(undefined), ending('-1'), ending('x'), ending('1000'), ending('0', 'x')].some(Boolean)).toBe(false)
+    expect(parseStopped('137')).toEqual({ exitCode: 137, at: expect.closeTo(1_767_323_045_123.456, 2) })
+    expect(parseStopped('0')?.exitCode).toBe(0)
+    expect(
+      [
+        parseStopped(undefined),
+        parseStopped('-1'),
+        parseStopped('x'),
+        parseStopped('1000'),
+        parseStopped('0', 'x'),
+      ].some(Boolean),
+    ).toBe(false)
     const other = { ...event('stop', { name: 'cikit22', exitCode: '0' }), timeNano: 1 }
     expect(parseEvent(other, 'cikit')?.stopped).toBeUndefined()
   })
@@ -215,8 +235,8 @@ describe('an answer of another shape is an engine that is broken', () => {
     ['names that are no list', [containerEntry({ Names: '/cikit22' })]],
     ['names that are no text', [containerEntry({ Names: [22] })]],
     ['no id', [containerEntry({ Id: undefined })]],
-  ])('%s instead of containers', (_, answer) => {
-    expect(() => parseContainers(answer, 'cikit')).toThrow(unavailable)
+  ])('%s instead of containers', (_, response) => {
+    expect(() => parseContainers(response, 'cikit')).toThrow(unavailable)
   })
 
   test.each([
@@ -232,8 +252,8 @@ describe('an answer of another shape is an engine that is broken', () => {
     ['no network', containerDetails({ NetworkSettings: null })],
     ['ports that are a list', containerDetails({ NetworkSettings: { Ports: [22] } })],
     ['a port without an address', containerDetails({ NetworkSettings: { Ports: { '22/tcp': [{}] } } })],
-  ])('%s instead of a container', (_, answer) => {
-    expect(() => parseContainer(answer, 'cikit')).toThrow(unavailable)
+  ])('%s instead of a container', (_, response) => {
+    expect(() => parseContainer(response, 'cikit')).toThrow(unavailable)
   })
 
   test('a container of another name is no droplet', () => {
@@ -281,7 +301,7 @@ describe('the facts of an engine', () => {
     ['an empty object', {}],
     ['a version that is no text', { ...info, ServerVersion: 28 }],
     ['options that are no text', { ...info, SecurityOptions: [1] }],
-  ])('are not %s', (_, answer) => {
-    expect(() => parseInfo(answer)).toThrow(unavailable)
+  ])('are not %s', (_, response) => {
+    expect(() => parseInfo(response)).toThrow(unavailable)
   })
 })

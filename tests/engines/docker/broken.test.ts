@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { createDockerClient } from '../../../src/engines/docker/client.ts'
 import { createDockerEngine } from '../../../src/engines/docker/engine.ts'
-import { createTestEngine, refusal } from '../../_support/docker-engine.ts'
-import { answerOf, createRawDocker, hangUp, silence } from '../../_support/raw-docker.ts'
+import { createTestEngine, errorResponse } from '../../_support/docker-engine.ts'
+import { closeConnection, createRawDocker, noResponse, rawResponse } from '../../_support/raw-docker.ts'
 import { tempDir } from '../../_support/temp-dir.ts'
 
 const MIB = 1024 * 1024
@@ -11,52 +11,52 @@ const engineAt = (address: Parameters<typeof createDockerClient>[0]) =>
   createDockerEngine(createDockerClient(address), { image: 'debian', prefix: 'cikit' })
 
 /** The questions to the engine that a broken one must not be able to answer with "there is nothing". */
-const questions = {
+const queries = {
   'a list': engine => engine.list(),
   'a search for a mark': engine => engine.removeMarked('mark', true),
 } satisfies Record<string, (engine: ReturnType<typeof engineAt>) => Promise<unknown>>
 
 const unavailable = { errorId: 918, status: 503, message: expect.not.stringContaining('docker.sock') }
 
-describe.each(Object.entries(questions))('%s is 918, and never an empty one,', (_, ask) => {
+describe.each(Object.entries(queries))('%s is 918, and never an empty one,', (_, query) => {
   test('when there is no socket', async () => {
     using dir = tempDir()
-    await expect(ask(engineAt({ kind: 'unix', path: `${dir.path}/docker.sock` }))).rejects.toMatchObject(unavailable)
+    await expect(query(engineAt({ kind: 'unix', path: `${dir.path}/docker.sock` }))).rejects.toMatchObject(unavailable)
   })
 
   test('when nobody listens at the address', async () => {
     const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
     const origin = `http://127.0.0.1:${listener.port}`
     listener.stop(true)
-    await expect(ask(engineAt({ kind: 'tcp', origin }))).rejects.toMatchObject(unavailable)
+    await expect(query(engineAt({ kind: 'tcp', origin }))).rejects.toMatchObject(unavailable)
   })
 
   test.each([
-    ['the connection is closed without a word', hangUp],
+    ['the connection is closed without a word', closeConnection],
     ['something else than HTTP is spoken', { bytes: 'SSH-2.0-OpenSSH_9.2\r\n', close: true }],
-    ['the answer ends in the middle', answerOf('200 OK', '[', 100)],
-    ['the answer is half a JSON', answerOf('200 OK', '[{"Id":"7e16c2')],
-    ['the answer has no body', answerOf('200 OK', '')],
+    ['the answer ends in the middle', rawResponse('200 OK', '[', 100)],
+    ['the answer is half a JSON', rawResponse('200 OK', '[{"Id":"7e16c2')],
+    ['the answer has no body', rawResponse('200 OK', '')],
     ['the answer is 204', { bytes: 'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n', close: true }],
     ['the answer is 304', { bytes: 'HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n', close: true }],
-    ['the answer is null', answerOf('200 OK', 'null')],
-    ['the answer is no list', answerOf('200 OK', '{"containers":[]}')],
-    ['the answer is a list of something else', answerOf('200 OK', '[1]')],
-    ['the answer is HTML', answerOf('200 OK', '<!doctype html><p>It works!')],
-    ['the answer is 500 with words', answerOf('500 Internal Server Error', '{"message":"layer store is gone"}')],
-    ['the answer is 500 with a list', answerOf('500 Internal Server Error', '[]')],
-    ['the answer is 404 with words', answerOf('404 Not Found', '{"message":"page not found"}')],
-    ['the answer is 404 with HTML', answerOf('404 Not Found', '<h1>nginx</h1>')],
-    ['the answer is an error with words that are no text', answerOf('400 Bad Request', '{"message":{}}')],
-  ])('when %s', async (_, answer) => {
-    using docker = createRawDocker(answer)
-    await expect(ask(engineAt(docker.address))).rejects.toMatchObject(unavailable)
+    ['the answer is null', rawResponse('200 OK', 'null')],
+    ['the answer is no list', rawResponse('200 OK', '{"containers":[]}')],
+    ['the answer is a list of something else', rawResponse('200 OK', '[1]')],
+    ['the answer is HTML', rawResponse('200 OK', '<!doctype html><p>It works!')],
+    ['the answer is 500 with words', rawResponse('500 Internal Server Error', '{"message":"layer store is gone"}')],
+    ['the answer is 500 with a list', rawResponse('500 Internal Server Error', '[]')],
+    ['the answer is 404 with words', rawResponse('404 Not Found', '{"message":"page not found"}')],
+    ['the answer is 404 with HTML', rawResponse('404 Not Found', '<h1>nginx</h1>')],
+    ['the answer is an error with words that are no text', rawResponse('400 Bad Request', '{"message":{}}')],
+  ])('when %s', async (_, response) => {
+    using docker = createRawDocker(response)
+    await expect(query(engineAt(docker.address))).rejects.toMatchObject(unavailable)
   })
 
   test('when the answer sends it elsewhere, where it does not go', async () => {
-    let followed = 0
+    let redirectsFollowed = 0
     const count = () => {
-      followed++
+      redirectsFollowed++
       return Response.json([])
     }
     const elsewhere = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: count })
@@ -64,8 +64,8 @@ describe.each(Object.entries(questions))('%s is 918, and never an empty one,', (
       await using docker = createTestEngine(({ path }) =>
         path === '/version' ? undefined : Response.redirect(elsewhere.url.href, 301),
       )
-      await expect(ask(docker.engine)).rejects.toMatchObject(unavailable)
-      expect(followed).toBe(0)
+      await expect(query(docker.engine)).rejects.toMatchObject(unavailable)
+      expect(redirectsFollowed).toBe(0)
     } finally {
       await elsewhere.stop(true)
     }
@@ -75,14 +75,14 @@ describe.each(Object.entries(questions))('%s is 918, and never an empty one,', (
     await using docker = createTestEngine(({ path }) =>
       path === '/version' ? undefined : new Response(`[${' '.repeat(17 * MIB)}]`),
     )
-    await expect(ask(docker.engine)).rejects.toMatchObject(unavailable)
+    await expect(query(docker.engine)).rejects.toMatchObject(unavailable)
   })
 
   test('when it is refused, without the words of the engine', async () => {
     await using docker = createTestEngine(({ path }) =>
-      path === '/version' ? undefined : refusal(500, 'open /etc/docker/secret: no such file'),
+      path === '/version' ? undefined : errorResponse(500, 'open /etc/docker/secret: no such file'),
     )
-    await expect(ask(docker.engine)).rejects.toMatchObject({
+    await expect(query(docker.engine)).rejects.toMatchObject({
       errorId: 918,
       message: 'The container engine cannot be reached or did not answer in time',
     })
@@ -96,8 +96,8 @@ test('918 comes within 3 seconds, wherever the engine falls silent', async () =>
     await Bun.sleep(1500)
     return Response.json({ ApiVersion: '1.41' })
   }
-  const endless = { ...answerOf('200 OK', '[', 1000), close: false }
-  using mute = createRawDocker(silence)
+  const endless = { ...rawResponse('200 OK', '[', 1000), close: false }
+  using mute = createRawDocker(noResponse)
   using stuck = createRawDocker(endless)
   using dripping = createRawDocker(endless, ' ')
   await using muteFromTheFirst = createTestEngine(never)
@@ -109,12 +109,12 @@ test('918 comes within 3 seconds, wherever the engine falls silent', async () =>
     'from the first word': muteFromTheFirst.engine,
     'after most of the time for its version': muteAfterItsVersion.engine,
   }
-  const answers = Object.entries(engines).map(async ([where, engine]) => {
+  const results = Object.entries(engines).map(async ([where, engine]) => {
     const start = performance.now()
     const error = await engine.list().catch((thrown: unknown) => thrown)
     return { where, error, inTime: performance.now() - start < 3000 }
   })
-  expect(await Promise.all(answers)).toEqual(
+  expect(await Promise.all(results)).toEqual(
     Object.keys(engines).map(where => ({ where, error: expect.objectContaining({ errorId: 918 }), inTime: true })),
   )
 })
@@ -140,7 +140,7 @@ test('an engine that comes back is found at once', async () => {
 })
 
 test('what the engine is not able to say of itself is 918 as well, before anything is made', async () => {
-  await using docker = createTestEngine(({ path }) => (path === '/info' ? refusal(500, 'broken') : undefined))
+  await using docker = createTestEngine(({ path }) => (path === '/info' ? errorResponse(500, 'broken') : undefined))
   await expect(docker.prepare()).rejects.toMatchObject(unavailable)
-  expect(docker.asked()).toEqual(['GET /version', 'GET /v1.41/info'])
+  expect(docker.requestLines()).toEqual(['GET /version', 'GET /v1.41/info'])
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { EngineCall } from '../../../src/droplets/engine.ts'
-import { chooseApiVersion, createDockerClient, kindOf } from '../../../src/engines/docker/client.ts'
-import { createTestEngine, refusal } from '../../_support/docker-engine.ts'
+import { chooseApiVersion, createDockerClient, requestKind } from '../../../src/engines/docker/client.ts'
+import { createTestEngine, errorResponse } from '../../_support/docker-engine.ts'
 import { createFakeDocker } from '../../_support/fake-docker.ts'
 
 const list = { method: 'GET', path: '/containers/json', timeoutMs: 2_500 } as const
@@ -15,8 +15,8 @@ describe('the version of the API', () => {
     ['an engine that has just left us behind', { ApiVersion: '1.60', MinAPIVersion: '1.51' }, '1.51'],
     ['an engine of two digits less', { ApiVersion: '1.9', MinAPIVersion: '1.9' }, '1.9'],
     ['a second generation', { ApiVersion: '2.0', MinAPIVersion: '1.44' }, '1.51'],
-  ])('with %s', (_, answer, version) => {
-    expect(chooseApiVersion(answer)).toBe(version)
+  ])('with %s', (_, response, version) => {
+    expect(chooseApiVersion(response)).toBe(version)
   })
 
   test.each(['1.52', '1.100', '2.0'])('is 923 in words with an engine that speaks %s and newer', MinAPIVersion => {
@@ -35,8 +35,8 @@ describe('the version of the API', () => {
     ['a path', { ApiVersion: '1.41/../..' }],
     ['a text before it', { ApiVersion: 'v1.41' }],
     ['an oldest one that is none', { ApiVersion: '1.41', MinAPIVersion: 'all' }],
-  ])('is not taken from %s', (_, answer) => {
-    expect(() => chooseApiVersion(answer)).toThrow('not an engine')
+  ])('is not taken from %s', (_, response) => {
+    expect(() => chooseApiVersion(response)).toThrow('not an engine')
   })
 
   test('is asked once and then part of every request', async () => {
@@ -54,7 +54,7 @@ describe('the version of the API', () => {
   test('is 923 for whoever asks such an engine, and nothing else is asked of it', async () => {
     await using docker = createTestEngine(() => Response.json({ ApiVersion: '1.70', MinAPIVersion: '1.60' }))
     await expect(docker.engine.list()).rejects.toMatchObject({ errorId: 923, message: expect.stringContaining('1.60') })
-    expect(docker.asked()).toEqual(['GET /version'])
+    expect(docker.requestLines()).toEqual(['GET /version'])
   })
 
   test('is asked anew after the engine was away', async () => {
@@ -74,31 +74,31 @@ describe('the version of the API', () => {
   })
 
   test('is asked anew after the engine refused to tell, which is no word on what waits for it', async () => {
-    let refuses = true
+    let isRejecting = true
     await using docker = createTestEngine(({ path }) => {
-      if (path === '/version' && refuses) return refusal(500, 'layer store is gone')
+      if (path === '/version' && isRejecting) return errorResponse(500, 'layer store is gone')
       return path.startsWith('/containers/json') ? Response.json([]) : undefined
     })
     await expect(docker.engine.start('0'.repeat(64))).rejects.toMatchObject({ errorId: 918 })
-    refuses = false
+    isRejecting = false
     expect(await docker.engine.list()).toEqual([])
   })
 
   test.each([
     ['newer', '1.41', '1.51', 'client version 1.41 is too old. Minimum supported API version is 1.44'],
     ['older', '1.51', '1.41', 'client version 1.51 is too new. Maximum supported API version is 1.41'],
-  ])('is asked anew when the engine was exchanged for a %s one between two requests', async (_, was, is, complaint) => {
-    let spoken = was
+  ])('is asked anew when the engine was exchanged for a %s one between two requests', async (_, was, is, message) => {
+    let apiVersion = was
     await using docker = createTestEngine(({ path }) =>
       path === '/version'
-        ? Response.json({ ApiVersion: spoken, MinAPIVersion: spoken })
-        : versionOfLast() === spoken
+        ? Response.json({ ApiVersion: apiVersion, MinAPIVersion: apiVersion })
+        : lastRequestVersion() === apiVersion
           ? Response.json([])
-          : refusal(400, complaint),
+          : errorResponse(400, message),
     )
-    const versionOfLast = () => /^\/v([^/]+)/.exec(docker.requests.at(-1)?.path ?? '')?.[1]
+    const lastRequestVersion = () => /^\/v([^/]+)/.exec(docker.requests.at(-1)?.path ?? '')?.[1]
     expect(await docker.engine.list()).toEqual([])
-    spoken = is
+    apiVersion = is
     // One request may find it out the hard way; from then on all is well.
     await docker.engine.list().catch(error => expect(error).toMatchObject({ errorId: 918 }))
     expect(await docker.engine.list()).toEqual([])
@@ -114,7 +114,9 @@ describe('what the engine answers', () => {
   })
 
   test('an error that it words is told with its status and its words', async () => {
-    await using docker = createTestEngine(({ path }) => (path === '/version' ? undefined : refusal(409, 'in use')))
+    await using docker = createTestEngine(({ path }) =>
+      path === '/version' ? undefined : errorResponse(409, 'in use'),
+    )
     await expect(docker.client.request(list)).rejects.toMatchObject({
       name: 'DockerRefusal',
       status: 409,
@@ -192,14 +194,14 @@ describe('what is told of requests', () => {
     ['/images/create', 'GET /images/create'],
     ['/events', 'GET /events'],
   ])('%s is %s', (path, kind) => {
-    expect(kindOf({ method: 'GET', path })).toBe(kind)
+    expect(requestKind({ method: 'GET', path })).toBe(kind)
   })
 
   test('each is told once, with what became of it', async () => {
     await using docker = createFakeDocker(({ path }) => {
       if (path.startsWith('/version')) return undefined
       if (path.startsWith('/containers/json')) return Response.json([])
-      return path.startsWith('/info') ? new Response('{"half":') : refusal(404, 'no such thing')
+      return path.startsWith('/info') ? new Response('{"half":') : errorResponse(404, 'no such thing')
     })
     const calls: EngineCall[] = []
     const client = createDockerClient(docker.address, call => void calls.push(call))
@@ -207,7 +209,7 @@ describe('what is told of requests', () => {
     await client.request({ ...list, path: `/containers/${id}/json` }).catch(() => undefined)
     await client.request({ ...list, path: '/info' }).catch(() => undefined)
     await client.stream({ ...list, path: '/events' }, new AbortController().signal).catch(() => undefined)
-    expect(calls.map(({ what, result }) => `${what} ${result}`)).toEqual([
+    expect(calls.map(({ kind, result }) => `${kind} ${result}`)).toEqual([
       'GET /containers/json ok',
       'GET /containers/:id/json refused',
       'GET /info failed',

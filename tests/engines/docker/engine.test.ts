@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { parseTar } from 'nanotar'
 import { NameTakenError, type NewDroplet, PortTakenError } from '../../../src/droplets/engine.ts'
-import { containerDetails, containerEntry, createTestEngine, refusal } from '../../_support/docker-engine.ts'
-import type { Recorded } from '../../_support/fake-docker.ts'
+import { containerDetails, containerEntry, createTestEngine, errorResponse } from '../../_support/docker-engine.ts'
+import type { DockerRequest } from '../../_support/fake-docker.ts'
 
 const ID = '7e16c2cb0bf6'.padEnd(64, '0')
 
@@ -19,25 +19,25 @@ const newDroplet: NewDroplet = {
 }
 
 /** An engine on which all goes well, but for what `answer` says. */
-function createWorkingEngine(answer: (request: Recorded) => Response | undefined = () => undefined) {
+function createWorkingEngine(respond: (request: DockerRequest) => Response | undefined = () => undefined) {
   return createTestEngine(request => {
-    const special = answer(request)
-    if (special) return special
+    const override = respond(request)
+    if (override) return override
     if (request.path.startsWith('/containers/create')) return Response.json({ Id: ID, Warnings: [] }, { status: 201 })
     if (request.path.endsWith('/archive?path=%2F')) return new Response('')
     return request.path.startsWith(`/containers/${ID}`) ? new Response(null, { status: 204 }) : undefined
   })
 }
 
-const answeringTo = (path: string, response: () => Response) => (request: Recorded) =>
+const respondTo = (path: string, response: () => Response) => (request: DockerRequest) =>
   request.path.startsWith(path) ? response() : undefined
 
 describe('listing', () => {
   test('asks for stopped ones too, narrowed to the names of droplets', async () => {
-    await using docker = createTestEngine(answeringTo('/containers/json', () => Response.json([containerEntry()])))
+    await using docker = createTestEngine(respondTo('/containers/json', () => Response.json([containerEntry()])))
     const names = (await docker.engine.list()).map(({ name }) => name)
     expect(names).toEqual(['cikit22'])
-    expect(docker.asked()).toEqual([
+    expect(docker.requestLines()).toEqual([
       'GET /version',
       'GET /v1.41/containers/json?all=1&filters={"name":["^/?cikit[0-9]{2}$"]}',
     ])
@@ -45,7 +45,7 @@ describe('listing', () => {
 
   test('shows no other container, even when the engine ignores the filter', async () => {
     const entries = [containerEntry({ Names: ['/nginx'] }), containerEntry(), containerEntry({ Names: ['/cikit220'] })]
-    await using docker = createTestEngine(answeringTo('/containers/json', () => Response.json(entries)))
+    await using docker = createTestEngine(respondTo('/containers/json', () => Response.json(entries)))
     expect((await docker.engine.list()).map(({ name }) => name)).toEqual(['cikit22'])
   })
 })
@@ -54,7 +54,7 @@ describe('creating', () => {
   test('sends what a droplet is', async () => {
     await using docker = createWorkingEngine()
     expect(await docker.engine.create(newDroplet)).toBe(ID)
-    expect(docker.asked()).toEqual([
+    expect(docker.requestLines()).toEqual([
       'GET /version',
       'GET /v1.41/info',
       'POST /v1.41/containers/create?name=cikit07',
@@ -80,7 +80,7 @@ describe('creating', () => {
 
   test('follows the engine that is there now', async () => {
     const info = { ServerVersion: '28.5.2', OSType: 'linux', CgroupVersion: '2', SecurityOptions: [] }
-    await using docker = createWorkingEngine(answeringTo('/info', () => Response.json(info)))
+    await using docker = createWorkingEngine(respondTo('/info', () => Response.json(info)))
     await docker.engine.create(newDroplet)
     const { HostConfig } = JSON.parse(docker.requests[2]?.body ?? '')
     expect(HostConfig).toMatchObject({ CgroupnsMode: 'private', SecurityOpt: ['writable-cgroups=true'] })
@@ -106,15 +106,15 @@ describe('creating', () => {
   })
 
   test('is a taken name at 409, and nothing is laid into the other one', async () => {
-    const conflict = () => refusal(409, 'Conflict. The container name "/cikit07" is already in use')
-    await using docker = createWorkingEngine(answeringTo('/containers/create', conflict))
+    const conflict = () => errorResponse(409, 'Conflict. The container name "/cikit07" is already in use')
+    await using docker = createWorkingEngine(respondTo('/containers/create', conflict))
     await expect(docker.engine.create(newDroplet)).rejects.toBeInstanceOf(NameTakenError)
-    expect(docker.asked().filter(request => request.startsWith('PUT'))).toEqual([])
+    expect(docker.requestLines().filter(request => request.startsWith('PUT'))).toEqual([])
   })
 
   test('is refused in the words of the engine', async () => {
-    const absent = () => refusal(404, 'No such image: localhost/cikit-droplet:bookworm')
-    await using docker = createWorkingEngine(answeringTo('/containers/create', absent))
+    const imageMissing = () => errorResponse(404, 'No such image: localhost/cikit-droplet:bookworm')
+    await using docker = createWorkingEngine(respondTo('/containers/create', imageMissing))
     await expect(docker.engine.create(newDroplet)).rejects.toMatchObject({
       errorId: 900,
       message: 'Error response from daemon: No such image: localhost/cikit-droplet:bookworm',
@@ -122,7 +122,9 @@ describe('creating', () => {
   })
 
   test('fails when the keys cannot be laid in', async () => {
-    await using docker = createWorkingEngine(answeringTo(`/containers/${ID}/archive`, () => refusal(500, 'disk full')))
+    await using docker = createWorkingEngine(
+      respondTo(`/containers/${ID}/archive`, () => errorResponse(500, 'disk full')),
+    )
     await expect(docker.engine.create(newDroplet)).rejects.toMatchObject({
       errorId: 900,
       message: 'Error response from daemon: disk full',
@@ -130,9 +132,9 @@ describe('creating', () => {
   })
 
   test.each(['', '../../info', 'abc'])('does not go on with the id %j', async Id => {
-    await using docker = createWorkingEngine(answeringTo('/containers/create', () => Response.json({ Id })))
+    await using docker = createWorkingEngine(respondTo('/containers/create', () => Response.json({ Id })))
     await expect(docker.engine.create(newDroplet)).rejects.toMatchObject({ errorId: 918 })
-    expect(docker.asked()).toHaveLength(3)
+    expect(docker.requestLines()).toHaveLength(3)
   })
 })
 
@@ -142,12 +144,14 @@ describe('starting', () => {
     ['listened on by somebody', 'listen tcp4 0.0.0.0:2207: bind: address already in use'],
   ])('is a taken port when it is %s', async (_, words) => {
     const message = `driver failed programming external connectivity on endpoint cikit07 (abc): ${words}`
-    await using docker = createWorkingEngine(answeringTo(`/containers/${ID}/start`, () => refusal(500, message)))
+    await using docker = createWorkingEngine(respondTo(`/containers/${ID}/start`, () => errorResponse(500, message)))
     await expect(docker.engine.start(ID)).rejects.toBeInstanceOf(PortTakenError)
   })
 
   test('that fails for another reason is no taken port', async () => {
-    await using docker = createWorkingEngine(answeringTo(`/containers/${ID}/start`, () => refusal(500, 'no memory')))
+    await using docker = createWorkingEngine(
+      respondTo(`/containers/${ID}/start`, () => errorResponse(500, 'no memory')),
+    )
     const error = await docker.engine.start(ID).catch((thrown: unknown) => thrown)
     expect(error).not.toBeInstanceOf(PortTakenError)
     expect(error).toMatchObject({ errorId: 900, message: 'Error response from daemon: no memory' })
@@ -162,13 +166,15 @@ describe.each(['start', 'stop', 'remove'] as const)('%s', change => {
   }[change]
 
   test.each([204, 304])('asks with the full id, and %i is success', async status => {
-    await using docker = createWorkingEngine(answeringTo(`/containers/${ID}`, () => new Response(null, { status })))
+    await using docker = createWorkingEngine(respondTo(`/containers/${ID}`, () => new Response(null, { status })))
     expect(await docker.engine[change](ID)).toBeUndefined()
-    expect(docker.asked()).toEqual(['GET /version', request])
+    expect(docker.requestLines()).toEqual(['GET /version', request])
   })
 
   test('is refused in the words of the engine', async () => {
-    await using docker = createWorkingEngine(answeringTo(`/containers/${ID}`, () => refusal(409, 'it is in progress')))
+    await using docker = createWorkingEngine(
+      respondTo(`/containers/${ID}`, () => errorResponse(409, 'it is in progress')),
+    )
     await expect(docker.engine[change](ID)).rejects.toMatchObject({
       errorId: 900,
       status: 400,
@@ -178,15 +184,15 @@ describe.each(['start', 'stop', 'remove'] as const)('%s', change => {
 
   test('is 918 when the engine has no words', async () => {
     await using docker = createWorkingEngine(
-      answeringTo(`/containers/${ID}`, () => new Response('<h1>proxy</h1>', { status: 502 })),
+      respondTo(`/containers/${ID}`, () => new Response('<h1>proxy</h1>', { status: 502 })),
     )
     await expect(docker.engine[change](ID)).rejects.toMatchObject({ errorId: 918 })
   })
 })
 
 test('removing what is gone already is no error, stopping it is one', async () => {
-  const gone = () => refusal(404, `No such container: ${ID}`)
-  await using docker = createWorkingEngine(answeringTo(`/containers/${ID}`, gone))
+  const gone = () => errorResponse(404, `No such container: ${ID}`)
+  await using docker = createWorkingEngine(respondTo(`/containers/${ID}`, gone))
   expect(await docker.engine.remove(ID)).toBeUndefined()
   await expect(docker.engine.stop(ID)).rejects.toMatchObject({ errorId: 900 })
 })
@@ -200,7 +206,7 @@ describe('removing by mark', () => {
       return method === 'DELETE' ? new Response(null, { status: 204 }) : undefined
     })
     expect(await docker.engine.removeMarked('b2f6-mark', true)).toBe(true)
-    expect(docker.asked()).toEqual([
+    expect(docker.requestLines()).toEqual([
       'GET /version',
       'GET /v1.41/containers/json?all=1&filters={"label":["cikit-api.add=b2f6-mark"]}',
       ...ids.map(id => `DELETE /v1.41/containers/${id}?force=1&v=1`),
@@ -219,9 +225,9 @@ describe('removing by mark', () => {
   })
 
   test('says when there was nothing, and removes nothing', async () => {
-    await using docker = createTestEngine(answeringTo('/containers/json', () => Response.json([])))
+    await using docker = createTestEngine(respondTo('/containers/json', () => Response.json([])))
     expect(await docker.engine.removeMarked('b2f6-mark', true)).toBe(false)
-    expect(docker.asked().filter(request => request.startsWith('DELETE'))).toEqual([])
+    expect(docker.requestLines().filter(request => request.startsWith('DELETE'))).toEqual([])
   })
 })
 
@@ -235,13 +241,15 @@ describe('looking at one', () => {
 
   test('that is gone finds nothing, and is no failure', async () => {
     await using docker = createTestEngine(({ path }) =>
-      path === '/version' ? undefined : refusal(404, `No such container: ${ID}`),
+      path === '/version' ? undefined : errorResponse(404, `No such container: ${ID}`),
     )
     expect(await docker.engine.inspect(ID)).toBeUndefined()
   })
 
   test('that the engine cannot tell of is an engine that is broken', async () => {
-    await using docker = createTestEngine(({ path }) => (path === '/version' ? undefined : refusal(500, 'layer store')))
+    await using docker = createTestEngine(({ path }) =>
+      path === '/version' ? undefined : errorResponse(500, 'layer store'),
+    )
     await expect(docker.engine.inspect(ID)).rejects.toMatchObject({ errorId: 918 })
   })
 })
@@ -256,5 +264,5 @@ test('events are the ids of droplets, whatever else happens on the host', async 
   const seen: string[] = []
   for await (const { id } of await docker.engine.events(new AbortController().signal)) seen.push(id)
   expect(seen).toEqual(['b'.repeat(64), 'c'.repeat(64)])
-  expect(docker.asked()).toContain('GET /v1.41/events?filters={"type":["container"]}')
+  expect(docker.requestLines()).toContain('GET /v1.41/events?filters={"type":["container"]}')
 })

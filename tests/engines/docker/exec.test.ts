@@ -2,39 +2,45 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { parseUsage } from '../../../src/engines/docker/answers.ts'
-import { printedByProgram } from '../../../src/engines/docker/exec.ts'
+import { demultiplexOutput } from '../../../src/engines/docker/exec.ts'
 import { hijack } from '../../../src/engines/docker/hijack.ts'
-import { frame } from '../../_support/docker-engine.ts'
+import { encodeFrame } from '../../_support/docker-engine.ts'
 import { tempDir } from '../../_support/temp-dir.ts'
 
-async function* chunks(...of: Uint8Array[]) {
-  yield* of
+async function* chunksOf(...parts: Uint8Array[]) {
+  yield* parts
 }
 
-async function read(output: AsyncIterable<{ stream: string; bytes: Uint8Array }>) {
-  const told = { stdout: '', stderr: '' }
-  for await (const { stream, bytes } of output) told[stream as 'stdout'] += new TextDecoder().decode(bytes)
-  return told
+async function collectText(output: AsyncIterable<{ stream: string; bytes: Uint8Array }>) {
+  const texts = { stdout: '', stderr: '' }
+  for await (const { stream, bytes } of output) texts[stream as 'stdout'] += new TextDecoder().decode(bytes)
+  return texts
 }
 
 describe('what a program printed', () => {
-  const whole = Buffer.concat([frame('one '), frame('oh', 2), frame(''), frame('two'), frame('no', 2)])
+  const stream = Buffer.concat([
+    encodeFrame('one '),
+    encodeFrame('oh', 2),
+    encodeFrame(''),
+    encodeFrame('two'),
+    encodeFrame('no', 2),
+  ])
 
   test('is told apart by its stream, wherever the pieces are cut', async () => {
-    for (let at = 0; at <= whole.length; at++) {
-      const output = printedByProgram(chunks(whole.subarray(0, at), whole.subarray(at)))
-      expect(await read(output)).toEqual({ stdout: 'one two', stderr: 'ohno' })
+    for (let at = 0; at <= stream.length; at++) {
+      const output = demultiplexOutput(chunksOf(stream.subarray(0, at), stream.subarray(at)))
+      expect(await collectText(output)).toEqual({ stdout: 'one two', stderr: 'ohno' })
     }
-    const bytes = [...whole].map(byte => Uint8Array.of(byte))
-    expect(await read(printedByProgram(chunks(...bytes)))).toEqual({ stdout: 'one two', stderr: 'ohno' })
+    const bytes = [...stream].map(byte => Uint8Array.of(byte))
+    expect(await collectText(demultiplexOutput(chunksOf(...bytes)))).toEqual({ stdout: 'one two', stderr: 'ohno' })
   })
 
   test('ends with a connection that breaks', async () => {
     const broken = (async function* () {
-      yield frame('one')
+      yield encodeFrame('one')
       throw new Error('reset')
     })()
-    expect(await read(printedByProgram(broken))).toEqual({ stdout: 'one', stderr: '' })
+    expect(await collectText(demultiplexOutput(broken))).toEqual({ stdout: 'one', stderr: '' })
   })
 })
 
@@ -47,13 +53,13 @@ describe('a connection that is handed over', () => {
   })
 
   /** An engine that does this with who asks. */
-  async function ask(answer: (socket: Socket, request: string) => void, timeoutMs = 2_000) {
+  async function hijackFrom(respond: (socket: Socket, request: string) => void, timeoutMs = 2_000) {
     using dir = tempDir()
     const path = join(dir.path, 'engine.sock')
     engine = createServer(socket => {
       sockets.add(socket)
       socket.on('error', () => undefined)
-      socket.once('data', data => answer(socket, data.toString()))
+      socket.once('data', data => respond(socket, data.toString()))
     })
     await new Promise<void>(resolve => engine?.listen(path, () => resolve()))
     return await hijack({ kind: 'unix', path }, '/v1.41/exec/1/start', { Tty: true }, timeoutMs)
@@ -61,9 +67,9 @@ describe('a connection that is handed over', () => {
 
   test.each(['101 UPGRADED', '200 OK'])('after %s is bytes both ways', async status => {
     const typed = Promise.withResolvers<string>()
-    let asked = ''
-    const connection = await ask((socket, request) => {
-      asked = request
+    let requestText = ''
+    const connection = await hijackFrom((socket, request) => {
+      requestText = request
       // The first bytes may come along with the head.
       socket.write(`HTTP/1.1 ${status}\r\nConnection: Upgrade\r\n\r\nfirst `)
       socket.once('data', data => {
@@ -72,7 +78,7 @@ describe('a connection that is handed over', () => {
       })
     })
     if (!('output' in connection)) throw new Error('it was not handed over')
-    expect(asked).toMatch(
+    expect(requestText).toMatch(
       /^POST \/v1\.41\/exec\/1\/start HTTP\/1\.1\r\n[\s\S]*Upgrade: tcp\r\n[\s\S]*\r\n\r\n\{"Tty":true\}$/,
     )
     expect(connection.write(Buffer.from('ls\r'))).toBe(true)
@@ -84,11 +90,11 @@ describe('a connection that is handed over', () => {
   test('is not what is refused, in the words of the engine', async () => {
     const body = '{"message":"is not running"}'
     const head = `HTTP/1.1 409 Conflict\r\nContent-Length: ${body.length}\r\n\r\n`
-    const answer = await ask(socket => {
+    const response = await hijackFrom(socket => {
       socket.write(head + body.slice(0, 5))
       setImmediate(() => socket.write(body.slice(5)))
     })
-    expect(answer).toEqual({ status: 409, text: body })
+    expect(response).toEqual({ status: 409, text: body })
   })
 
   test.each<[string, (socket: Socket) => void]>([
@@ -96,19 +102,19 @@ describe('a connection that is handed over', () => {
     ['hangs up', socket => socket.end()],
     ['speaks no HTTP', socket => void socket.write('SSH-2.0-OpenSSH\r\n\r\n')],
     ['says more than a head has', socket => void socket.write('HTTP/1.1 101 '.padEnd(20_000, 'x'))],
-  ])('is none of an engine that %s', async (_, answer) => {
-    await expect(ask(answer, 300)).rejects.toThrow()
+  ])('is none of an engine that %s', async (_, respond) => {
+    await expect(hijackFrom(respond, 300)).rejects.toThrow()
   })
 
   test('takes no more than a MiB that nobody reads', async () => {
-    const connection = await ask(socket => {
+    const connection = await hijackFrom(socket => {
       socket.write('HTTP/1.1 101 UPGRADED\r\n\r\n')
       socket.pause()
     })
     if (!('output' in connection)) throw new Error('it was not handed over')
     const piece = Buffer.alloc(256 * 1024)
-    const taken = Array.from({ length: 64 }, () => connection.write(piece))
-    expect([taken[0], taken.at(-1)]).toEqual([true, false])
+    const accepted = Array.from({ length: 64 }, () => connection.write(piece))
+    expect([accepted[0], accepted.at(-1)]).toEqual([true, false])
     connection.close()
   })
 })
@@ -129,14 +135,14 @@ describe('what a container uses', () => {
     },
     pids_stats: { current: 5 },
   }
-  const used = {
+  const expectedUsage = {
     at: Date.parse('2026-11-24T10:00:00.5Z'),
     ...{ cpuSeconds: 1.5, memory: 6_000, memoryLimit: 50_000, processes: 5 },
     ...{ networkIn: 11, networkOut: 22, diskRead: 101, diskWritten: 7 },
   }
 
   test('is read with cgroup v1', () => {
-    expect(parseUsage(v1)).toEqual(used)
+    expect(parseUsage(v1)).toEqual(expectedUsage)
   })
 
   test('and with v2, which words it otherwise', () => {
@@ -145,13 +151,13 @@ describe('what a container uses', () => {
       { op: 'write', value: 7 },
     ]
     const memory_stats = { usage: 10_000, limit: 50_000, stats: { inactive_file: 4_000 } }
-    expect(parseUsage({ ...v1, memory_stats, blkio_stats: { io_service_bytes_recursive: io } })).toEqual(used)
+    expect(parseUsage({ ...v1, memory_stats, blkio_stats: { io_service_bytes_recursive: io } })).toEqual(expectedUsage)
   })
 
   test('has nothing of what there is none of', () => {
     const bare = { ...v1, networks: undefined, blkio_stats: { io_service_bytes_recursive: null }, pids_stats: {} }
     const none = { networkIn: 0, networkOut: 0, diskRead: 0, diskWritten: 0, processes: 0 }
-    expect(parseUsage(bare)).toEqual({ ...used, ...none })
+    expect(parseUsage(bare)).toEqual({ ...expectedUsage, ...none })
   })
 
   test.each([
@@ -167,7 +173,7 @@ describe('what a container uses', () => {
     ['no CPU', { ...v1, cpu_stats: {} }],
     ['a count that is none', { ...v1, pids_stats: { current: -1 } }],
     ['networks that are none', { ...v1, networks: [] }],
-  ])('makes an engine that answers %s a broken one', (_, answer) => {
-    expect(() => parseUsage(answer)).toThrow(expect.objectContaining({ errorId: 918 }))
+  ])('makes an engine that answers %s a broken one', (_, response) => {
+    expect(() => parseUsage(response)).toThrow(expect.objectContaining({ errorId: 918 }))
   })
 })

@@ -1,38 +1,41 @@
 import { describe, expect, test } from 'bun:test'
 import { parseTar } from 'nanotar'
 import dockerfile from '../../../src/engines/docker/droplet-image/Dockerfile' with { type: 'text' }
-import { OWN_IMAGE } from '../../../src/setting-values.ts'
-import { createTestEngine, refusal } from '../../_support/docker-engine.ts'
+import { DEFAULT_IMAGE } from '../../../src/setting-values.ts'
+import { createTestEngine, errorResponse } from '../../_support/docker-engine.ts'
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`
 
 const streamOf = (...lines: object[]) => new Response(lines.map(line => `${JSON.stringify(line)}\r\n`).join(''))
 
 /** An engine without the image, which answers to a build or a pull. */
-function createEngineWithout(image: string, answer: () => Response = () => streamOf({ status: 'Done' })) {
+function createEngineWithout(image: string, respond: () => Response = () => streamOf({ status: 'Done' })) {
   return createTestEngine(({ method, path }) => {
-    if (path.startsWith('/images/') && path.endsWith('/json')) return refusal(404, `No such image: ${image}`)
-    return method === 'POST' ? answer() : undefined
+    if (path.startsWith('/images/') && path.endsWith('/json')) return errorResponse(404, `No such image: ${image}`)
+    return method === 'POST' ? respond() : undefined
   }, image)
 }
 
-test.each([OWN_IMAGE, 'debian', 'registry.test:5000/a/b:1'])('%s is left as it is when it is there', async image => {
-  await using docker = createTestEngine(
-    ({ path }) => (path.startsWith('/images/') ? Response.json({ Id: DIGEST }) : undefined),
-    image,
-  )
-  await docker.prepare()
-  expect(docker.asked()).toEqual(['GET /version', 'GET /v1.41/info', `GET /v1.41/images/${image}/json`])
-})
+test.each([DEFAULT_IMAGE, 'debian', 'registry.test:5000/a/b:1'])(
+  '%s is left as it is when it is there',
+  async image => {
+    await using docker = createTestEngine(
+      ({ path }) => (path.startsWith('/images/') ? Response.json({ Id: DIGEST }) : undefined),
+      image,
+    )
+    await docker.prepare()
+    expect(docker.requestLines()).toEqual(['GET /version', 'GET /v1.41/info', `GET /v1.41/images/${image}/json`])
+  },
+)
 
 test('the own image is built from the Dockerfile of this program when it is absent, and never pulled', async () => {
-  await using docker = createEngineWithout(OWN_IMAGE, () =>
+  await using docker = createEngineWithout(DEFAULT_IMAGE, () =>
     streamOf({ stream: 'Step 1/9 : FROM debian\n' }, { aux: { ID: DIGEST } }, { stream: 'Done\n' }),
   )
   await docker.prepare()
-  expect(docker.asked().slice(2)).toEqual([
-    `GET /v1.41/images/${OWN_IMAGE}/json`,
-    `POST /v1.41/build?t=${OWN_IMAGE}&rm=1&forcerm=1`,
+  expect(docker.requestLines().slice(2)).toEqual([
+    `GET /v1.41/images/${DEFAULT_IMAGE}/json`,
+    `POST /v1.41/build?t=${DEFAULT_IMAGE}&rm=1&forcerm=1`,
   ])
   const files = parseTar(new TextEncoder().encode(docker.requests.at(-1)?.body))
   expect(files.map(({ name, text }) => ({ name, text }))).toEqual([{ name: 'Dockerfile', text: dockerfile }])
@@ -55,7 +58,7 @@ describe('another image is pulled when it is absent', () => {
   ])('%s as %s', async (image, pulled) => {
     await using docker = createEngineWithout(image)
     await docker.prepare()
-    expect(docker.asked().slice(2)).toEqual([
+    expect(docker.requestLines().slice(2)).toEqual([
       `GET /v1.41/images/${image}/json`,
       `POST /v1.41/images/create?fromImage=${pulled}`,
     ])
@@ -100,17 +103,17 @@ describe('another image is pulled when it is absent', () => {
   })
 })
 
-test.each([OWN_IMAGE, 'debian'])('%s is given up when it is not wanted any more', async image => {
-  const given = new AbortController()
-  const asked = Promise.withResolvers<void>()
+test.each([DEFAULT_IMAGE, 'debian'])('%s is given up when it is not wanted any more', async image => {
+  const controller = new AbortController()
+  const requested = Promise.withResolvers<void>()
   // An engine that says nothing more.
   await using docker = createEngineWithout(image, () => {
-    asked.resolve()
+    requested.resolve()
     return new Response(new ReadableStream({ start: stream => stream.enqueue('{"status":"Working"}\n') }))
   })
-  const prepared = docker.prepare(given.signal).catch(error => error)
-  await asked.promise
-  given.abort()
+  const prepared = docker.prepare(controller.signal).catch(error => error)
+  await requested.promise
+  controller.abort()
   expect(await prepared).toBeInstanceOf(Error)
 })
 
@@ -120,11 +123,11 @@ test.each(['localhost/vm', 'localhost/team/vm:1'])('%s is never pulled: 924 with
     errorId: 924,
     message: expect.stringMatching(new RegExp(`^The droplet image is not available: ${image} is not.*build or load`)),
   })
-  expect(docker.asked().filter(request => request.startsWith('POST'))).toEqual([])
+  expect(docker.requestLines().filter(request => request.startsWith('POST'))).toEqual([])
 })
 
 describe.each([
-  [OWN_IMAGE, 'built'],
+  [DEFAULT_IMAGE, 'built'],
   ['debian:12', 'pulled'],
 ])('%s cannot be %s', (image, done) => {
   const failure = `The droplet image is not available: ${image} cannot be ${done}: no space left on device`
@@ -143,7 +146,7 @@ describe.each([
   })
 
   test('when the engine refuses: 924 in its words', async () => {
-    await using docker = createEngineWithout(image, () => refusal(500, 'no space left on device'))
+    await using docker = createEngineWithout(image, () => errorResponse(500, 'no space left on device'))
     await expect(docker.prepare()).rejects.toMatchObject({ errorId: 924, message: failure })
   })
 
@@ -152,23 +155,23 @@ describe.each([
     ['with no JSON', () => new Response('<h1>proxy</h1>\n')],
     ['as a proxy does', () => new Response('<h1>proxy</h1>', { status: 502 })],
     ['with a redirection', () => Response.redirect('http://localhost/elsewhere', 301)],
-  ])('when the engine answers %s: 918', async (_, answer) => {
-    await using docker = createEngineWithout(image, answer)
+  ])('when the engine answers %s: 918', async (_, respond) => {
+    await using docker = createEngineWithout(image, respond)
     await expect(docker.prepare()).rejects.toMatchObject({ errorId: 918 })
   })
 })
 
 test('an engine that fails to say whether the image is there is not asked to make it', async () => {
   await using docker = createTestEngine(({ path }) =>
-    path.startsWith('/images/') ? refusal(500, 'broken') : undefined,
+    path.startsWith('/images/') ? errorResponse(500, 'broken') : undefined,
   )
   await expect(docker.prepare()).rejects.toMatchObject({ errorId: 918 })
-  expect(docker.asked().filter(request => request.startsWith('POST'))).toEqual([])
+  expect(docker.requestLines().filter(request => request.startsWith('POST'))).toEqual([])
 })
 
 test('an engine that cannot run droplets is asked for no image', async () => {
   const info = { ServerVersion: '28.5.2', OSType: 'windows', SecurityOptions: [] }
   await using docker = createTestEngine(({ path }) => (path === '/info' ? Response.json(info) : undefined))
   await expect(docker.prepare()).rejects.toMatchObject({ errorId: 923 })
-  expect(docker.asked()).toEqual(['GET /version', 'GET /v1.41/info'])
+  expect(docker.requestLines()).toEqual(['GET /version', 'GET /v1.41/info'])
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { ACT } from '../../_support/act.ts'
+import { TEST_ACTOR } from '../../_support/act.ts'
 import { containerEntry, createTestEngine } from '../../_support/docker-engine.ts'
-import { createTestDroplets } from '../../_support/droplets.ts'
+import { createTestDropletHost } from '../../_support/droplets.ts'
 
 const NGINX = 'fe'.repeat(32)
 const DROPLET = '7e16c2cb0bf6'.padEnd(64, '0')
@@ -9,7 +9,7 @@ const changes = ['start', 'stop', 'restart', 'remove'] as const
 
 /** A host with a droplet `cikit22`, and an nginx that is none of ours. */
 function createHost() {
-  const droplets = createTestDroplets()
+  const droplets = createTestDropletHost()
   const docker = createTestEngine(({ path }) => {
     if (path === '/version' || path === '/info') return undefined
     if (!path.startsWith('/containers/json')) return new Response(null, { status: 204 })
@@ -17,7 +17,7 @@ function createHost() {
   })
   return {
     service: droplets.startService(docker.engine),
-    asked: docker.asked,
+    asked: docker.requestLines,
     async [Symbol.asyncDispose]() {
       await droplets[Symbol.asyncDispose]()
       await docker[Symbol.asyncDispose]()
@@ -33,13 +33,13 @@ describe.each(changes)('%s', change => {
     ...['nginx', 'cikit22-web', NGINX, NGINX.slice(0, 12), DROPLET, DROPLET.slice(0, 12), 'x'.repeat(100_000)],
   ])('of %.40j asks nothing of the engine', async name => {
     await using host = createHost()
-    await expect(host.service[change](ACT, name)).rejects.toMatchObject({ errorId: 900 })
+    await expect(host.service[change](TEST_ACTOR, name)).rejects.toMatchObject({ errorId: 900 })
     expect(host.asked()).toEqual([])
   })
 
   test('of a name that no droplet has only lists, and never says the name', async () => {
     await using host = createHost()
-    await expect(host.service[change](ACT, 'cikit23')).rejects.toMatchObject({ errorId: 900 })
+    await expect(host.service[change](TEST_ACTOR, 'cikit23')).rejects.toMatchObject({ errorId: 900 })
     expect(host.asked()).toEqual([
       'GET /version',
       'GET /v1.41/containers/json?all=1&filters={"name":["^/?cikit[0-9]{2}$"]}',
@@ -48,10 +48,10 @@ describe.each(changes)('%s', change => {
 
   test('of a droplet acts on the full id of the listing, and on nothing else', async () => {
     await using host = createHost()
-    await host.service[change](ACT, 'cikit22')
-    const acts = host.asked().filter(request => !request.startsWith('GET'))
-    expect(acts.length).toBeGreaterThan(0)
-    expect(acts.filter(request => !request.includes(`/v1.41/containers/${DROPLET}`))).toEqual([])
+    await host.service[change](TEST_ACTOR, 'cikit22')
+    const commands = host.asked().filter(request => !request.startsWith('GET'))
+    expect(commands.length).toBeGreaterThan(0)
+    expect(commands.filter(request => !request.includes(`/v1.41/containers/${DROPLET}`))).toEqual([])
     expect(host.asked().join()).not.toContain('cikit22')
     expect(host.asked().join()).not.toContain(NGINX)
   })
@@ -62,6 +62,6 @@ test.each([
   ['remove', [`POST /v1.41/containers/${DROPLET}/stop`, `DELETE /v1.41/containers/${DROPLET}?force=1&v=1`]],
 ] as const)('%s is %p', async (change, requests) => {
   await using host = createHost()
-  await host.service[change](ACT, 'cikit22')
+  await host.service[change](TEST_ACTOR, 'cikit22')
   expect(host.asked().filter(request => !request.startsWith('GET'))).toEqual([...requests])
 })

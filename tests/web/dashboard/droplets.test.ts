@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { condition, narrowed, ordered, webLinks } from '../../../src/web/dashboard/droplets/view.ts'
+import { displayStatus, filterDroplets, sortDroplets, webLinks } from '../../../src/web/dashboard/droplets/view.ts'
 import { dropletBody } from '../../_support/droplet-body.ts'
 
 test.each([
@@ -11,8 +11,8 @@ test.each([
   [{ state: 'exited', exit_code: 137 }, 'Stopped (137)', 'off'],
   [{ state: 'paused' }, 'Paused', 'warn'],
   [{ state: 'dead' }, 'Dead', 'bad'],
-] as const)('%p is %s', (known, text, kind) => {
-  expect(condition({ health: null, exit_code: null, ...known })).toEqual({ text, kind })
+] as const)('%p is %s', (fields, text, kind) => {
+  expect(displayStatus({ health: null, exit_code: null, ...fields })).toEqual({ text, kind })
 })
 
 describe('of several', () => {
@@ -35,29 +35,29 @@ describe('of several', () => {
     ['CIKIT03', '03'],
     ['run boot', '03'],
     ['no such', ''],
-  ])('those like %p are %p', (text, found) => {
-    expect(names(narrowed(droplets, text))).toBe(found)
+  ])('those like %p are %p', (text, expected) => {
+    expect(names(filterDroplets(droplets, text))).toBe(expected)
   })
 
   test.each([
     ['name', '01 02 03', '03 02 01'],
     ['age', '01 03 02', '02 03 01'],
     ['state', '03 01 02', '02 01 03'],
-  ] as const)('by %s', (by, up, down) => {
-    expect(names(ordered(droplets, { by, descending: false }))).toBe(up)
-    expect(names(ordered(droplets, { by, descending: true }))).toBe(down)
+  ] as const)('by %s', (by, ascending, descending) => {
+    expect(names(sortDroplets(droplets, { by, descending: false }))).toBe(ascending)
+    expect(names(sortDroplets(droplets, { by, descending: true }))).toBe(descending)
   })
 })
 
 test('what listens for a browser is found where ssh finds the droplet, or where the page came from', () => {
-  const at = (port: number) => ({ type: 'tcp', from: { ip: '0.0.0.0', port } })
-  const ports = { 22: at(2207), 80: at(8007), 443: at(44307) }
+  const portAt = (port: number) => ({ type: 'tcp', from: { ip: '0.0.0.0', port } })
+  const ports = { 22: portAt(2207), 80: portAt(8007), 443: portAt(44307) }
   const ssh = { command: 'ssh -p 2207 root@matrix.test', host_key: null, fingerprint: null }
   expect(webLinks({ ports, ssh }, 'elsewhere').map(({ href }) => href)).toEqual([
     'http://matrix.test:8007/',
     'https://matrix.test:44307/',
   ])
-  expect(webLinks({ ports: { 80: at(8007) }, ssh: null }, 'elsewhere')).toEqual([
+  expect(webLinks({ ports: { 80: portAt(8007) }, ssh: null }, 'elsewhere')).toEqual([
     { href: 'http://elsewhere:8007/', port: 8007 },
   ])
   expect(webLinks({ ports: {}, ssh: null }, 'elsewhere')).toEqual([])

@@ -5,7 +5,7 @@ const get = (api: TestApi, path: string, headers: Record<string, string> = {}) =
   api.app.handle(new Request(`http://localhost/${path}`, { headers }))
 
 /** What the page asks for by itself. */
-async function namedFiles(api: TestApi): Promise<string[]> {
+async function referencedFiles(api: TestApi): Promise<string[]> {
   const page = await (await get(api, '')).text()
   return [...page.matchAll(/(?:src|href)="(app\/[^"]+)"/g)].map(([, name = '']) => name)
 }
@@ -14,13 +14,16 @@ test('the page has no script, style or handler of its own, and asks for nothing 
   await using api = await createTestApi()
   const page = await (await get(api, '')).text()
   expect(page).not.toMatch(/<style|style=|<[^>]*\son\w+=|javascript:|(src|href)="(https?:)?\/\//i)
-  expect((await namedFiles(api)).map(name => name.replace(/-\w+\./, '.')).sort()).toEqual(['app/app.css', 'app/app.js'])
+  expect((await referencedFiles(api)).map(name => name.replace(/-\w+\./, '.')).sort()).toEqual([
+    'app/app.css',
+    'app/app.js',
+  ])
 })
 
 test('what is loaded at first is 60 KB at most, and is kept by browsers for good', async () => {
   await using api = await createTestApi()
   let size = 0
-  for (const name of await namedFiles(api)) {
+  for (const name of await referencedFiles(api)) {
     const response = await get(api, name, { 'accept-encoding': 'br, gzip' })
     expect([response.status, response.headers.get('content-encoding')]).toEqual([200, 'gzip'])
     expect(response.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
@@ -33,10 +36,10 @@ test('what is loaded at first is 60 KB at most, and is kept by browsers for good
 
 test.each(['', 'identity', 'gzip;q=0', 'br, gzip; q=0.0, *'])(
   'who takes nothing compressed (%p) gets it as it is',
-  async accepted => {
+  async acceptEncoding => {
     await using api = await createTestApi()
-    const [name = ''] = (await namedFiles(api)).filter(file => file.endsWith('.css'))
-    const response = await get(api, name, { 'accept-encoding': accepted })
+    const [name = ''] = (await referencedFiles(api)).filter(file => file.endsWith('.css'))
+    const response = await get(api, name, { 'accept-encoding': acceptEncoding })
     expect(response.headers.get('content-encoding')).toBeNull()
     expect(await response.text()).toContain('.shell')
   },

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { codeIn } from '../../../src/web/dashboard/sign-in/code.ts'
+import { extractCode } from '../../../src/web/dashboard/sign-in/code.ts'
 
 test.each([
   ['123456', '123456'],
@@ -12,5 +12,5 @@ test.each([
   ['', ''],
   ['1234567', '123456'],
 ])('of %p the code is %p', (text, code) => {
-  expect(codeIn(text)).toBe(code)
+  expect(extractCode(text)).toBe(code)
 })

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import { joined } from '../../../src/web/dashboard/audit/joined.ts'
-import { createLines, found, LINES_KEPT } from '../../../src/web/dashboard/logs/lines.ts'
-import { plainText } from '../../../src/web/dashboard/parts/plain-text.ts'
-import { bytes, line, percent } from '../../../src/web/dashboard/statistics/numbers.ts'
+import { mergeRecords } from '../../../src/web/dashboard/audit/joined.ts'
+import { createLineBuffer, filterLines, MAX_LINES } from '../../../src/web/dashboard/logs/lines.ts'
+import { sanitizeText } from '../../../src/web/dashboard/parts/plain-text.ts'
+import { formatBytes, formatPercent, linePath } from '../../../src/web/dashboard/statistics/numbers.ts'
 
 const encode = (text: string) => new TextEncoder().encode(text)
 
@@ -16,29 +16,29 @@ describe('what a droplet says', () => {
     ['one\r', 'one'],
     ['over\rwritten', 'over␍written'],
     ['\ttab ü 字 🙂', '\ttab ü 字 🙂'],
-  ])('%p is seen as %p', (text, shown) => {
-    expect(plainText(text)).toBe(shown)
+  ])('%p is seen as %p', (text, expected) => {
+    expect(sanitizeText(text)).toBe(expected)
   })
 
   test('is lines, whichever way its bytes are cut', () => {
-    const said = encode('one ü\ntwo\n\nthree 🙂')
-    for (let at = 0; at <= said.length; at++) {
-      const lines = createLines()
-      lines.push(said.subarray(0, at))
-      expect(lines.push(said.subarray(at))).toEqual(['one ü', 'two', '', 'three 🙂'])
+    const input = encode('one ü\ntwo\n\nthree 🙂')
+    for (let splitAt = 0; splitAt <= input.length; splitAt++) {
+      const lines = createLineBuffer()
+      lines.push(input.subarray(0, splitAt))
+      expect(lines.push(input.subarray(splitAt))).toEqual(['one ü', 'two', '', 'three 🙂'])
     }
   })
 
   test('is kept as far as a page can show it, and a line without an end is cut', () => {
-    const lines = createLines()
-    lines.push(encode('line\n'.repeat(LINES_KEPT + 10)))
-    const shown = lines.push(encode(`last\n${'x'.repeat(100_000)}`))
-    expect([shown.length, shown.at(-2), shown.at(-1)?.length]).toEqual([LINES_KEPT + 1, 'last', 4_000])
+    const lines = createLineBuffer()
+    lines.push(encode('line\n'.repeat(MAX_LINES + 10)))
+    const output = lines.push(encode(`last\n${'x'.repeat(100_000)}`))
+    expect([output.length, output.at(-2), output.at(-1)?.length]).toEqual([MAX_LINES + 1, 'last', 4_000])
   })
 
   test('is found whatever the case', () => {
-    expect(found(['An Error', 'fine', 'errors'], 'error')).toEqual(['An Error', 'errors'])
-    expect(found(['a', 'b'], '')).toEqual(['a', 'b'])
+    expect(filterLines(['An Error', 'fine', 'errors'], 'error')).toEqual(['An Error', 'errors'])
+    expect(filterLines(['a', 'b'], '')).toEqual(['a', 'b'])
   })
 })
 
@@ -50,7 +50,7 @@ describe('numbers', () => {
     [0.5, '50%'],
     [1.534, '153%'],
   ])('%p cores are %p', (cores, text) => {
-    expect(percent(cores)).toBe(text)
+    expect(formatPercent(cores)).toBe(text)
   })
 
   test.each([
@@ -61,7 +61,7 @@ describe('numbers', () => {
     [1_100_000_000, '1.0 GB'],
     [5e15, '4547 TB'],
   ])('%p bytes are %p', (count, text) => {
-    expect(bytes(count)).toBe(text)
+    expect(formatBytes(count)).toBe(text)
   })
 
   test('a line goes from edge to edge, no higher than the picture, with a gap where nothing was measured', () => {
@@ -73,20 +73,20 @@ describe('numbers', () => {
       [90, 2.5],
       [100, 0],
     ] as const
-    expect(line(points, frame, 30)).toBe('M0.0 10.0L10.0 0.0L20.0 0.0M90.0 5.0L100.0 10.0')
-    expect(line([], frame, 30)).toBe('')
+    expect(linePath(points, frame, 30)).toBe('M0.0 10.0L10.0 0.0L20.0 0.0M90.0 5.0L100.0 10.0')
+    expect(linePath([], frame, 30)).toBe('')
   })
 })
 
 describe('the audit that is followed', () => {
-  const record = (id: number | null) => ({ id }) as Parameters<typeof joined>[0][number]
+  const record = (id: number | null) => ({ id }) as Parameters<typeof mergeRecords>[0][number]
 
   test('has the newest first, and what was read before once', () => {
-    const before = [null, 5, 4, 3, 2].map(record)
-    expect(joined([7, 6, 5, 4].map(record), before)).toEqual([7, 6, 5, 4, 3, 2].map(record))
+    const previous = [null, 5, 4, 3, 2].map(record)
+    expect(mergeRecords([7, 6, 5, 4].map(record), previous)).toEqual([7, 6, 5, 4, 3, 2].map(record))
   })
 
   test('has what is still counted up only as it is now', () => {
-    expect(joined([null, 5].map(record), [null, null, 4].map(record))).toEqual([null, 5, 4].map(record))
+    expect(mergeRecords([null, 5].map(record), [null, null, 4].map(record))).toEqual([null, 5, 4].map(record))
   })
 })

@@ -1,5 +1,5 @@
 /** What the server answered and refused. */
-export class Refusal extends Error {
+export class ResponseError extends Error {
   override readonly name = 'Refusal'
 
   constructor(
@@ -16,11 +16,11 @@ export class Refusal extends Error {
 }
 
 /** No answer came at all. */
-export class Unreachable extends Error {
+export class NetworkError extends Error {
   override readonly name = 'Unreachable'
 }
 
-export interface Call {
+export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   json?: unknown
   headers?: Record<string, string>
@@ -28,16 +28,16 @@ export interface Call {
 }
 
 /** Below the page itself, wherever a proxy put that. */
-export const addressOf = (path: string): URL => new URL(`api/v1${path}`, document.baseURI)
+export const apiUrl = (path: string): URL => new URL(`api/v1${path}`, document.baseURI)
 
 /**
  * One request of the API.
  * @param path below `/api/v1`
  * @throws Refusal, Unreachable, and what `signal` was aborted with
  */
-export async function send(path: string, call: Call, accessToken?: string): Promise<Response> {
-  const { method = 'GET', json, headers, signal } = call
-  const answer = await fetch(addressOf(path), {
+export async function send(path: string, options: RequestOptions, accessToken?: string): Promise<Response> {
+  const { method = 'GET', json, headers, signal } = options
+  const response = await fetch(apiUrl(path), {
     method,
     cache: 'no-store',
     credentials: 'omit',
@@ -51,20 +51,20 @@ export async function send(path: string, call: Call, accessToken?: string): Prom
     ...(signal && { signal }),
   }).catch(error => {
     signal?.throwIfAborted()
-    throw new Unreachable('The server cannot be reached', { cause: error })
+    throw new NetworkError('The server cannot be reached', { cause: error })
   })
-  if (!answer.ok) throw await refusalOf(answer)
-  return answer
+  if (!response.ok) throw await toResponseError(response)
+  return response
 }
 
-async function refusalOf(answer: Response): Promise<Refusal> {
-  const body: { error?: unknown; errorId?: unknown } = await answer.json().catch(() => ({}))
-  const text = typeof body.error === 'string' ? body.error : `The server answered with status ${answer.status}`
+async function toResponseError(response: Response): Promise<ResponseError> {
+  const body: { error?: unknown; errorId?: unknown } = await response.json().catch(() => ({}))
+  const text = typeof body.error === 'string' ? body.error : `The server answered with status ${response.status}`
   const id = typeof body.errorId === 'number' ? body.errorId : 0
-  return new Refusal(text, answer.status, id, Number(answer.headers.get('retry-after')) || undefined)
+  return new ResponseError(text, response.status, id, Number(response.headers.get('retry-after')) || undefined)
 }
 
 /** What a person is told of something that went wrong. */
-export function wordsFor(error: unknown): string {
+export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

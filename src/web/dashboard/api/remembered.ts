@@ -6,28 +6,32 @@ const DATABASE = 'cikit'
 const STORE = 'session'
 const KEY = 'present'
 
-export const recall = (): Promise<Session | undefined> => ask('readonly', store => store.get(KEY))
+export const loadSession = (): Promise<Session | undefined> => withStore('readonly', store => store.get(KEY))
 
-export const remember = (session: Session): Promise<unknown> => ask('readwrite', store => store.put(session, KEY))
+export const saveSession = (session: Session): Promise<unknown> =>
+  withStore('readwrite', store => store.put(session, KEY))
 
-export const forget = (): Promise<unknown> => ask('readwrite', store => store.delete(KEY))
+export const clearSession = (): Promise<unknown> => withStore('readwrite', store => store.delete(KEY))
 
-async function ask<T>(mode: IDBTransactionMode, question: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-  const database = await open()
+async function withStore<T>(
+  mode: IDBTransactionMode,
+  createRequest: (store: IDBObjectStore) => IDBRequest<T>,
+): Promise<T> {
+  const database = await openDatabase()
   try {
     const transaction = database.transaction(STORE, mode)
-    const answer = question(transaction.objectStore(STORE))
+    const request = createRequest(transaction.objectStore(STORE))
     await new Promise((resolve, reject) => {
       transaction.oncomplete = resolve
       transaction.onabort = () => reject(transaction.error)
     })
-    return answer.result
+    return request.result
   } finally {
     database.close()
   }
 }
 
-function open(): Promise<IDBDatabase> {
+function openDatabase(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(DATABASE, 1)
     request.onupgradeneeded = () => request.result.createObjectStore(STORE)

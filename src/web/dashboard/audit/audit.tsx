@@ -1,65 +1,65 @@
 import { useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { isOwner } from '../api/session.ts'
-import { saveFile } from '../parts/save-file.ts'
-import { Empty, Loading, Problem } from '../parts/states.tsx'
+import { downloadFile } from '../parts/save-file.ts'
+import { EmptyState, ErrorMessage, Loading } from '../parts/states.tsx'
 import { auditVersion } from '../state/matrix.ts'
-import { telling } from '../state/notices.ts'
-import { createReading } from '../state/reading.ts'
-import { joined } from './joined.ts'
-import { lastNumber, PAGE, readAll, readRecords, toCsv, type Wanted } from './records.ts'
+import { withErrorToast } from '../state/notices.ts'
+import { createResource } from '../state/reading.ts'
+import { mergeRecords } from './joined.ts'
+import { type AuditFilter, fetchAllRecords, fetchRecords, oldestId, PAGE_SIZE, toCsv } from './records.ts'
 import { AuditTable } from './table.tsx'
 
-const everything: Wanted = { user: '', action: '', target: '', since: '' }
+const emptyFilter: AuditFilter = { user: '', action: '', target: '', since: '' }
 
 /** Who did what, for the owner. */
-export function Audit(_: { parts: readonly string[] }) {
-  return <section class="audit">{isOwner.value ? <Records /> : <NotYours />}</section>
+export function AuditPage(_: { segments: readonly string[] }) {
+  return <section class="audit">{isOwner.value ? <AuditRecords /> : <OwnerOnly />}</section>
 }
 
-function NotYours() {
+function OwnerOnly() {
   return (
     <>
       <h1>Audit</h1>
-      <Empty title="This is the owner's page">
+      <EmptyState title="This is the owner's page">
         <p class="soft">Only the owner of this Matrix sees who did what.</p>
-      </Empty>
+      </EmptyState>
     </>
   )
 }
 
-function Records() {
-  const wanted = useSignal(everything)
-  const isWhole = useSignal(false)
-  const { value, problem, read, put } = useMemo(
+function AuditRecords() {
+  const filter = useSignal(emptyFilter)
+  const isComplete = useSignal(false)
+  const { data, errorText, load, setData } = useMemo(
     () =>
-      createReading(async () => {
-        const records = await readRecords(wanted.peek(), PAGE)
-        isWhole.value = records.length < PAGE
+      createResource(async () => {
+        const records = await fetchRecords(filter.peek(), PAGE_SIZE)
+        isComplete.value = records.length < PAGE_SIZE
         return records
       }),
-    [wanted, isWhole],
+    [filter, isComplete],
   )
-  useEffect(() => void read(), [read])
-  const follows = useSignal(true)
+  useEffect(() => void load(), [load])
+  const isFollowing = useSignal(true)
   useSignalEffect(() => {
-    if (auditVersion.value > 0 && follows.value) void follow()
+    if (auditVersion.value > 0 && isFollowing.value) void prependNewest()
   })
-  const follow = async () => {
-    const newest = await readRecords(wanted.peek(), PAGE).catch(() => undefined)
-    if (newest && value.peek()) put(joined(newest, value.peek() ?? []))
+  const prependNewest = async () => {
+    const newest = await fetchRecords(filter.peek(), PAGE_SIZE).catch(() => undefined)
+    if (newest && data.peek()) setData(mergeRecords(newest, data.peek() ?? []))
   }
-  const more = async () => {
-    const known = value.peek() ?? []
-    const older = await readRecords(wanted.peek(), PAGE, lastNumber(known))
-    isWhole.value = older.length < PAGE
-    put([...known, ...older])
+  const loadOlder = async () => {
+    const loaded = data.peek() ?? []
+    const older = await fetchRecords(filter.peek(), PAGE_SIZE, oldestId(loaded))
+    isComplete.value = older.length < PAGE_SIZE
+    setData([...loaded, ...older])
   }
-  const save = async () => {
-    const text = toCsv(await readAll(wanted.peek()))
-    saveFile(`audit-${new Date().toISOString().slice(0, 10)}.csv`, 'text/csv', text)
+  const exportCsv = async () => {
+    const text = toCsv(await fetchAllRecords(filter.peek()))
+    downloadFile(`audit-${new Date().toISOString().slice(0, 10)}.csv`, 'text/csv', text)
   }
-  const field = (name: keyof Wanted, label: string, placeholder: string) => (
+  const renderField = (name: keyof AuditFilter, label: string, placeholder: string) => (
     <label>
       {label}
       <input
@@ -68,8 +68,8 @@ function Records() {
         autocapitalize="none"
         spellcheck={false}
         placeholder={placeholder}
-        value={wanted.value[name]}
-        onInput={event => (wanted.value = { ...wanted.value, [name]: event.currentTarget.value })}
+        value={filter.value[name]}
+        onInput={event => (filter.value = { ...filter.value, [name]: event.currentTarget.value })}
       />
     </label>
   )
@@ -78,10 +78,14 @@ function Records() {
       <header class="head">
         <h1>Audit</h1>
         <label class="choice follow">
-          <input type="checkbox" checked={follows} onChange={event => (follows.value = event.currentTarget.checked)} />
+          <input
+            type="checkbox"
+            checked={isFollowing}
+            onChange={event => (isFollowing.value = event.currentTarget.checked)}
+          />
           Follow
         </label>
-        <button type="button" class="quiet" onClick={() => void telling(save())}>
+        <button type="button" class="quiet" onClick={() => void withErrorToast(exportCsv())}>
           Save as CSV
         </button>
       </header>
@@ -89,24 +93,24 @@ function Records() {
         class="wanted"
         onSubmit={event => {
           event.preventDefault()
-          void read()
+          void load()
         }}
       >
-        {field('user', 'Who', 'ann')}
-        {field('action', 'What', 'droplet.stop')}
-        {field('target', 'To', 'cikit01')}
-        {field('since', 'Since', '2026-11-24')}
+        {renderField('user', 'Who', 'ann')}
+        {renderField('action', 'What', 'droplet.stop')}
+        {renderField('target', 'To', 'cikit01')}
+        {renderField('since', 'Since', '2026-11-24')}
         <button type="submit" class="quiet">
           Show
         </button>
       </form>
-      {problem.value && <Problem text={problem.value} retry={() => void read()} />}
-      {!value.value && !problem.value && <Loading what="the audit" />}
-      {value.value?.length === 0 && <p class="nothing">Nothing of this kind is recorded.</p>}
-      {value.value && value.value.length > 0 && <AuditTable records={value.value} />}
-      {value.value && !isWhole.value && (
+      {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => void load()} />}
+      {!data.value && !errorText.value && <Loading label="the audit" />}
+      {data.value?.length === 0 && <p class="nothing">Nothing of this kind is recorded.</p>}
+      {data.value && data.value.length > 0 && <AuditTable records={data.value} />}
+      {data.value && !isComplete.value && (
         <p class="more">
-          <button type="button" class="quiet" onClick={() => void telling(more())}>
+          <button type="button" class="quiet" onClick={() => void withErrorToast(loadOlder())}>
             Show older ones
           </button>
         </p>

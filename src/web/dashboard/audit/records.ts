@@ -1,41 +1,41 @@
-import { ask } from '../api/api.ts'
+import { requestJson } from '../api/api.ts'
 import type { AuditRecord } from './joined.ts'
 
 /** What is looked for; what is empty narrows nothing. */
-export interface Wanted {
+export interface AuditFilter {
   user: string
   action: string
   target: string
   since: string
 }
 
-export const PAGE = 100
+export const PAGE_SIZE = 100
 /** In one file. */
-const MOST_EXPORTED = 10_000
+const MAX_EXPORTED = 10_000
 
 /** Newest first, those before the record `cursor`. */
-export async function readRecords(wanted: Wanted, limit: number, cursor?: number): Promise<AuditRecord[]> {
+export async function fetchRecords(filter: AuditFilter, limit: number, cursor?: number): Promise<AuditRecord[]> {
   const query = new URLSearchParams({ limit: String(limit) })
-  for (const [name, value] of Object.entries(wanted)) if (value.trim() !== '') query.set(name, value.trim())
+  for (const [name, value] of Object.entries(filter)) if (value.trim() !== '') query.set(name, value.trim())
   if (cursor !== undefined) query.set('cursor', String(cursor))
-  return await ask<AuditRecord[]>(`/audit/list?${query}`)
+  return await requestJson<AuditRecord[]>(`/audit/list?${query}`)
 }
 
 /** All that is looked for, as far as one file holds it. */
-export async function readAll(wanted: Wanted): Promise<AuditRecord[]> {
+export async function fetchAllRecords(filter: AuditFilter): Promise<AuditRecord[]> {
   const all: AuditRecord[] = []
-  while (all.length < MOST_EXPORTED) {
-    const cursor = lastNumber(all)
+  while (all.length < MAX_EXPORTED) {
+    const cursor = oldestId(all)
     if (all.length > 0 && cursor === undefined) break
-    const more = await readRecords(wanted, 1_000, cursor)
-    all.push(...more)
-    if (more.length < 1_000) break
+    const batch = await fetchRecords(filter, 1_000, cursor)
+    all.push(...batch)
+    if (batch.length < 1_000) break
   }
   return all
 }
 
 /** Of the oldest record that has a number: refusals that are still counted up have none. */
-export function lastNumber(records: readonly AuditRecord[]): number | undefined {
+export function oldestId(records: readonly AuditRecord[]): number | undefined {
   return records.findLast(({ id }) => id !== null)?.id ?? undefined
 }
 

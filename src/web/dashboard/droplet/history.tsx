@@ -2,7 +2,7 @@ import type { OperationBody } from '../../../operations/model.ts'
 import { Age } from '../parts/age.tsx'
 
 /** What was done, newest first. */
-export function History({ operations }: { operations: readonly OperationBody[] }) {
+export function ActivityList({ operations }: { operations: readonly OperationBody[] }) {
   return (
     <section class="history">
       <h2>What was done to it</h2>
@@ -11,8 +11,8 @@ export function History({ operations }: { operations: readonly OperationBody[] }
           <li key={id}>
             <span class="what">{kind}</span> <span class={`state-word ${state}`}>{state}</span>{' '}
             <span class="soft">
-              by <bdi>{user}</bdi>, <Age since={created_at} ago />
-              {started_at && ended_at && `, took ${seconds(started_at, ended_at)} s`}
+              by <bdi>{user}</bdi>, <Age since={created_at} withSuffix />
+              {started_at && ended_at && `, took ${secondsBetween(started_at, ended_at)} s`}
             </span>
             {error && <span class="why">{error.error}</span>}
           </li>
@@ -22,6 +22,6 @@ export function History({ operations }: { operations: readonly OperationBody[] }
   )
 }
 
-function seconds(from: string, to: string): string {
+function secondsBetween(from: string, to: string): string {
   return ((Date.parse(to) - Date.parse(from)) / 1000).toFixed(1)
 }

@@ -1,24 +1,24 @@
 import { useEffect, useMemo } from 'preact/hooks'
-import { readRecords } from '../audit/records.ts'
+import { fetchRecords } from '../audit/records.ts'
 import { AuditTable } from '../audit/table.tsx'
-import { Problem } from '../parts/states.tsx'
-import { createReading } from '../state/reading.ts'
+import { ErrorMessage } from '../parts/states.tsx'
+import { createResource } from '../state/reading.ts'
 
-const SHOWN = 20
+const MAX_RECORDS = 20
 
 /** What the audit says of a droplet, or of whatever had this name before. */
-export function Trail({ name }: { name: string }) {
-  const { value, problem, read } = useMemo(
-    () => createReading(() => readRecords({ user: '', action: '', target: name, since: '' }, SHOWN)),
+export function AuditTrail({ name }: { name: string }) {
+  const { data, errorText, load } = useMemo(
+    () => createResource(() => fetchRecords({ user: '', action: '', target: name, since: '' }, MAX_RECORDS)),
     [name],
   )
-  useEffect(() => void read(), [read])
-  if (problem.value) return <Problem text={problem.value} retry={() => void read()} />
-  if (!value.value?.length) return null
+  useEffect(() => void load(), [load])
+  if (errorText.value) return <ErrorMessage text={errorText.value} onRetry={() => void load()} />
+  if (!data.value?.length) return null
   return (
     <section class="audit trail">
       <h2>Its audit</h2>
-      <AuditTable records={value.value} />
+      <AuditTable records={data.value} />
     </section>
   )
 }

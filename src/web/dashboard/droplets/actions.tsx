@@ -1,34 +1,34 @@
 import { useSignal } from '@preact/signals'
 import type { DropletBody } from '../../../droplets/model.ts'
 import { Icon } from '../parts/icon.tsx'
-import { type Change, change } from '../state/changes.ts'
-import { openOperations } from '../state/matrix.ts'
-import { telling } from '../state/notices.ts'
+import { type DropletAction, startOperation } from '../state/changes.ts'
+import { unfinishedOperations } from '../state/matrix.ts'
+import { withErrorToast } from '../state/notices.ts'
 import { DeleteDialog } from './delete-dialog.tsx'
 
-const words = { start: 'Start', stop: 'Stop', restart: 'Restart' } as const
+const labels = { start: 'Start', stop: 'Stop', restart: 'Restart' } as const
 
 /** What can be done to a droplet now. */
-export function Actions({ droplet: { name, state } }: { droplet: DropletBody }) {
+export function DropletActions({ droplet: { name, state } }: { droplet: DropletBody }) {
   const isDeleting = useSignal(false)
-  const isBusy = openOperations.value.has(name)
-  const runs = state === 'running' || state === 'paused' || state === 'restarting'
-  const button = (kind: Exclude<Change, 'delete'>) => (
+  const isBusy = unfinishedOperations.value.has(name)
+  const isActive = state === 'running' || state === 'paused' || state === 'restarting'
+  const renderButton = (action: Exclude<DropletAction, 'delete'>) => (
     <button
       type="button"
       class="quiet small"
       disabled={isBusy}
-      aria-label={`${words[kind]} ${name}`}
-      title={words[kind]}
-      onClick={() => void telling(change(kind, name))}
+      aria-label={`${labels[action]} ${name}`}
+      title={labels[action]}
+      onClick={() => void withErrorToast(startOperation(action, name))}
     >
-      <Icon name={kind} />
+      <Icon name={action} />
     </button>
   )
   return (
     <span class="buttons">
-      {runs ? button('stop') : button('start')}
-      {runs && button('restart')}
+      {isActive ? renderButton('stop') : renderButton('start')}
+      {isActive && renderButton('restart')}
       <button
         type="button"
         class="quiet small"
@@ -39,7 +39,7 @@ export function Actions({ droplet: { name, state } }: { droplet: DropletBody }) 
       >
         <Icon name="delete" />
       </button>
-      {isDeleting.value && <DeleteDialog name={name} close={() => (isDeleting.value = false)} />}
+      {isDeleting.value && <DeleteDialog name={name} onClose={() => (isDeleting.value = false)} />}
     </span>
   )
 }

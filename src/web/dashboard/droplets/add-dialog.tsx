@@ -1,32 +1,32 @@
 import { useSignal } from '@preact/signals'
-import { wordsFor } from '../api/http.ts'
+import { errorMessage } from '../api/http.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { addDroplet } from '../state/changes.ts'
 
 /** A new droplet; whose keys may enter it is said now. */
-export function AddDialog({ close }: { close: () => void }) {
-  const keys = useSignal('')
-  const problem = useSignal('')
-  const isAsking = useSignal(false)
+export function AddDialog({ onClose }: { onClose: () => void }) {
+  const keysText = useSignal('')
+  const errorText = useSignal('')
+  const isSubmitting = useSignal(false)
   const submit = async () => {
-    if (isAsking.peek()) return
-    isAsking.value = true
-    problem.value = ''
+    if (isSubmitting.peek()) return
+    isSubmitting.value = true
+    errorText.value = ''
     try {
       await addDroplet(
-        keys
+        keysText
           .peek()
           .split('\n')
           .filter(line => line.trim() !== ''),
       )
-      close()
+      onClose()
     } catch (error) {
-      problem.value = wordsFor(error)
-      isAsking.value = false
+      errorText.value = errorMessage(error)
+      isSubmitting.value = false
     }
   }
   return (
-    <Dialog title="Add a droplet" close={close}>
+    <Dialog title="Add a droplet" onClose={onClose}>
       <form
         onSubmit={event => {
           event.preventDefault()
@@ -40,20 +40,20 @@ export function AddDialog({ close }: { close: () => void }) {
             rows={4}
             spellcheck={false}
             placeholder="ssh-ed25519 AAAA… you@laptop"
-            value={keys}
-            onInput={event => (keys.value = event.currentTarget.value)}
+            value={keysText}
+            onInput={event => (keysText.value = event.currentTarget.value)}
           />
         </label>
-        {problem.value && (
+        {errorText.value && (
           <p class="problem" role="alert">
-            {problem}
+            {errorText}
           </p>
         )}
         <div class="actions">
-          <button type="button" class="quiet" onClick={close}>
+          <button type="button" class="quiet" onClick={onClose}>
             Cancel
           </button>
-          <button type="submit" disabled={isAsking.value}>
+          <button type="submit" disabled={isSubmitting.value}>
             Add
           </button>
         </div>

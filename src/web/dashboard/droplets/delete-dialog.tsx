@@ -1,15 +1,15 @@
 import { ConfirmDialog } from '../parts/confirm-dialog.tsx'
-import { change } from '../state/changes.ts'
-import { telling } from '../state/notices.ts'
+import { startOperation } from '../state/changes.ts'
+import { withErrorToast } from '../state/notices.ts'
 
-export function DeleteDialog({ name, close }: { name: string; close: () => void }) {
+export function DeleteDialog({ name, onClose }: { name: string; onClose: () => void }) {
   return (
     <ConfirmDialog
       title={`Delete ${name}?`}
-      name={name}
-      action="Delete"
-      close={close}
-      run={() => telling(change('delete', name))}
+      expectedText={name}
+      actionLabel="Delete"
+      onClose={onClose}
+      onConfirm={() => withErrorToast(startOperation('delete', name))}
     >
       The droplet and everything in it is removed. Nothing brings it back.
     </ConfirmDialog>

@@ -3,30 +3,30 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { isManager } from '../api/session.ts'
 import { Icon } from '../parts/icon.tsx'
-import { Empty, Loading, Problem } from '../parts/states.tsx'
-import { keyList } from '../state/keys.ts'
-import { droplets, engine, readMatrix, trouble } from '../state/matrix.ts'
-import { followStatistics } from '../state/statistics.ts'
+import { EmptyState, ErrorMessage, Loading } from '../parts/states.tsx'
+import { shortcutRegistry } from '../state/keys.ts'
+import { droplets, engineState, loadError, loadStore } from '../state/matrix.ts'
+import { subscribeToStats } from '../state/statistics.ts'
 import { AddDialog } from './add-dialog.tsx'
-import { Adds } from './adds.tsx'
-import { Bulk } from './bulk.tsx'
-import { moveInRows } from './keyboard.ts'
-import { filter } from './state.ts'
-import { Table } from './table.tsx'
+import { PendingAdds } from './adds.tsx'
+import { BulkActions } from './bulk.tsx'
+import { moveRowFocus } from './keyboard.ts'
+import { filterText } from './state.ts'
+import { DropletTable } from './table.tsx'
 
 /** All droplets as they are now. */
-export function Droplets(_: { parts: readonly string[] }) {
+export function DropletsPage(_: { segments: readonly string[] }) {
   const isAdding = useSignal(false)
-  const field = useRef<HTMLInputElement>(null)
-  useEffect(followStatistics, [])
+  const filterInput = useRef<HTMLInputElement>(null)
+  useEffect(subscribeToStats, [])
   useEffect(() => {
-    const taken = [
-      keyList.add('/', 'Look for droplets', () => field.current?.focus()),
-      keyList.add('ArrowDown', 'The next droplet', () => moveInRows(1)),
-      keyList.add('ArrowUp', 'The droplet before', () => moveInRows(-1)),
+    const unregisterAll = [
+      shortcutRegistry.add('/', 'Look for droplets', () => filterInput.current?.focus()),
+      shortcutRegistry.add('ArrowDown', 'The next droplet', () => moveRowFocus(1)),
+      shortcutRegistry.add('ArrowUp', 'The droplet before', () => moveRowFocus(-1)),
     ]
     return () => {
-      for (const back of taken) back()
+      for (const unregister of unregisterAll) unregister()
     }
   }, [])
   return (
@@ -36,13 +36,13 @@ export function Droplets(_: { parts: readonly string[] }) {
         <label class="find">
           <span class="unseen">Look for droplets</span>
           <input
-            ref={field}
+            ref={filterInput}
             type="search"
             placeholder="Filter by name or state"
             spellcheck={false}
-            value={filter}
-            onInput={event => (filter.value = event.currentTarget.value)}
-            onKeyDown={event => event.key === 'ArrowDown' && moveInRows(1)}
+            value={filterText}
+            onInput={event => (filterText.value = event.currentTarget.value)}
+            onKeyDown={event => event.key === 'ArrowDown' && moveRowFocus(1)}
           />
         </label>
         {isManager.value && (
@@ -51,38 +51,38 @@ export function Droplets(_: { parts: readonly string[] }) {
           </button>
         )}
       </header>
-      {engine.value === 'away' && (
+      {engineState.value === 'away' && (
         <div class="problem" role="alert">
           The container engine cannot be reached. Droplets may go on running; what is shown is from before. It is looked
           for every second.
         </div>
       )}
-      {trouble.value && <Problem text={trouble.value} retry={() => void readMatrix()} />}
-      <Adds />
-      <List />
-      {isAdding.value && <AddDialog close={() => (isAdding.value = false)} />}
+      {loadError.value && <ErrorMessage text={loadError.value} onRetry={() => void loadStore()} />}
+      <PendingAdds />
+      <DropletListView />
+      {isAdding.value && <AddDialog onClose={() => (isAdding.value = false)} />}
     </section>
   )
 }
 
-function List() {
-  const all = droplets.value
-  if (!all) return engine.value === 'away' || trouble.value ? null : <Loading what="the droplets" />
-  if (all.length > 0) {
+function DropletListView() {
+  const list = droplets.value
+  if (!list) return engineState.value === 'away' || loadError.value ? null : <Loading label="the droplets" />
+  if (list.length > 0) {
     return (
       <>
-        <Bulk />
-        <Table />
+        <BulkActions />
+        <DropletTable />
       </>
     )
   }
   return (
-    <Empty title="No droplets yet">
+    <EmptyState title="No droplets yet">
       <p class="soft">
         {isManager.value
           ? 'Add the first one: it boots in seconds, with sshd and everything that a machine of its own has.'
           : 'A manager of this Matrix can add them.'}
       </p>
-    </Empty>
+    </EmptyState>
   )
 }

@@ -1,9 +1,9 @@
 import type { OperationBody } from '../../../operations/model.ts'
-import { cancel } from '../state/changes.ts'
-import { telling } from '../state/notices.ts'
+import { cancelOperation } from '../state/changes.ts'
+import { withErrorToast } from '../state/notices.ts'
 
 /** How far an operation is: the steps that it has done, and the one that it is at. */
-export function Progress({ operation }: { operation: OperationBody }) {
+export function OperationProgress({ operation }: { operation: OperationBody }) {
   const { id, kind, droplet, user, state, steps, progress, cancellable } = operation
   const { done = null, total = null } = progress ?? {}
   return (
@@ -25,7 +25,7 @@ export function Progress({ operation }: { operation: OperationBody }) {
         <progress max={total} value={done} aria-label={progress?.text ?? 'Progress'} />
       )}
       {cancellable && (
-        <button type="button" class="quiet small" onClick={() => void telling(cancel(id))}>
+        <button type="button" class="quiet small" onClick={() => void withErrorToast(cancelOperation(id))}>
           Cancel
         </button>
       )}

@@ -1,19 +1,19 @@
 import type { DropletBody } from '../../../droplets/model.ts'
 import { isManager } from '../api/session.ts'
 import { Age } from '../parts/age.tsx'
-import { Copy } from '../parts/copy.tsx'
-import { openOperations } from '../state/matrix.ts'
-import { to } from '../state/router.ts'
-import { Curve } from '../statistics/curve.tsx'
-import { Actions } from './actions.tsx'
-import { Condition } from './condition.tsx'
-import { Progress } from './progress.tsx'
-import { select, selected } from './state.ts'
+import { CopyButton } from '../parts/copy.tsx'
+import { unfinishedOperations } from '../state/matrix.ts'
+import { hrefTo } from '../state/router.ts'
+import { Sparkline } from '../statistics/curve.tsx'
+import { DropletActions } from './actions.tsx'
+import { StatusBadge } from './condition.tsx'
+import { OperationProgress } from './progress.tsx'
+import { selectedDroplets, setSelected } from './state.ts'
 import { webLinks } from './view.ts'
 
-export function Row({ droplet }: { droplet: DropletBody }) {
+export function DropletRow({ droplet }: { droplet: DropletBody }) {
   const { name, created_at, created_by, ssh } = droplet
-  const operation = openOperations.value.get(name)
+  const operation = unfinishedOperations.value.get(name)
   return (
     <>
       <tr data-row={name} class={operation ? 'busy' : ''}>
@@ -22,16 +22,16 @@ export function Row({ droplet }: { droplet: DropletBody }) {
             <input
               type="checkbox"
               aria-label={`Pick ${name}`}
-              checked={selected.value.some(each => each.name === name)}
-              onChange={event => select([name], event.currentTarget.checked)}
+              checked={selectedDroplets.value.some(candidate => candidate.name === name)}
+              onChange={event => setSelected([name], event.currentTarget.checked)}
             />
           </td>
         )}
         <th class="name" scope="row">
-          <a href={to('droplet', name)}>{name}</a>
+          <a href={hrefTo('droplet', name)}>{name}</a>
         </th>
         <td class="condition">
-          <Condition droplet={droplet} />
+          <StatusBadge droplet={droplet} />
         </td>
         <td class="age" data-title="Age">
           <Age since={created_at} />
@@ -45,8 +45,8 @@ export function Row({ droplet }: { droplet: DropletBody }) {
         <td class="load">
           {droplet.state === 'running' && (
             <>
-              <Curve name={name} kind="cpu" />
-              <Curve name={name} kind="memory" />
+              <Sparkline name={name} metric="cpu" />
+              <Sparkline name={name} metric="memory" />
             </>
           )}
         </td>
@@ -57,15 +57,15 @@ export function Row({ droplet }: { droplet: DropletBody }) {
             </a>
           ))}
           {ssh && droplet.state === 'running' && (
-            <Copy text={ssh.command} what={`the ssh command of ${name}`} label="ssh" />
+            <CopyButton text={ssh.command} description={`the ssh command of ${name}`} label="ssh" />
           )}
         </td>
-        <td class="do">{isManager.value && <Actions droplet={droplet} />}</td>
+        <td class="do">{isManager.value && <DropletActions droplet={droplet} />}</td>
       </tr>
       {operation && (
         <tr class="doing">
           <td colSpan={isManager.value ? 7 : 6}>
-            <Progress operation={operation} />
+            <OperationProgress operation={operation} />
           </td>
         </tr>
       )}

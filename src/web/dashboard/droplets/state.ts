@@ -1,30 +1,34 @@
 import { computed, signal } from '@preact/signals'
 import { droplets } from '../state/matrix.ts'
-import { type Column, narrowed, type Order, ordered } from './view.ts'
+import { filterDroplets, type SortColumn, type SortOrder, sortDroplets } from './view.ts'
 
 // What the person looks for and has picked; it stays while other pages are looked at.
 
-export const filter = signal('')
-export const order = signal<Order>({ by: 'age', descending: false })
-const picked = signal<ReadonlySet<string>>(new Set())
+export const filterText = signal('')
+export const sortOrder = signal<SortOrder>({ by: 'age', descending: false })
+const selectedNames = signal<ReadonlySet<string>>(new Set())
 
 /** As they are shown; undefined as long as none are known. */
-export const shown = computed(() => droplets.value && ordered(narrowed(droplets.value, filter.value), order.value))
+export const visibleDroplets = computed(
+  () => droplets.value && sortDroplets(filterDroplets(droplets.value, filterText.value), sortOrder.value),
+)
 
 /** The picked ones that are shown. */
-export const selected = computed(() => shown.value?.filter(({ name }) => picked.value.has(name)) ?? [])
+export const selectedDroplets = computed(
+  () => visibleDroplets.value?.filter(({ name }) => selectedNames.value.has(name)) ?? [],
+)
 
-export function select(names: readonly string[], isPicked: boolean): void {
-  const next = new Set(picked.value)
+export function setSelected(names: readonly string[], isSelected: boolean): void {
+  const next = new Set(selectedNames.value)
   for (const name of names) {
-    if (isPicked) next.add(name)
+    if (isSelected) next.add(name)
     else next.delete(name)
   }
-  picked.value = next
+  selectedNames.value = next
 }
 
 /** The same column a second time turns the order round. */
-export function orderBy(by: Column): void {
-  const { by: before, descending } = order.value
-  order.value = { by, descending: by === before && !descending }
+export function toggleSort(by: SortColumn): void {
+  const { by: current, descending } = sortOrder.value
+  sortOrder.value = { by, descending: by === current && !descending }
 }

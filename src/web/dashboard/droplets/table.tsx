@@ -1,26 +1,26 @@
 import { isManager } from '../api/session.ts'
 import { Icon } from '../parts/icon.tsx'
-import { engine } from '../state/matrix.ts'
-import { Row } from './row.tsx'
-import { filter, order, orderBy, select, selected, shown } from './state.ts'
-import type { Column } from './view.ts'
+import { engineState } from '../state/matrix.ts'
+import { DropletRow } from './row.tsx'
+import { filterText, selectedDroplets, setSelected, sortOrder, toggleSort, visibleDroplets } from './state.ts'
+import type { SortColumn } from './view.ts'
 
 /** The droplets that are looked for; on a phone each row is a card. */
-export function Table() {
-  const list = shown.value ?? []
+export function DropletTable() {
+  const list = visibleDroplets.value ?? []
   if (list.length === 0) {
     return (
       <p class="nothing">
-        No droplet is like “{filter}”.{' '}
-        <button type="button" class="quiet small" onClick={() => (filter.value = '')}>
+        No droplet is like “{filterText}”.{' '}
+        <button type="button" class="quiet small" onClick={() => (filterText.value = '')}>
           Show all
         </button>
       </p>
     )
   }
-  const isAll = selected.value.length === list.length
+  const isAllSelected = selectedDroplets.value.length === list.length
   return (
-    <table class={engine.value === 'away' ? 'stale' : ''}>
+    <table class={engineState.value === 'away' ? 'stale' : ''}>
       <caption class="unseen">Droplets, {list.length} of them</caption>
       <thead>
         <tr>
@@ -29,19 +29,19 @@ export function Table() {
               <input
                 type="checkbox"
                 aria-label="Pick all"
-                checked={isAll}
+                checked={isAllSelected}
                 onChange={() =>
-                  select(
+                  setSelected(
                     list.map(({ name }) => name),
-                    !isAll,
+                    !isAllSelected,
                   )
                 }
               />
             </th>
           )}
-          <Sorted by="name" title="Name" />
-          <Sorted by="state" title="State" />
-          <Sorted by="age" title="Age" />
+          <SortableHeader by="name" title="Name" />
+          <SortableHeader by="state" title="State" />
+          <SortableHeader by="age" title="Age" />
           <th>Load</th>
           <th>Ports</th>
           <th>
@@ -51,20 +51,20 @@ export function Table() {
       </thead>
       <tbody>
         {list.map(droplet => (
-          <Row key={droplet.id} droplet={droplet} />
+          <DropletRow key={droplet.id} droplet={droplet} />
         ))}
       </tbody>
     </table>
   )
 }
 
-function Sorted({ by, title }: { by: Column; title: string }) {
-  const isIt = order.value.by === by
+function SortableHeader({ by, title }: { by: SortColumn; title: string }) {
+  const isActive = sortOrder.value.by === by
   return (
-    <th aria-sort={isIt ? (order.value.descending ? 'descending' : 'ascending') : undefined}>
-      <button type="button" class="bare" onClick={() => orderBy(by)}>
+    <th aria-sort={isActive ? (sortOrder.value.descending ? 'descending' : 'ascending') : undefined}>
+      <button type="button" class="bare" onClick={() => toggleSort(by)}>
         {title}
-        {isIt && <Icon name={order.value.descending ? 'up' : 'down'} />}
+        {isActive && <Icon name={sortOrder.value.descending ? 'up' : 'down'} />}
       </button>
     </th>
   )

@@ -1,22 +1,22 @@
 import './logs.css'
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import { open } from '../api/api.ts'
-import { wordsFor } from '../api/http.ts'
+import { request } from '../api/api.ts'
+import { errorMessage } from '../api/http.ts'
 import { Icon } from '../parts/icon.tsx'
-import { saveFile } from '../parts/save-file.ts'
-import { Problem } from '../parts/states.tsx'
-import { keyList } from '../state/keys.ts'
-import { createLines, found, LINES_KEPT } from './lines.ts'
+import { downloadFile } from '../parts/save-file.ts'
+import { ErrorMessage } from '../parts/states.tsx'
+import { shortcutRegistry } from '../state/keys.ts'
+import { createLineBuffer, filterLines, MAX_LINES } from './lines.ts'
 
-const BEGINNING = 500
+const INITIAL_LINES = 500
 /** Lines that come in a flood are drawn together. */
-const DRAWN_EVERY_MS = 100
+const RENDER_INTERVAL_MS = 100
 
 type Source = 'journal' | 'console'
 
 /** An answer begins with its first line. */
-const words = {
+const statusTexts = {
   reading: 'Reading…',
   waiting: 'Waiting for the first line…',
   following: 'Following what comes.',
@@ -24,66 +24,66 @@ const words = {
 }
 
 /** What a droplet says, as text, from a while ago on. */
-export function Logs({ name, runs }: { name: string; runs: boolean }) {
-  const source = useSignal<Source>(runs ? 'journal' : 'console')
-  const follows = useSignal(runs)
+export function Logs({ name, isRunning }: { name: string; isRunning: boolean }) {
+  const source = useSignal<Source>(isRunning ? 'journal' : 'console')
+  const isFollowing = useSignal(isRunning)
   const search = useSignal('')
   const lines = useSignal<readonly string[]>([])
-  const problem = useSignal<string | undefined>(undefined)
+  const errorText = useSignal<string | undefined>(undefined)
   const state = useSignal<'reading' | 'following' | 'ended'>('reading')
   const attempt = useSignal(0)
-  const shown = useComputed(() => found(lines.value, search.value))
-  const text = useComputed(() => shown.value.join('\n'))
-  const view = useRef<HTMLPreElement>(null)
-  const field = useRef<HTMLInputElement>(null)
+  const visibleLines = useComputed(() => filterLines(lines.value, search.value))
+  const visibleText = useComputed(() => visibleLines.value.join('\n'))
+  const logElement = useRef<HTMLPreElement>(null)
+  const searchInput = useRef<HTMLInputElement>(null)
   const isAtEnd = useRef(true)
 
-  useEffect(() => keyList.add('/', 'Look in the logs', () => field.current?.focus()), [])
+  useEffect(() => shortcutRegistry.add('/', 'Look in the logs', () => searchInput.current?.focus()), [])
 
   useSignalEffect(() => {
     void attempt.value
-    const end = new AbortController()
-    const query = `source=${source.value}&lines=${BEGINNING}&follow=${follows.value}`
+    const controller = new AbortController()
+    const query = `source=${source.value}&lines=${INITIAL_LINES}&follow=${isFollowing.value}`
     lines.value = []
-    problem.value = undefined
+    errorText.value = undefined
     state.value = 'reading'
-    void read(`/droplet/logs/${encodeURIComponent(name)}?${query}`, end.signal)
-    return () => end.abort()
+    void streamLogs(`/droplet/logs/${encodeURIComponent(name)}?${query}`, controller.signal)
+    return () => controller.abort()
   })
 
   // Who looks at the end goes on looking at the end.
   useSignalEffect(() => {
-    void text.value
-    if (isAtEnd.current) requestAnimationFrame(() => view.current?.scrollTo(0, view.current.scrollHeight))
+    void visibleText.value
+    if (isAtEnd.current) requestAnimationFrame(() => logElement.current?.scrollTo(0, logElement.current.scrollHeight))
   })
 
-  async function read(path: string, signal: AbortSignal): Promise<void> {
+  async function streamLogs(path: string, signal: AbortSignal): Promise<void> {
     try {
-      const { body } = await open(path, { signal })
-      const taken = createLines()
-      let waiting: readonly string[] | undefined
-      const draw = () => {
-        if (waiting && !signal.aborted) lines.value = waiting
-        waiting = undefined
+      const { body } = await request(path, { signal })
+      const lineBuffer = createLineBuffer()
+      let pendingLines: readonly string[] | undefined
+      const flush = () => {
+        if (pendingLines && !signal.aborted) lines.value = pendingLines
+        pendingLines = undefined
       }
-      const timer = setInterval(draw, DRAWN_EVERY_MS)
-      if (follows.peek()) state.value = 'following'
+      const timer = setInterval(flush, RENDER_INTERVAL_MS)
+      if (isFollowing.peek()) state.value = 'following'
       try {
         const reader = body?.getReader()
         for (;;) {
           const { done, value } = (await reader?.read()) ?? { done: true }
           if (done || !value) break
-          waiting = taken.push(value)
+          pendingLines = lineBuffer.push(value)
         }
       } finally {
         clearInterval(timer)
-        draw()
+        flush()
       }
       if (!signal.aborted) state.value = 'ended'
     } catch (error) {
       if (signal.aborted) return
       state.value = 'ended'
-      problem.value = wordsFor(error)
+      errorText.value = errorMessage(error)
     }
   }
 
@@ -93,7 +93,7 @@ export function Logs({ name, runs }: { name: string; runs: boolean }) {
         <label class="find">
           <span class="unseen">Look in the logs</span>
           <input
-            ref={field}
+            ref={searchInput}
             type="search"
             placeholder="Only lines with…"
             spellcheck={false}
@@ -109,35 +109,39 @@ export function Logs({ name, runs }: { name: string; runs: boolean }) {
           </select>
         </label>
         <label class="choice">
-          <input type="checkbox" checked={follows} onChange={event => (follows.value = event.currentTarget.checked)} />
+          <input
+            type="checkbox"
+            checked={isFollowing}
+            onChange={event => (isFollowing.value = event.currentTarget.checked)}
+          />
           Follow
         </label>
         <button
           type="button"
           class="quiet"
-          onClick={() => saveFile(`${name}-${source.peek()}.log`, 'text/plain', `${text.peek()}\n`)}
+          onClick={() => downloadFile(`${name}-${source.peek()}.log`, 'text/plain', `${visibleText.peek()}\n`)}
         >
           <Icon name="download" /> Save
         </button>
       </div>
-      {problem.value && <Problem text={problem.value} retry={() => (attempt.value += 1)} />}
+      {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => (attempt.value += 1)} />}
       <pre
-        ref={view}
+        ref={logElement}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard.
         tabIndex={0}
         role="log"
         aria-label={`Logs of ${name}`}
         aria-live="off"
-        onScroll={({ currentTarget: box }) => {
-          isAtEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 40
+        onScroll={({ currentTarget: element }) => {
+          isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < 40
         }}
       >
-        {text}
+        {visibleText}
       </pre>
       <p class="soft">
-        {words[state.value === 'reading' && follows.value ? 'waiting' : state.value]}{' '}
-        {lines.value.length === LINES_KEPT && `The last ${LINES_KEPT} lines are shown.`}{' '}
-        {search.value !== '' && `${shown.value.length} of ${lines.value.length} lines.`}
+        {statusTexts[state.value === 'reading' && isFollowing.value ? 'waiting' : state.value]}{' '}
+        {lines.value.length === MAX_LINES && `The last ${MAX_LINES} lines are shown.`}{' '}
+        {search.value !== '' && `${visibleLines.value.length} of ${lines.value.length} lines.`}
       </p>
     </section>
   )

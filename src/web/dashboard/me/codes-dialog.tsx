@@ -1,43 +1,43 @@
 import { useSignal } from '@preact/signals'
-import { ask } from '../api/api.ts'
-import { wordsFor } from '../api/http.ts'
-import { Copy } from '../parts/copy.tsx'
+import { requestJson } from '../api/api.ts'
+import { errorMessage } from '../api/http.ts'
+import { CopyButton } from '../parts/copy.tsx'
 import { Dialog } from '../parts/dialog.tsx'
-import { saveFile } from '../parts/save-file.ts'
-import { codeIn } from '../sign-in/code.ts'
+import { downloadFile } from '../parts/save-file.ts'
+import { extractCode } from '../sign-in/code.ts'
 
 /** Ten other recovery codes, for who has the phone at hand. */
-export function CodesDialog({ username, close }: { username: string; close: () => void }) {
+export function RecoveryCodesDialog({ username, onClose }: { username: string; onClose: () => void }) {
   const code = useSignal('')
-  const problem = useSignal('')
+  const errorText = useSignal('')
   const codes = useSignal<readonly string[] | undefined>(undefined)
   const submit = async () => {
-    problem.value = ''
+    errorText.value = ''
     try {
       const json = { code: code.peek() }
-      const answer = await ask<{ recovery_codes: string[] }>('/user/recovery-codes', { method: 'POST', json })
-      codes.value = answer.recovery_codes
+      const response = await requestJson<{ recovery_codes: string[] }>('/user/recovery-codes', { method: 'POST', json })
+      codes.value = response.recovery_codes
     } catch (error) {
-      problem.value = wordsFor(error)
+      errorText.value = errorMessage(error)
     }
   }
   const text = codes.value?.join('\n') ?? ''
   return (
-    <Dialog title="New recovery codes" close={close}>
+    <Dialog title="New recovery codes" onClose={onClose}>
       {codes.value ? (
         <>
           <p>Each of them sets up another phone, once. They are shown now and never again; those before are void.</p>
           <pre class="codes">{text}</pre>
           <div class="actions">
-            <Copy text={text} what="the recovery codes" label="Copy" />
+            <CopyButton text={text} description="the recovery codes" label="Copy" />
             <button
               type="button"
               class="quiet"
-              onClick={() => saveFile(`recovery-codes-${username}.txt`, 'text/plain', `${text}\n`)}
+              onClick={() => downloadFile(`recovery-codes-${username}.txt`, 'text/plain', `${text}\n`)}
             >
               Save
             </button>
-            <button type="button" onClick={close}>
+            <button type="button" onClick={onClose}>
               I have kept them
             </button>
           </div>
@@ -57,16 +57,16 @@ export function CodesDialog({ username, close }: { username: string; close: () =
               autoComplete="one-time-code"
               required
               value={code}
-              onInput={event => (code.value = codeIn(event.currentTarget.value))}
+              onInput={event => (code.value = extractCode(event.currentTarget.value))}
             />
           </label>
-          {problem.value && (
+          {errorText.value && (
             <p class="problem" role="alert">
-              {problem}
+              {errorText}
             </p>
           )}
           <div class="actions">
-            <button type="button" class="quiet" onClick={close}>
+            <button type="button" class="quiet" onClick={onClose}>
               Cancel
             </button>
             <button type="submit" disabled={code.value.length !== 6}>

@@ -1,16 +1,16 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
-import { ask } from '../api/api.ts'
+import { requestJson } from '../api/api.ts'
 import { session, signOut } from '../api/session.ts'
 import { Age } from '../parts/age.tsx'
-import { Loading, Problem } from '../parts/states.tsx'
-import { notify, telling } from '../state/notices.ts'
-import { createReading } from '../state/reading.ts'
-import { CodesDialog } from './codes-dialog.tsx'
+import { ErrorMessage, Loading } from '../parts/states.tsx'
+import { showToast, withErrorToast } from '../state/notices.ts'
+import { createResource } from '../state/reading.ts'
+import { RecoveryCodesDialog } from './codes-dialog.tsx'
 import './me.css'
 import { SshKeys } from './ssh-keys.tsx'
 
-interface Who {
+interface CurrentUser {
   username: string
   group: string
   created: string
@@ -27,28 +27,28 @@ interface ListedSession {
 }
 
 /** What concerns the person itself. */
-export function Me(_: { parts: readonly string[] }) {
+export function AccountPage(_: { segments: readonly string[] }) {
   const username = session.value?.username ?? ''
-  const path = encodeURIComponent(username)
-  const { value, problem, read } = useMemo(
+  const encodedUsername = encodeURIComponent(username)
+  const { data, errorText, load } = useMemo(
     () =>
-      createReading(async () => {
-        const [who, sessions] = await Promise.all([
-          ask<Who>('/user/me'),
-          ask<ListedSession[]>(`/user/sessions/${path}`),
+      createResource(async () => {
+        const [currentUser, sessions] = await Promise.all([
+          requestJson<CurrentUser>('/user/me'),
+          requestJson<ListedSession[]>(`/user/sessions/${encodedUsername}`),
         ])
-        return { who, sessions: sessions.toReversed() }
+        return { currentUser, sessions: sessions.toReversed() }
       }),
-    [path],
+    [encodedUsername],
   )
-  useEffect(() => void read(), [read])
+  useEffect(() => void load(), [load])
   const endSession = async (id: string) => {
-    await ask(`/user/session/${encodeURIComponent(id)}`, { method: 'DELETE' })
-    notify('That session has ended.')
-    await read()
+    await requestJson(`/user/session/${encodeURIComponent(id)}`, { method: 'DELETE' })
+    showToast('That session has ended.')
+    await load()
   }
-  const isRenewing = useSignal(false)
-  const known = value.value
+  const isRenewingCodes = useSignal(false)
+  const account = data.value
   return (
     <section class="me">
       <header class="head">
@@ -57,30 +57,30 @@ export function Me(_: { parts: readonly string[] }) {
           Sign out
         </button>
       </header>
-      {isRenewing.value && (
-        <CodesDialog
+      {isRenewingCodes.value && (
+        <RecoveryCodesDialog
           username={username}
-          close={() => {
-            isRenewing.value = false
-            void read()
+          onClose={() => {
+            isRenewingCodes.value = false
+            void load()
           }}
         />
       )}
-      {problem.value && <Problem text={problem.value} retry={() => void read()} />}
-      {!known && !problem.value && <Loading what="your sessions" />}
-      {known && (
+      {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => void load()} />}
+      {!account && !errorText.value && <Loading label="your sessions" />}
+      {account && (
         <>
           <dl class="facts">
             <div>
               <dt>Group</dt>
-              <dd>{known.who.group}</dd>
+              <dd>{account.currentUser.group}</dd>
             </div>
             <div>
               <dt>Recovery codes left</dt>
               <dd>
-                {known.who.recovery_codes_left}
-                {known.who.recovery_codes_left < 3 && ' · make new ones soon'}{' '}
-                <button type="button" class="quiet small" onClick={() => (isRenewing.value = true)}>
+                {account.currentUser.recovery_codes_left}
+                {account.currentUser.recovery_codes_left < 3 && ' · make new ones soon'}{' '}
+                <button type="button" class="quiet small" onClick={() => (isRenewingCodes.value = true)}>
                   New recovery codes
                 </button>
               </dd>
@@ -101,7 +101,7 @@ export function Me(_: { parts: readonly string[] }) {
               </tr>
             </thead>
             <tbody>
-              {known.sessions.map(({ id, agent, address, created, last_used }) => (
+              {account.sessions.map(({ id, agent, address, created, last_used }) => (
                 <tr key={id}>
                   <th class="name" scope="row">
                     <bdi>{agent || 'unknown'}</bdi>
@@ -114,14 +114,14 @@ export function Me(_: { parts: readonly string[] }) {
                     <Age since={last_used} />
                   </td>
                   <td class="do">
-                    {id === known.who.session ? (
+                    {id === account.currentUser.session ? (
                       <span class="soft">this one</span>
                     ) : (
                       <button
                         type="button"
                         class="quiet small"
                         aria-label={`End the session of ${agent || 'an unknown program'} from ${address}`}
-                        onClick={() => void telling(endSession(id))}
+                        onClick={() => void withErrorToast(endSession(id))}
                       >
                         End
                       </button>

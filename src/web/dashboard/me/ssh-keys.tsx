@@ -1,12 +1,12 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
-import { ask } from '../api/api.ts'
-import { wordsFor } from '../api/http.ts'
-import { Loading, Problem } from '../parts/states.tsx'
-import { notify, telling } from '../state/notices.ts'
-import { createReading } from '../state/reading.ts'
+import { requestJson } from '../api/api.ts'
+import { errorMessage } from '../api/http.ts'
+import { ErrorMessage, Loading } from '../parts/states.tsx'
+import { showToast, withErrorToast } from '../state/notices.ts'
+import { createResource } from '../state/reading.ts'
 
-interface ListedKey {
+interface SshKey {
   id: string
   type: string
   comment: string
@@ -15,33 +15,36 @@ interface ListedKey {
 
 /** The person's own SSH keys, which are let into the droplets that it adds. */
 export function SshKeys() {
-  const { value, problem, read, put } = useMemo(() => createReading(() => ask<ListedKey[]>('/user/ssh-keys')), [])
-  useEffect(() => void read(), [read])
-  const text = useSignal('')
-  const refusal = useSignal('')
+  const { data, errorText, load, setData } = useMemo(
+    () => createResource(() => requestJson<SshKey[]>('/user/ssh-keys')),
+    [],
+  )
+  useEffect(() => void load(), [load])
+  const keyText = useSignal('')
+  const addError = useSignal('')
   const add = async () => {
-    refusal.value = ''
+    addError.value = ''
     try {
-      put(await ask<ListedKey[]>('/user/ssh-keys', { method: 'POST', json: { ssh_key: text.peek() } }))
-      text.value = ''
-      notify('The key is let into the droplets that you add from now on.')
+      setData(await requestJson<SshKey[]>('/user/ssh-keys', { method: 'POST', json: { ssh_key: keyText.peek() } }))
+      keyText.value = ''
+      showToast('The key is let into the droplets that you add from now on.')
     } catch (error) {
-      refusal.value = wordsFor(error)
+      addError.value = errorMessage(error)
     }
   }
   const remove = async (id: string) => {
-    put(await ask<ListedKey[]>(`/user/ssh-key/${encodeURIComponent(id)}`, { method: 'DELETE' }))
-    notify('That key is forgotten. Droplets that have it keep it.')
+    setData(await requestJson<SshKey[]>(`/user/ssh-key/${encodeURIComponent(id)}`, { method: 'DELETE' }))
+    showToast('That key is forgotten. Droplets that have it keep it.')
   }
   return (
     <section>
       <h2>Your SSH keys</h2>
       <p class="soft">They open every droplet that you add from now on.</p>
-      {problem.value && <Problem text={problem.value} retry={() => void read()} />}
-      {!value.value && !problem.value && <Loading what="your keys" />}
-      {value.value && value.value.length > 0 && (
+      {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => void load()} />}
+      {!data.value && !errorText.value && <Loading label="your keys" />}
+      {data.value && data.value.length > 0 && (
         <ul class="ssh-keys">
-          {value.value.map(({ id, type, comment, fingerprint }) => (
+          {data.value.map(({ id, type, comment, fingerprint }) => (
             <li key={id}>
               <span>
                 <strong>
@@ -53,7 +56,7 @@ export function SshKeys() {
                 type="button"
                 class="quiet small"
                 aria-label={`Forget the key ${comment || fingerprint}`}
-                onClick={() => void telling(remove(id))}
+                onClick={() => void withErrorToast(remove(id))}
               >
                 Forget
               </button>
@@ -74,13 +77,13 @@ export function SshKeys() {
             required
             spellcheck={false}
             placeholder="ssh-ed25519 AAAA… you@laptop"
-            value={text}
-            onInput={event => (text.value = event.currentTarget.value)}
+            value={keyText}
+            onInput={event => (keyText.value = event.currentTarget.value)}
           />
         </label>
-        {refusal.value && (
+        {addError.value && (
           <p class="problem" role="alert">
-            {refusal}
+            {addError}
           </p>
         )}
         <button type="submit" class="quiet">

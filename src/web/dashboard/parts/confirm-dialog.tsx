@@ -2,29 +2,29 @@ import { useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { Dialog } from './dialog.tsx'
 
-interface Confirmation {
+interface ConfirmDialogProps {
   title: string
   /** What is to be typed, so that nothing is lost by one click. */
-  name: string
-  action: string
-  close: () => void
+  expectedText: string
+  actionLabel: string
+  onClose: () => void
   /** @returns whether it was begun */
-  run: () => Promise<boolean>
+  onConfirm: () => Promise<boolean>
   children: ComponentChildren
 }
 
 /** Asks for the name of what will be gone. */
-export function ConfirmDialog({ title, name, action, close, run, children }: Confirmation) {
+export function ConfirmDialog({ title, expectedText, actionLabel, onClose, onConfirm, children }: ConfirmDialogProps) {
   const typed = useSignal('')
-  const isAsking = useSignal(false)
+  const isSubmitting = useSignal(false)
   const submit = async () => {
-    if (typed.peek() !== name || isAsking.peek()) return
-    isAsking.value = true
-    if (await run()) close()
-    isAsking.value = false
+    if (typed.peek() !== expectedText || isSubmitting.peek()) return
+    isSubmitting.value = true
+    if (await onConfirm()) onClose()
+    isSubmitting.value = false
   }
   return (
-    <Dialog title={title} close={close}>
+    <Dialog title={title} onClose={onClose}>
       <form
         onSubmit={event => {
           event.preventDefault()
@@ -34,7 +34,7 @@ export function ConfirmDialog({ title, name, action, close, run, children }: Con
         <p>{children}</p>
         <label>
           <span>
-            Type <strong>{name}</strong> to go on
+            Type <strong>{expectedText}</strong> to go on
           </span>
           <input
             autocomplete="off"
@@ -46,11 +46,11 @@ export function ConfirmDialog({ title, name, action, close, run, children }: Con
           />
         </label>
         <div class="actions">
-          <button type="button" class="quiet" onClick={close}>
+          <button type="button" class="quiet" onClick={onClose}>
             Cancel
           </button>
-          <button type="submit" class="danger" disabled={typed.value !== name || isAsking.value}>
-            {action}
+          <button type="submit" class="danger" disabled={typed.value !== expectedText || isSubmitting.value}>
+            {actionLabel}
           </button>
         </div>
       </form>

@@ -3,30 +3,38 @@ import { useEffect, useId, useRef } from 'preact/hooks'
 import { Icon } from './icon.tsx'
 
 /** What is to be settled before anything else. Escape and a click beside it close it. */
-export function Dialog({ title, close, children }: { title: string; close: () => void; children: ComponentChildren }) {
-  const dialog = useRef<HTMLDialogElement>(null)
-  const id = useId()
+export function Dialog({
+  title,
+  onClose,
+  children,
+}: {
+  title: string
+  onClose: () => void
+  children: ComponentChildren
+}) {
+  const dialogRef = useRef<HTMLDialogElement>(null)
+  const titleId = useId()
   useEffect(() => {
-    const before = document.activeElement
-    dialog.current?.showModal()
+    const previousFocus = document.activeElement
+    dialogRef.current?.showModal()
     return () => {
-      if (before instanceof HTMLElement) before.focus()
+      if (previousFocus instanceof HTMLElement) previousFocus.focus()
     }
   }, [])
   return (
     <dialog
-      ref={dialog}
-      aria-labelledby={id}
+      ref={dialogRef}
+      aria-labelledby={titleId}
       onCancel={event => {
         event.preventDefault()
-        close()
+        onClose()
       }}
-      onPointerDown={event => event.target === dialog.current && close()}
+      onPointerDown={event => event.target === dialogRef.current && onClose()}
     >
       <div class="dialog">
         <header>
-          <h2 id={id}>{title}</h2>
-          <button type="button" class="bare" aria-label="Close" onClick={close}>
+          <h2 id={titleId}>{title}</h2>
+          <button type="button" class="bare" aria-label="Close" onClick={onClose}>
             <Icon name="close" />
           </button>
         </header>

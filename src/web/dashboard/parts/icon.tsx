@@ -1,5 +1,5 @@
 /** Drawn on 24 × 24, by lines. */
-const shapes = {
+const paths = {
   matrix: 'M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h6v6h-6z',
   droplet: 'M12 3s6 6.5 6 11a6 6 0 0 1-12 0c0-4.5 6-11 6-11z',
   people:
@@ -26,13 +26,13 @@ const shapes = {
   key: 'M14.5 14a4.5 4.5 0 1 0-4.200-3L4 17.200V20h3v-2h2v-2h2l.7-.7M15.5 8.500v.01',
 } as const
 
-export type IconName = keyof typeof shapes
+export type IconName = keyof typeof paths
 
 /** A picture beside words, or in a control that has a name of its own. */
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
-      <path d={shapes[name]} />
+      <path d={paths[name]} />
     </svg>
   )
 }

@@ -1,21 +1,21 @@
 import type { ComponentChildren } from 'preact'
 
 /** Instead of what is not known yet. */
-export function Loading({ what }: { what: string }) {
+export function Loading({ label }: { label: string }) {
   return (
     <p class="loading soft" aria-busy="true">
-      Reading {what}…
+      Reading {label}…
     </p>
   )
 }
 
 /** Instead of what could not be read. */
-export function Problem({ text, retry }: { text: string; retry?: () => void }) {
+export function ErrorMessage({ text, onRetry }: { text: string; onRetry?: () => void }) {
   return (
     <div class="problem" role="alert">
       <p>{text}</p>
-      {retry && (
-        <button type="button" class="quiet" onClick={retry}>
+      {onRetry && (
+        <button type="button" class="quiet" onClick={onRetry}>
           Try again
         </button>
       )}
@@ -24,7 +24,7 @@ export function Problem({ text, retry }: { text: string; retry?: () => void }) {
 }
 
 /** Instead of a list with nothing in it. */
-export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+export function EmptyState({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <section class="empty">
       <h2>{title}</h2>

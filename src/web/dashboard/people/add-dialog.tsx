@@ -1,29 +1,35 @@
 import { useSignal } from '@preact/signals'
 import type { UserList } from '../../../users/model.ts'
-import { ask } from '../api/api.ts'
-import { wordsFor } from '../api/http.ts'
+import { requestJson } from '../api/api.ts'
+import { errorMessage } from '../api/http.ts'
 import { Dialog } from '../parts/dialog.tsx'
 
 /** @param added told of the new user, and of all as they are then */
-export function AddDialog({ close, added }: { close: () => void; added: (username: string, list: UserList) => void }) {
+export function AddDialog({
+  onClose,
+  onAdded,
+}: {
+  onClose: () => void
+  onAdded: (username: string, list: UserList) => void
+}) {
   const username = useSignal('')
   const group = useSignal('viewer')
-  const problem = useSignal('')
-  const isAsking = useSignal(false)
+  const errorText = useSignal('')
+  const isSubmitting = useSignal(false)
   const submit = async () => {
-    if (isAsking.peek()) return
-    isAsking.value = true
-    problem.value = ''
+    if (isSubmitting.peek()) return
+    isSubmitting.value = true
+    errorText.value = ''
     const json = { username: username.peek().trim(), group: group.peek() }
     try {
-      added(json.username, await ask<UserList>('/user/add', { method: 'POST', json }))
+      onAdded(json.username, await requestJson<UserList>('/user/add', { method: 'POST', json }))
     } catch (error) {
-      problem.value = wordsFor(error)
-      isAsking.value = false
+      errorText.value = errorMessage(error)
+      isSubmitting.value = false
     }
   }
   return (
-    <Dialog title="Add a person" close={close}>
+    <Dialog title="Add a person" onClose={onClose}>
       <form
         onSubmit={event => {
           event.preventDefault()
@@ -50,16 +56,16 @@ export function AddDialog({ close, added }: { close: () => void; added: (usernam
             <option value="manager">manager: works with them, too</option>
           </select>
         </label>
-        {problem.value && (
+        {errorText.value && (
           <p class="problem" role="alert">
-            {problem}
+            {errorText}
           </p>
         )}
         <div class="actions">
-          <button type="button" class="quiet" onClick={close}>
+          <button type="button" class="quiet" onClick={onClose}>
             Cancel
           </button>
-          <button type="submit" disabled={isAsking.value || username.value.trim() === ''}>
+          <button type="submit" disabled={isSubmitting.value || username.value.trim() === ''}>
             Add
           </button>
         </div>

@@ -1,29 +1,29 @@
 import type { UserList } from '../../../users/model.ts'
-import { ask } from '../api/api.ts'
+import { requestJson } from '../api/api.ts'
 import { announce } from '../state/announcer.ts'
-import { telling } from '../state/notices.ts'
+import { withErrorToast } from '../state/notices.ts'
 
 /** The group of a person, which the owner may change; its own it hands over on the host. */
-export function GroupChoice({
+export function GroupSelect({
   user: { username, group },
-  put,
+  setUsers,
 }: {
   user: UserList[number]
-  put: (list: UserList) => void
+  setUsers: (list: UserList) => void
 }) {
   if (group === 'owner') return <>owner</>
-  const change = async (to: string) => {
+  const changeGroup = async (newGroup: string) => {
     const path = `/user/group/${encodeURIComponent(username)}`
-    put(await ask<UserList>(path, { method: 'PATCH', json: { group: to } }))
-    announce(`${username} is a ${to} now.`)
+    setUsers(await requestJson<UserList>(path, { method: 'PATCH', json: { group: newGroup } }))
+    announce(`${username} is a ${newGroup} now.`)
   }
   return (
     <select
       aria-label={`Group of ${username}`}
       value={group}
       onChange={async event => {
-        const choice = event.currentTarget
-        if (!(await telling(change(choice.value)))) choice.value = group
+        const select = event.currentTarget
+        if (!(await withErrorToast(changeGroup(select.value)))) select.value = group
       }}
     >
       <option>viewer</option>

@@ -1,43 +1,46 @@
 import { useEffect, useMemo } from 'preact/hooks'
-import { ask } from '../api/api.ts'
-import { Copy } from '../parts/copy.tsx'
+import { requestJson } from '../api/api.ts'
+import { CopyButton } from '../parts/copy.tsx'
 import { Dialog } from '../parts/dialog.tsx'
-import { Loading, Problem } from '../parts/states.tsx'
-import { createReading } from '../state/reading.ts'
-import { Qr } from './qr.tsx'
+import { ErrorMessage, Loading } from '../parts/states.tsx'
+import { createResource } from '../state/reading.ts'
+import { QrCode } from './qr.tsx'
 
-interface Link {
+interface EnrolmentLink {
   url: string
   expires: string
 }
 
 /** A new way in for somebody: a link that shows a new secret, once. Making it ends the one before. */
-export function LinkDialog({ username, close }: { username: string; close: () => void }) {
-  const { value, problem, read } = useMemo(
-    () => createReading(() => ask<Link>(`/user/enrol/${encodeURIComponent(username)}`, { method: 'POST' })),
+export function EnrolmentLinkDialog({ username, onClose }: { username: string; onClose: () => void }) {
+  const { data, errorText, load } = useMemo(
+    () =>
+      createResource(() =>
+        requestJson<EnrolmentLink>(`/user/enrol/${encodeURIComponent(username)}`, { method: 'POST' }),
+      ),
     [username],
   )
-  useEffect(() => void read(), [read])
-  const link = value.value
-  const address = link && new URL(link.url, document.baseURI).href
+  useEffect(() => void load(), [load])
+  const link = data.value
+  const url = link && new URL(link.url, document.baseURI).href
   return (
-    <Dialog title={`A link for ${username}`} close={close}>
-      {problem.value && <Problem text={problem.value} retry={() => void read()} />}
-      {!link && !problem.value && <Loading what="the link" />}
-      {link && address && (
+    <Dialog title={`A link for ${username}`} onClose={onClose}>
+      {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => void load()} />}
+      {!link && !errorText.value && <Loading label="the link" />}
+      {link && url && (
         <>
           <p>
             Give it to {username} in a safe way: whoever opens it first sets up a phone with it. It works once, until{' '}
             {new Date(link.expires).toLocaleString()}.
           </p>
           <p class="link">
-            <code>{address}</code> <Copy text={address} what={`the link for ${username}`} label="Copy" />
+            <code>{url}</code> <CopyButton text={url} description={`the link for ${username}`} label="Copy" />
           </p>
-          <Qr text={address} title={`QR code of the link for ${username}`} />
+          <QrCode text={url} title={`QR code of the link for ${username}`} />
         </>
       )}
       <div class="actions">
-        <button type="button" class="quiet" onClick={close}>
+        <button type="button" class="quiet" onClick={onClose}>
           Close
         </button>
       </div>

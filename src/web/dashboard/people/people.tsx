@@ -2,41 +2,44 @@ import './people.css'
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import type { UserList } from '../../../users/model.ts'
-import { ask } from '../api/api.ts'
+import { requestJson } from '../api/api.ts'
 import { isOwner } from '../api/session.ts'
 import { Age } from '../parts/age.tsx'
 import { Icon } from '../parts/icon.tsx'
-import { Empty, Loading, Problem } from '../parts/states.tsx'
+import { EmptyState, ErrorMessage, Loading } from '../parts/states.tsx'
 import { usersVersion } from '../state/matrix.ts'
-import { createReading } from '../state/reading.ts'
+import { createResource } from '../state/reading.ts'
 import { AddDialog } from './add-dialog.tsx'
-import { GroupChoice } from './group-choice.tsx'
-import { LinkDialog } from './link-dialog.tsx'
-import { PersonActions } from './person-actions.tsx'
+import { GroupSelect } from './group-choice.tsx'
+import { EnrolmentLinkDialog } from './link-dialog.tsx'
+import { UserActions } from './person-actions.tsx'
 
 /** Who may sign in, for the owner. */
-export function People(_: { parts: readonly string[] }) {
-  return <section class="people">{isOwner.value ? <All /> : <NotYours />}</section>
+export function UsersPage(_: { segments: readonly string[] }) {
+  return <section class="people">{isOwner.value ? <Users /> : <OwnerOnly />}</section>
 }
 
-function NotYours() {
+function OwnerOnly() {
   return (
     <>
       <h1>People</h1>
-      <Empty title="This is the owner's page">
+      <EmptyState title="This is the owner's page">
         <p class="soft">Only the owner of this Matrix adds people and gives them new links.</p>
-      </Empty>
+      </EmptyState>
     </>
   )
 }
 
-function All() {
-  const { value, problem, read, put } = useMemo(() => createReading(() => ask<UserList>('/user/list')), [])
+function Users() {
+  const { data, errorText, load, setData } = useMemo(
+    () => createResource(() => requestJson<UserList>('/user/list')),
+    [],
+  )
   const isAdding = useSignal(false)
   /** Whose enrolment link is to be shown. */
-  const linked = useSignal<string | undefined>(undefined)
+  const linkUsername = useSignal<string | undefined>(undefined)
   const version = usersVersion.value
-  useEffect(() => void read(), [read, version])
+  useEffect(() => void load(), [load, version])
   return (
     <>
       <header class="head">
@@ -45,11 +48,11 @@ function All() {
           <Icon name="add" /> Add
         </button>
       </header>
-      {problem.value && <Problem text={problem.value} retry={() => void read()} />}
-      {!value.value && !problem.value && <Loading what="the people" />}
-      {value.value && (
+      {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => void load()} />}
+      {!data.value && !errorText.value && <Loading label="the people" />}
+      {data.value && (
         <table>
-          <caption class="unseen">People, {value.value.length} of them</caption>
+          <caption class="unseen">People, {data.value.length} of them</caption>
           <thead>
             <tr>
               <th>Name</th>
@@ -61,19 +64,23 @@ function All() {
             </tr>
           </thead>
           <tbody>
-            {value.value.map(user => (
+            {data.value.map(user => (
               <tr key={user.id}>
                 <th class="name" scope="row">
                   <bdi>{user.username}</bdi>
                 </th>
                 <td class="group">
-                  <GroupChoice user={user} put={put} />
+                  <GroupSelect user={user} setUsers={setData} />
                 </td>
                 <td class="since">
                   <Age since={user.created} />
                 </td>
                 <td class="do">
-                  <PersonActions user={user} put={put} link={() => (linked.value = user.username)} />
+                  <UserActions
+                    user={user}
+                    setUsers={setData}
+                    onCreateLink={() => (linkUsername.value = user.username)}
+                  />
                 </td>
               </tr>
             ))}
@@ -82,15 +89,17 @@ function All() {
       )}
       {isAdding.value && (
         <AddDialog
-          close={() => (isAdding.value = false)}
-          added={(username, list) => {
-            put(list)
+          onClose={() => (isAdding.value = false)}
+          onAdded={(username, list) => {
+            setData(list)
             isAdding.value = false
-            linked.value = username
+            linkUsername.value = username
           }}
         />
       )}
-      {linked.value !== undefined && <LinkDialog username={linked.value} close={() => (linked.value = undefined)} />}
+      {linkUsername.value !== undefined && (
+        <EnrolmentLinkDialog username={linkUsername.value} onClose={() => (linkUsername.value = undefined)} />
+      )}
     </>
   )
 }

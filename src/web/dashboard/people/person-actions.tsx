@@ -1,28 +1,33 @@
 import { useSignal } from '@preact/signals'
 import type { UserList } from '../../../users/model.ts'
-import { ask } from '../api/api.ts'
+import { requestJson } from '../api/api.ts'
 import { ConfirmDialog } from '../parts/confirm-dialog.tsx'
 import { Icon } from '../parts/icon.tsx'
-import { notify, telling } from '../state/notices.ts'
+import { showToast, withErrorToast } from '../state/notices.ts'
 
 /** What the owner does for, and to, a person. */
-export function PersonActions(props: { user: UserList[number]; put: (list: UserList) => void; link: () => void }) {
-  const { user, put, link } = props
+export function UserActions(props: {
+  user: UserList[number]
+  setUsers: (list: UserList) => void
+  onCreateLink: () => void
+}) {
+  const { user, setUsers, onCreateLink } = props
   const { username } = user
   const isDeleting = useSignal(false)
-  const path = encodeURIComponent(username)
+  const encodedUsername = encodeURIComponent(username)
   const unlock = async () => {
-    await ask(`/user/unlock/${path}`, { method: 'PATCH' })
-    notify(`${username} may try to sign in again.`)
+    await requestJson(`/user/unlock/${encodedUsername}`, { method: 'PATCH' })
+    showToast(`${username} may try to sign in again.`)
   }
   const endSessions = async () => {
-    await ask(`/user/auth/revoke/${path}`, { method: 'DELETE' })
-    notify(`${username} is signed out everywhere.`)
+    await requestJson(`/user/auth/revoke/${encodedUsername}`, { method: 'DELETE' })
+    showToast(`${username} is signed out everywhere.`)
   }
-  const remove = async () => put(await ask<UserList>(`/user/delete/${path}`, { method: 'DELETE' }))
+  const remove = async () =>
+    setUsers(await requestJson<UserList>(`/user/delete/${encodedUsername}`, { method: 'DELETE' }))
   return (
     <span class="buttons">
-      <button type="button" class="quiet small" aria-label={`New link for ${username}`} onClick={link}>
+      <button type="button" class="quiet small" aria-label={`New link for ${username}`} onClick={onCreateLink}>
         <Icon name="link" /> New link
       </button>
       <button
@@ -30,7 +35,7 @@ export function PersonActions(props: { user: UserList[number]; put: (list: UserL
         class="quiet small"
         aria-label={`Unlock ${username}`}
         title="Lift the locks of wrong codes"
-        onClick={() => void telling(unlock())}
+        onClick={() => void withErrorToast(unlock())}
       >
         Unlock
       </button>
@@ -38,7 +43,7 @@ export function PersonActions(props: { user: UserList[number]; put: (list: UserL
         type="button"
         class="quiet small"
         aria-label={`Sign out ${username} everywhere`}
-        onClick={() => void telling(endSessions())}
+        onClick={() => void withErrorToast(endSessions())}
       >
         Sign out
       </button>
@@ -56,10 +61,10 @@ export function PersonActions(props: { user: UserList[number]; put: (list: UserL
       {isDeleting.value && (
         <ConfirmDialog
           title={`Delete ${username}?`}
-          name={username}
-          action="Delete"
-          close={() => (isDeleting.value = false)}
-          run={() => telling(remove())}
+          expectedText={username}
+          actionLabel="Delete"
+          onClose={() => (isDeleting.value = false)}
+          onConfirm={() => withErrorToast(remove())}
         >
           {username} is signed out everywhere and cannot sign in again. Droplets stay as they are.
         </ConfirmDialog>

@@ -1,27 +1,27 @@
 import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { Dialog } from '../parts/dialog.tsx'
-import { keyList, onKey } from '../state/keys.ts'
+import { handleKeydown, shortcutRegistry } from '../state/keys.ts'
 
 const isShown = signal(false)
 
 /** Hears the keys of all pages, and shows them by `?`. */
-export function Keys() {
+export function ShortcutsDialog() {
   useEffect(() => {
-    document.addEventListener('keydown', onKey)
-    return () => document.removeEventListener('keydown', onKey)
+    document.addEventListener('keydown', handleKeydown)
+    return () => document.removeEventListener('keydown', handleKeydown)
   }, [])
-  useEffect(() => keyList.add('?', 'Show all keys', () => (isShown.value = true)), [])
+  useEffect(() => shortcutRegistry.add('?', 'Show all keys', () => (isShown.value = true)), [])
   if (!isShown.value) return null
   return (
-    <Dialog title="Keys" close={() => (isShown.value = false)}>
+    <Dialog title="Keys" onClose={() => (isShown.value = false)}>
       <dl class="keys">
-        {keyList.all.value.map(({ key, does }) => (
+        {shortcutRegistry.all.value.map(({ key, description }) => (
           <div key={key}>
             <dt>
               <kbd>{key}</kbd>
             </dt>
-            <dd>{does}</dd>
+            <dd>{description}</dd>
           </div>
         ))}
       </dl>

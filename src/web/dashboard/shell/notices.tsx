@@ -1,14 +1,14 @@
 import { Icon } from '../parts/icon.tsx'
-import { notices, putAway } from '../state/notices.ts'
+import { dismissToast, toasts } from '../state/notices.ts'
 
 /** What became of what the person began. */
-export function Notices() {
+export function Toasts() {
   return (
     <ul class="notices" aria-label="Notices" aria-live="polite">
-      {notices.value.map(({ id, text, kind }) => (
+      {toasts.value.map(({ id, text, kind }) => (
         <li key={id} class={kind}>
           <span>{text}</span>
-          <button type="button" class="bare" aria-label="Put this notice away" onClick={() => putAway(id)}>
+          <button type="button" class="bare" aria-label="Put this notice away" onClick={() => dismissToast(id)}>
             <Icon name="close" />
           </button>
         </li>

@@ -1,14 +1,14 @@
 import { session, signOut } from '../api/session.ts'
-import { Problem } from '../parts/states.tsx'
-import { link, readMatrix, trouble } from '../state/matrix.ts'
+import { ErrorMessage } from '../parts/states.tsx'
+import { connectionState, loadError, loadStore } from '../state/matrix.ts'
 
 /** Until the server has said what the person may see. */
-export function Opening() {
-  if (link.value !== 'lost') {
+export function Connecting() {
+  if (connectionState.value !== 'lost') {
     return (
-      <main class="opening" aria-busy={trouble.value === undefined}>
-        {trouble.value ? (
-          <Problem text={trouble.value} retry={() => void readMatrix()} />
+      <main class="opening" aria-busy={loadError.value === undefined}>
+        {loadError.value ? (
+          <ErrorMessage text={loadError.value} onRetry={() => void loadStore()} />
         ) : (
           <p class="soft">Opening the Matrix…</p>
         )}

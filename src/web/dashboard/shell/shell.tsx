@@ -1,94 +1,94 @@
 import type { ComponentType } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { isOwner, session, signOut } from '../api/session.ts'
-import { Audit } from '../audit/audit.tsx'
-import { Droplet } from '../droplet/droplet.tsx'
-import { Droplets } from '../droplets/droplets.tsx'
-import { Me } from '../me/me.tsx'
+import { AuditPage } from '../audit/audit.tsx'
+import { DropletPage } from '../droplet/droplet.tsx'
+import { DropletsPage } from '../droplets/droplets.tsx'
+import { AccountPage } from '../me/me.tsx'
 import { Icon, type IconName } from '../parts/icon.tsx'
-import { People } from '../people/people.tsx'
-import { place, to } from '../state/router.ts'
-import { Keys } from './keys.tsx'
-import { Notices } from './notices.tsx'
-import { State } from './state.tsx'
+import { UsersPage } from '../people/people.tsx'
+import { currentPath, hrefTo } from '../state/router.ts'
+import { ShortcutsDialog } from './keys.tsx'
+import { Toasts } from './notices.tsx'
+import { ConnectionStatus } from './state.tsx'
 
-interface Room {
+interface Page {
   title: string
   icon: IconName
-  page: ComponentType<{ parts: readonly string[] }>
+  component: ComponentType<{ segments: readonly string[] }>
   /** Whether the door is in the menu. */
-  listed: () => boolean
+  isInMenu: () => boolean
 }
 
-const rooms: Record<string, Room> = {
-  droplets: { title: 'Droplets', icon: 'droplet', page: Droplets, listed: () => true },
-  droplet: { title: 'Droplet', icon: 'droplet', page: Droplet, listed: () => false },
-  people: { title: 'People', icon: 'people', page: People, listed: () => isOwner.value },
-  audit: { title: 'Audit', icon: 'audit', page: Audit, listed: () => isOwner.value },
-  me: { title: 'Me', icon: 'person', page: Me, listed: () => true },
+const pages: Record<string, Page> = {
+  droplets: { title: 'Droplets', icon: 'droplet', component: DropletsPage, isInMenu: () => true },
+  droplet: { title: 'Droplet', icon: 'droplet', component: DropletPage, isInMenu: () => false },
+  people: { title: 'People', icon: 'people', component: UsersPage, isInMenu: () => isOwner.value },
+  audit: { title: 'Audit', icon: 'audit', component: AuditPage, isInMenu: () => isOwner.value },
+  me: { title: 'Me', icon: 'person', component: AccountPage, isInMenu: () => true },
 }
 
 /** The frame around every page: the way to the others, and how the connection is. */
 export function Shell() {
-  const [name = 'droplets', ...parts] = place.value
-  const room = (Object.hasOwn(rooms, name) && rooms[name]) || undefined
-  const Page = room?.page ?? Nowhere
-  const title = parts[0] && name === 'droplet' ? parts[0] : (room?.title ?? 'Not found')
-  const main = useRef<HTMLElement>(null)
-  const arrived = useRef(false)
+  const [name = 'droplets', ...segments] = currentPath.value
+  const currentPage = (Object.hasOwn(pages, name) && pages[name]) || undefined
+  const PageComponent = currentPage?.component ?? NotFound
+  const title = segments[0] && name === 'droplet' ? segments[0] : (currentPage?.title ?? 'Not found')
+  const mainRef = useRef<HTMLElement>(null)
+  const hasRendered = useRef(false)
   useEffect(() => {
     document.title = `${title} · CIKit Matrix`
     // The reader of the screen goes along; not at the first page, which it reads by itself.
-    if (arrived.current) main.current?.focus()
-    arrived.current = true
+    if (hasRendered.current) mainRef.current?.focus()
+    hasRendered.current = true
     scrollTo(0, 0)
   }, [title])
   return (
     <div class="shell">
-      <button type="button" class="skip" onClick={() => main.current?.focus()}>
+      <button type="button" class="skip" onClick={() => mainRef.current?.focus()}>
         To the content
       </button>
       <header class="bar">
         <p class="brand">
           <Icon name="matrix" /> CIKit Matrix
         </p>
-        <State />
+        <ConnectionStatus />
         <p class="who">
-          <a href={to('me')}>{session.value?.username}</a>
+          <a href={hrefTo('me')}>{session.value?.username}</a>
           <button type="button" class="quiet small" onClick={() => void signOut()}>
             Sign out
           </button>
         </p>
       </header>
       <nav class="rooms" aria-label="Pages">
-        {Object.entries(rooms)
-          .filter(([, each]) => each.listed())
-          .map(([key, each]) => (
+        {Object.entries(pages)
+          .filter(([, page]) => page.isInMenu())
+          .map(([key, page]) => (
             <a
               key={key}
-              href={to(key)}
+              href={hrefTo(key)}
               aria-current={key === name || (key === 'droplets' && name === 'droplet') ? 'page' : undefined}
             >
-              <Icon name={each.icon} />
-              {each.title}
+              <Icon name={page.icon} />
+              {page.title}
             </a>
           ))}
       </nav>
-      <main id="main" tabIndex={-1} ref={main}>
-        <Page key={`${name}/${parts[0] ?? ''}`} parts={parts} />
+      <main id="main" tabIndex={-1} ref={mainRef}>
+        <PageComponent key={`${name}/${segments[0] ?? ''}`} segments={segments} />
       </main>
-      <Notices />
-      <Keys />
+      <Toasts />
+      <ShortcutsDialog />
     </div>
   )
 }
 
-function Nowhere() {
+function NotFound() {
   return (
     <section class="empty">
       <h1>There is nothing here</h1>
       <p>
-        <a href={to('droplets')}>Go to the droplets</a>
+        <a href={hrefTo('droplets')}>Go to the droplets</a>
       </p>
     </section>
   )

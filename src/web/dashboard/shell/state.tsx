@@ -1,8 +1,8 @@
-import { engine, link } from '../state/matrix.ts'
+import { connectionState, engineState } from '../state/matrix.ts'
 
 /** How far what is shown can be relied upon. */
-export function State() {
-  const [kind, text] = stateNow()
+export function ConnectionStatus() {
+  const [kind, text] = currentStatus()
   return (
     <p class={`state ${kind}`} role="status">
       <span class="dot" aria-hidden="true" />
@@ -11,9 +11,9 @@ export function State() {
   )
 }
 
-function stateNow(): [kind: 'good' | 'warn' | 'bad', text: string] {
-  if (link.value === 'lost') return ['bad', 'Offline: trying again']
-  if (link.value === 'connecting') return ['warn', 'Connecting']
-  if (engine.value === 'away') return ['bad', 'Engine away']
+function currentStatus(): [kind: 'good' | 'warn' | 'bad', text: string] {
+  if (connectionState.value === 'lost') return ['bad', 'Offline: trying again']
+  if (connectionState.value === 'connecting') return ['warn', 'Connecting']
+  if (engineState.value === 'away') return ['bad', 'Engine away']
   return ['good', 'Live']
 }

@@ -1,10 +1,10 @@
 import './sign-in.css'
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useRef } from 'preact/hooks'
-import { Refusal, wordsFor } from '../api/http.ts'
-import { canRemember, farewell, signIn } from '../api/session.ts'
+import { errorMessage, ResponseError } from '../api/http.ts'
+import { canRemember, signIn, signOutReason } from '../api/session.ts'
 import { Icon } from '../parts/icon.tsx'
-import { codeIn } from './code.ts'
+import { extractCode } from './code.ts'
 import { createCountdown } from './countdown.ts'
 
 const CODE_DIGITS = 6
@@ -13,41 +13,43 @@ const CODE_DIGITS = 6
 export function SignIn() {
   const username = useSignal('')
   const code = useSignal('')
-  const wantsToBeRemembered = useSignal(false)
-  const problem = useSignal(farewell.peek() ?? '')
-  const isAsking = useSignal(false)
-  const locked = useRef(createCountdown()).current
-  const field = useRef<HTMLInputElement>(null)
-  const refused = useRef('')
-  const message = useComputed(() => (locked.left.value ? `Locked: try again in ${locked.left.value}.` : problem.value))
-  useSignalEffect(() => locked.stop)
+  const rememberMe = useSignal(false)
+  const errorText = useSignal(signOutReason.peek() ?? '')
+  const isSubmitting = useSignal(false)
+  const lockout = useRef(createCountdown()).current
+  const codeInput = useRef<HTMLInputElement>(null)
+  const rejectedCode = useRef('')
+  const message = useComputed(() =>
+    lockout.remaining.value ? `Locked: try again in ${lockout.remaining.value}.` : errorText.value,
+  )
+  useSignalEffect(() => lockout.stop)
 
   const submit = async () => {
-    if (isAsking.peek() || locked.left.peek()) return
+    if (isSubmitting.peek() || lockout.remaining.peek()) return
     if (username.peek() === '' || code.peek().length !== CODE_DIGITS) {
-      problem.value = 'Both your name and the six digits are needed.'
+      errorText.value = 'Both your name and the six digits are needed.'
       return
     }
-    isAsking.value = true
-    problem.value = ''
+    isSubmitting.value = true
+    errorText.value = ''
     try {
-      await signIn(username.peek().trim(), code.peek(), wantsToBeRemembered.peek())
+      await signIn(username.peek().trim(), code.peek(), rememberMe.peek())
     } catch (error) {
-      refused.current = code.peek()
+      rejectedCode.current = code.peek()
       code.value = ''
-      if (error instanceof Refusal && error.retryAfterSeconds) locked.begin(error.retryAfterSeconds)
-      problem.value = wordsFor(error)
-      isAsking.value = false
-      field.current?.focus()
+      if (error instanceof ResponseError && error.retryAfterSeconds) lockout.start(error.retryAfterSeconds)
+      errorText.value = errorMessage(error)
+      isSubmitting.value = false
+      codeInput.current?.focus()
     }
   }
 
-  const typed = (text: string) => {
-    const before = code.peek()
-    code.value = codeIn(text)
+  const onCodeInput = (text: string) => {
+    const previous = code.peek()
+    code.value = extractCode(text)
     // By itself once it is whole, but not the same refused code again.
-    const isWhole = code.peek().length === CODE_DIGITS && before !== code.peek()
-    if (isWhole && username.peek() !== '' && code.peek() !== refused.current) void submit()
+    const isComplete = code.peek().length === CODE_DIGITS && previous !== code.peek()
+    if (isComplete && username.peek() !== '' && code.peek() !== rejectedCode.current) void submit()
   }
 
   return (
@@ -81,7 +83,7 @@ export function SignIn() {
         <label>
           Code from your phone
           <input
-            ref={field}
+            ref={codeInput}
             class="code"
             name="code"
             inputmode="numeric"
@@ -89,9 +91,9 @@ export function SignIn() {
             spellcheck={false}
             placeholder="000000"
             value={code}
-            readOnly={isAsking.value}
+            readOnly={isSubmitting.value}
             onInput={event => {
-              typed(event.currentTarget.value)
+              onCodeInput(event.currentTarget.value)
               // What is no digit is not shown either.
               event.currentTarget.value = code.peek()
             }}
@@ -102,14 +104,14 @@ export function SignIn() {
             <input
               type="checkbox"
               name="remember"
-              checked={wantsToBeRemembered}
-              onChange={event => (wantsToBeRemembered.value = event.currentTarget.checked)}
+              checked={rememberMe}
+              onChange={event => (rememberMe.value = event.currentTarget.checked)}
             />
             Remember me in this browser
           </label>
         )}
-        <button type="submit" disabled={isAsking.value || locked.left.value !== ''}>
-          {isAsking.value ? 'Signing in…' : 'Sign in'}
+        <button type="submit" disabled={isSubmitting.value || lockout.remaining.value !== ''}>
+          {isSubmitting.value ? 'Signing in…' : 'Sign in'}
         </button>
         <p class="soft hint">
           Lost your phone? <a href="enrol">Use a recovery code</a>

@@ -1,38 +1,38 @@
 import { signal } from '@preact/signals'
 
-interface Key {
+interface Shortcut {
   /** As `KeyboardEvent.key` has it. */
   key: string
-  does: string
+  description: string
   run: (event: KeyboardEvent) => void
 }
 
-const all = signal<readonly Key[]>([])
+const shortcuts = signal<readonly Shortcut[]>([])
 
 /** The keys that do something at the moment: pages add theirs while they are shown. */
-export const keyList = {
-  all,
+export const shortcutRegistry = {
+  all: shortcuts,
   /** @returns takes the key back */
-  add(key: string, does: string, run: Key['run']): () => void {
-    const added = { key, does, run }
-    all.value = [...all.peek(), added]
+  add(key: string, description: string, run: Shortcut['run']): () => void {
+    const shortcut = { key, description, run }
+    shortcuts.value = [...shortcuts.peek(), shortcut]
     return () => {
-      all.value = all.peek().filter(other => other !== added)
+      shortcuts.value = shortcuts.peek().filter(other => other !== shortcut)
     }
   },
 }
 
 /** A key counts where nothing is typed, and no dialog is open; with Ctrl, Alt or Meta it is the browser's. */
-export function onKey(event: KeyboardEvent): void {
+export function handleKeydown(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return
-  if (isTyping(event.target) || document.querySelector('dialog[open]')) return
-  const found = all.peek().findLast(({ key }) => key === event.key)
-  if (!found) return
+  if (isEditable(event.target) || document.querySelector('dialog[open]')) return
+  const match = shortcuts.peek().findLast(({ key }) => key === event.key)
+  if (!match) return
   event.preventDefault()
-  found.run(event)
+  match.run(event)
 }
 
-function isTyping(target: EventTarget | null): boolean {
+function isEditable(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement && (target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName))
   )

@@ -2,16 +2,16 @@ import { batch, computed, signal } from '@preact/signals'
 import type { DropletBody, DropletList } from '../../../droplets/model.ts'
 import type { OperationBody } from '../../../operations/model.ts'
 import type { Group } from '../../../store/users.ts'
-import { ask } from '../api/api.ts'
-import { follow } from '../api/follow.ts'
-import { Refusal, wordsFor } from '../api/http.ts'
+import { requestJson } from '../api/api.ts'
+import { consumeEventStream } from '../api/follow.ts'
+import { errorMessage, ResponseError } from '../api/http.ts'
 import { group, isManager, session } from '../api/session.ts'
 import { announce } from './announcer.ts'
-import { notify } from './notices.ts'
+import { showToast } from './notices.ts'
 
 // The Matrix as it is now: read once, and kept up by the stream of events.
 
-type Events = {
+type EventPayloads = {
   begin: object
   reset: object
   droplet: { change: 'added' | 'changed' | 'removed'; droplet: DropletBody }
@@ -24,163 +24,165 @@ type Events = {
 }
 
 /** Of those that have ended, so many are kept for who looks. */
-const OPERATIONS_KEPT = 200
+const MAX_OPERATIONS = 200
 
 /** What is told of droplets while they are read: the list may be from before it. */
-let heardMeanwhile: Events['droplet'][] | undefined
+let bufferedEvents: EventPayloads['droplet'][] | undefined
 
-const known = signal<ReadonlyMap<string, DropletBody> | undefined>(undefined)
+const dropletsById = signal<ReadonlyMap<string, DropletBody> | undefined>(undefined)
 /** By their id, oldest first. */
-const begun = signal<ReadonlyMap<string, OperationBody>>(new Map())
+const operationsById = signal<ReadonlyMap<string, OperationBody>>(new Map())
 
 /** Newest first; undefined as long as they are not known. */
 export const droplets = computed<readonly DropletBody[] | undefined>(
-  () => known.value && [...known.value.values()].sort((left, right) => right.created_at.localeCompare(left.created_at)),
+  () =>
+    dropletsById.value &&
+    [...dropletsById.value.values()].sort((left, right) => right.created_at.localeCompare(left.created_at)),
 )
 
 /** Newest first; those that began, or were under way, since the page was opened. */
-export const operations = computed(() => [...begun.value.values()].reverse())
+export const operations = computed(() => [...operationsById.value.values()].reverse())
 
 /** What is being done to each droplet at the moment, by its name. */
-export const openOperations = computed(
-  () => new Map(operations.value.filter(isOpen).map(operation => [operation.droplet ?? operation.id, operation])),
+export const unfinishedOperations = computed(
+  () => new Map(operations.value.filter(isUnfinished).map(operation => [operation.droplet ?? operation.id, operation])),
 )
 
 /** Whether what is shown is what is. */
-export const link = signal<'connecting' | 'live' | 'lost'>('connecting')
-export const engine = signal<'here' | 'away'>('here')
+export const connectionState = signal<'connecting' | 'live' | 'lost'>('connecting')
+export const engineState = signal<'here' | 'away'>('here')
 /** Why the droplets could not be read; undefined when they could. */
-export const trouble = signal<string | undefined>(undefined)
+export const loadError = signal<string | undefined>(undefined)
 /** Moves whenever something of a user has changed. */
 export const usersVersion = signal(0)
 /** Moves whenever the audit has new records, for the owner. */
 export const auditVersion = signal(0)
 
-export const isOpen = ({ state }: OperationBody): boolean => state === 'queued' || state === 'running'
+export const isUnfinished = ({ state }: OperationBody): boolean => state === 'queued' || state === 'running'
 
 /** Follows what happens until `signal` ends it. */
-export async function followMatrix(signal: AbortSignal): Promise<void> {
-  await follow('/event/stream', {
+export async function subscribeToEvents(signal: AbortSignal): Promise<void> {
+  await consumeEventStream('/event/stream', {
     signal,
-    event: (name, data) => hear(name as keyof Events, data as never),
-    state: state => {
-      link.value = state
+    onEvent: (name, data) => handleEvent(name as keyof EventPayloads, data as never),
+    onStateChange: state => {
+      connectionState.value = state
     },
   })
 }
 
 /** Forgets all, for the next person at this tab. */
-export function forgetMatrix(): void {
+export function clearStore(): void {
   batch(() => {
-    known.value = undefined
-    begun.value = new Map()
-    link.value = 'connecting'
-    engine.value = 'here'
-    trouble.value = undefined
+    dropletsById.value = undefined
+    operationsById.value = new Map()
+    connectionState.value = 'connecting'
+    engineState.value = 'here'
+    loadError.value = undefined
   })
 }
 
 /** Reads all anew. */
-export async function readMatrix(): Promise<void> {
-  await Promise.all([readDroplets(), readMe().then(() => (isManager.value ? readOperations() : undefined))])
+export async function loadStore(): Promise<void> {
+  await Promise.all([loadDroplets(), loadCurrentUser().then(() => (isManager.value ? loadOperations() : undefined))])
 }
 
-async function readMe(): Promise<void> {
+async function loadCurrentUser(): Promise<void> {
   try {
-    group.value = (await ask<{ group: Group }>('/user/me')).group
+    group.value = (await requestJson<{ group: Group }>('/user/me')).group
   } catch (error) {
-    trouble.value = wordsFor(error)
+    loadError.value = errorMessage(error)
   }
 }
 
-async function readDroplets(): Promise<void> {
-  const heard: Events['droplet'][] = []
-  heardMeanwhile = heard
+async function loadDroplets(): Promise<void> {
+  const buffer: EventPayloads['droplet'][] = []
+  bufferedEvents = buffer
   try {
-    const list = await ask<DropletList>('/droplet/list')
+    const list = await requestJson<DropletList>('/droplet/list')
     // They are being read once more, and that is what counts.
-    if (heardMeanwhile !== heard) return
+    if (bufferedEvents !== buffer) return
     batch(() => {
-      known.value = new Map(list.map(droplet => [droplet.id, droplet]))
-      for (const event of heard) apply(event)
-      engine.value = 'here'
-      trouble.value = undefined
+      dropletsById.value = new Map(list.map(droplet => [droplet.id, droplet]))
+      for (const event of buffer) applyDropletEvent(event)
+      engineState.value = 'here'
+      loadError.value = undefined
     })
   } catch (error) {
-    if (error instanceof Refusal && error.errorId === 918) engine.value = 'away'
-    else trouble.value = wordsFor(error)
+    if (error instanceof ResponseError && error.errorId === 918) engineState.value = 'away'
+    else loadError.value = errorMessage(error)
   } finally {
-    if (heardMeanwhile === heard) heardMeanwhile = undefined
+    if (bufferedEvents === buffer) bufferedEvents = undefined
   }
 }
 
-async function readOperations(): Promise<void> {
-  const list = await ask<OperationBody[]>('/operation/list?limit=50').catch(() => [])
-  batch(() => list.reverse().forEach(put))
+async function loadOperations(): Promise<void> {
+  const list = await requestJson<OperationBody[]>('/operation/list?limit=50').catch(() => [])
+  batch(() => list.reverse().forEach(putOperation))
 }
 
-function hear<Name extends keyof Events>(name: Name, data: Events[Name]): void {
-  const told = { [name]: data } as Partial<Events>
-  if (told.begin || told.reset) void readMatrix()
-  if (told.me) hearOfMe(told.me)
-  if (told.droplet) hearOfDroplet(told.droplet)
-  if (told.operation) hearOfOperation(told.operation)
-  if (told.engine) hearOfEngine(told.engine.state)
-  if (told.audit) auditVersion.value = told.audit.last
-  if (told.user) usersVersion.value += 1
+function handleEvent<Name extends keyof EventPayloads>(name: Name, data: EventPayloads[Name]): void {
+  const event = { [name]: data } as Partial<EventPayloads>
+  if (event.begin || event.reset) void loadStore()
+  if (event.me) onCurrentUser(event.me)
+  if (event.droplet) onDroplet(event.droplet)
+  if (event.operation) onOperation(event.operation)
+  if (event.engine) onEngine(event.engine.state)
+  if (event.audit) auditVersion.value = event.audit.last
+  if (event.user) usersVersion.value += 1
 }
 
-function hearOfMe(me: Events['me']): void {
-  const before = group.value
+function onCurrentUser(me: EventPayloads['me']): void {
+  const previousGroup = group.value
   group.value = me.group
-  if (before !== undefined && before !== me.group) {
+  if (previousGroup !== undefined && previousGroup !== me.group) {
     announce(`Your group is now ${me.group}.`)
-    void readMatrix()
+    void loadStore()
   }
 }
 
-function hearOfDroplet({ change, droplet }: Events['droplet']): void {
-  heardMeanwhile?.push({ change, droplet })
-  const before = known.value?.get(droplet.id)
-  apply({ change, droplet })
+function onDroplet({ change, droplet }: EventPayloads['droplet']): void {
+  bufferedEvents?.push({ change, droplet })
+  const previous = dropletsById.value?.get(droplet.id)
+  applyDropletEvent({ change, droplet })
   if (change === 'added') announce(`${droplet.name} was added.`)
   else if (change === 'removed') announce(`${droplet.name} was deleted.`)
-  else if (before && before.state !== droplet.state) announce(`${droplet.name}: ${droplet.state}.`)
+  else if (previous && previous.state !== droplet.state) announce(`${droplet.name}: ${droplet.state}.`)
 }
 
-function apply({ change, droplet }: Events['droplet']): void {
+function applyDropletEvent({ change, droplet }: EventPayloads['droplet']): void {
   // As long as none are known, one alone would be taken for all.
-  if (!known.value) return
-  const next = new Map(known.value)
+  if (!dropletsById.value) return
+  const next = new Map(dropletsById.value)
   if (change === 'removed') next.delete(droplet.id)
   else next.set(droplet.id, droplet)
-  known.value = next
+  dropletsById.value = next
 }
 
-function hearOfEngine(state: 'away' | 'back'): void {
-  engine.value = state === 'away' ? 'away' : 'here'
+function onEngine(state: 'away' | 'back'): void {
+  engineState.value = state === 'away' ? 'away' : 'here'
   announce(state === 'away' ? 'The container engine is away.' : 'The container engine is back.')
-  if (state === 'back') void readDroplets()
+  if (state === 'back') void loadDroplets()
 }
 
 /** What the person itself began, and what became of it. */
-function hearOfOperation(operation: OperationBody): void {
-  const before = begun.value.get(operation.id)
-  put(operation)
-  if (operation.user !== session.peek()?.username || (before && !isOpen(before))) return
-  const what = `${operation.kind} ${operation.droplet ?? 'a droplet'}`
-  if (operation.state === 'failed') notify(`Could not ${what}: ${operation.error?.error ?? 'it failed'}`, 'bad')
-  if (operation.state === 'cancelled') announce(`Cancelled: ${what}.`)
+function onOperation(operation: OperationBody): void {
+  const previous = operationsById.value.get(operation.id)
+  putOperation(operation)
+  if (operation.user !== session.peek()?.username || (previous && !isUnfinished(previous))) return
+  const label = `${operation.kind} ${operation.droplet ?? 'a droplet'}`
+  if (operation.state === 'failed') showToast(`Could not ${label}: ${operation.error?.error ?? 'it failed'}`, 'bad')
+  if (operation.state === 'cancelled') announce(`Cancelled: ${label}.`)
 }
 
 /** An operation as it is now; an answer that comes later than the event of its end changes nothing. */
-export function put(operation: OperationBody): void {
-  const before = begun.value.get(operation.id)
-  if (before && !isOpen(before) && isOpen(operation)) return
-  const next = new Map(begun.value).set(operation.id, operation)
-  for (const [id, kept] of next) {
-    if (next.size <= OPERATIONS_KEPT) break
-    if (!isOpen(kept)) next.delete(id)
+export function putOperation(operation: OperationBody): void {
+  const previous = operationsById.value.get(operation.id)
+  if (previous && !isUnfinished(previous) && isUnfinished(operation)) return
+  const next = new Map(operationsById.value).set(operation.id, operation)
+  for (const [id, entry] of next) {
+    if (next.size <= MAX_OPERATIONS) break
+    if (!isUnfinished(entry)) next.delete(id)
   }
-  begun.value = next
+  operationsById.value = next
 }

@@ -1,36 +1,36 @@
 import { signal } from '@preact/signals'
-import { wordsFor } from '../api/http.ts'
+import { errorMessage } from '../api/http.ts'
 
-export interface Notice {
+export interface Toast {
   id: number
   text: string
   kind: 'good' | 'bad'
 }
 
-const SHOWN_MS = 6_000
+const DISPLAY_MS = 6_000
 
 /** What the person is told at the edge of the page, oldest first. Of what went wrong it is told until it is put away. */
-export const notices = signal<readonly Notice[]>([])
-let last = 0
+export const toasts = signal<readonly Toast[]>([])
+let lastId = 0
 
-export function notify(text: string, kind: Notice['kind'] = 'good'): void {
-  last += 1
-  const id = last
-  notices.value = [...notices.value, { id, text, kind }].slice(-4)
-  if (kind === 'good') setTimeout(() => putAway(id), SHOWN_MS)
+export function showToast(text: string, kind: Toast['kind'] = 'good'): void {
+  lastId += 1
+  const id = lastId
+  toasts.value = [...toasts.value, { id, text, kind }].slice(-4)
+  if (kind === 'good') setTimeout(() => dismissToast(id), DISPLAY_MS)
 }
 
-export function putAway(id: number): void {
-  notices.value = notices.value.filter(notice => notice.id !== id)
+export function dismissToast(id: number): void {
+  toasts.value = toasts.value.filter(toast => toast.id !== id)
 }
 
 /** Tells what goes wrong with a piece of work that a person began. */
-export async function telling(work: Promise<unknown>): Promise<boolean> {
+export async function withErrorToast(task: Promise<unknown>): Promise<boolean> {
   try {
-    await work
+    await task
     return true
   } catch (error) {
-    notify(wordsFor(error), 'bad')
+    showToast(errorMessage(error), 'bad')
     return false
   }
 }

@@ -1,40 +1,40 @@
 import { type ReadonlySignal, signal } from '@preact/signals'
-import { wordsFor } from '../api/http.ts'
+import { errorMessage } from '../api/http.ts'
 
 /** Something that is read from the server when it is asked for, and anew at any time. */
-export interface Reading<T> {
+export interface Resource<T> {
   /** Undefined until it is there. */
-  value: ReadonlySignal<T | undefined>
-  problem: ReadonlySignal<string | undefined>
-  read: () => Promise<void>
+  data: ReadonlySignal<T | undefined>
+  errorText: ReadonlySignal<string | undefined>
+  load: () => Promise<void>
   /** What an answer to something else told. */
-  put: (value: T) => void
+  setData: (data: T) => void
 }
 
 /** Of two readings that overlap the later one counts. */
-export function createReading<T>(ask: () => Promise<T>): Reading<T> {
-  const value = signal<T | undefined>(undefined)
-  const problem = signal<string | undefined>(undefined)
-  let last = 0
+export function createResource<T>(fetchData: () => Promise<T>): Resource<T> {
+  const data = signal<T | undefined>(undefined)
+  const errorText = signal<string | undefined>(undefined)
+  let latestRequest = 0
   return {
-    value,
-    problem,
-    async read() {
-      last += 1
-      const mine = last
+    data,
+    errorText,
+    async load() {
+      latestRequest += 1
+      const currentRequest = latestRequest
       try {
-        const found = await ask()
-        if (mine !== last) return
-        value.value = found
-        problem.value = undefined
+        const result = await fetchData()
+        if (currentRequest !== latestRequest) return
+        data.value = result
+        errorText.value = undefined
       } catch (error) {
-        if (mine === last) problem.value = wordsFor(error)
+        if (currentRequest === latestRequest) errorText.value = errorMessage(error)
       }
     },
-    put(told) {
-      last += 1
-      value.value = told
-      problem.value = undefined
+    setData(newData) {
+      latestRequest += 1
+      data.value = newData
+      errorText.value = undefined
     },
   }
 }

@@ -8,25 +8,25 @@ addEventListener('hashchange', () => {
 })
 
 /** The parts of `#/droplet/cikit01/logs`, decoded. */
-export const place = computed(() => partsOf(hash.value))
+export const currentPath = computed(() => parseHash(hash.value))
 
-export function partsOf(text: string): string[] {
-  return text.replace(/^#\/?/, '').split('/').filter(Boolean).map(decode)
+export function parseHash(fragment: string): string[] {
+  return fragment.replace(/^#\/?/, '').split('/').filter(Boolean).map(decodeSegment)
 }
 
 /** @returns an address for a link */
-export function to(...parts: string[]): string {
-  return `#/${parts.map(encodeURIComponent).join('/')}`
+export function hrefTo(...segments: string[]): string {
+  return `#/${segments.map(encodeURIComponent).join('/')}`
 }
 
-export function go(...parts: string[]): void {
-  location.hash = to(...parts)
+export function navigate(...segments: string[]): void {
+  location.hash = hrefTo(...segments)
 }
 
-function decode(part: string): string {
+function decodeSegment(segment: string): string {
   try {
-    return decodeURIComponent(part)
+    return decodeURIComponent(segment)
   } catch {
-    return part
+    return segment
   }
 }

@@ -1,54 +1,54 @@
 import { type Signal, signal } from '@preact/signals'
-import { follow } from '../api/follow.ts'
+import { consumeEventStream } from '../api/follow.ts'
 
 // What the droplets use, while somebody looks at them.
 
 /** As many as the server tells of to begin with, and what comes after that. */
-const KEPT = 60
+const MAX_POINTS = 60
 
 export interface Point {
   /** Milliseconds since 1970. */
-  at: number
+  timestamp: number
   /** Cores. */
   cpu: number
   /** Bytes. */
   memory: number
 }
 
-interface History {
+interface StatsHistory {
   droplets: Record<string, { time: string; cpu: number; memory: number }[]>
 }
-interface Moment {
+interface StatsSnapshot {
   time: string
   droplets: Record<string, { cpu: number; memory: number; memory_limit: number }>
 }
 
 /** By the name of a droplet, oldest first. A signal for each: what one uses concerns no other. */
-const points = new Map<string, Signal<readonly Point[]>>()
-let following: { readers: number; end: AbortController } | undefined
+const pointsByDroplet = new Map<string, Signal<readonly Point[]>>()
+let subscription: { subscribers: number; controller: AbortController } | undefined
 
 export function pointsOf(name: string): Signal<readonly Point[]> {
-  const known = points.get(name)
-  if (known) return known
-  const made = signal<readonly Point[]>([])
-  points.set(name, made)
-  return made
+  const existing = pointsByDroplet.get(name)
+  if (existing) return existing
+  const created = signal<readonly Point[]>([])
+  pointsByDroplet.set(name, created)
+  return created
 }
 
 /**
  * Follows what is used for as long as anybody on the page wants it.
  * @returns ends it
  */
-export function followStatistics(): () => void {
-  following ??= { readers: 0, end: begin() }
-  const mine = following
-  mine.readers += 1
+export function subscribeToStats(): () => void {
+  subscription ??= { subscribers: 0, controller: streamWhileVisible() }
+  const current = subscription
+  current.subscribers += 1
   return () => {
-    mine.readers -= 1
-    if (mine.readers > 0) return
-    mine.end.abort()
-    if (following === mine) following = undefined
-    points.clear()
+    current.subscribers -= 1
+    if (current.subscribers > 0) return
+    current.controller.abort()
+    if (subscription === current) subscription = undefined
+    pointsByDroplet.clear()
   }
 }
 
@@ -56,50 +56,50 @@ export function followStatistics(): () => void {
  * While the tab is looked at: without HTTP/2 a browser has six connections to a server, for all tabs together, and each
  * tab needs one for the events.
  */
-function begin(): AbortController {
-  const end = new AbortController()
-  let present: AbortController | undefined
-  const look = () => {
-    if (document.visibilityState === 'visible') present ??= open()
+function streamWhileVisible(): AbortController {
+  const controller = new AbortController()
+  let activeStream: AbortController | undefined
+  const updateStream = () => {
+    if (document.visibilityState === 'visible') activeStream ??= openStream()
     else {
-      present?.abort()
-      present = undefined
+      activeStream?.abort()
+      activeStream = undefined
     }
   }
-  document.addEventListener('visibilitychange', look, { signal: end.signal })
-  end.signal.addEventListener('abort', () => present?.abort(), { once: true })
-  look()
-  return end
+  document.addEventListener('visibilitychange', updateStream, { signal: controller.signal })
+  controller.signal.addEventListener('abort', () => activeStream?.abort(), { once: true })
+  updateStream()
+  return controller
 }
 
-function open(): AbortController {
-  const end = new AbortController()
-  void follow('/droplet/stats', {
-    signal: end.signal,
-    event: (name, data) => {
-      if (name === 'history') hearHistory(data as History)
-      if (name === 'stats') hearMoment(data as Moment)
+function openStream(): AbortController {
+  const controller = new AbortController()
+  void consumeEventStream('/droplet/stats', {
+    signal: controller.signal,
+    onEvent: (name, data) => {
+      if (name === 'history') onHistory(data as StatsHistory)
+      if (name === 'stats') onSnapshot(data as StatsSnapshot)
     },
-    state: () => undefined,
+    onStateChange: () => undefined,
   })
-  return end
+  return controller
 }
 
-function hearHistory({ droplets }: History): void {
+function onHistory({ droplets }: StatsHistory): void {
   for (const [name, samples] of Object.entries(droplets)) {
-    pointsOf(name).value = samples.map(({ time, cpu, memory }) => ({ at: Date.parse(time), cpu, memory }))
+    pointsOf(name).value = samples.map(({ time, cpu, memory }) => ({ timestamp: Date.parse(time), cpu, memory }))
   }
 }
 
-function hearMoment({ time, droplets }: Moment): void {
-  const at = Date.parse(time)
-  for (const [name, of] of points) {
-    const now = droplets[name]
+function onSnapshot({ time, droplets }: StatsSnapshot): void {
+  const timestamp = Date.parse(time)
+  for (const [name, series] of pointsByDroplet) {
+    const usage = droplets[name]
     // One that was stopped begins anew.
-    if (!now) of.value = of.peek().length > 0 ? [] : of.peek()
+    if (!usage) series.value = series.peek().length > 0 ? [] : series.peek()
   }
   for (const [name, { cpu, memory }] of Object.entries(droplets)) {
-    const of = pointsOf(name)
-    of.value = [...of.peek(), { at, cpu, memory }].slice(-KEPT)
+    const series = pointsOf(name)
+    series.value = [...series.peek(), { timestamp, cpu, memory }].slice(-MAX_POINTS)
   }
 }

@@ -1,57 +1,57 @@
 import type { SampleBody } from '../../../statistics/model.ts'
-import { line } from './numbers.ts'
+import { linePath } from './numbers.ts'
 
 const WIDTH = 360
 const HEIGHT = 90
 const HOUR_MS = 3_600_000
 /** So wide is the picture at least. */
-const SHORTEST_MS = 300_000
-const GAP_MS = 25_000
+const MIN_RANGE_MS = 300_000
+const MAX_GAP_MS = 25_000
 
 /** One or two lines over the last hour, as far as it is known, and in words what they are. */
 export function Chart({
   title,
   samples,
-  words,
-  least,
-  lines,
+  format,
+  minTop,
+  series,
 }: {
   title: string
   samples: readonly SampleBody[]
-  words: (value: number) => string
+  format: (value: number) => string
   /** So much the upper edge is at least: noise is no mountain. */
-  least: number
-  lines: Record<string, (sample: SampleBody) => number>
+  minTop: number
+  series: Record<string, (sample: SampleBody) => number>
 }) {
   const to = Date.parse(samples.at(-1)?.time ?? '')
-  const entries = Object.entries(lines)
-  const highest = Math.max(least, ...entries.flatMap(([, of]) => samples.map(of)))
-  const first = Date.parse(samples[0]?.time ?? '')
-  const from = Math.min(Math.max(first, to - HOUR_MS), to - SHORTEST_MS)
-  const frame = { width: WIDTH, height: HEIGHT, from, to, top: highest * 1.1 }
-  const told = entries.map(([name, of]) => {
-    const last = samples.at(-1)
-    const now = last ? words(of(last)) : ''
-    return entries.length === 1 ? now : `${name} ${now}`
+  const entries = Object.entries(series)
+  const maxValue = Math.max(minTop, ...entries.flatMap(([, getValue]) => samples.map(getValue)))
+  const firstTime = Date.parse(samples[0]?.time ?? '')
+  const from = Math.min(Math.max(firstTime, to - HOUR_MS), to - MIN_RANGE_MS)
+  const frame = { width: WIDTH, height: HEIGHT, from, to, top: maxValue * 1.1 }
+  const currentValues = entries.map(([name, getValue]) => {
+    const latest = samples.at(-1)
+    const current = latest ? format(getValue(latest)) : ''
+    return entries.length === 1 ? current : `${name} ${current}`
   })
-  const most = words(Math.max(...entries.flatMap(([, of]) => samples.map(of))))
+  const peak = format(Math.max(...entries.flatMap(([, getValue]) => samples.map(getValue))))
   return (
     <figure class="chart">
       <figcaption>
         <strong>{title}</strong>
         <span>
-          {told.join(', ')} <span class="soft">(at most {most})</span>
+          {currentValues.join(', ')} <span class="soft">(at most {peak})</span>
         </span>
       </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
-        {entries.map(([name, of], index) => (
+        {entries.map(([name, getValue], index) => (
           <path
             key={name}
             class={index === 0 ? '' : 'second'}
-            d={line(
-              samples.map(sample => [Date.parse(sample.time), of(sample)]),
+            d={linePath(
+              samples.map(sample => [Date.parse(sample.time), getValue(sample)]),
               frame,
-              GAP_MS,
+              MAX_GAP_MS,
             )}
           />
         ))}

@@ -1,44 +1,44 @@
 import './statistics.css'
 import { useEffect, useMemo } from 'preact/hooks'
 import type { StatsBody } from '../../../statistics/model.ts'
-import { ask } from '../api/api.ts'
-import { Loading, Problem } from '../parts/states.tsx'
-import { createReading } from '../state/reading.ts'
+import { requestJson } from '../api/api.ts'
+import { ErrorMessage, Loading } from '../parts/states.tsx'
+import { createResource } from '../state/reading.ts'
 import { Chart } from './chart.tsx'
-import { bytes, percent } from './numbers.ts'
+import { formatBytes, formatPercent } from './numbers.ts'
 
-const rate = (count: number) => `${bytes(count)}/s`
+const formatRate = (count: number) => `${formatBytes(count)}/s`
 
 /** What a droplet used in the last hour; read again whenever there is a new sample. */
-export function Hour({ name, runs }: { name: string; runs: boolean }) {
-  const { value, problem, read } = useMemo(
-    () => createReading(() => ask<StatsBody>(`/droplet/stats/${encodeURIComponent(name)}`)),
+export function LastHour({ name, isRunning }: { name: string; isRunning: boolean }) {
+  const { data, errorText, load } = useMemo(
+    () => createResource(() => requestJson<StatsBody>(`/droplet/stats/${encodeURIComponent(name)}`)),
     [name],
   )
   useEffect(() => {
-    void read()
-    const timer = setInterval(() => document.visibilityState === 'visible' && void read(), 10_000)
+    void load()
+    const timer = setInterval(() => document.visibilityState === 'visible' && void load(), 10_000)
     return () => clearInterval(timer)
-  }, [read])
+  }, [load])
   return (
     <section class="hour">
       <h2>The last hour</h2>
-      {problem.value ? (
-        <Problem text={problem.value} retry={() => void read()} />
-      ) : value.value ? (
-        <Charts stats={value.value} runs={runs} />
+      {errorText.value ? (
+        <ErrorMessage text={errorText.value} onRetry={() => void load()} />
+      ) : data.value ? (
+        <Charts stats={data.value} isRunning={isRunning} />
       ) : (
-        <Loading what="what it used" />
+        <Loading label="what it used" />
       )}
     </section>
   )
 }
 
-function Charts({ stats: { samples }, runs }: { stats: StatsBody; runs: boolean }) {
+function Charts({ stats: { samples }, isRunning }: { stats: StatsBody; isRunning: boolean }) {
   if (samples.length === 0) {
     return (
       <p class="soft">
-        {runs
+        {isRunning
           ? 'Nothing is measured yet: a sample comes every 10 seconds.'
           : 'It does not run, and did not run lately.'}
       </p>
@@ -46,21 +46,27 @@ function Charts({ stats: { samples }, runs }: { stats: StatsBody; runs: boolean 
   }
   return (
     <div class="charts">
-      <Chart title="CPU" samples={samples} words={percent} least={0.1} lines={{ CPU: ({ cpu }) => cpu }} />
-      <Chart title="Memory" samples={samples} words={bytes} least={1} lines={{ Memory: ({ memory }) => memory }} />
+      <Chart title="CPU" samples={samples} format={formatPercent} minTop={0.1} series={{ CPU: ({ cpu }) => cpu }} />
+      <Chart
+        title="Memory"
+        samples={samples}
+        format={formatBytes}
+        minTop={1}
+        series={{ Memory: ({ memory }) => memory }}
+      />
       <Chart
         title="Network"
         samples={samples}
-        words={rate}
-        least={1024}
-        lines={{ in: ({ network_in }) => network_in, out: ({ network_out }) => network_out }}
+        format={formatRate}
+        minTop={1024}
+        series={{ in: ({ network_in }) => network_in, out: ({ network_out }) => network_out }}
       />
       <Chart
         title="Disk"
         samples={samples}
-        words={rate}
-        least={1024}
-        lines={{ read: ({ disk_read }) => disk_read, written: ({ disk_written }) => disk_written }}
+        format={formatRate}
+        minTop={1024}
+        series={{ read: ({ disk_read }) => disk_read, written: ({ disk_written }) => disk_written }}
       />
     </div>
   )

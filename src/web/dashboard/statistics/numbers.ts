@@ -1,5 +1,5 @@
 /** Of one core. */
-export function percent(cores: number): string {
+export function formatPercent(cores: number): string {
   const value = cores * 100
   return `${value < 10 && value > 0 ? value.toFixed(1) : Math.round(value)}%`
 }
@@ -7,7 +7,7 @@ export function percent(cores: number): string {
 const units = ['B', 'KB', 'MB', 'GB', 'TB'] as const
 
 /** Bytes as people say them, of 1024 each. */
-export function bytes(count: number): string {
+export function formatBytes(count: number): string {
   let value = count
   let unit = 0
   while (value >= 1000 && unit < units.length - 1) {
@@ -17,7 +17,7 @@ export function bytes(count: number): string {
   return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`
 }
 
-export interface Frame {
+export interface ChartFrame {
   width: number
   height: number
   /** What the left and the right edge are, in milliseconds since 1970. */
@@ -28,15 +28,19 @@ export interface Frame {
 }
 
 /** A line through points, as the `d` of an SVG path; a gap where nothing was measured for longer than `gap`. */
-export function line(points: readonly (readonly [at: number, value: number])[], frame: Frame, gap: number): string {
+export function linePath(
+  points: readonly (readonly [at: number, value: number])[],
+  frame: ChartFrame,
+  maxGapMs: number,
+): string {
   const { width, height, from, to, top } = frame
-  let before = Number.NEGATIVE_INFINITY
+  let previous = Number.NEGATIVE_INFINITY
   return points
-    .map(([at, value]) => {
-      const x = ((at - from) / Math.max(to - from, 1)) * width
+    .map(([timestamp, value]) => {
+      const x = ((timestamp - from) / Math.max(to - from, 1)) * width
       const y = height - (Math.min(value, top) / (top || 1)) * height
-      const isFirst = at - before > gap
-      before = at
+      const isFirst = timestamp - previous > maxGapMs
+      previous = timestamp
       return `${isFirst ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`
     })
     .join('')

@@ -1,52 +1,52 @@
-import { ask } from '../api/api.ts'
-import { addressOf, Refusal, wordsFor } from '../api/http.ts'
+import { requestJson } from '../api/api.ts'
+import { apiUrl, errorMessage, ResponseError } from '../api/http.ts'
 
-const PROTOCOL = 'cikit.exec.v1'
+const SUBPROTOCOL = 'cikit.exec.v1'
 /** The server keeps a terminal for a minute. */
-const GIVE_UP_MS = 60_000
-const PAUSE_MS = 1_000
+const RECONNECT_TIMEOUT_MS = 60_000
+const RECONNECT_DELAY_MS = 1_000
 
 /** Why the server closes a terminal for good; what else ends a connection is a network that was lost. */
-const closings: Record<number, string> = {
+const closeReasons: Record<number, string> = {
   1000: 'The shell has ended.',
   4401: 'Your session or your right to this is over.',
   4408: 'This page did not keep up with what came.',
   4409: 'The terminal was opened elsewhere.',
 }
 
-export interface Size {
+export interface TerminalSize {
   columns: number
   rows: number
 }
 
-export interface Listener {
-  printed: (bytes: Uint8Array) => void
+export interface TerminalListener {
+  onOutput: (bytes: Uint8Array) => void
   /** What was printed last comes once more. */
-  resumed: () => void
-  state: (state: 'connecting' | 'open' | 'lost') => void
+  onReplay: () => void
+  onStateChange: (state: 'connecting' | 'open' | 'lost') => void
   /** It is over, and why. */
-  over: (why: string) => void
+  onEnd: (reason: string) => void
 }
 
-export type Connection = ReturnType<typeof connectTerminal>
+export type TerminalConnection = ReturnType<typeof connectTerminal>
 
 /** A terminal in a droplet, which is taken up again when the connection is lost. */
-export function connectTerminal(droplet: string, size: () => Size, listener: Listener) {
+export function connectTerminal(droplet: string, getSize: () => TerminalSize, listener: TerminalListener) {
   const encoder = new TextEncoder()
   let socket: WebSocket | undefined
-  let terminal: string | undefined
-  let exit: number | null | undefined
+  let terminalId: string | undefined
+  let exitCode: number | null | undefined
   let lostAt: number | undefined
-  let isOver = false
+  let isEnded = false
   void connect()
 
   return {
-    type: (text: string): void => send(encoder.encode(text)),
-    bytes: (bytes: Uint8Array<ArrayBuffer>): void => send(bytes),
-    resize: (): void => send(JSON.stringify({ resize: size() })),
+    sendText: (text: string): void => send(encoder.encode(text)),
+    sendBytes: (bytes: Uint8Array<ArrayBuffer>): void => send(bytes),
+    resize: (): void => send(JSON.stringify({ resize: getSize() })),
     /** Ends the shell, as a window that is closed does. */
     close(): void {
-      isOver = true
+      isEnded = true
       socket?.close(1000)
     },
   }
@@ -56,65 +56,68 @@ export function connectTerminal(droplet: string, size: () => Size, listener: Lis
   }
 
   async function connect(): Promise<void> {
-    listener.state(lostAt === undefined ? 'connecting' : 'lost')
+    listener.onStateChange(lostAt === undefined ? 'connecting' : 'lost')
     try {
       const path = `/droplet/ticket/${encodeURIComponent(droplet)}`
-      const { ticket } = await ask<{ ticket: string }>(path, { method: 'POST' })
-      if (isOver) return
-      open(ticket)
+      const { ticket } = await requestJson<{ ticket: string }>(path, { method: 'POST' })
+      if (isEnded) return
+      openSocket(ticket)
     } catch (error) {
-      if (error instanceof Refusal) end(wordsFor(error))
-      else lose()
+      if (error instanceof ResponseError) finish(errorMessage(error))
+      else handleDisconnect()
     }
   }
 
-  function open(ticket: string): void {
-    const { columns, rows } = size()
-    const address = addressOf(`/droplet/exec/${encodeURIComponent(droplet)}`)
-    address.protocol = address.protocol.replace('http', 'ws')
-    address.search = new URLSearchParams({
+  function openSocket(ticket: string): void {
+    const { columns, rows } = getSize()
+    const url = apiUrl(`/droplet/exec/${encodeURIComponent(droplet)}`)
+    url.protocol = url.protocol.replace('http', 'ws')
+    url.search = new URLSearchParams({
       columns: String(columns),
       rows: String(rows),
-      ...(terminal !== undefined && { terminal }),
+      ...(terminalId !== undefined && { terminal: terminalId }),
     }).toString()
-    const own = new WebSocket(address, [PROTOCOL, `ticket.${ticket}`])
-    own.binaryType = 'arraybuffer'
-    own.onmessage = ({ data }) => {
-      if (data instanceof ArrayBuffer) listener.printed(new Uint8Array(data))
-      else hear(JSON.parse(data))
+    const newSocket = new WebSocket(url, [SUBPROTOCOL, `ticket.${ticket}`])
+    newSocket.binaryType = 'arraybuffer'
+    newSocket.onmessage = ({ data }) => {
+      if (data instanceof ArrayBuffer) listener.onOutput(new Uint8Array(data))
+      else handleControlMessage(JSON.parse(data))
     }
-    own.onclose = ({ code }) => {
-      if (isOver || socket !== own) return
-      const why = closings[code]
-      if (why !== undefined) end(exit ? `The shell has ended, with exit code ${exit}.` : why)
-      else lose()
+    newSocket.onclose = ({ code }) => {
+      if (isEnded || socket !== newSocket) return
+      const reason = closeReasons[code]
+      if (reason !== undefined) finish(exitCode ? `The shell has ended, with exit code ${exitCode}.` : reason)
+      else handleDisconnect()
     }
-    socket = own
+    socket = newSocket
   }
 
-  function hear(said: { opened?: { terminal: string; resumed: boolean }; exit?: number | null }): void {
-    if (said.exit !== undefined) exit = said.exit
-    if (!said.opened) return
-    const isAnother = terminal !== undefined && !said.opened.resumed
-    terminal = said.opened.terminal
+  function handleControlMessage(message: {
+    opened?: { terminal: string; resumed: boolean }
+    exit?: number | null
+  }): void {
+    if (message.exit !== undefined) exitCode = message.exit
+    if (!message.opened) return
+    const isNewShell = terminalId !== undefined && !message.opened.resumed
+    terminalId = message.opened.terminal
     lostAt = undefined
-    if (said.opened.resumed || isAnother) listener.resumed()
-    listener.state('open')
-    send(JSON.stringify({ resize: size() }))
+    if (message.opened.resumed || isNewShell) listener.onReplay()
+    listener.onStateChange('open')
+    send(JSON.stringify({ resize: getSize() }))
   }
 
-  function lose(): void {
-    if (isOver) return
+  function handleDisconnect(): void {
+    if (isEnded) return
     lostAt ??= Date.now()
-    if (Date.now() - lostAt > GIVE_UP_MS) end('The connection was lost.')
+    if (Date.now() - lostAt > RECONNECT_TIMEOUT_MS) finish('The connection was lost.')
     else {
-      listener.state('lost')
-      setTimeout(() => !isOver && void connect(), PAUSE_MS)
+      listener.onStateChange('lost')
+      setTimeout(() => !isEnded && void connect(), RECONNECT_DELAY_MS)
     }
   }
 
-  function end(why: string): void {
-    isOver = true
-    listener.over(why)
+  function finish(reason: string): void {
+    isEnded = true
+    listener.onEnd(reason)
   }
 }

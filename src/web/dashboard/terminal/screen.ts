@@ -1,35 +1,39 @@
 import { FitAddon } from '@xterm/addon-fit'
 import { Terminal } from '@xterm/xterm'
-import { adoptTerminalStyle, withSheets } from './style.ts'
+import { adoptXtermStyle, withConstructedSheets } from './style.ts'
 
 // The part of the terminal that is large: it is loaded when somebody opens one.
 
-export type Screen = ReturnType<typeof createScreen>
+export type TerminalScreen = ReturnType<typeof createScreen>
 
 /** A screen with a keyboard, as xterm draws it, that fills its place. */
 export function createScreen(
-  place: HTMLElement,
-  { typed, binary, resized }: { typed: (text: string) => void; binary: (text: string) => void; resized: () => void },
+  container: HTMLElement,
+  {
+    onData,
+    onBinary,
+    onResize,
+  }: { onData: (text: string) => void; onBinary: (text: string) => void; onResize: () => void },
 ) {
-  adoptTerminalStyle()
-  const look = getComputedStyle(place)
+  adoptXtermStyle()
+  const style = getComputedStyle(container)
   const terminal = new Terminal({
-    fontFamily: look.getPropertyValue('--mono'),
+    fontFamily: style.getPropertyValue('--mono'),
     fontSize: 14,
     cursorBlink: false,
     screenReaderMode: true,
     scrollback: 5_000,
     theme: { background: '#101418', foreground: '#e4e8ee', cursor: '#e4e8ee', selectionBackground: '#3d5a80' },
   })
-  const fit = new FitAddon()
-  terminal.loadAddon(fit)
-  withSheets(() => terminal.open(place))
-  fit.fit()
-  terminal.onData(typed)
-  terminal.onBinary(binary)
-  terminal.onResize(resized)
-  const observer = new ResizeObserver(() => place.clientWidth > 0 && fit.fit())
-  observer.observe(place)
+  const fitAddon = new FitAddon()
+  terminal.loadAddon(fitAddon)
+  withConstructedSheets(() => terminal.open(container))
+  fitAddon.fit()
+  terminal.onData(onData)
+  terminal.onBinary(onBinary)
+  terminal.onResize(onResize)
+  const observer = new ResizeObserver(() => container.clientWidth > 0 && fitAddon.fit())
+  observer.observe(container)
   return {
     size: () => ({ columns: terminal.cols, rows: terminal.rows }),
     write: (bytes: Uint8Array): void => terminal.write(bytes),

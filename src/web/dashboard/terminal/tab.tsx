@@ -1,53 +1,53 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import { wordsFor } from '../api/http.ts'
+import { errorMessage } from '../api/http.ts'
 import { announce } from '../state/announcer.ts'
 import { connectTerminal } from './connection.ts'
 
 /** One terminal. It goes on while another tab is looked at. */
-export function Tab({ droplet, title, isShown }: { droplet: string; title: string; isShown: boolean }) {
-  const place = useRef<HTMLDivElement>(null)
-  const focus = useRef<() => void>(() => undefined)
+export function TerminalTab({ droplet, title, isVisible }: { droplet: string; title: string; isVisible: boolean }) {
+  const container = useRef<HTMLDivElement>(null)
+  const focusScreen = useRef<() => void>(() => undefined)
   const state = useSignal<'connecting' | 'open' | 'lost'>('connecting')
-  const over = useSignal<string | undefined>(undefined)
+  const endReason = useSignal<string | undefined>(undefined)
   const attempt = useSignal(0)
 
   useEffect(() => {
-    let isGone = false
-    let end: () => void = () => undefined
-    void open().catch(error => {
-      over.value = wordsFor(error)
+    let isUnmounted = false
+    let dispose: () => void = () => undefined
+    void openTerminal().catch(error => {
+      endReason.value = errorMessage(error)
     })
     return () => {
-      isGone = true
-      end()
+      isUnmounted = true
+      dispose()
     }
 
-    async function open(): Promise<void> {
-      over.value = undefined
+    async function openTerminal(): Promise<void> {
+      endReason.value = undefined
       // Needed by few, and several times as large as the page.
       const { createScreen } = await import('./screen.ts')
-      if (isGone || !place.current) return
-      const screen = createScreen(place.current, {
-        typed: text => connection.type(text),
-        binary: text => connection.bytes(Uint8Array.from(text, character => character.charCodeAt(0))),
-        resized: () => connection.resize(),
+      if (isUnmounted || !container.current) return
+      const screen = createScreen(container.current, {
+        onData: text => connection.sendText(text),
+        onBinary: text => connection.sendBytes(Uint8Array.from(text, character => character.charCodeAt(0))),
+        onResize: () => connection.resize(),
       })
       const connection = connectTerminal(droplet, screen.size, {
-        printed: screen.write,
-        resumed: screen.reset,
-        state: next => {
+        onOutput: screen.write,
+        onReplay: screen.reset,
+        onStateChange: next => {
           state.value = next
           if (next === 'lost') announce(`${title}: the connection was lost.`)
         },
-        over: why => {
-          over.value = why
-          announce(`${title}: ${why}`)
+        onEnd: reason => {
+          endReason.value = reason
+          announce(`${title}: ${reason}`)
         },
       })
-      focus.current = screen.focus
+      focusScreen.current = screen.focus
       screen.focus()
-      end = () => {
+      dispose = () => {
         connection.close()
         screen.dispose()
       }
@@ -55,15 +55,15 @@ export function Tab({ droplet, title, isShown }: { droplet: string; title: strin
   }, [droplet, attempt.value])
 
   useEffect(() => {
-    if (isShown) focus.current()
-  }, [isShown])
+    if (isVisible) focusScreen.current()
+  }, [isVisible])
 
   return (
-    <div class="tab" hidden={!isShown} role="tabpanel" aria-label={title}>
-      <div class="screen" ref={place} />
-      {over.value !== undefined ? (
+    <div class="tab" hidden={!isVisible} role="tabpanel" aria-label={title}>
+      <div class="screen" ref={container} />
+      {endReason.value !== undefined ? (
         <p class="end" role="status">
-          {over}{' '}
+          {endReason}{' '}
           <button type="button" class="quiet small" onClick={() => (attempt.value += 1)}>
             Open again
           </button>

@@ -1,20 +1,20 @@
 import './terminal.css'
 import { useSignal } from '@preact/signals'
 import { Icon } from '../parts/icon.tsx'
-import { Tab } from './tab.tsx'
+import { TerminalTab } from './tab.tsx'
 
 /** The terminals that are open in a droplet, one beside the other. They end with the page. */
 export function Terminals({ name }: { name: string }) {
   const tabs = useSignal<readonly number[]>([1])
-  const shown = useSignal(1)
-  const open = () => {
+  const activeTab = useSignal(1)
+  const openTab = () => {
     const next = Math.max(0, ...tabs.peek()) + 1
     tabs.value = [...tabs.peek(), next]
-    shown.value = next
+    activeTab.value = next
   }
-  const close = (number: number) => {
-    tabs.value = tabs.peek().filter(each => each !== number)
-    if (shown.peek() === number) shown.value = tabs.peek().at(-1) ?? 0
+  const closeTab = (number: number) => {
+    tabs.value = tabs.peek().filter(tab => tab !== number)
+    if (activeTab.peek() === number) activeTab.value = tabs.peek().at(-1) ?? 0
   }
   return (
     <section class="terminals">
@@ -26,24 +26,24 @@ export function Terminals({ name }: { name: string }) {
               type="button"
               role="tab"
               class="quiet small"
-              aria-selected={number === shown.value}
-              onClick={() => (shown.value = number)}
+              aria-selected={number === activeTab.value}
+              onClick={() => (activeTab.value = number)}
             >
               <Icon name="terminal" /> Terminal {number}
             </button>
           ))}
         </div>
-        <button type="button" class="quiet small" onClick={open}>
+        <button type="button" class="quiet small" onClick={openTab}>
           <Icon name="add" /> Open another
         </button>
         {tabs.value.length > 0 && (
-          <button type="button" class="quiet small" onClick={() => close(shown.peek())}>
-            <Icon name="close" /> Close terminal {shown}
+          <button type="button" class="quiet small" onClick={() => closeTab(activeTab.peek())}>
+            <Icon name="close" /> Close terminal {activeTab}
           </button>
         )}
       </div>
       {tabs.value.map(number => (
-        <Tab key={number} droplet={name} title={`Terminal ${number}`} isShown={number === shown.value} />
+        <TerminalTab key={number} droplet={name} title={`Terminal ${number}`} isVisible={number === activeTab.value} />
       ))}
     </section>
   )

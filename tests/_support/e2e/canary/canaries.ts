@@ -1,5 +1,5 @@
 import { decodeBase32 } from '../../codes.ts'
-import { formsOf } from './encodings.ts'
+import { encodingsOf } from './encodings.ts'
 
 export type Canaries = ReturnType<typeof createCanaries>
 
@@ -13,18 +13,18 @@ interface Needle {
 
 /** Secrets that are known, in all forms that they may take, and the search for them. */
 export function createCanaries() {
-  const known = new Set<string>()
+  const knownSecrets = new Set<string>()
   /** By the first four bytes, so that a place is read once, however many secrets there are. */
   const needles = new Map<number, Needle[]>()
 
   function add(name: string, bytes: Buffer, delimited = false): void {
     const key = bytes.toString('latin1')
-    if (known.has(key)) return
-    known.add(key)
-    for (const [form, needle] of formsOf(bytes)) {
-      const start = needle.readUInt32BE(0)
-      const others = needles.get(start) ?? []
-      needles.set(start, [...others, { name, form, bytes: needle, delimited }])
+    if (knownSecrets.has(key)) return
+    knownSecrets.add(key)
+    for (const [form, needle] of encodingsOf(bytes)) {
+      const prefix = needle.readUInt32BE(0)
+      const samePrefix = needles.get(prefix) ?? []
+      needles.set(prefix, [...samePrefix, { name, form, bytes: needle, delimited }])
     }
   }
 
@@ -59,34 +59,35 @@ export function createCanaries() {
     addCode: (name: string, code: string) => add(name, Buffer.from(code), true),
 
     get size(): number {
-      return known.size
+      return knownSecrets.size
     },
 
     /** @returns what is there: `the code of ann as base64 in: …around it…` */
-    findIn(place: Buffer): string[] {
-      const found: string[] = []
-      let start = 0
-      for (let at = 0; at < place.length; at++) {
-        start = ((start << 8) | (place[at] ?? 0)) >>> 0
-        const from = at - 3
-        for (const needle of (from >= 0 && needles.get(start)) || []) {
+    findIn(content: Buffer): string[] {
+      const matches: string[] = []
+      let prefix = 0
+      for (let index = 0; index < content.length; index++) {
+        prefix = ((prefix << 8) | (content[index] ?? 0)) >>> 0
+        const start = index - 3
+        for (const needle of (start >= 0 && needles.get(prefix)) || []) {
           const { name, form, bytes, delimited } = needle
-          if (!place.subarray(from, from + bytes.length).equals(bytes)) continue
-          if (delimited && (isWord(place[from - 1]) || isWord(place[from + bytes.length]))) continue
-          const around = place.subarray(Math.max(0, from - 60), from + bytes.length + 30)
-          found.push(`${name}, ${form}, in: ${JSON.stringify(around.toString('latin1'))}`)
+          if (!content.subarray(start, start + bytes.length).equals(bytes)) continue
+          if (delimited && (isAlphanumeric(content[start - 1]) || isAlphanumeric(content[start + bytes.length])))
+            continue
+          const context = content.subarray(Math.max(0, start - 60), start + bytes.length + 30)
+          matches.push(`${name}, ${form}, in: ${JSON.stringify(context.toString('latin1'))}`)
         }
       }
-      return found
+      return matches
     },
   }
 }
 
 /** A number never begins with 0, so that a code that does so is no process id, port or duration either. */
-export function isUnlikely(code: string): boolean {
+export function isDistinctive(code: string): boolean {
   return code.startsWith('0') && new Set(code).size > 3
 }
 
-function isWord(byte: number | undefined): boolean {
+function isAlphanumeric(byte: number | undefined): boolean {
   return byte !== undefined && /[0-9A-Za-z]/.test(String.fromCharCode(byte))
 }

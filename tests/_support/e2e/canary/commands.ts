@@ -5,11 +5,11 @@ import { toBase32 } from '../../../../src/auth/totp.ts'
 import { codeAt } from '../../codes.ts'
 import { tempDir } from '../../temp-dir.ts'
 import { readProcess } from './places.ts'
-import type { World } from './world.ts'
+import type { CanaryInstance } from './world.ts'
 
 /** What a command of the host wrote, and what was to be seen of its process. */
-export interface Ran {
-  words: string
+export interface CommandRun {
+  commandLine: string
   exitCode: number
   stdout: string
   stderr: string
@@ -68,20 +68,20 @@ const commands: Record<string, string[][]> = {
 }
 
 /** The two whose purpose it is to show a secret: a new user's, or that of one that exists. */
-export function showsSecret({ words, exitCode }: Ran): boolean {
-  return words.startsWith('create-user') && exitCode === 0
+export function showsSecret({ commandLine, exitCode }: CommandRun): boolean {
+  return commandLine.startsWith('create-user') && exitCode === 0
 }
 
 /** The names of all commands, as the program's own help has them. */
 export async function listCommands(): Promise<string[]> {
-  const below = async (words: string[]): Promise<string[]> => {
-    const { stdout } = await runToEnd([...words, '--help'])
-    const [, listed = ''] = stdout.split(/^COMMANDS$/m)
-    const names = [...listed.matchAll(/^ +([a-z-]+) {2,}/gm)].map(([, name = '']) => [...words, name])
-    if (names.length === 0) return [words.join(' ')]
-    return (await Promise.all(names.map(below))).flat()
+  const collectCommands = async (path: string[]): Promise<string[]> => {
+    const { stdout } = await runToEnd([...path, '--help'])
+    const [, commandSection = ''] = stdout.split(/^COMMANDS$/m)
+    const names = [...commandSection.matchAll(/^ +([a-z-]+) {2,}/gm)].map(([, name = '']) => [...path, name])
+    if (names.length === 0) return [path.join(' ')]
+    return (await Promise.all(names.map(collectCommands))).flat()
   }
-  return await below([])
+  return await collectCommands([])
 }
 
 /**
@@ -112,50 +112,53 @@ const clientCommands: Record<string, string[][]> = {
 export const knownCommands = [...Object.keys(commands), ...Object.keys(clientCommands)]
 
 /** Runs them all on the data directory that is being served, and as a client of it. */
-export async function runCommands(world: World): Promise<Ran[]> {
-  return [...(await runOnHost(world)), ...(await runAsClient(world))]
+export async function runCommands(instance: CanaryInstance): Promise<CommandRun[]> {
+  return [...(await runOnHost(instance)), ...(await runAsClient(instance))]
 }
 
-async function runAsClient({ matrix, engine, canaries }: World): Promise<Ran[]> {
+async function runAsClient({ server, engine, canaries }: CanaryInstance): Promise<CommandRun[]> {
   using home = tempDir()
   const sessionFile = join(home.path, 'session.json')
   const ssh = join(home.path, 'ssh')
   writeFileSync(ssh, '#!/bin/sh\n', { mode: 0o700 })
-  const client = (words: string[]) => {
-    const [own, rest] = words.includes('--')
-      ? [words.slice(0, words.indexOf('--')), words.slice(words.indexOf('--'))]
-      : [words, []]
-    return runToEnd([...own, '--session-file', sessionFile, ...rest], { HOME: home.path, PATH: home.path })
+  const client = (args: string[]) => {
+    const [clientArgs, programArgs] = args.includes('--')
+      ? [args.slice(0, args.indexOf('--')), args.slice(args.indexOf('--'))]
+      : [args, []]
+    return runToEnd([...clientArgs, '--session-file', sessionFile, ...programArgs], {
+      HOME: home.path,
+      PATH: home.path,
+    })
   }
-  const { username, secret } = await matrix.createUser('clara', 'manager')
+  const { username, secret } = await server.createUser('clara', 'manager')
   canaries.addBase32('a TOTP secret from create-user', secret)
-  const server = new URL('/', matrix.url).href
-  const all = [await client(['login', server, '-u', username, '--code', codeAt(secret, Date.now())])]
+  const serverUrl = new URL('/', server.url).href
+  const runs = [await client(['login', serverUrl, '-u', username, '--code', codeAt(secret, Date.now())])]
   const session: { accessToken: string; refreshToken: string } = JSON.parse(readFileSync(sessionFile, 'utf8'))
   canaries.addHex('an access token of the client', session.accessToken)
   canaries.addHex('a refresh token of the client', session.refreshToken)
   let droplet = ''
   let operation = ''
-  const meant = (flag: string) => ({ DROPLET: droplet, OPERATION: operation })[flag] ?? flag
+  const substitute = (flag: string) => ({ DROPLET: droplet, OPERATION: operation })[flag] ?? flag
   for (const [name, variants] of Object.entries(clientCommands)) {
-    for (const [number, flags] of variants.entries()) {
-      if (name === 'operation cancel' && number === 0) {
+    for (const [index, flags] of variants.entries()) {
+      if (name === 'operation cancel' && index === 0) {
         // While its image is being built, an add can be undone.
-        engine.answerNext(/^GET \/images/, () => Response.json({ message: 'No such image' }, { status: 404 }))
-        engine.answerNext(/^POST \/build/, () => new Promise(() => undefined))
+        engine.respondNext(/^GET \/images/, () => Response.json({ message: 'No such image' }, { status: 404 }))
+        engine.respondNext(/^POST \/build/, () => new Promise(() => undefined))
         operation = (await client(['droplet', 'add', '--detach'])).stdout.trim()
       }
-      const ran = await client([...name.split(' '), ...flags.map(meant)])
-      all.push(ran)
-      if (name === 'droplet add' && ran.exitCode === 0) droplet = JSON.parse(ran.stdout)[0].name
-      if (flags.includes('--detach') && ran.exitCode === 0) operation = ran.stdout.trim()
+      const result = await client([...name.split(' '), ...flags.map(substitute)])
+      runs.push(result)
+      if (name === 'droplet add' && result.exitCode === 0) droplet = JSON.parse(result.stdout)[0].name
+      if (flags.includes('--detach') && result.exitCode === 0) operation = result.stdout.trim()
     }
   }
-  return all
+  return runs
 }
 
-async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
-  const all: Ran[] = []
+async function runOnHost({ server, engine, canaries }: CanaryInstance): Promise<CommandRun[]> {
+  const runs: CommandRun[] = []
   using dir = tempDir()
   const files: Record<string, string> = {
     BACKUP: join(dir.path, 'backup.tar'),
@@ -164,48 +167,52 @@ async function runOnHost({ matrix, engine, canaries }: World): Promise<Ran[]> {
     EXPORT: join(dir.path, 'users.json'),
     SPOILT: join(dir.path, 'spoilt.json'),
   }
-  const spoilt = exportedUser('ira@home', canaries) + exportedUser('ivo', canaries).slice(0, -2)
+  const damagedExport = exportedUser('ira@home', canaries) + exportedUser('ivo', canaries).slice(0, -2)
   writeFileSync(files.EXPORT ?? '', exportedUser('ira', canaries), { mode: 0o600 })
-  writeFileSync(files.SPOILT ?? '', spoilt, { mode: 0o600 })
+  writeFileSync(files.SPOILT ?? '', damagedExport, { mode: 0o600 })
   const passphrase = crypto.randomUUID()
   canaries.addText('the passphrase of a backup', passphrase)
   writeFileSync(files.PASSPHRASE ?? '', passphrase)
   for (const [name, variants] of Object.entries(commands)) {
-    for (const [number, given] of variants.entries()) {
-      const flags = given.map(flag => files[flag] ?? flag)
+    for (const [index, template] of variants.entries()) {
+      const flags = template.map(flag => files[flag] ?? flag)
       // The first build succeeds, the second one does not.
-      const last = number === 0 ? '{"stream":"done"}' : '{"error":"forced"}'
-      engine.answerNext(/^POST \/build/, () => new Response(`{"stream":"Step 1"}\n${last}\n`))
-      const ran = await runToEnd([...name.split(' '), ...flags, ...placeOf(name, flags, matrix.dataDir, engine.socket)])
-      engine.forgetAnswers()
-      all.push(ran)
-      const secret = showsSecret(ran) ? /\b[A-Z2-7]{32}\b/.exec(ran.stdout)?.[0] : undefined
+      const buildOutput = index === 0 ? '{"stream":"done"}' : '{"error":"forced"}'
+      engine.respondNext(/^POST \/build/, () => new Response(`{"stream":"Step 1"}\n${buildOutput}\n`))
+      const result = await runToEnd([
+        ...name.split(' '),
+        ...flags,
+        ...locationFlags(name, flags, server.dataDir, engine.socket),
+      ])
+      engine.clearOverrides()
+      runs.push(result)
+      const secret = showsSecret(result) ? /\b[A-Z2-7]{32}\b/.exec(result.stdout)?.[0] : undefined
       if (secret) canaries.addBase32('a TOTP secret from create-user', secret)
     }
   }
-  return all
+  return runs
 }
 
 /** Where a command works: each is told what it needs of data and engine, and no more. */
-function placeOf(name: string, flags: readonly string[], dataDir: string, socket: string): string[] {
-  const onEngine = ['--docker-host', `unix://${socket}`]
-  const onData = flags.includes('--data-dir') ? [] : ['--data-dir', dataDir]
+function locationFlags(name: string, flags: readonly string[], dataDir: string, socket: string): string[] {
+  const engineFlags = ['--docker-host', `unix://${socket}`]
+  const dataFlags = flags.includes('--data-dir') ? [] : ['--data-dir', dataDir]
   if (['completion', 'man', 'uninstall', 'upgrade'].includes(name)) return []
   // A service is for no directory below /tmp.
   if (name === 'install') return ['--docker-host', 'tcp://127.0.0.1:2375']
-  if (name === 'image build') return onEngine
-  return name === 'doctor' ? [...onEngine, ...onData] : onData
+  if (name === 'image build') return engineFlags
+  return name === 'doctor' ? [...engineFlags, ...dataFlags] : dataFlags
 }
 
 /** A line of an export of the original's users, with a secret that is to be found nowhere. */
-function exportedUser(username: string, canaries: World['canaries']): string {
+function exportedUser(username: string, canaries: CanaryInstance['canaries']): string {
   const secret = toBase32(crypto.getRandomValues(new Uint8Array(20)))
   canaries.addBase32('a TOTP secret in an export', secret)
   return `${JSON.stringify({ username, group: 'viewer', secret })}\n`
 }
 
-async function runToEnd(words: string[], env: Record<string, string> = { HOME: '/nonexistent' }): Promise<Ran> {
-  const child = Bun.spawn([binary, ...words], {
+async function runToEnd(args: string[], env: Record<string, string> = { HOME: '/nonexistent' }): Promise<CommandRun> {
+  const child = Bun.spawn([binary, ...args], {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
@@ -213,16 +220,16 @@ async function runToEnd(words: string[], env: Record<string, string> = { HOME: '
   })
   const process = readProcess(child.pid)
   const [stdout, stderr, exitCode] = await Promise.all([
-    readStdout(child.stdout, () => words[0] === 'events' && child.kill('SIGINT')),
+    readStdout(child.stdout, () => args[0] === 'events' && child.kill('SIGINT')),
     child.stderr.text(),
     child.exited,
   ])
-  return { words: words.join(' '), exitCode, stdout, stderr, process }
+  return { commandLine: args.join(' '), exitCode, stdout, stderr, process }
 }
 
-/** @param begun is called when something is there */
-async function readStdout(stream: ReadableStream<Uint8Array>, begun: () => void): Promise<string> {
+/** @param onFirstChunk is called when something is there */
+async function readStdout(stream: ReadableStream<Uint8Array>, onFirstChunk: () => void): Promise<string> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of stream) if (chunks.push(chunk) === 1) begun()
+  for await (const chunk of stream) if (chunks.push(chunk) === 1) onFirstChunk()
   return Buffer.concat(chunks).toString()
 }

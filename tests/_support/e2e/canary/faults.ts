@@ -1,31 +1,31 @@
 import { Database } from 'bun:sqlite'
 import { join } from 'node:path'
-import type { Asked } from './recorder.ts'
-import { wellFormed } from './well.ts'
-import { removeDroplets, type World } from './world.ts'
+import type { RecordedRequest } from './recorder.ts'
+import { validRequest } from './well.ts'
+import { type CanaryInstance, removeDroplets } from './world.ts'
 
 /** What goes wrong underneath, and how it is put right again. */
-const storeFaults: Record<string, { begin: (sql: Database) => void; end: (sql: Database) => void }> = {
+const storeFaults: Record<string, { apply: (sql: Database) => void; revert: (sql: Database) => void }> = {
   'every write to the store fails': {
-    begin: sql =>
+    apply: sql =>
       forEachTable(
         sql,
         (table, event) => `
       CREATE TRIGGER forced_${table}_${event} BEFORE ${event} ON ${table} BEGIN SELECT RAISE(ABORT, 'forced'); END`,
       ),
-    end: sql => forEachTable(sql, (table, event) => `DROP TRIGGER forced_${table}_${event}`),
+    revert: sql => forEachTable(sql, (table, event) => `DROP TRIGGER forced_${table}_${event}`),
   },
   'the store is locked for longer than anybody waits': {
-    begin: sql => void sql.run('BEGIN IMMEDIATE'),
-    end: sql => void sql.run('ROLLBACK'),
+    apply: sql => void sql.run('BEGIN IMMEDIATE'),
+    revert: sql => void sql.run('ROLLBACK'),
   },
   'a table is gone': {
-    begin: sql => void sql.run('ALTER TABLE users RENAME TO gone'),
-    end: sql => void sql.run('ALTER TABLE gone RENAME TO users'),
+    apply: sql => void sql.run('ALTER TABLE users RENAME TO gone'),
+    revert: sql => void sql.run('ALTER TABLE gone RENAME TO users'),
   },
   'what was sealed does not open': {
-    begin: sql => void sql.run("CREATE TABLE kept AS SELECT id, secret FROM users; UPDATE users SET secret = x'00ff'"),
-    end: sql =>
+    apply: sql => void sql.run("CREATE TABLE kept AS SELECT id, secret FROM users; UPDATE users SET secret = x'00ff'"),
+    revert: sql =>
       void sql.run(
         'UPDATE users SET secret = (SELECT secret FROM kept WHERE kept.id = users.id) WHERE id IN (SELECT id FROM kept); DROP TABLE kept',
       ),
@@ -41,37 +41,37 @@ const engineFaults: (() => Response)[] = [
 ]
 
 /** Every route well-formed, while the store fails in every way. */
-export async function driveWithStoreFaults(world: World): Promise<void> {
-  using sql = new Database(join(world.matrix.dataDir, 'cikit-api.db'), { readwrite: true })
+export async function requestAllWithStoreFaults(instance: CanaryInstance): Promise<void> {
+  using sql = new Database(join(instance.server.dataDir, 'cikit-api.db'), { readwrite: true })
   sql.run('PRAGMA busy_timeout = 5000')
-  for (const { begin, end } of Object.values(storeFaults)) {
-    const asked: Asked[] = []
-    for (const route of world.routes) asked.push(await wellFormed(world, route))
-    begin(sql)
+  for (const { apply, revert } of Object.values(storeFaults)) {
+    const requests: RecordedRequest[] = []
+    for (const route of instance.routes) requests.push(await validRequest(instance, route))
+    apply(sql)
     try {
-      await Promise.all(asked.map(world.recorder.ask))
+      await Promise.all(requests.map(instance.recorder.send))
     } finally {
-      end(sql)
+      revert(sql)
     }
   }
 }
 
 /** Every route about droplets, while the engine fails at each thing that it is asked. */
-export async function driveWithEngineFaults(world: World): Promise<void> {
-  for (const route of world.routes.filter(name => name.includes('/droplet/'))) {
-    for (const answer of engineFaults) {
-      for (const asking of [
+export async function requestAllWithEngineFaults(instance: CanaryInstance): Promise<void> {
+  for (const route of instance.routes.filter(name => name.includes('/droplet/'))) {
+    for (const respond of engineFaults) {
+      for (const pattern of [
         /^GET \/containers\/json/,
         /^(POST|PUT|DELETE) (?!\S+\/exec$|\/exec\/)/,
         /^GET \/info/,
         /^GET \/images/,
       ]) {
-        const asked = await wellFormed(world, route)
-        world.engine.answerNext(asking, answer)
-        await world.recorder.ask(asked)
-        world.engine.forgetAnswers()
+        const request = await validRequest(instance, route)
+        instance.engine.respondNext(pattern, respond)
+        await instance.recorder.send(request)
+        instance.engine.clearOverrides()
       }
-      await removeDroplets(world)
+      await removeDroplets(instance)
     }
   }
 }

@@ -1,7 +1,7 @@
-import type { Asked } from './recorder.ts'
+import type { RecordedRequest } from './recorder.ts'
 
 /** A secret where it does not belong. */
-export interface Misplaced {
+export interface MisplacedSecret {
   name: string
   text: string
 }
@@ -65,23 +65,26 @@ const bodies: [type: string, body: (text: string) => string][] = [
  * None of them succeeds in what it says: a name that is chosen for a user is no secret any more, and what a client calls
  * itself (`User-Agent`) at a login that succeeds is shown among its sessions, as the contract has it.
  */
-export function misplacedIn(route: string, { text }: Misplaced, owner: string): Asked[] {
+export function requestsWithSecret(route: string, { text }: MisplacedSecret, ownerToken: string): RecordedRequest[] {
   const [method = '', template = ''] = route.split(' ')
   const path = template.replace(':user', 'somebody').replace(':droplet', 'cikit00').replace(/:\w+/, 'nothing')
   const encoded = encodeURIComponent(text)
-  const authorization = `Bearer ${owner}`
-  const plain: Asked[] = [...FIELDS, 'q'].map(name => ({ route, path: `${path}?${name}=${encoded}` }))
+  const authorization = `Bearer ${ownerToken}`
+  const anonymous: RecordedRequest[] = [...FIELDS, 'q'].map(name => ({ route, path: `${path}?${name}=${encoded}` }))
   // A path is logged, but for what looks like a token or a secret.
   if (/^[0-9a-f]{64}$|^[A-Z2-7]{32}$/i.test(text)) {
-    plain.push({ route, path: `${path}/${text}` }, { route, path: template.replace(/:\w+/, text) })
+    anonymous.push({ route, path: `${path}/${text}` }, { route, path: template.replace(/:\w+/, text) })
   }
   if (method !== 'GET') {
     for (const [type, body] of bodies) {
       const contentType = type.endsWith('=') ? type + text : type
-      plain.push({ route, path, headers: { 'content-type': contentType }, body: body(text) })
+      anonymous.push({ route, path, headers: { 'content-type': contentType }, body: body(text) })
     }
   }
-  const inHeaders = headers.map(([name, value]) => ({ route, path, headers: { [name]: value(text) } }))
-  const asOwner = [...plain, ...inHeaders].map(asked => ({ ...asked, headers: { authorization, ...asked.headers } }))
-  return [...plain, ...asOwner]
+  const withHeaders = headers.map(([name, format]) => ({ route, path, headers: { [name]: format(text) } }))
+  const authenticated = [...anonymous, ...withHeaders].map(request => ({
+    ...request,
+    headers: { authorization, ...request.headers },
+  }))
+  return [...anonymous, ...authenticated]
 }

@@ -14,13 +14,13 @@ export function readDataDir(dataDir: string): Map<string, Buffer> {
 
 /** What everybody on the host, or a crash report, sees of a process and of those that it started. */
 export function readProcess(pid: number): Buffer {
-  const file = (name: string) => readUnlessEnded(`/proc/${pid}/${name}`)
-  const children = file(`task/${pid}/children`).toString().split(' ').filter(Boolean).map(Number)
-  return Buffer.concat([file('cmdline'), file('environ'), ...children.map(readProcess)])
+  const readProcFile = (name: string) => readIfAlive(`/proc/${pid}/${name}`)
+  const children = readProcFile(`task/${pid}/children`).toString().split(' ').filter(Boolean).map(Number)
+  return Buffer.concat([readProcFile('cmdline'), readProcFile('environ'), ...children.map(readProcess)])
 }
 
 /** Of a process that has ended meanwhile there is nothing to be seen any more. */
-function readUnlessEnded(path: string): Buffer {
+function readIfAlive(path: string): Buffer {
   try {
     return readFileSync(path)
   } catch (error) {
@@ -43,9 +43,9 @@ export function readPrivateKeys(dataDir: string): Map<string, { lines: string[];
       const [, publicKey = ''] = readFileSync(join(dir, name, `${name}.public.key`), 'utf8').split(' ')
       // Both end in the 32 bytes of the public key; in the private one the seed stands right before it (OpenSSH, PROTOCOL.key).
       const point = Buffer.from(publicKey, 'base64').subarray(-32)
-      const whole = Buffer.from(lines.join(''), 'base64')
-      const end = whole.lastIndexOf(point)
-      return [`${name}.private.key`, { lines, seed: whole.subarray(end - 32, end) }]
+      const decodedKey = Buffer.from(lines.join(''), 'base64')
+      const seedEnd = decodedKey.lastIndexOf(point)
+      return [`${name}.private.key`, { lines, seed: decodedKey.subarray(seedEnd - 32, seedEnd) }]
     }),
   )
 }

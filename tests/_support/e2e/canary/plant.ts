@@ -1,37 +1,50 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Misplaced } from './misplaced.ts'
-import { learnPrivateKeys, newDroplet, newSession, newUser, type Tokens, type World } from './world.ts'
+import type { MisplacedSecret } from './misplaced.ts'
+import {
+  addPrivateKeyCanaries,
+  type CanaryInstance,
+  createDroplet,
+  createSession,
+  createUser,
+  type Tokens,
+} from './world.ts'
 
 /** Secrets of every kind and in every state, to be sent where they do not belong. */
-export async function plant(world: World): Promise<{ live: Tokens; misplaced: Misplaced[] }> {
-  const { canaries, recorder, matrix } = world
-  const [live, rotated, revoked] = [await newSession(world), await newSession(world), await newSession(world)]
-  const json = { grant_type: 'refresh_token', refresh_token: rotated.refresh_token }
-  await recorder.ask({ route: 'POST /user/auth/refresh', path: '/user/auth/refresh', json })
-  const headers = { authorization: `Bearer ${revoked.access_token}` }
-  const path = `/user/auth/revoke/${revoked.username}`
-  await recorder.ask({ route: 'DELETE /user/auth/revoke/:user', path, headers })
-  const { secret } = await newUser(world)
-  await newDroplet(world)
-  const [keyLine = ''] = learnPrivateKeys(world)
-  const garbage = Buffer.from(crypto.getRandomValues(new Uint8Array(32)))
-  canaries.addHex('a token that nobody has', garbage.toString('hex'))
-  canaries.addHex('a token in upper case', garbage.toString('hex').toUpperCase())
+export async function plantSecrets(
+  instance: CanaryInstance,
+): Promise<{ liveSession: Tokens; misplacedSecrets: MisplacedSecret[] }> {
+  const { canaries, recorder, server } = instance
+  const [liveSession, rotatedSession, revokedSession] = [
+    await createSession(instance),
+    await createSession(instance),
+    await createSession(instance),
+  ]
+  const json = { grant_type: 'refresh_token', refresh_token: rotatedSession.refresh_token }
+  await recorder.send({ route: 'POST /user/auth/refresh', path: '/user/auth/refresh', json })
+  const headers = { authorization: `Bearer ${revokedSession.access_token}` }
+  const path = `/user/auth/revoke/${revokedSession.username}`
+  await recorder.send({ route: 'DELETE /user/auth/revoke/:user', path, headers })
+  const { secret } = await createUser(instance)
+  await createDroplet(instance)
+  const [keyLine = ''] = addPrivateKeyCanaries(instance)
+  const unknownToken = Buffer.from(crypto.getRandomValues(new Uint8Array(32)))
+  canaries.addHex('a token that nobody has', unknownToken.toString('hex'))
+  canaries.addHex('a token in upper case', unknownToken.toString('hex').toUpperCase())
   const wrongCode = '083915'
   canaries.addCode('a wrong code', wrongCode)
-  const misplaced = [
-    { name: 'a live access token', text: live.access_token },
-    { name: 'a live refresh token', text: live.refresh_token },
-    { name: 'a rotated refresh token', text: rotated.refresh_token },
-    { name: 'a revoked access token', text: revoked.access_token },
-    { name: 'a token that nobody has', text: garbage.toString('hex') },
-    { name: 'a token in upper case', text: garbage.toString('hex').toUpperCase() },
-    { name: 'a used code', text: live.code },
+  const misplacedSecrets = [
+    { name: 'a live access token', text: liveSession.access_token },
+    { name: 'a live refresh token', text: liveSession.refresh_token },
+    { name: 'a rotated refresh token', text: rotatedSession.refresh_token },
+    { name: 'a revoked access token', text: revokedSession.access_token },
+    { name: 'a token that nobody has', text: unknownToken.toString('hex') },
+    { name: 'a token in upper case', text: unknownToken.toString('hex').toUpperCase() },
+    { name: 'a used code', text: liveSession.code },
     { name: 'a wrong code', text: wrongCode },
     { name: 'a TOTP secret', text: secret },
-    { name: 'the sealing key', text: readFileSync(join(matrix.dataDir, 'sealing.key'), 'utf8').trim() },
+    { name: 'the sealing key', text: readFileSync(join(server.dataDir, 'sealing.key'), 'utf8').trim() },
     { name: 'a line of a private key', text: keyLine },
   ]
-  return { live, misplaced }
+  return { liveSession, misplacedSecrets }
 }

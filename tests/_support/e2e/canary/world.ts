@@ -3,45 +3,45 @@ import { join } from 'node:path'
 import { createTestApi } from '../../api.ts'
 import { codeAt } from '../../codes.ts'
 import type { FakeEngine } from '../../fake-engine.ts'
-import { type Matrix, startMatrix } from '../matrix.ts'
-import { type Canaries, createCanaries, isUnlikely } from './canaries.ts'
+import { type ServerProcess, startServerProcess } from '../matrix.ts'
+import { type Canaries, createCanaries, isDistinctive } from './canaries.ts'
 import { readPrivateKeys } from './places.ts'
-import { createRecorder, type Recorder } from './recorder.ts'
+import { createRequestRecorder, type RequestRecorder } from './recorder.ts'
 
 export interface Tokens {
   access_token: string
   refresh_token: string
 }
 
-export interface World {
-  matrix: Matrix
+export interface CanaryInstance {
+  server: ServerProcess
   engine: FakeEngine
   canaries: Canaries
-  recorder: Recorder
+  recorder: RequestRecorder
   /** `METHOD /path` of every route of the app. */
   routes: string[]
   /** The owner's access token. */
-  owner: string
+  ownerToken: string
   /** Of the operation that holds up the others. */
-  release?: () => void
+  releaseHeldOperation?: () => void
 }
 
 /** The binary with an owner who is logged in, and the secrets known that exist from the beginning. */
-export async function createWorld(engine: FakeEngine): Promise<World> {
+export async function createCanaryInstance(engine: FakeEngine): Promise<CanaryInstance> {
   const canaries = createCanaries()
-  const matrix = await startMatrix({ socket: engine.socket, flags: ['--metrics-listen', '0'] })
-  const recorder = createRecorder(matrix.url, canaries)
-  learnKeys({ matrix, canaries })
-  const owner = await matrix.createUser('owner', 'owner')
+  const server = await startServerProcess({ socket: engine.socket, flags: ['--metrics-listen', '0'] })
+  const recorder = createRequestRecorder(server.url, canaries)
+  addKeyCanaries({ server, canaries })
+  const owner = await server.createUser('owner', 'owner')
   canaries.addBase32('the TOTP secret of the owner', owner.secret)
   const { access_token } = await logIn(recorder, owner.username, codeAt(owner.secret, Date.now()))
   return {
-    matrix,
+    server,
     engine,
     canaries,
     recorder,
     routes: await listRoutes(),
-    owner: access_token,
+    ownerToken: access_token,
   }
 }
 
@@ -56,67 +56,73 @@ async function listRoutes(): Promise<string[]> {
 }
 
 /** A new viewer, made over the API. */
-export async function newUser({ recorder, owner }: World): Promise<{ username: string; secret: string }> {
-  const headers = { authorization: `Bearer ${owner}` }
+export async function createUser({
+  recorder,
+  ownerToken,
+}: CanaryInstance): Promise<{ username: string; secret: string }> {
+  const headers = { authorization: `Bearer ${ownerToken}` }
   const username = `user-${crypto.randomUUID()}`
-  await recorder.ask({ route: 'POST /user/add', path: '/user/add', headers, json: { username, group: 'viewer' } })
+  await recorder.send({ route: 'POST /user/add', path: '/user/add', headers, json: { username, group: 'viewer' } })
   const path = `/user/auth/setup/${username}`
-  const { body } = await recorder.ask({ route: 'GET /user/auth/setup/:user', path, headers })
+  const { body } = await recorder.send({ route: 'GET /user/auth/setup/:user', path, headers })
   return { username, secret: (body as { secret: string }).secret }
 }
 
 /** A new viewer whose code of now is one that can be searched for, which is one in ten. */
-export async function newLogin(world: World): Promise<{ username: string; code: string }> {
-  const headers = { authorization: `Bearer ${world.owner}` }
+export async function createLogin(instance: CanaryInstance): Promise<{ username: string; code: string }> {
+  const headers = { authorization: `Bearer ${instance.ownerToken}` }
   for (;;) {
-    const { username, secret } = await newUser(world)
+    const { username, secret } = await createUser(instance)
     const code = codeAt(secret, Date.now())
-    if (isUnlikely(code)) {
-      world.canaries.addCode('a right code', code)
+    if (isDistinctive(code)) {
+      instance.canaries.addCode('a right code', code)
       return { username, code }
     }
     const path = `/user/delete/${username}`
-    await world.recorder.ask({ route: 'DELETE /user/delete/:user', path, headers })
+    await instance.recorder.send({ route: 'DELETE /user/delete/:user', path, headers })
   }
 }
 
 /** A new viewer who is logged in. */
-export async function newSession(world: World): Promise<Tokens & { username: string; code: string }> {
-  const { username, code } = await newLogin(world)
-  return { ...(await logIn(world.recorder, username, code)), username, code }
+export async function createSession(instance: CanaryInstance): Promise<Tokens & { username: string; code: string }> {
+  const { username, code } = await createLogin(instance)
+  return { ...(await logIn(instance.recorder, username, code)), username, code }
 }
 
 /** What a new viewer sets up a phone with. */
-export async function newEnrolment(world: World): Promise<{ enrolment_token: string }> {
-  const { username } = await newUser(world)
-  const headers = { authorization: `Bearer ${world.owner}` }
-  const asked = { route: 'POST /user/enrol/:user', path: `/user/enrol/${username}`, headers }
-  return (await world.recorder.ask(asked)).body as { enrolment_token: string }
+export async function createEnrolment(instance: CanaryInstance): Promise<{ enrolment_token: string }> {
+  const { username } = await createUser(instance)
+  const headers = { authorization: `Bearer ${instance.ownerToken}` }
+  const request = { route: 'POST /user/enrol/:user', path: `/user/enrol/${username}`, headers }
+  return (await instance.recorder.send(request)).body as { enrolment_token: string }
 }
 
 /** What a new viewer confirms a new secret with. */
-export async function newConfirmation(world: World): Promise<{ enrolment_token: string; code: string }> {
-  const json = await newEnrolment(world)
-  const asked = { route: 'POST /user/auth/enrol', path: '/user/auth/enrol', json }
-  const { secret } = (await world.recorder.ask(asked)).body as { secret: string }
+export async function createConfirmation(instance: CanaryInstance): Promise<{ enrolment_token: string; code: string }> {
+  const json = await createEnrolment(instance)
+  const request = { route: 'POST /user/auth/enrol', path: '/user/auth/enrol', json }
+  const { secret } = (await instance.recorder.send(request)).body as { secret: string }
   return { ...json, code: codeAt(secret, Date.now()) }
 }
 
 /** A new viewer with a recovery code, which only the host gives. */
-export async function newRecovery({ matrix, canaries }: World): Promise<{ username: string; recovery_code: string }> {
+export async function createRecovery({
+  server,
+  canaries,
+}: CanaryInstance): Promise<{ username: string; recovery_code: string }> {
   const username = `user-${crypto.randomUUID()}`
-  const { secret, recovery_codes = [] } = await matrix.createUser(username, 'viewer')
+  const { secret, recovery_codes = [] } = await server.createUser(username, 'viewer')
   canaries.addBase32('a TOTP secret from create-user', secret)
   for (const code of recovery_codes) canaries.addRecoveryCode(code)
   return { username, recovery_code: recovery_codes[0] ?? '' }
 }
 
 /** @returns its name */
-export async function newDroplet(world: World): Promise<string> {
-  release(world)
-  const headers = { authorization: `Bearer ${world.owner}` }
-  const { body } = await world.recorder.ask({ route: 'POST /droplet/add', path: '/droplet/add', headers })
-  learnPrivateKeys(world)
+export async function createDroplet(instance: CanaryInstance): Promise<string> {
+  releaseHeldOperation(instance)
+  const headers = { authorization: `Bearer ${instance.ownerToken}` }
+  const { body } = await instance.recorder.send({ route: 'POST /droplet/add', path: '/droplet/add', headers })
+  addPrivateKeyCanaries(instance)
   const [newest] = body as { name: string }[]
   return newest?.name ?? ''
 }
@@ -125,45 +131,45 @@ export async function newDroplet(world: World): Promise<string> {
  * An add that waits for its turn behind another one, so that it can still be cancelled.
  * @returns its id
  */
-export async function newOperation(world: World): Promise<string> {
-  release(world)
-  const held = Promise.withResolvers<void>()
-  world.engine.answerNext(/^GET \S+\/info/, async () => {
-    await held.promise
+export async function createOperation(instance: CanaryInstance): Promise<string> {
+  releaseHeldOperation(instance)
+  const gate = Promise.withResolvers<void>()
+  instance.engine.respondNext(/^GET \S+\/info/, async () => {
+    await gate.promise
     return undefined
   })
-  world.release = held.resolve
-  const headers = { authorization: `Bearer ${world.owner}`, prefer: 'respond-async' }
-  const add = () => world.recorder.ask({ route: 'POST /droplet/add', path: '/droplet/add', headers })
+  instance.releaseHeldOperation = gate.resolve
+  const headers = { authorization: `Bearer ${instance.ownerToken}`, prefer: 'respond-async' }
+  const add = () => instance.recorder.send({ route: 'POST /droplet/add', path: '/droplet/add', headers })
   await add()
   const { id } = (await add()).body as { id: string }
   return id
 }
 
 /** Lets go what holds up the line of adds. */
-export function release(world: World): void {
-  world.release?.()
+export function releaseHeldOperation(instance: CanaryInstance): void {
+  instance.releaseHeldOperation?.()
 }
 
 /** There are 99 numbers, and the drive is longer. */
-export async function removeDroplets(world: World): Promise<void> {
-  release(world)
-  const { matrix, owner } = world
-  for (const { name } of await matrix.droplets('GET', 'list', owner)) {
-    await matrix.droplets('DELETE', `delete/${name}`, owner)
+export async function removeDroplets(instance: CanaryInstance): Promise<void> {
+  releaseHeldOperation(instance)
+  const { server, ownerToken } = instance
+  for (const { name } of await server.callDroplets('GET', 'list', ownerToken)) {
+    await server.callDroplets('DELETE', `delete/${name}`, ownerToken)
   }
 }
 
 /** The keys that lie in the data directory now. */
-export function learnKeys({ matrix, canaries }: Pick<World, 'matrix' | 'canaries'>): void {
+export function addKeyCanaries({ server, canaries }: Pick<CanaryInstance, 'server' | 'canaries'>): void {
   for (const file of ['sealing.key', 'audit.key']) {
-    canaries.addHex(`${file} at some time`, readFileSync(join(matrix.dataDir, file), 'utf8').trim())
+    canaries.addHex(`${file} at some time`, readFileSync(join(server.dataDir, file), 'utf8').trim())
   }
 }
 
 /** The keys of the droplets that are there now are secrets as well. */
-export function learnPrivateKeys({ matrix, canaries }: World): string[] {
-  const keys = [...readPrivateKeys(matrix.dataDir)]
+export function addPrivateKeyCanaries({ server, canaries }: CanaryInstance): string[] {
+  const keys = [...readPrivateKeys(server.dataDir)]
   for (const [file, { lines, seed }] of keys) {
     canaries.addBytes(`the seed in ${file}`, seed)
     // The first line is the format's own; the seed is in those after it.
@@ -172,9 +178,9 @@ export function learnPrivateKeys({ matrix, canaries }: World): string[] {
   return keys.flatMap(([, { lines }]) => lines.at(2) ?? [])
 }
 
-async function logIn(recorder: Recorder, username: string, code: string): Promise<Tokens> {
+async function logIn(recorder: RequestRecorder, username: string, code: string): Promise<Tokens> {
   const json = { username, code }
-  const { status, body } = await recorder.ask({ route: 'POST /user/auth/', path: '/user/auth', json })
+  const { status, body } = await recorder.send({ route: 'POST /user/auth/', path: '/user/auth', json })
   if (status !== 200) throw new Error(`login of ${username}: ${status} ${JSON.stringify(body)}`)
   return body as Tokens
 }
