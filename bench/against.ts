@@ -2,12 +2,12 @@ import { installPackages } from '../scripts/lib/debian.ts'
 import { binary } from '../scripts/lib/paths.ts'
 import { run } from '../scripts/lib/run.ts'
 import { logStep, print, runScript, UserError } from '../scripts/lib/terminal.ts'
-import { buildEarlier } from './against/earlier.ts'
-import { type RevisionServer, startRevisionServers } from './against/people.ts'
-import type { RateResult } from './pace.ts'
-import { STEP_MS, waitForStepWith } from './people.ts'
+import { buildEarlier } from './against/earlier-build.ts'
+import { type RevisionServer, startRevisionServers } from './against/revision-server.ts'
+import type { RateResult } from './request-rate.ts'
 import { median, quantile } from './statistics.ts'
 import { medianRun, type Throughput } from './throughput.ts'
+import { STEP_MS, waitForStepWith } from './users.ts'
 
 // This tree against an earlier revision, in turns in one run: `npm run bench:against -- v0.1.0`. Writes nothing.
 

@@ -15,7 +15,7 @@ import { measureLogins } from './sections/logins.ts'
 import { measureProcess } from './sections/process.ts'
 import { measureSizes } from './sections/sizes.ts'
 import { measureUsers } from './sections/users.ts'
-import { createBenchContext } from './stage.ts'
+import { createBenchContext } from './shared-engine.ts'
 
 // All figures come from one run on one machine, ours and what they are compared with in turns. A whole run writes
 // bench/RESULTS.md; `npm run bench -- users logins` measures these sections alone and only shows what they came to.

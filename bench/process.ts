@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { binary } from '../scripts/lib/paths.ts'
-import type { ServerProcess } from '../tests/_support/e2e/matrix.ts'
-import { tempDir } from '../tests/_support/temp-dir.ts'
+import type { ServerProcess } from '../tests/testkit/e2e/server-process.ts'
+import { tempDir } from '../tests/testkit/temp-dir.ts'
 
 const PORT = 18337
 

@@ -1,4 +1,4 @@
-import type { TestEngine } from '../tests/_support/e2e/engines.ts'
+import type { TestEngine } from '../tests/testkit/e2e/engines.ts'
 
 /** Measures one thing, ours and what it is compared with in turns. */
 export type MeasureSection = (context: BenchContext) => Promise<SectionResult>

@@ -1,6 +1,6 @@
 import { print } from '../scripts/lib/terminal.ts'
-import { SMALL_IMAGE } from '../tests/_support/e2e/engines.ts'
-import { type ServerProcess, startServerProcess } from '../tests/_support/e2e/matrix.ts'
+import { SMALL_IMAGE } from '../tests/testkit/e2e/engines.ts'
+import { type ServerProcess, startServerProcess } from '../tests/testkit/e2e/server-process.ts'
 
 /** Of the log: where it listens, and what went wrong. */
 const loggedPatterns = ['"message":"listening"', '"level":"warn"', '"level":"error"']

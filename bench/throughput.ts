@@ -1,6 +1,6 @@
 import { run } from '../scripts/lib/run.ts'
-import type { ServerProcess } from '../tests/_support/e2e/matrix.ts'
-import { startBareServer } from './bare.ts'
+import type { ServerProcess } from '../tests/testkit/e2e/server-process.ts'
+import { startBareServer } from './bare-servers.ts'
 
 export interface Throughput {
   requests: number

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand, runMain } from 'citty'
-import { ApiError, ClientError, ConfigError, OperatorError } from '../src/errors.ts'
-import { describeError } from '../src/log.ts'
+import { ApiError, ClientError, ConfigError, OperatorError } from '../src/core/errors.ts'
+import { describeError } from '../src/core/log.ts'
 import { version } from '../src/version.ts'
 
 const main: CommandDef = defineCommand({
@@ -11,27 +11,27 @@ const main: CommandDef = defineCommand({
     description: 'The REST API of a CIKit Matrix',
   },
   subCommands: {
-    serve: () => import('./serve.ts').then(module => module.serve),
-    'create-user': () => import('./create-user.ts').then(module => module.createUser),
-    user: () => import('./user.ts').then(module => module.user),
-    audit: () => import('./audit.ts').then(module => module.audit),
-    'rotate-key': () => import('./rotate-key.ts').then(module => module.rotateKey),
-    image: () => import('./image.ts').then(module => module.image),
-    install: () => import('./install.ts').then(module => module.install),
-    uninstall: () => import('./install.ts').then(module => module.uninstall),
-    upgrade: () => import('./upgrade.ts').then(module => module.upgrade),
-    backup: () => import('./backup.ts').then(module => module.backup),
-    restore: () => import('./restore.ts').then(module => module.restore),
-    import: () => import('./import.ts').then(module => module.importUsers),
-    doctor: () => import('./doctor.ts').then(module => module.doctor),
-    health: () => import('./health.ts').then(module => module.health),
-    login: () => import('./login.ts').then(module => module.login),
-    logout: () => import('./login.ts').then(module => module.logout),
-    droplet: () => import('./droplet.ts').then(module => module.droplet),
-    operation: () => import('./operation.ts').then(module => module.operation),
-    events: () => import('./events.ts').then(module => module.events),
-    completion: () => import('./completion.ts').then(module => module.createCompletionCommand(main)),
-    man: () => import('./man.ts').then(module => module.createManCommand(main)),
+    serve: () => import('./server/serve.ts').then(module => module.serve),
+    'create-user': () => import('./host/create-user.ts').then(module => module.createUser),
+    user: () => import('./host/user.ts').then(module => module.user),
+    audit: () => import('./host/audit.ts').then(module => module.audit),
+    'rotate-key': () => import('./host/rotate-key.ts').then(module => module.rotateKey),
+    image: () => import('./host/image.ts').then(module => module.image),
+    install: () => import('./host/install.ts').then(module => module.install),
+    uninstall: () => import('./host/install.ts').then(module => module.uninstall),
+    upgrade: () => import('./host/upgrade.ts').then(module => module.upgrade),
+    backup: () => import('./host/backup.ts').then(module => module.backup),
+    restore: () => import('./host/restore.ts').then(module => module.restore),
+    import: () => import('./host/import.ts').then(module => module.importUsers),
+    doctor: () => import('./host/doctor.ts').then(module => module.doctor),
+    health: () => import('./host/health.ts').then(module => module.health),
+    login: () => import('./client/login.ts').then(module => module.login),
+    logout: () => import('./client/login.ts').then(module => module.logout),
+    droplet: () => import('./client/droplet.ts').then(module => module.droplet),
+    operation: () => import('./client/operation.ts').then(module => module.operation),
+    events: () => import('./client/events.ts').then(module => module.events),
+    completion: () => import('./host/completion.ts').then(module => module.createCompletionCommand(main)),
+    man: () => import('./host/man.ts').then(module => module.createManCommand(main)),
   },
 })
 

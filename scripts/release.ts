@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { bundleDashboard } from '../src/web/dashboard-bundle.ts'
 import { compile } from './lib/compile.ts'
-import { bundleDashboard } from './lib/dashboard.ts'
 import { root } from './lib/paths.ts'
 import { bunVersion, fetchRuntime, type Target, targets } from './lib/runtimes.ts'
 import { createSbom } from './lib/sbom.ts'

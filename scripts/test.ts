@@ -61,7 +61,7 @@ await runScript(async () => {
       throw new UserError('Nothing is left out in CI, nor when the fault tests are asked for')
   } else {
     counts.push(await runStep('Build', ['bun', 'scripts/build.ts']))
-    const { prepareEngines } = await import('../tests/_support/e2e/engines.ts')
+    const { prepareEngines } = await import('../tests/testkit/e2e/engines.ts')
     logStep('Preparing the Docker Engines of these tests (minutes at the first time, then kept in .cikit/cache)')
     await prepareEngines()
     if (onlyFaults) process.env.CIKIT_FAULT_ROUNDS ??= String(FAULT_ROUNDS)

@@ -1,19 +1,19 @@
 import { Elysia } from 'elysia'
+import { createErrorHandler } from './api/http/error-handler.ts'
+import { createGuard } from './api/http/guards.ts'
+import { createRequestContext } from './api/http/request-context.ts'
 import { createAuditRoutes } from './audit/routes.ts'
 import { createAuthRoutes, createEnrolmentRoutes, createSessionRoutes } from './auth/routes.ts'
 import type { Context } from './context.ts'
+import { createExecRoutes } from './droplets/exec/routes.ts'
+import { createLogRoutes } from './droplets/logs/routes.ts'
+import { createOperationRoutes } from './droplets/operations/routes.ts'
 import { createDropletRoutes } from './droplets/routes.ts'
+import { createStatsRoutes } from './droplets/stats/routes.ts'
 import { createEventRoutes } from './events/routes.ts'
-import { createExecRoutes } from './exec/routes.ts'
-import { createHealthRoutes } from './health/routes.ts'
-import { createErrorHandler } from './http/error-handler.ts'
-import { createRequestContext } from './http/exchange.ts'
-import { createGuard } from './http/guards.ts'
-import { createSshKeyRoutes } from './keyring/routes.ts'
-import { createLogRoutes } from './logs/routes.ts'
-import { createOperationRoutes } from './operations/routes.ts'
-import { createStatsRoutes } from './statistics/routes.ts'
+import { createHealthRoutes } from './monitoring/health/routes.ts'
 import { createUserRoutes } from './users/routes.ts'
+import { createSshKeyRoutes } from './users/ssh-keys/routes.ts'
 import { createWebRoutes } from './web/routes.ts'
 
 /** For typed clients. */
@@ -30,7 +30,7 @@ export function createApp(context: Context) {
     .use(createHealthRoutes(guard, context.serverHealth))
     .group('/api/v1', api =>
       api
-        .use(createAuthRoutes(guard, context.auth, context.users))
+        .use(createAuthRoutes(guard, context.auth))
         .use(createEnrolmentRoutes(guard, context.enrolment, context.config.publicUrl))
         .use(createSessionRoutes(guard, context.auth))
         .use(createSshKeyRoutes(guard, context.sshKeys))

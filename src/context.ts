@@ -1,39 +1,40 @@
-import { type Actor, openAudit } from './audit/service.ts'
+import { openAudit } from './audit/service.ts'
+import { createEnrolmentService } from './auth/enrolment.ts'
 import { createAuthService } from './auth/service.ts'
 import { createThrottle } from './auth/throttle.ts'
-import type { Config, CoreConfig } from './config.ts'
+import { createUserImport } from './backups/import/service.ts'
+import type { Config, CoreConfig } from './config/config.ts'
+import type { Actor } from './core/actor.ts'
+import { createMonotonicWallClock } from './core/clock.ts'
+import type { Log } from './core/log.ts'
+import { type RandomBytes, systemRandom } from './core/random.ts'
 import type { DropletEngine, EngineCall } from './droplets/engine.ts'
-import { createHealthChecker } from './droplets/health.ts'
+import { createCommands } from './droplets/exec/commands.ts'
+import { createConnectionSlots } from './droplets/exec/slots.ts'
+import { createTerminals } from './droplets/exec/terminals.ts'
+import { createHealthChecker } from './droplets/health-checker.ts'
+import { createDropletInformer } from './droplets/informer.ts'
 import { createDropletKeys } from './droplets/keys.ts'
-import { createDropletInformer } from './droplets/live.ts'
+import { createLogService } from './droplets/logs/service.ts'
+import { createOperations } from './droplets/operations/service.ts'
 import { createDropletService } from './droplets/service.ts'
 import { createDockerClient } from './engines/docker/client.ts'
 import { createDockerEngine } from './engines/docker/engine.ts'
-import { createCommands } from './exec/commands.ts'
-import { createConnectionSlots } from './exec/places.ts'
-import { createTerminals } from './exec/terminals.ts'
-import { createServerHealthChecker } from './health/service.ts'
-import { createUserImport } from './import/service.ts'
-import { createSshKeyService } from './keyring/service.ts'
-import type { Log } from './log.ts'
-import { createLogService } from './logs/service.ts'
-import { createOperations } from './operations/service.ts'
-import { createMonotonicWallClock } from './steady-clock.ts'
-import { createClockHighWaterMark } from './store/clock-mark.ts'
+import { createServerHealthChecker } from './monitoring/health/service.ts'
+import { createClockHighWaterMark } from './store/clock-high-water-mark.ts'
 import { openDatabase } from './store/database.ts'
+import { hasEncryptedSecrets, openSecretBox, sealingKeyFile } from './store/encryption-key.ts'
 import { createEnrolmentStore } from './store/enrolments.ts'
-import type { RandomBytes } from './store/key-file.ts'
+import { createThrottleBucketStore } from './store/failure-counters.ts'
+import { invalidateRestoredState, type RestoreSummary } from './store/invalidate-restored.ts'
 import { rotateKey } from './store/key-rotation.ts'
-import { createThrottleBucketStore } from './store/lanes.ts'
 import { createOperationStore } from './store/operations.ts'
-import { invalidateRestoredState, type RestoreSummary } from './store/restored.ts'
-import { hasEncryptedSecrets, openSecretBox, sealingKeyFile } from './store/sealing-key.ts'
+import { createProvisioningJournal } from './store/provisioning-journal.ts'
 import { createSessionStore } from './store/sessions.ts'
 import { createSshKeyStore } from './store/ssh-keys.ts'
-import { createProvisioningJournal } from './store/unfinished-adds.ts'
 import { createUserStore } from './store/users.ts'
-import { createEnrolmentService } from './users/enrolment.ts'
 import { createUserService } from './users/service.ts'
+import { createSshKeyService } from './users/ssh-keys/service.ts'
 import { version } from './version.ts'
 
 export type CoreContext = Awaited<ReturnType<typeof createCoreContext>>
@@ -161,7 +162,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   const { prefix, domain, credentialsDir } = config.droplets
   const random = overrides.random ?? systemRandom
   // Who does not want them loads none of it.
-  const metrics = config.metrics && (await import('./metrics/service.ts')).createMetrics({ version, now })
+  const metrics = config.metrics && (await import('./monitoring/metrics/service.ts')).createMetrics({ version, now })
   const engine = overrides.engine ?? createEngine(config, metrics?.observeEngineCall)
   const informer = createDropletInformer({ engine, monotonic: overrides.monotonic ?? monotonicClock, log })
   const healthChecker = createHealthChecker({
@@ -176,7 +177,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   // With the bodies of events comes Elysia, which no command on the host has to wait for.
   const { createEventService } = await import('./events/service.ts')
   const events = createEventService({ ...core, informer, operations, domain, now, random, log })
-  const { createStatsService } = await import('./statistics/service.ts')
+  const { createStatsService } = await import('./droplets/stats/service.ts')
   const stats = createStatsService({
     engine,
     informer,
@@ -255,5 +256,3 @@ function createEngine(config: Config, onCall?: (call: EngineCall) => void): Drop
 }
 
 const monotonicClock = () => performance.now()
-
-const systemRandom: RandomBytes = size => crypto.getRandomValues(new Uint8Array(size))

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createTestApi } from './_support/api.ts'
+import { createTestApi } from './testkit/api/test-api.ts'
 
 test('a user logs in and lists droplets', async () => {
   await using api = await createTestApi()

@@ -1,12 +1,12 @@
-import type { ServerProcess } from '../../tests/_support/e2e/matrix.ts'
-import { startBareServer } from '../bare.ts'
+import type { ServerProcess } from '../../tests/testkit/e2e/server-process.ts'
+import { startBareServer } from '../bare-servers.ts'
 import { addressOf, requestOf } from '../connection.ts'
-import { sendAtFixedRate, type TimedRequest } from '../paced.ts'
-import { setDropletCount } from '../population.ts'
+import { setDropletCount } from '../droplet-load.ts'
+import { sendAtFixedRate, type TimedRequest } from '../fixed-rate-load.ts'
+import { formatMs } from '../format.ts'
 import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
-import { formatMs } from '../words.ts'
 
 const DROPLETS = 90
 const MINUTES = 5

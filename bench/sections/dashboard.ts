@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
-import { launchBrowser } from '../../tests/_support/e2e/browser.ts'
-import { openDashboard } from '../../tests/_support/e2e/dashboard.ts'
-import { currentCode, type ServerProcess } from '../../tests/_support/e2e/matrix.ts'
-import { createFakeEngine } from '../../tests/_support/fake-engine.ts'
+import { createFakeEngine } from '../../tests/testkit/docker/fake-engine.ts'
+import { launchBrowser } from '../../tests/testkit/e2e/browser.ts'
+import { openDashboard } from '../../tests/testkit/e2e/dashboard.ts'
+import { currentCode, type ServerProcess } from '../../tests/testkit/e2e/server-process.ts'
+import { formatMs, formatPercent } from '../format.ts'
 import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
-import { formatMs, formatPercent } from '../words.ts'
 
 const DROPLETS = 99
 const LOAD_COUNT = 30

@@ -1,11 +1,11 @@
 import { engineApi } from '../../scripts/lib/engine-api.ts'
-import { watchContainerExits } from '../events/deaths.ts'
-import { startSubscribers } from '../events/start-readers.ts'
-import { setDropletCount } from '../population.ts'
+import { setDropletCount } from '../droplet-load.ts'
+import { watchContainerExits } from '../events/container-exits.ts'
+import { startSubscribers } from '../events/start-subscribers.ts'
+import { formatMs } from '../format.ts'
 import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
-import { formatMs } from '../words.ts'
 
 const SUBSCRIBER_COUNT = 1_000
 const ROUNDS = 10

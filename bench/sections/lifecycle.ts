@@ -1,10 +1,10 @@
-import type { ServerProcess } from '../../tests/_support/e2e/matrix.ts'
-import { createDirectCalls } from '../lifecycle/straight.ts'
-import { setDropletCount } from '../population.ts'
+import type { ServerProcess } from '../../tests/testkit/e2e/server-process.ts'
+import { setDropletCount } from '../droplet-load.ts'
+import { formatMs, formatRatio } from '../format.ts'
+import { createDirectCalls } from '../lifecycle/direct-calls.ts'
 import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile, timed } from '../statistics.ts'
-import { formatMs, formatRatio } from '../words.ts'
 
 const ROUNDS = 20
 const MAX_RATIO = 1.1

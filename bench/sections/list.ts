@@ -1,11 +1,11 @@
 import { addressOf, requestOf } from '../connection.ts'
-import { measureRequests, type RateResult } from '../pace.ts'
-import { setDropletCount } from '../population.ts'
+import { setDropletCount } from '../droplet-load.ts'
+import { formatMs, formatPercent, formatRate, formatRatio } from '../format.ts'
+import { measureRequests, type RateResult } from '../request-rate.ts'
 import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
 import { CONNECTIONS, compareThroughput, ROUNDS, throughputMethod } from '../throughput.ts'
-import { formatMs, formatPercent, formatRate, formatRatio } from '../words.ts'
 
 const DROPLETS = 20
 const SECONDS = 3

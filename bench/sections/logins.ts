@@ -1,13 +1,13 @@
-import { codeAt } from '../../tests/_support/codes.ts'
-import { insertsPerSecond, startBareInsertServer } from '../bare.ts'
+import { codeAt } from '../../tests/testkit/auth/totp.ts'
+import { insertsPerSecond, startBareInsertServer } from '../bare-servers.ts'
 import { addressOf, type Connection, requestOf } from '../connection.ts'
-import { measureRequests, measureWork, openConnections, type RateResult, sendExpectingOk } from '../pace.ts'
-import { type EnrolledUser, enrolUsers, STEP_MS, waitForStepWith } from '../people.ts'
+import { formatMs, formatPercent, formatRate } from '../format.ts'
+import { measureRequests, measureWork, openConnections, type RateResult, sendExpectingOk } from '../request-rate.ts'
 import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
 import { CONNECTIONS } from '../throughput.ts'
-import { formatMs, formatPercent, formatRate } from '../words.ts'
+import { type EnrolledUser, enrolUsers, STEP_MS, waitForStepWith } from '../users.ts'
 
 const ROUNDS = 9
 const USERS_PER_ROUND = 200

@@ -1,10 +1,10 @@
-import { setDropletCount } from '../population.ts'
+import { setDropletCount } from '../droplet-load.ts'
+import { formatMegabytes, formatMs } from '../format.ts'
 import { measureStartups, residentMegabytes } from '../process.ts'
 import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
 import { CONNECTIONS, runWrk } from '../throughput.ts'
-import { formatMegabytes, formatMs } from '../words.ts'
 
 const START_COUNT = 20
 const DROPLETS = 20

@@ -1,10 +1,10 @@
 import { addressOf, requestOf } from '../connection.ts'
-import { measureRequests } from '../pace.ts'
-import { setDropletCount } from '../population.ts'
+import { setDropletCount } from '../droplet-load.ts'
+import { formatMs } from '../format.ts'
+import { measureRequests } from '../request-rate.ts'
 import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
-import { formatMs } from '../words.ts'
 
 const SIZES = [1, 20, 99]
 const ROUNDS = 5

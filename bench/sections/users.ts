@@ -1,7 +1,7 @@
+import { formatPercent, formatRate } from '../format.ts'
 import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { CONNECTIONS, compareThroughput, throughputMethod } from '../throughput.ts'
-import { formatPercent, formatRate } from '../words.ts'
 
 const USERS = 10
 const MIN_SHARE_OF_BARE = 0.35

@@ -1,9 +1,9 @@
-import type { ServerProcess } from '../../tests/_support/e2e/matrix.ts'
-import type { FakeEngine } from '../../tests/_support/fake-engine.ts'
-import { cycleDroplets } from './droplets.ts'
-import { pickRandom, sendRequest, type Target } from './exchange.ts'
-import { endSession, enrolUser, listDroplets, logIn, refresh, revoke, type SoakUser } from './people.ts'
-import { dropConnection, guessCode, openSilentConnection, sendInvalidRequest } from './strangers.ts'
+import type { FakeEngine } from '../../tests/testkit/docker/fake-engine.ts'
+import type { ServerProcess } from '../../tests/testkit/e2e/server-process.ts'
+import { dropConnection, guessCode, openSilentConnection, sendInvalidRequest } from './anonymous-clients.ts'
+import { cycleDroplets } from './droplet-cycle.ts'
+import { pickRandom, sendRequest, type Target } from './request.ts'
+import { endSession, enrolUser, listDroplets, logIn, refresh, revoke, type SoakUser } from './users.ts'
 
 const WORKERS = 8
 /** Each may log in once in 30 s: as many as give three logins a second. */

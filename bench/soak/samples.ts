@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import type { ServerProcess } from '../../tests/_support/e2e/matrix.ts'
+import type { ServerProcess } from '../../tests/testkit/e2e/server-process.ts'
 import { residentMegabytes } from '../process.ts'
 
 export interface Sample {

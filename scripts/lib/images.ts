@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { DEFAULT_IMAGE } from '../../src/setting-values.ts'
+import { DEFAULT_IMAGE } from '../../src/config/parse.ts'
 import { installPackages } from './debian.ts'
 import { hasImage, importImage, pullImage } from './engine-api.ts'
 import { binary, workDir } from './paths.ts'

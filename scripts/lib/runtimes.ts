@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { devDependencies } from '../../package.json'
-import { readPackageLock } from './lock.ts'
+import { readPackageLock } from './package-lock.ts'
 import { workDir } from './paths.ts'
 import { run } from './run.ts'
 import { logStep, UserError } from './terminal.ts'

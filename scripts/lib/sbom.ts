@@ -1,5 +1,5 @@
 import { license } from '../../package.json'
-import { type LockedPackage, readPackageLock } from './lock.ts'
+import { type LockedPackage, readPackageLock } from './package-lock.ts'
 import { bunVersion, integrityOf, targets } from './runtimes.ts'
 import type { Revision } from './version.ts'
 

@@ -10,7 +10,7 @@ export function print(text: string): void {
 
 /** What a script cannot go on without, and what a person does about it. */
 export class UserError extends Error {
-  override readonly name = 'Obstacle'
+  override readonly name = 'UserError'
 }
 
 /** Runs a script's body; an obstacle is told in words, and everything else with its stack. */

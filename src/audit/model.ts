@@ -1,27 +1,12 @@
-import { t } from 'elysia'
-import { ApiError } from '../errors.ts'
+import { ApiError } from '../core/errors.ts'
 import type { AuditFilter } from '../store/audit.ts'
+import type { auditList } from './schema.ts'
 import type { ListedEntry } from './service.ts'
 
 const MAX_RECORDS = 1_000
 /** Of all times that have a form (ECMAScript, time values). */
 const MAX_TIME_MS = 8.64e15
 const QUERY_FIELDS = new Set(['since', 'user', 'action', 'target', 'limit', 'cursor'])
-
-export const auditList = t.Array(
-  t.Object({
-    id: t.Nullable(t.Integer({ description: 'From 1 on without gaps; null for refusals that are still counted up' })),
-    time: t.String({ description: 'ISO 8601, UTC; of the first one, where several were counted up' }),
-    user: t.String({ description: 'Who did it, or claimed to; empty for a stranger, * for several' }),
-    address: t.String({ description: 'From where; host for a command on the host' }),
-    action: t.String({ description: 'The words of the route or of the command, with dots between' }),
-    target: t.String({ description: 'To whom or what' }),
-    result: t.UnionEnum(['ok', 'refused', 'failed', 'interrupted']),
-    error_id: t.Nullable(t.Integer({ description: 'Of the error that was answered' })),
-    count: t.Integer({ description: 'More than 1 where refusals were counted up' }),
-  }),
-  { description: 'Newest first' },
-)
 
 export function toAuditList(records: ListedEntry[]): typeof auditList.static {
   return records.map(({ number, time, user, address, action, target, result, errorId, count }) => ({

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { OperatorError } from '../errors.ts'
+import { errorMessage } from '../core/error-message.ts'
+import { OperatorError } from '../core/errors.ts'
+import type { RandomBytes } from '../core/random.ts'
 import type { AuditStore } from '../store/audit.ts'
 import type { Database } from '../store/database.ts'
-import { ensureKeyFile, type Key, type RandomBytes, readKeyFile } from '../store/key-file.ts'
+import { ensureKeyFile, type Key, readKeyFile } from '../store/key-file.ts'
 import { type Chain, createChain } from './chain.ts'
 
 export interface ChainOptions {
@@ -56,7 +58,7 @@ function readAuditKey(file: string): Key {
   try {
     return readKeyFile(file)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = errorMessage(cause)
     throw new OperatorError(`${reason}, or begin a new audit with cikit-api audit --restart`, { cause })
   }
 }

@@ -1,5 +1,5 @@
-import type { TagSection } from '../openapi/description.ts'
-import { auditList } from './model.ts'
+import type { TagSection } from '../api/openapi/description.ts'
+import { auditList } from './schema.ts'
 
 /** What the document says of the audit. */
 export const auditTagSection: TagSection = {

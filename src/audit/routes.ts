@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
-import type { Guard } from '../http/guards.ts'
-import { auditList, parseAuditFilter, toAuditList } from './model.ts'
+import type { Guard } from '../api/http/guards.ts'
+import { parseAuditFilter, toAuditList } from './model.ts'
+import { auditList } from './schema.ts'
 import type { Audit } from './service.ts'
 
 /** What was done and refused, for the owner. */

@@ -1,6 +1,7 @@
-import { ApiError, OperatorError } from '../errors.ts'
-import { escapeText, redactTokens } from '../log.ts'
-import { addressPrefix } from '../network.ts'
+import type { Actor } from '../core/actor.ts'
+import { ApiError, OperatorError } from '../core/errors.ts'
+import { escapeText, redactTokens } from '../core/log.ts'
+import { addressPrefix } from '../core/network.ts'
 import {
   type AuditEntry,
   type AuditFilter,
@@ -11,8 +12,8 @@ import {
   type PendingDenial,
 } from '../store/audit.ts'
 import type { Verification } from './chain.ts'
+import { createDenialAggregator, WILDCARD } from './denial-aggregator.ts'
 import { type ChainOptions, openChain } from './open-chain.ts'
-import { createDenialAggregator, WILDCARD } from './refusals.ts'
 
 /** A refusal is counted up with others of its kind for this long before it becomes a record. */
 const AGGREGATION_MS = 60_000
@@ -33,15 +34,6 @@ const DEFAULT_FILTER: AuditFilter = {
   action: '',
   target: '',
   limit: 100,
-}
-
-/** Who does what, from where. */
-export interface Actor {
-  /** Empty for a stranger. */
-  user: string
-  address: string
-  /** The words of the route or of the command, with dots between: `droplet.add`, `user.hand-over`. */
-  action: string
 }
 
 /** Work outside of the database that has begun. */

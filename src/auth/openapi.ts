@@ -1,5 +1,5 @@
-import { okResponse } from '../http/openapi.ts'
-import type { TagSection } from '../openapi/description.ts'
+import type { TagSection } from '../api/openapi/description.ts'
+import { okResponse } from '../api/openapi/ok-response.ts'
 import {
   enrolmentBody,
   enrolmentLinkBody,
@@ -8,7 +8,7 @@ import {
   redeemedEnrolmentBody,
   sessionList,
   tokenBody,
-} from './model.ts'
+} from './schema.ts'
 
 // What the document says of logging in, of phones and of sessions.
 

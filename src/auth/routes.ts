@@ -1,11 +1,8 @@
 import { Elysia } from 'elysia'
-import type { Guard } from '../http/guards.ts'
-import { okBody } from '../http/model.ts'
-import type { EnrolmentService } from '../users/enrolment.ts'
-import { qrDataUrl } from '../users/qr.ts'
-import type { UserService } from '../users/service.ts'
+import type { Guard } from '../api/http/guards.ts'
+import { okBody } from '../api/http/schema.ts'
+import type { EnrolmentService } from './enrolment.ts'
 import {
-  enrolmentBody,
   enrolmentLinkBody,
   meBody,
   parseCode,
@@ -21,11 +18,11 @@ import {
   toRedeemedEnrolmentBody,
   toSessionList,
   toTokenBody,
-} from './model.ts'
+} from './schema.ts'
 import type { AuthService } from './service.ts'
 
 /** Logging in and out. */
-export function createAuthRoutes(guard: Guard, auth: AuthService, users: UserService) {
+export function createAuthRoutes(guard: Guard, auth: AuthService) {
   return new Elysia({ name: 'auth-routes', prefix: '/user/auth' })
     .use(guard)
     .post(
@@ -51,14 +48,6 @@ export function createAuthRoutes(guard: Guard, auth: AuthService, users: UserSer
         return { status: 'ok' as const }
       },
       { anyToken: true, response: { 200: okBody } },
-    )
-    .get(
-      '/setup/:user',
-      async ({ caller, params }) => {
-        const { secret, otpauthUrl } = await users.enrolmentOf(caller.actor, params.user)
-        return { qr: await qrDataUrl(otpauthUrl.reveal()), secret: secret.reveal() }
-      },
-      { group: 'owner', response: { 200: enrolmentBody } },
     )
 }
 

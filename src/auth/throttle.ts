@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
-import { ApiError } from '../errors.ts'
-import type { ThrottleBucketStore } from '../store/lanes.ts'
+import { ApiError } from '../core/errors.ts'
+import type { ThrottleBucketStore } from '../store/failure-counters.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

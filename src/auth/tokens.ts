@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { Secret } from '../secret.ts'
-import type { RandomBytes } from '../store/key-file.ts'
+import type { RandomBytes } from '../core/random.ts'
+import { Secret } from '../core/secret.ts'
 import type { Session, TokenPair } from '../store/sessions.ts'
 
 export const ACCESS_TOKEN_SECONDS = 7_200

@@ -1,5 +1,5 @@
 import { fstatSync, readSync, writeSync } from 'node:fs'
-import { OperatorError } from '../errors.ts'
+import { OperatorError } from '../core/errors.ts'
 
 // A tar archive (POSIX.1-2017, pax, "ustar Interchange Format") of plain files, and of nothing else: what would not be
 // written here is not read here either, so that links, devices and paths of others never have to be understood.

@@ -10,7 +10,8 @@ import {
   readFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { OperatorError } from '../errors.ts'
+import { errorMessage } from '../core/error-message.ts'
+import { OperatorError } from '../core/errors.ts'
 import { parseCredential } from './manifest.ts'
 
 /** A droplet's SSH key, private or public. */
@@ -35,7 +36,7 @@ export function readCredentials(directory: string): Credential[] {
       .toSorted()
       .flatMap(droplet => readPair(directory, droplet))
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = errorMessage(cause)
     throw new OperatorError(`The droplets' SSH keys in ${directory} cannot be read (${reason}): check who owns them`, {
       cause,
     })

@@ -1,5 +1,5 @@
 import { corruptBackup } from './archive.ts'
-import { isKeyEncryptionParams, type KeyEncryptionParams } from './sealed-keys.ts'
+import { isKeyEncryptionParams, type KeyEncryptionParams } from './encrypted-keys.ts'
 
 /** The first file of a backup, which tells of the others. */
 export const MANIFEST = 'manifest.json'

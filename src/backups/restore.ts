@@ -1,15 +1,16 @@
 import { accessSync, constants, copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { auditKeyFile } from '../audit/open-chain.ts'
-import { ConfigError, OperatorError } from '../errors.ts'
-import type { Secret } from '../secret.ts'
-import type { SnapshotInfo } from '../store/copy.ts'
+import { errorMessage } from '../core/error-message.ts'
+import { ConfigError, OperatorError } from '../core/errors.ts'
+import type { Secret } from '../core/secret.ts'
+import { bytesEqual, hashKeyFile, type KeyLocation, nextKeyFile, sealingKeyFile } from '../store/encryption-key.ts'
 import { writeKeyFile } from '../store/key-file.ts'
-import { bytesEqual, hashKeyFile, type KeyLocation, nextKeyFile, sealingKeyFile } from '../store/sealing-key.ts'
+import type { SnapshotInfo } from '../store/snapshot.ts'
+import type { Backup } from './backup-reader.ts'
+import { extractDatabase } from './backup-reader.ts'
 import { createKeyFolder, locateCredential } from './credentials.ts'
 import { parseCredential } from './manifest.ts'
-import type { Backup } from './read.ts'
-import { extractDatabase } from './read.ts'
 
 /**
  * Puts what is in a backup into an empty directory, as a data directory has it, with the keys that belong to it: its own,
@@ -51,7 +52,7 @@ export function assertWritable(credentialsDir: string): void {
     mkdirSync(credentialsDir, { recursive: true, mode: 0o700 })
     accessSync(credentialsDir, constants.W_OK)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = errorMessage(error)
     throw new ConfigError(
       `--credentials-dir ${credentialsDir} cannot be used (${reason}): name a directory that this user may write to`,
     )

@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BackupSchedule } from '../config.ts'
-import type { Log } from '../log.ts'
+import type { BackupSchedule } from '../config/config.ts'
+import { errorMessage } from '../core/error-message.ts'
+import type { Log } from '../core/log.ts'
 import { removeOrphans } from './work-directory.ts'
 
 /** After one that failed. */
@@ -77,7 +78,7 @@ export function createBackupSchedule(deps: {
     } catch (error) {
       failedAt = now()
       if (abortController.signal.aborted) return
-      log.error('the backup failed', { error: error instanceof Error ? error.message : String(error) })
+      log.error('the backup failed', { error: errorMessage(error) })
     }
   }
 

@@ -1,4 +1,4 @@
-import { ApiError } from '../errors.ts'
+import { ApiError } from '../core/errors.ts'
 
 /**
  * The seam between droplets and what runs them. It speaks of droplets only, so that another engine (a cluster of

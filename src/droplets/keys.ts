@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { getKeys } from 'micro-key-producer/ssh.js'
-import { ApiError } from '../errors.ts'
-import { Secret } from '../secret.ts'
-import type { RandomBytes } from '../store/key-file.ts'
+import { ApiError } from '../core/errors.ts'
+import type { RandomBytes } from '../core/random.ts'
+import { Secret } from '../core/secret.ts'
 
 export type DropletKeys = ReturnType<typeof createDropletKeys>
 

@@ -1,10 +1,10 @@
-import type { ErrorName } from '../errors.ts'
-import { execModels, execRoutes } from '../exec/openapi.ts'
-import { logRoutes } from '../logs/openapi.ts'
-import type { Parameter, RouteDescription, TagSection } from '../openapi/description.ts'
-import { acceptedResponse } from '../operations/openapi.ts'
-import { statsModels, statsRoutes } from '../statistics/openapi.ts'
-import { dropletBody, dropletList } from './model.ts'
+import type { Parameter, RouteDescription, TagSection } from '../api/openapi/description.ts'
+import type { ErrorName } from '../core/errors.ts'
+import { execModels, execRoutes } from './exec/openapi.ts'
+import { logRoutes } from './logs/openapi.ts'
+import { acceptedResponse } from './operations/openapi.ts'
+import { dropletBody, dropletList } from './schema.ts'
+import { statsModels, statsRoutes } from './stats/openapi.ts'
 
 export const dropletExample = {
   id: '7e16c2cb0bf6',

@@ -1,12 +1,12 @@
-import type { Actor } from '../audit/service.ts'
-import { ApiError } from '../errors.ts'
-import type { OperationContext, OperationView } from '../operations/running.ts'
-import type { Operations } from '../operations/service.ts'
+import type { Actor } from '../core/actor.ts'
+import { ApiError } from '../core/errors.ts'
 import type { IdempotencyKey, Operation } from '../store/operations.ts'
-import { createProvisioner, type ProvisionerDeps } from './adds.ts'
 import { DropletGoneError, type DropletRef, type ListedDroplet } from './engine.ts'
-import type { DropletInformer } from './live.ts'
+import type { DropletInformer } from './informer.ts'
 import { numberOf } from './naming.ts'
+import type { OperationContext, OperationView } from './operations/runner.ts'
+import type { Operations } from './operations/service.ts'
+import { createProvisioner, type ProvisionerDeps } from './provisioner.ts'
 import { createQueue } from './queue.ts'
 
 /** What was interrupted is finished at the next start when it was asked for so recently; nobody waits for an older one. */

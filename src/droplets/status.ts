@@ -1,5 +1,5 @@
-import { formatAgo, formatDuration } from './age.ts'
 import type { Droplet } from './engine.ts'
+import { formatAgo, formatDuration } from './human-duration.ts'
 
 /**
  * What a droplet is at, in the words of `docker ps`, true at the moment of `now`. The forms are those of Docker's own

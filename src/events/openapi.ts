@@ -1,7 +1,7 @@
-import { dropletBody } from '../droplets/model.ts'
-import type { Schema, TagSection } from '../openapi/description.ts'
-import { operationBody } from '../operations/model.ts'
-import { userBody } from '../users/model.ts'
+import type { Schema, TagSection } from '../api/openapi/description.ts'
+import { operationBody } from '../droplets/operations/schema.ts'
+import { dropletBody } from '../droplets/schema.ts'
+import { userBody } from '../users/schema.ts'
 
 const emptyObject = { type: 'object', properties: {} }
 const changeSchema = (name: string, body: Schema) => ({

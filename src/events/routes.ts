@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia'
+import type { Guard } from '../api/http/guards.ts'
+import { sseResponse } from '../api/http/sse.ts'
 import type { AuthService } from '../auth/service.ts'
-import type { Guard } from '../http/guards.ts'
-import { sseResponse } from '../http/stream.ts'
 import type { EventService } from './service.ts'
 
 /** What happens, as server-sent events (WHATWG HTML section 9.2). */

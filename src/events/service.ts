@@ -1,15 +1,15 @@
+import { encodeSseEvent } from '../api/streams/sse-frame.ts'
 import type { Audit } from '../audit/service.ts'
 import type { AuthService } from '../auth/service.ts'
-import type { DropletInformer } from '../droplets/live.ts'
-import { describeError, type Log } from '../log.ts'
-import type { Operations } from '../operations/service.ts'
-import type { RandomBytes } from '../store/key-file.ts'
-import { encodeSseEvent } from '../streams/frame.ts'
+import { describeError, type Log } from '../core/log.ts'
+import type { RandomBytes } from '../core/random.ts'
+import type { DropletInformer } from '../droplets/informer.ts'
+import type { Operations } from '../droplets/operations/service.ts'
+import { createUserChangeDetector } from '../users/change-detector.ts'
 import type { UserService } from '../users/service.ts'
-import { createUserChangeDetector } from '../users/watch.ts'
-import { createEventLog, type Topic } from './hub.ts'
-import { toDropletEvent, toOperationEvent, toUserEvent } from './model.ts'
+import { createEventLog, type Topic } from './event-log.ts'
 import { createEventStreams } from './streams.ts'
+import { toDropletEvent, toOperationEvent, toUserEvent } from './to-event.ts'
 
 /** So soon is seen what was committed, by a command on the host, too. */
 const POLL_INTERVAL_MS = 250

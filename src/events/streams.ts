@@ -1,10 +1,11 @@
+import { encodeSseEvent, RETRY_FRAME } from '../api/streams/sse-frame.ts'
+import type { StreamEnd } from '../api/streams/subscriber-stream.ts'
+import { createBroadcaster } from '../api/streams/subscribers.ts'
 import type { AuthService } from '../auth/service.ts'
-import type { Log } from '../log.ts'
-import type { Group, User } from '../store/users.ts'
-import { createBroadcaster } from '../streams/followers.ts'
-import { encodeSseEvent, RETRY_FRAME } from '../streams/frame.ts'
-import type { StreamEnd } from '../streams/reader.ts'
-import type { EventLog, Topic } from './hub.ts'
+import type { Group } from '../core/groups.ts'
+import type { Log } from '../core/log.ts'
+import type { User } from '../store/users.ts'
+import type { EventLog, Topic } from './event-log.ts'
 
 /** What each group would be shown by the lists. */
 const visibleTopics: Record<Group, ReadonlySet<Topic>> = {

@@ -1,9 +1,10 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
-import { ConfigError, OperatorError } from '../errors.ts'
+import { errorMessage } from '../core/error-message.ts'
+import { ConfigError, OperatorError } from '../core/errors.ts'
 import { createPrivateFile, databaseFile, prepareDataDir } from './files.ts'
 import { migrate } from './migrate.ts'
 import { migrations as allMigrations, type Migration } from './migrations/index.ts'
-import { isRestorePending } from './pending-restore.ts'
+import { isRestorePending } from './restore-journal.ts'
 import { acquireServeLock } from './serve-lock.ts'
 import { createWriteQueue, type WriteResult } from './write-queue.ts'
 
@@ -132,7 +133,7 @@ const isCorrupt = (error: SQLiteError) => /^SQLITE_(CORRUPT|NOTADB)/.test(error.
 function toOpenError(error: unknown, path: string): Error {
   if (error instanceof SQLiteError && isCorrupt(error)) return corruptError(path, error)
   if (error instanceof OperatorError || error instanceof ConfigError) return error
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = errorMessage(error)
   return new OperatorError(
     `The database ${path} cannot be opened (${reason}): check the disk and who owns the directory`,
     {

@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConfigError, OperatorError } from '../errors.ts'
+import { errorMessage } from '../core/error-message.ts'
+import { ConfigError, OperatorError } from '../core/errors.ts'
 
 /** What may lie in a data directory before we do: a mount's own folder, and what the operator put there for us. */
 const ALLOWED_BEFORE_FIRST_START = new Set(['lost+found', 'credentials', 'sealing.key', 'audit.key'])
@@ -17,7 +18,7 @@ export function prepareDataDir(path: string): void {
     createDataDir(path)
   } catch (error) {
     if (error instanceof OperatorError) throw error
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = errorMessage(error)
     throw new ConfigError(`--data-dir ${path} cannot be used (${reason}): name a directory that this user may write to`)
   }
 }

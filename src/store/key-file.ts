@@ -1,10 +1,9 @@
 import { chmodSync, closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { OperatorError } from '../errors.ts'
-import { Secret } from '../secret.ts'
-
-/** As many bytes of chance as are asked for. */
-export type RandomBytes = (size: number) => Uint8Array<ArrayBuffer>
+import { errorMessage } from '../core/error-message.ts'
+import { OperatorError } from '../core/errors.ts'
+import type { RandomBytes } from '../core/random.ts'
+import { Secret } from '../core/secret.ts'
 
 export type Key = Secret<Uint8Array<ArrayBuffer>>
 
@@ -22,7 +21,7 @@ export function ensureKeyFile(file: string, random: RandomBytes): void {
     linkSync(tempFile, file)
   } catch (cause) {
     if (!isFileExistsError(cause)) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
+      const reason = errorMessage(cause)
       throw new OperatorError(
         `The key file ${file} cannot be made (${reason}): check the disk and who owns the directory`,
         { cause },

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { OperatorError } from '../errors.ts'
-import { Secret } from '../secret.ts'
+import { errorMessage } from '../core/error-message.ts'
+import { OperatorError } from '../core/errors.ts'
+import type { RandomBytes } from '../core/random.ts'
+import { Secret } from '../core/secret.ts'
 import type { Database } from './database.ts'
-import { fsyncDirectory, KEY_BYTES, type Key, type RandomBytes, writeKeyFile } from './key-file.ts'
-import { createSecretBox, type SecretBox } from './sealing.ts'
+import { createSecretBox, type SecretBox } from './encryption.ts'
 import {
   bytesEqual,
   createKeyCheck,
@@ -13,7 +14,8 @@ import {
   hashKey,
   hashKeyFile,
   nextKeyFile,
-} from './sealing-key.ts'
+} from './encryption-key.ts'
+import { fsyncDirectory, KEY_BYTES, type Key, writeKeyFile } from './key-file.ts'
 
 const MAX_ATTEMPTS = 5
 
@@ -91,7 +93,7 @@ function writeNextKey(file: string, key: Key): void {
     writeKeyFile(nextKeyFile(file), key)
     fsyncDirectory(dirname(file))
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = errorMessage(cause)
     throw new OperatorError(
       `The new key cannot be written beside ${file} (${reason}): let this user write there, nothing was changed`,
       { cause },

@@ -1,7 +1,7 @@
 import type { Database as Sqlite } from 'bun:sqlite'
 import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { OperatorError } from '../errors.ts'
+import { OperatorError } from '../core/errors.ts'
 import { createPrivateFile } from './files.ts'
 import type { Migration } from './migrations/index.ts'
 

@@ -1,9 +1,9 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { OperatorError } from '../errors.ts'
+import { OperatorError } from '../core/errors.ts'
 import { createPrivateFile, prepareDataDir } from './files.ts'
-import { finishRestore } from './pending-restore.ts'
+import { finishRestore } from './restore-journal.ts'
 
 export interface ServeLock {
   /** Says to a later one where the first one listens. */

@@ -1,5 +1,6 @@
+import type { Group } from '../core/groups.ts'
 import type { Database } from './database.ts'
-import type { Group, User } from './users.ts'
+import type { User } from './users.ts'
 
 export interface TokenPair {
   /** SHA-256 of the token. */

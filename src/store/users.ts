@@ -1,9 +1,8 @@
 import { SQLiteError } from 'bun:sqlite'
-import { ApiError } from '../errors.ts'
+import { ApiError } from '../core/errors.ts'
+import type { Group } from '../core/groups.ts'
 import type { Database } from './database.ts'
 import { createReadCache } from './read-cache.ts'
-
-export type Group = 'viewer' | 'manager' | 'owner'
 
 export interface User {
   id: string

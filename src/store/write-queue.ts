@@ -1,5 +1,5 @@
 import { SQLiteError, type Database as Sqlite } from 'bun:sqlite'
-import { ApiError } from '../errors.ts'
+import { ApiError } from '../core/errors.ts'
 
 /** A caller of `write` is refused when another process has kept the lock for so long. */
 const WRITE_TIMEOUT_MS = 5_000

@@ -1,7 +1,7 @@
-import { okResponse } from '../http/openapi.ts'
-import type { TagSection } from '../openapi/description.ts'
-import { userBody, userList } from './model.ts'
-import { groups } from './username.ts'
+import type { TagSection } from '../api/openapi/description.ts'
+import { okResponse } from '../api/openapi/ok-response.ts'
+import { groups } from '../core/groups.ts'
+import { userBody, userList } from './schema.ts'
 
 const userListResponse = {
   description: 'The users, oldest first',

@@ -1,10 +1,13 @@
 import { Elysia } from 'elysia'
-import type { Guard } from '../http/guards.ts'
-import { okBody } from '../http/model.ts'
-import { createJsonCache } from '../http/told-text.ts'
+import type { Guard } from '../api/http/guards.ts'
+import { createJsonCache } from '../api/http/json-cache.ts'
+import { okBody } from '../api/http/schema.ts'
+import { qrDataUrl } from '../auth/qr.ts'
+import { enrolmentBody } from '../auth/schema.ts'
 import type { User } from '../store/users.ts'
-import { parseNewGroup, parseNewUser, toUserList, type UserList, userList } from './model.ts'
+import { parseNewGroup, parseNewUser, type UserList, userList } from './schema.ts'
 import type { UserService } from './service.ts'
+import { toUserList } from './to-body.ts'
 
 /**
  * The people of a system, for its owner.
@@ -41,6 +44,14 @@ export function createUserRoutes(guard: Guard, users: UserService, onChange: () 
         return list()
       },
       { group: 'owner', response: { 200: userList } },
+    )
+    .get(
+      '/auth/setup/:user',
+      async ({ caller, params }) => {
+        const { secret, otpauthUrl } = await users.enrolmentOf(caller.actor, params.user)
+        return { qr: await qrDataUrl(otpauthUrl.reveal()), secret: secret.reveal() }
+      },
+      { group: 'owner', response: { 200: enrolmentBody } },
     )
     .patch(
       '/unlock/:user',

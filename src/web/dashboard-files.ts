@@ -1,5 +1,5 @@
-import { bundleDashboard } from '../../scripts/lib/dashboard.ts' with { type: 'macro' }
 import page from './dashboard/page.html' with { type: 'text' }
+import { bundleDashboard } from './dashboard-bundle.ts' with { type: 'macro' }
 
 /** What the dashboard is made of, from when this program was compiled. */
 export interface DashboardFile {

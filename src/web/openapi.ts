@@ -1,4 +1,4 @@
-import type { ResponseDescription, TagSection } from '../openapi/description.ts'
+import type { ResponseDescription, TagSection } from '../api/openapi/description.ts'
 
 const textResponse = (type: string, description: string, example: string): ResponseDescription => ({
   description,

@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia'
-import { ApiError } from '../errors.ts'
-import type { Guard } from '../http/guards.ts'
-import { cachedText } from '../http/kept-text.ts'
+import { cachedText } from '../api/http/etag.ts'
+import type { Guard } from '../api/http/guards.ts'
+import { ApiError } from '../core/errors.ts'
 import baseStyle from './base.css' with { type: 'text' }
 import docsStyle from './docs/page.css' with { type: 'text' }
 import docsScript from './docs/page.js' with { type: 'text' }
@@ -58,8 +58,8 @@ function staticText(text: string, type: string) {
 // Nobody reads them in most lives of the program: they are made when somebody does.
 
 async function renderDocument(): Promise<string> {
-  const { createDocument } = await import('../openapi/document.ts')
-  return JSON.stringify(createDocument())
+  const { createApiDocument } = await import('./api-document.ts')
+  return JSON.stringify(createApiDocument())
 }
 
 async function renderDashboard(): Promise<string> {
@@ -82,9 +82,9 @@ async function serveDashboardFile({ request, params, set }: Context & { params: 
 }
 
 async function renderDocs(): Promise<string> {
-  const [{ createDocument }, { docsPage }] = await Promise.all([
-    import('../openapi/document.ts'),
+  const [{ createApiDocument }, { docsPage }] = await Promise.all([
+    import('./api-document.ts'),
     import('./docs/render.ts'),
   ])
-  return docsPage(createDocument())
+  return docsPage(createApiDocument())
 }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
 import { createChain } from '../../src/audit/chain.ts'
-import { Secret } from '../../src/secret.ts'
+import { Secret } from '../../src/core/secret.ts'
 import { createAuditStore } from '../../src/store/audit.ts'
-import { auditEntry, createAuditChain } from '../_support/chain.ts'
+import { auditEntry, createAuditChain } from '../testkit/audit/audit-chain.ts'
 
 test('an untouched chain has nothing to find', async () => {
   using host = await createAuditChain()

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import { parseAuditFilter } from '../../src/audit/model.ts'
-import { TEST_ACTOR } from '../_support/act.ts'
-import { createTestApi, type TestApi } from '../_support/api.ts'
-import { readAudit } from '../_support/audit.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { readAudit } from '../testkit/audit/audit.ts'
 
 const HOUR = 3_600_000
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
-import { ApiError } from '../../src/errors.ts'
-import { createTestApi, type TestApi } from '../_support/api.ts'
-import { formatRecord, readAudit, runAudited } from '../_support/audit.ts'
-import { createMemoryEngine } from '../_support/memory-engine.ts'
+import { ApiError } from '../../src/core/errors.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { formatRecord, readAudit, runAudited } from '../testkit/audit/audit.ts'
+import { createMemoryEngine } from '../testkit/droplets/memory-engine.ts'
 
 /** What was recorded since the owner logged in. */
 async function recordsSinceLogin(api: TestApi, token: string) {

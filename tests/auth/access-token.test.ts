@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createTestApi, type TestApi } from '../_support/api.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR

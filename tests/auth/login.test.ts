@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { createTestApi } from '../_support/api.ts'
-import { codeAt } from '../_support/codes.ts'
-import { advanceToCode } from '../_support/move-to-code.ts'
+import { createTestApi } from '../testkit/api/test-api.ts'
+import { advanceToCode } from '../testkit/auth/advance-to-code.ts'
+import { codeAt } from '../testkit/auth/totp.ts'
 
 const STEP = 30_000
 const rejected = { status: 400, body: { errorId: 902 } }

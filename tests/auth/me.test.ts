@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { TEST_ACTOR } from '../_support/act.ts'
-import { createTestApi, type TestApi } from '../_support/api.ts'
-import { issueLink, recover, showEnrolment } from '../_support/enrolment.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { issueLink, recover, showEnrolment } from '../testkit/auth/enrolment.ts'
 
 async function getMe(api: TestApi, token: string): Promise<Record<string, unknown>> {
   const { status, body } = await api.call('GET', '/user/me', { token })

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { createRecoveryCodes, hashRecoveryCode } from '../../src/auth/recovery-codes.ts'
-import { decodeBase32 } from '../_support/codes.ts'
+import { decodeBase32 } from '../testkit/auth/totp.ts'
 
 test('ten codes hold all of the chance that was asked for: 80 bits each', () => {
   const generated: Buffer[] = []

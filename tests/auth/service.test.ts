@@ -1,12 +1,12 @@
 import { expect, test } from 'bun:test'
 import { createAuthService } from '../../src/auth/service.ts'
 import { createThrottle } from '../../src/auth/throttle.ts'
+import { openSecretBox, type RotatableSecretBox } from '../../src/store/encryption-key.ts'
 import { createEnrolmentStore } from '../../src/store/enrolments.ts'
-import { createThrottleBucketStore } from '../../src/store/lanes.ts'
-import { openSecretBox, type RotatableSecretBox } from '../../src/store/sealing-key.ts'
-import { TEST_ACTOR } from '../_support/act.ts'
-import { openTestAudit } from '../_support/audit.ts'
-import { createTestStore } from '../_support/store.ts'
+import { createThrottleBucketStore } from '../../src/store/failure-counters.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { openTestAudit } from '../testkit/audit/audit.ts'
+import { createTestStore } from '../testkit/store/test-store.ts'
 
 const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { createTestApi, type TestApi } from '../_support/api.ts'
-import { codeAt } from '../_support/codes.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { codeAt } from '../testkit/auth/totp.ts'
 
 const MINUTE = 60_000
 

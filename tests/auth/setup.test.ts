@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createTestApi } from '../_support/api.ts'
+import { createTestApi } from '../testkit/api/test-api.ts'
 
 test('the owner sees the secret of a user, as text and as QR code', async () => {
   await using api = await createTestApi()

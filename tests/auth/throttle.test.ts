@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import type { ApiError } from '../../src/errors.ts'
-import { TEST_ACTOR } from '../_support/act.ts'
-import { createTestApi, type TestApi } from '../_support/api.ts'
-import { codeAt } from '../_support/codes.ts'
+import type { ApiError } from '../../src/core/errors.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { codeAt } from '../testkit/auth/totp.ts'
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createToken, hashToken, hasTokenFormat } from '../../src/auth/tokens.ts'
-import { createTestApi } from '../_support/api.ts'
-import { decodeBase32 } from '../_support/codes.ts'
+import { createTestApi } from '../testkit/api/test-api.ts'
+import { decodeBase32 } from '../testkit/auth/totp.ts'
 
 test('a token is 32 bytes of what the source of chance gives', () => {
   const requestedSizes: number[] = []

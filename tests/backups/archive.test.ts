@@ -2,8 +2,14 @@ import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createBackupHost, openBackupFile, type RawEntry, withFile, writeRawArchive } from '../_support/backups.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import {
+  createBackupHost,
+  openBackupFile,
+  type RawEntry,
+  withFile,
+  writeRawArchive,
+} from '../testkit/backups/backups.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // What comes as a backup and is none, or is one that somebody changed.
 

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { backupFileName, createBackupSchedule } from '../../src/backups/schedule.ts'
-import { createLog } from '../../src/log.ts'
-import { createManualClock } from '../_support/clock.ts'
-import { fileMode } from '../_support/modes.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { createLog } from '../../src/core/log.ts'
+import { fileMode } from '../testkit/file-modes.ts'
+import { createManualClock } from '../testkit/manual-clock.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR

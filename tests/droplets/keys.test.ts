@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createDropletKeys } from '../../src/droplets/keys.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8)

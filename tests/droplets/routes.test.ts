@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { ApiError } from '../../src/errors.ts'
-import { createTestApi } from '../_support/api.ts'
+import { ApiError } from '../../src/core/errors.ts'
+import { createTestApi } from '../testkit/api/test-api.ts'
 
 const changes = [
   ['PATCH', '/droplet/start/'],

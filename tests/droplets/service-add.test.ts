@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ApiError } from '../../src/core/errors.ts'
 import type { NewDroplet } from '../../src/droplets/engine.ts'
-import { ApiError } from '../../src/errors.ts'
-import { TEST_ACTOR } from '../_support/act.ts'
-import { createTestDropletHost } from '../_support/droplets.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestDropletHost } from '../testkit/droplets/droplet-host.ts'
 
 const twoDigits = (number: number) => String(number).padStart(2, '0')
 

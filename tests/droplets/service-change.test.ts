@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { ApiError } from '../../src/errors.ts'
-import { TEST_ACTOR } from '../_support/act.ts'
-import { createTestDropletHost } from '../_support/droplets.ts'
+import { ApiError } from '../../src/core/errors.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestDropletHost } from '../testkit/droplets/droplet-host.ts'
 
 const changes = ['start', 'stop', 'restart', 'remove'] as const
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import type { Droplet } from '../../src/droplets/engine.ts'
 import { statusOf } from '../../src/droplets/status.ts'
-import { createTestDroplet } from '../_support/droplet.ts'
+import { createTestDroplet } from '../testkit/droplets/droplet.ts'
 
 const MINUTE = 60_000
 const NOW = Date.parse('2026-01-02T12:00:00Z')

@@ -3,10 +3,10 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binary, root } from '../../scripts/lib/paths.ts'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
-import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { currentCode } from '../_support/e2e/matrix.ts'
-import { type SystemdHost, startSystemdHost } from '../_support/e2e/systemd-host.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { currentCode } from '../testkit/e2e/server-process.ts'
+import { type SystemdHost, startSystemdHost } from '../testkit/e2e/systemd-host.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // The role of deploy/ansible over ssh, given what CIKit's launcher gives. The tests go on where the one before ended.
 

@@ -14,11 +14,11 @@ import { join } from 'node:path'
 import { binary } from '../../scripts/lib/paths.ts'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { backupFileName } from '../../src/backups/schedule.ts'
-import { codeAt } from '../_support/codes.ts'
-import { type CreatedUser, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { createFakeEngine, type FakeEngine } from '../_support/fake-engine.ts'
-import { fileMode } from '../_support/modes.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { codeAt } from '../testkit/auth/totp.ts'
+import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
+import { type CreatedUser, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { fileMode } from '../testkit/file-modes.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // The compiled binary: backed up while it is busy, and put back on another host, which has nothing but the file.
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createCanaries, isDistinctive } from '../_support/e2e/canary/canaries.ts'
+import { createCanaries, isDistinctive } from '../testkit/e2e/canary/canaries.ts'
 
 // A search that finds nothing proves nothing, unless it is known to find.
 

@@ -2,31 +2,31 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createDocument } from '../../src/openapi/document.ts'
-import { createCanaries } from '../_support/e2e/canary/canaries.ts'
-import {
-  type CommandRun,
-  knownCommands,
-  listCommands,
-  runCommands,
-  showsSecret,
-} from '../_support/e2e/canary/commands.ts'
-import { requestAllWithEngineFaults, requestAllWithStoreFaults } from '../_support/e2e/canary/faults.ts'
-import { requestsWithSecret } from '../_support/e2e/canary/misplaced.ts'
-import { requestPublicRoutes, scrapeMetrics } from '../_support/e2e/canary/outsiders.ts'
-import { readDataDir, readProcess } from '../_support/e2e/canary/places.ts'
-import { plantSecrets } from '../_support/e2e/canary/plant.ts'
-import { validRequest } from '../_support/e2e/canary/well.ts'
+import { createApiDocument } from '../../src/web/api-document.ts'
+import { seenResponses } from '../testkit/api/openapi-contract.ts'
+import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
+import { createCanaries } from '../testkit/e2e/canary/canaries.ts'
 import {
   addKeyCanaries,
   addPrivateKeyCanaries,
   type CanaryInstance,
   createCanaryInstance,
   removeDroplets,
-} from '../_support/e2e/canary/world.ts'
-import { createFakeEngine, type FakeEngine } from '../_support/fake-engine.ts'
-import { parseSamples } from '../_support/metrics.ts'
-import { seenResponses } from '../_support/openapi.ts'
+} from '../testkit/e2e/canary/canary-instance.ts'
+import {
+  type CommandRun,
+  knownCommands,
+  listCommands,
+  runCommands,
+  showsSecret,
+} from '../testkit/e2e/canary/commands.ts'
+import { requestAllWithEngineFaults, requestAllWithStoreFaults } from '../testkit/e2e/canary/faults.ts'
+import { readDataDir, readProcess } from '../testkit/e2e/canary/host-artifacts.ts'
+import { requestsWithSecret } from '../testkit/e2e/canary/misplaced-secrets.ts'
+import { plantSecrets } from '../testkit/e2e/canary/plant-secrets.ts'
+import { requestPublicRoutes, scrapeMetrics } from '../testkit/e2e/canary/public-routes.ts'
+import { validRequest } from '../testkit/e2e/canary/valid-requests.ts'
+import { parseSamples } from '../testkit/prometheus-text.ts'
 
 // Secrets that are known, made and sent in every way there is, and then looked for in every place where they have no
 // business: as they are, in hex, Base32 and Base64, percent-encoded, and as the bytes that they stand for.
@@ -128,7 +128,7 @@ describe('the search saw all there is to see', () => {
   })
 
   test('every route and status was one that the document of the API knows, and each way to succeed was among them', () => {
-    const { paths } = createDocument()
+    const { paths } = createApiDocument()
     const successes = instance.routes.flatMap(route => {
       const [method = '', path = ''] = route.split(' ')
       const template = `/api/v1${path.replace(/:(\w+)/g, '{$1}').replace(/\/$/, '')}`

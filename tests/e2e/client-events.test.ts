@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
 import { run } from '../../scripts/lib/run.ts'
-import { expectedFailure } from '../_support/cli.ts'
-import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { type CliUser, createCliUser, logIn, originOf } from '../_support/e2e/person.ts'
-import { createTcpProxy } from '../_support/e2e/tcp-proxy.ts'
+import { expectedFailure } from '../testkit/cli.ts'
+import { type CliUser, createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { createTcpProxy } from '../testkit/e2e/tcp-proxy.ts'
 
 // `cikit-api events`, by the binary on both sides, over a real engine.
 

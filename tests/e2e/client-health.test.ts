@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { DropletBody } from '../../src/droplets/model.ts'
-import { expectedFailure } from '../_support/cli.ts'
-import { dropletBody } from '../_support/droplet-body.ts'
-import { type CliUser, createCliUser } from '../_support/e2e/person.ts'
-import { doneBody } from '../_support/operation-body.ts'
+import type { DropletBody } from '../../src/droplets/schema.ts'
+import { expectedFailure } from '../testkit/cli.ts'
+import { dropletBody } from '../testkit/droplets/droplet-body.ts'
+import { doneBody } from '../testkit/droplets/operation-body.ts'
+import { type CliUser, createCliUser } from '../testkit/e2e/cli-user.ts'
 
 // What the client makes of what a server tells of its droplets. The server is the test's own, and tells whatever is wanted.
 

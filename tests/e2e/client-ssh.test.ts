@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from '../../scripts/lib/run.ts'
-import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { type CliUser, createCliUser, logIn } from '../_support/e2e/person.ts'
+import { type CliUser, createCliUser, logIn } from '../testkit/e2e/cli-user.ts'
+import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
 // Into true droplets with the ssh of this computer.
 

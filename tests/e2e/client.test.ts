@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expectedFailure } from '../_support/cli.ts'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { createCliUser, logIn, originOf } from '../_support/e2e/person.ts'
-import { createFakeEngine, type FakeEngine } from '../_support/fake-engine.ts'
-import { fileMode } from '../_support/modes.ts'
+import { expectedFailure } from '../testkit/cli.ts'
+import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
+import { createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { fileMode } from '../testkit/file-modes.ts'
 
 // The client commands of the binary, against the binary.
 

@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
-import { openCompletionShell } from '../_support/e2e/shell.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { openCompletionShell } from '../testkit/e2e/completion-shell.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // The shells themselves, at a terminal: what is typed, Tab, and what the program was then called with.
 

@@ -7,8 +7,8 @@ import {
   currentCode,
   type ServerProcess,
   startServerProcess,
-} from '../_support/e2e/matrix.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+} from '../testkit/e2e/server-process.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // Many at once, on the compiled binary: over the API, by processes of the command line, and by both.
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
-import { launchBrowser } from '../_support/e2e/browser.ts'
-import { displayVariants, expectAccessibleLayout, openDashboard, signIn } from '../_support/e2e/dashboard.ts'
-import { currentCode, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
+import { launchBrowser } from '../testkit/e2e/browser.ts'
+import { displayVariants, expectAccessibleLayout, openDashboard, signIn } from '../testkit/e2e/dashboard.ts'
+import { currentCode, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
 let browser: Browser
 let server: ServerProcess

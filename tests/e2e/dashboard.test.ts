@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
-import { codeAt } from '../_support/codes.ts'
-import { HOST_KEY } from '../_support/droplet.ts'
-import { launchBrowser } from '../_support/e2e/browser.ts'
+import { codeAt } from '../testkit/auth/totp.ts'
+import { HOST_KEY } from '../testkit/droplets/droplet.ts'
+import { launchBrowser } from '../testkit/e2e/browser.ts'
 import {
   type Credentials,
   desktop,
@@ -12,11 +12,11 @@ import {
   phone,
   signIn,
   visit,
-} from '../_support/e2e/dashboard.ts'
-import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { currentCode, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { scanPicture } from '../_support/e2e/qr.ts'
-import { timed } from '../_support/timed.ts'
+} from '../testkit/e2e/dashboard.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { scanPicture } from '../testkit/e2e/qr.ts'
+import { currentCode, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { timed } from '../testkit/timed.ts'
 
 // The dashboard of the compiled binary in a browser, over a real engine.
 

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { version } from '../../package.json'
 import { root } from '../../scripts/lib/paths.ts'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
-import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { currentCode } from '../_support/e2e/matrix.ts'
-import { ensureNodeImage, NODE_IMAGE } from '../_support/e2e/node-image.ts'
+import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { ensureNodeImage, NODE_IMAGE } from '../testkit/e2e/node-image.ts'
+import { currentCode } from '../testkit/e2e/server-process.ts'
 
 // The image of the Dockerfile, built, run and used by the README's lines; with another port and another engine's socket.
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { Browser, BrowserContextOptions } from 'playwright-core'
-import { launchBrowser } from '../_support/e2e/browser.ts'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { openPage } from '../_support/e2e/page.ts'
+import { launchBrowser } from '../testkit/e2e/browser.ts'
+import { openPage } from '../testkit/e2e/page.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
 let browser: Browser
 let server: ServerProcess

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { binary } from '../../scripts/lib/paths.ts'
-import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
 let engine: TestEngine
 let server: ServerProcess

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
-import { engineKinds, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
+import { engineKinds, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
 // A true droplet from add to delete, on each engine there is.
 

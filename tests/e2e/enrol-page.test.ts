@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { launchBrowser } from '../_support/e2e/browser.ts'
-import { currentCode, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { openPage as openIn } from '../_support/e2e/page.ts'
-import { scanPicture } from '../_support/e2e/qr.ts'
+import { launchBrowser } from '../testkit/e2e/browser.ts'
+import { openPage as openIn } from '../testkit/e2e/page.ts'
+import { scanPicture } from '../testkit/e2e/qr.ts'
+import { currentCode, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
 let browser: Browser
 let server: ServerProcess

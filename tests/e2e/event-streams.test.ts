@@ -3,11 +3,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { type EventStreamReader, readEventStream, type StreamEvent } from '../_support/events.ts'
-import { createFakeEngine, type FakeEngine } from '../_support/fake-engine.ts'
-import { tempDir } from '../_support/temp-dir.ts'
-import { timed } from '../_support/timed.ts'
+import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { type EventStreamReader, readEventStream, type StreamEvent } from '../testkit/events/event-stream-reader.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
+import { timed } from '../testkit/timed.ts'
 
 // Streams of events of the compiled binary, over real connections.
 

@@ -3,9 +3,9 @@ import { chownSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
-import { startServerProcess } from '../_support/e2e/matrix.ts'
-import { EXPORTED_SECRET, exportedUser, formatExport } from '../_support/exported.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { EXPORTED_SECRET, exportedUser, formatExport } from '../testkit/backups/users-export.ts'
+import { startServerProcess } from '../testkit/e2e/server-process.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 const NOBODY = 65_534
 const OTHER_SECRET = 'KY3WK62UJRYG6YTPMJSWKLZGGFAXIKBVKR3DA5RXFFPFO6CJF5IA'

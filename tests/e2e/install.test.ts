@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { pollUntil } from '../../scripts/lib/run.ts'
-import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { currentCode } from '../_support/e2e/matrix.ts'
-import { HOST_BINARY, type SystemdHost, startSystemdHost } from '../_support/e2e/systemd-host.ts'
+import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { currentCode } from '../testkit/e2e/server-process.ts'
+import { HOST_BINARY, type SystemdHost, startSystemdHost } from '../testkit/e2e/systemd-host.ts'
 
 // A host that systemd runs, from the first install to the uninstall. The tests go on where the one before ended.
 

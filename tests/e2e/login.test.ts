@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
-import { type CreatedUser, currentCode, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { paintTerminal, scanPicture } from '../_support/e2e/qr.ts'
+import { paintTerminal, scanPicture } from '../testkit/e2e/qr.ts'
+import { type CreatedUser, currentCode, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
 // The whole life of a login, through the compiled binary, with an authenticator and a QR reader that are not ours.
 

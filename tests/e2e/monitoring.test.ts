@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
-import { certificateFiles, createCertificate } from '../_support/certificates.ts'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { monitoringDir, startPrometheus } from '../_support/e2e/prometheus.ts'
-import { createFakeEngine } from '../_support/fake-engine.ts'
-import { metricNamesIn } from '../_support/metrics.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { certificateFiles, createCertificate } from '../testkit/certificates.ts'
+import { createFakeEngine } from '../testkit/docker/fake-engine.ts'
+import { monitoringDir, startPrometheus } from '../testkit/e2e/prometheus.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { metricNamesIn } from '../testkit/prometheus-text.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // What is in deploy/monitoring, by Prometheus' own tools, and held against what the binary tells.
 

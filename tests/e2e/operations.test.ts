@@ -2,10 +2,10 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pollUntil } from '../../scripts/lib/run.ts'
-import { createEngineProxy } from '../_support/e2e/engine-proxy.ts'
-import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { startUnstoppable, watchStop } from '../_support/e2e/stubborn.ts'
+import { createEngineProxy } from '../testkit/e2e/engine-proxy.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { startUnstoppable, watchStop } from '../testkit/e2e/unstoppable-droplet.ts'
 
 // Operations over the real engine, and a program that is killed in the middle of them.
 

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { currentCode, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { openRawConnection, type RawResponse } from '../_support/e2e/raw-http.ts'
+import { openRawConnection, type RawResponse } from '../testkit/e2e/raw-connection.ts'
 import {
   bearerHeader,
   getRequest,
@@ -11,7 +10,8 @@ import {
   type ResponseSummary,
   summarize,
   unknownToken,
-} from '../_support/e2e/raw-requests.ts'
+} from '../testkit/e2e/raw-requests.ts'
+import { currentCode, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
 // Requests that are sent without waiting for the answers before them (RFC 9112 section 9.3.2).
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { ServerProcess } from '../_support/e2e/matrix.ts'
-import { openRawConnection } from '../_support/e2e/raw-http.ts'
+import { openRawConnection } from '../testkit/e2e/raw-connection.ts'
 import {
   bearerHeader,
   chunkedRequest,
@@ -20,8 +19,9 @@ import {
   summarize,
   tooLarge,
   unknownToken,
-} from '../_support/e2e/raw-requests.ts'
-import { useSharedServer } from '../_support/e2e/untouched.ts'
+} from '../testkit/e2e/raw-requests.ts'
+import type { ServerProcess } from '../testkit/e2e/server-process.ts'
+import { useSharedServer } from '../testkit/e2e/shared-server.ts'
 
 // What an HTTP client would tidy up before it is sent, byte for byte to the compiled binary.
 

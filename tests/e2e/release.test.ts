@@ -3,13 +3,13 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync }
 import { join } from 'node:path'
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library'
 import { dependencies } from '../../package.json'
-import { readPackageLock } from '../../scripts/lib/lock.ts'
+import { readPackageLock } from '../../scripts/lib/package-lock.ts'
 import { root, workDir } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
 import { readRevision } from '../../scripts/lib/version.ts'
-import { startServerProcess } from '../_support/e2e/matrix.ts'
-import { createMuslTree } from '../_support/e2e/musl-tree.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { createMuslTree } from '../testkit/e2e/musl-tree.ts'
+import { startServerProcess } from '../testkit/e2e/server-process.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // What `npm run release` makes: of this tree, and of a copy of it at another place.
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { run } from '../../scripts/lib/run.ts'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 const dir = tempDir()
 const cert = join(dir.path, 'cert.pem')

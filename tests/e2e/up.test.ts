@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
-import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { currentCode } from '../_support/e2e/matrix.ts'
-import { paintTerminal, scanPicture } from '../_support/e2e/qr.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { paintTerminal, scanPicture } from '../testkit/e2e/qr.ts'
+import { currentCode } from '../testkit/e2e/server-process.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // `npm run up` and `npm run down` on a host that has an engine already, and something else on it.
 

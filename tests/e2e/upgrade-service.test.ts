@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { run } from '../../scripts/lib/run.ts'
-import { startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { currentCode } from '../_support/e2e/matrix.ts'
-import { buildRelease } from '../_support/e2e/releases.ts'
-import { type SystemdHost, startSystemdHost } from '../_support/e2e/systemd-host.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { buildRelease } from '../testkit/e2e/releases.ts'
+import { currentCode } from '../testkit/e2e/server-process.ts'
+import { type SystemdHost, startSystemdHost } from '../testkit/e2e/systemd-host.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // An installed service goes from one true release to the next, and back.
 

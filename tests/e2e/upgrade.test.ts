@@ -11,9 +11,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { currentCode, startServerProcess } from '../_support/e2e/matrix.ts'
-import { buildRelease, NEWEST_MIGRATION } from '../_support/e2e/releases.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { buildRelease, NEWEST_MIGRATION } from '../testkit/e2e/releases.ts'
+import { currentCode, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // Two true releases of different versions, the later one with another migration, on a host without systemd.
 

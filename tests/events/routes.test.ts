@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
+import { IDLE_TIMEOUT_SECONDS } from '../../src/api/http/idle-timeout.ts'
 import { createApp } from '../../src/app.ts'
-import { IDLE_TIMEOUT_SECONDS } from '../../src/http/idle.ts'
-import { TEST_ACTOR } from '../_support/act.ts'
-import { createTestApi, type TestApi } from '../_support/api.ts'
-import { type EventStreamReader, readEventStream, type StreamEvent } from '../_support/events.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { type EventStreamReader, readEventStream, type StreamEvent } from '../testkit/events/event-stream-reader.ts'
 
 const DAY = 86_400_000
 

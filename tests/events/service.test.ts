@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import type { InformerChange } from '../../src/droplets/live.ts'
+import { createLog } from '../../src/core/log.ts'
+import type { InformerChange } from '../../src/droplets/informer.ts'
 import { createEventService } from '../../src/events/service.ts'
-import { createLog } from '../../src/log.ts'
 import type { AuditRecord } from '../../src/store/audit.ts'
 import type { User } from '../../src/store/users.ts'
 

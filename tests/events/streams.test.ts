@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import type { Topic } from '../../src/events/hub.ts'
-import { createTestStreams, eventIdOf } from '../_support/followers.ts'
+import type { Topic } from '../../src/events/event-log.ts'
+import { createTestStreams, eventIdOf } from '../testkit/events/event-streams.ts'
 
 const RETRY = 'retry: 1000\n\n'
 const END = 'event: end\ndata: {"error":"Access token unknown or missing: log in","errorId":908}\n\n'

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { pollUntil } from '../../scripts/lib/run.ts'
 import { ACCESS_TOKEN_SECONDS } from '../../src/auth/tokens.ts'
-import { codeAt } from '../_support/codes.ts'
-import { type CreatedUser, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { createSettableClock } from '../_support/faults/settable-clock.ts'
+import { codeAt } from '../testkit/auth/totp.ts'
+import { type CreatedUser, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { createSettableClock } from '../testkit/faults/settable-clock.ts'
 
 // The host's clock is set back, under a process that runs or between two of them.
 

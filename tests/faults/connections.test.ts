@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { pollUntil } from '../../scripts/lib/run.ts'
-import { startServerProcess } from '../_support/e2e/matrix.ts'
-import { createFakeEngine } from '../_support/fake-engine.ts'
-import { openConnections, sendSlowly } from '../_support/faults/connections.ts'
-import { timed } from '../_support/timed.ts'
+import { createFakeEngine } from '../testkit/docker/fake-engine.ts'
+import { startServerProcess } from '../testkit/e2e/server-process.ts'
+import { openConnections, sendSlowly } from '../testkit/faults/connections.ts'
+import { timed } from '../testkit/timed.ts'
 
 // Clients that take connections and give nothing.
 

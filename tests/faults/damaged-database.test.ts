@@ -2,10 +2,10 @@ import { Database as Sqlite } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expectedFailure } from '../_support/cli.ts'
-import { type CreatedUser, startServerProcess } from '../_support/e2e/matrix.ts'
-import { runServeToExit } from '../_support/faults/brief-serve.ts'
-import { flipByte } from '../_support/faults/flip-byte.ts'
+import { expectedFailure } from '../testkit/cli.ts'
+import { type CreatedUser, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { flipByte } from '../testkit/faults/flip-byte.ts'
+import { runServeToExit } from '../testkit/faults/serve-to-exit.ts'
 
 // One byte of the database, or of the key, is another one than was written.
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cpSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { flipByte } from '../_support/faults/flip-byte.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { flipByte } from '../testkit/faults/flip-byte.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // One byte of the write-ahead log is another one than was written, or its end is missing. SQLite takes the log as far
 // as its checksums are right (https://www.sqlite.org/walformat.html): what was acknowledged before that is there, and

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
 import { renameSync } from 'node:fs'
 import { pollUntil } from '../../scripts/lib/run.ts'
-import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { freeze } from '../_support/e2e/freeze.ts'
-import { type ApiResponse, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { startUnstoppable, watchStop } from '../_support/e2e/stubborn.ts'
-import { timed } from '../_support/timed.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { freeze } from '../testkit/e2e/freeze.ts'
+import { type ApiResponse, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { startUnstoppable, watchStop } from '../testkit/e2e/unstoppable-droplet.ts'
+import { timed } from '../testkit/timed.ts'
 
 // The engine goes away while it stops a droplet that does not hear its stop signal, and comes back.
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
-import { SMALL_IMAGE, startEngine, type TestEngine } from '../_support/e2e/engines.ts'
-import { startServerProcess } from '../_support/e2e/matrix.ts'
-import { startUnstoppable, watchStop } from '../_support/e2e/stubborn.ts'
+import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
+import { startServerProcess } from '../testkit/e2e/server-process.ts'
+import { startUnstoppable, watchStop } from '../testkit/e2e/unstoppable-droplet.ts'
 
 // SIGTERM in the middle of a stop that takes the engine its 10 s. All are waited for at once.
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { pollUntil } from '../../scripts/lib/run.ts'
-import { expectedFailure } from '../_support/cli.ts'
-import { currentCode, startServerProcess } from '../_support/e2e/matrix.ts'
-import { runServeToExit } from '../_support/faults/brief-serve.ts'
-import { mountSmallDisk } from '../_support/faults/small-disk.ts'
+import { expectedFailure } from '../testkit/cli.ts'
+import { currentCode, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { runServeToExit } from '../testkit/faults/serve-to-exit.ts'
+import { mountSmallDisk } from '../testkit/faults/small-disk.ts'
 
 // A data directory on a disk of 2 MB that is full.
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { runServeToExit } from '../_support/faults/brief-serve.ts'
-import { tempDir } from '../_support/temp-dir.ts'
-import { timed } from '../_support/timed.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { runServeToExit } from '../testkit/faults/serve-to-exit.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
+import { timed } from '../testkit/timed.ts'
 
 // kill -9 while serve starts, at moments spread over the time that a start takes.
 

@@ -1,12 +1,12 @@
 import { Database as Sqlite } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { verifyUsers } from '../_support/faults/audit.ts'
-import type { TokenPair, UserRecord } from '../_support/faults/life.ts'
-import { loadUntilKilled } from '../_support/faults/load.ts'
-import { fileMode, fileModes, setUmask } from '../_support/modes.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { loadUntilKilled } from '../testkit/faults/user-load.ts'
+import type { TokenPair, UserRecord } from '../testkit/faults/user-record.ts'
+import { verifyUsers } from '../testkit/faults/verify-users.ts'
+import { fileMode, fileModes, setUmask } from '../testkit/file-modes.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // kill -9 in the middle of logins, refreshes, revokes, and adds and deletions of users, again and again over one data
 // directory: nothing that was acknowledged is lost, and what was not is there as a whole or not at all.

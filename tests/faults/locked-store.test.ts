@@ -1,8 +1,8 @@
 import { Database as Sqlite } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { currentCode, type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { timed } from '../_support/timed.ts'
+import { currentCode, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { timed } from '../testkit/timed.ts'
 
 // Another process holds the write lock of the database: here it is the test itself.
 

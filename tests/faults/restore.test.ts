@@ -4,7 +4,7 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 // kill -9 at the calls by which a restore changes the disk: what is there then is all of the old or all of the new, and
 // the same command once more ends well.

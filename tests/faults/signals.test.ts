@@ -3,9 +3,9 @@ import { expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pollUntil } from '../../scripts/lib/run.ts'
-import { type ServerProcess, startServerProcess } from '../_support/e2e/matrix.ts'
-import { createFakeEngine } from '../_support/fake-engine.ts'
-import { timed } from '../_support/timed.ts'
+import { createFakeEngine } from '../testkit/docker/fake-engine.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { timed } from '../testkit/timed.ts'
 
 // SIGTERM and SIGINT while something is under way: the stop of a droplet, which an engine takes its time for, or a write.
 

@@ -2,10 +2,10 @@ import { expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { openBackup } from '../../src/backups/read.ts'
-import { OperatorError } from '../../src/errors.ts'
-import { createBackupHost, openBackupFile, withFile } from '../_support/backups.ts'
-import { checkProperty } from '../_support/properties.ts'
+import { openBackup } from '../../src/backups/backup-reader.ts'
+import { OperatorError } from '../../src/core/errors.ts'
+import { createBackupHost, openBackupFile, withFile } from '../testkit/backups/backups.ts'
+import { checkProperty } from '../testkit/properties/check-property.ts'
 
 test('a backup in which anything was changed is refused in words, or is read with nothing of its files changed', async () => {
   await using host = await createBackupHost()

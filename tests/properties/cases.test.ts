@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CASES } from '../_support/properties.ts'
+import { CASES } from '../testkit/properties/check-property.ts'
 
 test('a run tries 10,000 cases at the least', () => {
   const total = Object.values(CASES).reduce((sum, count) => sum + count, 0)

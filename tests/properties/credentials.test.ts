@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createTestApi } from '../_support/api.ts'
-import { errorIdIn, sendRequest } from '../_support/exchange.ts'
-import { anyJson, anyText, checkProperty, hostileTexts } from '../_support/properties.ts'
+import { createTestApi } from '../testkit/api/test-api.ts'
+import { errorIdIn, sendRequest } from '../testkit/api/wire-response.ts'
+import { anyJson, anyText, checkProperty, hostileTexts } from '../testkit/properties/check-property.ts'
 
 // Who is let in is told that there is no such droplet (900): that costs the least, and the engine hears nothing.
 const AUTHENTICATED_ERROR_ID = 900

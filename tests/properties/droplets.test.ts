@@ -1,13 +1,13 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { candidateNumbers, nameOf, numberOf, portsOf } from '../../src/droplets/naming.ts'
-import { parseOutput } from '../../src/engines/docker/answers.ts'
 import { parseProbe } from '../../src/engines/docker/probe.ts'
-import { createTestApi, type TestApi } from '../_support/api.ts'
-import { encodeFrame } from '../_support/docker-engine.ts'
-import { createTestDroplet, HOST_KEY } from '../_support/droplet.ts'
-import { errorIdIn, sendRequest } from '../_support/exchange.ts'
-import { anyText, checkProperty, hostileTexts } from '../_support/properties.ts'
+import { parseOutput } from '../../src/engines/docker/responses.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { errorIdIn, sendRequest } from '../testkit/api/wire-response.ts'
+import { encodeFrame } from '../testkit/docker/docker-engine.ts'
+import { createTestDroplet, HOST_KEY } from '../testkit/droplets/droplet.ts'
+import { anyText, checkProperty, hostileTexts } from '../testkit/properties/check-property.ts'
 
 const DROPLETS = ['cikit01', 'cikit42', 'cikit99']
 /** No droplet: an engine that lists it would be wrong, and it is not to be reached all the same. */

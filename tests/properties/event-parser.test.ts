@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createEventParser } from '../../src/events/parser.ts'
-import { anyText, checkProperty } from '../_support/properties.ts'
+import { createEventParser } from '../../src/api/client/sse-parser.ts'
+import { anyText, checkProperty } from '../testkit/properties/check-property.ts'
 
 const toLine = (text: string) => text.replace(/[\r\n]/g, '')
 const eventCases = fc.record({

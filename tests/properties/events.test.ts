@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import type { Topic } from '../../src/events/hub.ts'
-import type { Group } from '../../src/store/users.ts'
-import { createTestStreams } from '../_support/followers.ts'
-import { checkProperty } from '../_support/properties.ts'
+import type { Group } from '../../src/core/groups.ts'
+import type { Topic } from '../../src/events/event-log.ts'
+import { createTestStreams } from '../testkit/events/event-streams.ts'
+import { checkProperty } from '../testkit/properties/check-property.ts'
 
 const BUFFER_SIZE = 1_000
 const clients = ['viewer', 'manager', 'owner'] as const satisfies Group[]

@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { catalogue } from '../../src/errors.ts'
-import { createTestApi, type TestApi } from '../_support/api.ts'
-import { codeAt } from '../_support/codes.ts'
-import { errorIdIn, sendRequest } from '../_support/exchange.ts'
-import { anyJson, anyText, checkProperty, hostileTexts } from '../_support/properties.ts'
+import { catalogue } from '../../src/core/errors.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { errorIdIn, sendRequest } from '../testkit/api/wire-response.ts'
+import { codeAt } from '../testkit/auth/totp.ts'
+import { anyJson, anyText, checkProperty, hostileTexts } from '../testkit/properties/check-property.ts'
 
 const STEP_MS = 30_000
 /** After which no step was taken yet, every lock is over, and every count of failures begins anew. */

@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { type SettingName, settings, toConfig } from '../../src/config.ts'
-import { formatAgo } from '../../src/droplets/age.ts'
-import { ConfigError } from '../../src/errors.ts'
-import { createLog } from '../../src/log.ts'
-import { addressPrefix, clientAddress, parseNetwork } from '../../src/network.ts'
-import { anyText, checkProperty, hostileTexts } from '../_support/properties.ts'
+import { type SettingName, settings, toConfig } from '../../src/config/config.ts'
+import { ConfigError } from '../../src/core/errors.ts'
+import { createLog } from '../../src/core/log.ts'
+import { addressPrefix, clientAddress, parseNetwork } from '../../src/core/network.ts'
+import { formatAgo } from '../../src/droplets/human-duration.ts'
+import { anyText, checkProperty, hostileTexts } from '../testkit/properties/check-property.ts'
 
 const trusted = ['10.0.0.0/8', 'fd00::/8'].map(parseNetwork).filter(network => network !== undefined)
 const byte = fc.nat(255)

@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import type { Group } from '../../src/store/users.ts'
-import { TEST_ACTOR } from '../_support/act.ts'
-import { createTestApi, type TestApi } from '../_support/api.ts'
-import { codeAt } from '../_support/codes.ts'
-import { checkProperty } from '../_support/properties.ts'
-import { createSessionModel, type ModelUser, type TokenPair } from '../_support/session-model.ts'
+import type { Group } from '../../src/core/groups.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { codeAt } from '../testkit/auth/totp.ts'
+import { checkProperty } from '../testkit/properties/check-property.ts'
+import { createSessionModel, type ModelUser, type TokenPair } from '../testkit/properties/session-model.ts'
 
 const SECOND = 1_000
 const HOUR = 3_600 * SECOND

@@ -1,12 +1,12 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { type AttemptSource, createThrottle } from '../../src/auth/throttle.ts'
-import { ApiError } from '../../src/errors.ts'
-import { createThrottleBucketStore } from '../../src/store/lanes.ts'
-import { createManualClock } from '../_support/clock.ts'
-import { checkProperty } from '../_support/properties.ts'
-import { createAccount, createTestStore } from '../_support/store.ts'
-import { type Attempt, createThrottleModel } from '../_support/throttle-model.ts'
+import { ApiError } from '../../src/core/errors.ts'
+import { createThrottleBucketStore } from '../../src/store/failure-counters.ts'
+import { createManualClock } from '../testkit/manual-clock.ts'
+import { checkProperty } from '../testkit/properties/check-property.ts'
+import { type Attempt, createThrottleModel } from '../testkit/properties/throttle-model.ts'
+import { createAccount, createTestStore } from '../testkit/store/test-store.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE

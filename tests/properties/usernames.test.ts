@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createTestApi } from '../_support/api.ts'
-import { errorIdIn, sendRequest } from '../_support/exchange.ts'
-import { anyJson, anyText, checkProperty, hostileTexts } from '../_support/properties.ts'
-import { badUsernames } from '../_support/usernames.ts'
+import { createTestApi } from '../testkit/api/test-api.ts'
+import { errorIdIn, sendRequest } from '../testkit/api/wire-response.ts'
+import { badUsernames } from '../testkit/auth/bad-usernames.ts'
+import { anyJson, anyText, checkProperty, hostileTexts } from '../testkit/properties/check-property.ts'
 
 const validNames = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
 const nearMissNames = fc

@@ -2,11 +2,11 @@ import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ApiError, ConfigError, OperatorError } from '../../src/errors.ts'
+import { ApiError, ConfigError, OperatorError } from '../../src/core/errors.ts'
 import { openDatabase } from '../../src/store/database.ts'
-import { fileMode, fileModes, setUmask } from '../_support/modes.ts'
-import { createAccount, createTestStore } from '../_support/store.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { fileMode, fileModes, setUmask } from '../testkit/file-modes.ts'
+import { createAccount, createTestStore } from '../testkit/store/test-store.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 const options = { now: () => 0 }
 

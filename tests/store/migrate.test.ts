@@ -2,11 +2,11 @@ import { Database as Sqlite } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { OperatorError } from '../../src/errors.ts'
+import { OperatorError } from '../../src/core/errors.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { type Migration, migrations } from '../../src/store/migrations/index.ts'
-import { fileMode, setUmask } from '../_support/modes.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { fileMode, setUmask } from '../testkit/file-modes.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 const first: Migration = { id: 1, name: 'notes', sql: 'CREATE TABLE notes (text TEXT); CREATE TABLE more (text TEXT)' }
 const second: Migration = { id: 2, name: 'authors', sql: 'ALTER TABLE notes ADD COLUMN author TEXT' }

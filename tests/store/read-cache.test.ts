@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { openDatabase } from '../../src/store/database.ts'
 import { createReadCache } from '../../src/store/read-cache.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 function createCountedTable() {
   const dir = tempDir()

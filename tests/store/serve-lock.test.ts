@@ -1,15 +1,15 @@
 import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { OperatorError } from '../../src/errors.ts'
+import { OperatorError } from '../../src/core/errors.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { acquireServeLock, findLockHolder } from '../../src/store/serve-lock.ts'
-import { fileModes, setUmask } from '../_support/modes.ts'
-import { tempDir } from '../_support/temp-dir.ts'
+import { fileModes, setUmask } from '../testkit/file-modes.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
 
 /** Another process that has the lock by the time this resolves. */
 async function startLockHolder(dataDir: string, address = '') {
-  const script = join(import.meta.dir, '../_support/hold-serve-lock.ts')
+  const script = join(import.meta.dir, '../testkit/store/hold-serve-lock.ts')
   const child = Bun.spawn([process.execPath, script, dataDir, address], { stdout: 'pipe', stderr: 'inherit' })
   const { value } = await child.stdout.getReader().read()
   expect(new TextDecoder().decode(value)).toBe('held\n')

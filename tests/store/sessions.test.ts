@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { TokenHolder } from '../../src/store/sessions.ts'
-import { createAccount, createTestStore, createTokenPair } from '../_support/store.ts'
+import { createAccount, createTestStore, createTokenPair } from '../testkit/store/test-store.ts'
 
 const clientFields = { lastUsedAt: 1_000, address: '192.0.2.1', agent: 'test' }
 const hash = (text: string) => Buffer.from(text)

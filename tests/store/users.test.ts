@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createAccount, createTestStore } from '../_support/store.ts'
+import { createAccount, createTestStore } from '../testkit/store/test-store.ts'
 
 test('users are listed in the order in which they came, without their secrets', async () => {
   using store = createTestStore()

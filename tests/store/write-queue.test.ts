@@ -2,7 +2,7 @@ import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { statSync } from 'node:fs'
 import type { WriteResult } from '../../src/store/write-queue.ts'
-import { openNumberTable } from '../_support/table.ts'
+import { openNumberTable } from '../testkit/store/number-table.ts'
 
 test('writes that wait at the same time share one commit', async () => {
   using table = openNumberTable()

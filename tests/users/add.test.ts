@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { TEST_ACTOR } from '../_support/act.ts'
-import { createTestApi, type TestApi } from '../_support/api.ts'
-import { badUsernames } from '../_support/usernames.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { badUsernames } from '../testkit/auth/bad-usernames.ts'
 
 function usernamesOf(api: TestApi): string[] {
   return api.context.users.list().map(({ username }) => username)

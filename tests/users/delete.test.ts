@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createTestApi } from '../_support/api.ts'
+import { createTestApi } from '../testkit/api/test-api.ts'
 
 test('a deleted user is gone from the list, with its sessions, from the next request on', async () => {
   await using api = await createTestApi()

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { createTestApi, type TestApi } from '../_support/api.ts'
-import { formatRecord, readAudit } from '../_support/audit.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { formatRecord, readAudit } from '../testkit/audit/audit.ts'
 
 const groupsOf = (api: TestApi) => Object.fromEntries(api.context.users.list().map(user => [user.username, user.group]))
 

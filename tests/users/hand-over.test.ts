@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { TEST_ACTOR } from '../_support/act.ts'
-import { createTestApi, type TestApi } from '../_support/api.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
 
 const groupsOf = (api: TestApi) => Object.fromEntries(api.context.users.list().map(user => [user.username, user.group]))
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
-import { ApiError, OperatorError } from '../../src/errors.ts'
-import type { Group } from '../../src/store/users.ts'
-import { TEST_ACTOR } from '../_support/act.ts'
-import { createTestApi, type TestApi } from '../_support/api.ts'
+import { ApiError, OperatorError } from '../../src/core/errors.ts'
+import type { Group } from '../../src/core/groups.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
 
 async function groupAndSecretOf(api: TestApi, username: string) {
   const { group, secret } = await api.context.users.enrolmentOf(TEST_ACTOR, username)

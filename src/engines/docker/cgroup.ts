@@ -1,4 +1,4 @@
-import { ApiError } from '../../errors.ts'
+import { ApiError } from '../../core/errors.ts'
 
 /** What `GET /info` tells of the host. */
 export interface EngineInfo {

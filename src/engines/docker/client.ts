@@ -1,11 +1,11 @@
-import type { EngineAddress } from '../../config.ts'
+import type { EngineAddress } from '../../config/types.ts'
+import { ApiError } from '../../core/errors.ts'
 import type { EngineCall } from '../../droplets/engine.ts'
-import { ApiError } from '../../errors.ts'
 import { hijack, type UpgradedConnection } from './hijack.ts'
 
 /** What the engine answered and refused: the status of its own API and the `message` of the body. */
 export class DockerApiError extends Error {
-  override readonly name = 'DockerRefusal'
+  override readonly name = 'DockerApiError'
 
   constructor(
     readonly status: number,

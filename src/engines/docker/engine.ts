@@ -1,4 +1,5 @@
 import { createTar } from 'nanotar'
+import { ApiError } from '../../core/errors.ts'
 import {
   type Droplet,
   type DropletEngine,
@@ -8,7 +9,11 @@ import {
   type NewDroplet,
   PortTakenError,
 } from '../../droplets/engine.ts'
-import { ApiError } from '../../errors.ts'
+import { cgroupHostConfig, type EngineInfo } from './cgroup.ts'
+import { DockerApiError, type DockerClient } from './client.ts'
+import { createDockerExec, demultiplexOutput } from './exec.ts'
+import { ensureImage } from './image.ts'
+import { createDockerProbe } from './probe.ts'
 import {
   CREATOR_LABEL,
   parseContainer,
@@ -19,12 +24,7 @@ import {
   parseInfo,
   parsePaused,
   parseUsage,
-} from './answers.ts'
-import { cgroupHostConfig, type EngineInfo } from './cgroup.ts'
-import { DockerApiError, type DockerClient } from './client.ts'
-import { createDockerExec, demultiplexOutput } from './exec.ts'
-import { ensureImage } from './image.ts'
-import { createDockerProbe } from './probe.ts'
+} from './responses.ts'
 
 /** Carried by the containers that we create, to find them again. What CIKit's own tooling made carries none. */
 const MARK_LABEL = 'cikit-api.add'

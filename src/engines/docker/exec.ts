@@ -1,6 +1,6 @@
 import type { Execution, OutputChunk, Program, TerminalSize } from '../../droplets/engine.ts'
-import { parseExecState, parseId } from './answers.ts'
 import { DockerApiError, type DockerClient } from './client.ts'
+import { parseExecState, parseId } from './responses.ts'
 
 const QUERY_TIMEOUT_MS = 2_500
 /** A busy host takes its time to start a process. */

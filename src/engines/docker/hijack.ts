@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import type { EngineAddress } from '../../config.ts'
+import type { EngineAddress } from '../../config/types.ts'
 
 const MAX_HEAD_BYTES = 16 * 1024
 const MAX_ERROR_BYTES = 64 * 1024

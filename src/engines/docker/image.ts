@@ -1,7 +1,7 @@
 import { createTar } from 'nanotar'
+import { DEFAULT_IMAGE } from '../../config/parse.ts'
+import { ApiError } from '../../core/errors.ts'
 import type { Progress, ProgressCallback } from '../../droplets/engine.ts'
-import { ApiError } from '../../errors.ts'
-import { DEFAULT_IMAGE } from '../../setting-values.ts'
 import { DockerApiError, type DockerClient } from './client.ts'
 import dockerfile from './droplet-image/Dockerfile' with { type: 'text' }
 

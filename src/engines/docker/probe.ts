@@ -1,7 +1,7 @@
 import type { Probe } from '../../droplets/engine.ts'
-import { parseHostKey } from '../../droplets/host-key.ts'
-import { parseExecRunning, parseId, parseOutput } from './answers.ts'
+import { parseHostKey } from '../../users/ssh-keys/host-key.ts'
 import { DockerApiError, type DockerClient } from './client.ts'
+import { parseExecRunning, parseId, parseOutput } from './responses.ts'
 
 /** Twice this and the next are 8 s, in which a probe is over. */
 const QUERY_TIMEOUT_MS = 1_250

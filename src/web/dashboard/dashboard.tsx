@@ -1,10 +1,10 @@
 import { computed, useSignalEffect } from '@preact/signals'
 import { group, session } from './api/session.ts'
-import { Connecting } from './shell/opening.tsx'
+import { Connecting } from './shell/connecting.tsx'
 import { Shell } from './shell/shell.tsx'
 import { SignIn } from './sign-in/sign-in.tsx'
 import { announcement } from './state/announcer.ts'
-import { clearStore, subscribeToEvents } from './state/matrix.ts'
+import { clearStore, subscribeToEvents } from './state/store.ts'
 
 /** The person, not the tokens, which change every few minutes. */
 const username = computed(() => session.value?.username)

@@ -2,7 +2,7 @@ import { render } from 'preact'
 import '../base.css'
 import './style/base.css'
 import './style/shell.css'
-import './style/parts.css'
+import './style/components.css'
 import { restoreSession } from './api/session.ts'
 import { Dashboard } from './dashboard.tsx'
 

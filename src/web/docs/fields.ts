@@ -1,4 +1,4 @@
-import type { Schema } from '../../openapi/description.ts'
+import type { Schema } from '../../api/openapi/description.ts'
 import { type Html, html, inline } from './html.ts'
 
 /** What a body or a parameter is, in few words: `string or null`, `list of Droplet`, `viewer | manager | owner`. */

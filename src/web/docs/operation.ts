@@ -1,5 +1,5 @@
-import type { Schema } from '../../openapi/description.ts'
-import type { DocumentedOperation } from '../../openapi/document.ts'
+import type { Schema } from '../../api/openapi/description.ts'
+import type { DocumentedOperation } from '../../api/openapi/document.ts'
 import { describeSchema, fieldList, isSchema, typeOf } from './fields.ts'
 import { type Html, html, inline, paragraphs } from './html.ts'
 

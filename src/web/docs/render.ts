@@ -1,5 +1,5 @@
-import type { Schema } from '../../openapi/description.ts'
-import type { OpenApiDocument } from '../../openapi/document.ts'
+import type { Schema } from '../../api/openapi/description.ts'
+import type { OpenApiDocument } from '../../api/openapi/document.ts'
 import { fieldList } from './fields.ts'
 import { type Html, html, paragraphs } from './html.ts'
 import { operationArticle, type ResolveReference } from './operation.ts'

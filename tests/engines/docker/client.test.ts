@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import type { EngineCall } from '../../../src/droplets/engine.ts'
 import { chooseApiVersion, createDockerClient, requestKind } from '../../../src/engines/docker/client.ts'
-import { createTestEngine, errorResponse } from '../../_support/docker-engine.ts'
-import { createFakeDocker } from '../../_support/fake-docker.ts'
+import { createTestEngine, errorResponse } from '../../testkit/docker/docker-engine.ts'
+import { createFakeDocker } from '../../testkit/docker/fake-docker.ts'
 
 const list = { method: 'GET', path: '/containers/json', timeoutMs: 2_500 } as const
 
@@ -118,7 +118,7 @@ describe('what the engine answers', () => {
       path === '/version' ? undefined : errorResponse(409, 'in use'),
     )
     await expect(docker.client.request(list)).rejects.toMatchObject({
-      name: 'DockerRefusal',
+      name: 'DockerApiError',
       status: 409,
       message: 'in use',
     })

@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { parseTar } from 'nanotar'
 import { NameTakenError, type NewDroplet, PortTakenError } from '../../../src/droplets/engine.ts'
-import { containerDetails, containerEntry, createTestEngine, errorResponse } from '../../_support/docker-engine.ts'
-import type { DockerRequest } from '../../_support/fake-docker.ts'
+import {
+  containerDetails,
+  containerEntry,
+  createTestEngine,
+  errorResponse,
+} from '../../testkit/docker/docker-engine.ts'
+import type { DockerRequest } from '../../testkit/docker/fake-docker.ts'
 
 const ID = '7e16c2cb0bf6'.padEnd(64, '0')
 

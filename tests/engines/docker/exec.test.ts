@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { parseUsage } from '../../../src/engines/docker/answers.ts'
 import { demultiplexOutput } from '../../../src/engines/docker/exec.ts'
 import { hijack } from '../../../src/engines/docker/hijack.ts'
-import { encodeFrame } from '../../_support/docker-engine.ts'
-import { tempDir } from '../../_support/temp-dir.ts'
+import { parseUsage } from '../../../src/engines/docker/responses.ts'
+import { encodeFrame } from '../../testkit/docker/docker-engine.ts'
+import { tempDir } from '../../testkit/temp-dir.ts'
 
 async function* chunksOf(...parts: Uint8Array[]) {
   yield* parts

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { parseTar } from 'nanotar'
+import { DEFAULT_IMAGE } from '../../../src/config/parse.ts'
 import dockerfile from '../../../src/engines/docker/droplet-image/Dockerfile' with { type: 'text' }
-import { DEFAULT_IMAGE } from '../../../src/setting-values.ts'
-import { createTestEngine, errorResponse } from '../../_support/docker-engine.ts'
+import { createTestEngine, errorResponse } from '../../testkit/docker/docker-engine.ts'
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`
 

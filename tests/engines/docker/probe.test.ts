@@ -1,21 +1,21 @@
 import { describe, expect, test } from 'bun:test'
 import type { Droplet, Probe } from '../../../src/droplets/engine.ts'
-import { parseOutput } from '../../../src/engines/docker/answers.ts'
 import { createDockerClient } from '../../../src/engines/docker/client.ts'
 import { createDockerEngine } from '../../../src/engines/docker/engine.ts'
 import { parseProbe } from '../../../src/engines/docker/probe.ts'
+import { parseOutput } from '../../../src/engines/docker/responses.ts'
 import {
   containerDetails,
   containerEntry,
   createTestEngine,
   encodeFrame,
   errorResponse,
-} from '../../_support/docker-engine.ts'
-import { HOST_KEY } from '../../_support/droplet.ts'
-import type { DockerRequest } from '../../_support/fake-docker.ts'
-import { eventually } from '../../_support/live.ts'
-import { createRawDocker, rawResponse } from '../../_support/raw-docker.ts'
-import { timed } from '../../_support/timed.ts'
+} from '../../testkit/docker/docker-engine.ts'
+import type { DockerRequest } from '../../testkit/docker/fake-docker.ts'
+import { createRawDocker, rawResponse } from '../../testkit/docker/raw-docker.ts'
+import { HOST_KEY } from '../../testkit/droplets/droplet.ts'
+import { eventually } from '../../testkit/droplets/informer.ts'
+import { timed } from '../../testkit/timed.ts'
 
 const ID = '7e16c2cb0bf6'.padEnd(64, '0')
 const EXEC = 'e'.repeat(64)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { TEST_ACTOR } from '../../_support/act.ts'
-import { containerEntry, createTestEngine } from '../../_support/docker-engine.ts'
-import { createTestDropletHost } from '../../_support/droplets.ts'
+import { TEST_ACTOR } from '../../testkit/actor.ts'
+import { containerEntry, createTestEngine } from '../../testkit/docker/docker-engine.ts'
+import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
 
 const NGINX = 'fe'.repeat(32)
 const DROPLET = '7e16c2cb0bf6'.padEnd(64, '0')

@@ -1,6 +1,6 @@
 /** What the server answered and refused. */
 export class ResponseError extends Error {
-  override readonly name = 'Refusal'
+  override readonly name = 'ResponseError'
 
   constructor(
     /** The server's own words. */
@@ -17,7 +17,7 @@ export class ResponseError extends Error {
 
 /** No answer came at all. */
 export class NetworkError extends Error {
-  override readonly name = 'Unreachable'
+  override readonly name = 'NetworkError'
 }
 
 export interface RequestOptions {
@@ -62,9 +62,4 @@ async function toResponseError(response: Response): Promise<ResponseError> {
   const text = typeof body.error === 'string' ? body.error : `The server answered with status ${response.status}`
   const id = typeof body.errorId === 'number' ? body.errorId : 0
   return new ResponseError(text, response.status, id, Number(response.headers.get('retry-after')) || undefined)
-}
-
-/** What a person is told of something that went wrong. */
-export function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

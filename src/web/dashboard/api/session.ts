@@ -1,16 +1,8 @@
 import { computed, signal } from '@preact/signals'
-import type { Group } from '../../../store/users.ts'
+import type { Group } from '../../../core/groups.ts'
 import { ResponseError, send } from './http.ts'
-import { clearSession, loadSession, saveSession } from './remembered.ts'
-
-/** Where a person is logged in, in this tab. */
-export interface Session {
-  username: string
-  access: string
-  refresh: string
-  /** Milliseconds since 1970, by this computer's clock. */
-  accessExpiresAt: number
-}
+import type { Session } from './stored-session.ts'
+import { clearSession, loadSession, saveSession } from './stored-session.ts'
 
 interface Tokens {
   access_token: string

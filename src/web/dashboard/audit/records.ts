@@ -1,5 +1,5 @@
-import { requestJson } from '../api/api.ts'
-import type { AuditRecord } from './joined.ts'
+import { requestJson } from '../api/client.ts'
+import type { AuditRecord } from './merge-records.ts'
 
 /** What is looked for; what is empty narrows nothing. */
 export interface AuditFilter {

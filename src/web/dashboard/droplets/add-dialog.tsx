@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals'
-import { errorMessage } from '../api/http.ts'
-import { Dialog } from '../parts/dialog.tsx'
-import { addDroplet } from '../state/changes.ts'
+import { errorMessage } from '../../../core/error-message.ts'
+import { Dialog } from '../components/dialog.tsx'
+import { addDroplet } from '../state/operations.ts'
 
 /** A new droplet; whose keys may enter it is said now. */
 export function AddDialog({ onClose }: { onClose: () => void }) {

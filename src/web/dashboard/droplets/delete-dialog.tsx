@@ -1,6 +1,6 @@
-import { ConfirmDialog } from '../parts/confirm-dialog.tsx'
-import { startOperation } from '../state/changes.ts'
-import { withErrorToast } from '../state/notices.ts'
+import { ConfirmDialog } from '../components/confirm-dialog.tsx'
+import { startOperation } from '../state/operations.ts'
+import { withErrorToast } from '../state/toasts.ts'
 
 export function DeleteDialog({ name, onClose }: { name: string; onClose: () => void }) {
   return (

@@ -1,13 +1,13 @@
 import './logs.css'
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import { request } from '../api/api.ts'
-import { errorMessage } from '../api/http.ts'
-import { Icon } from '../parts/icon.tsx'
-import { downloadFile } from '../parts/save-file.ts'
-import { ErrorMessage } from '../parts/states.tsx'
-import { shortcutRegistry } from '../state/keys.ts'
-import { createLineBuffer, filterLines, MAX_LINES } from './lines.ts'
+import { errorMessage } from '../../../core/error-message.ts'
+import { request } from '../api/client.ts'
+import { downloadFile } from '../components/download-file.ts'
+import { Icon } from '../components/icon.tsx'
+import { ErrorMessage } from '../components/placeholders.tsx'
+import { shortcutRegistry } from '../state/shortcuts.ts'
+import { createLineBuffer, filterLines, MAX_LINES } from './line-buffer.ts'
 
 const INITIAL_LINES = 500
 /** Lines that come in a flood are drawn together. */

@@ -1,9 +1,10 @@
 import './sign-in.css'
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useRef } from 'preact/hooks'
-import { errorMessage, ResponseError } from '../api/http.ts'
+import { errorMessage } from '../../../core/error-message.ts'
+import { ResponseError } from '../api/http.ts'
 import { canRemember, signIn, signOutReason } from '../api/session.ts'
-import { Icon } from '../parts/icon.tsx'
+import { Icon } from '../components/icon.tsx'
 import { extractCode } from './code.ts'
 import { createCountdown } from './countdown.ts'
 

@@ -1,5 +1,6 @@
-import { requestJson } from '../api/api.ts'
-import { apiUrl, errorMessage, ResponseError } from '../api/http.ts'
+import { errorMessage } from '../../../core/error-message.ts'
+import { requestJson } from '../api/client.ts'
+import { apiUrl, ResponseError } from '../api/http.ts'
 
 const SUBPROTOCOL = 'cikit.exec.v1'
 /** The server keeps a terminal for a minute. */

@@ -1,6 +1,6 @@
 import { FitAddon } from '@xterm/addon-fit'
 import { Terminal } from '@xterm/xterm'
-import { adoptXtermStyle, withConstructedSheets } from './style.ts'
+import { adoptXtermStyle, withConstructedSheets } from './xterm-style.ts'
 
 // The part of the terminal that is large: it is loaded when somebody opens one.
 

@@ -1,7 +1,7 @@
 import './terminal.css'
 import { useSignal } from '@preact/signals'
-import { Icon } from '../parts/icon.tsx'
-import { TerminalTab } from './tab.tsx'
+import { Icon } from '../components/icon.tsx'
+import { TerminalTab } from './terminal-tab.tsx'
 
 /** The terminals that are open in a droplet, one beside the other. They end with the page. */
 export function Terminals({ name }: { name: string }) {

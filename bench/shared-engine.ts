@@ -1,0 +1,18 @@
+import { prepareEngines, startEngine, type TestEngine } from '../tests/testkit/e2e/engines.ts'
+import type { BenchContext } from './section.ts'
+
+/** The engine of a run, which ends with it, and its containers with it. */
+export function createBenchContext(): BenchContext & AsyncDisposable {
+  let engineStarted: Promise<TestEngine> | undefined
+  return {
+    engine() {
+      engineStarted ??= prepareEngines().then(() => startEngine('host'))
+      return engineStarted
+    },
+    async [Symbol.asyncDispose]() {
+      const engine = await engineStarted
+      await engine?.removeContainers()
+      await engine?.stop()
+    },
+  }
+}

@@ -1,0 +1,26 @@
+import type { FakeEngine } from '../../tests/testkit/docker/fake-engine.ts'
+import { sendRequest, type Target } from './request.ts'
+
+/** Three droplets from their beginning to their end, at the same time; now and then the engine refuses one. */
+export async function cycleDroplets(target: Target, ownerToken: string, engine: FakeEngine): Promise<void> {
+  const sendChange = (kind: string, method: string, path: string, expectedOutcomes = [200]) =>
+    sendRequest(target, {
+      kind: `droplet ${kind}`,
+      method,
+      path: `/droplet/${path}`,
+      token: ownerToken,
+      expectedOutcomes,
+    })
+
+  await Promise.all([1, 2, 3].map(() => sendChange('add', 'POST', 'add')))
+  const droplets = (await sendChange('list', 'GET', 'list')) as { name: string }[] | undefined
+  const names = (droplets ?? []).map(({ name }) => name)
+  for (const kind of ['stop', 'start', 'restart']) {
+    await Promise.all(names.map(name => sendChange(kind, 'PATCH', `${kind}/${name}`)))
+  }
+  if (Math.random() < 0.2) {
+    engine.respondNext(/^POST \/containers\/create/, () => Response.json({ message: 'no space left' }, { status: 500 }))
+    await sendChange('add that is refused', 'POST', 'add', [900])
+  }
+  await Promise.all(names.map(name => sendChange('delete', 'DELETE', `delete/${name}`)))
+}

@@ -1,0 +1,39 @@
+import type { CreatedUser, ServerProcess } from '../tests/testkit/e2e/server-process.ts'
+
+/** A code of an authenticator app is for so long. */
+export const STEP_MS = 30_000
+
+export interface EnrolledUser extends Pick<CreatedUser, 'username' | 'secret'> {
+  refreshToken: string
+}
+
+/** New users with what their authenticator apps know. */
+export async function enrolUsers(server: ServerProcess, ownerToken: string, count: number): Promise<EnrolledUser[]> {
+  const users: EnrolledUser[] = []
+  while (users.length < count) {
+    const username = `person${users.length}`
+    await callExpectingOk(server, 'POST', '/user/add', ownerToken, { username, group: 'viewer' })
+    const { secret } = await callExpectingOk(server, 'GET', `/user/auth/setup/${username}`, ownerToken)
+    users.push({ username, secret: secret ?? '', refreshToken: '' })
+  }
+  return users
+}
+
+/** @throws Error for every other answer than 200 */
+export async function callExpectingOk(
+  server: ServerProcess,
+  method: string,
+  path: string,
+  token?: string,
+  json?: unknown,
+) {
+  const { status, body } = await server.call(method, path, token, json)
+  if (status !== 200) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(body)}`)
+  return body as Partial<Record<'secret' | 'refresh_token', string>>
+}
+
+/** Waits for the next time step, unless the present one lasts for so long. */
+export async function waitForStepWith(ms: number): Promise<void> {
+  const remainingMs = STEP_MS - (Date.now() % STEP_MS)
+  if (remainingMs < ms) await Bun.sleep(remainingMs + 50)
+}

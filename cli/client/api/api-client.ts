@@ -1,0 +1,132 @@
+import { edenFetch, treaty } from '@elysiajs/eden'
+import type { App } from '../../../src/app.ts'
+import { errorMessage } from '../../../src/core/error-message.ts'
+import { ClientError } from '../../../src/core/errors.ts'
+import { escapeText } from '../../../src/core/log.ts'
+import type { ClientSession } from './session-file.ts'
+
+/** What is not answered within this is not answered any more; nothing but a cancellation and a stream takes so long. */
+const REQUEST_TIMEOUT_MS = 30_000
+/** A cancellation waits for what is being undone. */
+const CANCEL_TIMEOUT_MS = 15 * 60_000
+/** A command in a droplet has its own limit, at the server. */
+const COMMAND_GRACE_MS = 30_000
+
+type ServerAddress = Pick<ClientSession, 'url' | 'ca'>
+
+export type ApiClient = ReturnType<typeof createApiClient>
+
+/** The connection broke, or what stands in front of the server lost it: what was asked for may have been done. */
+export class ConnectionLostError extends ClientError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('unreachable', message, options)
+  }
+}
+
+/** The API as `type App` has it: paths, parameters and answers are checked by the compiler. */
+export function createApiClient(server: ServerAddress, token?: string) {
+  const fetcher = Object.assign(createFetcher(server), fetch)
+  const authHeaders = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const { api } = treaty<App>(server.url, {
+    fetcher,
+    headers: authHeaders,
+    // Else texts that look like dates become some.
+    parseDate: false,
+  })
+  const edenFetcher = edenFetch<App>(server.url, { fetcher })
+  const openStream = async (path: string, expectedType: string, signal: AbortSignal, lastEventId?: string) => {
+    const headers = { ...authHeaders, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) }
+    return await requireResponse(
+      server,
+      await sendRequest(server, `${server.url}/api/v1/${path}`, { headers, signal }),
+      expectedType,
+    )
+  }
+  return {
+    ...{ user: api.v1.user, droplet: api.v1.droplet, operation: api.v1.operation },
+    /** For Eden, `delete` at the end of a path is a method. */
+    removeDroplet: (droplet: string, headers: Record<string, string>) =>
+      edenFetcher('/api/v1/droplet/delete/:droplet', {
+        method: 'DELETE',
+        params: { droplet },
+        headers: { ...headers, ...authHeaders },
+        body: {},
+      }),
+    cancelOperation: (operation: string) =>
+      api.v1.operation
+        .cancel({ operation })
+        .delete(undefined, { fetch: { signal: AbortSignal.timeout(CANCEL_TIMEOUT_MS) } }),
+    runCommand: (droplet: string, body: { command: readonly string[]; timeout: number }) => {
+      const signal = AbortSignal.timeout(body.timeout * 1000 + COMMAND_GRACE_MS)
+      return api.v1.droplet.exec({ droplet }).post(body, { fetch: { signal } })
+    },
+    /** Server-sent events; the answer's body has no end. */
+    openEvents: (signal: AbortSignal, lastEventId: string | undefined) =>
+      openStream('event/stream', 'text/event-stream', signal, lastEventId),
+    /** What the droplets use, as server-sent events. */
+    openStats: (signal: AbortSignal) => openStream('droplet/stats', 'text/event-stream', signal),
+    /** What a droplet says, as it comes. */
+    openLogs: (droplet: string, query: Record<string, string>, signal: AbortSignal) =>
+      openStream(`droplet/logs/${encodeURIComponent(droplet)}?${new URLSearchParams(query)}`, 'text/plain', signal),
+    /** A terminal in a droplet, as a websocket. */
+    openTerminal: (droplet: string, ticket: string, query: Record<string, string>) => {
+      const path = `/api/v1/droplet/exec/${encodeURIComponent(droplet)}?${new URLSearchParams(query)}`
+      return new WebSocket(`${server.url.replace(/^http/, 'ws')}${path}`, {
+        protocols: ['cikit.exec.v1', `ticket.${ticket}`],
+        ...(server.ca && { tls: { ca: server.ca } }),
+      })
+    },
+  }
+}
+
+/** A `fetch` that throws a ClientError, in the server's own words, for all but an answer of a cikit-api that is good. */
+function createFetcher(server: ServerAddress) {
+  return async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
+    const response = await sendRequest(server, input, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS), ...init })
+    const { status, headers } = await requireResponse(server, response, 'application/json')
+    // Here, where a connection that breaks in the middle is known for what it is.
+    const text = await response.text().catch(cause => {
+      throw new ConnectionLostError(`${server.url} broke off its answer`, { cause })
+    })
+    return new Response(text, { status, headers })
+  }
+}
+
+async function sendRequest(
+  { url, ca }: ServerAddress,
+  input: string | URL | Request,
+  init: RequestInit,
+): Promise<Response> {
+  // A redirection would take the token with it. The limit is the signal's.
+  const options = { redirect: 'manual', timeout: false, ...(ca && { tls: { ca } }) } as const
+  return await fetch(input, { ...init, ...options }).catch(cause => {
+    const reason = errorMessage(cause)
+    const connectionBroke =
+      cause instanceof Error && (cause.name === 'TimeoutError' || errorCode(cause) === 'ECONNRESET')
+    const message = `${url} cannot be reached: ${escapeText(reason)}`
+    throw connectionBroke
+      ? new ConnectionLostError(message, { cause })
+      : new ClientError('unreachable', message, { cause })
+  })
+}
+
+async function requireResponse({ url }: ServerAddress, response: Response, expectedType: string): Promise<Response> {
+  const { status, headers } = response
+  const actualType = headers.get('content-type') ?? ''
+  if (response.ok && actualType.startsWith(expectedType)) return response
+  if (!actualType.startsWith('application/json')) {
+    const message = `${url} answered ${status}, and not as a cikit-api does`
+    throw [502, 503, 504].includes(status) ? new ConnectionLostError(message) : new ClientError('refused', message)
+  }
+  if (status === 401) throw new ClientError('notLoggedIn', `Your session at ${url} has ended: cikit-api login ${url}`)
+  const { error } = (await response.json().catch(() => ({}))) as { error?: unknown }
+  const retryAfter = headers.get('retry-after')
+  throw new ClientError(
+    'refused',
+    `${escapeText(String(error))}${retryAfter ? ` (in ${escapeText(retryAfter)} seconds)` : ''}`,
+  )
+}
+
+function errorCode(error: Error): unknown {
+  return 'code' in error ? error.code : undefined
+}

@@ -1,0 +1,152 @@
+import { type CommandMeta, defineCommand } from 'citty'
+import { readEnv, toClientConfig } from '../../src/config/config.ts'
+import { ClientError, ConfigError } from '../../src/core/errors.ts'
+import { escapeText } from '../../src/core/log.ts'
+import type { DropletList } from '../../src/droplets/schema.ts'
+import { defineStrictCommand, settingArgs, toFlags } from '../shared/flags.ts'
+import { toTable } from '../shared/table.ts'
+import { requireDone } from './api/operations.ts'
+import { call } from './api/session.ts'
+import { sessionFileOf } from './api/session-file.ts'
+import { consoleCommand } from './droplet/console.ts'
+import { exec } from './droplet/exec.ts'
+import { logs } from './droplet/logs.ts'
+import { dropletNameArg } from './droplet/name-arg.ts'
+import { readPublicKeys } from './droplet/public-keys.ts'
+import { stats } from './droplet/stats.ts'
+import { createOperationWaiter, type SendRequest } from './operation-waiter.ts'
+import { runSsh } from './ssh.ts'
+
+const commonArgs = {
+  json: { type: 'boolean', description: 'Print the list as the API answers it' },
+  ...settingArgs('session-file'),
+} as const
+const changeArgs = {
+  wait: {
+    type: 'boolean',
+    description: 'Wait until the droplet is ready, too, where it is to run (5 minutes at most)',
+  },
+  detach: { type: 'boolean', description: 'Do not wait: print the id of the operation' },
+  ...commonArgs,
+} as const
+
+const ls = defineStrictCommand({
+  meta: { name: 'cikit-api droplet ls', description: 'List the droplets, newest first' },
+  args: commonArgs,
+  run: async ({ args }) => printDroplets(await fetchDroplets(args), args.json),
+})
+
+const add = defineStrictCommand({
+  meta: { name: 'cikit-api droplet add', description: 'Make and start a droplet that lets your SSH keys in' },
+  args: {
+    ...changeArgs,
+    'ssh-keys': {
+      type: 'string',
+      valueHint: 'FILES',
+      description: 'Public keys to let in, separated by commas; "none" for none (~/.ssh/id_*.pub)',
+    },
+  },
+  run: async ({ args }) => {
+    const ssh_keys = readPublicKeys(args['ssh-keys'], toClientConfig(toFlags(args), readEnv()).sshDir)
+    await runChangeCommand(args, 'running', (api, headers) => api.droplet.add.post({ ssh_keys }, { headers }))
+  },
+})
+
+const start = createChangeCommand(
+  { name: 'cikit-api droplet start', description: 'Start a droplet' },
+  'running',
+  droplet => (api, headers) => api.droplet.start({ droplet }).patch(undefined, { headers }),
+)
+const stop = createChangeCommand(
+  { name: 'cikit-api droplet stop', description: 'Stop a droplet' },
+  'stopped',
+  droplet => (api, headers) => api.droplet.stop({ droplet }).patch(undefined, { headers }),
+)
+const restart = createChangeCommand(
+  { name: 'cikit-api droplet restart', description: 'Stop and start a droplet' },
+  'running',
+  droplet => (api, headers) => api.droplet.restart({ droplet }).patch(undefined, { headers }),
+)
+const rm = createChangeCommand(
+  { name: 'cikit-api droplet rm', description: 'Delete a droplet with its data' },
+  'gone',
+  droplet => (api, headers) => api.removeDroplet(droplet, headers),
+)
+
+const ssh = defineStrictCommand({
+  meta: { name: 'cikit-api droplet ssh', description: 'Enter a droplet by ssh; after -- comes what ssh is to run' },
+  args: { name: dropletNameArg, ...settingArgs('session-file') },
+  run: async ({ args, rawArgs }) => {
+    const droplet = (await fetchDroplets(args)).find(droplet => droplet.name === args.name)
+    const port = droplet?.ports['22']?.from.port
+    if (!droplet || port === undefined) {
+      throw new ClientError('refused', `There is no running droplet ${escapeText(args.name)}: see cikit-api droplet ls`)
+    }
+    const { hostname } = new URL(sessionFileOf(args).read().url)
+    const remoteCommand = rawArgs.includes('--') ? rawArgs.slice(rawArgs.indexOf('--') + 1) : []
+    const key = droplet.ssh?.host_key
+    const hostKey = key ? { alias: `${droplet.name}-${droplet.id}`, key } : undefined
+    process.exitCode = await runSsh({ hostname, port, remoteCommand, hostKey })
+  },
+})
+
+export const droplet = defineCommand({
+  meta: { name: 'cikit-api droplet', description: 'Droplets of the Matrix that you are logged in to' },
+  subCommands: { ls, add, start, stop, restart, rm, ssh, exec, console: consoleCommand, logs, stats },
+})
+
+/** What a droplet is to be after a change. */
+type TargetState = 'running' | 'stopped' | 'gone'
+
+/** A command that does one thing to the droplet that it names. */
+function createChangeCommand(
+  meta: CommandMeta,
+  targetState: TargetState,
+  requestFor: (droplet: string) => SendRequest,
+) {
+  return defineStrictCommand({
+    meta,
+    args: { name: dropletNameArg, ...changeArgs },
+    // Eden puts it into the path as it is.
+    run: ({ args }) => runChangeCommand(args, targetState, requestFor(encodeURIComponent(args.name))),
+  })
+}
+
+async function runChangeCommand(
+  args: Record<string, unknown>,
+  targetState: TargetState,
+  sendRequest: SendRequest,
+): Promise<void> {
+  if (args.wait && args.detach) throw new ConfigError('--wait and --detach do not go together: choose one')
+  const { operation, after: droplets } = await performChange(args, targetState, sendRequest)
+  if (args.detach) {
+    process.stdout.write(`${args.json ? JSON.stringify(operation) : escapeText(operation.id)}\n`)
+  } else if (args.json || targetState !== 'gone') {
+    printDroplets(args.json ? droplets : droplets.filter(({ name }) => name === operation.droplet), args.json === true)
+  } else process.stdout.write(`Deleted ${escapeText(operation.droplet ?? '')}\n`)
+}
+
+/** @returns the operation, and the list after it; for one that nobody waits for, none */
+async function performChange(args: Record<string, unknown>, targetState: TargetState, sendRequest: SendRequest) {
+  using waiter = createOperationWaiter(sessionFileOf(args), args.json === true)
+  const started = await waiter.request(sendRequest)
+  if (args.detach) return { operation: started, after: [] }
+  const operation = await waiter.waitForEnd(started)
+  requireDone(operation)
+  const awaitsReady = args.wait && targetState === 'running'
+  return { operation, after: awaitsReady ? await waiter.waitUntilReady(operation.droplet ?? '') : await waiter.list() }
+}
+
+const fetchDroplets = (args: Record<string, unknown>) => call(sessionFileOf(args), api => api.droplet.list.get())
+
+function printDroplets(droplets: DropletList, json = false): void {
+  if (json) return void process.stdout.write(`${JSON.stringify(droplets)}\n`)
+  // A server that is older does not tell.
+  const hasHealth = droplets.some(droplet => 'health' in droplet)
+  const rows = droplets.map(({ name, status, health, created, ports }) => [
+    ...[name, status, ...(hasHealth ? [health ?? '-'] : []), created],
+    ports['22'] ? String(ports['22'].from.port) : '-',
+  ])
+  const header = ['NAME', 'STATUS', ...(hasHealth ? ['HEALTH'] : []), 'CREATED', 'SSH']
+  process.stdout.write(toTable([header, ...rows.map(row => row.map(escapeText))]))
+}

@@ -1,0 +1,51 @@
+import { ConfigError } from '../../../src/core/errors.ts'
+import { escapeText } from '../../../src/core/log.ts'
+import { defineStrictCommand, settingArgs } from '../../shared/flags.ts'
+import { call, withApi } from '../api/session.ts'
+import type { SessionFile } from '../api/session-file.ts'
+import { sessionFileOf } from '../api/session-file.ts'
+import { keepSessionAlive } from '../api/session-keepalive.ts'
+import type { TerminalSize } from '../api/terminal-connection.ts'
+import { attachTerminal } from '../api/terminal-session.ts'
+import { openLocalTerminal } from './local-terminal.ts'
+import { dropletNameArg } from './name-arg.ts'
+
+export const consoleCommand = defineStrictCommand({
+  meta: {
+    name: 'cikit-api droplet console',
+    description: 'Open a terminal in a droplet, without ssh; Ctrl-] leaves it, and its shell ends',
+  },
+  args: { name: dropletNameArg, ...settingArgs('session-file') },
+  run: async ({ args }) => {
+    if (!process.stdin.isTTY) {
+      const alternative = `cikit-api droplet exec ${escapeText(args.name)} -- COMMAND`
+      throw new ConfigError(`There is no terminal on standard input: for a script there is ${alternative}`)
+    }
+    const file = sessionFileOf(args)
+    const code = await attach(file, args.name)
+    // A ticket that is being asked for is not waited for when the person has left.
+    process.exit(code)
+  },
+})
+
+async function attach(file: SessionFile, name: string): Promise<number> {
+  using _ = keepSessionAlive(file)
+  await using local = await openLocalTerminal()
+  return await attachTerminal((size, terminalId) => openTerminal(file, name, size, terminalId), local)
+}
+
+async function openTerminal(
+  file: SessionFile,
+  droplet: string,
+  { columns, rows }: TerminalSize,
+  terminalId: string | undefined,
+): Promise<WebSocket> {
+  // Eden puts it into the path as it is.
+  const { ticket } = await call(file, api => api.droplet.ticket({ droplet: encodeURIComponent(droplet) }).post())
+  const query = {
+    columns: String(columns),
+    rows: String(rows),
+    ...(terminalId !== undefined && { terminal: terminalId }),
+  }
+  return await withApi(file, async api => api.openTerminal(droplet, ticket, query))
+}

@@ -1,0 +1,58 @@
+import { ConfigError } from '../../../src/core/errors.ts'
+import { defineStrictCommand, settingArgs } from '../../shared/flags.ts'
+import { onInterrupt } from '../../shared/interrupts.ts'
+import { print } from '../../shared/output.ts'
+import { ConnectionLostError } from '../api/api-client.ts'
+import { call, withApi } from '../api/session.ts'
+import { sessionFileOf } from '../api/session-file.ts'
+import { keepSessionAlive } from '../api/session-keepalive.ts'
+import { dropletNameArg } from './name-arg.ts'
+import { createOutputSanitizer } from './sanitize-output.ts'
+
+const MAX_LINES = 10_000
+
+export const logs = defineStrictCommand({
+  meta: { name: 'cikit-api droplet logs', description: 'Print what a droplet says: its journal, or its console' },
+  args: {
+    name: dropletNameArg,
+    follow: { type: 'boolean', description: 'Go on with what comes, until Ctrl-C' },
+    lines: { type: 'string', valueHint: 'NUMBER', description: `The last so many, ${MAX_LINES} at most (100)` },
+    console: { type: 'boolean', description: 'What its init prints, which is there for a stopped one, too' },
+    ...settingArgs('session-file'),
+  },
+  run: async ({ args }) => {
+    const { lines = '100' } = args
+    if (!/^\d{1,5}$/.test(lines) || Number(lines) > MAX_LINES) {
+      throw new ConfigError(`--lines: give a number from 0 to ${MAX_LINES}`)
+    }
+    const source = args.console ? 'console' : 'journal'
+    const query = { source, lines, follow: String(args.follow === true) }
+    const file = sessionFileOf(args)
+    using _ = onInterrupt(() => undefined)
+    using __ = keepSessionAlive(file)
+    const connection = new AbortController()
+    const { body } = await withApi(file, api => api.openLogs(args.name, query, connection.signal))
+    await printAll(body)
+    connection.abort()
+    // It ends with the droplet, or with the session, which is to be known.
+    if (args.follow) await call(file, api => api.user.me.get())
+  },
+})
+
+/** On a terminal as text that drives nothing, else the bytes as they are. */
+async function printAll(body: ReadableStream<Uint8Array> | null): Promise<void> {
+  const sanitizer = process.stdout.isTTY ? createOutputSanitizer() : undefined
+  for await (const bytes of readChunks(body)) {
+    if (!(await print(sanitizer ? sanitizer.push(bytes) : bytes))) return
+  }
+  if (sanitizer) await print(sanitizer.end())
+}
+
+/** @throws ConnectionLost when it breaks off */
+async function* readChunks(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body ?? []
+  } catch (cause) {
+    throw new ConnectionLostError('The server broke off what the droplet says', { cause })
+  }
+}

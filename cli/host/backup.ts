@@ -1,0 +1,107 @@
+import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { writeBackup } from '../../src/backups/backup-writer.ts'
+import { readPassphrase } from '../../src/backups/encrypted-keys.ts'
+import type { Manifest } from '../../src/backups/manifest.ts'
+import { tempPathFor } from '../../src/backups/work-directory.ts'
+import { type DataLocations, readEnv, readHostFacts, toDataLocations } from '../../src/config/config.ts'
+import { errorMessage } from '../../src/core/error-message.ts'
+import { ConfigError, OperatorError } from '../../src/core/errors.ts'
+import { systemRandom } from '../../src/core/random.ts'
+import { sealingKeyFile } from '../../src/store/encryption-key.ts'
+import { fsyncDirectory } from '../../src/store/key-file.ts'
+import { version } from '../../src/version.ts'
+import { defineStrictCommand, settingArgs, toFlags } from '../shared/flags.ts'
+import { pluralize } from '../shared/pluralize.ts'
+import { runAsOwner } from './drop-privileges.ts'
+
+export const backup = defineStrictCommand({
+  meta: { name: 'cikit-api backup', description: 'Write everything into one file, while serve runs or not' },
+  args: {
+    file: { type: 'positional', description: 'The file to write', required: true, valueHint: 'FILE' },
+    'with-key': { type: 'boolean', description: 'The keys too, sealed with a passphrase' },
+    'passphrase-file': { type: 'string', valueHint: 'FILE', description: 'Where the passphrase for the keys is' },
+    force: { type: 'boolean', description: 'Replace a file that is there' },
+    json: { type: 'boolean', description: 'Print one JSON object' },
+    ...settingArgs('data-dir', 'secret-key-file', 'credentials-dir'),
+  },
+  run: async ({ args }) => {
+    const locations = toDataLocations(toFlags(args), readEnv(), readHostFacts())
+    const passphrase = readPassphraseOption(args)
+    const file = resolve(args.file)
+    rejectExisting(file, args.force === true)
+    lowerPriority()
+    const startedAt = performance.now()
+    const options = { ...locations, version, now: Date.now, random: systemRandom, ...(passphrase && { passphrase }) }
+    const { manifest, size } = await writeAtomically(file, fd =>
+      runAsOwner(locations.dataDir, () => writeBackup(fd, options)),
+    )
+    const ms = Math.round(performance.now() - startedAt)
+    if (args.json) process.stdout.write(`${JSON.stringify({ file, size, ms, ...manifest })}\n`)
+    else process.stdout.write(toText(file, size, manifest, locations))
+  },
+})
+
+/** Whoever is served goes first. */
+function lowerPriority(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_LOW)
+  } catch {
+    // Where that is not allowed, it takes its share.
+  }
+}
+
+function readPassphraseOption(args: { 'with-key'?: boolean | undefined; 'passphrase-file'?: string | undefined }) {
+  const file = args['passphrase-file']
+  if (args['with-key'] && !file) {
+    throw new ConfigError('--with-key needs --passphrase-file: the keys go into a backup only under a passphrase')
+  }
+  if (file && !args['with-key']) throw new ConfigError('--passphrase-file is for the keys: give --with-key too')
+  return file === undefined ? undefined : readPassphrase(file)
+}
+
+function rejectExisting(file: string, force: boolean): void {
+  const existing = lstatSync(file, { throwIfNoEntry: false })
+  if (!existing) return
+  if (!existing.isFile()) throw new ConfigError(`${file} is there and is no plain file: name another one`)
+  if (!force) throw new ConfigError(`${file} is there already: name another file, or replace it with --force`)
+}
+
+/** The file has its name only when all of it is there; root may write where the owner of the data directory may not. */
+async function writeAtomically(file: string, write: (fd: number) => Promise<Manifest>) {
+  const tempPath = tempPathFor(file)
+  let fd: number
+  try {
+    rmSync(tempPath, { force: true })
+    fd = openSync(tempPath, 'wx+', 0o600)
+  } catch (error) {
+    const reason = errorMessage(error)
+    throw new ConfigError(
+      `${file} cannot be written (${reason}): name a file in a directory that this user may write to`,
+    )
+  }
+  try {
+    const manifest = await write(fd)
+    fsyncSync(fd)
+    renameSync(tempPath, file)
+    fsyncDirectory(dirname(file))
+    return { manifest, size: statSync(file).size }
+  } catch (error) {
+    rmSync(tempPath, { force: true })
+    throw error instanceof Error && 'code' in error && error.code === 'ENOSPC'
+      ? new OperatorError(`There is no room for ${file}, or for a copy of the database beside it: make some`)
+      : error
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function toText(file: string, size: number, { files, keys }: Manifest, locations: DataLocations): string {
+  const droplets = files.filter(({ name }) => name.endsWith('.private.key')).length
+  const contents = `the database and the SSH keys of ${pluralize(droplets, 'droplet')}${keys ? ', and the keys under their passphrase' : ''}`
+  const keyAdvice = keys
+    ? 'Whoever has the file and the passphrase has the system: keep them apart\n'
+    : `The keys are not in it: keep ${sealingKeyFile(locations)} and the audit.key elsewhere, for without the former nobody can log in after a restore\n`
+  return `${file}: ${contents}, ${(size / 1_048_576).toFixed(1)} MB, opened and checked\n${keyAdvice}`
+}

@@ -1,0 +1,25 @@
+import type { CommandDef } from 'citty'
+import { ConfigError } from '../../src/core/errors.ts'
+import { defineStrictCommand } from '../shared/flags.ts'
+import { bashCompletion } from './manual/bash-completion.ts'
+import { PROGRAM_NAME, readCommandTree } from './manual/command-tree.ts'
+import { fishCompletion } from './manual/fish-completion.ts'
+import { zshCompletion } from './manual/zsh-completion.ts'
+
+const shells = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion }
+
+/** @param root the root of all commands, of which this one is one */
+export function createCompletionCommand(root: CommandDef) {
+  return defineStrictCommand({
+    meta: { name: 'cikit-api completion', description: 'Print what a shell needs to complete these commands' },
+    args: {
+      shell: { type: 'positional', required: true, valueHint: 'bash|zsh|fish', description: 'bash, zsh or fish' },
+    },
+    run: async ({ args }) => {
+      const shell = Object.entries(shells).find(([name]) => name === args.shell)
+      if (!shell)
+        throw new ConfigError(`${JSON.stringify(args.shell)} is no shell that is known here: give bash, zsh or fish`)
+      process.stdout.write(shell[1](await readCommandTree(root, PROGRAM_NAME)))
+    },
+  })
+}

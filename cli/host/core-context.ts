@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import { readEnv, readHostFacts, toCoreConfig } from '../../src/config/config.ts'
+import { type CoreContext, createCoreContext } from '../../src/context.ts'
+import type { Actor } from '../../src/core/actor.ts'
+import { acquireServeLock } from '../../src/store/serve-lock.ts'
+import { toFlags } from '../shared/flags.ts'
+import { dropPrivilegesToOwner } from './drop-privileges.ts'
+
+/**
+ * Users, sessions and audit for a command on the host.
+ * @param options `alone`: while nobody serves; `auditAnew`: as `openAudit`
+ */
+export async function withCoreContext(
+  args: Record<string, unknown>,
+  work: (context: CoreContext) => void | Promise<void>,
+  options: { exclusive?: boolean; restartAudit?: { by: string } } = {},
+): Promise<void> {
+  const { exclusive, ...overrides } = options
+  const config = toCoreConfig(toFlags(args), readEnv(), readHostFacts())
+  dropPrivilegesToOwner(config.dataDir)
+  const lock = exclusive ? acquireServeLock(config.dataDir) : undefined
+  try {
+    const context = await createCoreContext(config, overrides)
+    try {
+      await work(context)
+    } finally {
+      await context.close()
+    }
+  } finally {
+    lock?.release()
+  }
+}
+
+/**
+ * The same for a command that does something to a user: the audit tells of it, also when it comes to nothing.
+ * @param commandName its words: `cikit-api user delete`
+ */
+export async function withAuditedContext(
+  args: Record<string, unknown>,
+  commandName: string,
+  target: string,
+  work: (context: CoreContext, actor: Actor) => Promise<void>,
+): Promise<void> {
+  const action = commandName.replace('cikit-api ', '').replaceAll(' ', '.')
+  const actor = { user: hostActor(), address: 'host', action }
+  await withCoreContext(args, async context => {
+    try {
+      await work(context, actor)
+    } catch (error) {
+      await context.audit.recordFailure(actor, target, error)
+      throw error
+    }
+  })
+}
+
+/** Who gives the command, asked before root becomes somebody else. No user of the API has a colon in its name. */
+export function hostActor(): string {
+  return `host:${processUsername()}`
+}
+
+/** Whose process this is. `os.userInfo` believes $USER, which anybody may set. */
+function processUsername(): string {
+  const uid = String(process.getuid?.())
+  try {
+    const users = readFileSync('/etc/passwd', 'utf8')
+      .split('\n')
+      .map(line => line.split(':'))
+    return users.find(fields => fields[2] === uid)?.[0] ?? uid
+  } catch {
+    return uid
+  }
+}

@@ -1,0 +1,120 @@
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { parseCandidate } from '../../src/backups/import/candidate.ts'
+import { readDocuments } from '../../src/backups/import/documents.ts'
+import { type Encoding, encodings } from '../../src/backups/import/secret-encoding.ts'
+import type { ImportResult } from '../../src/backups/import/service.ts'
+import { errorMessage } from '../../src/core/error-message.ts'
+import { ConfigError, OperatorError } from '../../src/core/errors.ts'
+import { defineStrictCommand, settingArgs } from '../shared/flags.ts'
+import { toTable } from '../shared/table.ts'
+import { withAuditedContext, withCoreContext } from './core-context.ts'
+
+const COMMAND_NAME = 'cikit-api import'
+/** 10,000 users take a quarter of it. */
+const MAX_EXPORT_BYTES = 10_000_000
+
+export const importUsers = defineStrictCommand({
+  meta: {
+    name: COMMAND_NAME,
+    description: 'Take over the users of the original system; shows what it would do, unless --write',
+  },
+  args: {
+    file: {
+      type: 'positional',
+      required: true,
+      description: 'Its collection users, as mongoexport writes it, with --jsonArray or without',
+    },
+    write: { type: 'boolean', description: 'Do it' },
+    encoding: {
+      type: 'string',
+      valueHint: encodings.join('|'),
+      description: "How secrets are written, security.totp.type of the original's config.json (base32)",
+    },
+    json: { type: 'boolean', description: 'Print one JSON object' },
+    ...settingArgs('data-dir', 'secret-key-file'),
+  },
+  run: async ({ args }) => {
+    const encoding = parseEncoding(args.encoding ?? 'base32')
+    // Before root becomes the owner of the data directory, who may not be able to read it.
+    const candidates = readDocuments(readExport(args.file)).map(document =>
+      parseCandidate(document, encoding, Date.now()),
+    )
+    const printResults = (results: ImportResult[]) => {
+      const written = args.write === true
+      process.stdout.write(args.json ? toJson(results, written) : toText(results, written))
+      if (results.some(({ outcome }) => outcome === 'refused')) process.exitCode = 1
+    }
+    if (args.write)
+      await withAuditedContext(args, COMMAND_NAME, '', async ({ userImport }, actor) =>
+        printResults(await userImport.apply(actor, candidates)),
+      )
+    else await withCoreContext(args, async ({ userImport }) => printResults(await userImport.plan(candidates)))
+  },
+})
+
+function parseEncoding(name: string): Encoding {
+  const encoding = encodings.find(supported => supported === name)
+  if (!encoding) throw new ConfigError(`--encoding ${JSON.stringify(name)} is none: use ${encodings.join(', ')}`)
+  return encoding
+}
+
+/** Says so when others can read the secrets in it. */
+function readExport(path: string): Uint8Array {
+  try {
+    const file = openSync(path, 'r')
+    try {
+      const { mode, size } = fstatSync(file)
+      const isFile = (mode & 0o170000) === 0o100000
+      if (isFile && size > MAX_EXPORT_BYTES) throw new OperatorError(tooLargeMessage(path))
+      if (isFile && (mode & 0o044) !== 0) {
+        process.stderr.write(`cikit-api: warning: others can read ${path} and the secrets in it: chmod 600 it\n`)
+      }
+      const bytes = readFileSync(file)
+      if (bytes.length > MAX_EXPORT_BYTES) throw new OperatorError(tooLargeMessage(path))
+      return bytes
+    } finally {
+      closeSync(file)
+    }
+  } catch (error) {
+    if (error instanceof OperatorError) throw error
+    const reason = errorMessage(error)
+    throw new OperatorError(`The export ${path} cannot be read (${reason}): name a file that mongoexport wrote`)
+  }
+}
+
+function tooLargeMessage(path: string): string {
+  return `The export ${path} is larger than ${MAX_EXPORT_BYTES / 1_000_000} MB: export the collection users, and no other`
+}
+
+const countOutcome = (results: ImportResult[], outcome: ImportResult['outcome']) =>
+  results.filter(result => result.outcome === outcome).length
+
+function toJson(results: ImportResult[], written: boolean): string {
+  const users = results.map(({ position, username = null, group = null, outcome, remark }) => {
+    return { at: position, username, group, outcome, remark: remark || null }
+  })
+  const counts = {
+    taken: countOutcome(results, 'taken'),
+    there: countOutcome(results, 'there'),
+    refused: countOutcome(results, 'refused'),
+  }
+  return `${JSON.stringify({ written, ...counts, users })}\n`
+}
+
+function toText(results: ImportResult[], written: boolean): string {
+  const labels = { taken: written ? 'taken' : 'can be taken', there: 'there already', refused: 'NOT TAKEN' }
+  const rows = results.map(({ position, username = '-', group = '-', outcome, remark }) => {
+    return [String(position), username, group, labels[outcome], remark]
+  })
+  const totals = (['taken', 'there', 'refused'] as const).map(
+    outcome => `${countOutcome(results, outcome)} ${labels[outcome]}`,
+  )
+  return `${toTable([['LINE', 'USERNAME', 'GROUP', 'OUTCOME', 'REMARK'], ...rows])}
+${totals.join(', ').toLowerCase()}.
+${written ? WRITTEN_NOTE : DRY_RUN_NOTE}`
+}
+
+const WRITTEN_NOTE = `Who was taken keeps the authenticator app as it is, and logs in anew: tokens of the original count no more.
+`
+const DRY_RUN_NOTE = `Nothing was written: run it again with --write for that.
+`

@@ -1,0 +1,68 @@
+import { resolve } from 'node:path'
+import { type Flags, readEnv, settings, variableOf } from '../../src/config/config.ts'
+import { OperatorError } from '../../src/core/errors.ts'
+import { defineStrictCommand, serverSettings, settingArgs, toFlags } from '../shared/flags.ts'
+import { installService } from './service/install.ts'
+import { readText } from './service/install-file.ts'
+import { layout } from './service/layout.ts'
+import { planService } from './service/plan.ts'
+import { uninstallService } from './service/uninstall.ts'
+
+export const install = defineStrictCommand({
+  meta: { name: 'cikit-api install', description: 'Make this binary a service of this host, or bring it up to date' },
+  args: {
+    print: { type: 'boolean', description: 'Print the systemd unit, and change nothing' },
+    ...settingArgs(...serverSettings),
+  },
+  run: async ({ args }) => {
+    const newSettings = readNewSettings(toFlags(args))
+    if (args.print) {
+      const { unit } = await planService(newSettings, readSettingsIfAllowed())
+      process.stdout.write(unit)
+      return
+    }
+    requireRoot('install', 'or see what it would be with --print')
+    await installService(newSettings, printLine)
+  },
+})
+
+export const uninstall = defineStrictCommand({
+  meta: { name: 'cikit-api uninstall', description: 'Take the service and the binary away; data and settings stay' },
+  args: {},
+  run: async () => {
+    requireRoot('uninstall', 'with sudo, say')
+    await uninstallService(printLine)
+  },
+})
+
+function printLine(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** What is set anew: by a flag, or by a variable of this very shell. Paths are as seen from here. */
+function readNewSettings(flags: Flags): Flags {
+  const env = readEnv()
+  const newSettings: Flags = {}
+  for (const name of serverSettings) {
+    const value = flags[name] ?? (env[variableOf(name)] || undefined)
+    if (value === undefined) continue
+    const isPath = ['FILE', 'DIR'].includes(settings[name].hint) && value.trim() !== ''
+    newSettings[name] = isPath ? resolve(value) : value
+  }
+  return newSettings
+}
+
+function requireRoot(name: string, alternative: string): void {
+  if (process.geteuid?.() === 0) return
+  throw new OperatorError(`${name} changes this host: run it as root, ${alternative}`)
+}
+
+/** Only root may read them. */
+function readSettingsIfAllowed(): string | undefined {
+  try {
+    return readText(layout.settings)
+  } catch {
+    process.stderr.write(`cikit-api: ${layout.settings} is for root to read: this is the unit without it\n`)
+    return undefined
+  }
+}

@@ -1,0 +1,121 @@
+import { closeSync, constants, existsSync, openSync, readdirSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Backup, openBackup } from '../../src/backups/backup-reader.ts'
+import { readPassphrase } from '../../src/backups/encrypted-keys.ts'
+import { assertWritable, unpack } from '../../src/backups/restore.ts'
+import { type DataLocations, readEnv, readHostFacts, toDataLocations } from '../../src/config/config.ts'
+import { createCoreContext } from '../../src/context.ts'
+import { errorMessage } from '../../src/core/error-message.ts'
+import { ConfigError, OperatorError } from '../../src/core/errors.ts'
+import type { Secret } from '../../src/core/secret.ts'
+import { databaseFile } from '../../src/store/files.ts'
+import type { RestoreSummary } from '../../src/store/invalidate-restored.ts'
+import { swapData } from '../../src/store/swap-data.ts'
+import { defineStrictCommand, settingArgs, toFlags } from '../shared/flags.ts'
+import { pluralize } from '../shared/pluralize.ts'
+import { hostActor } from './core-context.ts'
+import { dropPrivilegesToOwner } from './drop-privileges.ts'
+
+interface RestoreReport extends RestoreSummary {
+  dataDir: string
+  /** Of the backup. */
+  time: string
+  version: string
+  users: number
+  droplets: number
+  /** What the audit that was restored has wrong, in words. */
+  findings: string[]
+  /** Where what was there before is; null when there was nothing. */
+  before: string | null
+}
+
+export const restore = defineStrictCommand({
+  meta: { name: 'cikit-api restore', description: 'Put back what a backup holds, while nobody serves' },
+  args: {
+    file: { type: 'positional', description: 'A file that backup wrote', required: true, valueHint: 'FILE' },
+    'passphrase-file': { type: 'string', valueHint: 'FILE', description: 'Where the passphrase of its keys is' },
+    force: { type: 'boolean', description: 'Also where there is a database already, which is put aside' },
+    'restart-audit': { type: 'boolean', description: 'Begin a new audit when audit.key is lost' },
+    json: { type: 'boolean', description: 'Print one JSON object' },
+    ...settingArgs('data-dir', 'secret-key-file', 'credentials-dir'),
+  },
+  run: async ({ args }) => {
+    const locations = toDataLocations(toFlags(args), readEnv(), readHostFacts())
+    // All that only the caller may read, before root becomes the owner of the data directory.
+    const passphrase = args['passphrase-file'] ? readPassphrase(args['passphrase-file']) : undefined
+    const fd = openFile(resolve(args.file))
+    const by = hostActor()
+    const backup = openBackup(fd)
+    dropPrivilegesToOwner(locations.dataDir)
+    const options = { passphrase, force: args.force === true, restartAudit: args['restart-audit'] === true, by }
+    const report = await replaceWithBackup(backup, locations, options)
+    closeSync(fd)
+    process.stdout.write(args.json ? `${JSON.stringify(report)}\n` : toText(report))
+  },
+})
+
+async function replaceWithBackup(
+  backup: Backup,
+  locations: DataLocations,
+  options: { passphrase: Secret | undefined; force: boolean; restartAudit: boolean; by: string },
+): Promise<RestoreReport> {
+  const { dataDir, credentialsDir } = locations
+  const { result, previousDataDir } = await swapData(dataDir, credentialsDir, async stagingDir => {
+    if (existsSync(databaseFile(dataDir)) && !options.force) {
+      throw new OperatorError(
+        `There is a database in ${dataDir} already: with --force it is put aside, and nothing of it is deleted`,
+      )
+    }
+    assertWritable(credentialsDir)
+    return await prepareRestored(backup, locations, stagingDir, options)
+  })
+  const { time, version } = backup.manifest
+  return { dataDir, time, version, ...result, before: previousDataDir }
+}
+
+/** Opens what was unpacked as `serve` would, and ends in it what belongs to the past. */
+async function prepareRestored(
+  backup: Backup,
+  locations: DataLocations,
+  stagingDir: string,
+  { passphrase, restartAudit, by }: { passphrase: Secret | undefined; restartAudit: boolean; by: string },
+): Promise<Omit<RestoreReport, 'dataDir' | 'time' | 'version' | 'before'>> {
+  await unpack(backup, stagingDir, locations, { passphrase, restartAudit })
+  const { time, files } = backup.manifest
+  const context = await createCoreContext(
+    { ...locations, dataDir: stagingDir },
+    restartAudit ? { restartAudit: { by } } : {},
+  )
+  try {
+    const actor = { user: by, address: 'host', action: 'restore' }
+    const restored = await context.invalidateRestored(actor, Date.parse(time))
+    const { findings } = context.audit.verify()
+    const droplets = files.filter(({ name }) => name.endsWith('.private.key')).length
+    return { ...restored, users: context.users.list().length, droplets, findings }
+  } finally {
+    await context.close()
+    // The backup is the copy.
+    for (const name of readdirSync(stagingDir)) if (name.startsWith('before-migration-')) rmSync(join(stagingDir, name))
+  }
+}
+
+function openFile(file: string): number {
+  try {
+    // A pipe that nobody writes to must not hold this up.
+    return openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    const reason = errorMessage(error)
+    throw new ConfigError(`${file} cannot be read (${reason}): name a file that cikit-api backup wrote`)
+  }
+}
+
+function toText({ dataDir, time, version, users, droplets, findings, before, ...invalidated }: RestoreReport): string {
+  const lines = [
+    `Restored into ${dataDir}: ${pluralize(users, 'user')} and the SSH keys of ${pluralize(droplets, 'droplet')}, as of ${time} (cikit-api ${version})`,
+    `Ended: ${pluralize(invalidated.sessions, 'session')}, ${pluralize(invalidated.enrolments, 'enrolment link')}, ${pluralize(invalidated.operations, 'operation')} under way. Everybody logs in anew, with the next code`,
+    'Recovery codes that were used since then count again: give new ones to who used any',
+    ...(before ? [`What was there before is in ${before}; remove it when it is not needed any more`] : []),
+    ...(findings.length > 0 ? [`The audit in the backup does not fit: ${findings.join('; ')}`] : []),
+  ]
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs'
+import { OperatorError } from '../../../src/core/errors.ts'
+import { runProgram } from '../../shared/run-program.ts'
+import { layout } from './layout.ts'
+
+/** What systemd says of the service. */
+export interface UnitState {
+  /** `active`, `activating`, `failed`, `inactive` … */
+  active: string
+  /** `running`, `auto-restart` … */
+  sub: string
+  /** Of the service itself; 0 for none. */
+  pid: number
+  enabled: boolean
+  /** Its unit is another one than systemd has read. */
+  stale: boolean
+}
+
+/** @throws OperatorError where systemd is not what runs this host */
+export function requireSystemd(): void {
+  // sd_booted(3)
+  if (existsSync('/run/systemd/system')) return
+  throw new OperatorError(
+    'No systemd runs this host: let whatever starts services here run cikit-api serve, under a user of its own',
+  )
+}
+
+export async function unitState(): Promise<UnitState> {
+  const properties = 'ActiveState,SubState,MainPID,UnitFileState,NeedDaemonReload'
+  const text = await systemctl('show', '--property', properties, layout.unitName)
+  const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? ''
+  return {
+    active: value('ActiveState'),
+    sub: value('SubState'),
+    pid: Number(value('MainPID')),
+    enabled: value('UnitFileState') === 'enabled',
+    stale: value('NeedDaemonReload') === 'yes',
+  }
+}
+
+/**
+ * @returns what it printed
+ * @throws OperatorError with what it complained of
+ */
+export async function systemctl(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runProgram(['systemctl', ...args])
+  if (code === 0) return stdout
+  const message = stderr.trim().replaceAll('\n', '; ')
+  throw new OperatorError(`systemctl ${args.join(' ')} failed (${code}): ${message}`)
+}
+
+/**
+ * What the service said last of why it does not serve, or else what systemd says of its end.
+ * @param since milliseconds since 1970
+ */
+export async function failureReasonSince(since: number): Promise<string | undefined> {
+  const from = `@${Math.floor(since / 1000)}`
+  const options = ['--since', from, '-o', 'cat', '--no-pager'] as const
+  const { stdout } = await runProgram(['journalctl', '-u', layout.unitName, ...options])
+  const lines = stdout.split('\n')
+  const own = lines.findLast(line => line.startsWith('cikit-api: '))
+  return own?.slice('cikit-api: '.length) ?? lines.findLast(line => line.includes('rocess exited, '))
+}

@@ -1,0 +1,186 @@
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { errorMessage } from '../../../src/core/error-message.ts'
+import { OperatorError } from '../../../src/core/errors.ts'
+import { fsyncDirectory } from '../../../src/store/key-file.ts'
+import { migrations } from '../../../src/store/migrations/index.ts'
+import { version } from '../../../src/version.ts'
+import { runProgram } from '../../shared/run-program.ts'
+import { previousPath } from '../service/layout.ts'
+
+/** What a binary of ours says of itself. */
+export interface BinaryDescription {
+  name: 'cikit-api'
+  version: string
+  /** The newest it knows: data of a newer one it refuses. */
+  migration: number
+}
+
+const DESCRIBE_LIMIT_MS = 20_000
+const CHUNK_BYTES = 1_048_576
+/** `e_machine` of the ELF header, by Bun's names of architectures. */
+const elfMachines: Partial<Record<NodeJS.Architecture, number>> = { x64: 62, arm64: 183 }
+
+export const ownDescription: BinaryDescription = { name: 'cikit-api', version, migration: migrations.at(-1)?.id ?? 0 }
+
+const stagedPath = (binary: string) => `${binary}.new`
+
+/**
+ * Copies a file to beside the binary, where nobody else may write, and checks the copy: its sum before anything else.
+ * Nothing of it is run before that.
+ * @param sum SHA-256 in hex
+ * @returns the path of the copy, executable
+ * @throws OperatorError
+ */
+export function stageBinary(file: string, sum: string, binary: string): string {
+  const staged = stagedPath(binary)
+  const from = openTrustedFile(file)
+  try {
+    const to = createStagedFile(staged, binary)
+    try {
+      const { hash, head } = copyAndHash(from, to)
+      if (hash !== sum.toLowerCase())
+        throw new OperatorError(`The SHA-256 of ${file} is ${hash}, and not the one that was given: download it again`)
+      rejectForeignBinary(file, head)
+      fchmodSync(to, 0o755)
+      fsyncSync(to)
+      return staged
+    } catch (error) {
+      rmSync(staged, { force: true })
+      throw error
+    } finally {
+      closeSync(to)
+    }
+  } finally {
+    closeSync(from)
+  }
+}
+
+/**
+ * Asks a binary what it is.
+ * @throws OperatorError when it is none of ours, or cannot run here
+ */
+export async function describeBinary(path: string): Promise<BinaryDescription> {
+  try {
+    const { code, stdout } = await runProgram([path, 'upgrade', '--describe'], AbortSignal.timeout(DESCRIBE_LIMIT_MS))
+    const output: Partial<BinaryDescription> = code === 0 ? JSON.parse(stdout) : {}
+    const { name, version, migration } = output
+    if (
+      name === 'cikit-api' &&
+      typeof version === 'string' &&
+      /^[\w.+-]{1,64}$/.test(version) &&
+      Number.isInteger(migration)
+    ) {
+      return { name, version, migration: Number(migration) }
+    }
+  } catch {
+    // It does not run, or says something else.
+  }
+  throw new OperatorError(`${path} is no cikit-api that runs on this host: take the one that is made for it`)
+}
+
+/**
+ * Puts a file into the place of the binary, and keeps that as the previous one. At every moment there is a whole binary
+ * in its place.
+ * @returns how to take it back, as long as that may be needed
+ */
+export function swapBinary(staged: string, binary: string): { undo: () => void; commit: () => void } {
+  const previous = previousPath(binary)
+  const older = `${previous}.old`
+  const hadOlder = existsSync(previous)
+  if (hadOlder) replaceLink(previous, older)
+  replaceLink(binary, previous)
+  replaceFile(staged, binary)
+  return {
+    undo() {
+      replaceLink(previous, binary)
+      if (hadOlder) replaceFile(older, previous)
+      else rmSync(previous)
+    },
+    commit: () => rmSync(older, { force: true }),
+  }
+}
+
+/** The previous binary as something to be swapped in. */
+export function stagePrevious(binary: string): string {
+  const staged = stagedPath(binary)
+  replaceLink(previousPath(binary), staged)
+  return staged
+}
+
+/** Another name for a file, in the place of what has that name. */
+function replaceLink(file: string, name: string): void {
+  const tempPath = `${name}.link`
+  rmSync(tempPath, { force: true })
+  linkSync(file, tempPath)
+  replaceFile(tempPath, name)
+}
+
+function replaceFile(from: string, to: string): void {
+  renameSync(from, to)
+  // Of two names for one file rename(2) leaves both.
+  rmSync(from, { force: true })
+  fsyncDirectory(dirname(to))
+}
+
+function openTrustedFile(file: string): number {
+  let fd: number
+  try {
+    fd = openSync(file, 'r')
+  } catch (error) {
+    throw new OperatorError(`${file} cannot be read (${errorMessage(error)}): name the binary that was downloaded`)
+  }
+  const { mode, uid } = fstatSync(fd)
+  const isFile = (mode & 0o170000) === 0o100000
+  const isWritableByOthers = (mode & 0o022) !== 0 || (uid !== 0 && uid !== process.geteuid?.())
+  if (isFile && !isWritableByOthers) return fd
+  closeSync(fd)
+  if (!isFile) throw new OperatorError(`${file} is no file: name the binary that was downloaded`)
+  throw new OperatorError(
+    `Others may write to ${file}: chown root it, chmod 755 it, and check again where it comes from`,
+  )
+}
+
+function createStagedFile(staged: string, binary: string): number {
+  try {
+    rmSync(staged, { force: true })
+    return openSync(staged, 'wx', 0o700)
+  } catch (error) {
+    throw new OperatorError(
+      `Nothing can be written beside ${binary} (${errorMessage(error)}): run this as root, or name another --binary`,
+    )
+  }
+}
+
+function copyAndHash(from: number, to: number): { hash: string; head: Uint8Array } {
+  const hasher = new Bun.CryptoHasher('sha256')
+  const buffer = new Uint8Array(CHUNK_BYTES)
+  let head = new Uint8Array()
+  for (;;) {
+    const size = readSync(from, buffer, 0, CHUNK_BYTES, null)
+    if (size === 0) return { hash: hasher.digest('hex'), head }
+    const chunk = buffer.subarray(0, size)
+    if (head.length === 0) head = chunk.slice(0, 20)
+    hasher.update(chunk)
+    for (let done = 0; done < size; ) done += writeSync(to, chunk, done)
+  }
+}
+
+function rejectForeignBinary(file: string, head: Uint8Array): void {
+  const bytes = Buffer.from(head)
+  const isElf = bytes.length === 20 && bytes.readUInt32BE(0) === 0x7f454c46
+  if (isElf && bytes.readUInt16LE(18) === elfMachines[process.arch]) return
+  throw new OperatorError(`${file} is no program for ${process.arch}: take the one that is made for this host`)
+}

@@ -1,0 +1,113 @@
+import type { Server } from 'bun'
+import { IDLE_TIMEOUT_SECONDS } from '../../src/api/http/idle-timeout.ts'
+import { createApp } from '../../src/app.ts'
+import type { Config } from '../../src/config/config.ts'
+import type { Context } from '../../src/context.ts'
+import type { Certificate } from '../../src/core/certificate.ts'
+import { errorMessage } from '../../src/core/error-message.ts'
+import { ConfigError, OperatorError } from '../../src/core/errors.ts'
+import { type TerminalSocketData, terminalSocketHandler } from '../../src/droplets/exec/websocket.ts'
+
+const PENDING_REQUESTS_POLL_MS = 100
+
+/** The API where clients reach it. */
+export interface Listener {
+  /** `https://0.0.0.0:1337/`. */
+  address: string
+  /**
+   * From now on every new connection gets this certificate; those that are open keep theirs until they end. Nothing
+   * happens after `stop`.
+   * @throws ConfigError when TLS does not take it; nothing has changed then
+   */
+  setCertificate(certificate: Certificate): void
+  /** Refuses new connections, and ends when the last request has. */
+  stop(options?: { force: boolean }): Promise<void>
+}
+
+/**
+ * @throws OperatorError when the address is taken or none of this host's
+ * @throws ConfigError when TLS does not take the certificate
+ */
+export function listen(endpoint: Config['listen'], context: Context, certificate?: Certificate): Listener {
+  const app = createApp(context)
+  if (certificate) rejectPortInUse(endpoint)
+  let server = startServer(endpoint.port, certificate)
+  /** Those before it whose last connections are still open. */
+  const draining = new Set<Server<TerminalSocketData>>()
+  let isStopped = false
+
+  return {
+    address: String(server.url),
+    setCertificate(newCertificate) {
+      if (isStopped) return
+      const previous = server
+      server = startServer(Number(server.port), newCertificate)
+      drain(previous)
+    },
+    async stop({ force } = { force: false }) {
+      isStopped = true
+      const servers = [server, ...draining]
+      const stop = (closeActive: boolean) => Promise.all(servers.map(each => each.stop(closeActive)))
+      const stopped = stop(force)
+      // A connection over TLS that has not asked for anything would be waited for until it has been silent for too long.
+      const timer = setInterval(() => {
+        if (servers.every(({ pendingRequests }) => pendingRequests === 0)) stop(true)
+      }, PENDING_REQUESTS_POLL_MS)
+      await stopped
+      clearInterval(timer)
+    },
+  }
+
+  function startServer(port: number, tls: Certificate | undefined): Server<TerminalSocketData> {
+    const { host: hostname } = endpoint
+    const options = {
+      hostname,
+      port,
+      idleTimeout: IDLE_TIMEOUT_SECONDS,
+      fetch: app.fetch,
+      websocket: terminalSocketHandler,
+    }
+    try {
+      // Bun gives a server no other certificate. So a second one takes its place at the same port, which the kernel allows
+      // to processes of one user only.
+      const bunServer = Bun.serve(
+        tls ? { ...options, tls: { cert: tls.cert, key: tls.key }, http2: true, reusePort: true } : options,
+      )
+      app.server = bunServer
+      return bunServer
+    } catch (error) {
+      throw tls && !isAddressError(error) ? certificateError(endpoint, error) : listenError(endpoint, error)
+    }
+  }
+
+  function drain(previous: Server<TerminalSocketData>): void {
+    draining.add(previous)
+    previous.stop().finally(() => draining.delete(previous))
+  }
+}
+
+/** Since a port that may be shared could be shared with another serve, too, and nobody would be told. */
+function rejectPortInUse({ host: hostname, port, ...rest }: Config['listen']): void {
+  if (port === 0) return
+  try {
+    Bun.listen({ hostname, port, socket: { data() {} } }).stop(true)
+  } catch (error) {
+    throw listenError({ host: hostname, port, ...rest }, error)
+  }
+}
+
+function listenError({ host, port }: Config['listen'], error: unknown): OperatorError {
+  return new OperatorError(
+    `Cannot listen on ${host}:${port} (${errorMessage(error)}): stop what listens there, or choose another --port or --host`,
+  )
+}
+
+function certificateError({ tls }: Config['listen'], error: unknown): ConfigError {
+  return new ConfigError(
+    `--tls-cert ${tls?.certFile}, --tls-key ${tls?.keyFile}: ${errorMessage(error)}: give a certificate and its own key in PEM`,
+  )
+}
+
+function isAddressError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^E(ADDR|ACCES)/.test(String(error.code))
+}

@@ -1,0 +1,146 @@
+import type { Audit } from '../../audit/service.ts'
+import type { Actor } from '../../core/actor.ts'
+import { OperatorError } from '../../core/errors.ts'
+import type { Group } from '../../core/groups.ts'
+import type { Database } from '../../store/database.ts'
+import type { RotatableSecretBox } from '../../store/encryption-key.ts'
+import type { Account, UserStore } from '../../store/users.ts'
+import { type Candidate, isCandidate, type RejectedUser } from './candidate.ts'
+
+/** What became of a document, or would. */
+export interface ImportResult {
+  position: number
+  username: string | undefined
+  group: Group | undefined
+  /** `there`: a user with this name, group and secret exists already. */
+  outcome: 'taken' | 'there' | 'refused'
+  /** Why it was refused, and what to do; or what was taken otherwise than it stands there. */
+  remark: string
+}
+
+/** A user that exists, with its secret. */
+interface ExistingUser {
+  account: Account
+  secret: Uint8Array
+}
+
+export type UserImport = ReturnType<typeof createUserImport>
+
+/** Users of another system, with the secrets that they have already. */
+export function createUserImport(deps: {
+  db: Database
+  users: UserStore
+  audit: Audit
+  secretBox: RotatableSecretBox
+  now: () => number
+}) {
+  const { db, users, audit, secretBox, now } = deps
+
+  return {
+    /** What `take` would do. The verdicts are in the order of the documents. */
+    plan: async (parsed: readonly (Candidate | RejectedUser)[]): Promise<ImportResult[]> =>
+      planImport(parsed, await readExistingUsers(parsed)),
+
+    /**
+     * Takes the users that can be taken, in one transaction: all that the verdicts say is so, or nothing. What is not
+     * clear (a name twice, two owners) is not taken at all, whichever comes first.
+     * @throws OperatorError when a user that it concerns was changed meanwhile
+     */
+    async apply(actor: Actor, parsed: readonly (Candidate | RejectedUser)[]): Promise<ImportResult[]> {
+      const existingUsers = await readExistingUsers(parsed)
+      const accounts = new Map(await Promise.all(parsed.filter(isCandidate).map(toAccount)))
+      return await db.write(() => {
+        rejectChanged(parsed, existingUsers)
+        const results = planImport(parsed, existingUsers)
+        const newAccounts = results.flatMap(({ position, outcome }) =>
+          outcome === 'taken' ? (accounts.get(position) ?? []) : [],
+        )
+        for (const account of newAccounts.sort((left, right) => left.createdAt - right.createdAt)) {
+          secretBox.requireCurrent(account.sealedSecret)
+          users.insert(account)
+          audit.record(actor, account.username)
+        }
+        return results
+      })
+    },
+  }
+
+  /** The users who have one of these names, in any case, by the name in lower case. */
+  async function readExistingUsers(parsed: readonly (Candidate | RejectedUser)[]): Promise<Map<string, ExistingUser>> {
+    const accounts = parsed.filter(isCandidate).flatMap(({ username }) => users.find(username) ?? [])
+    const entries = accounts.map(async account => {
+      const secret = await secretBox.decrypt(account.sealedSecret, account.id)
+      return [nameKey(account.username), { account, secret }] as const
+    })
+    return new Map(await Promise.all(entries))
+  }
+
+  function rejectChanged(
+    parsed: readonly (Candidate | RejectedUser)[],
+    existingUsers: ReadonlyMap<string, ExistingUser>,
+  ): void {
+    for (const { username } of parsed.filter(isCandidate)) {
+      if (Bun.deepEquals(users.find(username), existingUsers.get(nameKey(username))?.account)) continue
+      throw new OperatorError(`The user ${username} was changed meanwhile: run it again, nothing was taken`)
+    }
+  }
+
+  async function toAccount({ position, username, group, secret, createdAt }: Candidate): Promise<[number, Account]> {
+    const id = crypto.randomUUID()
+    const sealedSecret = await secretBox.encrypt(secret.reveal(), id)
+    return [position, { id, username, group, sealedSecret, createdAt: createdAt ?? now() }]
+  }
+
+  function planImport(
+    parsed: readonly (Candidate | RejectedUser)[],
+    existingUsers: ReadonlyMap<string, ExistingUser>,
+  ): ImportResult[] {
+    const owner = users.list().find(({ group }) => group === 'owner')?.username
+    const candidates = parsed.filter(isCandidate)
+    const byName = Map.groupBy(candidates, ({ username }) => nameKey(username))
+    const owners = candidates.filter(({ group }) => group === 'owner')
+    return parsed.map(entry => {
+      const { position, username, group } = entry
+      const reject = (remark: string): ImportResult => ({ position, username, group, outcome: 'refused', remark })
+      if (!isCandidate(entry)) return reject(entry.reason)
+      const duplicates = byName.get(nameKey(entry.username))?.filter(other => other !== entry) ?? []
+      if (duplicates.length > 0)
+        return reject(`the same name as ${formatPositions(duplicates)}, ignoring case: leave one of them`)
+      const existing = existingUsers.get(nameKey(entry.username))
+      if (existing) {
+        const remark = describeConflict(existing, entry)
+        return remark ? reject(remark) : { position, username, group, outcome: 'there', remark: '' }
+      }
+      if (entry.group === 'owner') {
+        const others = owners.filter(other => other !== entry)
+        if (others.length > 0)
+          return reject(`an owner like ${formatPositions(others)}: make all but one of them managers`)
+        if (owner) return reject(`the owner here is ${owner}: make it a manager in the export, and hand over later`)
+      }
+      const remark = entry.createdAt === undefined ? 'created now, as the export has no date that can be true' : ''
+      return { position, username, group, outcome: 'taken', remark }
+    })
+  }
+}
+
+/** Why this is not the user that exists, if it is not. */
+function describeConflict(
+  { account, secret }: ExistingUser,
+  { username, group, ...candidate }: Candidate,
+): string | undefined {
+  const unchangedNote = 'that one stays as it is'
+  if (account.username !== username) return `there is a user ${account.username}, and names differ in more than case`
+  if (account.group !== group) return `a user here, in the group ${account.group}: ${unchangedNote}`
+  if (!Buffer.from(secret).equals(candidate.secret.reveal()))
+    return `a user here, with another secret: ${unchangedNote}`
+  return undefined
+}
+
+function formatPositions(entries: readonly { position: number }[]): string {
+  return entries.map(({ position }) => position).join(' and ')
+}
+
+/** Names are ASCII. */
+function nameKey(username: string): string {
+  return username.toLowerCase()
+}

@@ -1,0 +1,34 @@
+import { ApiError } from '../../core/errors.ts'
+
+/** Each is a process on the host, and a connection to its engine. */
+const MAX_SLOTS_PER_USER = 20
+
+export type ConnectionSlots = ReturnType<typeof createConnectionSlots>
+
+/** How many commands, terminals and followed logs each user has open, together. */
+export function createConnectionSlots() {
+  /** By the id of a user. */
+  const usedByUser = new Map<string, number>()
+
+  return {
+    /**
+     * Takes a place, until it is disposed of.
+     * @throws ApiError 938 when the user has 20
+     */
+    acquire(userId: string): Disposable {
+      const count = usedByUser.get(userId) ?? 0
+      if (count >= MAX_SLOTS_PER_USER) throw new ApiError('tooManyCommands')
+      usedByUser.set(userId, count + 1)
+      let isHeld = true
+      return {
+        [Symbol.dispose]() {
+          if (!isHeld) return
+          isHeld = false
+          const remaining = (usedByUser.get(userId) ?? 0) - 1
+          if (remaining > 0) usedByUser.set(userId, remaining)
+          else usedByUser.delete(userId)
+        },
+      }
+    },
+  }
+}

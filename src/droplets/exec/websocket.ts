@@ -1,0 +1,58 @@
+import type { ServerWebSocket, WebSocketHandler } from 'bun'
+import { parseTerminalMessage } from './parse.ts'
+import { closeCodes, type Terminal, type TerminalClient } from './terminal.ts'
+import type { Terminals } from './terminals.ts'
+
+/** A websocket that was asked for, and what it is to be the client of. */
+export interface TerminalSocketData {
+  terminals: Terminals
+  terminal: Terminal
+  resumed: boolean
+  /** From its opening on. */
+  client?: TerminalClient
+}
+
+/** A paste is long, and nothing else is. */
+const MAX_MESSAGE_BYTES = 256 * 1024
+
+/** The websockets of terminals (RFC 6455): binary messages are bytes of the terminal, text is JSON. */
+export const terminalSocketHandler: WebSocketHandler<TerminalSocketData> = {
+  maxPayloadLength: MAX_MESSAGE_BYTES,
+  idleTimeout: 60,
+  sendPings: true,
+
+  open(socket) {
+    const { terminals, terminal, resumed } = socket.data
+    const client = clientOf(socket)
+    socket.data.client = client
+    terminals.attach(terminal, client, resumed)
+  },
+
+  message(socket, message) {
+    const { terminal } = socket.data
+    if (typeof message !== 'string') {
+      if (!terminal.write(message)) socket.close(closeCodes.tooSlow, 'The program does not read')
+      return
+    }
+    const control = parseTerminalMessage(message)
+    if (control) terminal.resize(control.resize).catch(() => undefined)
+    else socket.close(closeCodes.unsupported, 'Text is {"resize":{"columns":80,"rows":24}}')
+  },
+
+  drain: socket => socket.data.terminal.onDrain(),
+
+  close({ data: { terminals, terminal, client } }, code) {
+    if (!client) return
+    // Who says that all is done is not coming back (RFC 6455 section 7.4.1).
+    if (code === closeCodes.ended) terminals.endByClient(terminal, client)
+    else terminals.detachClient(terminal, client)
+  },
+}
+
+function clientOf(socket: ServerWebSocket<TerminalSocketData>): TerminalClient {
+  return {
+    bufferedBytes: () => socket.getBufferedAmount(),
+    send: data => void socket.send(data),
+    close: (code, reason) => socket.close(code, reason),
+  }
+}

@@ -1,0 +1,32 @@
+import type { RouteDescriptions } from '../../api/openapi/description.ts'
+
+/** What the document says of what droplets say. */
+export const logRoutes: RouteDescriptions = {
+  'GET /api/v1/droplet/logs/:droplet': {
+    summary: 'Read what a droplet says',
+    description:
+      'Its bytes as they are: show them to people as text only. With `follow` the answer goes on until the session ends, the droplet stops, or the client goes.',
+    access: 'viewer',
+    query: {
+      source: {
+        description:
+          'What its services say (journalctl), or what its init prints, which is there for a stopped one, too',
+        schema: { type: 'string', enum: ['journal', 'console'], default: 'journal' },
+      },
+      lines: {
+        description: 'So many of the last lines',
+        schema: { type: 'integer', minimum: 0, maximum: 10_000, default: 100 },
+      },
+      follow: { description: 'And what comes after them', schema: { type: 'boolean', default: false } },
+    },
+    responses: {
+      200: {
+        description: 'Lines of text',
+        type: 'text/plain; charset=utf-8',
+        schema: { type: 'string' },
+        example: '2026-11-23T16:21:07+0000 cikit01 sshd[71]: Server listening on 0.0.0.0 port 22.\n',
+      },
+    },
+    errors: ['engineRefused', 'engineUnavailable', 'journalMissing', 'tooManyCommands'],
+  },
+}

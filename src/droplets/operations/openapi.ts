@@ -1,0 +1,89 @@
+import type { TagSection } from '../../api/openapi/description.ts'
+import { operationBody, operationList } from './schema.ts'
+
+const example = {
+  id: '2f0c9c0e-6d0e-4a51-8f9b-9f1f9a4d5c11',
+  kind: 'add',
+  droplet: 'cikit02',
+  user: 'owner',
+  state: 'running',
+  created_at: '2026-11-23T16:21:07.114Z',
+  started_at: '2026-11-23T16:21:07.115Z',
+  ended_at: null,
+  cancellable: true,
+  steps: [{ name: 'image', started_at: '2026-11-23T16:21:07.115Z', ended_at: null }],
+  progress: { text: 'Step 4/9 : RUN apt-get update', done: 4, total: 9 },
+  error: null,
+}
+const endedExample = {
+  ...example,
+  state: 'done',
+  ended_at: '2026-11-23T16:21:07.482Z',
+  cancellable: false,
+  steps: [
+    { name: 'image', started_at: '2026-11-23T16:21:07.115Z', ended_at: '2026-11-23T16:21:07.121Z' },
+    { name: 'create', started_at: '2026-11-23T16:21:07.121Z', ended_at: '2026-11-23T16:21:07.190Z' },
+    { name: 'start', started_at: '2026-11-23T16:21:07.190Z', ended_at: '2026-11-23T16:21:07.482Z' },
+  ],
+  progress: null,
+}
+
+/** The answer of a change that nobody waits for. */
+export const acceptedResponse = {
+  description: 'It goes on, for a request with `Prefer: respond-async`',
+  schema: operationBody,
+  example,
+  headers: ['Location', 'Preference-Applied'] as const,
+}
+
+/** What the document says of operations. */
+export const operationSection: TagSection = {
+  name: 'Operations',
+  description:
+    'Each change of a droplet is an operation, which runs to its end whether or not somebody waits for it. The steps of an add are `image`, `create` and `start`, of a deletion `stop` and `remove`; what is taken back is `undo`. An operation is kept for 7 days after its end.',
+  models: { Operation: operationBody, OperationList: operationList },
+  routes: {
+    'GET /api/v1/operation/list': {
+      summary: 'List what is being done, and was',
+      access: 'manager',
+      query: {
+        limit: { description: 'So many', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 100 } },
+        droplet: { description: 'Of this droplet only', schema: { type: 'string' }, example: 'cikit02' },
+        cursor: { description: 'Only what is older than the operation of this `id`', schema: { type: 'string' } },
+      },
+      responses: { 200: { description: 'Newest first', schema: operationList, example: [endedExample] } },
+      errors: ['operationNotFound'],
+    },
+    'GET /api/v1/operation/show/:operation': {
+      summary: 'Show an operation, or wait for its end',
+      access: 'manager',
+      query: {
+        wait: {
+          description: 'Seconds: the answer comes when the operation has ended, or the time is over',
+          schema: { type: 'integer', minimum: 0, maximum: 60, default: 0 },
+          example: 60,
+        },
+      },
+      responses: { 200: { description: 'The operation as it is', schema: operationBody, example: endedExample } },
+      errors: ['operationNotFound'],
+    },
+    'DELETE /api/v1/operation/cancel/:operation': {
+      summary: 'Undo an operation',
+      description:
+        'Undoes an add as long as it is not done, and takes any other change back as long as it waits for its turn. Answers when nothing is left; asked a second time it answers the same.',
+      access: 'manager',
+      responses: {
+        200: {
+          description: 'The operation as it was cancelled',
+          schema: operationBody,
+          example: {
+            ...endedExample,
+            state: 'cancelled',
+            error: { error: 'The operation was cancelled', errorId: 932 },
+          },
+        },
+      },
+      errors: ['operationNotFound', 'operationNotCancellable', 'engineUnavailable'],
+    },
+  },
+}

@@ -1,0 +1,57 @@
+import type { RouteDescriptions } from '../../api/openapi/description.ts'
+import { historyBody, sampleBody, statsBody, statsSnapshotBody } from './schema.ts'
+
+const memory_limit = 8_326_381_568
+
+export const statsModels = { Sample: sampleBody, DropletStats: statsBody }
+
+/** What the document says of what droplets use. */
+export const statsRoutes: RouteDescriptions = {
+  'GET /api/v1/droplet/stats/:droplet': {
+    summary: 'What a droplet used in the last hour',
+    description:
+      'Measured every 10 seconds and kept in memory: it begins with the start of the server. CPU, network and disk are averages since the sample before.',
+    access: 'viewer',
+    responses: {
+      200: {
+        description: 'Its samples, oldest first',
+        schema: statsBody,
+        example: {
+          droplet: 'cikit01',
+          interval: 10,
+          samples: [
+            {
+              time: '2026-11-23T16:21:10.000Z',
+              cpu: 0.042,
+              memory: 48_234_496,
+              memory_limit,
+              network_in: 1_204,
+              network_out: 861,
+              disk_read: 0,
+              disk_written: 4_096,
+              processes: 14,
+            },
+          ],
+        },
+      },
+    },
+    errors: ['engineRefused', 'engineUnavailable'],
+  },
+  'GET /api/v1/droplet/stats': {
+    operationId: 'dropletStatsStream',
+    summary: 'Follow what the droplets use',
+    description:
+      'Server-sent events. `history` comes first, with up to five minutes of each droplet, and then `stats` every 2 seconds. `end` is the end of the session.',
+    access: 'viewer',
+    responses: {
+      200: {
+        description: 'The stream, which ends with the session',
+        type: 'text/event-stream',
+        schema: { type: 'string' },
+        example: `retry: 1000\n\nevent: history\ndata: {"interval":10,"droplets":{}}\n\nevent: stats\ndata: {"time":"2026-11-23T16:21:10.000Z","droplets":{"cikit01":{"cpu":0.042,"memory":48234496,"memory_limit":${memory_limit}}}}\n\n`,
+        events: { history: historyBody, stats: statsSnapshotBody, end: { $ref: '#/components/schemas/Error' } },
+      },
+    },
+    errors: ['tooManyStreams'],
+  },
+}

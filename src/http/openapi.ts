@@ -1,4 +1,0 @@
-import { okBody } from './model.ts'
-
-/** The answer of a change that has nothing else to tell. */
-export const okResponse = { description: 'Done', schema: okBody, example: { status: 'ok' } }

@@ -1,0 +1,60 @@
+import { Gauge, type Registry } from 'prom-client'
+import type { DropletState, ListedDroplet } from '../../droplets/engine.ts'
+import { assumedHealth } from '../../droplets/health-checker.ts'
+
+const STATES: DropletState[] = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']
+const HEALTHS = ['booting', 'ready', 'degraded', 'unknown']
+
+export interface DropletMetricSources {
+  informer: { cachedList: () => readonly ListedDroplet[] | undefined }
+  events: { count: () => number }
+}
+
+/** The droplets, the engine that they live on, and who follows what happens to them. */
+export function registerDropletMetrics(
+  registers: Registry[],
+  sources: DropletMetricSources & { now: () => number },
+): void {
+  const { informer, events, now } = sources
+  new Gauge({
+    name: 'cikit_api_engine_up',
+    help: '1 while the engine is there, 0 when it was not heard of for a second.',
+    registers,
+    collect() {
+      this.set(informer.cachedList() ? 1 : 0)
+    },
+  })
+  new Gauge({
+    name: 'cikit_api_droplets',
+    help: 'Droplets by state; none of them is told while the engine is away.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      this.reset()
+      const droplets = informer.cachedList()
+      if (!droplets) return
+      for (const state of STATES) this.set({ state }, droplets.filter(droplet => droplet.state === state).length)
+    },
+  })
+  new Gauge({
+    name: 'cikit_api_droplets_running',
+    help: 'Running droplets by health: booting, ready, degraded, or unknown where none of that can be said.',
+    labelNames: ['health'],
+    registers,
+    collect() {
+      this.reset()
+      const running = informer.cachedList()?.filter(({ state }) => state === 'running')
+      if (!running) return
+      const healths = running.map(droplet => droplet.health ?? assumedHealth(droplet, now()) ?? 'unknown')
+      for (const health of HEALTHS) this.set({ health }, healths.filter(value => value === health).length)
+    },
+  })
+  new Gauge({
+    name: 'cikit_api_event_streams',
+    help: 'Event streams that are open.',
+    registers,
+    collect() {
+      this.set(events.count())
+    },
+  })
+}

@@ -1,0 +1,79 @@
+import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
+import { existsSync } from 'node:fs'
+import { createSecretBox } from './encryption.ts'
+import { createKeyCheck, KEY_CHECK_CONTEXT, type KeyLocation, nextKeyFile, sealingKeyFile } from './encryption-key.ts'
+import { databaseFile } from './files.ts'
+import { readKeyFile } from './key-file.ts'
+import { appliedMigration } from './migrate.ts'
+import { migrations } from './migrations/index.ts'
+
+export interface StoreReport {
+  /** What SQLite found wrong with it; empty for a sound one. */
+  damage: string[]
+  /** The newest that it has, and the newest that this program knows. */
+  migration: number
+  newestMigration: number
+  users: number
+  owner: string | undefined
+  /** `unneeded` as long as nothing was sealed; `unknown` for a database of another version than ours. */
+  key: 'right' | 'wrong' | 'missing' | 'unneeded' | 'unknown'
+  keyFile: string
+}
+
+/**
+ * Looks at a database and its key, and changes nothing: no migration, no new file, whatever is missing.
+ * @returns undefined when there is no database yet
+ * @throws when it cannot be opened at all
+ */
+export async function inspectStore(location: KeyLocation): Promise<StoreReport | undefined> {
+  const file = databaseFile(location.dataDir)
+  if (!existsSync(file)) return undefined
+  // One that may only read would leave the files of its WAL behind.
+  const sql = new Sqlite(file, { readwrite: true, strict: true })
+  try {
+    sql.run('PRAGMA busy_timeout = 2000')
+    const damage = findDamage(sql)
+    const newestMigration = migrations.at(-1)?.id ?? 0
+    const keyFile = sealingKeyFile(location)
+    const unknown = { newestMigration, users: 0, owner: undefined, key: 'unknown', keyFile } as const
+    if (damage.length > 0) return { damage, migration: 0, ...unknown }
+    const migration = appliedMigration(sql)
+    if (migration !== newestMigration) return { damage, migration, ...unknown }
+    return { damage, migration, newestMigration, ...countUsers(sql), key: await checkKey(sql, keyFile), keyFile }
+  } finally {
+    sql.close()
+  }
+}
+
+function findDamage(sql: Sqlite): string[] {
+  try {
+    const rows = sql.query<{ integrity_check: string }, []>('PRAGMA integrity_check(5)').all()
+    return rows.map(row => row.integrity_check).filter(text => text !== 'ok')
+  } catch (error) {
+    if (error instanceof SQLiteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code ?? '')) return [error.message]
+    throw error
+  }
+}
+
+function countUsers(sql: Sqlite): { users: number; owner: string | undefined } {
+  const row = sql.query<{ users: number }, []>('SELECT count(*) AS users FROM users').get()
+  const owner = sql.query<{ username: string }, []>("SELECT username FROM users WHERE user_group = 'owner'").get()
+  return { users: row?.users ?? 0, owner: owner?.username }
+}
+
+async function checkKey(sql: Sqlite, file: string): Promise<StoreReport['key']> {
+  const keyCheck = createKeyCheck({ sql }).get()
+  if (!keyCheck) return 'unneeded'
+  // A rotation that could not put its key into place has left it beside.
+  const files = [file, nextKeyFile(file)].filter(name => existsSync(name))
+  if (files.length === 0) return 'missing'
+  const canDecrypt = (name: string) =>
+    createSecretBox(readKeyFile(name), () => new Uint8Array())
+      .decrypt(keyCheck.sealed, KEY_CHECK_CONTEXT)
+      .then(
+        () => true,
+        () => false,
+      )
+  const results = await Promise.all(files.map(async name => canDecrypt(name).catch(() => false)))
+  return results.includes(true) ? 'right' : 'wrong'
+}

@@ -1,0 +1,121 @@
+import { Database as Sqlite } from 'bun:sqlite'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Database } from './database.ts'
+import { bytesEqual, createKeyCheck } from './encryption-key.ts'
+import { databaseFile } from './files.ts'
+
+/** A copy of the database that was made before it was migrated. */
+export interface PreMigrationBackup {
+  path: string
+  /** The newest migration in it. */
+  migration: number
+  /** When it was made, in milliseconds since 1970. */
+  time: number
+}
+
+/** What the present database has and an earlier copy of it does not, or the other way round. */
+export interface RollbackLoss {
+  /** Made since then. */
+  users: number
+  /** Deleted since then. */
+  deletedUsers: number
+  /** With another group or secret since then. */
+  changedUsers: number
+  /** That are open now, whenever they began. */
+  sessions: number
+  auditRecords: number
+  operations: number
+  /** Whether nothing at all was written since then. */
+  isUnchanged: boolean
+  /** Whether the secrets of both are sealed with the same key. */
+  sameKey: boolean
+}
+
+/** By what two rows of a table are the same. */
+const identityColumns = {
+  users: 'id, username, user_group, secret, last_step',
+  sessions: 'id, user_id, access_hash, refresh_hash',
+  enrolments: 'user_id, token_hash, secret',
+  recovery_codes: 'user_id, hash, pending',
+  unfinished_adds: 'mark',
+  operations: 'id, state',
+  audit: 'number, mac',
+}
+
+/** The newest migration of the database of a data directory; 0 where there is none. */
+export function currentMigration(dataDir: string): number {
+  if (!existsSync(databaseFile(dataDir))) return 0
+  using sql = openCurrent(dataDir)
+  return sql.query<{ id: number | null }, []>('SELECT max(id) AS id FROM migrations').get()?.id ?? 0
+}
+
+/** The newest copy that a program can read which knows this migration and none after it. */
+export function findPreMigrationBackup(dataDir: string, migration: number): PreMigrationBackup | undefined {
+  const names = readdirSync(dataDir).map(name => Number(/^before-migration-(\d+)\.db$/.exec(name)?.[1] ?? Number.NaN))
+  const id = Math.max(...names.filter(number => number <= migration + 1))
+  if (id === Number.NEGATIVE_INFINITY) return undefined
+  using sql = openCurrent(dataDir)
+  const row = sql.query<{ time: number }, [number]>('SELECT applied_at AS time FROM migrations WHERE id = ?').get(id)
+  return row ? { path: join(dataDir, `before-migration-${id}.db`), migration: id - 1, time: row.time } : undefined
+}
+
+/** Compares the present database, which others may be using, with a copy of it. */
+export function diffWithCurrent(dataDir: string, backup: PreMigrationBackup): RollbackLoss {
+  using sql = openCurrent(dataDir)
+  sql.query('ATTACH ? AS past').run(backup.path)
+  const count = (text: string) => sql.query<{ count: number }, []>(text).get()?.count ?? 0
+  const isInBackup = (table: string) =>
+    sql.query("SELECT 1 FROM past.sqlite_schema WHERE type = 'table' AND name = ?").get(table) !== null
+  const countDifferences = (table: string, columns: string) =>
+    count(`
+      SELECT (SELECT count(*) FROM (SELECT ${columns} FROM main.${table} EXCEPT SELECT ${columns} FROM past.${table}))
+           + (SELECT count(*) FROM (SELECT ${columns} FROM past.${table} EXCEPT SELECT ${columns} FROM main.${table})) AS count`)
+  const commonTables = Object.entries(identityColumns).filter(([table]) => isInBackup(table))
+  const backupKeyCheck = sql
+    .query<{ hash: Uint8Array | null }, []>('SELECT key_hash AS hash FROM past.sealing_check')
+    .get()
+  return {
+    users: count('SELECT count(*) AS count FROM main.users WHERE id NOT IN (SELECT id FROM past.users)'),
+    deletedUsers: count('SELECT count(*) AS count FROM past.users WHERE id NOT IN (SELECT id FROM main.users)'),
+    changedUsers: count(`
+      SELECT count(*) AS count FROM main.users AS now JOIN past.users AS was USING (id)
+      WHERE now.user_group <> was.user_group OR now.secret <> was.secret`),
+    sessions: count('SELECT count(*) AS count FROM main.sessions'),
+    auditRecords: count(`
+      SELECT coalesce((SELECT max(number) FROM main.audit), 0) - coalesce((SELECT max(number) FROM past.audit), 0) AS count`),
+    operations: isInBackup('operations')
+      ? count('SELECT count(*) AS count FROM main.operations WHERE id NOT IN (SELECT id FROM past.operations)')
+      : count('SELECT count(*) AS count FROM main.operations'),
+    isUnchanged: commonTables.every(([table, columns]) => countDifferences(table, columns) === 0),
+    sameKey: bytesEqual(createKeyCheck({ sql }).get()?.hash, backupKeyCheck?.hash),
+  }
+}
+
+/**
+ * What must not be forgotten of the present when the past comes back: adds that are to be undone, codes and recovery
+ * codes that were used.
+ * @param db the past
+ * @param dataDir where the present is
+ */
+export async function carryForward(db: Database, dataDir: string): Promise<void> {
+  db.sql.query('ATTACH ? AS present').run(databaseFile(dataDir))
+  await db.write(() => {
+    db.sql.run('INSERT OR IGNORE INTO main.unfinished_adds SELECT mark, name, started_at FROM present.unfinished_adds')
+    db.sql.run(`
+      UPDATE main.users SET last_step =
+        max(last_step, coalesce((SELECT now.last_step FROM present.users AS now WHERE now.id = users.id), -1))`)
+    db.sql.run(`
+      DELETE FROM main.recovery_codes WHERE NOT EXISTS (
+        SELECT 1 FROM present.recovery_codes AS now
+        WHERE now.user_id = main.recovery_codes.user_id AND now.hash = main.recovery_codes.hash)`)
+    db.sql.run('UPDATE main.clock_mark SET time = max(time, (SELECT max(time) FROM present.clock_mark))')
+  })
+  db.sql.run('DETACH present')
+}
+
+function openCurrent(dataDir: string): Sqlite {
+  const sql = new Sqlite(databaseFile(dataDir), { readwrite: true, create: false })
+  sql.run('PRAGMA busy_timeout = 5000')
+  return sql
+}

@@ -1,0 +1,146 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { errorMessage } from '../core/error-message.ts'
+import { OperatorError } from '../core/errors.ts'
+import { fsyncDirectory } from './key-file.ts'
+
+// A restore is made ready in a directory of its own inside the data directory. One renaming makes it count; whatever is
+// left to be done then is done by whoever takes the data directory next, however often that is killed.
+
+/** Being made; counts for nothing. */
+const DRAFT = 'restore-draft'
+/** Counts. What is in its way is put aside. */
+const READY = 'restore-ready'
+/** Nothing is in its way any more. */
+const PLACING = 'restore-placing'
+/** Says where the rest goes. The last that is removed. */
+const PLAN = 'restore.json'
+const CREDENTIALS = 'credentials'
+
+/** What there is one of in a data directory, the database last. */
+const DATA_FILES = ['audit.key', 'sealing.key', 'cikit-api.db']
+/** What belongs to those, and must not stay beside others. */
+const SIDECAR_FILES = ['cikit-api.db-wal', 'cikit-api.db-shm', 'cikit-api.db-journal', 'sealing.key.new']
+
+export interface RestorePlan {
+  /** Where the droplets' SSH keys belong. Absolute path. */
+  credentialsDir: string
+  /** The name, in the data directory, of the directory for what was there before. */
+  aside: string
+}
+
+/** An empty directory (0700) to be filled with `cikit-api.db`, the keys, and `credentials/`. For who holds the serve lock. */
+export function createRestoreDraft(dataDir: string): string {
+  const draft = join(dataDir, DRAFT)
+  rmSync(draft, { recursive: true, force: true })
+  mkdirSync(join(draft, CREDENTIALS), { recursive: true, mode: 0o700 })
+  chmodSync(draft, 0o700)
+  return draft
+}
+
+export function discardRestoreDraft(dataDir: string): void {
+  rmSync(join(dataDir, DRAFT), { recursive: true, force: true })
+}
+
+/** From here on the draft is what counts. */
+export function commitRestore(dataDir: string, plan: RestorePlan): void {
+  const draft = join(dataDir, DRAFT)
+  writeFileSync(join(draft, PLAN), JSON.stringify(plan), { mode: 0o600, flush: true })
+  fsyncDirectory(join(draft, CREDENTIALS))
+  fsyncDirectory(draft)
+  renameSync(draft, join(dataDir, READY))
+  fsyncDirectory(dataDir)
+}
+
+/** Whether a restore counts that is not finished. */
+export function isRestorePending(dataDir: string): boolean {
+  return [READY, PLACING].some(name => existsSync(join(dataDir, name)))
+}
+
+/**
+ * Does what is left of a restore that counts, and forgets one that does not. For who holds the serve lock.
+ * @throws OperatorError when it cannot be done; then it is to be tried again
+ */
+export function finishRestore(dataDir: string): void {
+  discardRestoreDraft(dataDir)
+  if (!isRestorePending(dataDir)) return
+  try {
+    if (existsSync(join(dataDir, READY))) moveCurrentAside(dataDir)
+    installDraft(dataDir)
+  } catch (cause) {
+    const reason = errorMessage(cause)
+    throw new OperatorError(
+      `A restore into ${dataDir} is not finished (${reason}): make room or mend that, then start the same command again`,
+      { cause },
+    )
+  }
+}
+
+function moveCurrentAside(dataDir: string): void {
+  const { aside } = readPlan(join(dataDir, READY))
+  const existing = [...SIDECAR_FILES, ...DATA_FILES].filter(name => existsSync(join(dataDir, name)))
+  if (existing.length > 0) mkdirSync(join(dataDir, aside), { recursive: true, mode: 0o700 })
+  for (const name of existing) renameSync(join(dataDir, name), join(dataDir, aside, name))
+  if (existing.length > 0) fsyncDirectory(join(dataDir, aside))
+  fsyncDirectory(dataDir)
+  renameSync(join(dataDir, READY), join(dataDir, PLACING))
+  fsyncDirectory(dataDir)
+}
+
+function installDraft(dataDir: string): void {
+  const placingDir = join(dataDir, PLACING)
+  // Without its plan there is nothing left to be done but to remove it.
+  if (existsSync(join(placingDir, PLAN))) {
+    installCredentials(join(placingDir, CREDENTIALS), readPlan(placingDir).credentialsDir)
+    for (const name of DATA_FILES) {
+      if (existsSync(join(placingDir, name))) renameSync(join(placingDir, name), join(dataDir, name))
+    }
+    fsyncDirectory(dataDir)
+    rmSync(join(placingDir, CREDENTIALS), { recursive: true, force: true })
+    rmSync(join(placingDir, PLAN))
+  }
+  rmSync(placingDir, { recursive: true, force: true })
+}
+
+/** The droplets are on the engine, and not in the backup: a pair that lies there already is the one that fits. */
+function installCredentials(from: string, to: string): void {
+  if (!existsSync(from)) return
+  for (const droplet of readdirSync(from)) {
+    const folder = join(to, droplet)
+    const privateKey = join(folder, `${droplet}.private.key`)
+    if (existsSync(privateKey)) continue
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    chmodSync(folder, 0o700)
+    // The private key last: with it the pair is there.
+    const names = readdirSync(join(from, droplet)).toSorted().reverse()
+    for (const name of names) installFile(join(from, droplet, name), join(folder, name))
+  }
+}
+
+/** Copied, since it may be another disk. */
+function installFile(from: string, to: string): void {
+  const tempPath = `${to}.new`
+  rmSync(tempPath, { force: true })
+  copyFileSync(from, tempPath)
+  chmodSync(tempPath, to.endsWith('.private.key') ? 0o400 : 0o600)
+  renameSync(tempPath, to)
+  fsyncDirectory(dirname(to))
+}
+
+function readPlan(directory: string): RestorePlan {
+  const plan: Partial<RestorePlan> = JSON.parse(readFileSync(join(directory, PLAN), 'utf8'))
+  const { credentialsDir, aside } = plan
+  if (typeof credentialsDir !== 'string' || !/^before-restore-[\w.-]+$/.test(aside ?? ''))
+    throw new Error('its plan is damaged')
+  return { credentialsDir, aside: aside ?? '' }
+}

@@ -1,0 +1,125 @@
+import { expect, test } from 'bun:test'
+import { Elysia } from 'elysia'
+import { createErrorHandler } from '../../../src/api/http/error-handler.ts'
+import { ApiError } from '../../../src/core/errors.ts'
+import { createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
+
+/** The entry of the log about the failure of the request that this answer is to. */
+function failureEntryOf(api: TestApi, headers: Headers): unknown {
+  const entries: Record<string, unknown>[] = api.logLines.map(line => JSON.parse(line))
+  return entries.find(
+    ({ message, requestId }) => message === 'request failed' && requestId === headers.get('x-request-id'),
+  )
+}
+
+test('what nobody expected is told to the log, and to the client without a word of it', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.logInAs('manager')
+  api.memoryEngine.failNext('list', new TypeError('hunter2 at /var/lib', { cause: new Error('underneath') }))
+  const { status, headers, body } = await api.call('POST', '/droplet/add', { token })
+  expect(status).toBe(500)
+  expect(body).toEqual({ error: 'Internal server error', errorId: 0 })
+  expect(JSON.stringify([...headers])).not.toContain('hunter2')
+  expect(failureEntryOf(api, headers)).toMatchObject({
+    level: 'error',
+    errorId: 0,
+    error: expect.stringMatching(/TypeError: hunter2 at \/var\/lib[\s\S]*caused by Error: underneath/),
+  })
+})
+
+test('the cause of an error of the catalogue is told to the log only', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.logInAs('manager')
+  api.memoryEngine.failNext('list', new ApiError('engineUnavailable', { cause: new Error('hunter2') }))
+  const { status, headers, body } = await api.call('POST', '/droplet/add', { token })
+  expect(status).toBe(503)
+  expect(body).toEqual({ error: expect.not.stringContaining('hunter2'), errorId: 918 })
+  expect(failureEntryOf(api, headers)).toMatchObject({ level: 'error', error: expect.stringContaining('hunter2') })
+})
+
+test('an answer of ours that is not as promised is our failure, not one of the caller', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.logInAs('manager')
+  await api.call('POST', '/droplet/add', { token })
+  const [droplet] = api.memoryEngine.droplets
+  Object.assign(droplet ?? {}, { ports: { '22': { type: 'tcp', from: { ip: '0.0.0.0', port: 22.5 } } } })
+  const { status, headers, body } = await api.call('PATCH', '/droplet/start/cikit01', { token })
+  expect(status).toBe(500)
+  expect(body).toEqual({ error: 'Internal server error', errorId: 0 })
+  expect(failureEntryOf(api, headers)).toMatchObject({ level: 'error' })
+  // Another answer would be a secret: the log says what is wrong with it, and not what it was.
+  expect(JSON.stringify(failureEntryOf(api, headers))).not.toContain('cikit01')
+})
+
+test.each([
+  ['GET', '/nowhere'],
+  ['GET', '/user'],
+  ['POST', '/user/list'],
+  ['GET', '/droplet/add'],
+  ['PUT', '/droplet/add'],
+  ['OPTIONS', '/user/list'],
+  ['TRACE', '/user/list'],
+  ['DELETE', '/user/delete'],
+  ['DELETE', '/user/delete/a/b'],
+  ['PATCH', '/droplet/start/'],
+  ['GET', '/USER/LIST'],
+  ['GET', '/user//list'],
+])('%s %s is no route: 404', async (method, path) => {
+  await using api = await createTestApi()
+  const { status, body } = await api.call(method, path)
+  expect(status).toBe(404)
+  expect(body).toEqual({ error: 'Route not found', errorId: 404 })
+})
+
+test.each(['/favicon.ico', '//api/v1/user/list', '/api/v2/user/list', '/api/v1', '/api/v1/%zz', '/..%2f', '/%00'])(
+  'GET %s is no route: 404',
+  async path => {
+    await using api = await createTestApi()
+    const response = await api.app.handle(new Request(`http://localhost${path}`))
+    expect(response.status).toBe(404)
+    expect(await response.json()).toEqual({ error: 'Route not found', errorId: 404 })
+  },
+)
+
+test.each(['x', 'x:1', 'ab', 'abc'])('with a Host as short as %s, no path is taken for another: 917', async host => {
+  await using api = await createTestApi()
+  const { token } = await api.logInAs('owner')
+  for (const path of ['/aa/api/v1/user/list', '/a/api/v1/user/list', '/aaa/api/v1/user/list']) {
+    const headers = { authorization: `Bearer ${token}` }
+    const response = await api.app.handle(new Request(`http://${host}${path}`, { headers }))
+    expect(response.status).toBe(400)
+    expect(await response.json()).toEqual({ error: expect.stringContaining('Host'), errorId: 917 })
+  }
+})
+
+test.each(['%zz', '%', '%c3', '%c3%28', '%u0041', '%00', '%E0%A4%A'])(
+  'the broken part of a path %s gives an answer in words, and not a failure',
+  async part => {
+    await using api = await createTestApi()
+    const { token } = await api.logInAs('owner')
+    expect(await api.call('DELETE', `/user/delete/${part}`, { token })).toMatchObject({
+      status: 400,
+      body: { error: 'User not found', errorId: 903 },
+    })
+    expect(await api.call('PATCH', `/droplet/stop/${part}`, { token })).toMatchObject({
+      status: 400,
+      body: { error: 'Error response from daemon: No such container', errorId: 900 },
+    })
+    expect(api.memoryEngine.calls).toEqual([])
+  },
+)
+
+test('the connection of a client that may go on sending ends with the answer, and no other', async () => {
+  await using api = await createTestApi()
+  const fail = (closeConnection: boolean) => () => {
+    throw new ApiError('malformed', { closeConnection })
+  }
+  const app = new Elysia()
+    .use(createErrorHandler(api.context.log, api.context.audit))
+    .get('/unfinished', fail(true))
+    .get('/finished', fail(false))
+  const connection = async (path: string) =>
+    (await app.handle(new Request(`http://localhost${path}`))).headers.get('connection')
+  expect(await connection('/unfinished')).toBe('close')
+  expect(await connection('/finished')).toBeNull()
+})

@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'bun:test'
+import { createHash } from 'node:crypto'
+import type { Fields } from '../../../src/api/http/body.ts'
+import { readIdempotencyKey } from '../../../src/api/http/idempotency.ts'
+
+const readKey = (key: string | undefined, requested = ['add', ''], fields: Fields = {}) =>
+  readIdempotencyKey(
+    new Request('http://localhost/', { headers: key === undefined ? {} : { 'idempotency-key': key } }),
+    'ada',
+    requested,
+    fields,
+  )
+
+test('without the header there is none', () => {
+  expect(readKey(undefined)).toBeUndefined()
+})
+
+test.each([
+  ['build-4711', 'build-4711'],
+  ['"build-4711"', 'build-4711'],
+  ['"', '"'],
+  ['x'.repeat(255), 'x'.repeat(255)],
+])('%s is the key %s', (header, key) => {
+  const sha256 = createHash('sha256').update(key).digest('hex')
+  const idempotencyKey = readKey(header)
+  expect([idempotencyKey?.userId, Buffer.from(idempotencyKey?.key ?? []).toString('hex')]).toEqual(['ada', sha256])
+})
+
+test.each(['', '""', 'a b', 'a, b', 'x'.repeat(256), 'ä'])('%j is refused', header => {
+  expect(() => readKey(header)).toThrow('Idempotency-Key')
+})
+
+describe('two requests are the same', () => {
+  const fingerprint = (requested: string[], fields: Fields) =>
+    Buffer.from(readKey('k', requested, fields)?.fingerprint ?? []).toString('hex')
+  const reference = fingerprint(['add', ''], { ssh_keys: ['a'], note: 1 })
+
+  test('in whatever order their fields are, and with whatever token', () => {
+    expect(fingerprint(['add', ''], { note: 1, access_token: 'x', ssh_keys: ['a'] })).toBe(reference)
+  })
+
+  test.each<[string, string[], Fields]>([
+    ['another change', ['stop', ''], { ssh_keys: ['a'], note: 1 }],
+    ['another droplet', ['add', 'cikit01'], { ssh_keys: ['a'], note: 1 }],
+    ['another field', ['add', ''], { ssh_keys: ['b'], note: 1 }],
+    ['a field less', ['add', ''], { ssh_keys: ['a'] }],
+  ])('and not with %s', (_, requested, fields) => {
+    expect(fingerprint(requested, fields)).not.toBe(reference)
+  })
+})

@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'bun:test'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import type { RouteDescription, Schema } from '../../../src/api/openapi/description.ts'
+import { catalogue } from '../../../src/core/errors.ts'
+import { createApiDocument, tagSections } from '../../../src/web/api-document.ts'
+import { validateStrict } from '../../testkit/api/openapi-contract.ts'
+import { createTestApi } from '../../testkit/api/test-api.ts'
+
+const document = createApiDocument()
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, operation })),
+)
+const describedRoutes = new Map(tagSections.flatMap(({ routes }) => Object.entries<RouteDescription>(routes)))
+
+/** The routes of the app, by their names in the chapters. */
+async function appRoutes() {
+  await using api = await createTestApi()
+  return api.app.routes.map(({ method, path, hooks }) => ({
+    name: `${method} ${path.replace(/(?<=.)\/$/, '')}`,
+    responses: (hooks as { response?: Record<number, unknown> }).response ?? {},
+  }))
+}
+
+test('an independent validator finds nothing wrong', async () => {
+  const validator = new Validator({ strict: false })
+  const { valid, errors } = await validator.validate(JSON.parse(JSON.stringify(document)))
+  expect(errors).toBeUndefined()
+  expect([valid, validator.version]).toEqual([true, '3.1'])
+})
+
+test('every route of the app is an operation, and every operation is a route', async () => {
+  const routes = (await appRoutes()).map(({ name }) => name)
+  expect([...describedRoutes.keys()].toSorted()).toEqual(routes.toSorted())
+  expect(operations.map(({ name }) => name).toSorted()).toEqual(
+    routes.map(name => name.replace(/:(\w+)/g, '{$1}')).toSorted(),
+  )
+})
+
+test('what a route answers by its own schema is what the document says', async () => {
+  for (const { name, responses } of await appRoutes()) {
+    for (const [status, schema] of Object.entries(responses)) {
+      const response = describedRoutes.get(name)?.responses[Number(status)]
+      expect([name, status, JSON.stringify(response?.schema)]).toEqual([name, status, JSON.stringify(schema)])
+    }
+  }
+})
+
+test('every operation has a name of its own, a summary and an example of how to ask', () => {
+  const names = operations.map(({ operation }) => operation.operationId)
+  expect(new Set(names).size).toBe(names.length)
+  for (const { operation } of operations) {
+    expect(operation.summary).toMatch(/^[A-Z].*[^.]$/)
+    expect(operation['x-codeSamples'][0]?.source).toMatch(/^curl -s/)
+    expect(document.tags.map(({ name }) => name)).toEqual(expect.arrayContaining(operation.tags))
+  }
+})
+
+describe('examples', () => {
+  const bodies = operations.flatMap(({ name, operation }) => {
+    const request = Object.entries<Body>(operation.requestBody?.content ?? {}).map(([type, body]) => ({
+      name: `${name} ${type}`,
+      body,
+    }))
+    const responses = Object.entries<{ content?: Record<string, Body> }>(operation.responses).flatMap(
+      ([status, { content = {} }]) => Object.values(content).map(body => ({ name: `${name} ${status}`, body })),
+    )
+    return [...request, ...responses]
+  })
+
+  test('each body has one, and it is as its schema says', () => {
+    expect(bodies.length).toBeGreaterThan(operations.length * 4)
+    for (const { name, body } of bodies) {
+      const examples = body.examples ? Object.values(body.examples).map(exampleAt) : [body.example]
+      expect([name, examples.length]).not.toEqual([name, 0])
+      for (const example of examples) validateStrict(name, name, body.schema, example)
+    }
+  })
+
+  test('one that is not is found', () => {
+    const { example, schema = {} } = bodies.find(({ name }) => name === 'GET /api/v1/droplet/list 200')?.body ?? {}
+    const [droplet] = example as Record<string, unknown>[]
+    expect(() => validateStrict('droplets', 'more', schema, [{ ...droplet, more: 1 }])).toThrow('additional properties')
+    expect(() => validateStrict('droplets', 'less', schema, [{ ...droplet, health: 'well' }])).toThrow('allowed values')
+  })
+})
+
+test('every error of the catalogue is named by a route, and every reference leads somewhere', () => {
+  const text = JSON.stringify(document.paths)
+  const named = new Set([...text.matchAll(/#\/components\/examples\/(\w+)/g)].map(([, name]) => name))
+  expect([...named].toSorted()).toEqual(Object.keys(catalogue).toSorted())
+  expect(document.info.description).toContain('What is no route answers 404')
+  for (const [, reference = ''] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
+    const target = reference.split('/').reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], document)
+    expect([reference, target]).not.toEqual([reference, undefined])
+  }
+})
+
+test('whoever may call a route is told, in words and to programs', () => {
+  const add = document.paths['/api/v1/droplet/add']?.post
+  expect(add).toMatchObject({ 'x-group': 'manager', security: [{ bearer: [] }] })
+  expect(add?.description).toContain('Group `manager`')
+  expect(document.paths['/api/v1/user/auth']?.post).toMatchObject({ 'x-group': 'open', security: [] })
+})
+
+interface Body {
+  schema: Schema
+  example?: unknown
+  examples?: Record<string, { $ref: string }>
+}
+
+function exampleAt({ $ref }: { $ref: string }): unknown {
+  return Object.entries(document.components.examples).find(([name]) => $ref.endsWith(`/${name}`))?.[1].value
+}

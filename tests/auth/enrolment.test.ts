@@ -1,0 +1,256 @@
+import { describe, expect, test } from 'bun:test'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { formatRecord, readAudit } from '../testkit/audit/audit.ts'
+import {
+  confirmEnrolment,
+  createEnrolmentHost,
+  type EnrolmentDetails,
+  type EnrolmentLink,
+  issueLink,
+  logIn,
+  recover,
+  redeemLink,
+  showEnrolment,
+} from '../testkit/auth/enrolment.ts'
+import { codeAt, decodeBase32 } from '../testkit/auth/totp.ts'
+
+const HOUR = 3_600_000
+
+describe('a link of the owner', () => {
+  test('shows a new secret and ten recovery codes, once', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner, ada } = host
+    const link = await issueLink(api, owner.token)
+    expect(link.url).toBe(`/enrol#${link.enrolment_token}`)
+    expect(link.expires).toBe(new Date(api.clock.now() + 24 * HOUR).toISOString())
+    const { body } = await redeemLink(api, link.enrolment_token)
+    const shown = body as EnrolmentDetails
+    expect(shown).toEqual({
+      username: 'ada',
+      secret: expect.stringMatching(/^[A-Z2-7]{32}$/),
+      otpauth_url: expect.stringContaining(`secret=${shown.secret}`),
+      qr: expect.stringMatching(/^data:image\/png;base64,/),
+      recovery_codes: Array(10).fill(expect.stringMatching(/^[a-z2-7]{4}(-[a-z2-7]{4}){3}$/)),
+      expires: new Date(api.clock.now() + 24 * HOUR).toISOString(),
+    })
+    expect(new Set(shown.recovery_codes).size).toBe(10)
+    expect(shown.secret).not.toBe(ada.secret)
+    expect(await redeemLink(api, link.enrolment_token)).toMatchObject({ status: 400, body: { errorId: 926 } })
+  })
+
+  test('changes nothing until the first right code of the new secret: then that counts, and nothing else', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner, ada } = host
+    const shown = await showEnrolment(api, await issueLink(api, owner.token))
+    api.clock.advance(60_000)
+    expect((await logIn(api, 'ada', ada.secret)).status).toBe(200)
+    expect((await api.call('GET', '/droplet/list', { token: ada.token })).status).toBe(200)
+    api.clock.advance(60_000)
+    const { status, body } = await logIn(api, 'ada', shown.secret)
+    expect(status).toBe(200)
+    const { access_token } = body as { access_token: string }
+    expect((await api.call('GET', '/droplet/list', { token: access_token })).status).toBe(200)
+    expect((await api.call('GET', '/droplet/list', { token: ada.token })).status).toBe(401)
+    expect(await logIn(api, 'ada', shown.secret)).toMatchObject({ status: 400, body: { errorId: 902 } })
+    api.clock.advance(60_000)
+    expect(await logIn(api, 'ada', ada.secret)).toMatchObject({ status: 400, body: { errorId: 902 } })
+    expect((await logIn(api, 'ada', shown.secret)).status).toBe(200)
+    expect(await api.call('GET', '/user/auth/setup/ada', { token: owner.token })).toMatchObject({
+      body: { secret: shown.secret },
+    })
+    const recorded = (await readAudit(api, owner.token)).map(formatRecord).filter(words => words.includes('enrol'))
+    expect(recorded).toEqual(['owner user.enrol ada ok', 'ada user.auth.enrol ada ok', 'ada user.enrolled ada ok'])
+  })
+
+  test('is good for a day, and what it showed for a day after its use', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner, ada } = host
+    const expiredLink = await issueLink(api, owner.token)
+    api.clock.advance(24 * HOUR)
+    expect(await redeemLink(api, expiredLink.enrolment_token)).toMatchObject({ body: { errorId: 926 } })
+    const newSession = await api.logIn(owner)
+    const link = await issueLink(api, newSession.access_token)
+    api.clock.advance(24 * HOUR - 1)
+    const shown = await showEnrolment(api, link)
+    api.clock.advance(24 * HOUR)
+    expect(await logIn(api, 'ada', shown.secret)).toMatchObject({ body: { errorId: 902 } })
+    expect((await logIn(api, 'ada', ada.secret)).status).toBe(200)
+  })
+
+  test('that is used in its last moment still leaves a day for the first code', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner } = host
+    const link = await issueLink(api, owner.token)
+    api.clock.advance(24 * HOUR - 1)
+    const shown = await showEnrolment(api, link)
+    api.clock.advance(24 * HOUR - 1)
+    expect((await logIn(api, 'ada', shown.secret)).status).toBe(200)
+  })
+
+  test('that nobody used yet leaves the login as it is', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner, ada } = host
+    await issueLink(api, owner.token)
+    api.clock.advance(60_000)
+    expect((await logIn(api, 'ada', ada.secret)).status).toBe(200)
+  })
+
+  test('confirms the recovery codes that it showed: none of an earlier link, and none of another user', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner } = host
+    const bob = await api.createUser('bob', 'viewer')
+    const bobShown = await showEnrolment(api, await issueLink(api, owner.token, bob.username))
+    const first = await showEnrolment(api, await issueLink(api, owner.token))
+    const second = await showEnrolment(api, await issueLink(api, owner.token))
+    expect((await logIn(api, 'ada', second.secret)).status).toBe(200)
+    expect(await recover(api, 'ada', first.recovery_codes[0] ?? '')).toMatchObject({ body: { errorId: 927 } })
+    expect(await recover(api, 'bob', bobShown.recovery_codes[0] ?? '')).toMatchObject({ body: { errorId: 927 } })
+    expect((await recover(api, 'ada', second.recovery_codes[0] ?? '')).status).toBe(200)
+  })
+
+  test('that is used while the sealing key is replaced shows nothing, and is not used up', async () => {
+    let replaceKey = () => {}
+    await using host = await createEnrolmentHost({
+      random(size) {
+        // Recovery codes are made after the secret was sealed, and before it is stored.
+        if (size === 10) replaceKey()
+        return crypto.getRandomValues(new Uint8Array(size))
+      },
+    })
+    const { api, owner } = host
+    const link = await issueLink(api, owner.token)
+    const { sql } = api.context.db
+    const hash = sql.query<{ hash: Uint8Array }, []>('SELECT key_hash AS hash FROM sealing_check').get()?.hash ?? null
+    replaceKey = () => void sql.run("UPDATE sealing_check SET key_hash = x'00'")
+    expect(await redeemLink(api, link.enrolment_token)).toMatchObject({ status: 503, body: { errorId: 922 } })
+    replaceKey = () => {}
+    sql.run('UPDATE sealing_check SET key_hash = ?', [hash])
+    expect((await redeemLink(api, link.enrolment_token)).status).toBe(200)
+  })
+
+  test('that shows another secret during a login: the code of the first one does not put the second in place', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner, ada } = host
+    const { auth, db } = api.context
+    const earlierShown = await showEnrolment(api, await issueLink(api, owner.token))
+    const encryptedSecret =
+      db.sql.query<{ secret: Uint8Array }, []>('SELECT secret FROM enrolments').get()?.secret ?? null
+    const shown = await showEnrolment(api, await issueLink(api, owner.token))
+    // The login has read what is pending when that is replaced.
+    const code = codeAt(shown.secret, api.clock.now())
+    const loginAttempt = auth.login(TEST_ACTOR, 'ada', code, { agent: '' }).catch((error: unknown) => error)
+    await db.write(() => void db.sql.run('UPDATE enrolments SET secret = ?', [encryptedSecret]))
+    expect(await loginAttempt).toMatchObject({ errorId: 902 })
+    expect((await api.call('GET', '/droplet/list', { token: ada.token })).status).toBe(200)
+    expect((await logIn(api, 'ada', earlierShown.secret)).status).toBe(200)
+  })
+
+  test('takes the place of an earlier one, and of what that showed', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner } = host
+    const first = await issueLink(api, owner.token)
+    const second = await issueLink(api, owner.token)
+    expect(await redeemLink(api, first.enrolment_token)).toMatchObject({ body: { errorId: 926 } })
+    const shown = await showEnrolment(api, second)
+    await issueLink(api, owner.token)
+    expect(await logIn(api, 'ada', shown.secret)).toMatchObject({ body: { errorId: 902 } })
+  })
+
+  test('begins with the public URL where there is one, and never with the Host', async () => {
+    await using host = await createEnrolmentHost()
+    const response = await host.api.call('POST', '/user/enrol/ada', {
+      token: host.owner.token,
+      headers: { host: 'evil.example', 'x-forwarded-host': 'evil.example' },
+    })
+    expect((response.body as EnrolmentLink).url).toStartWith('/enrol#')
+    await using publicApi = await createTestApi({}, { 'public-url': 'https://matrix.example/cikit' })
+    const { token } = await publicApi.logInAs('owner')
+    const link = await issueLink(publicApi, token, 'owner')
+    expect(link.url).toBe(`https://matrix.example/cikit/enrol#${link.enrolment_token}`)
+  })
+
+  test('is for a user that exists, and goes with it', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner } = host
+    for (const name of ['nobody', 'ADA']) {
+      const response = await api.call('POST', `/user/enrol/${name}`, { token: owner.token })
+      expect(response).toMatchObject({ status: 400, body: { errorId: 903 } })
+    }
+    const link = await issueLink(api, owner.token)
+    await api.call('DELETE', '/user/delete/ada', { token: owner.token })
+    expect(await redeemLink(api, link.enrolment_token)).toMatchObject({ body: { errorId: 926 } })
+  })
+
+  test('used a hundred times at once shows one secret', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner } = host
+    const link = await issueLink(api, owner.token)
+    const responses = await Promise.all(Array.from({ length: 100 }, () => redeemLink(api, link.enrolment_token)))
+    const shown = responses.filter(({ status }) => status === 200)
+    expect(shown).toHaveLength(1)
+    // The others were failures of this address.
+    api.clock.advance(10 * 60_000)
+    const logins = await Promise.all(shown.map(({ body }) => logIn(api, 'ada', (body as EnrolmentDetails).secret)))
+    expect(logins.map(({ status }) => status)).toEqual([200])
+  })
+
+  test.each([[{}], [{ enrolment_token: '' }], [{ enrolment_token: 7 }], [{ enrolment_token: ['x'] }]])(
+    'must be a text: %j',
+    async json => {
+      await using api = await createTestApi()
+      expect(await api.call('POST', '/user/auth/enrol', { json })).toMatchObject({
+        status: 400,
+        body: { errorId: 917 },
+      })
+    },
+  )
+
+  test('is not guessed: twenty wrong ones lock the address', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner } = host
+    const ids: unknown[] = []
+    for (let count = 0; count < 21; count++) {
+      ids.push((await redeemLink(api, String(count).padStart(64, '0'))).body)
+    }
+    expect(ids.map(body => (body as { errorId: number }).errorId)).toEqual([...Array(20).fill(926), 915])
+    expect((await redeemLink(api, (await issueLink(api, owner.token)).enrolment_token)).status).toBe(200)
+  })
+
+  test('waits in the database sealed and hashed', async () => {
+    await using host = await createEnrolmentHost()
+    const { api, owner } = host
+    const link = await issueLink(api, owner.token)
+    const shown = await showEnrolment(api, link)
+    const { sql } = api.context.db
+    const dump = ['enrolments', 'recovery_codes', 'users'].map(table => sql.query(`SELECT * FROM ${table}`).values())
+    const bytes = dump
+      .flat(2)
+      .map(value => (value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value))
+    const letters = shown.recovery_codes.map(code => code.replaceAll('-', ''))
+    const plain = decodeBase32(shown.secret).toString('latin1')
+    for (const secret of [link.enrolment_token, shown.secret, plain, ...shown.recovery_codes, ...letters]) {
+      expect(bytes.join('\n')).not.toContain(secret)
+    }
+  })
+})
+
+describe('a link ends', () => {
+  test.each<[string, (api: TestApi, owner: string) => Promise<unknown>]>([
+    ['when the user is revoked', (api, token) => api.call('DELETE', '/user/auth/revoke/ada', { token })],
+    ['with create-user', api => api.context.users.provision(TEST_ACTOR, 'ada', 'manager', false)],
+    ['with create-user -r', api => api.context.users.provision(TEST_ACTOR, 'ada', 'manager', true)],
+  ])('%s, used or not', async (_, endLink) => {
+    await using host = await createEnrolmentHost()
+    const { api, owner } = host
+    const unused = await issueLink(api, owner.token)
+    await endLink(api, owner.token)
+    expect(await redeemLink(api, unused.enrolment_token)).toMatchObject({ body: { errorId: 926 } })
+    const link = await issueLink(api, owner.token)
+    const shown = await showEnrolment(api, link)
+    await endLink(api, owner.token)
+    expect(await logIn(api, 'ada', shown.secret)).toMatchObject({ body: { errorId: 902 } })
+    const code = codeAt(shown.secret, api.clock.now())
+    expect(await confirmEnrolment(api, link.enrolment_token, code)).toMatchObject({ body: { errorId: 926 } })
+  })
+})

@@ -1,0 +1,62 @@
+import { expect, test } from 'bun:test'
+import { readDocuments } from '../../../src/backups/import/documents.ts'
+import { OperatorError } from '../../../src/core/errors.ts'
+
+const read = (text: string) => readDocuments(new TextEncoder().encode(text))
+
+test('one document a line, with the number of its line', () => {
+  expect(read('{"a":1}\n{"a":2}\n')).toEqual([
+    { position: 1, document: { a: 1 } },
+    { position: 2, document: { a: 2 } },
+  ])
+})
+
+test('a byte order mark, CRLF, empty lines and no line feed at the end do not matter', () => {
+  expect(read('\ufeff{"a":1}\r\n\r\n  \n{"a":2}')).toEqual([
+    { position: 1, document: { a: 1 } },
+    { position: 4, document: { a: 2 } },
+  ])
+})
+
+test('one array, as --jsonArray writes it, pretty or not', () => {
+  expect(read('\n[\n{"a":1},\n  {"a":\n2}]\n')).toEqual([
+    { position: 1, document: { a: 1 } },
+    { position: 2, document: { a: 2 } },
+  ])
+})
+
+test.each(['{"a":1', 'null', '5', '"text"', '[1]x', '{"a":1}{"a":2}', `{"a":"${'x'.repeat(20_000)}"}`])(
+  'a line that is no object is told by its number: %p',
+  line => {
+    expect(read(`{}\n  ${line.startsWith('[') ? `{}${line}` : line}\n{}`)).toEqual([
+      { position: 1, document: {} },
+      { position: 2, document: undefined },
+      { position: 3, document: {} },
+    ])
+  },
+)
+
+test('what is nested without end is no document', () => {
+  expect(read(`{"a":${'['.repeat(8_000)}${']'.repeat(8_000)}}\n{}`).at(-1)).toEqual({ position: 2, document: {} })
+  expect(read(`{"a":${'['.repeat(8_000)}\n{}`)[0]?.document).toBeUndefined()
+})
+
+test('what is in an array and no object is told by its place', () => {
+  expect(read('[{}, 1, null, []]').map(({ document }) => document)).toEqual([{}, undefined, undefined, undefined])
+})
+
+test.each([
+  ['nothing', '', /empty/],
+  ['an array of nothing', '[]', /empty/],
+  ['an array that does not end', '[{"secret":"KEEPTHIS"}', /begins as an array and is none/],
+  ['too many', '{}\n'.repeat(10_001), /more than 10000 documents/],
+])('%s is refused, and not repeated', (_, text, message) => {
+  expect(() => read(text)).toThrow(OperatorError)
+  expect(() => read(text)).toThrow(message)
+  expect(() => read(text)).not.toThrow(/KEEPTHIS/)
+})
+
+test('what is not UTF-8 is refused', () => {
+  expect(() => readDocuments(Buffer.from('{"a":1}', 'utf16le').subarray(0, 3))).not.toThrow(/"a"/)
+  expect(() => readDocuments(Uint8Array.of(0xff, 0xfe, 0x7b, 0))).toThrow(/not UTF-8/)
+})

@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'bun:test'
+import { parseCandidate } from '../../../src/backups/import/candidate.ts'
+import { TEST_ACTOR } from '../../testkit/actor.ts'
+import { createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
+import { formatRecord, readAudit } from '../../testkit/audit/audit.ts'
+import { EXPORTED_SECRET, exportedUser } from '../../testkit/backups/users-export.ts'
+
+const parse = (users: Record<string, unknown>[]) =>
+  users.map((document, index) => parseCandidate({ position: index + 1, document }, 'base32', Date.UTC(2026, 0, 1)))
+
+const outcomes = (results: { outcome: string }[]) => results.map(({ outcome }) => outcome)
+
+/** `username group` of all users, oldest first. */
+const listUsers = (api: TestApi) => api.context.users.list().map(({ username, group }) => `${username} ${group}`)
+
+test('users are taken with their groups, dates and secrets, oldest first', async () => {
+  await using api = await createTestApi()
+  const later = { created: { $date: '2019-01-01T00:00:00Z' } }
+  const users = [exportedUser('ann', 'viewer', later), exportedUser('BR0kEN', 'owner'), exportedUser('bob', 'manager')]
+  expect(outcomes(await api.context.userImport.apply(TEST_ACTOR, parse(users)))).toEqual(['taken', 'taken', 'taken'])
+  expect(listUsers(api)).toEqual(['BR0kEN owner', 'bob manager', 'ann viewer'])
+  expect(api.context.users.list().map(({ createdAt }) => new Date(createdAt).getFullYear())).toEqual([2018, 2018, 2019])
+  await api.logIn({ username: 'BR0kEN', secret: EXPORTED_SECRET })
+})
+
+test('each who is taken is in the audit, and nobody else', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.logInAs('owner', 'owner')
+  const actor = { ...TEST_ACTOR, user: 'host:root', action: 'import' }
+  await api.context.userImport.apply(actor, parse([exportedUser('ann', 'viewer'), exportedUser('ann@home', 'viewer')]))
+  const records = (await readAudit(api, token)).map(formatRecord)
+  expect(records.filter(words => words.includes('import'))).toEqual(['host:root import ann ok'])
+})
+
+test('a look at it takes nobody', async () => {
+  await using api = await createTestApi()
+  const results = await api.context.userImport.plan(parse([exportedUser('ann', 'viewer')]))
+  expect(outcomes(results)).toEqual(['taken'])
+  expect(listUsers(api)).toEqual([])
+})
+
+test('a second time finds them there, and changes nothing', async () => {
+  await using api = await createTestApi()
+  const users = parse([exportedUser('ann', 'owner'), exportedUser('bob', 'viewer')])
+  await api.context.userImport.apply(TEST_ACTOR, users)
+  const before = api.context.users.list()
+  expect(outcomes(await api.context.userImport.apply(TEST_ACTOR, users))).toEqual(['there', 'there'])
+  expect(api.context.users.list()).toEqual(before)
+})
+
+test('a date that is not known is now, and that is said', async () => {
+  await using api = await createTestApi()
+  const [result] = await api.context.userImport.apply(
+    TEST_ACTOR,
+    parse([exportedUser('ann', 'viewer', { created: null })]),
+  )
+  expect(result).toMatchObject({ outcome: 'taken', remark: expect.stringContaining('created now') })
+  expect(api.context.users.list()[0]?.createdAt).toBe(api.clock.now())
+})
+
+describe('what is not clear is not taken, and the rest is', () => {
+  test.each<[string, string[][], RegExp[], string[]]>([
+    [
+      'two of a name, ignoring case',
+      [
+        ['ann', 'viewer'],
+        ['bob', 'viewer'],
+        ['Ann', 'manager'],
+      ],
+      [/^the same name as 3/, /^$/, /^the same name as 1/],
+      ['owner owner', 'kim viewer', 'bob viewer'],
+    ],
+    [
+      'a second owner',
+      [
+        ['ann', 'owner'],
+        ['bob', 'viewer'],
+      ],
+      [/^the owner here is owner: /, /^$/],
+      ['owner owner', 'kim viewer', 'bob viewer'],
+    ],
+    ['a name that differs in case from one here', [['KIM', 'viewer']], [/^there is a user kim/], []],
+    ['a user here in another group', [['kim', 'manager']], [/^a user here, in the group viewer/], []],
+    ['a user here with another secret', [['kim', 'viewer']], [/^a user here, with another secret/], []],
+  ])('%s', async (_, users, remarks, after) => {
+    await using api = await createTestApi()
+    await api.createUser('owner', 'owner')
+    await api.createUser('kim', 'viewer')
+    const results = await api.context.userImport.apply(
+      TEST_ACTOR,
+      parse(users.map(([name = '', group = '']) => exportedUser(name, group))),
+    )
+    for (const [index, remark] of remarks.entries()) expect(results[index]?.remark).toMatch(remark)
+    expect(listUsers(api)).toEqual(after.length > 0 ? after : ['owner owner', 'kim viewer'])
+  })
+
+  test('two owners, where there is none yet', async () => {
+    await using api = await createTestApi()
+    const users = parse([exportedUser('ann', 'owner'), exportedUser('bob', 'owner'), exportedUser('kim', 'viewer')])
+    const results = await api.context.userImport.apply(TEST_ACTOR, users)
+    expect(results.map(({ remark }) => remark)).toEqual([
+      expect.stringMatching(/^an owner like 2: /),
+      expect.stringMatching(/^an owner like 1: /),
+      '',
+    ])
+    expect(listUsers(api)).toEqual(['kim viewer'])
+  })
+})
+
+test('all of it or nothing: where one cannot be stored, nobody is taken', async () => {
+  await using api = await createTestApi()
+  api.context.db.sql.run(
+    "CREATE TRIGGER full BEFORE INSERT ON users WHEN new.username = 'bob' BEGIN SELECT raise(ABORT, 'no'); END",
+  )
+  await expect(
+    api.context.userImport.apply(TEST_ACTOR, parse([exportedUser('ann', 'viewer'), exportedUser('bob', 'viewer')])),
+  ).rejects.toThrow('no')
+  expect(listUsers(api)).toEqual([])
+})
+
+test('a user who is made at the same moment is not overwritten, and nobody is taken', async () => {
+  await using api = await createTestApi()
+  const applying = api.context.userImport.apply(
+    TEST_ACTOR,
+    parse([exportedUser('ann', 'viewer'), exportedUser('bob', 'viewer')]),
+  )
+  await api.context.users.add(TEST_ACTOR, 'ann', 'manager')
+  await expect(applying).rejects.toThrow('The user ann was changed meanwhile: run it again, nothing was taken')
+  expect(listUsers(api)).toEqual(['ann manager'])
+})

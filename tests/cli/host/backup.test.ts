@@ -1,0 +1,129 @@
+import { expect, test } from 'bun:test'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expectedFailure, runCli, startServe } from '../../testkit/cli.ts'
+import { fileMode, setUmask } from '../../testkit/file-modes.ts'
+import { tempDir } from '../../testkit/temp-dir.ts'
+
+/** A host with a user, and a directory beside it. */
+async function createHost() {
+  const dir = tempDir()
+  const path = (name: string) => join(dir.path, name)
+  const dataDir = path('data')
+  await runCli(['create-user', '-u', 'ann', '-g', 'owner', '--data-dir', dataDir])
+  writeFileSync(path('passphrase'), 'correct horse battery\n')
+  return {
+    path,
+    dataDir,
+    file: path('a.tar'),
+    run: (...args: string[]) => runCli([...args, '--data-dir', dataDir]),
+    [Symbol.dispose]: dir[Symbol.dispose],
+  }
+}
+
+test('backup says what is in the file, and what is not', async () => {
+  using _ = setUmask(0)
+  using host = await createHost()
+  const { exitCode, stdout, stderr } = await host.run('backup', host.file)
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  expect(stdout).toMatch(/a\.tar: the database and the SSH keys of 0 droplets, 0\.\d MB, opened and checked\n/)
+  expect(stdout).toContain(`The keys are not in it: keep ${host.dataDir}/sealing.key and the audit.key elsewhere`)
+  expect(fileMode(host.file)).toBe('600')
+  expect(readdirSync(host.path('.')).toSorted()).toEqual(['a.tar', 'data', 'passphrase'])
+})
+
+test('a file that is there stays as it is, unless --force is given', async () => {
+  using host = await createHost()
+  writeFileSync(host.file, 'mine')
+  expect(await host.run('backup', host.file)).toEqual(expectedFailure(2, /a\.tar is there already.*--force/))
+  expect(readFileSync(host.file, 'utf8')).toBe('mine')
+  const { stdout } = await host.run('backup', host.file, '--force', '--json')
+  const { file, size, keys, files } = JSON.parse(stdout)
+  expect({ file, size, keys }).toEqual({ file: host.file, size: statSync(host.file).size, keys: null })
+  expect(files).toMatchObject([{ name: 'cikit-api.db' }])
+})
+
+test('what cannot be done is refused with its remedy', async () => {
+  using host = await createHost()
+  writeFileSync(host.path('short'), 'elevenchars\n')
+  mkdirSync(host.path('folder'))
+  const cases = [
+    [['backup', host.path('no/such/a.tar')], 2, /cannot be written .*ENOENT.*name a file in a directory/],
+    [['backup', host.path('folder'), '--force'], 2, /folder is there and is no plain file/],
+    [['backup', host.file, '--with-key'], 2, /--with-key needs --passphrase-file/],
+    [['backup', host.file, '--passphrase-file', host.path('passphrase')], 2, /give --with-key too/],
+    [['backup', host.file, '--with-key', '--passphrase-file', host.path('short')], 2, /fewer than 12 characters/],
+    [['backup', host.file, '--with-key', '--passphrase-file', host.path('none')], 2, /none cannot be read/],
+    [['restore', host.path('none')], 2, /none cannot be read .*name a file that cikit-api backup wrote/],
+    [['restore', host.path('passphrase')], 1, /is no backup of cikit-api, or is damaged/],
+  ] as const
+  for (const [words, code, text] of cases) expect(await host.run(...words)).toEqual(expectedFailure(code, text))
+  expect(readdirSync(host.path('.')).toSorted()).toEqual(['data', 'folder', 'passphrase', 'short'])
+})
+
+test('restore puts it all back, says what is different now, and records that', async () => {
+  using host = await createHost()
+  await host.run('backup', host.file, '--with-key', '--passphrase-file', host.path('passphrase'))
+  const otherDir = host.path('other')
+  const restore = (...words: string[]) => runCli(['restore', host.file, '--data-dir', otherDir, ...words])
+  expect(await restore()).toEqual(expectedFailure(2, /give --passphrase-file/))
+  writeFileSync(host.path('wrong'), 'another passphrase\n')
+  expect(await restore('--passphrase-file', host.path('wrong'))).toEqual(expectedFailure(1, /do not open/))
+  expect(readdirSync(otherDir).toSorted()).toEqual(['credentials', 'serve.lock'])
+  const { exitCode, stdout, stderr } = await restore('--passphrase-file', host.path('passphrase'))
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  expect(stdout).toContain(`Restored into ${otherDir}: 1 user and the SSH keys of 0 droplets`)
+  expect(stdout).toContain('Recovery codes that were used since then count again')
+  expect((await runCli(['user', 'list', '--data-dir', otherDir])).stdout).toContain('ann')
+  const verified = await runCli(['audit', '--verify', '--data-dir', otherDir])
+  expect(verified).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('none changed, removed or moved') })
+  const { stdout: auditOutput } = await runCli(['audit', '--action', 'restore', '--json', '--data-dir', otherDir])
+  expect(JSON.parse(auditOutput)).toMatchObject({
+    user: expect.stringMatching(/^host:/),
+    address: 'host',
+    result: 'ok',
+  })
+  expect(await restore('--passphrase-file', host.path('passphrase'))).toEqual(expectedFailure(1, /--force/))
+})
+
+test('without keys in it, those of its host are needed, and their place is said', async () => {
+  using host = await createHost()
+  await host.run('backup', host.file)
+  const otherDir = host.path('other')
+  const restore = (...words: string[]) => runCli(['restore', host.file, '--data-dir', otherDir, ...words])
+  expect(await restore()).toEqual(
+    expectedFailure(1, new RegExp(`no ${otherDir}/sealing.key: put the sealing.key and the audit`)),
+  )
+  writeFileSync(join(otherDir, 'sealing.key'), `${'0'.repeat(64)}\n`)
+  expect(await restore()).toEqual(expectedFailure(1, /sealing.key is not the one of the backup/))
+  writeFileSync(join(otherDir, 'sealing.key'), readFileSync(join(host.dataDir, 'sealing.key')))
+  expect(await restore()).toEqual(expectedFailure(1, /put the audit.key of that host beside .*--restart-audit/))
+  expect(await restore('--restart-audit')).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(await runCli(['audit', '--verify', '--data-dir', otherDir])).toMatchObject({ exitCode: 0 })
+  const keyFlags = ['--secret-key-file', join(host.dataDir, 'sealing.key')]
+  const thirdHostFlags = ['--data-dir', host.path('third'), ...keyFlags]
+  expect(await runCli(['restore', host.file, ...thirdHostFlags])).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(readdirSync(host.path('third'))).not.toContain('sealing.key')
+  expect(await runCli(['audit', '--verify', ...thirdHostFlags])).toMatchObject({ exitCode: 0 })
+})
+
+test('while the data directory is served, nothing is restored into it', async () => {
+  using host = await createHost()
+  await host.run('backup', host.file)
+  const args = ['--data-dir', host.dataDir, '--port', '0', '--domain', 'matrix.test', '--docker-host', 'unix:///none']
+  await using server = startServe(args)
+  await server.address()
+  expect(await host.run('restore', host.file, '--force')).toEqual(expectedFailure(1, /is served already by process/))
+})
+
+test('with --force what was there is put aside, and nothing of it is deleted', async () => {
+  using host = await createHost()
+  await host.run('backup', host.file)
+  await host.run('create-user', '-u', 'bob', '-g', 'viewer')
+  const { stdout } = await host.run('restore', host.file, '--force', '--json')
+  const { before, users } = JSON.parse(stdout)
+  expect(users).toBe(1)
+  expect(readdirSync(before).toSorted()).toEqual(['audit.key', 'cikit-api.db', 'sealing.key'])
+  expect((await runCli(['user', 'list', '--data-dir', before])).stdout).toContain('bob')
+  expect((await host.run('user', 'list')).stdout).not.toContain('bob')
+})

@@ -1,0 +1,70 @@
+import { expect, test } from 'bun:test'
+import { checkEngine } from '../../../../cli/host/doctor/engine.ts'
+import { toConfig } from '../../../../src/config/config.ts'
+import { createFakeDocker } from '../../../testkit/docker/fake-docker.ts'
+
+const NOW = Date.parse('2026-11-24T00:00:00Z')
+
+const info = { ServerVersion: '28.5.2', OSType: 'linux', CgroupVersion: '2', SecurityOptions: [] }
+
+/** An engine with no container, and with the image, unless it is told otherwise. */
+async function runEngineCheck(
+  engineInfo: Record<string, unknown>,
+  options: { hasImage?: boolean } = {},
+): Promise<Record<string, unknown>> {
+  await using docker = createFakeDocker(({ path }) => {
+    if (path === '/info') return Response.json({ ...info, SystemTime: new Date(NOW).toISOString(), ...engineInfo })
+    if (path.startsWith('/containers/json')) return Response.json([])
+    if (path.startsWith('/images/') && options.hasImage !== false) return Response.json({ Id: 'sha256:1' })
+    return undefined
+  })
+  const flags = { 'data-dir': '/nowhere', domain: 'matrix.test', 'docker-host': `unix://${docker.address.path}` }
+  const { findings, droplets } = await checkEngine(toConfig(flags, {}, { root: true, hostname: 'h' }), () => NOW)
+  expect(docker.requests.filter(({ method }) => method !== 'GET')).toEqual([])
+  return {
+    droplets: droplets?.length,
+    ...Object.fromEntries(findings.map(({ check, status, text }) => [check, `${status}: ${text}`])),
+  }
+}
+
+test('one that runs droplets is as it should be, and is only asked', async () => {
+  expect(await runEngineCheck({})).toEqual({
+    droplets: 0,
+    engine: expect.stringMatching(/^ok: Docker 28\.5\.2 with cgroup v2 at .*docker\.sock, with 0 droplets$/),
+    cgroups: 'ok: systemd boots in droplets with Docker 28.5.2 with cgroup v2',
+    'droplet image': 'ok: localhost/cikit-droplet:bookworm is on the engine',
+    clock: "ok: it goes with the engine's",
+  })
+})
+
+test('one on which no systemd boots says why', async () => {
+  const result = await runEngineCheck({ ServerVersion: '19.3.1' })
+  expect(result).toMatchObject({ cgroups: expect.stringMatching(/^failed: .*Docker 19.*use Docker 20\.10 or newer/) })
+})
+
+test('an image that is not there says when it will be', async () => {
+  const result = await runEngineCheck({}, { hasImage: false })
+  expect(result).toMatchObject({ 'droplet image': expect.stringMatching(/^warning: .*cikit-api image build does now/) })
+})
+
+test.each<[number, RegExp]>([
+  [4, /^ok: /],
+  [6, /^warning: the engine's clock is 6 s ahead of this host's: .*NTP/],
+  [-31, /^failed: the engine's clock is 31 s behind this host's: .*NTP/],
+])('a clock that is %d s ahead', async (seconds, words) => {
+  const result = await runEngineCheck({ SystemTime: new Date(NOW + seconds * 1000).toISOString() })
+  expect(result).toMatchObject({ clock: expect.stringMatching(words) })
+})
+
+test('one that is away says how it may be reached', async () => {
+  const flags = { 'data-dir': '/nowhere', domain: 'matrix.test', 'docker-host': 'unix:///nowhere/docker.sock' }
+  const { findings, droplets } = await checkEngine(toConfig(flags, {}, { root: true, hostname: 'h' }), () => NOW)
+  expect(droplets).toBeUndefined()
+  expect(findings).toMatchObject([
+    {
+      check: 'engine',
+      status: 'failed',
+      text: expect.stringMatching(/^\/nowhere\/docker\.sock does not answer .*--docker-host/),
+    },
+  ])
+})

@@ -1,0 +1,90 @@
+import { expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expectedFailure, runCli, startServe } from '../../testkit/cli.ts'
+import { tempDir } from '../../testkit/temp-dir.ts'
+import { timed } from '../../testkit/timed.ts'
+
+const health = (dataDir: string, ...words: string[]) => runCli(['health', '--data-dir', dataDir, ...words])
+
+/** What answers as it likes, at an address that a server of this directory seems to have told. */
+function createFakeServer(dataDir: string, handler: () => Response | Promise<Response>) {
+  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: handler })
+  writeFileSync(join(dataDir, 'serve.json'), JSON.stringify({ pid: 1, address: String(server.url) }))
+  return { url: String(server.url), [Symbol.dispose]: () => void server.stop(true) }
+}
+
+test.each(['127.0.0.1', '0.0.0.0', '::'])('a server on %s is found and asked, wherever it listens', async host => {
+  using dir = tempDir()
+  const flags = ['--data-dir', dir.path, '--port', '0', '--domain', 'matrix.test', '--host', host]
+  // That it answers for another name only is nothing to who asks from the host.
+  await using server = startServe([
+    ...flags,
+    '--docker-host',
+    `unix://${dir.path}/no.sock`,
+    '--allowed-hosts',
+    'matrix.test',
+  ])
+  await server.address()
+  const text = 'degraded: the engine is away (see that it runs)\n'
+  expect(await health(dir.path)).toEqual({ exitCode: 0, stdout: text, stderr: '' })
+  const json = '{"status":"degraded","engine":"away","store":"ok"}\n'
+  expect(await health(dir.path, '--json')).toEqual({ exitCode: 0, stdout: json, stderr: '' })
+  await server.stop('SIGKILL')
+  expect(await health(dir.path)).toEqual(expectedFailure(1, /Nobody serves.*start cikit-api serve/))
+})
+
+test('where nobody serves that is said, with the directory', async () => {
+  using dir = tempDir()
+  expect(await health(dir.path)).toEqual(
+    expectedFailure(1, new RegExp(`Nobody serves ${dir.path}: start .*--data-dir`)),
+  )
+})
+
+test.each([
+  ['ok', { status: 'ok', engine: 'ok', store: 'ok' }, 'ok\n'],
+  [
+    'degraded',
+    { status: 'degraded', engine: 'away', store: 'read-only' },
+    'degraded: the engine is away (see that it runs), the store cannot be written (see that its disk has space)\n',
+  ],
+])('a server that is %s is told in a line, with exit code 0', async (_, body, stdout) => {
+  using dir = tempDir()
+  using __ = createFakeServer(dir.path, () => Response.json(body))
+  expect(await health(dir.path)).toEqual({ exitCode: 0, stdout, stderr: '' })
+})
+
+test('one that fails is told with exit code 1, for programs too', async () => {
+  using dir = tempDir()
+  const body = { status: 'failed', engine: 'ok', store: 'unusable' }
+  using _ = createFakeServer(dir.path, () => Response.json(body, { status: 503 }))
+  const refused = expectedFailure(1, 'failed: the store cannot be used (see what the log says)')
+  expect(await health(dir.path)).toEqual(refused)
+  expect(await health(dir.path, '--json')).toEqual({ ...refused, stdout: `${JSON.stringify(body)}\n` })
+})
+
+test.each<[string, () => Response]>([
+  ['a page', () => new Response('<h1>It works!</h1>')],
+  ['other JSON', () => Response.json({ status: 'green' })],
+  ['a redirection', () => Response.redirect('http://127.0.0.1:1/health')],
+])('%s is no answer of a cikit-api', async (_, answer) => {
+  using dir = tempDir()
+  using server = createFakeServer(dir.path, answer)
+  expect(await health(dir.path)).toEqual(expectedFailure(1, new RegExp(`${server.url} answered \\d+, and not as`)))
+})
+
+test('one that is silent is given up within 3 seconds', async () => {
+  using dir = tempDir()
+  using _ = createFakeServer(dir.path, () => new Promise<Response>(() => undefined))
+  const { result, ms } = await timed(health(dir.path))
+  expect(result).toEqual(expectedFailure(1, /does not answer/))
+  expect(ms).toBeLessThan(3_000)
+})
+
+test('--url names another one, and an address that is none is refused', async () => {
+  using dir = tempDir()
+  using other = tempDir()
+  using server = createFakeServer(other.path, () => Response.json({ status: 'ok', engine: 'ok', store: 'ok' }))
+  expect(await health(dir.path, '--url', server.url)).toEqual({ exitCode: 0, stdout: 'ok\n', stderr: '' })
+  expect(await health(dir.path, '--url', 'matrix')).toEqual(expectedFailure(2, /--url "matrix".*http:\/\//))
+})

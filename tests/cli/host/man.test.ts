@@ -1,0 +1,26 @@
+import { beforeAll, expect, test } from 'bun:test'
+import { type SettingName, settings, variableOf } from '../../../src/config/config.ts'
+import { ClientError } from '../../../src/core/errors.ts'
+import { runCli } from '../../testkit/cli.ts'
+import { listCommands } from '../../testkit/cli-commands.ts'
+
+let page: string
+
+beforeAll(async () => {
+  page = (await runCli(['man'])).stdout
+})
+
+test('every command and every flag of it is in the page', async () => {
+  for (const { name, flags } of await listCommands()) {
+    expect(page).toContain(`\n.Ss ${name}\n`)
+    const [, part = ''] = page.split(`\n.Ss ${name}\n`)
+    const [own = ''] = part.split(/\n\.S[sh] /)
+    for (const flag of flags) expect([name, own.includes(`Fl -${flag}`)]).toEqual([name, true])
+  }
+})
+
+test('every setting, its variable and every exit code is there', () => {
+  for (const name of Object.keys(settings) as SettingName[])
+    expect(page).toContain(`Fl -${name} Ar ${settings[name].hint} , Ev ${variableOf(name)}`)
+  for (const code of [0, 2, 130, ...Object.values(ClientError.exitCodes)]) expect(page).toContain(`.It Er ${code}\n`)
+})

@@ -1,0 +1,21 @@
+import { expect, test } from 'bun:test'
+import { version } from '../../../package.json'
+import { migrations } from '../../../src/store/migrations/index.ts'
+import { expectedFailure, runCli } from '../../testkit/cli.ts'
+
+const SUM = 'a'.repeat(64)
+
+test.each<[string[], RegExp]>([
+  [[], /Give --from FILE and --sha256 SUM .* or --rollback alone/],
+  [['--from', 'x'], /Give --from FILE and --sha256 SUM/],
+  [['--sha256', SUM], /Give --from FILE and --sha256 SUM/],
+  [['--rollback', '--from', 'x', '--sha256', SUM], /--rollback alone/],
+  [['--from', 'x', '--sha256', SUM.slice(1)], /is no SHA-256/],
+])('upgrade %j is refused', async (flags, words) => {
+  expect(await runCli(['upgrade', ...flags])).toEqual(expectedFailure(2, words))
+})
+
+test('upgrade --describe tells what this program is', async () => {
+  const { stdout } = await runCli(['upgrade', '--describe'])
+  expect(JSON.parse(stdout)).toEqual({ name: 'cikit-api', version, migration: migrations.length })
+})

@@ -1,0 +1,61 @@
+import { expect, test } from 'bun:test'
+import { expectedFailure, runCli } from '../../testkit/cli.ts'
+import { tempDir } from '../../testkit/temp-dir.ts'
+
+async function createHost() {
+  const dir = tempDir()
+  const run = (...args: string[]) => runCli([...args, '--data-dir', dir.path])
+  await run('create-user', '-u', 'ann', '-g', 'owner')
+  await run('create-user', '-u', 'bob', '-g', 'viewer')
+  return { run, [Symbol.dispose]: dir[Symbol.dispose] }
+}
+
+test('user list shows the users, oldest first, and no secret', async () => {
+  using host = await createHost()
+  const { exitCode, stdout, stderr } = await host.run('user', 'list')
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  expect(stdout.split('\n').map(line => line.trim().split(/ +/).slice(0, 2))).toEqual([
+    ['USERNAME', 'GROUP'],
+    ['ann', 'owner'],
+    ['bob', 'viewer'],
+    [''],
+  ])
+  expect(stdout).not.toMatch(/[A-Z2-7]{32}/)
+})
+
+test('user list --json is one array, as the API gives it', async () => {
+  using host = await createHost()
+  const { stdout } = await host.run('user', 'list', '--json')
+  const created = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  expect(JSON.parse(stdout)).toEqual([
+    { id: expect.any(String), username: 'ann', group: 'owner', created },
+    { id: expect.any(String), username: 'bob', group: 'viewer', created },
+  ])
+})
+
+test('user delete takes that user and no other', async () => {
+  using host = await createHost()
+  expect(await host.run('user', 'delete', 'bob')).toEqual({ exitCode: 0, stdout: 'Deleted bob\n', stderr: '' })
+  const { stdout } = await host.run('user', 'list')
+  expect(stdout).toContain('ann')
+  expect(stdout).not.toContain('bob')
+})
+
+test.each([
+  ['carl', /not found/],
+  ['Bob', /not found/],
+  ['ann', /owner cannot be deleted/],
+])('user delete %s is refused', async (name, words) => {
+  using host = await createHost()
+  expect(await host.run('user', 'delete', name)).toEqual(expectedFailure(1, words))
+  const { stdout } = await host.run('user', 'list')
+  expect(stdout).toMatch(/ann[\s\S]*bob/)
+})
+
+test('rotate-key says how many secrets it sealed anew, and the audit that it was done', async () => {
+  using host = await createHost()
+  const { exitCode, stdout, stderr } = await host.run('rotate-key')
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  expect(stdout).toStartWith('Sealed 2 secrets with a new key. ')
+  expect((await host.run('audit', '--action', 'rotate-key')).stdout).toMatch(/rotate-key +- +ok/)
+})

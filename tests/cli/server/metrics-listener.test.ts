@@ -1,0 +1,74 @@
+import { expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { expectedFailure, runCli, startServe } from '../../testkit/cli.ts'
+import { metricNamesIn } from '../../testkit/prometheus-text.ts'
+import { tempDir } from '../../testkit/temp-dir.ts'
+
+const args = (dataDir: string, ...more: string[]) => [
+  ...['--data-dir', dataDir, '--port', '0', '--domain', 'matrix.test'],
+  ...['--docker-host', `unix://${dataDir}/no.sock`, ...more],
+]
+
+const WARNING = 'metrics are plain HTTP, on an address that others can reach: keep that port to your own network'
+
+test('GET /metrics is there and nothing else, beside the API and not in it', async () => {
+  using dir = tempDir()
+  await using server = startServe(args(dir.path, '--metrics-listen', '0'))
+  const address = String((await server.waitForLog('metrics listening')).address)
+  expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/)
+  const answer = await fetch(address)
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
+  expect(metricNamesIn(await answer.text())).toContain('cikit_api_build_info')
+  const statusOf = async (path: string, init?: RequestInit) => (await fetch(new URL(path, address), init)).status
+  for (const path of ['/', '/metrics/', '/metrics/x', '/health', '/api/v1/user/list', '/%2fmetrics']) {
+    expect([path, await statusOf(path)]).toEqual([path, 404])
+  }
+  for (const method of ['POST', 'DELETE', 'OPTIONS']) expect(await statusOf('/metrics', { method })).toBe(404)
+  expect((await fetch(new URL('metrics', await server.address()))).status).toBe(404)
+  expect(server.logEntries.filter(({ message }) => message === WARNING)).toEqual([])
+  expect(await server.stop()).toEqual({ exitCode: 0, stderr: '' })
+  await expect(fetch(address)).rejects.toThrow()
+})
+
+test('a name that leads here is not enough, but for those that were named', async () => {
+  using dir = tempDir()
+  const flags = ['--metrics-listen', '127.0.0.1:0', '--allowed-hosts', 'matrix.test']
+  await using server = startServe(args(dir.path, ...flags))
+  const address = String((await server.waitForLog('metrics listening')).address)
+  const statusFor = async (host: string) => (await fetch(address, { headers: { host } })).status
+  for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', 'matrix.test.evil']) {
+    expect([host, await statusFor(host)]).toEqual([host, 421])
+  }
+  for (const host of ['matrix.test:9464', '10.0.0.7', '[::1]:9464', 'localhost']) {
+    expect([host, await statusFor(host)]).toEqual([host, 200])
+  }
+})
+
+test('on an address that others can reach it is warned of', async () => {
+  using dir = tempDir()
+  await using server = startServe(args(dir.path, '--metrics-listen', '0.0.0.0:0'))
+  expect(await server.waitForLog(WARNING)).toMatchObject({ level: 'warn' })
+  const address = String((await server.waitForLog('metrics listening')).address)
+  expect((await fetch(address, { headers: { host: 'matrix.test' } })).status).toBe(200)
+})
+
+test('an address that is taken is refused with its flag, and leaves nothing behind', async () => {
+  using dir = tempDir()
+  using taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+  const data = join(dir.path, 'data')
+  const refused = await runCli(['serve', ...args(data), '--metrics-listen', String(taken.port)])
+  expect(refused.exitCode).toBe(1)
+  expect(refused.stderr).toEqual(
+    expectedFailure(1, new RegExp(`127.0.0.1:${taken.port} for metrics.*--metrics-listen`)).stderr,
+  )
+  await using server = startServe(args(data))
+  expect(await server.address()).toStartWith('http://')
+})
+
+test('without the setting nothing listens', async () => {
+  using dir = tempDir()
+  await using server = startServe(args(dir.path))
+  await server.address()
+  await server.stop()
+  expect(server.logEntries.filter(({ message }) => message === 'metrics listening')).toEqual([])
+})

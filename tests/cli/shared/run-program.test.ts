@@ -1,0 +1,20 @@
+import { expect, test } from 'bun:test'
+import { runProgram } from '../../../cli/shared/run-program.ts'
+
+test('runs a program by its arguments, to its end', async () => {
+  expect(await runProgram(['printf', '%s|%s', '$(id) *', 'b'])).toEqual({ code: 0, stdout: '$(id) *|b', stderr: '' })
+})
+
+test('tells how it ended, and what it complained of', async () => {
+  const result = await runProgram(['ls', '/no/such/file'])
+  expect(result.code).toBe(2)
+  expect(result.stderr).toContain('/no/such/file')
+})
+
+test('gives it nothing to read', async () => {
+  expect(await runProgram(['cat'])).toEqual({ code: 0, stdout: '', stderr: '' })
+})
+
+test('names a program that is not there', async () => {
+  await expect(runProgram(['no-such-program'])).rejects.toThrow('There is no no-such-program on this host')
+})

@@ -1,0 +1,71 @@
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import { fileStateOf, invalidReason, readCertificate } from '../../src/core/certificate.ts'
+import { ConfigError } from '../../src/core/errors.ts'
+import { type CertificatePair, certificateFiles, createCertificate } from '../testkit/certificates.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
+
+let first: CertificatePair
+let second: CertificatePair
+beforeAll(async () => {
+  first = await createCertificate('one.test')
+  second = await createCertificate('two.test')
+})
+
+test('tells what it is, and for how long', () => {
+  using dir = tempDir()
+  const files = certificateFiles(dir.path)
+  files.install(first)
+  const certificate = readCertificate(files)
+  expect(certificate).toMatchObject({ ...first, names: 'DNS:one.test', fileState: fileStateOf(files) })
+  expect(certificate.fingerprint).toMatch(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/)
+  expect(certificate.validTo - certificate.validFrom).toBe(30 * 24 * 3_600_000)
+})
+
+describe('refuses, naming the flag, the file and the remedy', () => {
+  test.each<[string, (pair: CertificatePair) => Partial<CertificatePair>, RegExp]>([
+    ['the key of another', () => ({ key: second.key }), /--tls-key .*matrix\.key is not the key of.*matrix\.crt/],
+    ['no certificate', () => ({ cert: '' }), /--tls-cert .*matrix\.crt holds no certificate/],
+    ['half a certificate', ({ cert }) => ({ cert: cert.slice(0, 300) }), /--tls-cert .* holds no certificate/],
+    ['no key', () => ({ key: 'x' }), /--tls-key .*matrix\.key holds no private key/],
+    ['the two mixed up', ({ cert, key }) => ({ cert: key, key: cert }), /--tls-cert .* holds no certificate/],
+  ])('%s', (_, change, words) => {
+    using dir = tempDir()
+    const files = certificateFiles(dir.path)
+    files.install({ ...first, ...change(first) })
+    expect(() => readCertificate(files)).toThrow(words)
+    expect(() => readCertificate(files)).toThrow(ConfigError)
+    expect(() => readCertificate(files)).not.toThrow(first.key.slice(40, 80))
+  })
+
+  test('a file that is not there', () => {
+    using dir = tempDir()
+    expect(() => readCertificate(certificateFiles(dir.path))).toThrow(/--tls-cert .* cannot be read.*name a readable/)
+  })
+})
+
+test('is over from its last moment on, and not there before its first', () => {
+  using dir = tempDir()
+  const files = certificateFiles(dir.path)
+  files.install(first)
+  const certificate = readCertificate(files)
+  expect(invalidReason(certificate, certificate.validFrom)).toBeUndefined()
+  expect(invalidReason(certificate, certificate.validTo - 1)).toBeUndefined()
+  expect(invalidReason(certificate, certificate.validTo)).toMatch(/^it is over since .*Z: renew it$/)
+  expect(invalidReason(certificate, certificate.validFrom - 1)).toMatch(/^it begins at .*Z only: set the clock/)
+})
+
+test('a change of either file is seen, and none is not', () => {
+  using dir = tempDir()
+  const files = certificateFiles(dir.path)
+  expect(fileStateOf(files)).toBe('none none')
+  files.install(first)
+  const stateBefore = fileStateOf(files)
+  expect(fileStateOf(files)).toBe(stateBefore)
+  files.install({ ...first, key: second.key })
+  expect(fileStateOf(files)).not.toBe(stateBefore)
+  files.install(first)
+  const written = fileStateOf(files)
+  writeFileSync(files.certFile, second.cert)
+  expect(fileStateOf(files)).not.toBe(written)
+})

@@ -1,0 +1,33 @@
+import { expect, test } from 'bun:test'
+import { format, inspect } from 'node:util'
+import { Secret } from '../../src/core/secret.ts'
+
+const text = new Secret('hunter2')
+const bytes = new Secret(new TextEncoder().encode('hunter2'))
+
+test('a secret shows itself to who asks', () => {
+  expect(text.reveal()).toBe('hunter2')
+  expect(bytes.reveal()).toEqual(new TextEncoder().encode('hunter2'))
+})
+
+test.each<[string, (secret: Secret<string | Uint8Array>) => string]>([
+  ['a template', secret => `${secret}`],
+  ['String()', String],
+  ['JSON', secret => JSON.stringify({ secret })],
+  ['inspect', secret => inspect({ nested: { secret } }, { depth: 9, showHidden: true })],
+  ['format', secret => format('%s %o %j', secret, secret, secret)],
+  ['the inspect of Bun', secret => Bun.inspect({ secret })],
+  ['an error', secret => String(new Error(`wrong: ${secret}`))],
+])('%s does not show it', (_, print) => {
+  for (const secret of [text, bytes]) {
+    const printed = print(secret)
+    expect(printed).toContain('[secret]')
+    expect(printed).not.toContain('hunter2')
+    expect(printed).not.toContain('104')
+  }
+})
+
+test('it has nothing that a copy or a loop could find', () => {
+  expect(Reflect.ownKeys(text)).toEqual([])
+  expect({ ...text }).toEqual({})
+})

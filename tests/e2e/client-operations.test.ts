@@ -1,0 +1,229 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { expectedFailure } from '../testkit/cli.ts'
+import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
+import { type CliUser, createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
+import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { createTcpProxy } from '../testkit/e2e/tcp-proxy.ts'
+
+// How a person at another computer follows a change, by the binary on both sides.
+
+let engine: FakeEngine
+let server: ServerProcess
+let cliUser: CliUser
+
+beforeAll(async () => {
+  engine = createFakeEngine()
+  server = await startServerProcess({ socket: engine.socket })
+})
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  await engine[Symbol.asyncDispose]()
+})
+beforeEach(async () => {
+  cliUser = createCliUser()
+  await logIn(cliUser, server, 'ann', 'manager')
+})
+afterEach(() => {
+  engine.clearOverrides()
+  cliUser[Symbol.dispose]()
+})
+
+const addDroplet = async (): Promise<string> =>
+  JSON.parse((await cliUser.run('droplet', 'add', '--json')).stdout)[0].name
+const newestOperation = async () =>
+  JSON.parse((await cliUser.run('operation', 'ls', '--json', '--limit', '1')).stdout)[0]
+/** As terminals are told it: to the end of the line nothing is left. */
+const CLEAR_TO_END = '\x1b[K'
+const CLEAR_LINE = `\r${CLEAR_TO_END}`
+const uuid = /[0-9a-f]{8}-[0-9a-f-]{27}/
+
+/** The next request to the engine that matches arrives, and is answered only when it is released. */
+function holdNext(pattern: RegExp) {
+  const arrived = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
+  engine.respondNext(pattern, async () => {
+    arrived.resolve()
+    await released.promise
+    return undefined
+  })
+  return { arrived: arrived.promise, release: released.resolve }
+}
+
+/** The image is not there; its build says one step, and ends when it is released. */
+function holdBuild(step: string) {
+  const released = Promise.withResolvers<void>()
+  engine.respondNext(/^GET \/images\//, () => Response.json({ message: 'No such image' }, { status: 404 }))
+  engine.respondNext(/^POST \/build/, () => {
+    const body = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(Buffer.from(`${JSON.stringify({ stream: step })}\n`))
+        await released.promise
+        controller.close()
+      },
+    })
+    return new Response(body)
+  })
+  return { release: released.resolve }
+}
+
+describe('progress', () => {
+  const step = 'Step 5/9 : RUN apt \x1b[31m and-much-more-than-there-is-room-for-on-this-terminal'
+
+  test('is one line at a terminal, as wide as that, and gone at the end', async () => {
+    const build = holdBuild(step)
+    const adding = cliUser.startAtTerminal(72, 'droplet', 'add')
+    await adding.stdout.waitFor(/44%/)
+    build.release()
+    const { exitCode, stdout } = await adding.result
+    expect(exitCode).toBe(0)
+    const [progress = '', table = ''] = stdout.split(`${CLEAR_LINE}NAME`)
+    expect(table).toMatch(/^ +STATUS +HEALTH +CREATED +SSH\r\ncikit\d\d +Up .*\r\n$/)
+    const lines = progress.split(CLEAR_TO_END).map(line => line.replace(/^\r/, ''))
+    const shown = lines.find(line => line.includes('44%'))
+    expect(shown).toMatch(/^add: image, \d s {2}\[########------------\] {2}44% {2}Step 5\/9 : RUN apt \\u001b$/)
+    expect(shown).toHaveLength(71)
+    for (const line of lines) {
+      expect(line).toMatch(/^(add( cikit\d\d)?: (waits for its turn|begins|image|create|start), \d+ s.*)?$/)
+      expect(line.length).toBeLessThan(72)
+    }
+  })
+
+  test('is nothing where there is no terminal, and with --json', async () => {
+    for (const run of [
+      () => cliUser.start('droplet', 'add'),
+      () => cliUser.startAtTerminal(72, 'droplet', 'add', '--json'),
+    ]) {
+      const build = holdBuild(step)
+      const adding = run()
+      await waitForStep('image')
+      build.release()
+      const { exitCode, stdout, stderr } = await adding.result
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+      expect(stdout).toMatch(/^(NAME|\[)/)
+      expect(stdout).not.toMatch(/Step|\p{Cc}(?<!\r|\n)/u)
+    }
+  })
+
+  async function waitForStep(name: string): Promise<void> {
+    while ((await newestOperation())?.steps.at(-1)?.name !== name || (await newestOperation()).state !== 'running')
+      await Bun.sleep(20)
+  }
+})
+
+describe('what does not come to its end', () => {
+  test('failed: exit 1 with the words of the server', async () => {
+    const name = await addDroplet()
+    engine.respondNext(/\/stop/, () => Response.json({ message: 'cannot stop it' }, { status: 500 }))
+    const failure = expectedFailure(1, /cannot stop it/)
+    expect(await cliUser.run('droplet', 'stop', name)).toEqual(failure)
+    const { id, state } = await newestOperation()
+    expect(state).toBe('failed')
+    const shown = await cliUser.run('operation', 'show', id, '--wait')
+    expect(shown).toEqual({
+      ...failure,
+      stdout: expect.stringMatching(/^state +failed$[\s\S]*^error .*cannot stop it/m),
+    })
+    expect(await cliUser.run('operation', 'show', id)).toEqual({ exitCode: 0, stdout: shown.stdout, stderr: '' })
+    expect(await cliUser.run('operation', 'cancel', id)).toEqual(expectedFailure(1, /cannot be undone/))
+  })
+
+  test('cancelled by somebody: exit 1', async () => {
+    const build = holdBuild('Step 1/9 : FROM debian')
+    const adding = cliUser.start('droplet', 'add')
+    const { id } = await runningAdd()
+    const cancelled = await cliUser.run('operation', 'cancel', id)
+    expect(cancelled).toEqual({ exitCode: 0, stdout: 'Cancelled: add\n', stderr: '' })
+    expect(await adding.result).toEqual(expectedFailure(1, 'The operation was cancelled'))
+    expect(await cliUser.run('operation', 'cancel', id)).toEqual(cancelled)
+    expect(await cliUser.run('operation', 'cancel', 'no/such')).toEqual(expectedFailure(1, /Operation not found/))
+    build.release()
+  })
+
+  test('Ctrl-C: exit 130, and the change goes on', async () => {
+    const name = await addDroplet()
+    const stop = holdNext(/\/stop/)
+    const stopping = cliUser.startAtTerminal(80, 'droplet', 'stop', name)
+    await stopping.stdout.waitFor(/: stop, \d s/)
+    const { id } = await newestOperation()
+    await stopping.typeKeys('\x03')
+    const { exitCode, stdout } = await stopping.result
+    const [, hint] = stdout.split(`${CLEAR_LINE}cikit-api: `)
+    expect({ exitCode, left: hint }).toEqual({
+      exitCode: 130,
+      left: `The operation goes on; to undo it: cikit-api operation cancel ${id}\r\n`,
+    })
+    stop.release()
+    expect((await cliUser.run('operation', 'show', id, '--wait')).stdout).toMatch(/^state +done$/m)
+    expect(engine.stateOf(name)).toBe('exited')
+  })
+
+  async function runningAdd() {
+    for (;;) {
+      const operation = await newestOperation()
+      if (operation?.kind === 'add' && operation.state === 'running') return operation
+      await Bun.sleep(20)
+    }
+  }
+})
+
+describe('without waiting', () => {
+  test('--detach prints the id, by which it can be waited for, listed and shown', async () => {
+    const name = await addDroplet()
+    const stop = holdNext(/\/stop/)
+    const detached = await cliUser.run('droplet', 'stop', name, '--detach')
+    const [id = ''] = uuid.exec(detached.stdout) ?? []
+    expect(detached).toEqual({ exitCode: 0, stdout: `${id}\n`, stderr: '' })
+    await stop.arrived
+    const listed = await cliUser.run('operation', 'ls', '--droplet', name)
+    expect(listed.stdout.split('\n')[0]).toMatch(/^ID +KIND +DROPLET +STATE +USER +CREATED$/)
+    expect(listed.stdout.split('\n')[1]).toMatch(new RegExp(`^${id} +stop +${name} +running +ann +\\d{4}-`))
+    const waiting = cliUser.start('operation', 'show', id, '--wait', '--json')
+    stop.release()
+    const { exitCode, stdout, stderr } = await waiting.result
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toMatchObject({ id, kind: 'stop', droplet: name, state: 'done' })
+  })
+
+  test('--detach --json prints the operation', async () => {
+    const { stdout } = await cliUser.run('droplet', 'add', '--detach', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ id: expect.stringMatching(uuid), kind: 'add', user: 'ann' })
+  })
+
+  test.each([
+    [['droplet', 'add', '--wait', '--detach'], /--wait and --detach do not go together/],
+    [['operation', 'ls', '--limit', 'many'], /--limit: give a number/],
+  ])('%p is refused', async (args, reason) => {
+    expect(await cliUser.run(...args)).toEqual(expectedFailure(2, reason))
+  })
+})
+
+describe('a connection that breaks', () => {
+  test('when the answer is on its way: the change is done once', async () => {
+    await using proxy = await createTcpProxy(originOf(server))
+    cliUser.patchSession({ url: proxy.url })
+    const before = JSON.parse((await cliUser.run('droplet', 'ls', '--json')).stdout)
+    proxy.loseNextResponse(/^POST .*\/droplet\/add/)
+    const { exitCode, stdout, stderr } = await cliUser.run('droplet', 'add', '--json')
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+    expect(proxy.lostRequests).toHaveLength(1)
+    expect(JSON.parse(stdout)).toHaveLength(before.length + 1)
+  })
+
+  test('for as long as a server that was killed is being started anew', async () => {
+    await using first = await startServerProcess({ socket: engine.socket, dataDir: `${cliUser.home}/data` })
+    await logIn(cliUser, first, 'ann', 'manager')
+    await using proxy = await createTcpProxy(originOf(first))
+    cliUser.patchSession({ url: proxy.url })
+    const name = await addDroplet()
+    const stop = holdNext(/\/stop/)
+    const stopping = cliUser.startAtTerminal(80, 'droplet', 'stop', name)
+    await stopping.stdout.waitFor(/: stop, 0 s/)
+    first.process.kill('SIGKILL')
+    await stopping.stdout.waitFor(/the server is away/)
+    await using second = await startServerProcess({ socket: engine.socket, dataDir: `${cliUser.home}/data` })
+    proxy.redirectTo(originOf(second))
+    stop.release()
+    const { exitCode, stdout } = await stopping.result
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/Exited/) })
+  })
+})

@@ -1,0 +1,67 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { chmodSync, chownSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { randomUUIDv7 } from 'bun'
+import { binary } from '../../scripts/lib/paths.ts'
+import { run } from '../../scripts/lib/run.ts'
+import { startServerProcess } from '../testkit/e2e/server-process.ts'
+import { tempDir } from '../testkit/temp-dir.ts'
+
+const NOBODY = 65_534
+
+/** Each file below a directory that root or its group has a part in. */
+function filesOfRoot(dir: string): string[] {
+  return readdirSync(dir).filter(name => {
+    const { uid, gid } = statSync(join(dir, name))
+    return uid !== NOBODY || gid !== NOBODY
+  })
+}
+
+test('root acts as the owner of the data directory, so that the service can read all that is made there', async () => {
+  using dir = tempDir()
+  chownSync(dir.path, NOBODY, NOBODY)
+  await run([binary, 'create-user', '-u', 'ann', '-g', 'owner', '--data-dir', dir.path])
+  const files = readdirSync(dir.path)
+  expect(files).toContain('cikit-api.db')
+  expect(files).toContain('sealing.key')
+  expect(filesOfRoot(dir.path)).toEqual([])
+})
+
+describe('root that serves the data directory of another user', () => {
+  const GROUP = 4_711
+  let dir: ReturnType<typeof tempDir>
+  let engine: ReturnType<typeof Bun.serve>
+  let socket: string
+
+  beforeEach(() => {
+    dir = tempDir()
+    chownSync(dir.path, NOBODY, NOBODY)
+    chmodSync(dir.path, 0o711)
+    socket = join(tmpdir(), `engine-${randomUUIDv7()}.sock`)
+    // Asked for its version at the start, and that is all.
+    engine = Bun.serve({ unix: socket, fetch: () => new Response(null, { status: 500 }) })
+    chownSync(socket, 0, GROUP)
+  })
+  afterEach(async () => {
+    await engine.stop(true)
+    rmSync(socket, { force: true })
+    dir[Symbol.dispose]()
+  })
+
+  test.each([
+    ['srw-rw----', 0o660, [NOBODY, GROUP]],
+    ['srw-------', 0o600, [NOBODY]],
+  ])("becomes that user, with the group of an engine's socket if that may use it: %s", async (_, mode, groups) => {
+    chmodSync(socket, mode)
+    await using server = await startServerProcess({ socket, dataDir: dir.path })
+    const status = readFileSync(`/proc/${server.process.pid}/status`, 'utf8')
+    const idsOf = (field: string) =>
+      new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(status)?.[1]?.trim().split(/\s+/).map(Number)
+    expect(idsOf('Uid')).toEqual(Array(4).fill(NOBODY))
+    expect(idsOf('Gid')).toEqual(Array(4).fill(NOBODY))
+    expect(idsOf('Groups')).toEqual(groups.toSorted((a, b) => a - b))
+    expect(await server.stop()).toBe(0)
+    expect(filesOfRoot(dir.path)).toEqual([])
+  })
+})

@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'bun:test'
+import { createDockerClient } from '../../../src/engines/docker/client.ts'
+import { createDockerEngine } from '../../../src/engines/docker/engine.ts'
+import { createTestEngine, errorResponse } from '../../testkit/docker/docker-engine.ts'
+import { closeConnection, createRawDocker, noResponse, rawResponse } from '../../testkit/docker/raw-docker.ts'
+import { tempDir } from '../../testkit/temp-dir.ts'
+
+const MIB = 1024 * 1024
+
+const engineAt = (address: Parameters<typeof createDockerClient>[0]) =>
+  createDockerEngine(createDockerClient(address), { image: 'debian', prefix: 'cikit' })
+
+/** The questions to the engine that a broken one must not be able to answer with "there is nothing". */
+const queries = {
+  'a list': engine => engine.list(),
+  'a search for a mark': engine => engine.removeMarked('mark', true),
+} satisfies Record<string, (engine: ReturnType<typeof engineAt>) => Promise<unknown>>
+
+const unavailable = { errorId: 918, status: 503, message: expect.not.stringContaining('docker.sock') }
+
+describe.each(Object.entries(queries))('%s is 918, and never an empty one,', (_, query) => {
+  test('when there is no socket', async () => {
+    using dir = tempDir()
+    await expect(query(engineAt({ kind: 'unix', path: `${dir.path}/docker.sock` }))).rejects.toMatchObject(unavailable)
+  })
+
+  test('when nobody listens at the address', async () => {
+    const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+    const origin = `http://127.0.0.1:${listener.port}`
+    listener.stop(true)
+    await expect(query(engineAt({ kind: 'tcp', origin }))).rejects.toMatchObject(unavailable)
+  })
+
+  test.each([
+    ['the connection is closed without a word', closeConnection],
+    ['something else than HTTP is spoken', { bytes: 'SSH-2.0-OpenSSH_9.2\r\n', close: true }],
+    ['the answer ends in the middle', rawResponse('200 OK', '[', 100)],
+    ['the answer is half a JSON', rawResponse('200 OK', '[{"Id":"7e16c2')],
+    ['the answer has no body', rawResponse('200 OK', '')],
+    ['the answer is 204', { bytes: 'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n', close: true }],
+    ['the answer is 304', { bytes: 'HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n', close: true }],
+    ['the answer is null', rawResponse('200 OK', 'null')],
+    ['the answer is no list', rawResponse('200 OK', '{"containers":[]}')],
+    ['the answer is a list of something else', rawResponse('200 OK', '[1]')],
+    ['the answer is HTML', rawResponse('200 OK', '<!doctype html><p>It works!')],
+    ['the answer is 500 with words', rawResponse('500 Internal Server Error', '{"message":"layer store is gone"}')],
+    ['the answer is 500 with a list', rawResponse('500 Internal Server Error', '[]')],
+    ['the answer is 404 with words', rawResponse('404 Not Found', '{"message":"page not found"}')],
+    ['the answer is 404 with HTML', rawResponse('404 Not Found', '<h1>nginx</h1>')],
+    ['the answer is an error with words that are no text', rawResponse('400 Bad Request', '{"message":{}}')],
+  ])('when %s', async (_, response) => {
+    using docker = createRawDocker(response)
+    await expect(query(engineAt(docker.address))).rejects.toMatchObject(unavailable)
+  })
+
+  test('when the answer sends it elsewhere, where it does not go', async () => {
+    let redirectsFollowed = 0
+    const count = () => {
+      redirectsFollowed++
+      return Response.json([])
+    }
+    const elsewhere = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: count })
+    try {
+      await using docker = createTestEngine(({ path }) =>
+        path === '/version' ? undefined : Response.redirect(elsewhere.url.href, 301),
+      )
+      await expect(query(docker.engine)).rejects.toMatchObject(unavailable)
+      expect(redirectsFollowed).toBe(0)
+    } finally {
+      await elsewhere.stop(true)
+    }
+  })
+
+  test('when the answer is longer than any engine’s', async () => {
+    await using docker = createTestEngine(({ path }) =>
+      path === '/version' ? undefined : new Response(`[${' '.repeat(17 * MIB)}]`),
+    )
+    await expect(query(docker.engine)).rejects.toMatchObject(unavailable)
+  })
+
+  test('when it is refused, without the words of the engine', async () => {
+    await using docker = createTestEngine(({ path }) =>
+      path === '/version' ? undefined : errorResponse(500, 'open /etc/docker/secret: no such file'),
+    )
+    await expect(query(docker.engine)).rejects.toMatchObject({
+      errorId: 918,
+      message: 'The container engine cannot be reached or did not answer in time',
+    })
+  })
+})
+
+test('918 comes within 3 seconds, wherever the engine falls silent', async () => {
+  const never = () => new Promise<Response>(() => {})
+  const slowVersion = async ({ path }: { path: string }) => {
+    if (path !== '/version') return await never()
+    await Bun.sleep(1500)
+    return Response.json({ ApiVersion: '1.41' })
+  }
+  const endless = { ...rawResponse('200 OK', '[', 1000), close: false }
+  using mute = createRawDocker(noResponse)
+  using stuck = createRawDocker(endless)
+  using dripping = createRawDocker(endless, ' ')
+  await using muteFromTheFirst = createTestEngine(never)
+  await using muteAfterItsVersion = createTestEngine(slowVersion)
+  const engines = {
+    'on the list': engineAt(mute.address),
+    'in the middle of the list': engineAt(stuck.address),
+    'between any two bytes of the list': engineAt(dripping.address),
+    'from the first word': muteFromTheFirst.engine,
+    'after most of the time for its version': muteAfterItsVersion.engine,
+  }
+  const results = Object.entries(engines).map(async ([where, engine]) => {
+    const start = performance.now()
+    const error = await engine.list().catch((thrown: unknown) => thrown)
+    return { where, error, inTime: performance.now() - start < 3000 }
+  })
+  expect(await Promise.all(results)).toEqual(
+    Object.keys(engines).map(where => ({ where, error: expect.objectContaining({ errorId: 918 }), inTime: true })),
+  )
+})
+
+test.each([
+  ['is no JSON', 'hello'],
+  ['has no version', '{}'],
+  ['is empty', ''],
+])('an engine whose answer to /version %s is 918', async (_, body) => {
+  await using docker = createTestEngine(() => new Response(body))
+  await expect(docker.engine.list()).rejects.toMatchObject(unavailable)
+})
+
+test('an engine that comes back is found at once', async () => {
+  let broken = true
+  await using docker = createTestEngine(({ path }) => {
+    if (broken) return new Response('', { status: 502 })
+    return path === '/version' ? undefined : Response.json([])
+  })
+  await expect(docker.engine.list()).rejects.toMatchObject(unavailable)
+  broken = false
+  expect(await docker.engine.list()).toEqual([])
+})
+
+test('what the engine is not able to say of itself is 918 as well, before anything is made', async () => {
+  await using docker = createTestEngine(({ path }) => (path === '/info' ? errorResponse(500, 'broken') : undefined))
+  await expect(docker.prepare()).rejects.toMatchObject(unavailable)
+  expect(docker.requestLines()).toEqual(['GET /version', 'GET /v1.41/info'])
+})

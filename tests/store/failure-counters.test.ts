@@ -1,0 +1,43 @@
+import { expect, test } from 'bun:test'
+import { createThrottleBucketStore } from '../../src/store/failure-counters.ts'
+import { createTestStore } from '../testkit/store/test-store.ts'
+
+const failedAt = (lastFailureAt: number) => ({
+  consecutive: 1,
+  lockedUntil: 0,
+  windowFailures: 1,
+  windowStartsAt: 0,
+  lastFailureAt,
+})
+
+test('of the addresses those that failed last are kept, and every lane of users and of strangers', async () => {
+  using store = createTestStore()
+  const buckets = createThrottleBucketStore(store.db)
+  await store.db.write(() => {
+    buckets.save('strangers:7', failedAt(0))
+    buckets.save('user:ada:address:192.0.2.1', failedAt(0))
+    for (const time of [1, 2, 3]) buckets.save(`address:192.0.2.${time}`, failedAt(time))
+    buckets.retainNewestAddresses(2)
+  })
+  const remaining = store.db.sql.query<{ lane: string }, []>('SELECT lane FROM lanes ORDER BY lane').all()
+  expect(remaining.map(({ lane }) => lane)).toEqual([
+    'address:192.0.2.2',
+    'address:192.0.2.3',
+    'strangers:7',
+    'user:ada:address:192.0.2.1',
+  ])
+})
+
+test('the lanes of one user are removed, and none of another whose name begins the same', async () => {
+  using store = createTestStore()
+  const buckets = createThrottleBucketStore(store.db)
+  await store.db.write(() => {
+    for (const name of ['ada', 'ada.b', 'adam']) buckets.save(`user:${name}:address:x`, failedAt(0))
+    buckets.removeByPrefix('user:ada:')
+  })
+  expect(['ada', 'ada.b', 'adam'].map(name => buckets.find(`user:${name}:address:x`) !== undefined)).toEqual([
+    false,
+    true,
+    true,
+  ])
+})

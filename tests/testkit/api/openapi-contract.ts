@@ -1,0 +1,169 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import type { Schema } from '../../../src/api/openapi/description.ts'
+import { createApiDocument } from '../../../src/web/api-document.ts'
+
+/** What went over the wire, as far as the document says something of it. */
+export interface HttpExchange {
+  method: string
+  /** With or without a query. */
+  path: string
+  status: number
+  headers: Headers
+  /** As it came; of a stream, what it begins with. */
+  text: string
+  /** The fields that were sent as JSON. */
+  requestBody?: unknown
+}
+
+interface Content {
+  schema: Schema
+}
+interface DocumentedResponse {
+  headers: Record<string, { $ref: string }>
+  content?: Record<string, Content>
+  'x-events'?: Record<string, Schema>
+}
+interface Operation {
+  requestBody?: { content: Record<string, Content> }
+  responses: Record<string, DocumentedResponse>
+}
+
+/** As a client reads it. */
+const {
+  paths,
+  components,
+}: {
+  paths: Record<string, Record<string, Operation>>
+  components: Record<string, Record<string, Schema>>
+} = JSON.parse(JSON.stringify(createApiDocument()))
+
+const ajv = new Ajv2020({ allErrors: true, strict: false })
+addFormats(ajv)
+const strictComponents = toStrict(components)
+const validators = new Map<string, ValidateFunction>()
+const templates = Object.keys(paths).map(template => ({
+  template,
+  pattern: new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}/?$`),
+}))
+
+/** What was seen to be as the document says: `GET /api/v1/droplet/list 200`. */
+export const seenResponses = new Set<string>()
+
+/**
+ * Holds an answer against the document: its route, status, headers, type and body, of which nothing may be undeclared; and
+ * what was sent, when it was understood.
+ * @throws Error saying what is not as the document has it
+ */
+export function validateExchange({ method, path, status, headers, text, requestBody }: HttpExchange): void {
+  // As the server reads it, which takes the dots out of it.
+  const pathname = URL.parse(`http://localhost${path}`)?.pathname ?? ''
+  const route = templates.find(({ pattern }) => pattern.test(pathname))
+  const operation = paths[route?.template ?? '']?.[method === 'HEAD' ? 'get' : method.toLowerCase()]
+  const name = `${method} ${route?.template ?? pathname} ${status}`
+  if (!operation || !route) {
+    checkUnknownRoute(name, text)
+    return
+  }
+  const documented = operation.responses[status]
+  if (!documented) throw new Error(`${name}: the document knows no such status: ${text}`)
+  checkHeaders(name, documented, headers)
+  if (method !== 'HEAD') checkBody(`${route.template} ${method} ${status}`, name, documented, headers, text)
+  // What is not known in a body is ignored.
+  const bodySchema = operation.requestBody?.content['application/json']?.schema
+  if (status < 300 && requestBody !== undefined && bodySchema) {
+    validateWith(
+      `${route.template} ${method} body`,
+      () => compileSchema(bodySchema, components),
+      `${name} sent`,
+      requestBody,
+    )
+  }
+  seenResponses.add(name)
+}
+
+/** What is no route says so, unless the request is refused before that is known. */
+function checkUnknownRoute(name: string, text: string): void {
+  if (text === '' && name.startsWith('HEAD')) return
+  const { errorId } = JSON.parse(text) as { errorId: number }
+  if (![404, 917, 920, 921].includes(errorId)) throw new Error(`${name}: the document knows no such route: ${text}`)
+}
+
+function checkHeaders(name: string, documented: DocumentedResponse, headers: Headers): void {
+  for (const [header, { $ref }] of Object.entries(documented.headers)) {
+    const { required, schema } = resolveReference($ref) as { required?: boolean; schema: Schema }
+    const value = headers.get(header)
+    if (value === null && required) throw new Error(`${name}: there is no ${header}`)
+    if (value !== null)
+      validateStrict($ref, `${name} ${header}`, schema, schema.type === 'integer' ? Number(value) : value)
+  }
+}
+
+function checkBody(key: string, name: string, documented: DocumentedResponse, headers: Headers, text: string): void {
+  const [type, content] = Object.entries(documented.content ?? {})[0] ?? []
+  const contentType =
+    headers.get('content-type')?.replace('application/json;charset=utf-8', 'application/json') ?? undefined
+  if (!type || !content) {
+    if (text !== '') throw new Error(`${name}: the document knows no body: ${text}`)
+    return
+  }
+  if (contentType !== type) throw new Error(`${name}: ${contentType} in place of ${type}`)
+  validateStrict(key, name, content.schema, type === 'application/json' ? JSON.parse(text) : text)
+  if (documented['x-events']) for (const event of eventsIn(text)) checkEvent(name, documented['x-events'], event)
+}
+
+function checkEvent(
+  name: string,
+  eventSchemas: Record<string, Schema>,
+  { event, data }: { event: string; data: string },
+): void {
+  const schema = eventSchemas[event]
+  if (!schema) throw new Error(`${name}: the document knows no event ${event}`)
+  validateStrict(`event ${event}`, `${name} ${event}`, schema, JSON.parse(data))
+}
+
+/** Those that have come whole. */
+function eventsIn(text: string): { event: string; data: string }[] {
+  return [...text.matchAll(/(?:^|\n)event: (.*)\ndata: (.*)\n\n/g)].map(([, event = '', data = '']) => ({
+    event,
+    data,
+  }))
+}
+
+/**
+ * Nothing may be in the value that is not told of.
+ * @param key by which the compiled schema is known
+ */
+export function validateStrict(key: string, name: string, schema: Schema, value: unknown): void {
+  validateWith(key, () => compileSchema(toStrict(schema), strictComponents), name, value)
+}
+
+function validateWith(key: string, createValidator: () => ValidateFunction, name: string, value: unknown): void {
+  const validate = validators.get(key) ?? createValidator()
+  validators.set(key, validate)
+  if (validate(value)) return
+  throw new Error(`${name}: ${ajv.errorsText(validate.errors)}: ${JSON.stringify(value)}`)
+}
+
+function compileSchema(schema: Schema, componentSchemas: Schema): ValidateFunction {
+  return ajv.compile({ ...schema, components: componentSchemas })
+}
+
+/** The same schema, in which nothing may be that is not told of. */
+function toStrict(schema: Schema): Schema {
+  return JSON.parse(JSON.stringify(schema), (_, value) => {
+    const isBody = typeof value === 'object' && value !== null && 'properties' in value && isObject(value.type)
+    return isBody ? { additionalProperties: false, ...value } : value
+  })
+}
+
+function isObject(type: unknown): boolean {
+  return [type].flat().includes('object')
+}
+
+function resolveReference(reference: string): Schema {
+  const [kind = '', name = ''] = reference.split('/').slice(-2)
+  const component = components[kind]?.[name]
+  if (!component) throw new Error(`the document has no ${reference}`)
+  return component
+}

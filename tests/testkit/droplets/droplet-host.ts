@@ -1,0 +1,123 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Actor } from '../../../src/core/actor.ts'
+import { createLog } from '../../../src/core/log.ts'
+import type { Droplet, DropletEngine } from '../../../src/droplets/engine.ts'
+import { createDropletKeys } from '../../../src/droplets/keys.ts'
+import { createOperations } from '../../../src/droplets/operations/service.ts'
+import { createDropletService, type DropletChangeRequest } from '../../../src/droplets/service.ts'
+import { openDatabase } from '../../../src/store/database.ts'
+import { createOperationStore } from '../../../src/store/operations.ts'
+import { createProvisioningJournal } from '../../../src/store/provisioning-journal.ts'
+import { createManualClock } from '../manual-clock.ts'
+import { tempDir } from '../temp-dir.ts'
+import { createTestDroplet } from './droplet.ts'
+import { createMemoryEngine } from './memory-engine.ts'
+
+/** Services of droplets over one memory engine and one real store: two of them are two processes, one after the other. */
+export function createTestDropletHost() {
+  const dir = tempDir()
+  const clock = createManualClock()
+  const db = openDatabase(dir.path, { now: clock.now })
+  const memoryEngine = createMemoryEngine(clock.now)
+  const journal = createProvisioningJournal(db)
+  const credentialsDir = join(dir.path, 'credentials')
+  const keys = createDropletKeys(credentialsDir, size => crypto.getRandomValues(new Uint8Array(size)))
+  const services: { close: () => Promise<void> }[] = []
+  const logLines: string[] = []
+  const deferredWrites: { write: () => void; onStored: () => void }[] = []
+  const logWaiters: { text: string; resolve: () => void }[] = []
+
+  function writeLog(line: string): void {
+    logLines.push(line)
+    for (const { text, resolve } of logWaiters) if (line.includes(text)) resolve()
+  }
+
+  return {
+    clock,
+    db,
+    memoryEngine,
+    /** Writes what could not be written. */
+    async flushDeferredWrites(): Promise<void> {
+      const writes = deferredWrites.splice(0)
+      await db.write(() => {
+        for (const { write } of writes) write()
+      })
+      for (const { onStored } of writes) onStored()
+    },
+    provisioningJournal: journal,
+    keys,
+    credentialsDir,
+
+    /** @param overrides the calls of the engine that behave in another way */
+    startService(overrides: Partial<DropletEngine> = {}) {
+      const log = createLog({ write: writeLog, readable: false, now: clock.now })
+      const audit = {
+        recordStart: (actor: Actor) => ({ id: '', actor, time: clock.now() }),
+        recordEnd: () => undefined,
+        record: () => undefined,
+        defer: (write: () => void, onStored: () => void) => void deferredWrites.push({ write, onStored }),
+      }
+      const operations = createOperations({ db, store: createOperationStore(db), audit, now: clock.now, log })
+      const service = createDropletService({
+        engine: { ...memoryEngine.engine, ...overrides },
+        // What is shown of them is told in live.test.ts.
+        informer: { list: async () => [], cachedList: () => [], refresh: async () => undefined },
+        keys,
+        journal,
+        operations,
+        prefix: 'cikit',
+        domain: 'matrix.test',
+        now: clock.now,
+        log,
+      })
+      /** As a caller that waits. */
+      const run = async (actor: Actor, change: DropletChangeRequest): Promise<void> =>
+        await operations.outcome((await service.change(actor, change)).id)
+      const testService = {
+        ...service,
+        operations,
+        add: (actor: Actor, sshKeys: string[] = []) => run(actor, { kind: 'add', sshKeys }),
+        start: (actor: Actor, droplet: string) => run(actor, { kind: 'start', droplet }),
+        stop: (actor: Actor, droplet: string) => run(actor, { kind: 'stop', droplet }),
+        restart: (actor: Actor, droplet: string) => run(actor, { kind: 'restart', droplet }),
+        remove: (actor: Actor, droplet: string) => run(actor, { kind: 'delete', droplet }),
+        async close(): Promise<void> {
+          operations.close()
+          await service.close()
+        },
+      }
+      services.push(testService)
+      return testService
+    },
+
+    /** Resolves when a line with this text was logged. */
+    async waitForLog(text: string): Promise<void> {
+      if (logLines.some(line => line.includes(text))) return
+      await new Promise<void>(resolve => logWaiters.push({ text, resolve }))
+    },
+
+    /** A droplet that is there without this program's doing, or with the mark of an add. */
+    addDroplet(name: string, mark?: string): Droplet {
+      const droplet = createTestDroplet({ name, createdAt: clock.now() })
+      memoryEngine.droplets.unshift({ ...droplet, ...(mark !== undefined && { mark }) })
+      return droplet
+    },
+
+    /** What an add that crashed left behind. */
+    async leaveOrphan(name: string, mark: string): Promise<void> {
+      await journal.start({ mark, name, startedAt: clock.now() })
+    },
+
+    names: () => memoryEngine.droplets.map(({ name }) => name),
+
+    /** The folders of keys, sorted. */
+    keyFolders: () => (existsSync(credentialsDir) ? readdirSync(credentialsDir).sort() : []),
+
+    async [Symbol.asyncDispose]() {
+      for (const service of services) await service.close()
+      db.close()
+      dir[Symbol.dispose]()
+    },
+  }
+}

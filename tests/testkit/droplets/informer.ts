@@ -1,0 +1,53 @@
+import { createLog } from '../../../src/core/log.ts'
+import type { Droplet, DropletEngine } from '../../../src/droplets/engine.ts'
+import { createDropletInformer } from '../../../src/droplets/informer.ts'
+import { createManualClock } from '../manual-clock.ts'
+import { createTestDroplet } from './droplet.ts'
+import { createMemoryEngine } from './memory-engine.ts'
+
+/** The live model over an engine in memory. */
+export function createTestInformer(overrides: (engine: DropletEngine) => Partial<DropletEngine> = () => ({})) {
+  const clock = createManualClock()
+  const memoryEngine = createMemoryEngine(clock.now)
+  const logLines: string[] = []
+  const log = createLog({ write: line => void logLines.push(line), readable: false, now: clock.now })
+  const engine = { ...memoryEngine.engine, ...overrides(memoryEngine.engine) }
+  const informer = createDropletInformer({ engine, monotonic: clock.monotonic, log })
+  return {
+    clock,
+    memoryEngine,
+    informer,
+    logLines,
+    /** A droplet that appears without our doing. */
+    addDroplet(name: string): Droplet {
+      clock.advance(1)
+      const droplet = createTestDroplet({ name, createdAt: clock.now() })
+      memoryEngine.droplets.unshift(droplet)
+      return droplet
+    },
+    names: async () => (await informer.list()).map(({ name }) => name),
+    [Symbol.asyncDispose]: () => informer.close(),
+  }
+}
+
+/** The same, over an engine that from `hold` on keeps what it found in a look until that is released: the first of `held` first. */
+export function createHeldInformer() {
+  const heldReleases: (() => void)[] = []
+  let isHolding = false
+  const host = createTestInformer(engine => ({
+    async inspect(id) {
+      const droplet = await engine.inspect(id)
+      if (isHolding) await new Promise<void>(resolve => heldReleases.push(resolve))
+      return droplet
+    },
+  }))
+  const setHolding = (isOn = true): void => {
+    isHolding = isOn
+  }
+  return Object.assign(host, { heldReleases, setHolding })
+}
+
+/** Resolves when it holds. */
+export async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition().catch(() => false))) await new Promise(setImmediate)
+}

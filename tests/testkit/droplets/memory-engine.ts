@@ -1,0 +1,243 @@
+import { ApiError } from '../../../src/core/errors.ts'
+import type {
+  Droplet,
+  DropletEngine,
+  DropletEvent,
+  Execution,
+  NewDroplet,
+  OutputChunk,
+  Probe,
+  Program,
+  Usage,
+} from '../../../src/droplets/engine.ts'
+import { DropletGoneError, NameTakenError, PortTakenError } from '../../../src/droplets/engine.ts'
+import { createTestDroplet } from './droplet.ts'
+
+export type MemoryEngine = ReturnType<typeof createMemoryEngine>
+
+/**
+ * Droplets in memory, for what is not about a real engine. Calls are recorded, and any of them can be made to fail.
+ */
+export function createMemoryEngine(now: () => number) {
+  const droplets: (Droplet & { mark?: string })[] = []
+  const calls: string[] = []
+  const failures = new Map<string, Error[]>()
+  const takenPorts = new Set<number>()
+  const authorizedKeys: string[] = []
+  const listeners = new Set<ReturnType<typeof createChannel>>()
+  const probedIds: string[] = []
+  const probeResults = new Map<string, () => Probe | Promise<Probe>>()
+  const usages = new Map<string, () => Usage | undefined | Promise<Usage>>()
+  const programs: ((program: Program) => Execution)[] = []
+  let isUnreachable = false
+  let isSilent = false
+
+  const recordCall = (call: string, method: string) => {
+    calls.push(call)
+    if (isUnreachable) throw new ApiError('engineUnavailable')
+    const failure = failures.get(method)?.shift()
+    if (failure) throw failure
+  }
+  const findDroplet = (id: string) => {
+    const droplet = droplets.find(candidate => candidate.id === id)
+    if (!droplet) throw new DropletGoneError(new Error(`no droplet ${id}`))
+    return droplet
+  }
+  const emitEvent = (id: string, fields: Partial<DropletEvent> = {}) => {
+    for (const listener of isSilent ? [] : listeners)
+      listener.push({ id, stopped: undefined, healthCheck: undefined, ...fields })
+  }
+
+  /** Ends what was begun to be told. */
+  const endEventStreams = () => {
+    for (const listener of listeners) listener.end()
+    listeners.clear()
+  }
+
+  const engine: DropletEngine = {
+    async list() {
+      recordCall('list', 'list')
+      return droplets.map(({ id, name }) => ({ id, name }))
+    },
+    async inspect(id) {
+      // Not recorded: it is what the live model does by itself, at moments of its own.
+      if (isUnreachable) throw new ApiError('engineUnavailable')
+      const match = droplets.find(candidate => candidate.id === id)
+      if (!match) return undefined
+      const { mark: _, ...droplet } = match
+      // The ports of one that is stopped are kept, and not bound.
+      return droplet.state === 'exited' ? { ...droplet, ports: {} } : { ...droplet }
+    },
+    async events(signal) {
+      if (isUnreachable) throw new ApiError('engineUnavailable')
+      const channel = createChannel()
+      listeners.add(channel)
+      signal.addEventListener('abort', () => {
+        listeners.delete(channel)
+        channel.end()
+      })
+      return channel.items()
+    },
+    async ping() {
+      if (isUnreachable) throw new ApiError('engineUnavailable')
+    },
+    async probe(id) {
+      probedIds.push(id)
+      if (isUnreachable) throw new ApiError('engineUnavailable')
+      const probeResult = probeResults.get(id)
+      // Where a test does not say what is found, nothing is: what no test looks at does not change at moments of its own.
+      return probeResult ? await probeResult() : await new Promise(() => undefined)
+    },
+    async usage(id) {
+      if (isUnreachable) throw new ApiError('engineUnavailable')
+      return await usages.get(id)?.()
+    },
+    async execute(id, program) {
+      const droplet = findDroplet(id)
+      recordCall(`execute ${droplet.name}: ${program.command.join(' ')}`, 'execute')
+      return programs.shift()?.(program) ?? finishedExecution()
+    },
+    async console(id, { lines, follow }, signal) {
+      const droplet = findDroplet(id)
+      recordCall(`console ${droplet.name} ${lines}${follow ? ' follow' : ''}`, 'console')
+      return printedOutput(['booted\n'], follow ? signal : undefined)
+    },
+    async prepare() {
+      recordCall('prepare', 'prepare')
+    },
+    async create(droplet: NewDroplet) {
+      recordCall(`create ${droplet.name}`, 'create')
+      if (droplets.some(({ name }) => name === droplet.name)) throw new NameTakenError(undefined)
+      authorizedKeys.push(droplet.authorizedKeys)
+      const bindings = droplet.ports.map(({ host, hostPort, dropletPort }) => [
+        String(dropletPort),
+        { type: 'tcp', from: { ip: host, port: hostPort } },
+      ])
+      const { name, hostname, mark, createdBy } = droplet
+      const ports = Object.fromEntries(bindings)
+      const created = createTestDroplet({
+        name,
+        hostname,
+        createdBy,
+        createdAt: now(),
+        startedAt: undefined,
+        state: 'created',
+        ports,
+      })
+      droplets.unshift({ ...created, mark })
+      emitEvent(created.id)
+      return created.id
+    },
+    async start(id) {
+      const droplet = findDroplet(id)
+      recordCall(`start ${droplet.name}`, 'start')
+      if (Object.values(droplet.ports).some(({ from }) => takenPorts.has(from.port))) {
+        throw new PortTakenError(undefined)
+      }
+      Object.assign(droplet, { state: 'running', startedAt: now() })
+      emitEvent(id)
+    },
+    async stop(id) {
+      const droplet = findDroplet(id)
+      recordCall(`stop ${droplet.name}`, 'stop')
+      Object.assign(droplet, { state: 'exited', finishedAt: now(), exitCode: 0 })
+      emitEvent(id)
+    },
+    async remove(id) {
+      const droplet = findDroplet(id)
+      recordCall(`remove ${droplet.name}`, 'remove')
+      droplets.splice(droplets.indexOf(droplet), 1)
+      emitEvent(id)
+    },
+    async removeMarked(mark, answered) {
+      recordCall(answered ? 'removeMarked' : 'removeMarked of an unanswered create', 'removeMarked')
+      const index = droplets.findIndex(droplet => droplet.mark === mark)
+      if (index === -1) return false
+      for (const { id } of droplets.splice(index, 1)) emitEvent(id)
+      return true
+    },
+  }
+
+  return {
+    engine,
+    /** Newest first. What is changed here is told of by `tell`, or is an event that was missed. */
+    droplets,
+    emitEvent,
+    /** What is found within a droplet, by its id. */
+    probeResults,
+    /** The ids of the droplets that were looked into, in order. */
+    probedIds,
+    /** What the next programs do that are started in a droplet. */
+    programs,
+    /** What is used by a droplet, by its id. */
+    usages,
+    /** What was asked, in order: `list`, `create cikit01`, `start cikit01` … */
+    calls,
+    /** What was laid in, droplet by droplet. */
+    authorizedKeys,
+    /** Host ports that somebody else listens on. */
+    takenPorts,
+    /** The next call of this method throws, once. */
+    failNext: (method: keyof DropletEngine, error: Error) => {
+      failures.set(method, [...(failures.get(method) ?? []), error])
+    },
+    /** What happens from here on is not told of. */
+    stopEvents(): void {
+      isSilent = true
+    },
+    /** Nothing is answered any more, and nothing told. */
+    disconnect(): void {
+      isUnreachable = true
+      endEventStreams()
+    },
+    endEventStreams,
+    reconnect(): void {
+      isUnreachable = false
+    },
+  }
+}
+
+/** A program that printed this and has ended. */
+export function finishedExecution(text = '', exitCode: number | undefined = 0): Execution {
+  return {
+    output: printedOutput(text === '' ? [] : [text]),
+    write: () => true,
+    resize: async () => undefined,
+    kill: async () => undefined,
+    exitCode: async () => exitCode,
+  }
+}
+
+/** @param signal goes on after that, and ends with it */
+export async function* printedOutput(texts: string[], signal?: AbortSignal): AsyncGenerator<OutputChunk> {
+  for (const text of texts) yield { stream: 'stdout', bytes: new TextEncoder().encode(text) }
+  if (signal && !signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve))
+}
+
+/** What is pushed comes out in order; when it is ended, whoever waits is thrown at. */
+function createChannel() {
+  const queue: DropletEvent[] = []
+  let hasEnded = false
+  let changed = Promise.withResolvers<void>()
+  return {
+    push(item: DropletEvent): void {
+      queue.push(item)
+      changed.resolve()
+    },
+    end(): void {
+      hasEnded = true
+      changed.resolve()
+    },
+    async *items(): AsyncGenerator<DropletEvent> {
+      for (;;) {
+        const item = queue.shift()
+        if (item !== undefined) yield item
+        else if (hasEnded) throw new ApiError('engineUnavailable')
+        else {
+          await changed.promise
+          changed = Promise.withResolvers()
+        }
+      }
+    },
+  }
+}

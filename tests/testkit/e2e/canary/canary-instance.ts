@@ -1,0 +1,186 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createTestApi } from '../../api/test-api.ts'
+import { codeAt } from '../../auth/totp.ts'
+import type { FakeEngine } from '../../docker/fake-engine.ts'
+import { type ServerProcess, startServerProcess } from '../server-process.ts'
+import { type Canaries, createCanaries, isDistinctive } from './canaries.ts'
+import { readPrivateKeys } from './host-artifacts.ts'
+import { createRequestRecorder, type RequestRecorder } from './request-recorder.ts'
+
+export interface Tokens {
+  access_token: string
+  refresh_token: string
+}
+
+export interface CanaryInstance {
+  server: ServerProcess
+  engine: FakeEngine
+  canaries: Canaries
+  recorder: RequestRecorder
+  /** `METHOD /path` of every route of the app. */
+  routes: string[]
+  /** The owner's access token. */
+  ownerToken: string
+  /** Of the operation that holds up the others. */
+  releaseHeldOperation?: () => void
+}
+
+/** The binary with an owner who is logged in, and the secrets known that exist from the beginning. */
+export async function createCanaryInstance(engine: FakeEngine): Promise<CanaryInstance> {
+  const canaries = createCanaries()
+  const server = await startServerProcess({ socket: engine.socket, flags: ['--metrics-listen', '0'] })
+  const recorder = createRequestRecorder(server.url, canaries)
+  addKeyCanaries({ server, canaries })
+  const owner = await server.createUser('owner', 'owner')
+  canaries.addBase32('the TOTP secret of the owner', owner.secret)
+  const { access_token } = await logIn(recorder, owner.username, codeAt(owner.secret, Date.now()))
+  return {
+    server,
+    engine,
+    canaries,
+    recorder,
+    routes: await listRoutes(),
+    ownerToken: access_token,
+  }
+}
+
+/** Those of the API as the app itself names them, so that a new one is driven without a word here. */
+async function listRoutes(): Promise<string[]> {
+  await using api = await createTestApi()
+  // A terminal is a websocket and no request: tests/exec, tests/e2e/within.test.ts.
+  const isTerminal = (route: { method: string; path: string }) =>
+    route.method === 'GET' && route.path === '/api/v1/droplet/exec/:droplet'
+  const routes = api.app.routes.filter(route => route.path.startsWith('/api/v1') && !isTerminal(route))
+  return routes.map(({ method, path }) => `${method} ${path.replace('/api/v1', '')}`)
+}
+
+/** A new viewer, made over the API. */
+export async function createUser({
+  recorder,
+  ownerToken,
+}: CanaryInstance): Promise<{ username: string; secret: string }> {
+  const headers = { authorization: `Bearer ${ownerToken}` }
+  const username = `user-${crypto.randomUUID()}`
+  await recorder.send({ route: 'POST /user/add', path: '/user/add', headers, json: { username, group: 'viewer' } })
+  const path = `/user/auth/setup/${username}`
+  const { body } = await recorder.send({ route: 'GET /user/auth/setup/:user', path, headers })
+  return { username, secret: (body as { secret: string }).secret }
+}
+
+/** A new viewer whose code of now is one that can be searched for, which is one in ten. */
+export async function createLogin(instance: CanaryInstance): Promise<{ username: string; code: string }> {
+  const headers = { authorization: `Bearer ${instance.ownerToken}` }
+  for (;;) {
+    const { username, secret } = await createUser(instance)
+    const code = codeAt(secret, Date.now())
+    if (isDistinctive(code)) {
+      instance.canaries.addCode('a right code', code)
+      return { username, code }
+    }
+    const path = `/user/delete/${username}`
+    await instance.recorder.send({ route: 'DELETE /user/delete/:user', path, headers })
+  }
+}
+
+/** A new viewer who is logged in. */
+export async function createSession(instance: CanaryInstance): Promise<Tokens & { username: string; code: string }> {
+  const { username, code } = await createLogin(instance)
+  return { ...(await logIn(instance.recorder, username, code)), username, code }
+}
+
+/** What a new viewer sets up a phone with. */
+export async function createEnrolment(instance: CanaryInstance): Promise<{ enrolment_token: string }> {
+  const { username } = await createUser(instance)
+  const headers = { authorization: `Bearer ${instance.ownerToken}` }
+  const request = { route: 'POST /user/enrol/:user', path: `/user/enrol/${username}`, headers }
+  return (await instance.recorder.send(request)).body as { enrolment_token: string }
+}
+
+/** What a new viewer confirms a new secret with. */
+export async function createConfirmation(instance: CanaryInstance): Promise<{ enrolment_token: string; code: string }> {
+  const json = await createEnrolment(instance)
+  const request = { route: 'POST /user/auth/enrol', path: '/user/auth/enrol', json }
+  const { secret } = (await instance.recorder.send(request)).body as { secret: string }
+  return { ...json, code: codeAt(secret, Date.now()) }
+}
+
+/** A new viewer with a recovery code, which only the host gives. */
+export async function createRecovery({
+  server,
+  canaries,
+}: CanaryInstance): Promise<{ username: string; recovery_code: string }> {
+  const username = `user-${crypto.randomUUID()}`
+  const { secret, recovery_codes = [] } = await server.createUser(username, 'viewer')
+  canaries.addBase32('a TOTP secret from create-user', secret)
+  for (const code of recovery_codes) canaries.addRecoveryCode(code)
+  return { username, recovery_code: recovery_codes[0] ?? '' }
+}
+
+/** @returns its name */
+export async function createDroplet(instance: CanaryInstance): Promise<string> {
+  releaseHeldOperation(instance)
+  const headers = { authorization: `Bearer ${instance.ownerToken}` }
+  const { body } = await instance.recorder.send({ route: 'POST /droplet/add', path: '/droplet/add', headers })
+  addPrivateKeyCanaries(instance)
+  const [newest] = body as { name: string }[]
+  return newest?.name ?? ''
+}
+
+/**
+ * An add that waits for its turn behind another one, so that it can still be cancelled.
+ * @returns its id
+ */
+export async function createOperation(instance: CanaryInstance): Promise<string> {
+  releaseHeldOperation(instance)
+  const gate = Promise.withResolvers<void>()
+  instance.engine.respondNext(/^GET \S+\/info/, async () => {
+    await gate.promise
+    return undefined
+  })
+  instance.releaseHeldOperation = gate.resolve
+  const headers = { authorization: `Bearer ${instance.ownerToken}`, prefer: 'respond-async' }
+  const add = () => instance.recorder.send({ route: 'POST /droplet/add', path: '/droplet/add', headers })
+  await add()
+  const { id } = (await add()).body as { id: string }
+  return id
+}
+
+/** Lets go what holds up the line of adds. */
+export function releaseHeldOperation(instance: CanaryInstance): void {
+  instance.releaseHeldOperation?.()
+}
+
+/** There are 99 numbers, and the drive is longer. */
+export async function removeDroplets(instance: CanaryInstance): Promise<void> {
+  releaseHeldOperation(instance)
+  const { server, ownerToken } = instance
+  for (const { name } of await server.callDroplets('GET', 'list', ownerToken)) {
+    await server.callDroplets('DELETE', `delete/${name}`, ownerToken)
+  }
+}
+
+/** The keys that lie in the data directory now. */
+export function addKeyCanaries({ server, canaries }: Pick<CanaryInstance, 'server' | 'canaries'>): void {
+  for (const file of ['sealing.key', 'audit.key']) {
+    canaries.addHex(`${file} at some time`, readFileSync(join(server.dataDir, file), 'utf8').trim())
+  }
+}
+
+/** The keys of the droplets that are there now are secrets as well. */
+export function addPrivateKeyCanaries({ server, canaries }: CanaryInstance): string[] {
+  const keys = [...readPrivateKeys(server.dataDir)]
+  for (const [file, { lines, seed }] of keys) {
+    canaries.addBytes(`the seed in ${file}`, seed)
+    // The first line is the format's own; the seed is in those after it.
+    for (const line of lines.slice(2)) canaries.addText(`a line of ${file}`, line)
+  }
+  return keys.flatMap(([, { lines }]) => lines.at(2) ?? [])
+}
+
+async function logIn(recorder: RequestRecorder, username: string, code: string): Promise<Tokens> {
+  const json = { username, code }
+  const { status, body } = await recorder.send({ route: 'POST /user/auth/', path: '/user/auth', json })
+  if (status !== 200) throw new Error(`login of ${username}: ${status} ${JSON.stringify(body)}`)
+  return body as Tokens
+}

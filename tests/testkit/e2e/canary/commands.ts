@@ -1,0 +1,235 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { binary } from '../../../../scripts/lib/paths.ts'
+import { toBase32 } from '../../../../src/auth/totp.ts'
+import { codeAt } from '../../auth/totp.ts'
+import { tempDir } from '../../temp-dir.ts'
+import type { CanaryInstance } from './canary-instance.ts'
+import { readProcess } from './host-artifacts.ts'
+
+/** What a command of the host wrote, and what was to be seen of its process. */
+export interface CommandRun {
+  commandLine: string
+  exitCode: number
+  stdout: string
+  stderr: string
+  process: Buffer
+}
+
+/**
+ * Every command, well and badly, by its name. `serve` serves already; here it is refused, as `restore` is. BACKUP,
+ * PASSPHRASE and ELSEWHERE stand for files and for another data directory, EXPORT for a file of users, SPOILT for one that
+ * is not all right.
+ */
+const commands: Record<string, string[][]> = {
+  serve: [[], ['--port', 'x'], ['--prefix', '../x']],
+  'create-user': [
+    ['-u', 'ann', '-g', 'viewer', '--json'],
+    ['-u', 'ann', '-g', 'viewer'],
+    ['-u', 'ann', '-g', 'manager', '-r', '--json'],
+    ['-u', 'ANN', '-g', 'manager'],
+    ['-u', 'ann', '-g', 'viewer'],
+    ['-u', 'ann', '-g', 'owner', '-r'],
+    ['-u', '../ann', '-g', 'viewer'],
+    ['-u', 'ann', '-g', 'king'],
+    ['-u', 'ann', '--secret', 'x'],
+  ],
+  'user list': [[], ['--json'], ['--all']],
+  'user unlock': [['ann'], ['nobody']],
+  'user hand-over': [['ann'], ['nobody'], ['owner']],
+  'user delete': [['ann'], ['nobody'], ['owner']],
+  audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
+  health: [[], ['--json'], ['--url', 'matrix']],
+  import: [['EXPORT'], ['EXPORT', '--write'], ['SPOILT', '--json'], ['EXPORT', '--encoding', 'hex']],
+  // Its end-to-end tests have binaries and hosts of their own.
+  upgrade: [['--describe'], ['--rollback', '--binary', '/nonexistent/cikit-api']],
+  'rotate-key': [[], ['--force']],
+  doctor: [[], ['--json'], ['--domain', '../x']],
+  backup: [
+    ['BACKUP'],
+    ['BACKUP'],
+    ['BACKUP', '--force', '--with-key', '--passphrase-file', 'PASSPHRASE', '--json'],
+    ['/nonexistent/file'],
+    ['BACKUP', '--with-key'],
+  ],
+  restore: [
+    ['BACKUP'],
+    ['BACKUP', '--passphrase-file', 'PASSPHRASE', '--data-dir', 'ELSEWHERE'],
+    ['BACKUP', '--passphrase-file', 'BACKUP', '--data-dir', 'ELSEWHERE', '--force'],
+    ['PASSPHRASE'],
+    ['/nonexistent/file'],
+  ],
+  'image build': [[], []],
+  // Never whole: they would change this very host. Their end-to-end test has a host of its own.
+  install: [['--print'], ['--print', '--port', 'x']],
+  uninstall: [['--all']],
+  completion: [['bash'], ['zsh'], ['fish'], ['tcsh']],
+  man: [[], ['--all']],
+}
+
+/** The two whose purpose it is to show a secret: a new user's, or that of one that exists. */
+export function showsSecret({ commandLine, exitCode }: CommandRun): boolean {
+  return commandLine.startsWith('create-user') && exitCode === 0
+}
+
+/** The names of all commands, as the program's own help has them. */
+export async function listCommands(): Promise<string[]> {
+  const collectCommands = async (path: string[]): Promise<string[]> => {
+    const { stdout } = await runToEnd([...path, '--help'])
+    const [, commandSection = ''] = stdout.split(/^COMMANDS$/m)
+    const names = [...commandSection.matchAll(/^ +([a-z-]+) {2,}/gm)].map(([, name = '']) => [...path, name])
+    if (names.length === 0) return [path.join(' ')]
+    return (await Promise.all(names.map(collectCommands))).flat()
+  }
+  return await collectCommands([])
+}
+
+/**
+ * Those of a client, well and badly, in the order in which they go. DROPLET stands for the one that was added, OPERATION
+ * for what was begun last.
+ */
+const clientCommands: Record<string, string[][]> = {
+  login: [['matrix']],
+  'droplet add': [['--json'], ['--ssh-keys', '/nonexistent']],
+  'droplet ls': [[], ['--json'], ['--all']],
+  'droplet stop': [['DROPLET'], ['nginx']],
+  'droplet start': [['DROPLET', '--detach'], ['DROPLET', '--wait', '--detach'], ['nginx']],
+  'operation ls': [[], ['--json'], ['--limit', 'x']],
+  'operation show': [['OPERATION'], ['OPERATION', '--wait', '--json'], ['nginx']],
+  'operation cancel': [['OPERATION'], ['nginx']],
+  'droplet restart': [['DROPLET'], ['nginx']],
+  'droplet ssh': [['DROPLET', '--', 'uname'], ['nginx']],
+  'droplet exec': [['DROPLET', '--', 'true'], ['DROPLET'], ['nginx', '--', 'true']],
+  'droplet logs': [['DROPLET', '--lines', '5'], ['DROPLET', '--console'], ['nginx']],
+  'droplet stats': [['DROPLET'], [], ['nginx']],
+  // Without a terminal it is none: tests/e2e/client-within.test.ts.
+  'droplet console': [['DROPLET'], ['nginx']],
+  'droplet rm': [['DROPLET'], ['nginx']],
+  events: [[], ['--json'], ['--all']],
+  logout: [[], []],
+}
+
+export const knownCommands = [...Object.keys(commands), ...Object.keys(clientCommands)]
+
+/** Runs them all on the data directory that is being served, and as a client of it. */
+export async function runCommands(instance: CanaryInstance): Promise<CommandRun[]> {
+  return [...(await runOnHost(instance)), ...(await runAsClient(instance))]
+}
+
+async function runAsClient({ server, engine, canaries }: CanaryInstance): Promise<CommandRun[]> {
+  using home = tempDir()
+  const sessionFile = join(home.path, 'session.json')
+  const ssh = join(home.path, 'ssh')
+  writeFileSync(ssh, '#!/bin/sh\n', { mode: 0o700 })
+  const client = (args: string[]) => {
+    const [clientArgs, programArgs] = args.includes('--')
+      ? [args.slice(0, args.indexOf('--')), args.slice(args.indexOf('--'))]
+      : [args, []]
+    return runToEnd([...clientArgs, '--session-file', sessionFile, ...programArgs], {
+      HOME: home.path,
+      PATH: home.path,
+    })
+  }
+  const { username, secret } = await server.createUser('clara', 'manager')
+  canaries.addBase32('a TOTP secret from create-user', secret)
+  const serverUrl = new URL('/', server.url).href
+  const runs = [await client(['login', serverUrl, '-u', username, '--code', codeAt(secret, Date.now())])]
+  const session: { accessToken: string; refreshToken: string } = JSON.parse(readFileSync(sessionFile, 'utf8'))
+  canaries.addHex('an access token of the client', session.accessToken)
+  canaries.addHex('a refresh token of the client', session.refreshToken)
+  let droplet = ''
+  let operation = ''
+  const substitute = (flag: string) => ({ DROPLET: droplet, OPERATION: operation })[flag] ?? flag
+  for (const [name, variants] of Object.entries(clientCommands)) {
+    for (const [index, flags] of variants.entries()) {
+      if (name === 'operation cancel' && index === 0) {
+        // While its image is being built, an add can be undone.
+        engine.respondNext(/^GET \/images/, () => Response.json({ message: 'No such image' }, { status: 404 }))
+        engine.respondNext(/^POST \/build/, () => new Promise(() => undefined))
+        operation = (await client(['droplet', 'add', '--detach'])).stdout.trim()
+      }
+      const result = await client([...name.split(' '), ...flags.map(substitute)])
+      runs.push(result)
+      if (name === 'droplet add' && result.exitCode === 0) droplet = JSON.parse(result.stdout)[0].name
+      if (flags.includes('--detach') && result.exitCode === 0) operation = result.stdout.trim()
+    }
+  }
+  return runs
+}
+
+async function runOnHost({ server, engine, canaries }: CanaryInstance): Promise<CommandRun[]> {
+  const runs: CommandRun[] = []
+  using dir = tempDir()
+  const files: Record<string, string> = {
+    BACKUP: join(dir.path, 'backup.tar'),
+    PASSPHRASE: join(dir.path, 'passphrase'),
+    ELSEWHERE: join(dir.path, 'data'),
+    EXPORT: join(dir.path, 'users.json'),
+    SPOILT: join(dir.path, 'spoilt.json'),
+  }
+  const damagedExport = exportedUser('ira@home', canaries) + exportedUser('ivo', canaries).slice(0, -2)
+  writeFileSync(files.EXPORT ?? '', exportedUser('ira', canaries), { mode: 0o600 })
+  writeFileSync(files.SPOILT ?? '', damagedExport, { mode: 0o600 })
+  const passphrase = crypto.randomUUID()
+  canaries.addText('the passphrase of a backup', passphrase)
+  writeFileSync(files.PASSPHRASE ?? '', passphrase)
+  for (const [name, variants] of Object.entries(commands)) {
+    for (const [index, template] of variants.entries()) {
+      const flags = template.map(flag => files[flag] ?? flag)
+      // The first build succeeds, the second one does not.
+      const buildOutput = index === 0 ? '{"stream":"done"}' : '{"error":"forced"}'
+      engine.respondNext(/^POST \/build/, () => new Response(`{"stream":"Step 1"}\n${buildOutput}\n`))
+      const result = await runToEnd([
+        ...name.split(' '),
+        ...flags,
+        ...locationFlags(name, flags, server.dataDir, engine.socket),
+      ])
+      engine.clearOverrides()
+      runs.push(result)
+      const secret = showsSecret(result) ? /\b[A-Z2-7]{32}\b/.exec(result.stdout)?.[0] : undefined
+      if (secret) canaries.addBase32('a TOTP secret from create-user', secret)
+    }
+  }
+  return runs
+}
+
+/** Where a command works: each is told what it needs of data and engine, and no more. */
+function locationFlags(name: string, flags: readonly string[], dataDir: string, socket: string): string[] {
+  const engineFlags = ['--docker-host', `unix://${socket}`]
+  const dataFlags = flags.includes('--data-dir') ? [] : ['--data-dir', dataDir]
+  if (['completion', 'man', 'uninstall', 'upgrade'].includes(name)) return []
+  // A service is for no directory below /tmp.
+  if (name === 'install') return ['--docker-host', 'tcp://127.0.0.1:2375']
+  if (name === 'image build') return engineFlags
+  return name === 'doctor' ? [...engineFlags, ...dataFlags] : dataFlags
+}
+
+/** A line of an export of the original's users, with a secret that is to be found nowhere. */
+function exportedUser(username: string, canaries: CanaryInstance['canaries']): string {
+  const secret = toBase32(crypto.getRandomValues(new Uint8Array(20)))
+  canaries.addBase32('a TOTP secret in an export', secret)
+  return `${JSON.stringify({ username, group: 'viewer', secret })}\n`
+}
+
+async function runToEnd(args: string[], env: Record<string, string> = { HOME: '/nonexistent' }): Promise<CommandRun> {
+  const child = Bun.spawn([binary, ...args], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env,
+  })
+  const process = readProcess(child.pid)
+  const [stdout, stderr, exitCode] = await Promise.all([
+    readStdout(child.stdout, () => args[0] === 'events' && child.kill('SIGINT')),
+    child.stderr.text(),
+    child.exited,
+  ])
+  return { commandLine: args.join(' '), exitCode, stdout, stderr, process }
+}
+
+/** @param onFirstChunk is called when something is there */
+async function readStdout(stream: ReadableStream<Uint8Array>, onFirstChunk: () => void): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream) if (chunks.push(chunk) === 1) onFirstChunk()
+  return Buffer.concat(chunks).toString()
+}

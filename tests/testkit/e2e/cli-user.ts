@@ -1,0 +1,97 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { binary } from '../../../scripts/lib/paths.ts'
+import { tempDir } from '../temp-dir.ts'
+import { currentCode, type ServerProcess } from './server-process.ts'
+
+export type CliUser = ReturnType<typeof createCliUser>
+
+/** Somebody at another computer: a home of its own, and the program. */
+export function createCliUser() {
+  const home = tempDir()
+  const sessionFile = join(home.path, '.config/cikit-api/session.json')
+  const env = { HOME: home.path, PATH: `${home.path}/bin:${process.env.PATH}`, TMPDIR: home.path }
+
+  /** What was written is readable while it runs. */
+  function start(command: string[]) {
+    const child = Bun.spawn(command, { env, stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' })
+    const stdout = collectOutput(child.stdout)
+    const stderr = collectOutput(child.stderr)
+    const result = Promise.all([child.exited, stdout.finished, stderr.finished]).then(([exitCode]) => ({
+      exitCode,
+      stdout: stdout.text(),
+      stderr: stderr.text(),
+    }))
+    const typeKeys = async (keys: string) => {
+      child.stdin.write(keys)
+      await child.stdin.flush()
+    }
+    return { stdout, stderr, result, typeKeys, kill: (signal: NodeJS.Signals) => child.kill(signal) }
+  }
+
+  return {
+    home: home.path,
+    sessionFile,
+    readSession: () => JSON.parse(readFileSync(sessionFile, 'utf8')),
+    /** Changes what is kept of the login. */
+    patchSession(changes: Record<string, unknown>): void {
+      writeFileSync(sessionFile, JSON.stringify({ ...JSON.parse(readFileSync(sessionFile, 'utf8')), ...changes }))
+    },
+    start: (...args: string[]) => start([binary, ...args]),
+    run: (...args: string[]) => start([binary, ...args]).result,
+    /** At a terminal so wide; both of its streams come as one. */
+    startAtTerminal: (columns: number, ...args: string[]) =>
+      start(['script', '-qec', `stty cols ${columns}; exec ${[binary, ...args].join(' ')}`, '/dev/null']),
+    /** Words of a shell after the name of the program; it exits as the first of a pipe that does not exit with 0. */
+    startInShell: (commandLine: string) => start(['bash', '-o', 'pipefail', '-c', `${binary} ${commandLine}`]),
+    [Symbol.dispose]: home[Symbol.dispose],
+  }
+}
+
+/** Logs a person in as a user that is made, or made anew, for it. */
+export async function logIn(
+  cliUser: CliUser,
+  server: ServerProcess,
+  username: string,
+  group: 'viewer' | 'manager' | 'owner',
+  ...flags: string[]
+) {
+  const { secret } = await server.createUser(username, group, '-r')
+  const code = await currentCode(secret)
+  const spacedCode = `${code.slice(0, 3)} ${code.slice(3)}`
+  return await cliUser.run('login', originOf(server), '-u', username, '--code', spacedCode, ...flags)
+}
+
+/** Where a Matrix is, as a person types it. */
+export const originOf = (server: ServerProcess) => new URL(server.url).origin
+
+function collectOutput(stream: ReadableStream<Uint8Array>) {
+  const listeners = new Set<() => void>()
+  let text = ''
+  let hasEnded = false
+  const finished = (async () => {
+    const decoder = new TextDecoder()
+    for await (const chunk of stream) {
+      text += decoder.decode(chunk, { stream: true })
+      for (const check of listeners) check()
+    }
+    hasEnded = true
+    for (const check of listeners) check()
+  })()
+  return {
+    finished,
+    text: () => text,
+    /** Resolves when what was written matches; fails when it ended without. */
+    async waitFor(pattern: RegExp): Promise<RegExpExecArray> {
+      const matched = Promise.withResolvers<RegExpExecArray>()
+      const check = () => {
+        const match = pattern.exec(text)
+        if (match) matched.resolve(match)
+        else if (hasEnded) matched.reject(new Error(`${pattern} never came: ${JSON.stringify(text)}`))
+      }
+      listeners.add(check)
+      check()
+      return await matched.promise.finally(() => listeners.delete(check))
+    },
+  }
+}

@@ -1,0 +1,174 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { installPackages } from '../../../scripts/lib/debian.ts'
+import { type Dockerd, type DockerdOptions, startDockerd, stopDockerd } from '../../../scripts/lib/dockerd.ts'
+import { engineApi, importImage } from '../../../scripts/lib/engine-api.ts'
+import { debootstrap, ensureDropletImage } from '../../../scripts/lib/images.ts'
+import { workDir } from '../../../scripts/lib/paths.ts'
+import { run } from '../../../scripts/lib/run.ts'
+import { logStep } from '../../../scripts/lib/terminal.ts'
+import { DEFAULT_IMAGE } from '../../../src/config/parse.ts'
+
+// The real engines of the end-to-end tests. `prepareEngines` does once what takes minutes; a test then starts what it needs in seconds.
+
+/** This host's own cgroups, cgroup v2 with Debian's Docker 20.10, cgroup v2 with Docker 28 from Debian's next release. */
+export const engineKinds = ['host', 'cgroup2', 'docker28'] as const
+export type EngineKind = (typeof engineKinds)[number]
+
+/** Boots in no time and stops at the signal that droplets are stopped with. */
+export const SMALL_IMAGE = 'localhost/small:test'
+
+export interface TestEngine extends Dockerd {
+  kind: EngineKind
+  /** The command line of something that runs in the network in which this engine publishes its ports. */
+  inEngineNetwork: (command: string[]) => string[]
+  /** Removes every container. */
+  removeContainers: () => Promise<void>
+  stop: () => Promise<void>
+}
+
+const cacheDir = join(workDir, 'cache')
+const docker28Root = join(cacheDir, 'forky')
+const dropletTarball = join(cacheDir, 'cikit-droplet.tar')
+const smallTarball = join(cacheDir, 'small.tar')
+
+/** Makes the trees and images of all engines. Each engine keeps them for the next run. */
+export async function prepareEngines(): Promise<void> {
+  mkdirSync(cacheDir, { recursive: true })
+  await installPackages(['docker.io', 'iptables', 'iproute2', 'busybox-static'])
+  await createSmallTarball()
+  if (!existsSync(docker28Root)) {
+    logStep("Making a Docker 28 from Debian's next release with debootstrap (a minute)")
+    await debootstrap('forky', docker28Root, ['docker.io', 'iptables', 'ca-certificates'])
+  }
+  await withEngine('host', async engine => {
+    if (isPrepared('host')) return
+    await removeDefaultImage(engine)
+    await ensureDropletImage(engine.socket)
+    await saveImage(engine, DEFAULT_IMAGE, dropletTarball)
+    await importSmallImage(engine)
+    markPrepared('host')
+  })
+  for (const kind of ['cgroup2', 'docker28'] as const) {
+    if (isPrepared(kind)) continue
+    logStep(`Preparing the engine ${kind}`)
+    await withEngine(kind, async engine => {
+      await removeDefaultImage(engine)
+      await loadImage(engine, dropletTarball)
+      await importSmallImage(engine)
+    })
+    markPrepared(kind)
+  }
+}
+
+/** @param options `keep`: with the containers that it had when it stopped, instead of none */
+export async function startEngine(kind: EngineKind, { keep: keepContainers = false } = {}): Promise<TestEngine> {
+  const location = locations[kind]()
+  const dockerd = await startDockerd(location)
+  const removeContainers = async () => {
+    const containers = (await (await engineApi(dockerd.socket, 'GET', '/containers/json?all=1')).json()) as {
+      Id: string
+    }[]
+    await Promise.all(containers.map(({ Id }) => engineApi(dockerd.socket, 'DELETE', `/containers/${Id}?force=1&v=1`)))
+  }
+  if (!keepContainers) await removeContainers()
+  return {
+    ...dockerd,
+    kind,
+    removeContainers,
+    inEngineNetwork: command =>
+      kind === 'host' ? command : ['nsenter', `--net=/proc/${dockerd.pid}/ns/net`, ...command],
+    stop: () => stopDockerd(location),
+  }
+}
+
+const locations: Record<EngineKind, () => DockerdOptions> = {
+  host: () => ({ dir: join(cacheDir, 'engine-host') }),
+
+  cgroup2: () => ({
+    dir: join(cacheDir, 'engine-cgroup2'),
+    wrapCommand: command =>
+      inNamespaces(
+        `umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup
+         mount -t cgroup2 none /sys/fs/cgroup`,
+        command,
+      ),
+  }),
+
+  docker28: () => ({
+    dir: join(docker28Root, 'engine'),
+    innerDir: '/engine',
+    // By pivot_root and not by chroot: an exec into a container would enter the wrong root.
+    wrapCommand: command =>
+      inNamespaces(
+        `mount --bind '${docker28Root}' '${docker28Root}'; cd '${docker28Root}'; mkdir -p oldroot
+         mount -t tmpfs tmpfs run; mount -t proc proc proc; mount --rbind /dev dev; mount -t sysfs sysfs sys
+         mount -t cgroup2 none sys/fs/cgroup
+         pivot_root . oldroot; cd /; umount -l /oldroot`,
+        command,
+      ),
+  }),
+}
+
+/** In mount and network namespaces of its own: two engines in one network take each other's bridge away. */
+function inNamespaces(setup: string, command: string[]): string[] {
+  const script = `set -e; mount --make-rprivate /; ip link set lo up; ${setup}; exec "$@"`
+  return ['unshare', '-m', '-n', 'bash', '-c', script, 'bash', ...command]
+}
+
+async function withEngine(kind: EngineKind, work: (engine: TestEngine) => Promise<void>): Promise<void> {
+  const engine = await startEngine(kind)
+  try {
+    await work(engine)
+  } finally {
+    await engine.stop()
+  }
+}
+
+async function createSmallTarball(): Promise<void> {
+  if (existsSync(smallTarball)) return
+  const tree = join(cacheDir, 'small')
+  mkdirSync(join(tree, 'bin'), { recursive: true })
+  mkdirSync(join(tree, 'root'), { recursive: true })
+  await run(['cp', '/bin/busybox', join(tree, 'bin/busybox')])
+  await run(['tar', '-C', tree, '--owner=0', '--group=0', '-cf', smallTarball, '.'])
+  rmSync(tree, { recursive: true })
+}
+
+async function importSmallImage(engine: Dockerd): Promise<void> {
+  // 37 is SIGRTMIN+3 on Linux.
+  const script = "trap 'exit 0' 37 TERM; while :; do /bin/busybox sleep 1000 & wait $!; done"
+  await importImage(engine.socket, SMALL_IMAGE, smallTarball, [
+    `CMD ${JSON.stringify(['/bin/busybox', 'sh', '-c', script])}`,
+  ])
+}
+
+async function removeDefaultImage(engine: Dockerd): Promise<void> {
+  await engineApi(engine.socket, 'DELETE', `/images/${DEFAULT_IMAGE}?force=1`)
+}
+
+async function saveImage(engine: Dockerd, image: string, file: string): Promise<void> {
+  const response = await engineApi(engine.socket, 'GET', `/images/${image}/get`)
+  if (!response.ok) throw new Error(`${image} was not saved: ${await response.text()}`)
+  await Bun.write(file, response)
+}
+
+async function loadImage(engine: Dockerd, file: string): Promise<void> {
+  const response = await engineApi(engine.socket, 'POST', '/images/load', Bun.file(file))
+  const output = await response.text()
+  if (!response.ok || output.includes('"error"')) throw new Error(`${file} was not loaded: ${output}`)
+}
+
+/** An engine is prepared for one Dockerfile; another one makes another image. */
+function dropletDockerfile(): string {
+  return readFileSync(new URL('../../../src/engines/docker/droplet-image/Dockerfile', import.meta.url), 'utf8')
+}
+
+function isPrepared(kind: EngineKind): boolean {
+  const file = join(cacheDir, `prepared-${kind}`)
+  return existsSync(file) && existsSync(dropletTarball) && readFileSync(file, 'utf8') === dropletDockerfile()
+}
+
+function markPrepared(kind: EngineKind): void {
+  writeFileSync(join(cacheDir, `prepared-${kind}`), dropletDockerfile())
+}

@@ -1,0 +1,61 @@
+import { expect } from 'bun:test'
+import { openRawConnection, type RawResponse } from './raw-connection.ts'
+
+export const HOST_HEADER = 'Host: matrix.test\r\n'
+export const LIST_PATH = '/api/v1/user/list'
+export const LOGIN_PATH = '/api/v1/user/auth'
+const JSON_TYPE = 'Content-Type: application/json\r\n'
+
+export const getRequest = (target: string, headers = '', version = 'HTTP/1.1') =>
+  `GET ${target} ${version}\r\n${HOST_HEADER}${headers}\r\n`
+
+/** The list of users as a user asks for it. */
+export const listRequest = (token: string) => getRequest(LIST_PATH, bearerHeader(token))
+
+export const bearerHeader = (token: string) => `Authorization: Bearer ${token}\r\n`
+
+/** A request with a body in JSON and its length. */
+export const postRequest = (body: string, headers = '', target = LOGIN_PATH) =>
+  `POST ${target} HTTP/1.1\r\n${HOST_HEADER}${JSON_TYPE}${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+
+/** A login with these headers, and no length unless they say it. */
+export const loginRequest = (headers: string, body = '{}') =>
+  `POST ${LOGIN_PATH} HTTP/1.1\r\n${HOST_HEADER}${JSON_TYPE}${headers}\r\n${body}`
+
+export const chunkedRequest = (body: string) => loginRequest('Transfer-Encoding: chunked\r\n', body)
+
+/** What an answer comes to: the status, and the id of an error. */
+export interface ResponseSummary {
+  status: number
+  errorId?: number
+}
+
+export const success: ResponseSummary = { status: 200 }
+export const malformed: ResponseSummary = { status: 400, errorId: 917 }
+export const missingFields: ResponseSummary = { status: 400, errorId: 901 }
+export const unknownToken: ResponseSummary = { status: 401, errorId: 908 }
+export const notFound: ResponseSummary = { status: 404, errorId: 404 }
+export const tooLarge: ResponseSummary = { status: 413, errorId: 920 }
+
+/** A request of which it is known how it is answered, and that it is the last one. */
+export const LAST_REQUEST = getRequest('/the-last', 'Connection: close\r\n')
+export const LAST_RESPONSE = notFound
+
+/** An answer that is neither empty, as Bun's own refusals are, nor JSON as contract.md has it fails the test. */
+export function summarize({ status, headers, body }: RawResponse): ResponseSummary {
+  if (body === '') return { status }
+  expect(headers.get('content-type')).toStartWith('application/json')
+  const parsed: unknown = JSON.parse(body)
+  if (status === 200) return { status }
+  expect(parsed).toEqual({ error: expect.any(String), errorId: expect.any(Number) })
+  return { status, errorId: (parsed as { errorId: number }).errorId }
+}
+
+/** Sends the bytes, waits for as many answers, and then for the one to `LAST` where the server still listens. */
+export async function sendAndSummarize(url: string, bytes: string | Buffer, count = 1): Promise<ResponseSummary[]> {
+  using connection = openRawConnection(url)
+  connection.send(bytes)
+  await connection.waitForResponses(count)
+  connection.send(LAST_REQUEST)
+  return (await connection.waitForClose()).map(summarize)
+}

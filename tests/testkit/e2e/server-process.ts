@@ -1,0 +1,183 @@
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { binary } from '../../../scripts/lib/paths.ts'
+import { run } from '../../../scripts/lib/run.ts'
+import type { Group } from '../../../src/core/groups.ts'
+import type { DropletBody } from '../../../src/droplets/schema.ts'
+import { validateExchange } from '../api/openapi-contract.ts'
+import { tempDir } from '../temp-dir.ts'
+
+export interface ApiResponse {
+  status: number
+  headers: Headers
+  body: unknown
+}
+
+/** What `create-user --json` prints. */
+export interface CreatedUser {
+  username: string
+  group: Group
+  secret: string
+  otpauth_url: string
+  qr: string
+  /** Where there is a new secret. */
+  recovery_codes?: string[]
+}
+
+export type ListedDroplet = DropletBody
+
+export type ServerProcess = Awaited<ReturnType<typeof startServerProcess>>
+
+interface ServerOptions {
+  /** The engine's unix socket, or its address. */
+  socket: string
+  /** Flags of `serve` beside those that are always given. */
+  flags?: string[]
+  /** Where an earlier one ran. */
+  dataDir?: string
+  /** Another binary than the one of this tree. */
+  program?: string
+  /** What its command line is put behind, such as a limit: it must become the binary by `exec`. */
+  commandPrefix?: string[]
+  /** Variables of its own. */
+  env?: Record<string, string>
+}
+
+/** The compiled binary, serving on a free port over a data directory of its own. */
+export async function startServerProcess({
+  socket,
+  flags = [],
+  dataDir,
+  program = binary,
+  commandPrefix = [],
+  env = {},
+}: ServerOptions) {
+  const dir = dataDir === undefined ? tempDir() : undefined
+  const usedDataDir = dataDir ?? dir?.path ?? ''
+  const command = [
+    ...commandPrefix,
+    program,
+    'serve',
+    '--port',
+    '0',
+    '--data-dir',
+    usedDataDir,
+    '--domain',
+    'matrix.test',
+    ...flags,
+  ]
+  const child = Bun.spawn([...command, '--docker-host', socket.includes('://') ? socket : `unix://${socket}`], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env: { ...cleanEnvironment(), ...env },
+  })
+  const log: Record<string, unknown>[] = []
+  const listening = Promise.withResolvers<string>()
+  const lines = createInterface({ input: Readable.fromWeb(child.stdout) })
+  lines.on('line', line => {
+    const entry = JSON.parse(line)
+    log.push(entry)
+    if (entry.message === 'listening') listening.resolve(entry.address)
+  })
+  // Read to its end in any case: a pipe that nobody empties would stop the process one day.
+  const stderr = new Response(child.stderr).text()
+  lines.on('close', async () => listening.reject(new Error(`serve ended before it listened: ${await stderr}`)))
+  const url = new URL('api/v1', await listening.promise).href
+
+  /** @param forwardedFor where a trusted proxy says that the request comes from */
+  async function call(
+    method: string,
+    path: string,
+    token?: string,
+    json?: unknown,
+    forwardedFor?: string,
+  ): Promise<ApiResponse> {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      tls: { rejectUnauthorized: false },
+      timeout: false,
+      headers: {
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...(json !== undefined && { 'content-type': 'application/json' }),
+        ...(forwardedFor && { 'x-forwarded-for': forwardedFor }),
+      },
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+    })
+    const [{ status }, text] = [response, await response.text()]
+    if (program === binary) {
+      validateExchange({ method, path: `/api/v1${path}`, status, headers: response.headers, text, requestBody: json })
+    }
+    return { status, headers: response.headers, body: JSON.parse(text) }
+  }
+
+  /** The list that every droplet route answers; any other status is an error here. */
+  async function callDroplets(method: string, path: string, token: string): Promise<ListedDroplet[]> {
+    const { status, body } = await call(method, `/droplet/${path}`, token)
+    if (status !== 200 || !Array.isArray(body)) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(body)}`)
+    return body
+  }
+
+  /** The names in the list of users, oldest first; any other status is an error here. */
+  async function usernames(token: string): Promise<string[]> {
+    const { status, body } = await call('GET', '/user/list', token)
+    if (status !== 200 || !Array.isArray(body)) throw new Error(`list of users: ${status} ${JSON.stringify(body)}`)
+    return body.map(({ username }: { username: string }) => username)
+  }
+
+  const addUser = (token: string, username: string) => call('POST', '/user/add', token, { username, group: 'viewer' })
+
+  const runCli = (...args: string[]) => run([program, ...args, '--data-dir', usedDataDir])
+
+  async function createUser(username: string, group: Group, ...extraFlags: string[]): Promise<CreatedUser> {
+    return JSON.parse(await runCli('create-user', '-u', username, '-g', group, '--json', ...extraFlags))
+  }
+
+  async function logIn(
+    user: Pick<CreatedUser, 'username' | 'secret'>,
+  ): Promise<{ access_token: string; refresh_token: string }> {
+    const code = await currentCode(user.secret)
+    const { status, body } = await call('POST', '/user/auth', undefined, { username: user.username, code })
+    if (status !== 200) throw new Error(`login of ${user.username}: ${status} ${JSON.stringify(body)}`)
+    return body as { access_token: string; refresh_token: string }
+  }
+
+  return {
+    url,
+    dataDir: usedDataDir,
+    process: child,
+    log,
+    /** All that came to standard error, once the process has ended. */
+    stderr,
+    call,
+    callDroplets,
+    usernames,
+    addUser,
+    runCli,
+    createUser,
+    logIn,
+    /** A new user's access token. */
+    logInAs: async (group: Group, username: string = group) =>
+      (await logIn(await createUser(username, group))).access_token,
+    /** @returns the exit code */
+    async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
+      child.kill(signal)
+      return await child.exited
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await child.exited
+      dir?.[Symbol.dispose]()
+    },
+  }
+}
+
+/** The code of now, by an authenticator that is not ours. */
+export async function currentCode(secret: string): Promise<string> {
+  return (await run(['oathtool', '--totp', '--base32', secret])).trim()
+}
+
+/** Nothing of the developer's own settings reaches the binary. */
+function cleanEnvironment(): Record<string, string> {
+  return { PATH: process.env.PATH ?? '', HOME: '/nonexistent' }
+}

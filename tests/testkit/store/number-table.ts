@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import { openDatabase } from '../../../src/store/database.ts'
+import { createReadCache } from '../../../src/store/read-cache.ts'
+import { tempDir } from '../temp-dir.ts'
+
+const sql = `
+  CREATE TABLE t (n INTEGER PRIMARY KEY, data BLOB);
+  CREATE TABLE child (n INTEGER REFERENCES t (n) DEFERRABLE INITIALLY DEFERRED);`
+
+/** A database with a table of numbers, for what is about writing itself. */
+export function openNumberTable() {
+  const dir = tempDir()
+  const db = openDatabase(dir.path, { now: () => 0, migrations: [{ id: 1, name: 't', sql }] })
+  const insertRow = (n: number | null = null, bytes = 0): void =>
+    void db.sql.query('INSERT INTO t VALUES (?, ?)').run(n, new Uint8Array(bytes))
+  const cachedCount = createReadCache(db, (_: 'all') =>
+    db.sql.query<{ n: number }, []>('SELECT count(*) AS n FROM t').get(),
+  )
+  return {
+    db,
+    path: join(dir.path, 'cikit-api.db'),
+    /** Adds a row inside a write. */
+    insertRow,
+    insert: (n?: number, bytes?: number): Promise<void> => db.write(() => insertRow(n, bytes)),
+    rows: (): number[] =>
+      db.sql
+        .query<{ n: number }, []>('SELECT n FROM t ORDER BY n')
+        .all()
+        .map(row => row.n),
+    /** How many rows there are, remembered as `createReadCache` does. */
+    count: (): number => cachedCount('all')?.n ?? Number.NaN,
+    [Symbol.dispose]() {
+      db.close()
+      dir[Symbol.dispose]()
+    },
+  }
+}

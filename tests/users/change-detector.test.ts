@@ -1,0 +1,84 @@
+import { expect, test } from 'bun:test'
+import { createCoreContext } from '../../src/context.ts'
+import { createUserChangeDetector, type UserChange } from '../../src/users/change-detector.ts'
+import { TEST_ACTOR } from '../testkit/actor.ts'
+import { createTestApi } from '../testkit/api/test-api.ts'
+
+const summarize = ({ change, user }: UserChange) => `${change} ${user.username} ${user.group}`
+
+/** What a watch tells of the users of an API. */
+async function createDetectorHarness() {
+  const api = await createTestApi()
+  await api.createUser('owner', 'owner')
+  const changes: string[] = []
+  const { users } = api.context
+  const detector = createUserChangeDetector(users.list, change => void changes.push(summarize(change)))
+  return {
+    api,
+    users,
+    /** What a look finds. */
+    poll(): string[] {
+      detector.poll()
+      return changes.splice(0)
+    },
+    [Symbol.asyncDispose]: api[Symbol.asyncDispose],
+  }
+}
+
+test('who was there at the beginning is not told', async () => {
+  await using harness = await createDetectorHarness()
+  expect(harness.poll()).toEqual([])
+})
+
+test('who comes, changes and goes is told once', async () => {
+  await using harness = await createDetectorHarness()
+  const { users, poll } = harness
+  await users.add(TEST_ACTOR, 'ann', 'viewer')
+  expect(poll()).toEqual(['added ann viewer'])
+  expect(poll()).toEqual([])
+  await users.handOver(TEST_ACTOR, 'ann')
+  expect(poll()).toEqual(['changed owner manager', 'changed ann owner'])
+  await users.remove(TEST_ACTOR, 'owner')
+  expect(poll()).toEqual(['removed owner manager'])
+  expect(poll()).toEqual([])
+})
+
+test('a name that was given anew is somebody else', async () => {
+  await using harness = await createDetectorHarness()
+  const { users, poll } = harness
+  await users.add(TEST_ACTOR, 'ann', 'viewer')
+  poll()
+  await users.remove(TEST_ACTOR, 'ann')
+  await users.add(TEST_ACTOR, 'ann', 'manager')
+  expect(poll()).toEqual(['removed ann viewer', 'added ann manager'])
+})
+
+test('who came and went between two looks was never there', async () => {
+  await using harness = await createDetectorHarness()
+  await harness.users.add(TEST_ACTOR, 'ann', 'viewer')
+  await harness.users.remove(TEST_ACTOR, 'ann')
+  expect(harness.poll()).toEqual([])
+})
+
+test('commits that are about something else are nothing', async () => {
+  await using harness = await createDetectorHarness()
+  await harness.api.logIn(await harness.api.createUser('ann', 'viewer'))
+  expect(harness.poll()).toEqual(['added ann viewer'])
+  harness.api.clock.advance(60_000)
+  await harness.api.context.runMaintenance()
+  await harness.api.context.users.unlock(TEST_ACTOR, 'ann')
+  expect(harness.poll()).toEqual([])
+})
+
+test('what another process commits is seen', async () => {
+  await using harness = await createDetectorHarness()
+  await harness.users.add(TEST_ACTOR, 'ann', 'viewer')
+  harness.poll()
+  const otherProcess = await createCoreContext(harness.api.config, { now: harness.api.clock.now })
+  await otherProcess.users.provision(TEST_ACTOR, 'ann', 'manager', true)
+  await otherProcess.users.add(TEST_ACTOR, 'bob', 'viewer')
+  await otherProcess.close()
+  // The version of another process's commits is asked for once a turn.
+  await new Promise(setImmediate)
+  expect(harness.poll()).toEqual(['changed ann manager', 'added bob viewer'])
+})

@@ -1,0 +1,100 @@
+import { expect, test } from 'bun:test'
+import { createTestApi } from '../../testkit/api/test-api.ts'
+import { codeAt } from '../../testkit/auth/totp.ts'
+import { HOST_KEY } from '../../testkit/droplets/droplet.ts'
+
+const ed25519 = (name: string, last = 'A') => `${HOST_KEY.key.slice(0, -1)}${last} ${name}`
+
+test('keys are listed, one of each, and forgotten', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.logInAs('viewer')
+  const add = (ssh_key: unknown) => api.call('POST', '/user/ssh-keys', { token, json: { ssh_key } })
+  expect(await add(`${HOST_KEY.key} ann@laptop`)).toMatchObject({
+    status: 200,
+    body: [{ type: 'ssh-ed25519', comment: 'ann@laptop', fingerprint: HOST_KEY.fingerprint }],
+  })
+  expect((await add(`${HOST_KEY.key} the same`)).body).toHaveLength(1)
+  const [{ id } = { id: '' }] = (await api.call('GET', '/user/ssh-keys', { token })).body as { id: string }[]
+  const other = await api.logInAs('manager')
+  expect((await api.call('GET', '/user/ssh-keys', { token: other.token })).body).toEqual([])
+  expect(await api.call('DELETE', `/user/ssh-key/${id}`, { token: other.token })).toMatchObject({
+    status: 404,
+    body: { errorId: 940 },
+  })
+  expect(await api.call('DELETE', `/user/ssh-key/${id}`, { token })).toMatchObject({ status: 200, body: [] })
+})
+
+test.each([['no key'], [''], [[HOST_KEY.key, HOST_KEY.key.replace(/.$/, 'A')]], [{ a: 1 }], [7]])(
+  '%p is no key',
+  async ssh_key => {
+    await using api = await createTestApi()
+    const { token } = await api.logInAs('viewer')
+    expect(await api.call('POST', '/user/ssh-keys', { token, json: { ssh_key } })).toMatchObject({
+      status: 400,
+      body: { errorId: 917 },
+    })
+  },
+)
+
+test('a user has twenty of them', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.logInAs('viewer')
+  const letters = [...'ABCDEFGHIJKLMNOPQRSTU']
+  const statuses = []
+  for (const letter of letters) {
+    const json = { ssh_key: ed25519('k', letter) }
+    statuses.push((await api.call('POST', '/user/ssh-keys', { token, json })).status)
+  }
+  expect(statuses).toEqual([...letters.slice(1).map(() => 200), 409])
+})
+
+test('they are let into what their user adds, beside those of the request, and the droplet tells who added it', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.logInAs('manager')
+  await api.call('POST', '/user/ssh-keys', { token, json: { ssh_key: `${HOST_KEY.key} kept` } })
+  const requestKey = ed25519('given', 'B')
+  const { body } = await api.call('POST', '/droplet/add', { token, json: { ssh_keys: [requestKey] } })
+  expect(body).toMatchObject([{ created_by: 'manager' }])
+  const lines = (api.memoryEngine.authorizedKeys[0] ?? '').trim().split('\n')
+  expect(lines.slice(1)).toEqual([requestKey, `${HOST_KEY.key} kept`])
+})
+
+test('they go with their user', async () => {
+  await using api = await createTestApi()
+  const owner = await api.logInAs('owner')
+  const { token } = await api.logInAs('viewer')
+  await api.call('POST', '/user/ssh-keys', { token, json: { ssh_key: HOST_KEY.key } })
+  await api.call('DELETE', '/user/delete/viewer', { token: owner.token })
+  expect(api.context.db.sql.query('SELECT count(*) AS count FROM ssh_keys').get()).toEqual({ count: 0 })
+})
+
+test('other recovery codes are for a fresh code, and those before do not count any more', async () => {
+  await using api = await createTestApi()
+  const ann = await api.logInAs('viewer', 'ann')
+  const renew = (code: string) => api.call('POST', '/user/recovery-codes', { token: ann.token, json: { code } })
+  const recover = (recovery_code: string | undefined) =>
+    api.call('POST', '/user/auth/recover', { json: { username: 'ann', recovery_code } })
+  const currentCode = codeAt(ann.secret, api.clock.now())
+  // It was used to log in.
+  expect(await renew(currentCode)).toMatchObject({ status: 400, body: { errorId: 902 } })
+  api.clock.advance(30_000)
+  const first = (await renew(codeAt(ann.secret, api.clock.now()))).body as { recovery_codes: string[] }
+  expect(new Set(first.recovery_codes).size).toBe(10)
+  api.clock.advance(30_000)
+  const second = (await renew(codeAt(ann.secret, api.clock.now()))).body as { recovery_codes: string[] }
+  expect((await api.call('GET', '/user/me', { token: ann.token })).body).toMatchObject({ recovery_codes_left: 10 })
+  expect(await recover(first.recovery_codes[0])).toMatchObject({ status: 400, body: { errorId: 927 } })
+  expect(await recover(second.recovery_codes[0])).toMatchObject({ status: 200 })
+  const entries = await api.context.audit.list({ action: 'user.recovery-codes', user: 'ann' })
+  expect(entries.map(({ result }) => result)).toEqual(['refused', 'ok', 'ok'])
+})
+
+test('wrong codes lock, as at a login', async () => {
+  await using api = await createTestApi()
+  const { token } = await api.logInAs('viewer')
+  const statuses = []
+  for (let count = 0; count < 12; count++) {
+    statuses.push((await api.call('POST', '/user/recovery-codes', { token, json: { code: '000000' } })).status)
+  }
+  expect(statuses.at(-1)).toBe(429)
+})
