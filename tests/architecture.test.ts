@@ -47,7 +47,7 @@ test('src has the folders and files of the plan, and no others', () => {
   const entries = new Set(files.filter(file => file.startsWith('src/')).map(file => file.split('/')[1]))
   expect([...entries].sort()).toEqual([...ranks, ...topLevel].sort())
   const commands = new Set(files.filter(file => file.startsWith('cli/')).map(file => file.split('/')[1]))
-  expect([...commands].sort()).toEqual(['client', 'host', 'main.ts', 'server', 'shared'])
+  expect([...commands].sort()).toEqual(['client', 'commands.ts', 'host', 'main.ts', 'server', 'shared'])
 })
 
 describe('imports run one way', () => {
