@@ -11,15 +11,16 @@ import type { RotatableSecretBox } from '../store/encryption-key.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import type { User, UserStore } from '../store/users.ts'
+import { createPendingSecrets, type PendingSecret } from './pending-secret.ts'
 import { createRecoveryCodes, hashRecoveryCode } from './recovery-codes.ts'
 import type { AttemptSource, Throttle } from './throttle.ts'
 import { createToken, hashToken } from './tokens.ts'
-import { matchingStep, provisioningUri, TOTP_SECRET_BYTES, toBase32 } from './totp.ts'
+import { provisioningUri, TOTP_SECRET_BYTES, toBase32 } from './totp.ts'
 
-/** How long a link is good, and from its use on the secret that it showed. */
+/** Lifetime of a link and, after it is used, of the pending secret. */
 const ENROLMENT_LIFETIME_MS = 86_400_000
 
-/** What a person enters into an authenticator app. */
+/** A TOTP secret, ready to be entered into an authenticator app. */
 export interface Enrolment {
   username: string
   group: Group
@@ -28,31 +29,25 @@ export interface Enrolment {
   otpauthUrl: Secret
 }
 
-/** Where a person gets a new secret. */
+/** A one-time link that shows the user a new secret. */
 export interface EnrolmentLink {
   token: Secret
   /** Milliseconds since 1970. */
   expiresAt: number
 }
 
-/** What a link shows, once. */
+/** The secret and recovery codes that a link shows, once. */
 export interface RedeemedEnrolment extends Enrolment {
   recoveryCodes: Secret[]
-  /** Until when a code of this secret must have been used. */
+  /** Milliseconds since 1970: the secret is discarded unless one of its codes is used by then. */
   expiresAt: number
-}
-
-/** A secret that was shown and does not count yet. */
-export interface PendingSecret {
-  sealedSecret: Uint8Array
-  secret: Uint8Array<ArrayBuffer>
 }
 
 export type EnrolmentService = ReturnType<typeof createEnrolmentService>
 
 /**
- * New secrets for users who can be reached by a link only: the owner gives one, or a user without its phone buys one with a
- * recovery code. The secret is shown for the link's one use, and takes effect with the first login with its code.
+ * Gives users new secrets by one-time links, which the owner issues or a user obtains with a recovery code. Redeeming
+ * the link shows the secret; the first valid code activates it.
  */
 export function createEnrolmentService(deps: {
   db: Database
@@ -62,19 +57,19 @@ export function createEnrolmentService(deps: {
   throttle: Throttle
   audit: Audit
   secretBox: RotatableSecretBox
-  /** The time that phones have, for codes. */
+  /** The system's time, for codes. */
   now: () => number
-  /** The time by which links expire. */
+  /** For the expiry of links. */
   monotonicWallClock: MonotonicWallClock
   random: RandomBytes
   hostLabel: string
 }) {
-  const { db, users, sessions, enrolments, throttle, audit, secretBox, now, monotonicWallClock, random, hostLabel } =
-    deps
+  const { db, users, enrolments, throttle, audit, secretBox, monotonicWallClock, random, hostLabel } = deps
+  const pendingSecrets = createPendingSecrets(deps)
 
   return {
     /**
-     * A link for a user, in the place of an earlier one.
+     * Issues a link for a user, replacing an earlier one.
      * @throws ApiError 903
      */
     async issue(actor: Actor, username: string): Promise<EnrolmentLink> {
@@ -87,8 +82,8 @@ export function createEnrolmentService(deps: {
     },
 
     /**
-     * A link for a user who shows a recovery code, which is used up by that. It opens no session.
-     * @throws ApiError 927 for everything that does not fit, 915 while locked, as logins are but apart from them
+     * Exchanges a recovery code, which is consumed, for a link. It opens no session.
+     * @throws ApiError 927 for a wrong code or an unknown user; 915 while locked (same limits as logins, counted separately)
      */
     async recover(actor: Actor, username: string, recoveryCode: string): Promise<EnrolmentLink> {
       const source = { address: addressPrefix(actor.address) }
@@ -109,7 +104,7 @@ export function createEnrolmentService(deps: {
     },
 
     /**
-     * Uses a link up, and shows what it is for.
+     * Consumes a link and returns a new pending secret with its recovery codes.
      * @throws ApiError 926 for a link that is unknown, expired or used, 915 while the address is locked
      */
     async redeem(actor: Actor, token: string): Promise<RedeemedEnrolment> {
@@ -139,9 +134,9 @@ export function createEnrolmentService(deps: {
     },
 
     /**
-     * Makes the secret count that a link has shown, for who holds the link and shows a code of that secret and no other.
-     * The address is known from then on. It opens no session.
-     * @throws ApiError 926 for a link that has shown nothing, 902 for a code that is not of the new secret, 915 while locked
+     * Activates the pending secret for the holder of its link, with a code of that secret. Marks the address as verified,
+     * but opens no session.
+     * @throws ApiError 926 for a link that was not redeemed, 902 for a code of any other secret, 915 while locked
      */
     async confirm(actor: Actor, token: string, code: string): Promise<void> {
       const hash = hashToken(token)
@@ -150,14 +145,14 @@ export function createEnrolmentService(deps: {
       const outcome = await db.write(() => {
         const enrolment = enrolments.findByToken(hash)
         const user = users.list().find(({ id }) => id === enrolment?.userId)
-        // A link that was not used has no secret that waits.
+        // A link that was not redeemed has no pending secret.
         if (!enrolment || !user || !pending || enrolment.expiresAt <= monotonicWallClock()) {
           rejectUnknown(source)
           return 'enrolmentUnknown' as const
         }
         const bucket = throttle.enrolmentBucketOf(user.username)
         throttle.rejectLockedBucket(bucket)
-        if (!activate({ ...actor, user: user.username }, user, pending, code)) {
+        if (!pendingSecrets.activate({ ...actor, user: user.username }, user, pending, code)) {
           throttle.countBucketFailure(bucket)
           return 'codeRefused' as const
         }
@@ -167,41 +162,16 @@ export function createEnrolmentService(deps: {
       if (outcome !== 'done') throw new ApiError(outcome)
     },
 
-    pendingSecret,
-    activate,
-  }
-
-  /** What a login of this user may turn out to be the first one of, opened. */
-  async function pendingSecret(userId: string): Promise<PendingSecret | undefined> {
-    const stored = enrolments.findPendingSecret(userId)
-    return stored && { sealedSecret: stored.sealedSecret, secret: await secretBox.decrypt(stored.sealedSecret, userId) }
+    ...pendingSecrets,
   }
 
   async function loadPending(tokenHash: Uint8Array): Promise<PendingSecret | undefined> {
     const enrolment = enrolments.findByToken(tokenHash)
-    return enrolment && (await pendingSecret(enrolment.userId))
-  }
-
-  /**
-   * The first right code of a new secret puts it in the place of the old one, and ends what was opened with that.
-   * Runs inside `database.write`.
-   * @returns whether it did
-   */
-  function activate(actor: Actor, user: User, pending: PendingSecret, code: string): boolean {
-    const current = enrolments.findPendingSecret(user.id)
-    const step = matchingStep(pending.secret, code, now())
-    if (!current || step === undefined || current.expiresAt <= monotonicWallClock()) return false
-    // What was opened must still be what is pending.
-    if (!Buffer.from(current.sealedSecret).equals(pending.sealedSecret)) return false
-    users.replaceSecret(user.id, current.sealedSecret, step)
-    enrolments.activate(user.id)
-    sessions.removeAllOfUser(user.id)
-    audit.record({ ...actor, action: 'user.enrolled' }, user.username)
-    return true
+    return enrolment && (await pendingSecrets.pendingSecret(enrolment.userId))
   }
 
   function rejectUnknown(source: AttemptSource): void {
-    // As with refresh tokens: 256 bits are not found by trying, and a neighbour has done nothing wrong.
+    // Only unknown tokens are rejected: 256 bits cannot be guessed, and a neighbour's link must keep working.
     throttle.rejectLockedAddress(source)
     throttle.countAddressFailure(source)
   }
@@ -214,7 +184,7 @@ export function createEnrolmentService(deps: {
   }
 }
 
-/** Stands for a user that does not exist, so that it costs what every wrong code costs. */
+/** Stands in for an unknown user, so that the request does the same work as for an existing one. */
 const UNKNOWN_USER_ID = 'nobody'
 
 /** @param hostLabel what authenticator apps show as the account's host */

@@ -14,14 +14,14 @@ import { hashToken, hasTokenFormat, issueTokens, type Tokens } from './tokens.ts
 import { matchingStep, TOTP_SECRET_BYTES } from './totp.ts'
 
 const MAX_SESSIONS_PER_USER = 10
-/** The sealing key is replaced once in years, and not more often than this at a time. */
+/** The encryption key is rotated rarely, so a few attempts are enough to get past a concurrent rotation. */
 const KEY_ROTATION_ATTEMPTS = 3
 
-/** What a login brings along beside its code. */
+/** User agent and optional token of the request. */
 export interface ClientInfo {
-  /** What the client calls itself. */
+  /** The User-Agent header. */
   agent: string
-  /** A token of the user's own, if one came along: it proves the caller to be no stranger. */
+  /** An access or refresh token of the user, which moves the attempt out of the anonymous throttle bucket. */
   token?: string | undefined
 }
 
@@ -33,22 +33,22 @@ export interface LoginDeps {
   throttle: Throttle
   audit: Audit
   secretBox: RotatableSecretBox
-  /** The time that phones have, for codes. */
+  /** The system's time, for codes. */
   now: () => number
-  /** The time by which sessions end. */
+  /** For the expiry of sessions. */
   monotonicWallClock: MonotonicWallClock
   random: RandomBytes
 }
 
-/** Codes into sessions. */
+/** Verifies TOTP codes and opens sessions. */
 export async function createLogin(deps: LoginDeps) {
   const { db, users, sessions, enrolment, throttle, audit, secretBox, now, monotonicWallClock, random } = deps
   let decoy = await createDecoy(secretBox, random)
 
   return {
     /**
-     * Opens a session for a user that shows a fresh code.
-     * @throws ApiError as `prove`
+     * Opens a session for a user with a fresh code.
+     * @throws ApiError as `verifyCode`
      */
     login: (actor: Actor, username: string, code: string, client: ClientInfo): Promise<Tokens> =>
       verifyCode(actor, username, code, client, account => openSession(actor, account, client)),
@@ -57,9 +57,9 @@ export async function createLogin(deps: LoginDeps) {
   }
 
   /**
-   * Does something for a user that shows a fresh code, in the transaction in which the code is used up.
+   * Consumes a fresh code and runs `onVerified` in the same transaction.
    * @param code six digits
-   * @throws ApiError 902 for everything that does not fit, with the same work done; 915 while locked, whatever the code
+   * @throws ApiError 902 for a wrong code or an unknown user, after the same work; 915 while locked, even for a valid code
    */
   async function verifyCode<T>(
     actor: Actor,
@@ -75,7 +75,7 @@ export async function createLogin(deps: LoginDeps) {
     throw new ApiError('storeUnavailable')
   }
 
-  /** @returns `again` when the secret was sealed anew between its being read and used: that is no failure of anybody */
+  /** @returns `again` if the secret was re-encrypted while the code was checked, which is not counted as a failure */
   async function tryVerifyCode<T>(
     actor: Actor,
     username: string,
@@ -85,7 +85,7 @@ export async function createLogin(deps: LoginDeps) {
   ): Promise<{ result: T } | 'again'> {
     const account = users.findExactly(username)
     if (!secretBox.isCurrent(decoy.sealedSecret)) decoy = await createDecoy(secretBox, random)
-    // As many secrets are opened for everybody: time tells nothing of who exists, or is about to change its phone.
+    // Always decrypt the same number of secrets, so timing reveals neither users nor pending enrolments.
     const secret = await secretBox.decrypt((account ?? decoy).sealedSecret, (account ?? decoy).id)
     const pending = account && (await enrolment.pendingSecret(account.id))
     if (!pending) await secretBox.decrypt(decoy.sealedSecret, decoy.id)
@@ -124,7 +124,7 @@ export async function createLogin(deps: LoginDeps) {
     return current?.id === account.id && !Buffer.from(current.sealedSecret).equals(account.sealedSecret)
   }
 
-  /** The session of this user that a token, access or refresh, belongs to. */
+  /** The session of an access or refresh token, if it belongs to this user. */
   function sessionIdOf(account: Account, token: string | undefined): string | undefined {
     if (!token || !hasTokenFormat(token)) return undefined
     const hash = hashToken(token)
@@ -133,7 +133,7 @@ export async function createLogin(deps: LoginDeps) {
   }
 }
 
-/** Stands in for a user that does not exist, so that its login costs what every wrong code costs. */
+/** Stands in for an unknown user, so that its login does the same work as any wrong code. */
 async function createDecoy(
   secretBox: RotatableSecretBox,
   random: RandomBytes,

@@ -1,16 +1,16 @@
 import { create, toDataURL } from 'qrcode'
 
-/** ISO/IEC 18004 section 9.1: four modules of white around the symbol, or scanners miss it. */
+/** ISO/IEC 18004 section 9.1: scanners need a margin of four white modules. */
 const QUIET_ZONE = 4
 
-/** A PNG as a `data:` address. */
+/** Renders a QR code as the `data:` URL of a PNG. */
 export function qrDataUrl(text: string): Promise<string> {
   return toDataURL(text, { errorCorrectionLevel: 'M', margin: QUIET_ZONE, scale: 6 })
 }
 
 /**
- * For a terminal: two modules a character, in black and white of the fixed 256-colour cube, so that a phone reads it
- * whatever the terminal's theme makes of its own sixteen colours.
+ * Renders a QR code for a terminal, two modules per character. Uses black and white from the fixed 256-colour cube,
+ * because terminal themes redefine the first sixteen colours and could make the code unreadable.
  */
 export function qrForTerminal(text: string): string {
   const { modules } = create(text, { errorCorrectionLevel: 'L' })

@@ -10,15 +10,15 @@ import { type ClientInfo, createLogin, type LoginDeps } from './login.ts'
 import { createRecoveryCodes, hashRecoveryCode } from './recovery-codes.ts'
 import { hashToken, hasTokenFormat, issueTokens, type Tokens } from './tokens.ts'
 
-/** How long an expired token is still told apart from one that never was. */
+/** How long an expired token still gets 909 (expired) instead of 908 (unknown). */
 const EXPIRED_RETENTION_MS = 86_400_000
 const TOUCH_INTERVAL_MS = 60_000
-/** More than there are sessions with a stream: what is asked for each of them, one after another, is not to be forgotten on the way. */
+/** More than the sessions that can have an event stream, so that checking all of them in turn evicts none. */
 const HOLDER_CACHE_SIZE = 50_000
 
 export type AuthService = Awaited<ReturnType<typeof createAuthService>>
 
-/** Who is it that calls: codes into sessions (`createLogin`), sessions into users. */
+/** Authenticates users: by code when they log in (`createLogin`), by token on every other request. */
 export async function createAuthService(deps: LoginDeps & { enrolments: EnrolmentStore }) {
   const { db, users, sessions, enrolments, throttle, audit, monotonicWallClock, random } = deps
   const pendingTouches = new Set<string>()
@@ -35,10 +35,10 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
     login,
 
     /**
-     * Exchanges a refresh token for a new pair. One that was exchanged before ends its session: a copy of it is in
-     * other hands, and nobody can tell whose are the right ones (RFC 9700 section 4.14.2).
-     * @throws ApiError 910, or 915 while the address is locked; a token that is right is let in from there, too, since
-     * 256 bits are not found by trying and a neighbour behind the same address has done nothing wrong
+     * Exchanges a refresh token for a new pair. Reuse of an exchanged token ends its session, because someone has a copy
+     * (RFC 9700 section 4.14.2).
+     * @throws ApiError 910, or 915 while the address is locked. A valid token is accepted even then: 256 bits cannot be
+     * guessed, and users behind the same address must not be locked out
      */
     async refresh(actor: Actor, refreshToken: string): Promise<Tokens> {
       const hash = hashToken(refreshToken)
@@ -67,19 +67,19 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
       return userOfAccessToken(holder)
     },
 
-    /** Of which session a token that `authenticate` let in is. */
+    /** The session of an access token that `authenticate` accepted. */
     sessionIdOf: (accessToken: string | undefined): string | undefined =>
       accessToken === undefined ? undefined : holderOfToken(accessToken)?.session.id,
 
-    /** The user of a session as it is now; undefined when the session is over. Cheap enough to be asked for every event. */
+    /** The current user of a session, or undefined if it has ended. Cached, and cheap enough to call for every event. */
     userOfSession(sessionId: string): User | undefined {
       const holder = holderOfSession(sessionId)
       return holder && holder.refreshExpiresAt > monotonicWallClock() ? holder.user : undefined
     },
 
     /**
-     * Revoking takes a live refresh token as well, so that a client can log out whatever it still holds.
-     * @throws ApiError 908 and 909 as `authenticate`, 910 for a refresh token that is expired or was exchanged
+     * Also accepts a valid refresh token, so that a client can log out with whichever token it still has.
+     * @throws ApiError 908 and 909 as `authenticate`, 910 for an expired or exchanged refresh token
      */
     authenticateForRevocation(token: string | undefined): User {
       if (!token || !hasTokenFormat(token)) throw new ApiError('accessTokenUnknown', { anonymous: token === undefined })
@@ -92,8 +92,8 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
     },
 
     /**
-     * Ends all sessions of a user, and an enrolment that has not taken effect.
-     * @throws ApiError 904 when somebody else than the owner revokes for another, told before the user is looked up; 903
+     * Ends all sessions of a user and cancels a pending enrolment.
+     * @throws ApiError 904 unless the caller is that user or the owner, before the user is looked up; 903
      */
     async revoke(actor: Actor, caller: User, username: string): Promise<void> {
       if (caller.username !== username && caller.group !== 'owner') throw new ApiError('revokeForbidden')
@@ -101,18 +101,18 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
       if (!account) throw new ApiError('userNotFound')
       await db.write(() => {
         sessions.removeAllOfUser(account.id)
-        // A link that somebody else may hold is a way in, too.
+        // A link in the wrong hands would give access again.
         enrolments.cancel(account.id)
         audit.record(actor, username)
       })
     },
 
-    /** Forgets sessions whose tokens have been expired for long. Runs inside `database.write`. */
+    /** Removes sessions whose tokens expired at least a day ago. Runs inside `database.write`. */
     removeExpired: (): void => sessions.removeExpiredBefore(monotonicWallClock() - EXPIRED_RETENTION_MS),
 
     /**
-     * The sessions of a user that have not ended, oldest first.
-     * @throws ApiError 912 when somebody else than the owner asks for another, told before the user is looked up; 903
+     * The active sessions of a user, oldest first.
+     * @throws ApiError 912 unless the caller is that user or the owner, before the user is looked up; 903
      */
     listSessions(caller: User, username: string): Session[] {
       if (caller.username !== username && caller.group !== 'owner') throw new ApiError('groupForbidden')
@@ -122,9 +122,9 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
     },
 
     /**
-     * Ten other recovery codes for who shows a fresh code; those before do not count any more.
+     * Replaces the user's recovery codes by ten new ones, in exchange for a fresh code.
      * @param code six digits
-     * @throws ApiError 902 and 915 as logging in
+     * @throws ApiError 902 and 915 as `login`
      */
     async renewRecoveryCodes(actor: Actor, { username }: User, code: string, client: ClientInfo): Promise<Secret[]> {
       const codes = createRecoveryCodes(random)
@@ -137,13 +137,12 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
       return codes
     },
 
-    /** How many recovery codes the user has left. */
     recoveryCodesLeft: (user: User): number => enrolments.countCodes(user.id),
 
     /**
      * Ends one session.
-     * @param id `current` for that of the access token
-     * @throws ApiError 925 for one that does not exist, and in the same way for one of somebody else, unless the owner asks
+     * @param id `current` means the session of the access token
+     * @throws ApiError 925 for an unknown session, and for another user's session unless the caller is the owner
      */
     async endSession(actor: Actor, caller: User, id: string, accessToken: string | undefined): Promise<void> {
       const ended = await db.write(() => {
@@ -158,9 +157,10 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
     },
   }
 
-  /** An exchanged refresh token that comes again: a copy is in other hands. */
+  /** Ends the session of a reused refresh token, and records the attempt as rejected. */
   function revokeReused(actor: Actor, sessionId: string): void {
-    const user = users.list().find(({ id }) => id === sessions.find(sessionId)?.userId)
+    const userId = sessions.find(sessionId)?.userId
+    const user = users.list().find(({ id }) => id === userId)
     sessions.remove(sessionId)
     audit.record({ ...actor, user: user?.username ?? '' }, sessionId, 'refused', catalogue.refreshTokenUnknown.id)
   }
@@ -171,12 +171,12 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
     return holder.user
   }
 
-  /** Noted once a minute: a durable write for each request would cost more than the request. */
+  /** Updates the last use at most once a minute: a durable write per request would cost more than the request. */
   function touch({ id, lastUsedAt }: Session): void {
     if (monotonicWallClock() - lastUsedAt < TOUCH_INTERVAL_MS || pendingTouches.has(id)) return
     pendingTouches.add(id)
     db.write(() => sessions.touch(id, monotonicWallClock()))
-      // A store that cannot be written at the moment is no reason to refuse a reader.
+      // An unwritable store must not fail a read.
       .catch(() => undefined)
       .finally(() => pendingTouches.delete(id))
   }

@@ -1,104 +1,69 @@
 import { createHmac } from 'node:crypto'
 import { ApiError } from '../core/errors.ts'
 import type { ThrottleBucketStore } from '../store/failure-counters.ts'
+import { ADDRESS_LIMITS, addFailure, lockEndOf, type ThrottleLimits, USER_LIMITS } from './throttle-limits.ts'
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
-const DAY_MS = 24 * HOUR_MS
-
-/** How many failures a lane bears, and what follows. */
-interface ThrottleLimits {
-  /** Without a success in between; each one from this on locks. */
-  consecutiveFailures: number
-  firstLockMs: number
-  maxLockMs: number
-  /** Within the window, whatever succeeds in between; then the lane is closed until the window ends. */
-  windowFailures: number
-  windowMs: number
-}
-
+const HOUR_MS = 3_600_000
 /**
- * A user's lane. Two of a million codes are right at a time, and any 365 days touch two windows: at most 200 guesses,
- * a chance below 1 in 2,000 for strangers however many addresses they have.
- */
-export const USER_LIMITS: ThrottleLimits = {
-  consecutiveFailures: 5,
-  firstLockMs: MINUTE_MS,
-  maxLockMs: 60 * MINUTE_MS,
-  windowFailures: 100,
-  windowMs: 365 * DAY_MS,
-}
-
-/** An address, whatever users it tries: 20 failures in 10 minutes close it until those are over. */
-export const ADDRESS_LIMITS: ThrottleLimits = {
-  consecutiveFailures: Number.POSITIVE_INFINITY,
-  firstLockMs: 0,
-  maxLockMs: 0,
-  windowFailures: 20,
-  windowMs: 10 * MINUTE_MS,
-}
-
-/**
- * Strangers are counted by a bucket that the name falls into, whether somebody has that name or not: a name that exists
- * is not to be told from one that does not, however many others are tried in between, and the table stays small. Two
- * users share a bucket as rarely as the number is large, and then only as far as strangers go.
+ * Anonymous attempts are counted in a bucket chosen by a keyed hash of the username, whether or not the user exists.
+ * Guesses therefore cannot reveal which usernames exist, and the table stays small. Two users rarely share a bucket, and
+ * then share only the locks of anonymous clients.
  */
 const ANONYMOUS_BUCKETS = 2 ** 18
 const MAX_ADDRESS_BUCKETS = 50_000
 const FAILURES_PER_CLEANUP = 1_000
 const MAX_VERIFIED_ADDRESSES = 10
 
-/** Where an attempt comes from, as far as locks go. */
+/** The origin of an attempt, as far as locks are concerned. */
 export interface AttemptSource {
-  /** An IPv4 address or an IPv6 /64 (`addressGroup`). */
+  /** An IPv4 address or an IPv6 /64 (`addressPrefix`). */
   address: string
-  /** The session of this user whose token came along. */
+  /** The user's own session, if the request carried one of its tokens. */
   sessionId?: string | undefined
 }
 
 export type Throttle = ReturnType<typeof createThrottle>
 
 /**
- * Counts failures and refuses what comes too often (ASVS 5.0 6.3.1, RFC 4226 section 7.3). All of it runs inside the
- * transaction of the attempt itself, so that of a hundred guesses at once no more count than of a hundred in a row.
+ * Counts failures and rejects attempts while a bucket is locked (ASVS 5.0 6.3.1, RFC 4226 section 7.3). Call it inside
+ * the transaction of the attempt, so that concurrent guesses are limited exactly like consecutive ones.
  */
 export function createThrottle(buckets: ThrottleBucketStore, now: () => number) {
   let failureCount = 0
 
   return {
-    /** @throws ApiError 915 with the time to wait, while the address or this user's lane is locked */
+    /** @throws ApiError 915 with the seconds to wait while the address or the user's bucket is locked */
     rejectLocked(source: AttemptSource, bucket: string): void {
-      rejectUntil(Math.max(lockEndOf(addressBucket(source), ADDRESS_LIMITS), lockEndOf(bucket, USER_LIMITS)))
+      rejectUntil(Math.max(lockEnd(addressBucket(source), ADDRESS_LIMITS), lockEnd(bucket, USER_LIMITS)))
     },
 
     /** @throws ApiError 915 while the address is locked */
-    rejectLockedAddress: (source: AttemptSource): void => rejectUntil(lockEndOf(addressBucket(source), ADDRESS_LIMITS)),
+    rejectLockedAddress: (source: AttemptSource): void => rejectUntil(lockEnd(addressBucket(source), ADDRESS_LIMITS)),
+
+    /** @throws ApiError 915 while this bucket is locked */
+    rejectLockedBucket: (bucket: string): void => rejectUntil(lockEnd(bucket, USER_LIMITS)),
 
     countFailure(source: AttemptSource, bucket: string): void {
       recordFailure(addressBucket(source), ADDRESS_LIMITS)
       recordFailure(bucket, USER_LIMITS)
     },
 
-    /** @throws ApiError 915 while this lane is locked */
-    rejectLockedBucket: (bucket: string): void => rejectUntil(lockEndOf(bucket, USER_LIMITS)),
-
     countBucketFailure: (bucket: string): void => recordFailure(bucket, USER_LIMITS),
-
-    /** From here the user has proved to be that user. */
-    rememberAddress,
 
     countAddressFailure: (source: AttemptSource): void => recordFailure(addressBucket(source), ADDRESS_LIMITS),
 
-    /** A success ends the row of failures of its own lane, and no other: a stranger's guesses stay counted. */
+    /** Resets the consecutive failures of this bucket only: guesses counted in other buckets remain. */
     countSuccess(source: AttemptSource, bucket: string, userId: string): void {
       const record = buckets.find(bucket)
       if (record && record.consecutive > 0) buckets.save(bucket, { ...record, consecutive: 0, lockedUntil: 0 })
       rememberAddress(userId, source)
     },
 
+    rememberAddress,
+
     /**
-     * The lane of an attempt on a user. Addresses and sessions that the user proved before have lanes of their own, so
-     * that a stranger who knows the name cannot lock its owner out.
+     * The bucket of a login attempt. The user's sessions and verified addresses have their own buckets, so an anonymous
+     * client that knows the username cannot lock the user out.
      */
     bucketOf(username: string, userId: string | undefined, source: AttemptSource): string {
       if (userId !== undefined && source.sessionId !== undefined) return `user:${username}:session:${source.sessionId}`
@@ -108,26 +73,23 @@ export function createThrottle(buckets: ThrottleBucketStore, now: () => number) 
       return anonymousBucket(username)
     },
 
-    /**
-     * The lane of recovery codes, apart from that of login codes: who guesses those keeps nobody from coming back with
-     * one of these.
-     */
+    /** The bucket of recovery codes, separate from login codes: guessing one kind does not lock the other. */
     recoveryBucketOf: (username: string): string => `recovery:${bucketIndexOf(username)}`,
 
-    /** The lane of the first code of a new secret, by who holds its link. */
+    /** The bucket of codes that confirm a new secret; only the holder of its link can try them. */
     enrolmentBucketOf: (username: string): string => `user:${username}:enrolment`,
 
-    /** Lifts every lock on a user. */
+    /** Removes every lock on a user. */
     unlock(username: string): void {
       buckets.removeByPrefix(`user:${username}:`)
       buckets.remove(anonymousBucket(username))
       buckets.remove(`recovery:${bucketIndexOf(username)}`)
     },
 
-    /** Lifts every lock on addresses. */
+    /** Removes every lock on addresses. */
     unlockAddresses: (): void => buckets.removeByPrefix('address:'),
 
-    /** How many locks there are now: on addresses, on logins (strangers' and users' own), on recovery codes. */
+    /** Current locks on addresses, on logins (anonymous and the users' own buckets) and on recovery codes. */
     countLocks: () => ({
       address: countLocked('address:', ADDRESS_LIMITS),
       login: countLocked('strangers:', USER_LIMITS) + countLocked('user:', USER_LIMITS),
@@ -135,7 +97,7 @@ export function createThrottle(buckets: ThrottleBucketStore, now: () => number) 
     }),
   }
 
-  /** Noted to the hour: who logs in often from one place has one write less each time. */
+  /** Marks the address as verified by the user. Precise to the hour, which saves a write on most logins. */
   function rememberAddress(userId: string, source: AttemptSource): void {
     const rememberedAt = buckets.lastLoginAt(userId, source.address)
     if (rememberedAt !== undefined && now() - rememberedAt < HOUR_MS) return
@@ -155,13 +117,8 @@ export function createThrottle(buckets: ThrottleBucketStore, now: () => number) 
     throw new ApiError('tooManyAttempts', { retryAfterSeconds: Math.ceil((lockedUntil - now()) / 1000) })
   }
 
-  /** @returns 0 for a lane that never failed */
-  function lockEndOf(bucket: string, limits: ThrottleLimits): number {
-    const record = buckets.find(bucket)
-    if (!record) return 0
-    const windowEndsAt = record.windowStartsAt + limits.windowMs
-    const isWindowExhausted = record.windowFailures >= limits.windowFailures && now() < windowEndsAt
-    return isWindowExhausted ? Math.max(windowEndsAt, record.lockedUntil) : record.lockedUntil
+  function lockEnd(bucket: string, limits: ThrottleLimits): number {
+    return lockEndOf(buckets.find(bucket), limits, now())
   }
 
   function countLocked(prefix: string, { windowFailures, windowMs }: ThrottleLimits): number {
@@ -169,19 +126,7 @@ export function createThrottle(buckets: ThrottleBucketStore, now: () => number) 
   }
 
   function recordFailure(bucket: string, limits: ThrottleLimits): void {
-    const time = now()
-    const previous = buckets.find(bucket)
-    const isSameWindow = previous !== undefined && time < previous.windowStartsAt + limits.windowMs
-    const consecutive = (previous?.consecutive ?? 0) + 1
-    const lockExponent = consecutive - limits.consecutiveFailures
-    const lockMs = lockExponent < 0 ? 0 : Math.min(limits.firstLockMs * 2 ** lockExponent, limits.maxLockMs)
-    buckets.save(bucket, {
-      consecutive,
-      lockedUntil: time + lockMs,
-      windowFailures: isSameWindow ? previous.windowFailures + 1 : 1,
-      windowStartsAt: isSameWindow ? previous.windowStartsAt : time,
-      lastFailureAt: time,
-    })
+    buckets.save(bucket, addFailure(buckets.find(bucket), limits, now()))
     failureCount += 1
     if (failureCount % FAILURES_PER_CLEANUP === 0) buckets.retainNewestAddresses(MAX_ADDRESS_BUCKETS)
   }

@@ -20,7 +20,7 @@ export function createToken(random: RandomBytes): Secret {
   return new Secret(random(TOKEN_BYTES).toHex())
 }
 
-/** What is kept of a token: its SHA-256. A token has 256 bits of chance already, so a slow hash would add nothing. */
+/** The stored form of a token: its SHA-256. Tokens are 256 random bits, so a slow hash would add nothing. */
 export function hashToken(token: string): Uint8Array {
   return createHash('sha256').update(token).digest()
 }
@@ -30,7 +30,7 @@ export function hasTokenFormat(text: string): boolean {
 }
 
 /**
- * A new pair of tokens, and what is kept of it. Neither outlives the session.
+ * Issues a new pair of tokens, with the hashes to store. Neither token outlives the session.
  * @param now milliseconds since 1970
  */
 export function issueTokens(

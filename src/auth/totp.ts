@@ -7,9 +7,10 @@ const PERIOD_SECONDS = 30
 const DIGITS = 6
 
 /**
- * The time step of which `code` is the code, or undefined. Accepted are the current step and the one before it,
- * for a code that was read late (RFC 6238 section 5.2). Takes the same time whatever the code is.
+ * Finds the time step of a code. Accepts the current step and the previous one, for a code that was entered late
+ * (RFC 6238 section 5.2). Runs in constant time.
  * @param now milliseconds since 1970
+ * @returns undefined for a code of any other step
  */
 export function matchingStep(secret: Uint8Array<ArrayBuffer>, code: string, now: number): number | undefined {
   const step = Math.floor(now / 1000 / PERIOD_SECONDS)
@@ -21,15 +22,15 @@ export function matchingStep(secret: Uint8Array<ArrayBuffer>, code: string, now:
   return matchingSteps[0]
 }
 
-/** The secret as authenticator apps take it, in Base32 without padding (RFC 4648 section 6). */
+/** Base32 without padding (RFC 4648 section 6), as authenticator apps expect it. */
 export function toBase32(secret: Uint8Array<ArrayBuffer>): string {
   return new OtpSecret({ buffer: secret.buffer }).base32
 }
 
 /**
- * The `otpauth://` address that a QR code carries (Key URI Format of Google Authenticator), with the parameters
- * that the clients of the original system know: SHA-1, 6 digits, 30 seconds.
- * @param hostLabel the name of this host, shown as the account
+ * The `otpauth://` URL for the QR code (Google Authenticator's Key URI Format), with the parameters of the original
+ * system: SHA-1, 6 digits, 30 seconds.
+ * @param hostLabel the name of this host, which apps show as the account
  */
 export function provisioningUri(secret: Uint8Array<ArrayBuffer>, username: string, hostLabel: string): string {
   return createTotp(secret, { issuer: `CIKIT Matrix (${username})`, label: hostLabel }).toString()
@@ -48,6 +49,6 @@ function createTotp(secret: Uint8Array<ArrayBuffer>, labels: { issuer?: string; 
 function constantTimeEqual(expected: string, actual: string): boolean {
   const left = Buffer.from(expected)
   const right = Buffer.from(actual)
-  // The length of a code is no secret.
+  // timingSafeEqual requires equal lengths. The length of a code is not secret.
   return left.length === right.length && timingSafeEqual(left, right)
 }

@@ -2,13 +2,13 @@ import type { User } from '../store/users.ts'
 
 export interface UserChange {
   change: 'added' | 'changed' | 'removed'
-  /** As it is now, or was last. */
+  /** The current state, or the last known state of a removed user. */
   user: User
 }
 
 /**
- * Tells what became of the users since the last look, whoever changed them: this process, or a command on the host.
- * @param list the same list as long as nothing was committed
+ * Reports changes of users since the previous poll, whether made by this process or by a command on the host.
+ * @param list returns the same array as long as nothing was committed
  */
 export function createUserChangeDetector(list: () => readonly User[], report: (change: UserChange) => void) {
   let previous = list()
@@ -21,7 +21,7 @@ export function createUserChangeDetector(list: () => readonly User[], report: (c
       const currentIds = new Set(current.map(({ id }) => id))
       const removed = previous.filter(({ id }) => !currentIds.has(id))
       previous = current
-      // First who went: the name may be somebody else's now.
+      // Removed users first: a new user may have taken the name.
       for (const user of removed) report({ change: 'removed', user })
       for (const user of current) {
         const previousUser = previousById.get(user.id)

@@ -1,22 +1,21 @@
 import type { Audit } from '../audit/service.ts'
 import { type Enrolment, toEnrolment } from '../auth/enrolment.ts'
-import { createRecoveryCodes, hashRecoveryCode } from '../auth/recovery-codes.ts'
 import type { Throttle } from '../auth/throttle.ts'
 import { TOTP_SECRET_BYTES } from '../auth/totp.ts'
 import type { Actor } from '../core/actor.ts'
-import { ApiError, OperatorError } from '../core/errors.ts'
+import { ApiError } from '../core/errors.ts'
 import type { Group } from '../core/groups.ts'
 import type { RandomBytes } from '../core/random.ts'
-import type { Secret } from '../core/secret.ts'
 import type { Database } from '../store/database.ts'
 import type { RotatableSecretBox } from '../store/encryption-key.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import type { Account, User, UserStore } from '../store/users.ts'
+import { createProvision } from './provision.ts'
 
 export type UserService = ReturnType<typeof createUserService>
 
-/** Who may log in, and with which secret. */
+/** Manages users, their groups and their secrets. */
 export function createUserService(deps: {
   db: Database
   users: UserStore
@@ -30,13 +29,13 @@ export function createUserService(deps: {
   /** What authenticator apps show as the account's host. */
   hostLabel: string
 }) {
-  const { db, users, sessions, enrolments, throttle, audit, secretBox, now, random, hostLabel } = deps
+  const { db, users, throttle, audit, secretBox, now, random, hostLabel } = deps
 
   return {
     /** Oldest first. */
     list: (): readonly User[] => users.list(),
 
-    /** @throws ApiError 914 for a username that is taken (in any case), 906 for a second owner */
+    /** @throws ApiError 914 for a username that is taken (ignoring case), 906 for a second owner */
     async add(actor: Actor, username: string, group: Group): Promise<void> {
       const account = await createAccount(username, group)
       await db.write(() => {
@@ -47,15 +46,15 @@ export function createUserService(deps: {
     },
 
     /**
-     * Puts a user into another group; its sessions stay, and have the rights of that one from the next request on.
-     * @throws ApiError 903; 906 for the owner, and for who would be a second one
+     * Changes a user's group. The user's sessions continue, with the new rights from the next request on.
+     * @throws ApiError 903; 906 if the user is or would become an owner
      */
     async changeGroup(actor: Actor, username: string, group: Group): Promise<void> {
       await db.write(() => {
         const account = requireAccount(username)
         if (account.group === 'owner' || group === 'owner') {
           throw new ApiError('ownerExists', {
-            text: 'A system has exactly one owner: hand it over on the host, by cikit-api user hand-over',
+            text: 'There is exactly one owner. To change it, run `cikit-api user hand-over` on the host.',
           })
         }
         users.setGroup(account.id, group)
@@ -74,7 +73,7 @@ export function createUserService(deps: {
     },
 
     /**
-     * The secret of a user as it is. Whoever sees one is recorded.
+     * Returns a user's current secret. Each access is recorded in the audit log.
      * @throws ApiError 903
      */
     async enrolmentOf(actor: Actor, username: string): Promise<Enrolment> {
@@ -84,7 +83,7 @@ export function createUserService(deps: {
     },
 
     /**
-     * Lifts the locks on a user's login.
+     * Removes the locks on a user's login.
      * @throws ApiError 903
      */
     async unlock(actor: Actor, username: string): Promise<void> {
@@ -95,7 +94,7 @@ export function createUserService(deps: {
     },
 
     /**
-     * The same on the host, which lifts the locks on addresses as well: whoever is there is let back in.
+     * Removes the locks on a user's login and on all addresses.
      * @throws ApiError 903
      */
     async unlockOnHost(actor: Actor, username: string): Promise<void> {
@@ -107,64 +106,21 @@ export function createUserService(deps: {
     },
 
     /**
-     * Makes another user the owner; the old one becomes a manager. Both keep their sessions, whose rights change with
-     * the next request.
+     * Makes another user the owner; the previous owner becomes a manager. Their sessions continue, with the new rights from
+     * the next request on.
      * @throws ApiError 903
      */
     async handOver(actor: Actor, username: string): Promise<void> {
       await db.write(() => {
         const newOwner = requireAccount(username)
-        // The old one first: the table never holds two.
+        // The previous owner first: the table allows only one.
         for (const owner of users.list().filter(({ group }) => group === 'owner')) users.setGroup(owner.id, 'manager')
         users.setGroup(newOwner.id, 'owner')
         audit.record(actor, username)
       })
     },
 
-    /**
-     * What `create-user` does on the host: a new user is made; an existing one loses its sessions and keeps its
-     * secret, or with `regenerate` gets a new one, and the group that was named. Recovery codes come with a new secret.
-     * @throws ApiError 906 for a second owner
-     * @throws OperatorError when the user is in another group, differs in case only, or the owner would be no owner
-     */
-    async provision(
-      actor: Actor,
-      username: string,
-      group: Group,
-      regenerate: boolean,
-    ): Promise<Enrolment & { recoveryCodes?: Secret[] }> {
-      const id = users.find(username)?.id ?? crypto.randomUUID()
-      const newAccount = await createAccount(username, group, id)
-      const recoveryCodes = createRecoveryCodes(random)
-      const hashes = recoveryCodes.map(code => hashRecoveryCode(id, code.reveal()))
-      const provisioned = await db.write(() => {
-        secretBox.requireCurrent(newAccount.sealedSecret)
-        audit.record(actor, username)
-        const existing = users.find(username)
-        if (!existing) {
-          users.insert(newAccount)
-          enrolments.replaceCodes(id, hashes)
-          return newAccount
-        }
-        rejectConflictingUser(existing, username, group, regenerate)
-        // Somebody else may have made the user in between: then what is sealed here is bound to another id.
-        if (regenerate && existing.id !== id) throw new ApiError('usernameTaken')
-        if (regenerate) {
-          users.updateGroupAndSecret(id, group, newAccount.sealedSecret)
-          enrolments.replaceCodes(id, hashes)
-        }
-        sessions.removeAllOfUser(existing.id)
-        enrolments.cancel(existing.id)
-        throttle.unlock(username)
-        return regenerate ? newAccount : existing
-      })
-      const enrolment = toEnrolment(
-        provisioned,
-        await secretBox.decrypt(provisioned.sealedSecret, provisioned.id),
-        hostLabel,
-      )
-      return provisioned === newAccount ? { ...enrolment, recoveryCodes } : enrolment
-    },
+    provision: createProvision({ ...deps, createAccount }),
   }
 
   function requireAccount(username: string): Account {
@@ -176,20 +132,5 @@ export function createUserService(deps: {
   async function createAccount(username: string, group: Group, id: string = crypto.randomUUID()): Promise<Account> {
     const sealedSecret = await secretBox.encrypt(random(TOTP_SECRET_BYTES), id)
     return { id, username, group, createdAt: now(), sealedSecret }
-  }
-}
-
-function rejectConflictingUser(existing: User, username: string, group: Group, regenerate: boolean): void {
-  if (existing.username !== username) {
-    throw new OperatorError(`There is a user "${existing.username}" already, and names differ in more than case`)
-  }
-  if (existing.group === group) return
-  if (!regenerate) {
-    throw new OperatorError(
-      `The user "${username}" is in the group ${existing.group}: use -g ${existing.group}, or -r to make a new secret and put it into ${group}`,
-    )
-  }
-  if (existing.group === 'owner') {
-    throw new OperatorError(`The user "${username}" is the owner, and a system is never without one: use -g owner`)
   }
 }

@@ -84,7 +84,7 @@ test.each<[Group, Group, boolean, RegExp]>([
   ['viewer', 'manager', false, /is in the group viewer: use -g viewer, or -r/],
   ['manager', 'viewer', false, /is in the group manager: use -g manager, or -r/],
   ['owner', 'viewer', false, /is in the group owner: use -g owner/],
-  ['owner', 'viewer', true, /is the owner, and a system is never without one: use -g owner/],
+  ['owner', 'viewer', true, /is the owner, and a system must always have one: use -g owner/],
 ])(
   'a %s asked for as %s, with a new secret %p, is refused and stays as it is',
   async (currentGroup, requestedGroup, regenerate, text) => {
@@ -128,7 +128,7 @@ test.each([false, true])('a name that differs in case only is refused, with a ne
     .provision(TEST_ACTOR, 'ada', 'viewer', regenerate)
     .catch((error: unknown) => error)
   expect(rejected).toBeInstanceOf(OperatorError)
-  expect(String(rejected)).toContain('There is a user "Ada" already')
+  expect(String(rejected)).toContain('The user "Ada" already exists')
   expect(await groupAndSecretOf(api, 'Ada')).toEqual({ group: 'viewer', secret: ada.secret })
   expect(await statusWith(api, ada.token)).toBe(200)
 })

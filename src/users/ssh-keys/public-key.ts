@@ -3,7 +3,7 @@ import { ApiError } from '../../core/errors.ts'
 const MAX_KEYS = 20
 const MAX_COMMENT_LENGTH = 100
 
-/** The types that OpenSSH takes for a key of a user (ssh-keygen(1), PubkeyAcceptedAlgorithms of sshd_config(5)). */
+/** The types of user keys that OpenSSH accepts (ssh-keygen(1), PubkeyAcceptedAlgorithms of sshd_config(5)). */
 const USER_KEY_TYPES = new Set([
   'ssh-ed25519',
   'ssh-rsa',
@@ -15,15 +15,15 @@ const USER_KEY_TYPES = new Set([
 ])
 
 /**
- * Public SSH keys as a person's `.pub` files have them, `TYPE BASE64 COMMENT`, one of each.
- * Nothing else that a line of `authorized_keys` may hold (sshd(8): options, certificates) is let in.
- * @param value what a request holds: absent, one text, or a list of texts
- * @throws ApiError 917 saying which one cannot be used
+ * Parses public SSH keys as in `.pub` files, `TYPE BASE64 COMMENT`, and removes duplicates. Rejects everything else that
+ * a line of `authorized_keys` may hold (sshd(8): options, certificates).
+ * @param value a field of a request: absent, a string, or an array of strings
+ * @throws ApiError 917 that names the position of the invalid key
  */
 export function parseSshKeys(value: unknown): string[] {
   if (value === undefined || value === null || value === '') return []
   const values: unknown[] = Array.isArray(value) ? value : [value]
-  if (values.length > MAX_KEYS) throw malformed(`There are more than ${MAX_KEYS} "ssh_keys"`)
+  if (values.length > MAX_KEYS) throw malformed(`At most ${MAX_KEYS} "ssh_keys" are allowed`)
   const lines = new Map(values.map((key, index) => parseKey(key, index + 1)))
   return [...lines.values()]
 }
@@ -33,15 +33,15 @@ function parseKey(value: unknown, position: number): [key: string, line: string]
   const match = typeof value === 'string' ? /^([\w@.-]+) +([A-Za-z0-9+/]+={0,2})(?: +(.*))?$/.exec(value.trim()) : null
   const [, type = '', base64 = '', comment = ''] = match ?? []
   if (!match || !USER_KEY_TYPES.has(type) || !isKeyOfType(base64, type)) {
-    throw malformed(`Number ${position} of the "ssh_keys" is no public key such as "ssh-ed25519 AAAA… name"`)
+    throw malformed(`Key ${position} of "ssh_keys" is not a valid SSH public key, such as "ssh-ed25519 AAAA… name"`)
   }
   const key = `${type} ${base64}`
-  // Only what a comment is for: a name, an address. Nothing can end the line or speak to a terminal.
+  // Keep only the characters of names and addresses: no line breaks, no terminal control sequences.
   const safeComment = comment.replace(/[^\w@.:+ -]/g, '').slice(0, MAX_COMMENT_LENGTH)
   return [key, `${key} ${safeComment}`.trimEnd()]
 }
 
-/** RFC 4253 section 6.6: the key begins with its own type, with the length before it (RFC 4251 section 5), and more follows. */
+/** RFC 4253 section 6.6: the blob starts with the length-prefixed key type (RFC 4251 section 5), and key data follows. */
 export function isKeyOfType(base64: string, type: string): boolean {
   const blob = Buffer.from(base64, 'base64')
   const prefix = Buffer.alloc(4 + type.length)

@@ -9,7 +9,7 @@ const MAX_KEYS_PER_USER = 20
 
 export type SshKeyService = ReturnType<typeof createSshKeyService>
 
-/** The public SSH keys of a person, which are let into the droplets that it adds from then on. */
+/** Manages a user's public SSH keys, which are installed in the droplets that the user adds later. */
 export function createSshKeyService(deps: {
   db: Database
   sshKeys: SshKeyStore
@@ -22,13 +22,13 @@ export function createSshKeyService(deps: {
     /** Oldest first. */
     list: (user: User): StoredSshKey[] => sshKeys.list(user.id),
 
-    /** The same as lines of `authorized_keys`. */
+    /** The keys as lines of `authorized_keys`, oldest first. */
     authorizedKeysOf: (user: User): string[] => sshKeys.list(user.id).map(({ line }) => line),
 
     /**
-     * One that is there already is no second one.
+     * Adds a key, unless the user already has it.
      * @param line `TYPE BASE64 COMMENT`
-     * @throws ApiError 941 when the user has 20
+     * @throws ApiError 941 if the user already has 20 keys
      */
     async add(actor: Actor, user: User, line: string): Promise<void> {
       await db.write(() => {
@@ -41,7 +41,7 @@ export function createSshKeyService(deps: {
       })
     },
 
-    /** @throws ApiError 940 for one that is none of this user's */
+    /** @throws ApiError 940 for an unknown key, and for a key of another user */
     async remove(actor: Actor, user: User, id: string): Promise<void> {
       await db.write(() => {
         if (!sshKeys.remove(user.id, id)) throw new ApiError('sshKeyNotFound')
@@ -51,7 +51,6 @@ export function createSshKeyService(deps: {
   }
 }
 
-/** Without its comment. */
 function withoutComment(line: string): string {
   return line.split(' ', 2).join(' ')
 }

@@ -42,7 +42,7 @@ test('one key given twice is one', () => {
 test('twenty keys are taken, and no more', () => {
   const keys = Array.from({ length: 21 }, (_, number) => keyOf('ssh-ed25519', 36, number))
   expect(parseSshKeys(keys.slice(1))).toHaveLength(20)
-  expect(() => parseSshKeys(keys)).toThrow('more than 20')
+  expect(() => parseSshKeys(keys)).toThrow('At most 20')
 })
 
 describe('refused is', () => {
@@ -63,7 +63,7 @@ describe('refused is', () => {
     ['a carriage return', `${ED25519} ann\rssh-rsa AAAA`],
     ['nothing', [ED25519, '']],
   ])('%s', (_, value) => {
-    expect(() => parseSshKeys(value)).toThrow(/^Number \d of the "ssh_keys" is no public key/)
+    expect(() => parseSshKeys(value)).toThrow(/^Key \d of "ssh_keys" is not a valid SSH public key/)
   })
 })
 
