@@ -301,7 +301,7 @@ test('a person keeps SSH keys, and makes other recovery codes', async () => {
   await visit(page, 'me', 'kim')
   await page.getByLabel('Another public key').fill('no key')
   await page.getByRole('button', { name: 'Add the key' }).click()
-  await page.getByRole('alert').getByText('is no public key').waitFor()
+  await page.getByRole('alert').getByText('is not a valid SSH public key').waitFor()
   await page.getByLabel('Another public key').fill(`${HOST_KEY.key} kim@laptop`)
   await page.getByRole('button', { name: 'Add the key' }).click()
   await page.getByText(HOST_KEY.fingerprint).waitFor()
