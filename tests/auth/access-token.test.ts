@@ -8,7 +8,7 @@ function list(api: TestApi, token: string) {
   return api.call('GET', '/droplet/list', { token })
 }
 
-test('an access token counts for two hours', async () => {
+test('an access token is valid for two hours', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   api.clock.advance(2 * HOUR - 1)
@@ -17,7 +17,7 @@ test('an access token counts for two hours', async () => {
   expect(await list(api, token)).toMatchObject({ status: 401, body: { errorId: 909 } })
 })
 
-test('an expired access token is told apart from an unknown one for a day at least', async () => {
+test('an expired access token is reported as expired for at least a day', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   api.clock.advance(2 * HOUR + DAY)
@@ -25,7 +25,7 @@ test('an expired access token is told apart from an unknown one for a day at lea
   expect(await list(api, token)).toMatchObject({ status: 401, body: { errorId: 909 } })
 })
 
-test('that holds at the end of a session too, and then it is forgotten', async () => {
+test('the last access token of a session is reported as expired for a day, then as unknown', async () => {
   await using api = await createTestApi()
   let tokens = await api.logIn(await api.createUser('ada', 'viewer'))
   for (let day = 0; day < 30; day += 5) {
@@ -41,7 +41,7 @@ test('that holds at the end of a session too, and then it is forgotten', async (
   expect(await list(api, tokens.access_token)).toMatchObject({ status: 401, body: { errorId: 908 } })
 })
 
-test('a clock that is set back lengthens no token beyond what it was given', async () => {
+test('setting the clock back does not extend the lifetime of a token', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   api.clock.advance(-HOUR)
@@ -52,18 +52,18 @@ test('a clock that is set back lengthens no token beyond what it was given', asy
 
 test.each<[string, (token: string) => string]>([
   ['an unknown token', () => 'a'.repeat(64)],
-  ['a token in capitals', token => token.toUpperCase()],
-  ['a part of a token', token => token.slice(0, 63)],
-  ['a token and more', token => `${token}0`],
+  ['a token in upper case', token => token.toUpperCase()],
+  ['a truncated token', token => token.slice(0, 63)],
+  ['a token with an extra digit', token => `${token}0`],
   ['an injection', () => "'OR/**/1=1--"],
   ['a word', () => 'undefined'],
-])('%s is unknown: 908', async (_, toVariant) => {
+])('rejects %s with 908', async (_, toVariant) => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   expect(await list(api, toVariant(token))).toMatchObject({ status: 401, body: { errorId: 908 } })
 })
 
-test('a user has ten sessions at most, and the oldest goes', async () => {
+test('a user has at most ten sessions, and a new one replaces the oldest', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const bob = await api.logInAs('viewer', 'bob')
@@ -77,7 +77,7 @@ test('a user has ten sessions at most, and the oldest goes', async () => {
   expect(await list(api, bob.token)).toMatchObject({ status: 200 })
 })
 
-test('a change of group counts from the next request on', async () => {
+test('a change of group applies from the next request on', async () => {
   await using api = await createTestApi()
   const ada = await api.logInAs('manager', 'ada')
   expect(await api.call('POST', '/droplet/add', { token: ada.token })).toMatchObject({ status: 200 })
@@ -88,7 +88,7 @@ test('a change of group counts from the next request on', async () => {
   })
 })
 
-test('a clock that is set back lengthens no token, not across a restart either', async () => {
+test('setting the clock back before a restart does not extend the lifetime of a token', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const status = async () => (await api.call('GET', '/droplet/list', { token })).status

@@ -4,8 +4,8 @@ import { codeAt } from '../testkit/auth/totp.ts'
 
 const HOUR = 3_600_000
 
-describe('a new secret is confirmed', () => {
-  /** Ada with a link that was used, and the codes of both secrets. */
+describe('confirming a new secret', () => {
+  /** Ada has redeemed a link but not confirmed the new secret. */
   async function createHostWithRedeemedLink() {
     const host = await createEnrolmentHost()
     const link = await issueLink(host.api, host.owner.token)
@@ -15,7 +15,7 @@ describe('a new secret is confirmed', () => {
     return { ...host, token: link.enrolment_token, shown, codeOf }
   }
 
-  test('by who holds its link, with a code of that secret: it counts then, and no session is opened', async () => {
+  test('with its link and a code activates it, ends all sessions and opens none', async () => {
     await using host = await createHostWithRedeemedLink()
     const { api, token, shown, codeOf, ada } = host
     expect(await confirmEnrolment(api, token, codeOf(shown.secret))).toMatchObject({
@@ -33,7 +33,7 @@ describe('a new secret is confirmed', () => {
     })
   })
 
-  test('and not by a code of the old one, which changes nothing', async () => {
+  test('rejects a code of the old secret and changes nothing', async () => {
     await using host = await createHostWithRedeemedLink()
     const { api, token, codeOf, ada } = host
     expect(await confirmEnrolment(api, token, codeOf(ada.secret))).toMatchObject({
@@ -44,7 +44,7 @@ describe('a new secret is confirmed', () => {
     expect((await logIn(api, 'ada', ada.secret)).status).toBe(200)
   })
 
-  test('although a stranger has locked the login, which then knows the address', async () => {
+  test('works while the login is locked, and verifies the address', async () => {
     await using host = await createHostWithRedeemedLink()
     const { api, owner, codeOf } = host
     await api.createUser('newbie', 'viewer')
@@ -58,7 +58,7 @@ describe('a new secret is confirmed', () => {
     expect((await logIn(api, 'newbie', shown.secret)).status).toBe(200)
   })
 
-  test('and not by guessing: five wrong codes lock it', async () => {
+  test('is locked after five wrong codes', async () => {
     await using host = await createHostWithRedeemedLink()
     const { api, token, shown, codeOf } = host
     for (let count = 0; count < 5; count++) {
@@ -74,8 +74,8 @@ describe('a new secret is confirmed', () => {
 
   test.each([
     ['unknown', () => '0'.repeat(64)],
-    ['that has shown nothing', (_: string, unused: string) => unused],
-  ])('and not with a link %s', async (_, pickToken) => {
+    ['that was not redeemed', (_: string, unused: string) => unused],
+  ])('rejects a link %s', async (_, pickToken) => {
     await using host = await createHostWithRedeemedLink()
     const { api, token, shown, codeOf, owner } = host
     await api.createUser('bob', 'viewer')
@@ -84,7 +84,7 @@ describe('a new secret is confirmed', () => {
     expect(rejected).toMatchObject({ status: 400, body: { errorId: 926 } })
   })
 
-  test('and not after a day', async () => {
+  test('rejects a link a day after it was redeemed', async () => {
     await using host = await createHostWithRedeemedLink()
     const { api, token, shown, codeOf } = host
     api.clock.advance(24 * HOUR)
@@ -92,7 +92,7 @@ describe('a new secret is confirmed', () => {
   })
 })
 
-test('whose enrolment is under way cannot be told from the work that a login costs', async () => {
+test('a login does not reveal a pending enrolment', async () => {
   await using host = await createEnrolmentHost()
   const { api, owner } = host
   await showEnrolment(api, await issueLink(api, owner.token))

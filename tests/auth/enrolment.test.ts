@@ -17,7 +17,7 @@ import { codeAt, decodeBase32 } from '../testkit/auth/totp.ts'
 
 const HOUR = 3_600_000
 
-describe('a link of the owner', () => {
+describe('an enrolment link', () => {
   test('shows a new secret and ten recovery codes, once', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner, ada } = host
@@ -39,7 +39,7 @@ describe('a link of the owner', () => {
     expect(await redeemLink(api, link.enrolment_token)).toMatchObject({ status: 400, body: { errorId: 926 } })
   })
 
-  test('changes nothing until the first right code of the new secret: then that counts, and nothing else', async () => {
+  test('changes nothing until the first code of the new secret, which replaces the old secret and ends its sessions', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner, ada } = host
     const shown = await showEnrolment(api, await issueLink(api, owner.token))
@@ -63,7 +63,7 @@ describe('a link of the owner', () => {
     expect(recorded).toEqual(['owner user.enrol ada ok', 'ada user.auth.enrol ada ok', 'ada user.enrolled ada ok'])
   })
 
-  test('is good for a day, and what it showed for a day after its use', async () => {
+  test('expires after a day, and the pending secret a day after it was shown', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner, ada } = host
     const expiredLink = await issueLink(api, owner.token)
@@ -78,7 +78,7 @@ describe('a link of the owner', () => {
     expect((await logIn(api, 'ada', ada.secret)).status).toBe(200)
   })
 
-  test('that is used in its last moment still leaves a day for the first code', async () => {
+  test('redeemed just before it expires still leaves a day for the first code', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner } = host
     const link = await issueLink(api, owner.token)
@@ -88,7 +88,7 @@ describe('a link of the owner', () => {
     expect((await logIn(api, 'ada', shown.secret)).status).toBe(200)
   })
 
-  test('that nobody used yet leaves the login as it is', async () => {
+  test('does not affect the login before it is redeemed', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner, ada } = host
     await issueLink(api, owner.token)
@@ -96,7 +96,7 @@ describe('a link of the owner', () => {
     expect((await logIn(api, 'ada', ada.secret)).status).toBe(200)
   })
 
-  test('confirms the recovery codes that it showed: none of an earlier link, and none of another user', async () => {
+  test('activates its own recovery codes, but not those of an earlier link or another user', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner } = host
     const bob = await api.createUser('bob', 'viewer')
@@ -109,11 +109,11 @@ describe('a link of the owner', () => {
     expect((await recover(api, 'ada', second.recovery_codes[0] ?? '')).status).toBe(200)
   })
 
-  test('that is used while the sealing key is replaced shows nothing, and is not used up', async () => {
+  test('redeemed during a key rotation fails and can be used again', async () => {
     let replaceKey = () => {}
     await using host = await createEnrolmentHost({
       random(size) {
-        // Recovery codes are made after the secret was sealed, and before it is stored.
+        // Recovery codes are generated after the secret is encrypted and before it is stored.
         if (size === 10) replaceKey()
         return crypto.getRandomValues(new Uint8Array(size))
       },
@@ -129,7 +129,7 @@ describe('a link of the owner', () => {
     expect((await redeemLink(api, link.enrolment_token)).status).toBe(200)
   })
 
-  test('that shows another secret during a login: the code of the first one does not put the second in place', async () => {
+  test('replaced during a login does not activate the other pending secret', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner, ada } = host
     const { auth, db } = api.context
@@ -137,7 +137,7 @@ describe('a link of the owner', () => {
     const encryptedSecret =
       db.sql.query<{ secret: Uint8Array }, []>('SELECT secret FROM enrolments').get()?.secret ?? null
     const shown = await showEnrolment(api, await issueLink(api, owner.token))
-    // The login has read what is pending when that is replaced.
+    // The login has already read the pending secret when it is replaced.
     const code = codeAt(shown.secret, api.clock.now())
     const loginAttempt = auth.login(TEST_ACTOR, 'ada', code, { agent: '' }).catch((error: unknown) => error)
     await db.write(() => void db.sql.run('UPDATE enrolments SET secret = ?', [encryptedSecret]))
@@ -146,7 +146,7 @@ describe('a link of the owner', () => {
     expect((await logIn(api, 'ada', earlierShown.secret)).status).toBe(200)
   })
 
-  test('takes the place of an earlier one, and of what that showed', async () => {
+  test('replaces an earlier link and its pending secret', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner } = host
     const first = await issueLink(api, owner.token)
@@ -157,7 +157,7 @@ describe('a link of the owner', () => {
     expect(await logIn(api, 'ada', shown.secret)).toMatchObject({ body: { errorId: 902 } })
   })
 
-  test('begins with the public URL where there is one, and never with the Host', async () => {
+  test('starts with the configured public URL, never with the Host header', async () => {
     await using host = await createEnrolmentHost()
     const response = await host.api.call('POST', '/user/enrol/ada', {
       token: host.owner.token,
@@ -170,7 +170,7 @@ describe('a link of the owner', () => {
     expect(link.url).toBe(`https://matrix.example/cikit/enrol#${link.enrolment_token}`)
   })
 
-  test('is for a user that exists, and goes with it', async () => {
+  test('needs an existing user and is deleted with the user', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner } = host
     for (const name of ['nobody', 'ADA']) {
@@ -182,21 +182,21 @@ describe('a link of the owner', () => {
     expect(await redeemLink(api, link.enrolment_token)).toMatchObject({ body: { errorId: 926 } })
   })
 
-  test('used a hundred times at once shows one secret', async () => {
+  test('redeemed a hundred times at once shows one secret', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner } = host
     const link = await issueLink(api, owner.token)
     const responses = await Promise.all(Array.from({ length: 100 }, () => redeemLink(api, link.enrolment_token)))
     const shown = responses.filter(({ status }) => status === 200)
     expect(shown).toHaveLength(1)
-    // The others were failures of this address.
+    // The other requests count as failures and lock the address.
     api.clock.advance(10 * 60_000)
     const logins = await Promise.all(shown.map(({ body }) => logIn(api, 'ada', (body as EnrolmentDetails).secret)))
     expect(logins.map(({ status }) => status)).toEqual([200])
   })
 
   test.each([[{}], [{ enrolment_token: '' }], [{ enrolment_token: 7 }], [{ enrolment_token: ['x'] }]])(
-    'must be a text: %j',
+    'rejects a token that is not a string: %j',
     async json => {
       await using api = await createTestApi()
       expect(await api.call('POST', '/user/auth/enrol', { json })).toMatchObject({
@@ -206,7 +206,7 @@ describe('a link of the owner', () => {
     },
   )
 
-  test('is not guessed: twenty wrong ones lock the address', async () => {
+  test('cannot be guessed: twenty wrong tokens lock the address', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner } = host
     const ids: unknown[] = []
@@ -217,7 +217,7 @@ describe('a link of the owner', () => {
     expect((await redeemLink(api, (await issueLink(api, owner.token)).enrolment_token)).status).toBe(200)
   })
 
-  test('waits in the database sealed and hashed', async () => {
+  test('is stored hashed, and its secret encrypted', async () => {
     await using host = await createEnrolmentHost()
     const { api, owner } = host
     const link = await issueLink(api, owner.token)
@@ -235,12 +235,12 @@ describe('a link of the owner', () => {
   })
 })
 
-describe('a link ends', () => {
+describe('a link is cancelled', () => {
   test.each<[string, (api: TestApi, owner: string) => Promise<unknown>]>([
     ['when the user is revoked', (api, token) => api.call('DELETE', '/user/auth/revoke/ada', { token })],
     ['with create-user', api => api.context.users.provision(TEST_ACTOR, 'ada', 'manager', false)],
     ['with create-user -r', api => api.context.users.provision(TEST_ACTOR, 'ada', 'manager', true)],
-  ])('%s, used or not', async (_, endLink) => {
+  ])('%s, redeemed or not', async (_, endLink) => {
     await using host = await createEnrolmentHost()
     const { api, owner } = host
     const unused = await issueLink(api, owner.token)

@@ -19,7 +19,7 @@ const malformedCodes: [string, (code: string) => unknown][] = [
   ['the text 1e5000', () => '1e5000'],
   ['a fraction', code => Number(`${code}.5`)],
   ['a negative number', code => -Number(code)],
-  ['an array of it', code => [code]],
+  ['an array with the code', code => [code]],
   ['an array of digits', code => [...code]],
   ['an object', code => ({ code })],
   ['an operator', () => ({ $ne: null })],
@@ -29,7 +29,7 @@ const malformedCodes: [string, (code: string) => unknown][] = [
   ['hexadecimal', () => '0x1234'],
 ]
 
-test.each(malformedCodes)('%s is no code: 902, and the right one still counts', async (_, malform) => {
+test.each(malformedCodes)('rejects %s as a code with 902, and the valid code still works', async (_, malform) => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const code = advanceToCode(api, ada.secret, candidate => !candidate.startsWith('0'))
@@ -40,7 +40,7 @@ test.each(malformedCodes)('%s is no code: 902, and the right one still counts', 
   expect(await logIn(code)).toMatchObject({ status: 200 })
 })
 
-test('a megabyte of digits is refused for its size', async () => {
+test('rejects a megabyte of digits for its size', async () => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
   const response = await api.call('POST', '/user/auth', { json: { username: 'ada', code: '1'.repeat(1_000_000) } })
@@ -55,19 +55,19 @@ test.each<[string, unknown]>([
   ['an empty username', { username: '', code: '123456' }],
   ['a null code', { username: 'ada', code: null }],
   ['a null username', { username: null, code: '123456' }],
-  ['other spellings', { Username: 'ada', CODE: '123456' }],
-])('%s: 901', async (_, json) => {
+  ['field names in upper case', { Username: 'ada', CODE: '123456' }],
+])('rejects %s with 901', async (_, json) => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
   expect(await api.call('POST', '/user/auth', { json })).toMatchObject({ status: 400, body: { errorId: 901 } })
 })
 
-test('an empty body: 901', async () => {
+test('rejects an empty body with 901', async () => {
   await using api = await createTestApi()
   expect(await api.call('POST', '/user/auth')).toMatchObject({ status: 400, body: { errorId: 901 } })
 })
 
-test('a prototype that is sent is no field', async () => {
+test('ignores fields of a __proto__ object', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const code = codeAt(ada.secret, api.clock.now())
@@ -84,7 +84,7 @@ test.each<[string, unknown]>([
   ['an array', ['ada']],
   ['a number', 7],
   ['true', true],
-])('%s as username: 917', async (_, username) => {
+])('rejects %s as the username with 917', async (_, username) => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const json = { username, code: codeAt(ada.secret, api.clock.now()) }
@@ -107,7 +107,7 @@ test.each([
   'constructor',
   '*',
   'a'.repeat(65),
-])('the unknown user %j gets the same answer as a wrong code', async username => {
+])('the unknown user %j gets the same response as a wrong code', async username => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const right = codeAt(ada.secret, api.clock.now())

@@ -6,7 +6,7 @@ import { codeAt } from '../testkit/auth/totp.ts'
 const STEP = 30_000
 const rejected = { status: 400, body: { errorId: 902 } }
 
-test('a right code opens a session', async () => {
+test('a valid code opens a session', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const response = await api.call('POST', '/user/auth', {
@@ -22,7 +22,7 @@ test('a right code opens a session', async () => {
   expect(response.headers.get('cache-control')).toBe('no-store')
 })
 
-test('no two tokens are the same', async () => {
+test('all tokens are different', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const first = await api.logIn(ada)
@@ -32,7 +32,7 @@ test('no two tokens are the same', async () => {
   expect(new Set(tokens).size).toBe(4)
 })
 
-test('a form is as good as JSON', async () => {
+test('accepts a form instead of JSON', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const code = codeAt(ada.secret, api.clock.now())
@@ -40,7 +40,7 @@ test('a form is as good as JSON', async () => {
   expect(await api.call('POST', '/user/auth', { body })).toMatchObject({ status: 200 })
 })
 
-test('six digits may be a JSON number', async () => {
+test('accepts a code as a JSON number of six digits', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const code = advanceToCode(api, ada.secret, candidate => !candidate.startsWith('0'))
@@ -48,7 +48,7 @@ test('six digits may be a JSON number', async () => {
   expect(response).toMatchObject({ status: 200 })
 })
 
-test('a code that begins with 0 is a text, not a number of fewer digits', async () => {
+test('rejects a code that starts with 0 as a number, and accepts it as a string', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const code = advanceToCode(api, ada.secret, candidate => candidate.startsWith('0'))
@@ -58,12 +58,12 @@ test('a code that begins with 0 is a text, not a number of fewer digits', async 
 })
 
 test.each([
-  ['the present step', 0, 200],
-  ['the step before', -1, 200],
-  ['two steps before', -2, 400],
+  ['the current step', 0, 200],
+  ['the previous step', -1, 200],
+  ['two steps earlier', -2, 400],
   ['the next step', 1, 400],
-  ['two steps on', 2, 400],
-])('the code of %s: %i', async (_, steps, status) => {
+  ['two steps later', 2, 400],
+])('the code of %s (%i) gets status %i', async (_, steps, status) => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const code = codeAt(ada.secret, api.clock.now() + steps * STEP)
@@ -72,7 +72,7 @@ test.each([
   if (status === 400) expect(response).toMatchObject(rejected)
 })
 
-test('the code of the step before counts until the end of the present one', async () => {
+test('the code of the previous step is valid until the end of the current step', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const start = api.clock.now() - (api.clock.now() % STEP)
@@ -86,7 +86,7 @@ test('the code of the step before counts until the end of the present one', asyn
   expect(await laterApi.call('POST', '/user/auth', { json: { username: 'bob', code: stale } })).toMatchObject(rejected)
 })
 
-test('a code is taken once, whatever comes between', async () => {
+test('rejects a code that was already used', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const json = { username: 'ada', code: codeAt(ada.secret, api.clock.now()) }
@@ -95,12 +95,12 @@ test('a code is taken once, whatever comes between', async () => {
   expect(await logIn()).toMatchObject(rejected)
   api.clock.advance(STEP)
   expect(await logIn()).toMatchObject(rejected)
-  // A clock that was set back makes no used step fresh.
+  // Setting the clock back does not make a used step valid again.
   api.clock.advance(-STEP)
   expect(await logIn()).toMatchObject(rejected)
 })
 
-test('after the present code, the one before it counts no more', async () => {
+test('rejects the previous code after the current one was used', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   await api.logIn(ada)
@@ -108,18 +108,18 @@ test('after the present code, the one before it counts no more', async () => {
   expect(await api.call('POST', '/user/auth', { json: { username: 'ada', code } })).toMatchObject(rejected)
 })
 
-test('of 100 uses of one code at once, exactly one is accepted', async () => {
+test('accepts exactly one of 100 concurrent uses of a code', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const json = { username: 'ada', code: codeAt(ada.secret, api.clock.now()) }
   const responses = await Promise.all(Array.from({ length: 100 }, () => api.call('POST', '/user/auth', { json })))
   expect(responses.filter(({ status }) => status === 200)).toHaveLength(1)
-  // The first failures are told to be wrong codes, and then the login is locked.
+  // The first failures count as wrong codes, then the login is locked.
   const ids = new Set(responses.filter(({ status }) => status !== 200).map(({ body }) => (body as ErrorBody).errorId))
   expect([...ids].toSorted()).toEqual([902, 915])
 })
 
-test('a code of one user is none of another', async () => {
+test('rejects the code of another user', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   await api.createUser('bob', 'viewer')
@@ -127,7 +127,7 @@ test('a code of one user is none of another', async () => {
   expect(await api.call('POST', '/user/auth', { json: { username: 'bob', code } })).toMatchObject(rejected)
 })
 
-test('an access token opens nothing at the login', async () => {
+test('does not accept an access token instead of a code', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const response = await api.call('POST', '/user/auth', { token: owner.token, json: {} })

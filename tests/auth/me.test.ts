@@ -9,7 +9,7 @@ async function getMe(api: TestApi, token: string): Promise<Record<string, unknow
   return body as Record<string, unknown>
 }
 
-test('who asks is told who it is, by which session, and how many recovery codes are left', async () => {
+test('returns the user, the current session and the number of recovery codes left', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager', 'ada')
   const [session] = (await api.call('GET', '/user/sessions/ada', { token })).body as { id: string }[]
@@ -22,7 +22,7 @@ test('who asks is told who it is, by which session, and how many recovery codes 
   })
 })
 
-test('a recovery code that was used is not left, and those of an enrolment count when it takes effect', async () => {
+test('counts neither used recovery codes nor those of a pending enrolment', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const { secret, recoveryCodes = [] } = await api.context.users.provision(TEST_ACTOR, 'ada', 'viewer', false)

@@ -3,7 +3,7 @@ import { qrDataUrl, qrForTerminal } from '../../src/auth/qr.ts'
 
 const url = 'otpauth://totp/CIKit:matrix?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ'
 
-test('the QR code is a PNG as data: address, the same for the same text', async () => {
+test('renders the QR code as the data: URL of a PNG, the same for the same text', async () => {
   const address = await qrDataUrl(url)
   const png = Buffer.from(address.replace('data:image/png;base64,', ''), 'base64')
   expect(address).toStartWith('data:image/png;base64,')
@@ -15,7 +15,7 @@ test('the QR code is a PNG as data: address, the same for the same text', async 
 const COLOURS = '\x1b[38;5;16;48;5;231m'
 const RESET = '\x1b[0m'
 
-test('on a terminal, every line is black on white and ends its colours', () => {
+test('prints every line black on white and resets the colours', () => {
   const text = qrForTerminal(url)
   expect(text).toEndWith('\n')
   for (const line of text.trimEnd().split('\n')) {
@@ -24,10 +24,10 @@ test('on a terminal, every line is black on white and ends its colours', () => {
   }
 })
 
-test('on a terminal, the symbol is square and has four modules of white around it', () => {
+test('prints a square symbol with a margin of four modules', () => {
   const lines = qrForTerminal(url).trimEnd().split('\n')
   const rows = lines.map(line => line.replace(COLOURS, '').replace(RESET, ''))
-  // Two modules stand above each other in one character.
+  // One character holds two modules, one above the other.
   const size = rows.length * 2
   for (const line of rows) expect(line).toMatch(/^ {4}[ █▀▄]+ {4}$/)
   expect(new Set(rows.map(line => line.length))).toEqual(new Set([size - 1]))

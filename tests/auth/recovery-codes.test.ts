@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { createRecoveryCodes, hashRecoveryCode } from '../../src/auth/recovery-codes.ts'
 import { decodeBase32 } from '../testkit/auth/totp.ts'
 
-test('ten codes hold all of the chance that was asked for: 80 bits each', () => {
+test('creates ten codes that encode 80 random bits each', () => {
   const generated: Buffer[] = []
   const codes = createRecoveryCodes(size => {
     const bytes = crypto.getRandomValues(new Uint8Array(size))
@@ -14,7 +14,7 @@ test('ten codes hold all of the chance that was asked for: 80 bits each', () => 
   expect(generated.map(bytes => bytes.length)).toEqual(Array(10).fill(10))
 })
 
-test('what is kept of a code is a hash that holds nothing of it, and is another for each user', () => {
+test('hashes a normalized code together with its user', () => {
   const hash = hashRecoveryCode('id-of-ada', 'abcd-efgh-ijkl-mnop')
   expect(hash).toHaveLength(32)
   expect(Buffer.from(hash).toString('latin1')).not.toContain('abcd')

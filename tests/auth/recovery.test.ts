@@ -20,7 +20,7 @@ describe('a recovery code', () => {
     return { ...host, codes, first: codes[0] ?? '' }
   }
 
-  test('buys a new enrolment, once, and no session', async () => {
+  test('is exchanged for one enrolment link and opens no session', async () => {
     await using host = await createHostWithRecoveryCodes()
     const { api, first } = host
     const { status, body } = await recover(api, 'bob', first)
@@ -38,12 +38,12 @@ describe('a recovery code', () => {
       'bob user.auth bob ok',
     ])
     expect(await recover(api, 'bob', first)).toMatchObject({ status: 400, body: { errorId: 927 } })
-    // The new ones count now, and the old ones do not.
+    // The new codes have replaced the old ones.
     expect(await recover(api, 'bob', host.codes[1] ?? '')).toMatchObject({ body: { errorId: 927 } })
     expect((await recover(api, 'bob', shown.recovery_codes[9] ?? '')).status).toBe(200)
   })
 
-  test('is good however it is written, for its user only', async () => {
+  test('is accepted in any case and spacing, for its user only', async () => {
     await using host = await createHostWithRecoveryCodes()
     const { api, codes } = host
     const [first = '', second = ''] = codes
@@ -54,7 +54,7 @@ describe('a recovery code', () => {
     expect((await recover(api, 'bob', second.replaceAll('-', ''))).status).toBe(200)
   })
 
-  test('that was shown and not confirmed buys nothing yet', async () => {
+  test('of a pending enrolment is rejected until the enrolment is activated', async () => {
     await using host = await createHostWithRecoveryCodes()
     const { api, owner } = host
     const shown = await showEnrolment(api, await issueLink(api, owner.token))
@@ -63,7 +63,7 @@ describe('a recovery code', () => {
     expect((await recover(api, 'ada', shown.recovery_codes[0] ?? '')).status).toBe(200)
   })
 
-  test('of an unknown user is refused like a wrong one, word for word', async () => {
+  test('of an unknown user gets the same response as a wrong code', async () => {
     await using host = await createHostWithRecoveryCodes()
     const wrong = await recover(host.api, 'bob', 'aaaa-aaaa-aaaa-aaaa')
     const unknown = await recover(host.api, 'nobody', 'aaaa-aaaa-aaaa-aaaa')
@@ -71,7 +71,7 @@ describe('a recovery code', () => {
     expect(unknown.status).toBe(wrong.status)
   })
 
-  test('is throttled as logins are: five wrong ones lock, and then a right one is refused too', async () => {
+  test('is rejected after five wrong codes, even if it is valid', async () => {
     await using host = await createHostWithRecoveryCodes()
     const { api, first } = host
     for (let count = 0; count < 5; count++) await recover(api, 'bob', 'aaaa-aaaa-aaaa-aaaa')
@@ -80,7 +80,7 @@ describe('a recovery code', () => {
     expect((await recover(api, 'bob', first)).status).toBe(200)
   })
 
-  test('that is locked is let in again by unlocking the user', async () => {
+  test('is accepted again after the user is unlocked', async () => {
     await using host = await createHostWithRecoveryCodes()
     const { api, first } = host
     for (let count = 0; count < 5; count++) await recover(api, 'bob', 'aaaa-aaaa-aaaa-aaaa')
@@ -88,7 +88,7 @@ describe('a recovery code', () => {
     expect((await recover(api, 'bob', first)).status).toBe(200)
   })
 
-  test('gets in whom a stranger locked out by guessing login codes, and the other way round', async () => {
+  test('is throttled separately from login codes', async () => {
     await using host = await createHostWithRecoveryCodes()
     const { api, first } = host
     for (let count = 0; count < 6; count++) {
@@ -103,13 +103,13 @@ describe('a recovery code', () => {
     expect((await logIn(api, 'ada', host.ada.secret)).status).toBe(200)
   })
 
-  test('used fifty times at once buys one enrolment', async () => {
+  test('used fifty times at once yields one link', async () => {
     await using host = await createHostWithRecoveryCodes()
     const responses = await Promise.all(Array.from({ length: 50 }, () => recover(host.api, 'bob', host.first)))
     expect(responses.filter(({ status }) => status === 200)).toHaveLength(1)
   })
 
-  test('of before does not count after create-user -r', async () => {
+  test('is replaced by create-user -r', async () => {
     await using host = await createHostWithRecoveryCodes()
     const { api, first, owner } = host
     const link = await issueLink(api, owner.token, 'bob')
@@ -124,7 +124,7 @@ describe('a recovery code', () => {
     [{ recovery_code: 'aaaa' }, 901],
     [{ username: 'bob', recovery_code: { $ne: null } }, 917],
     [{ username: ['bob'], recovery_code: 'aaaa' }, 917],
-  ])('%j is refused', async (json, errorId) => {
+  ])('rejects %j', async (json, errorId) => {
     await using api = await createTestApi()
     expect(await api.call('POST', '/user/auth/recover', { json })).toMatchObject({ status: 400, body: { errorId } })
   })

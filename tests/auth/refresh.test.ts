@@ -46,7 +46,7 @@ test('a refresh exchanges both tokens for new ones', async () => {
   })
 })
 
-test('a form is as good as JSON', async () => {
+test('accepts a form instead of JSON', async () => {
   await using api = await createTestApi()
   const { refresh_token } = await logIn(api)
   const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token })
@@ -61,7 +61,7 @@ test('a refresh works after the access token has expired', async () => {
   expect(await statusWith(api, second.access_token)).toBe(200)
 })
 
-test('a refresh token that is used again ends its session, and no other', async () => {
+test('reuse of a refresh token ends its session, and no other', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const first = await api.logIn(ada)
@@ -77,17 +77,17 @@ test('a refresh token that is used again ends its session, and no other', async 
   await refresh(api, otherSession.refresh_token)
 })
 
-test('of 50 refreshes with one token at once, exactly one succeeds', async () => {
+test('exactly one of 50 concurrent refreshes with one token succeeds', async () => {
   await using api = await createTestApi()
   const { refresh_token } = await logIn(api)
   const responses = await Promise.all(Array.from({ length: 50 }, () => tryRefresh(api, refresh_token)))
   expect(responses.filter(({ status }) => status === 200)).toHaveLength(1)
-  // So many failures from one address lock it on the way.
+  // This many failures from one address lock it.
   const ids = new Set(responses.filter(({ status }) => status !== 200).map(({ body }) => (body as ErrorBody).errorId))
   expect([...ids].toSorted()).toEqual([910, 915])
 })
 
-test('a session that was idle for 7 days is over', async () => {
+test('a session ends after 7 idle days', async () => {
   await using api = await createTestApi()
   const first = await logIn(api)
   api.clock.advance(7 * DAY - 1)
@@ -96,7 +96,7 @@ test('a session that was idle for 7 days is over', async () => {
   expect(await tryRefresh(api, second.refresh_token)).toMatchObject(rejected)
 })
 
-test('a session is over after 30 days, however busy it was', async () => {
+test('a session ends after 30 days, even if it is in use', async () => {
   await using api = await createTestApi()
   let tokens = await logIn(api)
   for (let day = 6; day < 30; day += 6) {
@@ -117,12 +117,12 @@ test('a session is over after 30 days, however busy it was', async () => {
 test.each<[string, (tokens: Tokens) => string]>([
   ['an access token', tokens => tokens.access_token],
   ['an unknown token', () => 'a'.repeat(64)],
-  ['the same in capitals', tokens => tokens.refresh_token.toUpperCase()],
-  ['a part of it', tokens => tokens.refresh_token.slice(1)],
-  ['one digit more', tokens => `${tokens.refresh_token}0`],
-  ['a line feed after it', tokens => `${tokens.refresh_token}\n`],
+  ['the refresh token in upper case', tokens => tokens.refresh_token.toUpperCase()],
+  ['a truncated refresh token', tokens => tokens.refresh_token.slice(1)],
+  ['a refresh token with an extra digit', tokens => `${tokens.refresh_token}0`],
+  ['a refresh token followed by a line feed', tokens => `${tokens.refresh_token}\n`],
   ['an injection', () => "' OR 1=1--"],
-])('%s is no refresh token: 910, and the session goes on', async (_, toVariant) => {
+])('rejects %s with 910, and the session continues', async (_, toVariant) => {
   await using api = await createTestApi()
   const tokens = await logIn(api)
   const response = await tryRefresh(api, toVariant(tokens))
@@ -137,15 +137,15 @@ test.each<[string, Record<string, unknown>]>([
   ['another grant type', { grant_type: 'password', refresh_token: 'a'.repeat(64) }],
   ['no token', { grant_type: 'refresh_token' }],
   ['an empty token', { grant_type: 'refresh_token', refresh_token: '' }],
-  ['an operator for a token', { grant_type: 'refresh_token', refresh_token: { $ne: 'x' } }],
-  ['an array for a token', { grant_type: 'refresh_token', refresh_token: ['a'.repeat(64)] }],
-])('%s is malformed: 917', async (_, json) => {
+  ['an operator as the token', { grant_type: 'refresh_token', refresh_token: { $ne: 'x' } }],
+  ['an array as the token', { grant_type: 'refresh_token', refresh_token: ['a'.repeat(64)] }],
+])('rejects %s with 917', async (_, json) => {
   await using api = await createTestApi()
   const response = await api.call('POST', '/user/auth/refresh', { json })
   expect(response).toMatchObject({ status: 400, body: { errorId: 917 } })
 })
 
-test('a refresh token as bearer opens no other route', async () => {
+test('does not accept a refresh token as a bearer token', async () => {
   await using api = await createTestApi()
   const { refresh_token } = await logIn(api)
   expect(await api.call('GET', '/droplet/list', { token: refresh_token })).toMatchObject({

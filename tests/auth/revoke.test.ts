@@ -15,7 +15,7 @@ async function refresh(api: TestApi, refresh_token: string) {
   return await api.call('POST', '/user/auth/refresh', { json: { grant_type: 'refresh_token', refresh_token } })
 }
 
-test('a user ends all of its sessions at once, and nobody else is touched', async () => {
+test('ends all sessions of the user, and none of another user', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const phone = await api.logIn(ada)
@@ -35,7 +35,7 @@ test('a user ends all of its sessions at once, and nobody else is touched', asyn
   await api.logIn(ada)
 })
 
-test('the owner ends the sessions of somebody else, and keeps its own', async () => {
+test('the owner ends the sessions of another user', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const ada = await api.logInAs('manager', 'ada')
@@ -44,7 +44,7 @@ test('the owner ends the sessions of somebody else, and keeps its own', async ()
   expect(await statusWith(api, owner.token)).toBe(200)
 })
 
-test('a live refresh token is as good as the access token', async () => {
+test('accepts a valid refresh token instead of the access token', async () => {
   await using api = await createTestApi()
   const { access_token, refresh_token } = await api.logIn(await api.createUser('ada', 'viewer'))
   api.clock.advance(7 * DAY - 1)
@@ -53,7 +53,7 @@ test('a live refresh token is as good as the access token', async () => {
   expect(await refresh(api, refresh_token)).toMatchObject({ status: 401 })
 })
 
-test('with a refresh token too, only the owner revokes for others', async () => {
+test('only the owner revokes for other users with a refresh token', async () => {
   await using api = await createTestApi()
   const owner = await api.logIn(await api.createUser('owner', 'owner'))
   const ada = await api.logIn(await api.createUser('ada', 'manager'))
@@ -61,7 +61,7 @@ test('with a refresh token too, only the owner revokes for others', async () => 
   expect(await revoke(api, 'ada', owner.refresh_token)).toMatchObject({ status: 200 })
 })
 
-test('a refresh token that was exchanged or has expired is 910, and ends nothing', async () => {
+test('rejects an exchanged or expired refresh token with 910 and ends no session', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const first = await api.logIn(ada)
@@ -74,14 +74,14 @@ test('a refresh token that was exchanged or has expired is 910, and ends nothing
   expect(await statusWith(api, fresh.access_token)).toBe(200)
 })
 
-test('an expired access token is 909', async () => {
+test('rejects an expired access token with 909', async () => {
   await using api = await createTestApi()
   const ada = await api.logInAs('viewer', 'ada')
   api.clock.advance(7_200_000)
   expect(await revoke(api, 'ada', ada.token)).toMatchObject({ status: 401, body: { errorId: 909 } })
 })
 
-test.each(['a'.repeat(64), 'short', undefined])('the token %j is 908', async token => {
+test.each(['a'.repeat(64), 'short', undefined])('rejects the token %j with 908', async token => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
   const response = await revoke(api, 'ada', token)
@@ -90,7 +90,7 @@ test.each(['a'.repeat(64), 'short', undefined])('the token %j is 908', async tok
 })
 
 test.each(['owner', 'nobody', 'ADA', 'ada2', '%zz', '..%2fada', '%00'])(
-  'who is not the owner may not revoke for %s, and does not learn whether it exists',
+  'a manager may not revoke for %s, and does not learn whether the user exists',
   async username => {
     await using api = await createTestApi()
     const owner = await api.logInAs('owner')
@@ -108,7 +108,7 @@ test.each(['owner', 'nobody', 'ADA', 'ada2', '%zz', '..%2fada', '%00'])(
 )
 
 test.each(['nobody', 'ADA', '%zz', 'a%2fb', '%00', '%F0%9F%98%80'])(
-  'the owner is told that there is no user %s, in words that do not repeat it',
+  'reports the unknown user %s to the owner without repeating the name',
   async username => {
     await using api = await createTestApi()
     const owner = await api.logInAs('owner')

@@ -10,7 +10,7 @@ import { createTestStore } from '../testkit/store/test-store.ts'
 
 const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 
-test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s costs the opening of as many secrets', async username => {
+test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s decrypts the same number of secrets', async username => {
   using store = createTestStore()
   const secretBox = await openSecretBox(store.db, store, random)
   const decrypted: string[] = []

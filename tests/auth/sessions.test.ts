@@ -24,7 +24,7 @@ async function logInWith(api: TestApi, user: { username: string; secret: string 
   return (body as { access_token: string }).access_token
 }
 
-test('a user sees where it is logged in, oldest first, and no token', async () => {
+test('lists the sessions of a user without tokens, oldest first', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const phone = await logInWith(api, ada, 'phone/1.0')
@@ -37,7 +37,7 @@ test('a user sees where it is logged in, oldest first, and no token', async () =
   expect(JSON.stringify(sessions)).not.toContain(phone)
 })
 
-test('the last use is true to the minute', async () => {
+test('records the last use to the minute', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const lastUse = async () => (await sessionsOf(api, 'viewer', token))[0]?.last_used
@@ -45,12 +45,12 @@ test('the last use is true to the minute', async () => {
   expect(await lastUse()).toBe('2026-01-02T03:04:05.000Z')
   api.clock.advance(1)
   await lastUse()
-  // Noted beside the request; a write that comes after it waits for it.
+  // The last use is written in the background; a later write waits for it.
   await api.context.db.write(() => {})
   expect(await lastUse()).toBe('2026-01-02T03:05:05.000Z')
 })
 
-test('the owner sees everybody’s sessions, others only their own, whoever is asked for', async () => {
+test('the owner lists the sessions of every user, others only their own', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const viewer = await api.logInAs('viewer')
@@ -63,7 +63,7 @@ test('the owner sees everybody’s sessions, others only their own, whoever is a
   expect(unknown).toMatchObject({ status: 400, body: { errorId: 903 } })
 })
 
-test('a user ends one of its sessions, and the others go on', async () => {
+test('ends one session of a user, and the others continue', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const phone = await logInWith(api, ada, 'phone')
@@ -76,7 +76,7 @@ test('a user ends one of its sessions, and the others go on', async () => {
   expect(await sessionsOf(api, 'ada', laptop)).toHaveLength(1)
 })
 
-test('a session of somebody else is, for all but the owner, one that does not exist', async () => {
+test('only the owner can end a session of another user; others get the response for an unknown session', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const manager = await api.logInAs('manager')
@@ -91,14 +91,14 @@ test('a session of somebody else is, for all but the owner, one that does not ex
   expect((await api.call('GET', '/droplet/list', { token: manager.token })).body).toMatchObject({ errorId: 908 })
 })
 
-test('a client that calls itself at length is cut short', async () => {
+test('truncates a long user agent', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const token = await logInWith(api, ada, 'x '.repeat(5_000))
   expect((await sessionsOf(api, 'ada', token))[0]?.agent).toBe('x '.repeat(100))
 })
 
-test('the session of the token that asks is called current', async () => {
+test('`current` ends the session of the token', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const { access_token: first } = await api.logIn(ada)
@@ -109,7 +109,7 @@ test('the session of the token that asks is called current', async () => {
   expect((await api.call('GET', '/droplet/list', { token: second })).status).toBe(200)
 })
 
-test('a client that calls itself by a token is not written down', async () => {
+test('redacts a token in the user agent', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')

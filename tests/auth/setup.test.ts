@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createTestApi } from '../testkit/api/test-api.ts'
 
-test('the owner sees the secret of a user, as text and as QR code', async () => {
+test('returns the secret of a user to the owner, as text and as a QR code', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')
@@ -14,7 +14,7 @@ test('the owner sees the secret of a user, as text and as QR code', async () => 
   })
 })
 
-test('a user that was added by the API logs in with the secret that setup shows', async () => {
+test('a user added by the API can log in with the secret', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   await api.call('POST', '/user/add', { token: owner.token, json: { username: 'ada', group: 'viewer' } })
@@ -24,7 +24,7 @@ test('a user that was added by the API logs in with the secret that setup shows'
   await api.logIn({ username: 'ada', secret })
 })
 
-test('to look at a secret changes nothing', async () => {
+test('reading a secret changes nothing', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const ada = await api.logInAs('viewer', 'ada')
@@ -33,7 +33,7 @@ test('to look at a secret changes nothing', async () => {
   expect(await api.call('GET', '/droplet/list', { token: ada.token })).toMatchObject({ status: 200 })
 })
 
-test.each(['nobody', 'ADA', '%zz', '%00'])('there is no user %s: 903', async username => {
+test.each(['nobody', 'ADA', '%zz', '%00'])('rejects the unknown user %s with 903', async username => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   await api.createUser('ada', 'viewer')
@@ -42,7 +42,7 @@ test.each(['nobody', 'ADA', '%zz', '%00'])('there is no user %s: 903', async use
   expect(response.status).toBe(400)
 })
 
-test.each(['viewer', 'manager'] as const)('a %s sees no secret, not even its own', async group => {
+test.each(['viewer', 'manager'] as const)('a %s cannot read any secret, including the own one', async group => {
   await using api = await createTestApi()
   const user = await api.logInAs(group)
   const response = await api.call('GET', `/user/auth/setup/${user.username}`, { token: user.token })
@@ -50,7 +50,7 @@ test.each(['viewer', 'manager'] as const)('a %s sees no secret, not even its own
   expect(JSON.stringify(response.body)).not.toContain(user.secret)
 })
 
-test('who may not look does not learn who exists', async () => {
+test('does not reveal to a manager which users exist', async () => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
   const manager = await api.logInAs('manager')

@@ -15,7 +15,7 @@ const anonymousAddresses = Array.from({ length: 250 }, (_, number) => `198.51.10
 
 type User = { username: string; secret: string }
 
-/** The error id of an attempt (200 for none), with the seconds to wait where there are some. */
+/** @returns the error id of an attempt (200 for success), with the seconds to wait if it was locked */
 async function attempt(api: TestApi, user: User, address: string, code: string, token?: string) {
   try {
     await api.context.auth.login({ ...TEST_ACTOR, address }, user.username, code, { agent: 'test', token })
@@ -30,7 +30,7 @@ const rightCode = (api: TestApi, user: User) => codeAt(user.secret, api.clock.no
 const wrongCode = (api: TestApi, user: User) =>
   String((Number(rightCode(api, user)) + 500_000) % 1_000_000).padStart(6, '0')
 
-/** So many wrong codes, each from an address of its own. */
+/** Tries wrong codes, each from a different address. */
 async function guessWrongCodes(api: TestApi, user: User, count: number) {
   const ids: number[] = []
   for (const address of anonymousAddresses.slice(0, count))
@@ -38,7 +38,7 @@ async function guessWrongCodes(api: TestApi, user: User, count: number) {
   return ids
 }
 
-test('five wrong codes lock the login, and then a right one is refused too', async () => {
+test('five wrong codes lock the login, even for a valid code', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   expect(await guessWrongCodes(api, ada, 5)).toEqual([902, 902, 902, 902, 902])
@@ -63,7 +63,7 @@ test('each further failure doubles the lock, up to an hour', async () => {
   expect(locks).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60])
 })
 
-test('a right code ends the row of wrong ones', async () => {
+test('a valid code resets the consecutive failures', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   for (let round = 0; round < 3; round++) {
@@ -73,7 +73,7 @@ test('a right code ends the row of wrong ones', async () => {
   }
 })
 
-test('over HTTP a lock is a 429 with Retry-After', async () => {
+test('a locked login is a 429 with Retry-After over HTTP', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const json = { username: 'ada', code: wrongCode(api, ada) }
@@ -83,7 +83,7 @@ test('over HTTP a lock is a 429 with Retry-After', async () => {
   expect(headers.get('retry-after')).toBe('60')
 })
 
-test('of 100 guesses at once no more are weighed than of 100 in a row', async () => {
+test('checks no more of 100 concurrent guesses than of 100 consecutive ones', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const code = wrongCode(api, ada)
@@ -92,27 +92,27 @@ test('of 100 guesses at once no more are weighed than of 100 in a row', async ()
   expect(ids.filter(({ id }) => id === 915)).toHaveLength(95)
 })
 
-test('a user that does not exist is locked in the same way', async () => {
+test('locks an unknown user in the same way', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const nobody = { ...ada, username: 'nobody' }
-  expect(await guessWrongCodes(api, nobody, 7)).toEqual(await guessWrongCodes(api, ada, 7))
+  const unknown = { ...ada, username: 'nobody' }
+  expect(await guessWrongCodes(api, unknown, 7)).toEqual(await guessWrongCodes(api, ada, 7))
 })
 
-test('a name that exists is not told from one that does not by trying many others in between', async () => {
+test('attempts on many other usernames do not reveal whether a username exists', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const nobody = { ...ada, username: 'nobody' }
-  for (const user of [ada, nobody]) await guessWrongCodes(api, user, 5)
+  const unknown = { ...ada, username: 'nobody' }
+  for (const user of [ada, unknown]) await guessWrongCodes(api, user, 5)
   for (let number = 0; number < 2_500; number++) {
-    const user = { ...ada, username: `stranger-${number}` }
+    const user = { ...ada, username: `other-${number}` }
     await attempt(api, user, `10.0.${number >> 8}.${number & 255}`, wrongCode(api, user))
   }
-  const ids = [ada, nobody].map(user => attempt(api, user, HOME, wrongCode(api, user)))
+  const ids = [ada, unknown].map(user => attempt(api, user, HOME, wrongCode(api, user)))
   expect(await Promise.all(ids)).toEqual(Array(2).fill({ id: 915, retryAfterSeconds: 60 }))
 })
 
-test('a name of any length costs no more room than another', async () => {
+test('a long username takes no more space in the table', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   await attempt(api, { ...ada, username: 'x'.repeat(10_000) }, HOME, '000000')
@@ -120,14 +120,14 @@ test('a name of any length costs no more room than another', async () => {
   expect(buckets.map(({ lane }) => lane.length).filter(length => length > 40)).toEqual([])
 })
 
-test('a lock on one user delays no other', async () => {
+test('a lock on one user does not affect another', async () => {
   await using api = await createTestApi()
   const [ada, bob] = [await api.createUser('ada', 'viewer'), await api.createUser('bob', 'viewer')]
   await guessWrongCodes(api, ada, 6)
   expect(await attempt(api, bob, HOME, rightCode(api, bob))).toEqual({ id: 200 })
 })
 
-test('a lock outlives a restart', async () => {
+test('a lock survives a restart', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   await guessWrongCodes(api, ada, 5)
@@ -135,8 +135,8 @@ test('a lock outlives a restart', async () => {
   expect(await attempt(api, ada, HOME, rightCode(api, ada))).toMatchObject({ id: 915 })
 })
 
-describe('whoever proved to be the user keeps a count of its own', () => {
-  test('an address from which the user logged in is not locked by strangers', async () => {
+describe('a verified client has its own bucket', () => {
+  test('anonymous failures do not lock an address from which the user logged in', async () => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
     expect(await attempt(api, ada, HOME, rightCode(api, ada))).toEqual({ id: 200 })
@@ -146,21 +146,21 @@ describe('whoever proved to be the user keeps a count of its own', () => {
     expect(await attempt(api, ada, HOME, rightCode(api, ada))).toEqual({ id: 200 })
   })
 
-  test('a token of a session of that user lets it in from anywhere, a token of another user does not', async () => {
+  test('a token of the user bypasses an anonymous lock from any address, a token of another user does not', async () => {
     await using api = await createTestApi()
     const [ada, bob] = [await api.createUser('ada', 'viewer'), await api.createUser('bob', 'viewer')]
     const { access } = await api.context.auth.login(FROM_HOME, 'ada', rightCode(api, ada), { agent: 'test' })
-    const stranger = await api.context.auth.login(FROM_HOME, 'bob', rightCode(api, bob), { agent: 'test' })
+    const otherSession = await api.context.auth.login(FROM_HOME, 'bob', rightCode(api, bob), { agent: 'test' })
     api.clock.advance(MINUTE)
     await guessWrongCodes(api, ada, 6)
     const newAddress = '203.0.113.1'
-    expect(await attempt(api, ada, newAddress, rightCode(api, ada), stranger.access.reveal())).toMatchObject({
+    expect(await attempt(api, ada, newAddress, rightCode(api, ada), otherSession.access.reveal())).toMatchObject({
       id: 915,
     })
     expect(await attempt(api, ada, newAddress, rightCode(api, ada), access.reveal())).toEqual({ id: 200 })
   })
 
-  test('its own failures lock it, and its success does not wash away what strangers did', async () => {
+  test('is locked by its own failures, and its success does not reset anonymous failures', async () => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
     await attempt(api, ada, HOME, rightCode(api, ada))
@@ -175,7 +175,7 @@ describe('whoever proved to be the user keeps a count of its own', () => {
   })
 })
 
-test('the ten addresses from which a user logged in last are known, older ones are strangers again', async () => {
+test('remembers the last ten verified addresses of a user', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const verifiedAddresses = Array.from({ length: 11 }, (_, number) => `192.0.2.${number}`)
@@ -190,7 +190,7 @@ test('the ten addresses from which a user logged in last are known, older ones a
 })
 
 describe('an address', () => {
-  test('that failed 20 times within 10 minutes is locked for every user, until they are over', async () => {
+  test('with 20 failures within 10 minutes is locked for every user until they are over', async () => {
     await using api = await createTestApi()
     const users = await Promise.all(Array.from({ length: 7 }, (_, number) => api.createUser(`user${number}`, 'viewer')))
     const [first, ...others] = users
@@ -205,7 +205,7 @@ describe('an address', () => {
     expect(await attempt(api, first, HOME, rightCode(api, first))).toEqual({ id: 200 })
   })
 
-  test('that is locked may not try refresh tokens, while the right one of a neighbour is let in', async () => {
+  test('that is locked cannot guess refresh tokens, but a valid one still works', async () => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
     const { refresh } = await api.context.auth.login(FROM_HOME, 'ada', rightCode(api, ada), { agent: 'test' })
@@ -219,7 +219,7 @@ describe('an address', () => {
   })
 })
 
-describe('a lock is lifted', () => {
+describe('a lock is removed', () => {
   test('by the owner, over the API', async () => {
     await using api = await createTestApi()
     const owner = await api.logInAs('owner')
@@ -244,7 +244,7 @@ describe('a lock is lifted', () => {
   })
 })
 
-test('on the host, locked addresses are let in again, too', async () => {
+test('unlocking a user on the host also unlocks addresses', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   for (let count = 0; count < 20; count++) {
@@ -255,7 +255,7 @@ test('on the host, locked addresses are let in again, too', async () => {
   expect(await attempt(api, ada, HOME, rightCode(api, ada))).toEqual({ id: 200 })
 })
 
-test('a year of guessing from ever new addresses: fewer than 1 in 1,000 to be right once', async () => {
+test('guessing for a year from new addresses succeeds with a chance below 1 in 1,000', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   let checkedCodes = 0
@@ -268,14 +268,14 @@ test('a year of guessing from ever new addresses: fewer than 1 in 1,000 to be ri
     else api.clock.advance(retryAfterSeconds * SECOND)
     if (api.clock.now() <= end - 364 * DAY) firstDay = checkedCodes
   }
-  // Five at once, six while the lock doubles from one minute on, and then one an hour.
+  // Five at once, six while the lock doubles from one minute on, then one per hour.
   expect(firstDay).toBe(5 + 6 + 22)
   expect(checkedCodes).toBe(100)
-  // Two codes of a million are right at a time.
+  // Two of a million codes are valid at a time.
   expect(1 - (1 - 2e-6) ** checkedCodes).toBeLessThan(1 / 1_000)
 })
 
-test('which names share a lock is another thing in every system', async () => {
+test('each system assigns usernames to anonymous buckets differently', async () => {
   const buckets = new Set<string>()
   for (let count = 0; count < 3; count++) {
     await using api = await createTestApi()
@@ -286,7 +286,7 @@ test('which names share a lock is another thing in every system', async () => {
   expect(buckets.size).toBe(3)
 })
 
-test('from where a user logs in is noted to the hour', async () => {
+test('records the last use of a verified address to the hour', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const readTimes = () => api.context.db.sql.query('SELECT last_used_at FROM proven_addresses').values().flat()

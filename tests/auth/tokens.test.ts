@@ -6,7 +6,7 @@ import { createToken, hashToken, hasTokenFormat } from '../../src/auth/tokens.ts
 import { createTestApi } from '../testkit/api/test-api.ts'
 import { decodeBase32 } from '../testkit/auth/totp.ts'
 
-test('a token is 32 bytes of what the source of chance gives', () => {
+test('a token consists of 32 bytes from the random source', () => {
   const requestedSizes: number[] = []
   const random = (size: number) => {
     requestedSizes.push(size)
@@ -16,11 +16,11 @@ test('a token is 32 bytes of what the source of chance gives', () => {
   expect(requestedSizes).toEqual([32])
 })
 
-test('a token does not print itself', () => {
+test('a token is redacted when printed', () => {
   expect(String(createToken(size => new Uint8Array(size)))).toBe('[secret]')
 })
 
-test('what is kept of a token is its SHA-256', () => {
+test('a token is hashed with SHA-256', () => {
   expect(Buffer.from(hashToken('abc')).toString('hex')).toBe(
     'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
   )
@@ -34,11 +34,11 @@ test.each<[string, boolean]>([
   [`${'a'.repeat(64)}\n`, false],
   [`${'a'.repeat(63)}g`, false],
   ['', false],
-])('%j has the shape of a token: %p', (text, isToken) => {
+])('%j has the format of a token: %p', (text, isToken) => {
   expect(hasTokenFormat(text)).toBe(isToken)
 })
 
-test('nothing in the data directory holds a live token or a secret', async () => {
+test('the data directory contains no plain token or secret', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'owner')
   const first = await api.logIn(ada)
@@ -46,7 +46,7 @@ test('nothing in the data directory holds a live token or a secret', async () =>
   const second = (await api.call('POST', '/user/auth/refresh', { json })).body as typeof first
 
   const stored = readStored(api.dataDir)
-  // The search finds what is there, in the form in which it would be found.
+  // Proves that the search works: the data contains the name, and the hash as raw bytes.
   expect(stored.includes('ada')).toBe(true)
   expect(stored.includes(createHash('sha256').update(second.access_token).digest())).toBe(true)
 

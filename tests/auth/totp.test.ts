@@ -3,7 +3,7 @@ import { matchingStep, provisioningUri, TOTP_SECRET_BYTES, toBase32 } from '../.
 
 const secret = new TextEncoder().encode('12345678901234567890')
 
-// RFC 6238 appendix B, the rows for SHA-1, of whose eight digits a code of six has the last.
+// RFC 6238 appendix B, the rows for SHA-1. A six-digit code is the end of the eight digits there.
 const vectors: [seconds: number, totp: string][] = [
   [59, '94287082'],
   [1111111109, '07081804'],
@@ -13,7 +13,7 @@ const vectors: [seconds: number, totp: string][] = [
   [20000000000, '65353130'],
 ]
 
-test.each(vectors)('at %i seconds the code is the end of %s', (seconds, totp) => {
+test.each(vectors)('the code at %i seconds is the end of %s', (seconds, totp) => {
   const code = totp.slice(-6)
   const step = Math.floor(seconds / 30)
   expect(matchingStep(secret, code, seconds * 1000)).toBe(step)
@@ -24,23 +24,23 @@ test.each(vectors)('at %i seconds the code is the end of %s', (seconds, totp) =>
 })
 
 test.each(['', '28708', '2870820', '94287082', ' 287082', '287082 ', '\uff12\uff18\uff17\uff10\uff18\uff12'])(
-  '%j is the code of no step',
+  'rejects %j as a code',
   code => {
     expect(matchingStep(secret, code, 59_000)).toBeUndefined()
   },
 )
 
-test('another secret has other codes', () => {
+test('rejects the code of another secret', () => {
   const otherSecret = new TextEncoder().encode('12345678901234567891')
   expect(matchingStep(otherSecret, '287082', 59_000)).toBeUndefined()
 })
 
-test('a secret has 160 bits, and its Base32 no padding', () => {
+test('a secret has 160 bits and is encoded in Base32 without padding', () => {
   expect(TOTP_SECRET_BYTES).toBe(20)
   expect(toBase32(secret)).toBe('GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ')
 })
 
-test('the address for authenticator apps says all that they need', () => {
+test('the otpauth URL contains the issuer, label, secret and parameters', () => {
   const url = new URL(provisioningUri(secret, 'ada', 'matrix.example'))
   expect(url.protocol).toBe('otpauth:')
   expect(url.host).toBe('totp')

@@ -7,7 +7,7 @@ function usernamesOf(api: TestApi): string[] {
   return api.context.users.list().map(({ username }) => username)
 }
 
-test.each(['viewer', 'manager'])('a new %s is last in the list that is answered', async group => {
+test.each(['viewer', 'manager'])('returns the list with the new %s at the end', async group => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const { status, body } = await api.call('POST', '/user/add', { token, json: { username: 'ada', group } })
@@ -15,7 +15,7 @@ test.each(['viewer', 'manager'])('a new %s is last in the list that is answered'
   expect(body).toMatchObject([{ username: 'owner' }, { username: 'ada', group }])
 })
 
-test('a form is as good as JSON', async () => {
+test('accepts a form instead of JSON', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const body = new URLSearchParams({ username: 'ada', group: 'viewer', access_token: token })
@@ -31,19 +31,19 @@ test.each<[string, unknown, number, number]>([
   ['an empty username', { username: '', group: 'viewer' }, 400, 913],
   ['a null username', { username: null, group: 'viewer' }, 400, 913],
   ['an unknown group', { username: 'ada', group: 'admin' }, 400, 905],
-  ['a group in capitals', { username: 'ada', group: 'VIEWER' }, 400, 905],
+  ['a group in upper case', { username: 'ada', group: 'VIEWER' }, 400, 905],
   ['a group in an array', { username: 'ada', group: ['viewer'] }, 400, 905],
   ['a taken username', { username: 'owner', group: 'viewer' }, 400, 914],
-  ['a taken username in other letters', { username: 'OWNER', group: 'viewer' }, 400, 914],
+  ['a taken username in another case', { username: 'OWNER', group: 'viewer' }, 400, 914],
   ['a second owner', { username: 'ada', group: 'owner' }, 403, 906],
-])('%s: %j gives %i with %i, and adds nobody', async (_, json, status, errorId) => {
+])('rejects %s (%j) with %i and %i', async (_, json, status, errorId) => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   expect(await api.call('POST', '/user/add', { token, json })).toMatchObject({ status, body: { errorId } })
   expect(usernamesOf(api)).toEqual(['owner'])
 })
 
-test.each(badUsernames.map(name => [name]))('the username %j gives 917 and adds nobody', async username => {
+test.each(badUsernames.map(name => [name]))('rejects the username %j with 917', async username => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const response = await api.call('POST', '/user/add', { token, json: { username, group: 'viewer' } })
@@ -51,7 +51,7 @@ test.each(badUsernames.map(name => [name]))('the username %j gives 917 and adds 
   expect(usernamesOf(api)).toEqual(['owner'])
 })
 
-test('of 20 owners made at once, one is', async () => {
+test('creates only one of 20 concurrent owners', async () => {
   await using api = await createTestApi()
   const results = await Promise.allSettled(
     Array.from({ length: 20 }, (_, index) => api.context.users.provision(TEST_ACTOR, `owner${index}`, 'owner', false)),
@@ -62,7 +62,7 @@ test('of 20 owners made at once, one is', async () => {
   for (const { reason } of rejected) expect(reason).toMatchObject({ errorId: 906 })
 })
 
-test('of 20 requests for one name at once, one is granted', async () => {
+test('accepts only one of 20 concurrent requests for one username', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const json = { username: 'ada', group: 'viewer' }

@@ -6,7 +6,7 @@ import { createTestApi } from '../testkit/api/test-api.ts'
 
 const summarize = ({ change, user }: UserChange) => `${change} ${user.username} ${user.group}`
 
-/** What a watch tells of the users of an API. */
+/** A change detector over the users of an API that has an owner. */
 async function createDetectorHarness() {
   const api = await createTestApi()
   await api.createUser('owner', 'owner')
@@ -16,7 +16,7 @@ async function createDetectorHarness() {
   return {
     api,
     users,
-    /** What a look finds. */
+    /** Polls once and returns the reported changes. */
     poll(): string[] {
       detector.poll()
       return changes.splice(0)
@@ -25,12 +25,12 @@ async function createDetectorHarness() {
   }
 }
 
-test('who was there at the beginning is not told', async () => {
+test('does not report the initial users', async () => {
   await using harness = await createDetectorHarness()
   expect(harness.poll()).toEqual([])
 })
 
-test('who comes, changes and goes is told once', async () => {
+test('reports an added, changed or removed user once', async () => {
   await using harness = await createDetectorHarness()
   const { users, poll } = harness
   await users.add(TEST_ACTOR, 'ann', 'viewer')
@@ -43,7 +43,7 @@ test('who comes, changes and goes is told once', async () => {
   expect(poll()).toEqual([])
 })
 
-test('a name that was given anew is somebody else', async () => {
+test('reports a user deleted and added again as two changes', async () => {
   await using harness = await createDetectorHarness()
   const { users, poll } = harness
   await users.add(TEST_ACTOR, 'ann', 'viewer')
@@ -53,14 +53,14 @@ test('a name that was given anew is somebody else', async () => {
   expect(poll()).toEqual(['removed ann viewer', 'added ann manager'])
 })
 
-test('who came and went between two looks was never there', async () => {
+test('does not report a user that was added and removed between two polls', async () => {
   await using harness = await createDetectorHarness()
   await harness.users.add(TEST_ACTOR, 'ann', 'viewer')
   await harness.users.remove(TEST_ACTOR, 'ann')
   expect(harness.poll()).toEqual([])
 })
 
-test('commits that are about something else are nothing', async () => {
+test('does not report other commits', async () => {
   await using harness = await createDetectorHarness()
   await harness.api.logIn(await harness.api.createUser('ann', 'viewer'))
   expect(harness.poll()).toEqual(['added ann viewer'])
@@ -70,7 +70,7 @@ test('commits that are about something else are nothing', async () => {
   expect(harness.poll()).toEqual([])
 })
 
-test('what another process commits is seen', async () => {
+test('reports changes made by another process', async () => {
   await using harness = await createDetectorHarness()
   await harness.users.add(TEST_ACTOR, 'ann', 'viewer')
   harness.poll()
@@ -78,7 +78,7 @@ test('what another process commits is seen', async () => {
   await otherProcess.users.provision(TEST_ACTOR, 'ann', 'manager', true)
   await otherProcess.users.add(TEST_ACTOR, 'bob', 'viewer')
   await otherProcess.close()
-  // The version of another process's commits is asked for once a turn.
+  // Commits of other processes are checked once per turn of the event loop.
   await new Promise(setImmediate)
   expect(harness.poll()).toEqual(['changed ann manager', 'added bob viewer'])
 })

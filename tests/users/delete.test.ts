@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createTestApi } from '../testkit/api/test-api.ts'
 
-test('a deleted user is gone from the list, with its sessions, from the next request on', async () => {
+test('removes the user from the list and ends the user’s sessions', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const bob = await api.logInAs('viewer', 'bob')
@@ -20,7 +20,7 @@ test('a deleted user is gone from the list, with its sessions, from the next req
   expect(await api.call('GET', '/droplet/list', { token: bob.token })).toMatchObject({ status: 200 })
 })
 
-test('who gets the name of a deleted user gets nothing else of it', async () => {
+test('a new user with the name of a deleted one inherits nothing', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const before = await api.logInAs('manager', 'ada')
@@ -32,7 +32,7 @@ test('who gets the name of a deleted user gets nothing else of it', async () => 
   await api.logIn(after)
 })
 
-test('the owner is not deleted, not even by itself', async () => {
+test('rejects deleting the owner', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const response = await api.call('DELETE', '/user/delete/owner', { token })
@@ -52,7 +52,7 @@ test.each([
   '..%2fada',
   "'%20OR%201=1--",
   '%e2%80%aeada',
-])('there is no user %s: 903, in words that do not repeat it, and nobody goes', async username => {
+])('rejects the unknown user %s with 903 without repeating the name', async username => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.createUser('ada', 'viewer')
@@ -62,7 +62,7 @@ test.each([
   expect(api.context.users.list()).toHaveLength(2)
 })
 
-test('who may not delete does not learn who exists', async () => {
+test('does not reveal to a manager which users exist', async () => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
   const { token } = await api.logInAs('manager')

@@ -4,7 +4,7 @@ import { formatRecord, readAudit } from '../testkit/audit/audit.ts'
 
 const groupsOf = (api: TestApi) => Object.fromEntries(api.context.users.list().map(user => [user.username, user.group]))
 
-test('a user is in another group from the next request on, and stays signed in', async () => {
+test('changes the group from the next request on, and the session continues', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const ada = await api.logInAs('viewer', 'ada')
@@ -21,7 +21,7 @@ test('a user is in another group from the next request on, and stays signed in',
   expect(recorded).toEqual(['owner user.group ada ok', 'owner user.group ada ok'])
 })
 
-test('whoever follows what happens is told', async () => {
+test('notifies the event stream of the user', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const ada = await api.logInAs('viewer', 'ada')
@@ -32,14 +32,14 @@ test('whoever follows what happens is told', async () => {
 })
 
 test.each([
-  ['the owner, into another group', 'owner', { group: 'viewer' }, 906],
-  ['the owner, into its own', 'owner', { group: 'owner' }, 906],
+  ['another group for the owner', 'owner', { group: 'viewer' }, 906],
+  ['the same group for the owner', 'owner', { group: 'owner' }, 906],
   ['a second owner', 'ada', { group: 'owner' }, 906],
-  ['nobody', 'nobody', { group: 'viewer' }, 903],
-  ['the same name in capitals', 'ADA', { group: 'manager' }, 903],
-  ['a group that is none', 'ada', { group: 'king' }, 905],
+  ['an unknown user', 'nobody', { group: 'viewer' }, 903],
+  ['a username in upper case', 'ADA', { group: 'manager' }, 903],
+  ['an unknown group', 'ada', { group: 'king' }, 905],
   ['no group', 'ada', {}, 913],
-])('%s is refused, and nothing changes', async (_, username, json, errorId) => {
+])('rejects %s and changes nothing', async (_, username, json, errorId) => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.createUser('ada', 'viewer')

@@ -4,7 +4,7 @@ import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
 
 const groupsOf = (api: TestApi) => Object.fromEntries(api.context.users.list().map(user => [user.username, user.group]))
 
-test('the heir is the owner and the old owner a manager, from the next request on', async () => {
+test('makes the user the owner and the previous owner a manager from the next request on', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const ada = await api.logInAs('viewer', 'ada')
@@ -21,7 +21,7 @@ test('handing over to the owner changes nothing', async () => {
   expect(groupsOf(api)).toEqual({ owner: 'owner' })
 })
 
-test('handing over to nobody leaves the owner where it is', async () => {
+test('handing over to an unknown user changes nothing', async () => {
   await using api = await createTestApi()
   await api.createUser('owner', 'owner')
   await expect(api.context.users.handOver(TEST_ACTOR, 'nobody')).rejects.toMatchObject({ errorId: 903 })

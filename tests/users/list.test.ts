@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createTestApi } from '../testkit/api/test-api.ts'
 
-test('users are listed oldest first, with when they came', async () => {
+test('lists users with their creation time, oldest first', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner', 'zoe')
   api.clock.advance(60_000)
@@ -18,7 +18,7 @@ test('users are listed oldest first, with when they came', async () => {
   ])
 })
 
-test('a list tells of what was changed since the one before', async () => {
+test('the cached list reflects every change', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const names = async () => {
@@ -32,7 +32,7 @@ test('a list tells of what was changed since the one before', async () => {
   expect(await names()).toEqual(['owner'])
 })
 
-test('no list holds a secret, sealed or not', async () => {
+test('a list contains no secret, encrypted or not', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')

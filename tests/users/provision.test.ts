@@ -13,7 +13,7 @@ async function statusWith(api: TestApi, token: string): Promise<number> {
   return (await api.call('GET', '/droplet/list', { token })).status
 }
 
-test.each(['viewer', 'manager', 'owner'] as const)('a new %s is made, and its secret shown', async group => {
+test.each(['viewer', 'manager', 'owner'] as const)('creates a new %s and returns the secret', async group => {
   await using api = await createTestApi()
   const enrolment = await api.context.users.provision(TEST_ACTOR, 'ada', group, false)
   expect(enrolment).toMatchObject({ username: 'ada', group })
@@ -25,20 +25,20 @@ test.each(['viewer', 'manager', 'owner'] as const)('a new %s is made, and its se
   await api.logIn({ username: 'ada', secret })
 })
 
-test('a new user with a new secret asked for is just made', async () => {
+test('creates a new user with regenerate', async () => {
   await using api = await createTestApi()
   const { secret } = await api.context.users.provision(TEST_ACTOR, 'ada', 'viewer', true)
   await api.logIn({ username: 'ada', secret: secret.reveal() })
 })
 
-test('no two users have the same secret', async () => {
+test('users have different secrets', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const bob = await api.createUser('bob', 'viewer')
   expect(ada.secret).not.toBe(bob.secret)
 })
 
-test('an existing user keeps its secret and loses its sessions', async () => {
+test('an existing user keeps the secret and loses all sessions', async () => {
   await using api = await createTestApi()
   const ada = await api.logInAs('viewer', 'ada')
   const bob = await api.logInAs('viewer', 'bob')
@@ -52,7 +52,7 @@ test('an existing user keeps its secret and loses its sessions', async () => {
   await api.logIn(ada)
 })
 
-test('an existing user gets a new secret when that is asked for, and loses its sessions', async () => {
+test('an existing user gets a new secret with regenerate, and loses all sessions', async () => {
   await using api = await createTestApi()
   const ada = await api.logInAs('viewer', 'ada')
   const reprovisioned = await api.context.users.provision(TEST_ACTOR, 'ada', 'viewer', true)
@@ -64,14 +64,14 @@ test('an existing user gets a new secret when that is asked for, and loses its s
   await api.logIn({ username: 'ada', secret })
 })
 
-test('a new secret counts at once, though the step of the old one was used', async () => {
+test('a new secret is valid at once, even if the current time step was used', async () => {
   await using api = await createTestApi()
   await api.logInAs('viewer', 'ada')
   const reprovisioned = await api.context.users.provision(TEST_ACTOR, 'ada', 'viewer', true)
   await api.logIn({ username: 'ada', secret: reprovisioned.secret.reveal() })
 })
 
-test('with a new secret, an existing user may get another group, and keeps its place', async () => {
+test('regenerate also changes the group and keeps the position in the list', async () => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
   await api.createUser('bob', 'viewer')
@@ -86,7 +86,7 @@ test.each<[Group, Group, boolean, RegExp]>([
   ['owner', 'viewer', false, /is in the group owner: use -g owner/],
   ['owner', 'viewer', true, /is the owner, and a system must always have one: use -g owner/],
 ])(
-  'a %s asked for as %s, with a new secret %p, is refused and stays as it is',
+  'rejects a %s as %s (regenerate: %p) and changes nothing',
   async (currentGroup, requestedGroup, regenerate, text) => {
     await using api = await createTestApi()
     const ada = await api.logInAs(currentGroup, 'ada')
@@ -100,7 +100,7 @@ test.each<[Group, Group, boolean, RegExp]>([
   },
 )
 
-test.each([false, true])('a second owner is refused, with a new secret %p', async regenerate => {
+test.each([false, true])('rejects a second owner (regenerate: %p)', async regenerate => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const rejected = await api.context.users
@@ -112,7 +112,7 @@ test.each([false, true])('a second owner is refused, with a new secret %p', asyn
   expect(await statusWith(api, owner.token)).toBe(200)
 })
 
-test('a second owner is refused for an existing user too, who keeps all it has', async () => {
+test('rejects making an existing user a second owner and changes nothing', async () => {
   await using api = await createTestApi()
   await api.createUser('owner', 'owner')
   const ada = await api.logInAs('viewer', 'ada')
@@ -121,7 +121,7 @@ test('a second owner is refused for an existing user too, who keeps all it has',
   expect(await statusWith(api, ada.token)).toBe(200)
 })
 
-test.each([false, true])('a name that differs in case only is refused, with a new secret %p', async regenerate => {
+test.each([false, true])('rejects a name that differs only in case (regenerate: %p)', async regenerate => {
   await using api = await createTestApi()
   const ada = await api.logInAs('viewer', 'Ada')
   const rejected = await api.context.users

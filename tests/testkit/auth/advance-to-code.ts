@@ -1,11 +1,15 @@
 import type { TestApi } from '../api/test-api.ts'
 import { codeAt } from './totp.ts'
 
-/** Moves the clock on to a step whose code the test can use, and answers that code. */
-export function advanceToCode(api: TestApi, secret: string, isUsable: (code: string) => boolean): string {
-  for (;;) {
+/** At least 1 in 10 codes is suitable, so this limit is never reached in practice. */
+const MAX_STEPS = 1_000
+
+/** Advances the clock to a time step whose code is suitable, and returns the code. */
+export function advanceToCode(api: TestApi, secret: string, isSuitable: (code: string) => boolean): string {
+  for (let step = 0; step < MAX_STEPS; step++) {
     const code = codeAt(secret, api.clock.now())
-    if (isUsable(code)) return code
+    if (isSuitable(code)) return code
     api.clock.advance(30_000)
   }
+  throw new Error(`no suitable code within ${MAX_STEPS} steps`)
 }

@@ -1,4 +1,4 @@
-/** What is no username, most of it an attempt at something. */
+/** Invalid usernames, most of them attack attempts. */
 export const badUsernames: unknown[] = [
   ' ',
   ' ada',

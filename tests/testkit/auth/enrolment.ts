@@ -7,7 +7,7 @@ export type EnrolmentDetails = Record<'username' | 'secret' | 'otpauth_url' | 'q
   recovery_codes: string[]
 }
 
-/** An owner, and Ada with her phone and one session. */
+/** An API with an owner and the manager Ada, both logged in. */
 export async function createEnrolmentHost(overrides: Parameters<typeof createTestApi>[0] = {}) {
   const api = await createTestApi(overrides)
   const owner = await api.logInAs('owner')

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 
 /**
- * The TOTP code of a moment, by RFC 6238 and RFC 4226 section 5.3 and not by the library that is tested.
+ * Computes a TOTP code by RFC 6238 and RFC 4226 section 5.3, independently of the library under test.
  * @param secret Base32
  * @param time milliseconds since 1970
  */

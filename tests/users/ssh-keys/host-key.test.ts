@@ -14,7 +14,7 @@ test.each([
   ['ecdsa', '521'],
   ['rsa', '2048'],
   ['rsa', '4096'],
-])('a key of ssh-keygen, %s of %s bits, is known, and its fingerprint', async (type, bits) => {
+])('accepts an %s key of %s bits from ssh-keygen, with the same fingerprint', async (type, bits) => {
   using dir = tempDir()
   const file = join(dir.path, 'key')
   Bun.spawnSync(['ssh-keygen', '-q', '-t', type, '-b', bits, '-N', '', '-C', 'root@cikit01', '-f', file])
@@ -25,18 +25,18 @@ test.each([
   expect(output.split(' ')[1]).toBe(fingerprintOf(key ?? ''))
 })
 
-describe('is no host key:', () => {
+describe('rejects', () => {
   test.each([
     ['nothing', ''],
     ['a type alone', 'ssh-ed25519'],
-    ['a key of another type than it says', `ssh-rsa ${blob}`],
-    ['a key of a user', `sk-ssh-ed25519@openssh.com ${blob}`],
-    ['a type of old', `ssh-dss ${blob}`],
-    ['one that is cut off', HOST_KEY.key.slice(0, 40)],
-    ['one with a line after it', `${HOST_KEY.key} me\n${HOST_KEY.key}`],
-    ['one with an option before it', `@cert-authority ${HOST_KEY.key}`],
-    ['a longer one than there is', `${HOST_KEY.key}${'A'.repeat(3_000)}`],
-    ['one with a comment that does not end', `${HOST_KEY.key} ${'a'.repeat(3_000)}`],
+    ['a key whose blob has another type', `ssh-rsa ${blob}`],
+    ['a user key', `sk-ssh-ed25519@openssh.com ${blob}`],
+    ['an obsolete type', `ssh-dss ${blob}`],
+    ['a truncated key', HOST_KEY.key.slice(0, 40)],
+    ['a key followed by another line', `${HOST_KEY.key} me\n${HOST_KEY.key}`],
+    ['a key with an option before it', `@cert-authority ${HOST_KEY.key}`],
+    ['a key that is too long', `${HOST_KEY.key}${'A'.repeat(3_000)}`],
+    ['a key with an endless comment', `${HOST_KEY.key} ${'a'.repeat(3_000)}`],
     ...hostileTexts.map((text): [string, string] => [JSON.stringify(text), text]),
   ])('%s', (_, text) => {
     expect(parseHostKey(text)).toBeUndefined()

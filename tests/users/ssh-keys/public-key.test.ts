@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { parseSshKeys } from '../../../src/users/ssh-keys/public-key.ts'
 import { createTestApi } from '../../testkit/api/test-api.ts'
 
-/** A key of this type, as OpenSSH writes it: the type with its length, then so many bytes. */
+/** A key in OpenSSH's format: the length-prefixed type, then the given number of bytes. */
 function keyOf(type: string, bytes = 64, fill = 7): string {
   const head = Buffer.alloc(4)
   head.writeUInt32BE(type.length)
@@ -19,55 +19,55 @@ test.each([
   'ecdsa-sha2-nistp521',
   'sk-ssh-ed25519@openssh.com',
   'sk-ecdsa-sha2-nistp256@openssh.com',
-])('a key of type %s is taken', type => {
+])('accepts a key of type %s', type => {
   expect(parseSshKeys([keyOf(type)])).toEqual([keyOf(type)])
 })
 
-test.each([[undefined], [null], [''], [[]]])('%p are none', value => {
+test.each([[undefined], [null], [''], [[]]])('%p is no key at all', value => {
   expect(parseSshKeys(value)).toEqual([])
 })
 
-test('a comment is kept as far as it is one, and space around a key is not', () => {
+test('strips unsafe characters from a comment, and white space around a key', () => {
   expect(parseSshKeys(`  ${ED25519}  ann@laptop (work)\n`)).toEqual([`${ED25519} ann@laptop work`])
   expect(parseSshKeys([`${ED25519} ${'x'.repeat(1_000)}`])).toEqual([`${ED25519} ${'x'.repeat(100)}`])
 })
 
-test('one key given twice is one', () => {
+test('removes a duplicate key', () => {
   expect(parseSshKeys([`${ED25519} one`, `${ED25519} two`, keyOf('ssh-rsa')])).toEqual([
     `${ED25519} two`,
     keyOf('ssh-rsa'),
   ])
 })
 
-test('twenty keys are taken, and no more', () => {
+test('accepts at most twenty keys', () => {
   const keys = Array.from({ length: 21 }, (_, number) => keyOf('ssh-ed25519', 36, number))
   expect(parseSshKeys(keys.slice(1))).toHaveLength(20)
   expect(() => parseSshKeys(keys)).toThrow('At most 20')
 })
 
-describe('refused is', () => {
+describe('rejects', () => {
   test.each<[string, unknown]>([
-    ['no text', 7],
+    ['a number', 7],
     ['an object', { key: ED25519 }],
-    ['a list within the list', [[ED25519]]],
+    ['a nested array', [[ED25519]]],
     ['a word', 'hello'],
     ['a private key', '-----BEGIN OPENSSH PRIVATE KEY-----'],
     ['a key with options', `command="reboot" ${ED25519}`],
     ['a certificate', keyOf('ssh-ed25519-cert-v01@openssh.com')],
-    ['an old type', keyOf('ssh-dss')],
-    ['a key of another type than it says', ED25519.replace('ssh-ed25519', 'ssh-rsa')],
-    ['a key that is cut short', ED25519.slice(0, 40)],
-    ['text that is no Base64', 'ssh-ed25519 AAAA-_AAAA'],
+    ['an obsolete type', keyOf('ssh-dss')],
+    ['a key whose blob has another type', ED25519.replace('ssh-ed25519', 'ssh-rsa')],
+    ['a truncated key', ED25519.slice(0, 40)],
+    ['invalid Base64', 'ssh-ed25519 AAAA-_AAAA'],
     ['a second line', `${ED25519}\n${ED25519}`],
     ['a second line after a comment', `${ED25519} ann\nssh-rsa AAAA`],
     ['a carriage return', `${ED25519} ann\rssh-rsa AAAA`],
-    ['nothing', [ED25519, '']],
+    ['an empty key', [ED25519, '']],
   ])('%s', (_, value) => {
     expect(() => parseSshKeys(value)).toThrow(/^Key \d of "ssh_keys" is not a valid SSH public key/)
   })
 })
 
-test('over the API: laid in with the droplet’s own key, or the whole add refused before anything is made', async () => {
+test('POST /droplet/add installs the keys, and an invalid key rejects it before anything is created', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   const rejected = await api.call('POST', '/droplet/add', { token, json: { ssh_keys: [ED25519, 'hello'] } })

@@ -5,7 +5,7 @@ import { HOST_KEY } from '../../testkit/droplets/droplet.ts'
 
 const ed25519 = (name: string, last = 'A') => `${HOST_KEY.key.slice(0, -1)}${last} ${name}`
 
-test('keys are listed, one of each, and forgotten', async () => {
+test('adds, lists and removes keys without duplicates', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const add = (ssh_key: unknown) => api.call('POST', '/user/ssh-keys', { token, json: { ssh_key } })
@@ -25,7 +25,7 @@ test('keys are listed, one of each, and forgotten', async () => {
 })
 
 test.each([['no key'], [''], [[HOST_KEY.key, HOST_KEY.key.replace(/.$/, 'A')]], [{ a: 1 }], [7]])(
-  '%p is no key',
+  'rejects %p as a key',
   async ssh_key => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('viewer')
@@ -36,7 +36,7 @@ test.each([['no key'], [''], [[HOST_KEY.key, HOST_KEY.key.replace(/.$/, 'A')]], 
   },
 )
 
-test('a user has twenty of them', async () => {
+test('a user has at most twenty keys', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const letters = [...'ABCDEFGHIJKLMNOPQRSTU']
@@ -48,18 +48,18 @@ test('a user has twenty of them', async () => {
   expect(statuses).toEqual([...letters.slice(1).map(() => 200), 409])
 })
 
-test('they are let into what their user adds, beside those of the request, and the droplet tells who added it', async () => {
+test('a new droplet gets the keys of its user and of the request, and names its creator', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
-  await api.call('POST', '/user/ssh-keys', { token, json: { ssh_key: `${HOST_KEY.key} kept` } })
+  await api.call('POST', '/user/ssh-keys', { token, json: { ssh_key: `${HOST_KEY.key} stored` } })
   const requestKey = ed25519('given', 'B')
   const { body } = await api.call('POST', '/droplet/add', { token, json: { ssh_keys: [requestKey] } })
   expect(body).toMatchObject([{ created_by: 'manager' }])
   const lines = (api.memoryEngine.authorizedKeys[0] ?? '').trim().split('\n')
-  expect(lines.slice(1)).toEqual([requestKey, `${HOST_KEY.key} kept`])
+  expect(lines.slice(1)).toEqual([requestKey, `${HOST_KEY.key} stored`])
 })
 
-test('they go with their user', async () => {
+test('keys are deleted with their user', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const { token } = await api.logInAs('viewer')
@@ -68,14 +68,14 @@ test('they go with their user', async () => {
   expect(api.context.db.sql.query('SELECT count(*) AS count FROM ssh_keys').get()).toEqual({ count: 0 })
 })
 
-test('other recovery codes are for a fresh code, and those before do not count any more', async () => {
+test('renewing recovery codes needs a fresh code and invalidates the old ones', async () => {
   await using api = await createTestApi()
   const ann = await api.logInAs('viewer', 'ann')
   const renew = (code: string) => api.call('POST', '/user/recovery-codes', { token: ann.token, json: { code } })
   const recover = (recovery_code: string | undefined) =>
     api.call('POST', '/user/auth/recover', { json: { username: 'ann', recovery_code } })
   const currentCode = codeAt(ann.secret, api.clock.now())
-  // It was used to log in.
+  // This code was already used to log in.
   expect(await renew(currentCode)).toMatchObject({ status: 400, body: { errorId: 902 } })
   api.clock.advance(30_000)
   const first = (await renew(codeAt(ann.secret, api.clock.now()))).body as { recovery_codes: string[] }
@@ -89,7 +89,7 @@ test('other recovery codes are for a fresh code, and those before do not count a
   expect(entries.map(({ result }) => result)).toEqual(['refused', 'ok', 'ok'])
 })
 
-test('wrong codes lock, as at a login', async () => {
+test('wrong codes lock the renewal of recovery codes', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const statuses = []
