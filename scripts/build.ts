@@ -4,11 +4,11 @@ import { binary } from './lib/paths.ts'
 import { logStep, runScript, UserError } from './lib/terminal.ts'
 import { readRevision } from './lib/version.ts'
 
-// Makes `dist/cikit-api` for this computer. The version is git's, or the one that is given; package.json's where there is neither.
+// Builds `dist/cikit-api` for this computer. The version is the argument, else git's, else that of package.json.
 
 await runScript(async () => {
   const [requestedVersion, ...rest] = process.argv.slice(2)
-  if (rest.length > 0) throw new UserError(`${rest.join(' ')}: the only word that is understood here is a version`)
+  if (rest.length > 0) throw new UserError(`Unexpected argument: ${rest.join(' ')}. Usage: npm run build [-- VERSION]`)
   const version =
     requestedVersion ||
     (await readRevision().then(

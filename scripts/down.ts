@@ -6,16 +6,18 @@ import { logStep, runScript, UserError } from './lib/terminal.ts'
 import { credentialsDir, engineDir, serverPid, socketFile, upDir } from './lib/up-state.ts'
 
 await runScript(async () => {
-  // Without the `--` before it, npm takes the word for itself and tells it only so.
+  // npm takes a flag that is not behind `--` for itself and passes it on as a variable.
   const purge = process.argv.includes('--purge') || process.env.npm_config_purge === 'true'
-  const unknown = process.argv.slice(2).filter(word => word !== '--purge')
-  if (unknown.length > 0) throw new UserError(`${unknown.join(' ')}: the only word that is understood here is --purge`)
+  const unknown = process.argv.slice(2).filter(argument => argument !== '--purge')
+  if (unknown.length > 0) {
+    throw new UserError(`Unexpected argument: ${unknown.join(' ')}. Usage: npm run down [-- --purge]`)
+  }
   await stopServer()
   const socket = existsSync(socketFile) ? readFileSync(socketFile, 'utf8') : undefined
   const usesOwnEngine = socket === socketPath(engineDir)
   if (purge && socket !== undefined && !usesOwnEngine) await removeDroplets(socket)
   if (usesOwnEngine) {
-    if (isDockerdRunning({ dir: engineDir })) logStep('Stopping our Docker Engine, and with it its droplets')
+    if (isDockerdRunning({ dir: engineDir })) logStep('Stopping our own Docker Engine and its droplets')
     await stopDockerd({ dir: engineDir })
   }
   if (purge) {
@@ -26,19 +28,20 @@ await runScript(async () => {
 
 async function stopServer(): Promise<void> {
   const pid = serverPid()
-  if (pid === undefined) return logStep('Nothing serves here')
+  if (pid === undefined) return logStep('cikit-api is not running')
   logStep(`Stopping cikit-api (process ${pid})`)
   process.kill(pid, 'SIGTERM')
-  if (!(await pollUntil(70_000, () => serverPid() === undefined))) throw new UserError(`Process ${pid} does not end`)
+  if (!(await pollUntil(70_000, () => serverPid() === undefined)))
+    throw new UserError(`Process ${pid} did not stop within 70 seconds. Check its log, or kill it.`)
 }
 
-/** On an engine that was there before us: the droplets that we made, which are those whose keys lie with our data. */
+/** Removes our droplets from an engine that is not ours: those whose keys are in our data directory. */
 async function removeDroplets(socket: string): Promise<void> {
   const names = existsSync(credentialsDir) ? readdirSync(credentialsDir) : []
   if (names.length === 0) return
   if (!(await engineAnswers(socket))) {
     throw new UserError(
-      `The droplets ${names.join(', ')} are on the engine at ${socket}, which does not answer: start it first`,
+      `The droplets ${names.join(', ')} are on the engine at ${socket}, which does not answer. Start the engine and run this again.`,
     )
   }
   const containers = (await (await engineApi(socket, 'GET', '/containers/json?all=1')).json()) as Container[]

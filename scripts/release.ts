@@ -8,16 +8,17 @@ import { createSbom } from './lib/sbom.ts'
 import { logStep, runScript, UserError } from './lib/terminal.ts'
 import { type Revision, readRevision } from './lib/version.ts'
 
-// Makes dist/release: a binary for each target, what is inside of them, and the sums of all. One commit makes the same bytes anywhere.
+// Builds dist/release: a binary for each target, their SBOM and SHA256SUMS. Builds of one commit are identical everywhere.
 
 const dir = join(root, 'dist', 'release')
 const stagingDir = join(root, 'dist', 'release.new')
-/** What the compiler took, which is the same for each target. */
+/** The compiler's inputs, which are the same for each target. */
 const metafile = join(stagingDir, 'work', 'inputs.json')
 
 await runScript(async () => {
-  if (process.argv.length > 2) throw new UserError('npm run release takes no words: the version is what git says')
-  if (Bun.version !== bunVersion) throw new UserError(`This is Bun ${Bun.version}, not ${bunVersion}: run npm ci first`)
+  if (process.argv.length > 2) throw new UserError('Unexpected argument: npm run release takes its version from git.')
+  if (Bun.version !== bunVersion)
+    throw new UserError(`This is Bun ${Bun.version}, but a release needs ${bunVersion}. Run npm ci.`)
   const revision = await readRevision()
   rmSync(stagingDir, { recursive: true, force: true })
   mkdirSync(stagingDir, { recursive: true })
@@ -28,14 +29,14 @@ await runScript(async () => {
   rmSync(join(stagingDir, 'work'), { recursive: true })
   rmSync(dir, { recursive: true, force: true })
   renameSync(stagingDir, dir)
-  logStep(`dist/release has cikit-api ${revision.version}: ${files.length} files and their SHA256SUMS`)
+  logStep(`Wrote cikit-api ${revision.version} to dist/release: ${files.length} files and their SHA256SUMS`)
 })
 
 async function buildBinary(target: Target, version: string): Promise<string> {
   const file = `cikit-api-${version}-${target.system}`
   logStep(`Building ${file}`)
   const runtime = await fetchRuntime(target)
-  // The name that it is compiled under is inside of it; so is the source map, of which a copy falls beside it.
+  // The binary contains the name it is compiled under. It also contains its source map, so the copy beside it is not shipped.
   const outfile = join(stagingDir, 'work', target.system, 'cikit-api')
   await compile({ outfile, version, target: { name: target.name, runtime }, metafile })
   renameSync(outfile, join(stagingDir, file))
@@ -50,7 +51,7 @@ async function writeSbom(revision: Revision): Promise<string> {
   return file
 }
 
-/** As `sha256sum` writes and reads it. */
+/** The format of `sha256sum`. */
 async function checksumLine(file: string): Promise<string> {
   const bytes = await Bun.file(join(stagingDir, file)).bytes()
   return `${new Bun.CryptoHasher('sha256').update(bytes).digest('hex')}  ${file}\n`

@@ -5,51 +5,53 @@ import { launchBrowser } from '../tests/testkit/e2e/browser.ts'
 import { displayVariants, openDashboard, visit } from '../tests/testkit/e2e/dashboard.ts'
 import { prepareEngines, startEngine } from '../tests/testkit/e2e/engines.ts'
 import { currentCode, type ServerProcess, startServerProcess } from '../tests/testkit/e2e/server-process.ts'
+import { enginePackages, installPackages } from './lib/debian.ts'
 import { root } from './lib/paths.ts'
 import { logStep, runScript } from './lib/terminal.ts'
 
-// Makes docs/screenshots: every page of the dashboard in dist/cikit-api, over an engine of the tests with true droplets.
+// Creates docs/screenshots: every page of the dashboard in dist/cikit-api, with real droplets on a test engine.
 
-/** So long is measured what is drawn. */
+/** How long usage is sampled before the first screenshot, so that the charts show something. */
 const SAMPLING_MS = 90_000
 const dir = join(root, 'docs/screenshots')
 
 await runScript(async () => {
   mkdirSync(dir, { recursive: true })
+  await installPackages([...enginePackages, 'chromium', 'oathtool'])
   await prepareEngines()
   const engine = await startEngine('host')
   try {
-    await using matrix = await startServerProcess({ socket: engine.socket })
-    await takeScreenshots(matrix)
+    await using server = await startServerProcess({ socket: engine.socket })
+    await takeScreenshots(server)
   } finally {
     await engine.removeContainers()
     await engine.stop()
   }
 })
 
-async function takeScreenshots(matrix: ServerProcess): Promise<void> {
-  const owner = await matrix.createUser('owner', 'owner')
-  const tokens = await matrix.logIn(owner)
+async function takeScreenshots(server: ServerProcess): Promise<void> {
+  const owner = await server.createUser('owner', 'owner')
+  const tokens = await server.logIn(owner)
   const token = tokens.access_token
   for (const [username, group] of [
     ['ann', 'manager'],
     ['bob', 'viewer'],
   ]) {
-    await matrix.call('POST', '/user/add', token, { username, group })
+    await server.call('POST', '/user/add', token, { username, group })
   }
-  for (let count = 0; count < 6; count++) await matrix.callDroplets('POST', 'add', token)
-  const names = (await matrix.callDroplets('GET', 'list', token)).map(({ name }) => name).sort()
+  for (let count = 0; count < 6; count++) await server.callDroplets('POST', 'add', token)
+  const names = (await server.callDroplets('GET', 'list', token)).map(({ name }) => name).sort()
   const [first = '', second = '', ...others] = names
-  await matrix.callDroplets('PATCH', `stop/${second}`, token)
+  await server.callDroplets('PATCH', `stop/${second}`, token)
   const run = (name: string, script: string) =>
-    matrix.call('POST', `/droplet/exec/${name}`, token, { command: ['sh', '-c', script] })
-  // Something to be seen: work that comes and goes.
+    server.call('POST', `/droplet/exec/${name}`, token, { command: ['sh', '-c', script] })
+  // Intermittent CPU load for the charts.
   const loadScript = 'while :; do timeout 6 sh -c "while :; do :; done"; sleep 9; done'
   for (const name of [first, ...others.slice(0, 2)]) await run(name, `(${loadScript}) >/dev/null 2>&1 &`)
   await Bun.sleep(SAMPLING_MS)
   const browser = await launchBrowser()
   for (const [variant, options] of displayVariants) {
-    await using dashboard = await openDashboard(browser, matrix, options)
+    await using dashboard = await openDashboard(browser, server, options)
     const { page } = dashboard
     const capture = async (name: string) => {
       const file = `${name}-${variant.replace(', ', '-')}.png`

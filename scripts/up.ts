@@ -5,7 +5,7 @@ import { engineAnswers } from './lib/engine-api.ts'
 import { ensureDropletImage } from './lib/images.ts'
 import { binary } from './lib/paths.ts'
 import { pollUntil, run } from './lib/run.ts'
-import { logStep, print, runScript, UserError } from './lib/terminal.ts'
+import { logStep, print, runScript, scriptArguments, UserError } from './lib/terminal.ts'
 import {
   dataDir,
   engineDir,
@@ -19,8 +19,8 @@ import {
 } from './lib/up-state.ts'
 
 await runScript(async () => {
-  const args = process.argv.slice(2)
-  if (args.length > 0) throw new UserError(`${args.join(' ')}: npm run up takes no words, see the README`)
+  const args = scriptArguments()
+  if (args.length > 0) throw new UserError(`Unexpected argument: ${args.join(' ')}. Usage: npm run up [-- --yes]`)
   mkdirSync(upDir, { recursive: true, mode: 0o700 })
   const runningPid = serverPid()
   if (runningPid === undefined) {
@@ -35,14 +35,14 @@ await runScript(async () => {
   printNextSteps()
 })
 
-/** Found out before anything takes minutes. */
+/** Checked first, before the steps that take minutes. */
 function rejectPortInUse(): void {
   const { hostname, port } = new URL(serverUrl)
   try {
     Bun.listen({ hostname, port: Number(port), socket: { data() {} } }).stop(true)
   } catch {
     throw new UserError(
-      `Something else listens on ${hostname}:${port}: stop it first, or choose another CIKIT_API_PORT`,
+      `Port ${port} on ${hostname} is in use. Stop the other program, or set CIKIT_API_PORT to another port.`,
     )
   }
 }
@@ -52,11 +52,11 @@ async function build(): Promise<void> {
   await run(['bun', 'scripts/build.ts'])
 }
 
-/** The engine that is there, or else one of our own with its data in our folder. */
+/** @returns the socket of the engine that runs on this host, or of our own engine, whose data is in our folder */
 async function findOrStartEngine(): Promise<string> {
   const dockerHost = process.env.DOCKER_HOST
   if (dockerHost && !dockerHost.startsWith('unix://')) {
-    throw new UserError(`DOCKER_HOST is ${dockerHost}, and this script uses an engine on a unix socket: unset it`)
+    throw new UserError(`DOCKER_HOST is ${dockerHost}, but this script needs an engine on a unix socket. Unset it.`)
   }
   const socket = dockerHost?.slice('unix://'.length) ?? hostSocket
   if (await engineAnswers(socket)) {
@@ -64,14 +64,14 @@ async function findOrStartEngine(): Promise<string> {
     return socket
   }
   if (dockerHost)
-    throw new UserError(`No Docker Engine answers on DOCKER_HOST=${dockerHost}: start it, or unset the variable`)
+    throw new UserError(`No Docker Engine answers on DOCKER_HOST=${dockerHost}. Start it, or unset the variable.`)
   if (!isRoot) {
     throw new UserError(
-      `No Docker Engine answers on ${socket}, and only root can bring one.\nStart Docker (and be in its group), or run this as root.`,
+      `No Docker Engine answers on ${socket}, and only root can install one.\nStart Docker and join its group, or run this as root.`,
     )
   }
   await installPackages(['docker.io', 'iptables'])
-  // Where a service manager runs, the package has just started one.
+  // With a service manager, installing the package has started an engine.
   if (await engineAnswers(hostSocket)) return hostSocket
   const running = isDockerdRunning({ dir: engineDir })
   logStep(`${running ? 'Using' : 'Starting'} a Docker Engine of our own on ${socketPath(engineDir)}`)
@@ -92,7 +92,7 @@ async function ensureOwner(): Promise<void> {
 }
 
 async function serve(socket: string): Promise<void> {
-  logStep(`Starting cikit-api serve (its log: ${logFile})`)
+  logStep(`Starting cikit-api serve (log: ${logFile})`)
   const output = openSync(logFile, 'w', 0o600)
   const { hostname: host, port } = new URL(serverUrl)
   const flags = ['--host', host, '--port', port, '--public-url', serverUrl, '--docker-host', `unix://${socket}`]
@@ -110,19 +110,19 @@ async function serve(socket: string): Promise<void> {
     )
   await pollUntil(15_000, async () => child.exitCode !== null || (await isServing()))
   if (child.exitCode !== null || !(await isServing())) {
-    throw new UserError(`cikit-api does not serve:\n${readFileSync(logFile, 'utf8').trim()}`)
+    throw new UserError(`cikit-api did not start:\n${readFileSync(logFile, 'utf8').trim()}`)
   }
 }
 
 function printNextSteps(): void {
   const api = `${serverUrl}/api/v1`
   print(`
-cikit-api serves on ${serverUrl}. Three lines to begin with; 123456 stands for the code in your authenticator app:
+cikit-api serves on ${serverUrl}. To get started, replace 123456 with the code in your authenticator app and run:
 
 TOKEN=$(curl -s ${api}/user/auth -H 'Content-Type: application/json' -d '{"username": "${owner}", "code": "123456"}' | grep -o '"access_token":"[0-9a-f]*' | cut -d'"' -f4)
 curl -s -X POST ${api}/droplet/add -H "Authorization: Bearer $TOKEN"
 curl -s ${api}/droplet/list -H "Authorization: Bearer $TOKEN"
 
-The QR code again (this ends the sessions):  dist/cikit-api create-user -u ${owner} -g owner --data-dir ${dataDir}
-To stop: npm run down    To remove droplets, engine and data, too: npm run down -- --purge`)
+To show the QR code again (this ends the owner's sessions):  dist/cikit-api create-user -u ${owner} -g owner --data-dir ${dataDir}
+To stop: npm run down    To also remove droplets, engine and data: npm run down -- --purge`)
 }

@@ -1,7 +1,7 @@
 import { root } from './paths.ts'
 import { run } from './run.ts'
 
-/** Plain `--minify` would mangle names that Elysia reads from source text. */
+/** Not plain `--minify`: it mangles names that Elysia reads from source text. */
 const flags = [
   '--compile',
   '--minify-syntax',
@@ -9,23 +9,22 @@ const flags = [
   '--bytecode',
   '--format=esm',
   '--sourcemap',
-  // Or the binary would run a bunfig.toml and read an .env of whatever folder it is started in.
+  // Otherwise the binary runs the bunfig.toml and reads the .env of the folder it is started in.
   '--no-compile-autoload-dotenv',
   '--no-compile-autoload-bunfig',
 ]
 
 interface CompileOptions {
-  /** Where the binary is to lie. */
   outfile: string
-  /** What it says to `--version`. */
+  /** What `--version` prints. */
   version: string
-  /** For another system than this one, as Bun calls it, and the runtime of that system. */
+  /** Bun's name of another system, and the path of that system's runtime. */
   target?: { name: string; runtime: string }
-  /** Where to write what went into it, as JSON. */
+  /** Where to write the list of inputs, as JSON. */
   metafile?: string
 }
 
-/** Makes a binary from `cli/main.ts`; the same sources, version and target make the same bytes. */
+/** Compiles `cli/main.ts`. Builds of the same sources, version and target are identical. */
 export async function compile({ outfile, version, target, metafile }: CompileOptions): Promise<void> {
   const optionalFlags = [
     ...(target ? [`--target=${target.name}`, `--compile-executable-path=${target.runtime}`] : []),

@@ -4,8 +4,8 @@ import { logStep, UserError } from './terminal.ts'
 
 export const isRoot = process.geteuid?.() === 0
 
-/** Debian's packages by a file that each brings, which tells whether it is there without asking dpkg. */
-const installedFiles: Record<string, string> = {
+/** A file of each Debian package, which shows without dpkg whether the package is installed. */
+const installedFiles = {
   'docker.io': '/usr/sbin/dockerd',
   iptables: '/usr/sbin/iptables',
   iproute2: '/usr/sbin/ip',
@@ -21,6 +21,10 @@ const installedFiles: Record<string, string> = {
   prometheus: '/usr/bin/promtool',
   wrk: '/usr/bin/wrk',
   chromium: '/usr/bin/chromium',
+  zsh: '/usr/bin/zsh',
+  fish: '/usr/bin/fish',
+  mandoc: '/usr/bin/mandoc',
+  'groff-base': '/usr/bin/groff',
   'g++': '/usr/bin/g++',
   'musl-tools': '/usr/bin/musl-gcc',
   'qemu-user-static': '/usr/bin/qemu-aarch64-static',
@@ -29,24 +33,63 @@ const installedFiles: Record<string, string> = {
   'ansible-core': '/usr/bin/ansible-playbook',
 }
 
-export function missingPackages(names: string[]): string[] {
-  return names.filter(name => !existsSync(installedFiles[name] ?? ''))
+export type DebianPackage = keyof typeof installedFiles
+
+/** The packages that `prepareEngines` in the testkit needs. */
+export const enginePackages: DebianPackage[] = ['docker.io', 'iptables', 'iproute2', 'debootstrap', 'busybox-static']
+
+/** The parts of a host that decide whether packages may be installed. */
+export interface PackageHost {
+  isMissing: (name: DebianPackage) => boolean
+  /** Root on a system with apt. */
+  canInstall: boolean
+  /** `--yes` was given, or this is CI. */
+  isConfirmed: boolean
+  /** Asks a yes/no question on the terminal; undefined without a terminal. */
+  confirm: ((question: string) => boolean) | undefined
+  install: (names: string[]) => Promise<void>
+}
+
+export function isPackageMissing(name: DebianPackage): boolean {
+  return !existsSync(installedFiles[name])
 }
 
 /**
- * Installs what is missing of these Debian packages.
- * @throws Obstacle when this user or this system cannot
+ * Installs those of these Debian packages that are missing. Lists them first and asks, unless `--yes` or CI confirms.
+ * @throws UserError when they cannot or may not be installed; the message says what to do
  */
-export async function installPackages(names: string[]): Promise<void> {
-  const missing = missingPackages(names)
+export async function installPackages(names: DebianPackage[], host: PackageHost = thisHost()): Promise<void> {
+  const missing = names.filter(name => host.isMissing(name))
   if (missing.length === 0) return
-  if (!isRoot || !existsSync('/usr/bin/apt-get')) {
-    throw new UserError(
-      `These Debian packages are needed: ${missing.join(' ')}\nInstall them, or run this again as root.`,
-    )
+  const list = missing.join(' ')
+  if (!host.canInstall) {
+    throw new UserError(`These Debian packages are missing: ${list}\nInstall them, or run this again as root.`)
   }
-  logStep(`Installing Debian packages: ${missing.join(' ')}`)
+  if (!host.isConfirmed) {
+    const advice = `Install them with: apt-get install ${list}\nOr run this again with --yes to let it install them.`
+    if (!host.confirm) throw new UserError(`These Debian packages are missing: ${list}\n${advice}`)
+    if (!host.confirm(`These Debian packages are missing: ${list}\nInstall them now?`)) {
+      throw new UserError(`Nothing was installed.\n${advice}`)
+    }
+  }
+  logStep(`Installing Debian packages: ${list}`)
+  await host.install(missing)
+}
+
+function thisHost(): PackageHost {
+  const hasTerminal = process.stdin.isTTY && process.stdout.isTTY
+  return {
+    isMissing: isPackageMissing,
+    canInstall: isRoot && existsSync('/usr/bin/apt-get'),
+    // npm takes a `--yes` that is not behind `--` for itself and passes it on as a variable.
+    isConfirmed: process.argv.includes('--yes') || process.env.npm_config_yes === 'true' || !!process.env.CI,
+    confirm: hasTerminal ? question => confirm(question) : undefined,
+    install: aptInstall,
+  }
+}
+
+async function aptInstall(names: string[]): Promise<void> {
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   await run(['apt-get', 'update', '-qq'], { env })
-  await run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing], { env })
+  await run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...names], { env })
 }

@@ -4,7 +4,7 @@ import { engineAnswers } from './engine-api.ts'
 import { pollUntil, run } from './run.ts'
 import { UserError } from './terminal.ts'
 
-/** A Docker Engine of our own: everything it has lies in one folder. */
+/** A Docker Engine of our own, with all its files in one folder. */
 export interface Dockerd {
   socket: string
   pid: number
@@ -15,15 +15,15 @@ export function socketPath(dir: string): string {
 }
 
 export interface DockerdOptions {
-  /** The folder with all that this engine has. */
+  /** The folder with all files of the engine. */
   dir: string
-  /** The same folder as dockerd itself sees it, where that has another root. */
+  /** The same folder as dockerd sees it, if dockerd runs in another root. */
   innerDir?: string
-  /** Makes the command line that starts it elsewhere, in other namespaces, say. */
+  /** Changes the command line, for example to start dockerd in other namespaces. */
   wrapCommand?: (command: string[]) => string[]
 }
 
-/** Starts dockerd with its data in a folder, or takes the one that runs there. */
+/** Starts dockerd with its data in a folder, unless it is already running there. */
 export async function startDockerd(options: DockerdOptions): Promise<Dockerd> {
   const { dir, innerDir = dir, wrapCommand = command => command } = options
   const socket = socketPath(dir)
@@ -51,35 +51,37 @@ export async function startDockerd(options: DockerdOptions): Promise<Dockerd> {
   const pid = dockerdPid(options)
   if (!ready || child.exitCode !== null || pid === undefined) {
     const log = readFileSync(join(dir, 'dockerd.log'), 'utf8').trim().split('\n').slice(-5).join('\n')
-    throw new UserError(`dockerd does not start in ${dir}:\n${log}`)
+    throw new UserError(`dockerd did not start in ${dir}:\n${log}`)
   }
   return { socket, pid }
 }
 
-/** Stops the dockerd of this folder, which stops its containers; none running is fine. */
+/** Stops the dockerd of this folder and its containers, if it is running. */
 export async function stopDockerd(options: DockerdOptions): Promise<void> {
   const pid = dockerdPid(options)
   if (pid !== undefined) {
     process.kill(pid, 'SIGTERM')
     const stopped = await pollUntil(60_000, () => dockerdPid(options) === undefined)
-    if (!stopped) throw new UserError(`dockerd (${pid}) does not stop`)
+    if (!stopped)
+      throw new UserError(`dockerd (process ${pid}) did not stop within 60 seconds. Kill it and run this again.`)
   }
   for (const mount of mountsBelow(options.dir)) {
-    // Its containerd goes a moment after it, and has files open until then.
-    const unmounted = await pollUntil(10_000, () => run(['umount', mount]).then(returnTrue, returnFalse))
-    if (!unmounted) throw new UserError(`${mount} stays in use: find out by whom with fuser -vm ${mount}`)
+    // containerd exits a moment after dockerd and holds files open until then.
+    const unmounted = await pollUntil(10_000, () =>
+      run(['umount', mount]).then(
+        () => true,
+        () => false,
+      ),
+    )
+    if (!unmounted) throw new UserError(`${mount} is still in use. Find the process with: fuser -vm ${mount}`)
   }
 }
 
-const returnTrue = () => true
-const returnFalse = () => false
-
-/** Whether a dockerd of this folder runs. */
 export function isDockerdRunning(options: DockerdOptions): boolean {
   return dockerdPid(options) !== undefined
 }
 
-/** What dockerd mounted in its folder and, depending on how that is mounted itself, leaves behind; the innermost first. */
+/** Mounts that dockerd left in its folder, innermost first. Whether it leaves any depends on how the folder is mounted. */
 function mountsBelow(dir: string): string[] {
   const points = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
@@ -92,7 +94,7 @@ function pidFile(dir: string): string {
   return join(dir, 'docker.pid')
 }
 
-/** The process in the pid file, if it is alive and a dockerd: after a reboot the number may be anybody's. */
+/** The process in the pid file, if it is alive and this dockerd: after a reboot the id may belong to another process. */
 function dockerdPid({ dir, innerDir = dir }: DockerdOptions): number | undefined {
   if (!existsSync(pidFile(dir))) return undefined
   const pid = Number(readFileSync(pidFile(dir), 'utf8'))

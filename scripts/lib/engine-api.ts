@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 
-/** Calls the Docker Engine API without a version, which every engine takes for its newest. */
+/** Calls the Docker Engine API without a version, which means the engine's newest. */
 export async function engineApi(socket: string, method: string, path: string, body?: Bun.BodyInit): Promise<Response> {
   return await fetch(`http://localhost${path}`, {
     unix: socket,
@@ -10,7 +10,6 @@ export async function engineApi(socket: string, method: string, path: string, bo
   })
 }
 
-/** Whether an engine answers on this socket. */
 export async function engineAnswers(socket: string): Promise<boolean> {
   if (!existsSync(socket)) return false
   try {
@@ -25,7 +24,7 @@ export async function hasImage(socket: string, image: string): Promise<boolean> 
   return (await engineApi(socket, 'GET', `/images/${image}/json`)).ok
 }
 
-/** Makes an image of a tarball with the tree of a root filesystem; `changes` are lines of a Dockerfile. */
+/** Imports an image from a tarball of a root filesystem. `changes` are Dockerfile instructions. */
 export async function importImage(
   socket: string,
   image: string,
@@ -37,12 +36,12 @@ export async function importImage(
   for (const change of changes) query.append('changes', change)
   const response = await engineApi(socket, 'POST', `/images/create?${query}`, Bun.file(tarball))
   const output = await response.text()
-  if (!response.ok || output.includes('"error"')) throw new Error(`${image} was not imported: ${output}`)
+  if (!response.ok || output.includes('"error"')) throw new Error(`cannot import ${image}: ${output}`)
 }
 
 /**
  * Downloads an image from its registry.
- * @returns whether it could be had; a registry that has not sent it within five minutes counts as out of reach
+ * @returns whether it succeeded; a download that takes longer than five minutes fails
  */
 export async function pullImage(socket: string, image: string): Promise<boolean> {
   const [fromImage = '', tag = 'latest'] = image.split(':')

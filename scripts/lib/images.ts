@@ -7,10 +7,10 @@ import { binary, workDir } from './paths.ts'
 import { run } from './run.ts'
 import { logStep } from './terminal.ts'
 
-/** What the Dockerfile of the droplet builds on. */
+/** The base image of the droplet's Dockerfile. */
 const BASE_IMAGE = 'debian:bookworm-slim'
 
-/** Sees to it that the engine has the droplet image; builds it with our binary, and its base from Debian where no registry is in reach. */
+/** Builds the droplet image with our binary if the engine lacks it. Without a registry, the base image comes from debootstrap. */
 export async function ensureDropletImage(socket: string): Promise<void> {
   if (await hasImage(socket, DEFAULT_IMAGE)) return
   await ensureBaseImage(socket)
@@ -22,12 +22,12 @@ async function ensureBaseImage(socket: string): Promise<void> {
   if (await hasImage(socket, BASE_IMAGE)) return
   logStep(`Pulling ${BASE_IMAGE}`)
   if (await pullImage(socket, BASE_IMAGE)) return
-  logStep(`${BASE_IMAGE} cannot be pulled: making the same from Debian's own packages`)
+  logStep(`Cannot pull ${BASE_IMAGE}; building it from Debian's packages`)
   const tarball = await bootstrapDebian('bookworm')
   await importImage(socket, BASE_IMAGE, tarball, ['CMD ["bash"]'])
 }
 
-/** A minimal Debian from Debian's own packages, as a tarball that is kept. */
+/** @returns the path of a cached tarball with a minimal Debian, built by debootstrap */
 export async function bootstrapDebian(suite: string): Promise<string> {
   const tarball = join(workDir, 'cache', `${suite}.tar`)
   if (await Bun.file(tarball).exists()) return tarball
@@ -41,14 +41,14 @@ export async function bootstrapDebian(suite: string): Promise<string> {
   return tarball
 }
 
-/** Makes a root filesystem of a Debian suite in a folder, whole or not at all. */
+/** Creates a root filesystem of a Debian suite in a folder. The folder appears only when it is complete. */
 export async function debootstrap(suite: string, rootDir: string, include: string[]): Promise<void> {
   await installPackages(['debootstrap'])
   const stagingDir = `${rootDir}.new`
   rmSync(stagingDir, { recursive: true, force: true })
   mkdirSync(stagingDir, { recursive: true })
   const packages = include.length > 0 ? [`--include=${include.join(',')}`] : []
-  // A release that is newer than debootstrap itself is made in the way of unstable, which every one derives from.
+  // A release newer than debootstrap itself is installed like unstable (sid), from which every release derives.
   const hasScript = existsSync(`/usr/share/debootstrap/scripts/${suite}`)
   const fallbackArgs = hasScript ? [] : ['http://deb.debian.org/debian', '/usr/share/debootstrap/scripts/sid']
   await run(['debootstrap', '--variant=minbase', ...packages, suite, stagingDir, ...fallbackArgs])

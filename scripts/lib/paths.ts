@@ -3,5 +3,5 @@ import { resolve } from 'node:path'
 export const root = resolve(import.meta.dir, '../..')
 export const binary = resolve(root, 'dist/cikit-api')
 
-/** All that scripts and tests make lies here; none of it is in git. */
+/** Everything that scripts and tests generate. Ignored by git. */
 export const workDir = resolve(root, '.cikit')

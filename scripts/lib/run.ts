@@ -1,9 +1,9 @@
 import { UserError } from './terminal.ts'
 
 /**
- * Runs a command to its end.
+ * Runs a command and waits for it.
  * @returns its standard output
- * @throws Obstacle with what it said last, when it does not exit with 0
+ * @throws UserError with the last 15 lines of output if the exit code is not 0
  */
 export async function run(command: string[], options: { env?: Record<string, string> } = {}): Promise<string> {
   const child = Bun.spawn(command, {
@@ -21,7 +21,7 @@ export async function run(command: string[], options: { env?: Record<string, str
   return stdout
 }
 
-/** Asks until the answer is yes. @returns whether it was within the limit */
+/** Polls every 50 ms until the condition holds. @returns false on timeout */
 export async function pollUntil(timeoutMs: number, condition: () => Promise<boolean> | boolean): Promise<boolean> {
   const deadline = performance.now() + timeoutMs
   while (performance.now() < deadline) {

@@ -6,7 +6,7 @@ import { workDir } from './paths.ts'
 import { run } from './run.ts'
 import { logStep, UserError } from './terminal.ts'
 
-/** What a release is made for: the end of its file's name, Bun's name of it, and the package with its runtime. */
+/** The targets of a release: suffix of the file name, Bun's name of the target, npm package of its runtime. */
 export const targets = [
   { system: 'linux-x64', name: 'bun-linux-x64', runtime: '@oven/bun-linux-x64' },
   { system: 'linux-x64-baseline', name: 'bun-linux-x64-baseline', runtime: '@oven/bun-linux-x64-baseline' },
@@ -18,17 +18,16 @@ export type Target = (typeof targets)[number]
 
 export const bunVersion = devDependencies.bun
 
-/** Of the one package that `bun` does not name as a dependency, so that package-lock.json does not know it. */
+/** Runtimes that are missing in package-lock.json because `bun` does not depend on them. */
 const pinnedIntegrities: Record<string, string> = {
   '@oven/bun-linux-x64-baseline@1.4.5':
     'sha512-s8yMwYcFnnrA178gji0gZbkE2WVDej/Ti1x770oPfihxyRxSMNhGhiAQNXV53aDeraZxksdvKV/RAdQBCd0qPA==',
 }
 
 /**
- * The runtime of a target, from its npm package, whose bytes are those that package-lock.json names.
- * The package is kept, and looked at each time.
+ * Downloads the runtime of a target from npm, once, and verifies it against package-lock.json on every call.
  * @returns the path of Bun's executable
- * @throws Obstacle when the package cannot be had, or is not what it ought to be
+ * @throws UserError if the download fails or the integrity does not match
  */
 export async function fetchRuntime({ runtime }: Target): Promise<string> {
   const dir = join(workDir, 'cache', 'runtimes')
@@ -44,7 +43,7 @@ export async function fetchRuntime({ runtime }: Target): Promise<string> {
   if (actualIntegrity !== integrity) {
     rmSync(tarball)
     throw new UserError(
-      `${runtime}@${bunVersion} is ${actualIntegrity}, and ought to be ${integrity}: it was removed, try again`,
+      `${runtime}@${bunVersion} has the integrity ${actualIntegrity} instead of ${integrity}. The download was removed; try again.`,
     )
   }
   const extractDir = join(dir, name)
@@ -54,13 +53,13 @@ export async function fetchRuntime({ runtime }: Target): Promise<string> {
   return join(extractDir, 'package', 'bin', 'bun')
 }
 
-/** @returns as in package-lock.json: `sha512-` and the hash of the package's tarball, in Base64 */
+/** @returns `sha512-` and the Base64 hash of the package's tarball, as in package-lock.json */
 export function integrityOf(runtime: string): string {
   const integrity =
     readPackageLock()[`node_modules/${runtime}`]?.integrity ?? pinnedIntegrities[`${runtime}@${bunVersion}`]
   if (integrity === undefined) {
     throw new UserError(
-      `The integrity of ${runtime}@${bunVersion} is not known: put what \`npm view\` says into scripts/lib/runtimes.ts`,
+      `The integrity of ${runtime}@${bunVersion} is unknown. Copy it from \`npm view\` to scripts/lib/runtimes.ts.`,
     )
   }
   return integrity

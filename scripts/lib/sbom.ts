@@ -3,7 +3,7 @@ import { type LockedPackage, readPackageLock } from './package-lock.ts'
 import { bunVersion, integrityOf, targets } from './runtimes.ts'
 import type { Revision } from './version.ts'
 
-/** In `process.versions`, and not inside: what Bun says that it is compatible with, and what it was made with. */
+/** Entries of `process.versions` that are not linked into Bun: what it is compatible with and what built it. */
 const excludedVersions = new Set([
   'node',
   'bun',
@@ -26,9 +26,9 @@ interface Component {
 }
 
 /**
- * What is inside the binary, as CycloneDX 1.6 (ECMA-424): the packages that the compiler took files of, and Bun with what is inside
- * of that. The same revision makes the same text.
- * @param inputs the files that the compiler took, `node_modules/elysia/dist/index.mjs`
+ * The contents of the binary as CycloneDX 1.6 (ECMA-424): npm packages, Bun, and the libraries linked into Bun. The same
+ * revision gives the same text.
+ * @param inputs the compiler's input files, such as `node_modules/elysia/dist/index.mjs`
  */
 export function createSbom({ version, commit, committedAt }: Revision, inputs: string[]): string {
   const lock = readPackageLock()
@@ -65,7 +65,7 @@ export function createSbom({ version, commit, committedAt }: Revision, inputs: s
 }
 
 function toComponent(path: string, locked: LockedPackage | undefined): Component {
-  if (!locked) throw new Error(`${path} is in the binary, and not in package-lock.json: run npm ci`)
+  if (!locked) throw new Error(`${path} is in the binary but not in package-lock.json: run npm ci`)
   const name = packageName(path)
   const purl = `pkg:npm/${name.replace('@', '%40')}@${locked.version}`
   return {
@@ -79,7 +79,7 @@ function toComponent(path: string, locked: LockedPackage | undefined): Component
   }
 }
 
-/** The runtime: which one is in which binary, and the libraries that are linked into each. */
+/** Bun: the runtime of each target, and the libraries linked into it. */
 function describeBun(): Component {
   const purl = `pkg:npm/bun@${bunVersion}`
   const runtimes = targets.map(({ runtime }) => ({
@@ -118,7 +118,7 @@ function toHash(integrity: string) {
   return { alg: 'SHA-512', content }
 }
 
-/** A UUID of version 8 (RFC 9562): the text's own. */
+/** A UUID of version 8 (RFC 9562), derived from the text. */
 function uuidOf(text: string): string {
   const hex = new Bun.CryptoHasher('sha256').update(text).digest('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`

@@ -1,4 +1,4 @@
-/** A line that says what is being done now. */
+/** Announces the step that starts now. */
 export function logStep(line: string): void {
   process.stdout.write(`== ${line}\n`)
 }
@@ -8,12 +8,12 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** What a script cannot go on without, and what a person does about it. */
+/** A problem that the user can fix. The message says what happened and what to do; it is printed without a stack. */
 export class UserError extends Error {
   override readonly name = 'UserError'
 }
 
-/** Runs a script's body; an obstacle is told in words, and everything else with its stack. */
+/** Runs a script's body. Prints a `UserError` as its message, any other error with its stack, and exits with 1. */
 export async function runScript(work: () => Promise<void>): Promise<void> {
   try {
     await work()
@@ -21,4 +21,9 @@ export async function runScript(work: () => Promise<void>): Promise<void> {
     process.stderr.write(`${error instanceof UserError ? `\n${error.message}\n` : Bun.inspect(error)}\n`)
     process.exitCode = 1
   }
+}
+
+/** The command line without `--yes`, which every script that installs packages accepts. */
+export function scriptArguments(): string[] {
+  return process.argv.slice(2).filter(argument => argument !== '--yes')
 }

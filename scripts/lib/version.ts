@@ -2,21 +2,20 @@ import { version as packageVersion } from '../../package.json'
 import { root } from './paths.ts'
 import { run } from './run.ts'
 
-/** So long that no other object of this repository begins the same, however many there will be: versions do not depend on the clone. */
+/** Long enough to stay unique, so that versions do not depend on the objects in a clone. */
 const HASH_DIGITS = 12
 
 export interface Revision {
-  /** `0.1.0` at the tag v0.1.0, `0.1.0-3-g…` three commits later, `0.1.0-g…` before any tag; `-dirty` with changes that are in no commit. */
+  /** `0.1.0` at the tag v0.1.0, `0.1.0-3-g…` three commits later, `0.1.0-g…` before any tag; `-dirty` with uncommitted changes. */
   version: string
-  /** The commit. */
   commit: string
-  /** When it was made, ISO 8601 in UTC. */
+  /** ISO 8601, UTC. */
   committedAt: string
 }
 
 /**
- * What git knows of a tree.
- * @throws Obstacle where that is no checkout of git
+ * Reads the revision of a working tree from git.
+ * @throws UserError if it is not a git repository
  */
 export async function readRevision(tree = root): Promise<Revision> {
   const git = async (...args: string[]) => (await run(['git', '-C', tree, ...args])).trim()

@@ -8,25 +8,25 @@ import { tempDir } from '../../testkit/temp-dir.ts'
 
 const dir = tempDir()
 const author = ['-c', 'user.name=Ann', '-c', 'user.email=ann@example.com']
-const git = (...words: string[]) => run(['git', '-C', dir.path, ...author, ...words])
+const git = (...args: string[]) => run(['git', '-C', dir.path, ...author, ...args])
 const commit = () => git('commit', '--quiet', '--allow-empty', '--message', 'more')
 const hash = async () => (await git('rev-parse', 'HEAD')).slice(0, 12)
 const version = async () => (await readRevision(dir.path)).version
 
 beforeAll(async () => {
   await git('init', '--quiet')
-  writeFileSync(join(dir.path, 'file'), 'as it was')
+  writeFileSync(join(dir.path, 'file'), 'original')
   await git('add', 'file')
   await commit()
 })
 afterAll(() => dir[Symbol.dispose]())
 
-test('before any tag of a version it is what package.json says, and the commit', async () => {
+test('the version before any version tag is that of package.json with the commit', async () => {
   await git('tag', 'victory')
   expect(await version()).toBe(`${packageVersion}-g${await hash()}`)
 })
 
-test('at a tag it is the tag, and after it how many commits there are, and which is the last', async () => {
+test('the version is the tag, followed by the number of later commits and the last commit', async () => {
   await git('tag', 'v1.2.3')
   expect(await version()).toBe('1.2.3')
   await commit()
@@ -34,7 +34,7 @@ test('at a tag it is the tag, and after it how many commits there are, and which
   expect(await version()).toBe(`1.2.3-2-g${await hash()}`)
 })
 
-test('what is in no commit is told', async () => {
+test('marks uncommitted changes as dirty', async () => {
   writeFileSync(join(dir.path, 'file'), 'changed')
   expect(await version()).toBe(`1.2.3-2-g${await hash()}-dirty`)
 })
@@ -48,7 +48,7 @@ test('the time is that of the commit, in UTC', async () => {
   expect(commit).toBe((await git('rev-parse', 'HEAD')).trim())
 })
 
-test('where git knows nothing, it says so', async () => {
+test('rejects a folder that is not a git repository', async () => {
   using elsewhere = tempDir()
   await expect(readRevision(elsewhere.path)).rejects.toThrow('not a git repository')
 })
