@@ -1,7 +1,7 @@
 import { installPackages } from '../scripts/lib/debian.ts'
 import { binary } from '../scripts/lib/paths.ts'
 import { run } from '../scripts/lib/run.ts'
-import { logStep, print, runScript, UserError } from '../scripts/lib/terminal.ts'
+import { logStep, print, runScript, scriptArguments, UserError } from '../scripts/lib/terminal.ts'
 import { buildEarlier } from './against/earlier-build.ts'
 import { type RevisionServer, startRevisionServers } from './against/revision-server.ts'
 import type { RateResult } from './request-rate.ts'
@@ -9,7 +9,7 @@ import { median, quantile } from './statistics.ts'
 import { medianRun, type Throughput } from './throughput.ts'
 import { STEP_MS, waitForStepWith } from './users.ts'
 
-// This tree against an earlier revision, in turns in one run: `npm run bench:against -- v0.1.0`. Writes nothing.
+// Compares this tree with an earlier revision in one run: `npm run bench:against -- v0.1.0`. Writes no files.
 
 const ROUNDS = 7
 
@@ -22,10 +22,10 @@ interface RevisionResults {
 }
 
 await runScript(async () => {
-  const revision = process.argv[2]
-  if (!revision) throw new UserError('Name the revision to compare with: npm run bench:against -- v0.1.0')
+  const revision = scriptArguments()[0]
+  if (!revision) throw new UserError('The revision to compare with is missing. Usage: npm run bench:against -- v0.1.0')
   await installPackages(['wrk', 'oathtool'])
-  logStep('Building both')
+  logStep('Building both revisions')
   await run(['bun', 'scripts/build.ts'])
   using earlierBuild = await buildEarlier(revision)
   await using earlierServer = await startRevisionServers(`${revision} (${earlierBuild.commit})`, earlierBuild.program)
@@ -33,9 +33,9 @@ await runScript(async () => {
   const results = new Map([earlierServer, currentServer].map(server => [server, createResults()]))
   for (let round = 1; round <= ROUNDS; round++) {
     logStep(`Round ${round} of ${ROUNDS}`)
-    // Each is the first one as often as the other.
+    // Alternates which of the two goes first.
     const serversInTurn = round % 2 === 0 ? [earlierServer, currentServer] : [currentServer, earlierServer]
-    // All codes are fresh again.
+    // In a new time step, all codes are unused.
     await waitForStepWith(STEP_MS)
     for (const server of serversInTurn) await measureSessionRequests(server, results.get(server) ?? createResults())
     for (const server of serversInTurn) results.get(server)?.list.push(await server.measureList())
@@ -69,14 +69,14 @@ function toTable(name: string, earlierResults: RevisionResults, currentResults: 
     return `| ${[label, ...earlierSummary.cells, ...currentSummary.cells, change].join(' | ')} |`
   }
   return `
-${ROUNDS} rounds in turns; the rate is the median round's, median and p99 are of all its answers.
+${ROUNDS} alternating rounds. The rate is that of the median round; median and p99 cover the responses of all rounds.
 
 | | ${name} | median | p99 | this tree | median | p99 | rate |
 |---|---|---|---|---|---|---|---|
 ${row('GET /user/list of 10 users, 16 connections', 'list')}
-${row('logins, one after another', 'sequentialLogins')}
+${row('logins, sequential', 'sequentialLogins')}
 ${row('logins, 16 at a time', 'concurrentLogins')}
-${row('refreshes, one after another', 'sequentialRefreshes')}
+${row('refreshes, sequential', 'sequentialRefreshes')}
 ${row('refreshes, 16 at a time', 'concurrentRefreshes')}`
 }
 
@@ -87,7 +87,7 @@ function summary(rounds: (Throughput | RateResult)[]): { rate: number; cells: st
     return { rate: requestsPerSecond, cells: [`${requestsPerSecond.toFixed(0)}/s`, p50, p99] }
   }
   const rate = median(rates.map(({ perSecond }) => perSecond))
-  const times = rates.flatMap(pace => pace.times)
+  const times = rates.flatMap(rate => rate.times)
   const ms = (quantileRank: number) => `${quantile(times, quantileRank).toFixed(1)}ms`
   return { rate, cells: [`${rate.toFixed(0)}/s`, ms(0.5), ms(0.99)] }
 }

@@ -1,8 +1,8 @@
 import { Database } from 'bun:sqlite'
 
-// What a durable transaction takes at least: one row into a database, on the disk before the next. `bare-insert.ts FILE MS`
-// does so for so many milliseconds and prints how many there were in a second; without MS it does so for every request, and
-// prints the port that it listens on.
+// The minimum cost of a durable transaction: inserting one row, which is on disk before the next. `bare-insert.ts FILE MS`
+// inserts for MS milliseconds and prints the inserts per second. Without MS it serves HTTP, inserts a row per request and
+// prints its port.
 
 const [file = '', durationMs] = process.argv.slice(2)
 const sql = new Database(file, { create: true })

@@ -1,4 +1,4 @@
-// A server that does nothing but answer the bytes it was given: what the machine can do at most.
+// Answers every request with the bytes from standard input: the upper limit of what this machine can serve.
 
 export {}
 

@@ -4,12 +4,12 @@ import { tempDir } from '../tests/testkit/temp-dir.ts'
 
 const insertProgram = join(import.meta.dir, 'bare-insert.ts')
 
-/** A server that answers these bytes and does nothing else. */
+/** A server that only sends these bytes. */
 export function startBareServer(body: string) {
   return startOnPort(join(import.meta.dir, 'bare-server.ts'), [], new Blob([body]))
 }
 
-/** A server that makes one durable insert for every request and does nothing else. */
+/** A server that only makes one durable insert per request. */
 export async function startBareInsertServer() {
   const dir = tempDir()
   const server = await startOnPort(insertProgram, [join(dir.path, 'bare.db')])
@@ -22,7 +22,7 @@ export async function startBareInsertServer() {
   }
 }
 
-/** How many durable inserts a second a process makes that does nothing else for `ms` milliseconds. */
+/** Durable inserts per second of a process that does nothing else for `ms` milliseconds. */
 export async function insertsPerSecond(ms: number): Promise<number> {
   using dir = tempDir()
   return Number(await run([process.execPath, insertProgram, join(dir.path, 'bare.db'), String(ms)]))

@@ -9,13 +9,13 @@ export type Connection = Awaited<ReturnType<typeof openConnection>>
 
 export interface ClientResponse {
   status: number
-  /** Of a body that was not sent in chunks. */
+  /** The body, if it was not chunked. */
   text: () => string
 }
 
 /**
- * One keep-alive connection of HTTP/1.1, over TCP or a unix socket: a client that costs next to nothing, and the same
- * for both sides of a comparison. One request at a time.
+ * An HTTP/1.1 keep-alive connection over TCP or a unix socket, one request at a time: a cheap client that is the same for
+ * both sides of a comparison.
  */
 export async function openConnection(address: Address | { unix: string }) {
   let pendingResponse: PromiseWithResolvers<ClientResponse> | undefined
@@ -43,14 +43,14 @@ export async function openConnection(address: Address | { unix: string }) {
     send(request: Buffer): Promise<ClientResponse> {
       pendingResponse = Promise.withResolvers<ClientResponse>()
       const { promise } = pendingResponse
-      if (socket.write(request) !== request.length) fail(new Error('the request was not taken at once'))
+      if (socket.write(request) !== request.length)
+        fail(new Error('the socket did not accept the whole request at once'))
       return promise
     },
     [Symbol.dispose]: () => void socket.end(),
   }
 }
 
-/** The bytes of a request. */
 export function requestOf(method: string, path: string, options: { token?: string; json?: unknown } = {}): Buffer {
   const { token, json } = options
   const body = json === undefined ? '' : JSON.stringify(json)
@@ -63,7 +63,7 @@ export function requestOf(method: string, path: string, options: { token?: strin
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
-/** Where a server on this machine listens, and the path below which its routes are. */
+/** The address of a server and the path prefix of its routes. */
 export function addressOf(url: string): { address: Address; path: string } {
   const { hostname, port, pathname } = new URL(url)
   return { address: { hostname, port: Number(port) }, path: pathname }
@@ -72,13 +72,13 @@ export function addressOf(url: string): { address: Address; path: string } {
 const HEAD_END = '\r\n\r\n'
 const LAST_CHUNK = '0\r\n\r\n'
 
-/** Puts answers together, one after another. A body in chunks is not unpacked: it is only waited for. */
+/** Assembles responses. Chunked bodies are awaited but not decoded. */
 function createResponseReader() {
   let chunks: Buffer[] = []
   let received = 0
   let head: { status: number; bodyStart: number; length?: number } | undefined
   return {
-    /** @returns undefined while there is more to come */
+    /** @returns undefined while the response is incomplete */
     addChunk(chunk: Buffer): ClientResponse | undefined {
       chunks.push(chunk)
       received += chunk.length

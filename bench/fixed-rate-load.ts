@@ -2,13 +2,12 @@ import type { Address, Connection } from './connection.ts'
 import { openConnections, sendExpectingOk } from './request-rate.ts'
 
 export interface TimedRequest {
-  /** `performance.now()` when it was asked. */
+  /** In terms of `performance.now()`. */
   startedAt: number
-  /** Milliseconds. */
   durationMs: number
 }
 
-/** The same request again and again on a few connections, on each at most so often. */
+/** Repeats a request on some connections, on each at most once per `everyMs`, until `end`. */
 export async function sendAtFixedRate(
   address: Address,
   request: Buffer,
@@ -17,7 +16,7 @@ export async function sendAtFixedRate(
   using pool = await openConnections(address, options.connections)
   const requests: TimedRequest[] = []
   const sendRepeatedly = async (connection: Connection) => {
-    // Not all at the same moment.
+    // Spreads the connections over the interval.
     let due = performance.now() + Math.random() * options.everyMs
     while (due < options.end) {
       await Bun.sleep(Math.max(0, due - performance.now()))

@@ -1,5 +1,3 @@
-/** Numbers as the report writes them. */
-
 /** @param value milliseconds */
 export function formatMs(value: number): string {
   if (value < 1) return `${(value * 1000).toFixed(0)} µs`

@@ -5,27 +5,27 @@ import { root, workDir } from '../scripts/lib/paths.ts'
 import { run } from '../scripts/lib/run.ts'
 import { logStep, print, runScript, UserError } from '../scripts/lib/terminal.ts'
 
-// How long it takes somebody who has a bare Debian and the README, until the first list: `npm run up` in a minimal Debian with
-// namespaces of its own, and then what it prints. The network is this host's, so no other Docker Engine may run here.
+// The time from a bare Debian to the first list of droplets, following the README: runs `npm run up` in a minimal Debian with
+// namespaces of its own, and then the commands it prints. It uses this host's network, so no other Docker Engine may run.
 
 const rootDir = join(workDir, 'fresh-host')
-/** What this host trusts, for a network with an authority of its own. */
+/** This host's CA bundle, for networks with a CA of their own. */
 const hostCaBundle = '/etc/ssl/certs/ca-certificates.crt'
-/** There under another name: Debian's package makes its own. */
-const copiedCaBundle = '/etc/ssl/certs/brought.crt'
+/** The name differs because Debian's package creates the original. */
+const copiedCaBundle = '/etc/ssl/certs/host-ca.crt'
 
-/** The whole way, timed in the tree: EPOCHREALTIME is in seconds. */
+/** Runs inside the tree and prints its timestamps; EPOCHREALTIME is in seconds. */
 const README_SCRIPT = `set -e
 export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 export NODE_EXTRA_CA_CERTS=${copiedCaBundle} npm_config_cafile=${copiedCaBundle}
 cd /root
-begin=$EPOCHREALTIME
+start=$EPOCHREALTIME
 apt-get update -qq > /dev/null
 apt-get install -y -qq --no-install-recommends git curl openssh-client ca-certificates > apt.log 2>&1
 installed=$EPOCHREALTIME
 git clone -q source.git cikit-api
 cd cikit-api
-npm run up > ../up.log 2>&1 || { tail -n 20 ../up.log; exit 1; }
+npm run up -- --yes > ../up.log 2>&1 || { tail -n 20 ../up.log; exit 1; }
 up=$EPOCHREALTIME
 apt-get install -y -qq oathtool > ../apt.log 2>&1
 code=$(oathtool --totp -b "$(grep -oE '\\b[A-Z2-7]{32}\\b' ../up.log | head -n 1)")
@@ -34,35 +34,36 @@ eval "$(grep -E '^(TOKEN=|curl )' ../up.log | sed "s/123456/$code/")" > ../list.
 end=$EPOCHREALTIME
 npm run down -- --purge > ../down.log 2>&1
 grep -q '"name":"cikit01"' ../list.json
-echo "$begin $installed $up $ready $end"`
+echo "$start $installed $up $ready $end"`
 
 const ENTER_ROOT_SCRIPT = `mount --make-rprivate /; mount --bind "$1" "$1"; cd "$1"; mkdir -p oldroot
 mount -t proc proc proc; mount --rbind /dev dev; mount --rbind /sys sys; mount -t tmpfs tmpfs run; mount -t tmpfs tmpfs tmp
-pivot_root . oldroot; cd /; umount -l /oldroot; exec bash /root/way`
+pivot_root . oldroot; cd /; umount -l /oldroot; exec bash /root/readme.sh`
 
 await runScript(async () => {
-  if (process.geteuid?.() !== 0) throw new UserError('It enters a root of its own: run it as root')
+  if (process.geteuid?.() !== 0)
+    throw new UserError('npm run bench:fresh needs root: it mounts a root filesystem of its own. Run it as root.')
   const tarball = await bootstrapDebian('bookworm')
-  logStep('A bare Debian with Node 20')
+  logStep('Preparing a bare Debian with Node 20')
   rmSync(rootDir, { recursive: true, force: true })
   mkdirSync(rootDir, { recursive: true })
   try {
     await run(['tar', '-C', rootDir, '-xf', tarball])
     await prepareTree()
-    logStep('The way of the README (a minute)')
+    logStep('Following the README (a minute)')
     const output = await run(['unshare', '-m', 'bash', '-ec', ENTER_ROOT_SCRIPT, 'bash', rootDir])
     const times = (output.trim().split('\n').at(-1) ?? '').split(' ').map(Number)
     const [start = 0, installed = 0, up = 0, ready = 0, end = 0] = times
     const seconds = (from: number, to: number) => (to - from).toFixed(1)
     print(`git, curl and ssh from Debian: ${seconds(start, installed)} s
-npm run up, with all that it downloads and builds: ${seconds(installed, up)} s
+npm run up, including downloads and builds: ${seconds(installed, up)} s
 log in, add a droplet, list: ${seconds(ready, end)} s`)
   } finally {
     rmSync(rootDir, { recursive: true, force: true })
   }
 })
 
-/** What the README takes for granted, Node 20, from this host; and how packages are reached from here. */
+/** Copies Node 20, which the README requires, and the network and apt configuration from this host. */
 async function prepareTree(): Promise<void> {
   const inTree = (path: string) => join(rootDir, path)
   const node = (await run(['which', 'node'])).trim()
@@ -79,5 +80,5 @@ async function prepareTree(): Promise<void> {
     if (existsSync(from)) cpSync(from, inTree(to), { recursive: true, dereference: true })
   }
   await run(['git', 'clone', '-q', '--bare', root, inTree('root/source.git')])
-  writeFileSync(inTree('root/way'), README_SCRIPT)
+  writeFileSync(inTree('root/readme.sh'), README_SCRIPT)
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { installPackages } from '../scripts/lib/debian.ts'
+import { enginePackages, installPackages } from '../scripts/lib/debian.ts'
 import { root } from '../scripts/lib/paths.ts'
 import { run } from '../scripts/lib/run.ts'
-import { logStep, print, runScript, UserError } from '../scripts/lib/terminal.ts'
+import { logStep, print, runScript, scriptArguments, UserError } from '../scripts/lib/terminal.ts'
 import { toReport } from './report.ts'
 import type { MeasureSection, SectionResult } from './section.ts'
 import { measureBackup } from './sections/backup.ts'
@@ -17,8 +17,8 @@ import { measureSizes } from './sections/sizes.ts'
 import { measureUsers } from './sections/users.ts'
 import { createBenchContext } from './shared-engine.ts'
 
-// All figures come from one run on one machine, ours and what they are compared with in turns. A whole run writes
-// bench/RESULTS.md; `npm run bench -- users logins` measures these sections alone and only shows what they came to.
+// `npm run bench` measures all sections and writes bench/RESULTS.md. `npm run bench -- users logins` measures only these
+// sections and prints the report. All figures of a report come from one run on one machine.
 
 const sectionsByName: Record<string, MeasureSection> = {
   list: measureList,
@@ -34,13 +34,13 @@ const sectionsByName: Record<string, MeasureSection> = {
 }
 
 await runScript(async () => {
-  const names = process.argv.slice(2)
+  const names = scriptArguments()
   const unknownNames = names.filter(name => !(name in sectionsByName))
   if (unknownNames.length > 0)
     throw new UserError(
-      `No such section: ${unknownNames.join(', ')}. There are: ${Object.keys(sectionsByName).join(', ')}`,
+      `Unknown section: ${unknownNames.join(', ')}. Sections: ${Object.keys(sectionsByName).join(', ')}`,
     )
-  await installPackages(['wrk', 'oathtool'])
+  await installPackages([...enginePackages, 'wrk', 'oathtool'])
   logStep('Building')
   await run(['bun', 'scripts/build.ts'])
   await using context = createBenchContext()
@@ -55,9 +55,9 @@ await runScript(async () => {
   print(report)
 })
 
-/** One that fails does not take the others' figures with it. */
+/** A failed section does not discard the figures of the others. */
 function failedResult(name: string, error: unknown): SectionResult {
   process.stderr.write(`${Bun.inspect(error)}\n`)
   process.exitCode = 1
-  return { verdicts: [{ description: name, target: 'to be measured', measured: 'failed', isMet: false }], tables: [] }
+  return { verdicts: [{ description: name, target: 'a measurement', measured: 'failed', isMet: false }], tables: [] }
 }

@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs'
 import { binary } from '../scripts/lib/paths.ts'
 import type { ServerProcess } from '../tests/testkit/e2e/server-process.ts'
 import { tempDir } from '../tests/testkit/temp-dir.ts'
+import { waitUntil } from '../tests/testkit/wait-until.ts'
 
 const PORT = 18337
 
-/** Milliseconds from the start of the process to its first answer, over a data directory that exists already. */
+/** Milliseconds from the start of the process to its first response, with an existing data directory. */
 export async function measureStartups(rounds: number): Promise<number[]> {
   using dir = tempDir()
   const times: number[] = []
@@ -16,12 +17,12 @@ export async function measureStartups(rounds: number): Promise<number[]> {
       stdout: 'ignore',
       stderr: 'ignore',
     })
-    while (!(await isAnswering())) await Bun.sleep(1)
+    await waitUntil(isResponding, { timeoutMs: 10_000, what: 'the first response of serve' })
     times.push(performance.now() - start)
     child.kill()
     await child.exited
   }
-  // The first start makes the data directory, and reads the binary from the disk.
+  // The first start creates the data directory and reads the binary from the disk.
   return times.slice(1)
 }
 
@@ -31,7 +32,7 @@ export function residentMegabytes(server: ServerProcess): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024
 }
 
-async function isAnswering(): Promise<boolean> {
+async function isResponding(): Promise<boolean> {
   return await fetch(`http://127.0.0.1:${PORT}/`).then(
     () => true,
     () => false,

@@ -1,7 +1,7 @@
 import { cpus, release, totalmem } from 'node:os'
 import type { SectionResult, Table } from './section.ts'
 
-/** What a run came to, in Markdown: first what was to be reached, then everything that was measured. */
+/** The report of a run in Markdown: first the targets, then all measurements. */
 export function toReport(results: SectionResult[]): string {
   const verdicts = results.flatMap(({ verdicts }) => verdicts)
   const rows = verdicts.map(({ description, target, measured, isMet }) => [
@@ -13,11 +13,11 @@ export function toReport(results: SectionResult[]): string {
   const missedCount = verdicts.filter(({ isMet }) => !isMet).length
   return `# Results of \`npm run bench\`
 
-One run, on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()},
-Bun ${Bun.version}. Client, server and engine share the machine, and what is compared was measured in turns, so a ratio in one run
-says more than a time. ${missedCount === 0 ? 'Everything was reached.' : `Not reached: ${missedCount} of ${verdicts.length}.`}
+One run on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()},
+Bun ${Bun.version}. Client, server and engine share the machine, and compared runs alternate, so ratios are more
+reliable than times. ${missedCount === 0 ? 'All targets were met.' : `Targets not met: ${missedCount} of ${verdicts.length}.`}
 
-${toMarkdown(['what', 'to be reached', 'measured', 'met'], rows)}
+${toMarkdown(['subject', 'target', 'measured', 'met'], rows)}
 ${results
   .flatMap(({ tables }) => tables)
   .map(toSection)

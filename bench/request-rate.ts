@@ -1,13 +1,13 @@
 import { type Address, type Connection, openConnection } from './connection.ts'
 import { timed } from './statistics.ts'
 
-/** How long each of many pieces of work took, in ms, and how many there were in a second. */
+/** Durations of many requests in ms, and how many completed per second. */
 export interface RateResult {
   perSecond: number
   times: number[]
 }
 
-/** All items, each by the first worker that is free. */
+/** Processes all items, each by the first idle worker. */
 export async function measureWork<Item, Worker>(
   items: Item[],
   workers: Worker[],
@@ -25,7 +25,7 @@ export async function measureWork<Item, Worker>(
   return { perSecond: (items.length / ms) * 1000, times }
 }
 
-/** The same request for so long, on so many connections that each ask again as soon as they have their answer. */
+/** Repeats a request for some seconds, back to back on each connection. */
 export async function measureRequests(
   seconds: number,
   address: Address | { unix: string },
@@ -52,7 +52,7 @@ export async function openConnections(address: Address | { unix: string }, count
   }
 }
 
-/** @throws Error for every other answer than 200 */
+/** @throws Error for any status other than 200 */
 export async function sendExpectingOk(connection: Connection, request: Buffer) {
   const response = await connection.send(request)
   if (response.status !== 200)

@@ -1,11 +1,11 @@
 import type { TestEngine } from '../tests/testkit/e2e/engines.ts'
 
-/** Measures one thing, ours and what it is compared with in turns. */
+/** Measures one subject, alternating between ours and the reference. */
 export type MeasureSection = (context: BenchContext) => Promise<SectionResult>
 
-/** What sections share. */
+/** Shared by all sections. */
 export interface BenchContext {
-  /** The engine, started when it is first asked for; it keeps its containers from section to section. */
+  /** Started on first use. Its containers survive from section to section. */
   engine: () => Promise<TestEngine>
 }
 
@@ -14,7 +14,7 @@ export interface SectionResult {
   tables: Table[]
 }
 
-/** What was to be reached, and whether it was. */
+/** A target and whether it was met. */
 export interface Verdict {
   description: string
   target: string
@@ -23,7 +23,7 @@ export interface Verdict {
 }
 
 export interface Table {
-  /** How it was measured. */
+  /** The method of measurement. */
   caption: string
   columns: string[]
   rows: string[][]

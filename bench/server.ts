@@ -2,13 +2,12 @@ import { print } from '../scripts/lib/terminal.ts'
 import { SMALL_IMAGE } from '../tests/testkit/e2e/engines.ts'
 import { type ServerProcess, startServerProcess } from '../tests/testkit/e2e/server-process.ts'
 
-/** Of the log: where it listens, and what went wrong. */
+/** Log lines that are read: the listening address, warnings and errors. */
 const loggedPatterns = ['"message":"listening"', '"level":"warn"', '"level":"error"']
 
 /**
- * The binary that is measured, with droplets of a small image; what its log complains of is shown in the end.
- * The log goes through a `grep`, which costs next to nothing: to read a line for every request here would take a good
- * part of the machine that it is measured on.
+ * Starts the measured binary with droplets of a small image, and prints its warnings and errors at the end. `grep` filters
+ * the log cheaply: reading a line per request in this process would take a good part of the machine.
  */
 export async function startServer({ socket, program }: { socket?: string; program?: string } = {}) {
   const grepArgs = loggedPatterns.map(text => `-e '${text}'`).join(' ')
@@ -21,7 +20,7 @@ export async function startServer({ socket, program }: { socket?: string; progra
   return {
     ...server,
     async [Symbol.asyncDispose]() {
-      // Without an engine it says that there is none.
+      // Without an engine, the log only complains about its absence.
       if (socket !== undefined) server.log.filter(({ level }) => level !== 'info').forEach(printLogEntry)
       await server[Symbol.asyncDispose]()
     },

@@ -1,7 +1,7 @@
 import { prepareEngines, startEngine, type TestEngine } from '../tests/testkit/e2e/engines.ts'
 import type { BenchContext } from './section.ts'
 
-/** The engine of a run, which ends with it, and its containers with it. */
+/** The engine of a run. Disposal removes its containers and stops it. */
 export function createBenchContext(): BenchContext & AsyncDisposable {
   let engineStarted: Promise<TestEngine> | undefined
   return {

@@ -9,21 +9,22 @@ import { toReport } from './soak/report.ts'
 import { compareThirds, type Sample, takeSample } from './soak/samples.ts'
 import { createTally } from './soak/tally.ts'
 
-// Half an hour of everything at once against the compiled binary: nothing may be answered that was not expected, and
-// the process may not grow. `npm run soak -- 5` is a try of five minutes; only a whole run writes bench/SOAK.md.
+// Half an hour of mixed load on the compiled binary: every response must be an expected one, and the process must not
+// grow. `npm run soak -- 5` runs for five minutes; only a full run writes bench/SOAK.md.
 
-const WHOLE_RUN_MINUTES = 30
+const FULL_RUN_MINUTES = 30
 const WARM_UP_MINUTES = 2
 const SAMPLE_INTERVAL_MS = 2_000
 const MAX_GROWTH = 0.05
 
 await runScript(async () => {
-  const minutes = Number(process.argv[2] ?? WHOLE_RUN_MINUTES)
-  if (!(minutes > 0)) throw new UserError(`${process.argv[2]} is no number of minutes: npm run soak -- 30`)
+  const minutes = Number(process.argv[2] ?? FULL_RUN_MINUTES)
+  if (!(minutes > 0))
+    throw new UserError(`"${process.argv[2]}" is not a number of minutes. Usage: npm run soak [-- 30]`)
   logStep('Building')
   await run(['bun', 'scripts/build.ts'])
   await using engine = createFakeEngine()
-  // Else all the strangers of the load would share one address, which is locked after 20 failures.
+  // With a trusted proxy, each client of the load has an address of its own; one address is locked after 20 failures.
   await using server = await startServerProcess({ socket: engine.socket, flags: ['--trusted-proxies', '127.0.0.1'] })
   const ownerToken = await server.logInAs('owner')
   const tally = createTally()
@@ -37,7 +38,7 @@ await runScript(async () => {
     for (const { level, message, error } of server.log.splice(0)) {
       if (level === 'error') tally.recordProblem(`log: ${message} ${String(error).slice(0, 300)}`)
     }
-    // What the fake engine was asked is of no interest here, and would fill the memory.
+    // The fake engine's request log is not needed and would fill the memory.
     engine.requests.length = 0
   }, SAMPLE_INTERVAL_MS)
   await runLoad({ target: { url: server.url, tally }, server, engine, ownerToken }, endsAt)
@@ -51,7 +52,7 @@ await runScript(async () => {
   const descriptorGrowth = compareThirds(countedSamples, 'descriptors')
   const report = toReport({ minutes, warmUpMs, tally, memory: memoryGrowth, descriptors: descriptorGrowth })
   print(report)
-  if (minutes >= WHOLE_RUN_MINUTES) await Bun.write(join(root, 'bench/SOAK.md'), report)
+  if (minutes >= FULL_RUN_MINUTES) await Bun.write(join(root, 'bench/SOAK.md'), report)
   const hasGrown = [memoryGrowth, descriptorGrowth].some(({ growth }) => growth > MAX_GROWTH)
   if (hasGrown || tally.problems().length > 0) process.exitCode = 1
 })

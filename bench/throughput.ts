@@ -5,7 +5,7 @@ import { startBareServer } from './bare-servers.ts'
 export interface Throughput {
   requests: number
   requestsPerSecond: number
-  /** As wrk words it: 1.23ms. */
+  /** In wrk's format: 1.23ms. */
   p50: string
   p99: string
 }
@@ -14,10 +14,10 @@ export const CONNECTIONS = 16
 export const ROUNDS = 5
 const SECONDS = 4
 
-/** How `compareThroughput` measures. */
-export const throughputMethod = `${CONNECTIONS} connections, ${ROUNDS} times ${SECONDS} seconds each in turns, the middle one`
+/** The method of `compareThroughput`, for captions. */
+export const throughputMethod = `${CONNECTIONS} connections, median of ${ROUNDS} alternating runs of ${SECONDS} s each`
 
-/** The same list from us and, in turns with it, from a bare Bun.serve that answers the same bytes. */
+/** Compares our list with a bare Bun.serve that sends the same bytes, in alternating runs. */
 export async function compareThroughput(server: ServerProcess, path: string, token: string) {
   const { body } = await server.call('GET', path, token)
   await using bareServer = await startBareServer(JSON.stringify(body))
@@ -30,7 +30,7 @@ export async function compareThroughput(server: ServerProcess, path: string, tok
   return { ours: medianRun(ourResults), bare: medianRun(bareResults) }
 }
 
-/** Sixteen connections that ask without a pause. */
+/** Sends requests back to back on sixteen connections. */
 export async function runWrk(url: string, token: string, seconds = 5): Promise<Throughput> {
   const flags = ['-t', '1', '-c', String(CONNECTIONS), '-d', `${seconds}s`, '--latency']
   const output = await run(['wrk', ...flags, '-H', `Authorization: Bearer ${token}`, url])
@@ -47,5 +47,7 @@ export async function runWrk(url: string, token: string, seconds = 5): Promise<T
 /** The result with the median rate. */
 export function medianRun(results: Throughput[]): Throughput {
   const sorted = results.toSorted((left, right) => left.requestsPerSecond - right.requestsPerSecond)
-  return sorted[Math.floor(sorted.length / 2)] as Throughput
+  const middle = sorted[Math.floor(sorted.length / 2)]
+  if (!middle) throw new Error('no results to take the median of')
+  return middle
 }

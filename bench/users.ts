@@ -1,17 +1,17 @@
 import type { CreatedUser, ServerProcess } from '../tests/testkit/e2e/server-process.ts'
 
-/** A code of an authenticator app is for so long. */
+/** Time step of TOTP codes (RFC 6238). */
 export const STEP_MS = 30_000
 
 export interface EnrolledUser extends Pick<CreatedUser, 'username' | 'secret'> {
   refreshToken: string
 }
 
-/** New users with what their authenticator apps know. */
+/** Adds viewers and fetches their TOTP secrets. */
 export async function enrolUsers(server: ServerProcess, ownerToken: string, count: number): Promise<EnrolledUser[]> {
   const users: EnrolledUser[] = []
   while (users.length < count) {
-    const username = `person${users.length}`
+    const username = `user${users.length}`
     await callExpectingOk(server, 'POST', '/user/add', ownerToken, { username, group: 'viewer' })
     const { secret } = await callExpectingOk(server, 'GET', `/user/auth/setup/${username}`, ownerToken)
     users.push({ username, secret: secret ?? '', refreshToken: '' })
@@ -19,7 +19,7 @@ export async function enrolUsers(server: ServerProcess, ownerToken: string, coun
   return users
 }
 
-/** @throws Error for every other answer than 200 */
+/** @throws Error for any status other than 200 */
 export async function callExpectingOk(
   server: ServerProcess,
   method: string,
@@ -32,7 +32,7 @@ export async function callExpectingOk(
   return body as Partial<Record<'secret' | 'refresh_token', string>>
 }
 
-/** Waits for the next time step, unless the present one lasts for so long. */
+/** Waits for the next time step if less than `ms` of this one is left. */
 export async function waitForStepWith(ms: number): Promise<void> {
   const remainingMs = STEP_MS - (Date.now() % STEP_MS)
   if (remainingMs < ms) await Bun.sleep(remainingMs + 50)

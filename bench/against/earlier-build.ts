@@ -5,8 +5,8 @@ import { run } from '../../scripts/lib/run.ts'
 import { UserError } from '../../scripts/lib/terminal.ts'
 
 /**
- * The binary of an earlier revision, in a folder of its own that goes when its scope ends.
- * @throws Obstacle when it needs packages that are not installed here
+ * Builds the binary of an earlier revision in a folder that is removed when the scope ends.
+ * @throws UserError if the revision needs other versions of npm packages than are installed
  */
 export async function buildEarlier(revision: string) {
   const commit = (await run(['git', '-C', root, 'rev-parse', '--short', `${revision}^{commit}`])).trim()
@@ -19,7 +19,7 @@ export async function buildEarlier(revision: string) {
     await run(['tar', '-xf', archive, '-C', dir])
     requireSameDependencies(dir, commit)
     symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
-    // Not by npm: it would install into the folder that the link leads to.
+    // Not by npm, which would install into the linked node_modules.
     await run(['bun', `--cwd=${dir}`, 'scripts/build.ts'])
   } catch (error) {
     removeBuildDir()
@@ -28,13 +28,13 @@ export async function buildEarlier(revision: string) {
   return { commit, program: join(dir, 'dist/cikit-api'), [Symbol.dispose]: removeBuildDir }
 }
 
-/** With other versions of what it is made of, it would not be the binary that was built then. */
+/** Other versions of dependencies would give another binary than the one built then. */
 function requireSameDependencies(dir: string, commit: string): void {
   for (const [name, version] of Object.entries(dependenciesOf(dir))) {
     const installedVersion = dependenciesOf(root)[name]
     if (installedVersion === version) continue
     throw new UserError(
-      `${commit} needs ${name} ${version}, and here is ${installedVersion ?? 'none'}: it cannot be built from here`,
+      `Cannot build ${commit}: it needs ${name} ${version}, but ${installedVersion ?? 'no version'} is installed here.`,
     )
   }
 }

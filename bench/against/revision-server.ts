@@ -5,14 +5,14 @@ import { runWrk } from '../throughput.ts'
 import { callExpectingOk, type EnrolledUser, enrolUsers } from '../users.ts'
 
 const USER_COUNT = 240
-/** Beside the owner. */
+/** In addition to the owner. */
 const LISTED_USERS = 9
 
 export type RevisionServer = Awaited<ReturnType<typeof startRevisionServers>>
 
 /**
- * A server of one of the two revisions, with enough users that each logs in once in a time step; and one with a few, as
- * in `npm run bench`, whose list is short enough to show what a request costs.
+ * Two servers of one revision: one with enough users for one login each per time step, and one with ten users as in
+ * `npm run bench`, whose list is short enough to show the cost of a request.
  */
 export async function startRevisionServers(name: string, program: string) {
   await using startingServers = new AsyncDisposableStack()
@@ -23,7 +23,7 @@ export async function startRevisionServers(name: string, program: string) {
   const ownerToken = await listServer.logInAs('owner')
   await enrolUsers(listServer, ownerToken, LISTED_USERS)
   const runningServers = startingServers.move()
-  // A third one after another, the others sixteen at a time.
+  // A third logs in sequentially, the others sixteen at a time.
   const [sequential, concurrent] = [users.slice(0, USER_COUNT / 3), users.slice(USER_COUNT / 3)]
   const measureBoth = async (work: (user: EnrolledUser) => Promise<void>) => ({
     sequential: await measureWork(sequential, [server], work),

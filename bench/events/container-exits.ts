@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 
-/** When a container ended, by what the engine itself says (`GET /events`). */
+/** Exit times of a container by the engine's own events (`GET /events`). */
 export async function watchContainerExits(socket: string, name: string) {
   const filters = encodeURIComponent(JSON.stringify({ type: ['container'], event: ['die'], container: [name] }))
   const abort = new AbortController()
@@ -10,13 +10,14 @@ export async function watchContainerExits(socket: string, name: string) {
     timeout: false,
     signal: abort.signal,
   })
-  if (!response.ok || !response.body) throw new Error(`the engine tells no events: ${response.status}`)
+  if (!response.ok || !response.body) throw new Error(`cannot read the engine's events: ${response.status}`)
   const lines = createInterface({ input: Readable.fromWeb(response.body) })[Symbol.asyncIterator]()
   return {
-    /** @returns the time of the next end, in ms since 1970 */
+    /** @returns ms since 1970 */
     async nextExit(): Promise<number> {
       const line: string = (await lines.next()).value ?? ''
-      return JSON.parse(line).timeNano / 1e6
+      const { timeNano }: { timeNano: number } = JSON.parse(line)
+      return timeNano / 1e6
     },
     [Symbol.dispose]: () => abort.abort(),
   }

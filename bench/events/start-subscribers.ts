@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 
-/** Readers of the event stream in a process of their own, see `readers.ts`; all of them read when it is there. */
+/** Starts event stream subscribers in a process of their own (`subscribers.ts`). Resolves when all are subscribed. */
 export async function startSubscribers(options: { url: string; token: string; count: number; name: string }) {
   const { url, token, count, name } = options
   const child = Bun.spawn([process.execPath, join(import.meta.dir, 'subscribers.ts'), url, String(count), name], {
@@ -16,18 +16,18 @@ export async function startSubscribers(options: { url: string; token: string; co
   }
   const nextLine = async (): Promise<string> => {
     const { value, done } = await lines.next()
-    if (done) throw new Error('the readers of the event stream have ended')
+    if (done) throw new Error('the process of the event stream subscribers has exited')
     return value
   }
   await writeLine(token)
   await nextLine()
   return {
-    /** From now on, what they hear is noted. */
+    /** Starts recording. */
     async listen(): Promise<void> {
       await writeLine('listen')
       await nextLine()
     },
-    /** @returns when each of them heard of the stop, in ms since 1970; who did not within 5 s is missing */
+    /** @returns when each subscriber received the stop, in ms since 1970, without those that did not within 5 s */
     receivedTimes: async (): Promise<number[]> => JSON.parse(await nextLine()),
     async [Symbol.asyncDispose]() {
       child.kill()

@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline'
 import { addressOf, requestOf } from '../connection.ts'
 
-// Many readers of the event stream, in a process of their own: `readers.ts URL COUNT NAME`, and the token as the first
-// line of its standard input. Says `ready` when all of them read. For each further line it says `ready` once more, waits
-// until every reader has heard that the droplet NAME is stopped, and prints when each did, as a JSON array of ms since
-// 1970. Who has not heard of it within 5 s is missing there.
+// Many event stream subscribers in one process: `subscribers.ts URL COUNT NAME`, with the token as the first line of standard
+// input. Prints `ready` when all are subscribed. For each further line it prints `ready` again, waits until every subscriber
+// has received that the droplet NAME is stopped, and prints the times as a JSON array of ms since 1970. Subscribers that
+// receive nothing within 5 s are missing in it.
 
 const RECEIVE_TIMEOUT_MS = 5_000
 const OPEN_BATCH_SIZE = 50
@@ -38,7 +38,7 @@ for await (const _ of lines) {
 }
 process.exit()
 
-/** Opens a stream. Resolves with its first event: from then on it misses nothing. */
+/** Opens a stream and resolves with its first event; no later event is missed. */
 async function subscribe(index: number): Promise<void> {
   const subscribed = Promise.withResolvers<void>()
   let text = ''
@@ -56,7 +56,7 @@ async function subscribe(index: number): Promise<void> {
         if (/^id:/m.test(text)) subscribed.resolve()
         text = text.slice(lastEventEnd)
       },
-      close: () => subscribed.reject(new Error(`a stream was closed: ${text}`)),
+      close: () => subscribed.reject(new Error(`the server closed a stream: ${text}`)),
     },
   })
   await subscribed.promise

@@ -1,7 +1,7 @@
 import { createTar } from 'nanotar'
 import { SMALL_IMAGE } from '../../tests/testkit/e2e/engines.ts'
 
-/** What the API asks of the engine for each change of a droplet, and nothing else, for a container with ports of its own. */
+/** The engine calls that the API makes for each change of a droplet, for a container with ports of its own. */
 export function createDirectCalls(socket: string) {
   let id = ''
   const callEngine = async (method: string, path: string, body?: Bun.BodyInit) => {
@@ -22,7 +22,9 @@ export function createDirectCalls(socket: string) {
   const start = () => callEngine('POST', `/containers/${id}/start`)
   return {
     add: async () => {
-      id = JSON.parse(await callEngine('POST', '/containers/create?name=straight', JSON.stringify(container))).Id
+      const created = await callEngine('POST', '/containers/create?name=direct', JSON.stringify(container))
+      const { Id }: { Id: string } = JSON.parse(created)
+      id = Id
       await callEngine('PUT', `/containers/${id}/archive?path=/`, new Uint8Array(archive))
       await start()
     },
@@ -44,10 +46,10 @@ const archive = createTar([
   { name: 'root/.ssh/authorized_keys', data: 'x'.repeat(90), attrs: { mode: '600', uid: 0, gid: 0 } },
 ])
 
-/** What the API creates on cgroup v1. */
+/** The container that the API creates on cgroup v1. */
 const container = {
   Image: SMALL_IMAGE,
-  Hostname: 'straight.matrix.test',
+  Hostname: 'direct.matrix.test',
   ExposedPorts: { '22/tcp': {}, '80/tcp': {}, '443/tcp': {} },
   StopSignal: 'SIGRTMIN+3',
   HostConfig: {

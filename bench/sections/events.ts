@@ -11,7 +11,7 @@ const SUBSCRIBER_COUNT = 1_000
 const ROUNDS = 10
 const DELAY_LIMIT_MS = 250
 
-/** From a droplet's end, by the engine's own clock, until every reader of the event stream has heard of it. */
+/** From a droplet's exit, by the engine's clock, until every subscriber of the event stream has received it. */
 export const measureEvents: MeasureSection = async context => {
   const engine = await context.engine()
   await using server = await startServer({ socket: engine.socket })
@@ -31,7 +31,7 @@ export const measureEvents: MeasureSection = async context => {
   }
   const stop = async () => {
     const { status } = await engineApi(engine.socket, 'POST', `/containers/${name}/stop`)
-    if (status !== 204) throw new Error(`${name} was not stopped: ${status}`)
+    if (status !== 204) throw new Error(`cannot stop ${name}: ${status}`)
   }
   for (let round = 0; round < ROUNDS; round++) {
     await subscribers.listen()
@@ -45,24 +45,23 @@ export const measureEvents: MeasureSection = async context => {
   return {
     verdicts: [
       {
-        description: `docker stop, heard by ${SUBSCRIBER_COUNT.toLocaleString('en')} readers of the event stream`,
+        description: `docker stop, received by ${SUBSCRIBER_COUNT.toLocaleString('en')} event stream subscribers`,
         target: `by all within ${DELAY_LIMIT_MS} ms`,
-        measured:
-          missingCount > 0 ? `${missingCount} times by a reader not at all` : `the last one after ${formatMs(slowest)}`,
+        measured: missingCount > 0 ? `${missingCount} events not received` : `last one after ${formatMs(slowest)}`,
         isMet: missingCount === 0 && slowest <= DELAY_LIMIT_MS,
       },
     ],
     tables: [
       {
-        caption: `From the engine's own \`die\` until each of ${SUBSCRIBER_COUNT.toLocaleString('en')} readers has the event, and until the engine answers what the container is like, ${ROUNDS} times`,
+        caption: `From the engine's \`die\` event until each of ${SUBSCRIBER_COUNT.toLocaleString('en')} subscribers has received it, and until the engine has answered an inspect request, ${ROUNDS} times`,
         columns: ['', 'median', 'p99', 'max'],
         rows: [
-          toRow('a reader', allDelays),
+          toRow('each subscriber', allDelays),
           toRow(
-            'the last reader of each time',
+            'last subscriber of each round',
             delays.map(times => Math.max(...times)),
           ),
-          toRow("the engine's own GET /containers/NAME/json, asked at the `die`", inspectDelays),
+          toRow("engine's GET /containers/NAME/json, sent at `die`", inspectDelays),
         ],
       },
     ],

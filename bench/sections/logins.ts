@@ -14,17 +14,17 @@ const USERS_PER_ROUND = 200
 const INSERT_DURATION_MS = 300
 const MIN_SHARE_OF_INSERTS = 0.5
 const REFRESHES_PER_USER = 3
-/** The logins of a round are done long before. */
+/** A round's logins take much less than this. */
 const MIN_STEP_LEFT_MS = 5_000
 
 type UserAction = (user: EnrolledUser, connection: Connection) => Promise<void>
 
 interface Round extends RateResult {
-  /** Durable one-row inserts in a second, the mean of just before and just after. */
+  /** Durable one-row inserts per second: mean of a run right before and one right after. */
   insertRate: number
 }
 
-/** Logins and refreshes, all durable, against what this disk lets a bare process insert at the same time. */
+/** Durable logins and refreshes, compared with the durable inserts of a bare process on the same disk. */
 export const measureLogins: MeasureSection = async () => {
   await using server = await startServer()
   const users = await enrolUsers(server, await server.logInAs('owner'), ROUNDS * USERS_PER_ROUND)
@@ -33,14 +33,15 @@ export const measureLogins: MeasureSection = async () => {
   using connections = await openConnections(address, CONNECTIONS)
 
   const openSession = async (user: EnrolledUser, connection: Connection, route: string, json: unknown) => {
-    const answer = await sendExpectingOk(connection, requestOf('POST', `${path}/user/${route}`, { json }))
-    user.refreshToken = JSON.parse(answer.text()).refresh_token
+    const response = await sendExpectingOk(connection, requestOf('POST', `${path}/user/${route}`, { json }))
+    const tokens: { refresh_token: string } = JSON.parse(response.text())
+    user.refreshToken = tokens.refresh_token
   }
-  // A user has two codes at a time, each good once: that of the present step and that of the one before it.
+  // Two codes are valid at a time, each once: that of the current time step and that of the previous one.
   const logIn =
-    (age: number): UserAction =>
+    (ageMs: number): UserAction =>
     (user, connection) => {
-      const json = { username: user.username, code: codeAt(user.secret, Date.now() - age) }
+      const json = { username: user.username, code: codeAt(user.secret, Date.now() - ageMs) }
       return openSession(user, connection, 'auth', json)
     }
   const refresh: UserAction = (user, connection) => {
@@ -62,7 +63,7 @@ export const measureLogins: MeasureSection = async () => {
 
   for (let round = 0; round < ROUNDS; round++) {
     const roundUsers = users.slice(round * USERS_PER_ROUND, (round + 1) * USERS_PER_ROUND)
-    // A code of the step before is none any more in the next one.
+    // The previous step's code expires with this step.
     await waitForStepWith(MIN_STEP_LEFT_MS)
     let before = await insertsPerSecond(INSERT_DURATION_MS)
     for (const { clientCount, repetitions, work, rounds } of kinds) {
@@ -89,14 +90,14 @@ export const measureLogins: MeasureSection = async () => {
   const medianShare = (rounds: Round[]) => median(rounds.map(({ perSecond, insertRate }) => perSecond / insertRate))
   return {
     verdicts: kinds.map(({ name, rounds }) => ({
-      description: `${name}, against durable one-row inserts`,
-      target: `${formatPercent(MIN_SHARE_OF_INSERTS)} at least`,
+      description: `${name}, compared with durable one-row inserts`,
+      target: `at least ${formatPercent(MIN_SHARE_OF_INSERTS)}`,
       measured: formatPercent(medianShare(rounds)),
       isMet: medianShare(rounds) >= MIN_SHARE_OF_INSERTS,
     })),
     tables: [
       {
-        caption: `Logins, and ${REFRESHES_PER_USER} refreshes each, of ${ROUNDS} times ${USERS_PER_ROUND} users, each time between two runs of inserts (SQLite, WAL, synchronous=FULL, in a bare process); shares and rates are the median round's`,
+        caption: `Logins of ${USERS_PER_ROUND} users and ${REFRESHES_PER_USER} refreshes each, ${ROUNDS} rounds, each between two runs of inserts (SQLite, WAL, synchronous=FULL, bare process); rates and shares are those of the median round`,
         columns: ['', 'rate', 'median', 'p99', 'inserts', 'share'],
         rows: [
           ...kinds.map(({ name, rounds }) => {
@@ -104,10 +105,7 @@ export const measureLogins: MeasureSection = async () => {
             return [...toRow(name, rounds), formatRate(inserts), formatPercent(medianShare(rounds))]
           }),
           ...bareInserts.map(({ clientCount, rounds }) => [
-            ...toRow(
-              `such an insert behind a bare Bun.serve, ${clientCount} client${clientCount === 1 ? '' : 's'}`,
-              rounds,
-            ),
+            ...toRow(`insert behind a bare Bun.serve, ${clientCount} client${clientCount === 1 ? '' : 's'}`, rounds),
             '',
             '',
           ]),

@@ -12,7 +12,7 @@ const SECONDS = 1
 const WARM_UP_SECONDS = 2
 const MAX_US_PER_DROPLET = 2
 
-/** How the list's time grows with its length, on one connection, beside the engine's own. */
+/** Response time of the list by its length, on one connection, compared with the engine's list. */
 export const measureSizes: MeasureSection = async context => {
   const engine = await context.engine()
   await using server = await startServer({ socket: engine.socket })
@@ -23,7 +23,7 @@ export const measureSizes: MeasureSection = async context => {
   const sizeTimes: { size: number; ours: number[]; engine: number[] }[] = []
   for (const size of SIZES) {
     await setDropletCount(engine, server, token, size)
-    // Neither the first size nor the first after a pause is to pay for code that is not compiled yet.
+    // Warms up the JIT before each size.
     await measureRequests(WARM_UP_SECONDS, { unix: engine.socket }, engineList, 1)
     await measureRequests(WARM_UP_SECONDS, address, list, 1)
     const times: { ours: number[]; engine: number[] } = { ours: [], engine: [] }
@@ -44,7 +44,7 @@ export const measureSizes: MeasureSection = async context => {
         isMet: median(ours) < median(engine),
       })),
       {
-        description: 'GET /droplet/list, time for each droplet more',
+        description: 'GET /droplet/list, time per additional droplet',
         target: `below ${MAX_US_PER_DROPLET} µs`,
         measured: `${(msPerDroplet * 1000).toFixed(2)} µs`,
         isMet: msPerDroplet * 1000 < MAX_US_PER_DROPLET,
@@ -52,8 +52,8 @@ export const measureSizes: MeasureSection = async context => {
     ],
     tables: [
       {
-        caption: `The list and the engine's listing, one connection, ${ROUNDS} times ${SECONDS} s each in turns`,
-        columns: ['droplets', 'ours, p50', 'p99', 'the engine, p50', 'p99'],
+        caption: `The list and the engine's list, one connection, ${ROUNDS} alternating runs of ${SECONDS} s each`,
+        columns: ['droplets', 'ours, p50', 'p99', 'engine, p50', 'p99'],
         rows: sizeTimes.map(({ size, ours, engine }) => [
           String(size),
           ...[ours, engine].flatMap(times => [formatMs(median(times)), formatMs(quantile(times, 0.99))]),

@@ -3,17 +3,17 @@ import { codeAt } from '../../tests/testkit/auth/totp.ts'
 import { pickRandom, sendRequest, type Target } from './request.ts'
 import { randomAddress, type SoakUser } from './users.ts'
 
-/** A stranger guesses at a name that exists or at one that does not. */
+/** Guesses a code for an existing or an unknown username. */
 export async function guessCode(target: Target, user: SoakUser): Promise<void> {
-  const username = Math.random() < 0.5 ? user.username : `nobody${Math.floor(Math.random() * 50)}`
+  const username = Math.random() < 0.5 ? user.username : `unknown${Math.floor(Math.random() * 50)}`
   const json = { username, code: wrongCode(user) }
-  // The second address is locked soon.
+  // The second address gets locked soon.
   const clientAddress = pickRandom([randomAddress(), '10.98.0.1'])
   const request = { method: 'POST', path: '/user/auth', clientAddress, json }
   await sendRequest(target, { ...request, kind: 'login with a wrong code', expectedOutcomes: [902, 915] })
 }
 
-/** What is not understood, or not for everybody. */
+/** Sends a malformed or unauthorized request. */
 export async function sendInvalidRequest(target: Target, ownerToken: string): Promise<void> {
   const kind = 'malformed or anonymous'
   await pickRandom([
@@ -84,7 +84,7 @@ export async function sendInvalidRequest(target: Target, ownerToken: string): Pr
   ])()
 }
 
-/** A connection that is opened and dropped, somewhere between its first byte and its answer. */
+/** Opens a connection and drops it between the first byte of the request and the response. */
 export async function dropConnection(target: Target, ownerToken: string): Promise<void> {
   const { hostname, port, pathname } = new URL(target.url)
   const head = `Host: ${hostname}\r\nAuthorization: Bearer ${ownerToken}\r\n`
@@ -106,7 +106,7 @@ export async function dropConnection(target: Target, ownerToken: string): Promis
   target.tally.recordTime('dropped connection', performance.now() - start)
 }
 
-/** A connection that says nothing: the server is to close it. */
+/** Opens a connection and sends nothing: the server must close it within 30 s. */
 export async function openSilentConnection(target: Target): Promise<void> {
   const { hostname, port } = new URL(target.url)
   const start = performance.now()
@@ -116,17 +116,17 @@ export async function openSilentConnection(target: Target): Promise<void> {
     target.tally.recordProblem('silent connection: still open after 30 s')
     socket.destroy()
   }, 30_000)
-  // How it is closed, by FIN or RST, is the server's business.
+  // The server may close it by FIN or RST.
   socket.on('error', () => undefined)
   socket.on('close', () => closed.resolve())
-  // Else the end that the server sends would never be read.
+  // Without a reader, the socket never reports the server's FIN.
   socket.resume()
   await closed.promise
   clearTimeout(timer)
   target.tally.recordTime('silent connection, until closed', performance.now() - start)
 }
 
-/** None of the codes that are right now or will be soon. */
+/** A code that is not valid now or within the next minute. */
 function wrongCode({ secret }: SoakUser): string {
   const validCodes = [-60_000, -30_000, 0, 30_000, 60_000].map(offsetMs => codeAt(secret, Date.now() + offsetMs))
   for (;;) {

@@ -1,7 +1,7 @@
 import type { FakeEngine } from '../../tests/testkit/docker/fake-engine.ts'
 import { sendRequest, type Target } from './request.ts'
 
-/** Three droplets from their beginning to their end, at the same time; now and then the engine refuses one. */
+/** Adds, changes and deletes three droplets at the same time. Occasionally the engine rejects another add. */
 export async function cycleDroplets(target: Target, ownerToken: string, engine: FakeEngine): Promise<void> {
   const sendChange = (kind: string, method: string, path: string, expectedOutcomes = [200]) =>
     sendRequest(target, {
@@ -20,7 +20,7 @@ export async function cycleDroplets(target: Target, ownerToken: string, engine: 
   }
   if (Math.random() < 0.2) {
     engine.respondNext(/^POST \/containers\/create/, () => Response.json({ message: 'no space left' }, { status: 500 }))
-    await sendChange('add that is refused', 'POST', 'add', [900])
+    await sendChange('add, rejected by the engine', 'POST', 'add', [900])
   }
   await Promise.all(names.map(name => sendChange('delete', 'DELETE', `delete/${name}`)))
 }

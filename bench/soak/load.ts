@@ -6,9 +6,9 @@ import { pickRandom, sendRequest, type Target } from './request.ts'
 import { endSession, enrolUser, listDroplets, logIn, refresh, revoke, type SoakUser } from './users.ts'
 
 const WORKERS = 8
-/** Each may log in once in 30 s: as many as give three logins a second. */
+/** Each user can log in once in 30 s, so 96 users give about three logins a second. */
 const USERS_PER_WORKER = 12
-/** Between two requests of a worker, on average: a load that leaves the machine some air. */
+/** Between two requests of a worker, on average. Leaves the machine some idle time. */
 const MEAN_PAUSE_MS = 15
 const CLI_INTERVAL_MS = 5_000
 
@@ -20,12 +20,12 @@ export interface SoakLoad {
   ownerToken: string
 }
 
-/** Everything at once until that moment of `performance.now()`. */
+/** Runs all kinds of load at once. @param endsAt in terms of `performance.now()` */
 export async function runLoad(load: SoakLoad, endsAt: number): Promise<void> {
   const { target, server, engine, ownerToken } = load
   const repeat = async (work: () => Promise<unknown>, pauseMs: () => number) => {
     while (performance.now() < endsAt) {
-      // What fails beyond an answer is a finding as well, and the load goes on.
+      // A failed action is a problem to report; the load continues.
       await work().catch(error => target.tally.recordProblem(String(error)))
       await Bun.sleep(pauseMs())
     }
@@ -56,7 +56,7 @@ export async function runLoad(load: SoakLoad, endsAt: number): Promise<void> {
 
 async function enrolUsers({ target, ownerToken }: SoakLoad, worker: number): Promise<[SoakUser, ...SoakUser[]]> {
   const enrolNext = (number: number) =>
-    enrolUser(target, ownerToken, `person${worker}.${number}`, `10.1.${worker}.${number}`)
+    enrolUser(target, ownerToken, `user${worker}.${number}`, `10.1.${worker}.${number}`)
   const users: [SoakUser, ...SoakUser[]] = [await enrolNext(0)]
   while (users.length < USERS_PER_WORKER) users.push(await enrolNext(users.length))
   return users
@@ -64,7 +64,7 @@ async function enrolUsers({ target, ownerToken }: SoakLoad, worker: number): Pro
 
 type Action = (load: SoakLoad, user: SoakUser) => Promise<unknown>
 
-/** Each as often as its number says. */
+/** Actions of a user with their relative frequencies. */
 const actions = expandWeights([
   [20, ({ target, ownerToken }) => listUsers(target, ownerToken)],
   [2, ({ target, ownerToken }) => listAudit(target, ownerToken)],
@@ -119,7 +119,7 @@ async function addAndDeleteUser(target: Target, ownerToken: string): Promise<voi
   await send('user delete', 'DELETE', `/user/delete/${username}`)
 }
 
-/** The command line beside the server: a user is made, shown and deleted, and the audit verified. */
+/** Runs host commands beside the server: creates, lists, unlocks and deletes a user, and verifies the audit log. */
 async function runCommands({ target }: SoakLoad, server: ServerProcess): Promise<void> {
   const commands = [
     ['create-user', '-u', 'from-host', '-g', 'viewer', '--json'],

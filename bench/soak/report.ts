@@ -4,7 +4,7 @@ import type { Tally } from './tally.ts'
 
 type ThirdsComparison = ReturnType<typeof compareThirds>
 
-/** What a run came to, in Markdown. */
+/** The report of a run, in Markdown. */
 export function toReport(results: {
   minutes: number
   /** Milliseconds. */
@@ -22,17 +22,17 @@ export function toReport(results: {
   return `# Results of \`npm run soak\`
 
 ${minutes} minutes, on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Bun ${Bun.version}.
-The engine is one in memory, so that the times are ours alone; client and server share the machine.
+The engine is an in-memory fake, so the times are those of the server alone. Client and server share the machine.
 
 | mean, after ${Math.round(warmUpMs / 1000)} s of warm-up | first third | last third | growth |
 |---|---|---|---|
 ${thirdsRow('resident memory, MB', memory)}
-${thirdsRow('open descriptors', descriptors)}
+${thirdsRow('open file descriptors', descriptors)}
 
 | | count | p50 | p99 |
 |---|---|---|---|
 ${rows.map(({ kind, count, p50, p99 }) => `| ${kind} | ${count} | ${ms(p50)} | ${ms(p99)} |`).join('\n')}
 
-Answers that were not expected: ${problems.reduce((sum, [, count]) => sum + count, 0)}
+Unexpected responses: ${problems.reduce((sum, [, count]) => sum + count, 0)}
 ${problems.map(([text, count]) => `- ${count} × ${text}\n`).join('')}`
 }

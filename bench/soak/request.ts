@@ -1,31 +1,31 @@
 import type { Tally } from './tally.ts'
 
-/** Where all the load goes, and where what came of it is noted. */
+/** The server under load, and the tally of its responses. */
 export interface Target {
-  /** With the `/api/v1`. */
+  /** Includes `/api/v1`. */
   url: string
   tally: Tally
 }
 
 export interface SoakRequest {
-  /** What it is counted under. */
+  /** The row of the report. */
   kind: string
   method: string
   path: string
   token?: string | undefined
   json?: unknown
-  /** Sent as it is. */
+  /** Sent verbatim. */
   body?: string
   headers?: Record<string, string>
-  /** The address that the trusted proxy names. */
+  /** Sent as `X-Forwarded-For`, which the server trusts here. */
   clientAddress?: string
-  /** The error ids that may be answered; 200 for a success. */
+  /** Expected error ids; 200 for success. */
   expectedOutcomes: number[]
 }
 
 const TIMEOUT_MS = 30_000
 
-/** One request and its answer. @returns the body of a success, undefined for all else */
+/** Sends a request and records its outcome. @returns the body if it succeeded, otherwise undefined */
 export async function sendRequest({ url, tally }: Target, request: SoakRequest): Promise<unknown> {
   const { kind, method, path, token, json, headers, clientAddress, expectedOutcomes } = request
   const body = json === undefined ? request.body : JSON.stringify(json)
@@ -54,7 +54,7 @@ export async function sendRequest({ url, tally }: Target, request: SoakRequest):
   }
 }
 
-/** One of these by chance. */
+/** Picks one choice at random. */
 export function pickRandom<T>(choices: readonly [T, ...T[]]): T {
   return choices[Math.floor(Math.random() * choices.length)] ?? choices[0]
 }

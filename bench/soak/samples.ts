@@ -7,17 +7,16 @@ export interface Sample {
   time: number
   /** Resident memory in MB. */
   memory: number
-  /** Open descriptors. */
+  /** Open file descriptors. */
   descriptors: number
 }
 
-/** What the process holds at this moment. */
 export function takeSample(server: ServerProcess): Sample {
   const descriptors = readdirSync(`/proc/${server.process.pid}/fd`).length
   return { time: performance.now(), memory: residentMegabytes(server), descriptors }
 }
 
-/** The means of the first and the last third of the time, and by how much the last is above the first (0.05 is 5%). */
+/** The means of the first and the last third of the time, and the growth between them (0.05 is 5%). */
 export function compareThirds(samples: Sample[], field: 'memory' | 'descriptors') {
   const firstTime = samples[0]?.time ?? 0
   const thirdMs = ((samples.at(-1)?.time ?? 0) - firstTime) / 3

@@ -2,7 +2,7 @@ import { quantile } from '../statistics.ts'
 
 export type Tally = ReturnType<typeof createTally>
 
-/** What was asked and how long it took, and what was answered that should not have been. */
+/** Collects response times by kind of request, and unexpected outcomes. */
 export function createTally() {
   const times = new Map<string, number[]>()
   const problems = new Map<string, number>()
@@ -14,10 +14,10 @@ export function createTally() {
       else times.set(kind, [ms])
     },
 
-    /** Equal ones are counted together: one defect may show itself a thousand times. */
+    /** Counts equal problems together: one defect may appear a thousand times. */
     recordProblem: (text: string): void => void problems.set(text, (problems.get(text) ?? 0) + 1),
 
-    /** By kind, in the order of their names. */
+    /** Sorted by kind. */
     rows: () =>
       [...times]
         .toSorted(([left], [right]) => left.localeCompare(right))

@@ -1,21 +1,21 @@
 import { codeAt } from '../../tests/testkit/auth/totp.ts'
 import { pickRandom, sendRequest, type Target } from './request.ts'
 
-/** Somebody with an authenticator app, as far as the load needs to know. Used by one worker alone. */
+/** A user with an authenticator app. Used by one worker only. */
 export interface SoakUser {
   username: string
   /** Base32. */
   secret: string
-  /** An address of its own, which the first login proves. */
+  /** Unique; the first login makes it a known address of this user. */
   clientAddress: string
-  /** The last time step that was shown: a code is worth one login. */
+  /** The last time step whose code was sent: each code is valid for one login. */
   lastUsedStep: number
   tokens?: { access_token: string; refresh_token: string } | undefined
 }
 
 const STEP_MS = 30_000
 
-/** Makes a user as the owner does, and logs in. */
+/** Adds a user as the owner and logs in as that user. */
 export async function enrolUser(
   target: Target,
   ownerToken: string,
@@ -45,7 +45,7 @@ export async function enrolUser(
   return user
 }
 
-/** @returns false when the code of this step was used already */
+/** @returns false if the code of this step was already used */
 export async function logIn(target: Target, user: SoakUser): Promise<boolean> {
   const now = Date.now()
   const step = Math.floor(now / STEP_MS)
@@ -55,7 +55,7 @@ export async function logIn(target: Target, user: SoakUser): Promise<boolean> {
   const login = { method: 'POST', path: '/user/auth', clientAddress: user.clientAddress, json }
   const tokens = await sendRequest(target, { ...login, kind: 'login', expectedOutcomes: [200] })
   user.tokens = tokens as SoakUser['tokens']
-  // Sometimes once more: few enough that neither the user's lane nor the address is locked by it.
+  // Reuses the code occasionally, but too rarely to lock the user or the address.
   if (Math.random() < 0.1)
     await sendRequest(target, { ...login, kind: 'login with a used code', expectedOutcomes: [902] })
   return true
@@ -68,7 +68,7 @@ export async function refresh(target: Target, user: SoakUser): Promise<void> {
   const newTokens = await sendRequest(target, { ...request, kind: 'refresh', expectedOutcomes: [200] })
   user.tokens = newTokens as SoakUser['tokens']
   if (Math.random() > 0.05) return
-  // A copy in other hands: the session ends, and with it the new pair.
+  // Reuse of a refresh token looks like theft: it ends the session, including the new token pair.
   const clientAddress = randomAddress()
   await sendRequest(target, {
     ...request,
@@ -96,7 +96,7 @@ export async function revoke(target: Target, user: SoakUser): Promise<void> {
   user.tokens = undefined
 }
 
-/** Looks at its sessions, and ends the oldest of them. */
+/** Lists the user's sessions and ends the oldest if there is more than one. */
 export async function endSession(target: Target, user: SoakUser): Promise<void> {
   const token = user.tokens?.access_token
   if (!token) return
@@ -126,7 +126,7 @@ export async function listDroplets(target: Target, user: SoakUser): Promise<void
   })
 }
 
-/** One of 65,536 addresses, so that no address is locked for what many do. */
+/** One of 65,536 addresses, so that the load of many clients does not lock one address. */
 export function randomAddress(): string {
   return `10.99.${Math.floor(Math.random() * 256)}.${Math.floor(Math.random() * 256)}`
 }
