@@ -1,49 +1,51 @@
-import { stripVTControlCharacters } from 'node:util'
-import { type ArgsDef, type CommandDef, renderUsage, runCommand, runMain } from 'citty'
+import { runCommand } from 'citty'
 import { ApiError, ClientError, ConfigError, OperatorError } from '../src/core/errors.ts'
 import { describeError } from '../src/core/log.ts'
-import { rootCommand } from './commands.ts'
+import { version } from '../src/version.ts'
+import { commandSections, rootCommand } from './commands.ts'
+import { renderHelp, renderRootHelp } from './host/manual/help.ts'
+import { checkArguments } from './shared/check-arguments.ts'
+import type { CommandData } from './shared/command.ts'
+import { commandLine, requireCommand, resolveCommand, resolveValue } from './shared/resolve-command.ts'
 
-// Everything that this program writes is for its own user alone, whatever the shell it was started from says.
+// Whatever the caller's umask, files are readable by their owner only.
 process.umask(0o077)
 
-const rawArgs = process.argv.slice(2)
-// What comes after -- is for a program in a droplet: `droplet exec cikit01 -- ls --help`.
-const ownArgs = rawArgs.includes('--') ? rawArgs.slice(0, rawArgs.indexOf('--')) : rawArgs
-const wantsHelp = rawArgs.length === 0 || ownArgs.some(arg => arg === '--help' || arg === '-h')
-if (wantsHelp || rawArgs[0] === '--version') {
-  await runMain(rootCommand, {
-    rawArgs: wantsHelp ? [...ownArgs.filter(arg => arg !== '-h'), '--help'] : ['--version'],
-    showUsage: printUsage,
-  })
-} else if (rawArgs[0]?.startsWith('-')) {
-  reportError(
-    new ConfigError(`${rawArgs[0]} is no flag of cikit-api itself: begin with a command, see cikit-api --help`),
+await main(process.argv.slice(2)).catch(reportError)
+
+async function main(words: string[]): Promise<void> {
+  if (wantsHelp(words)) return await printHelp(words)
+  if (words[0] === '--version') return void process.stdout.write(`${version}\n`)
+  const { command, path, rest } = await requireCommand(rootCommand, words)
+  checkArguments(rest, (await resolveValue(command.args)) ?? {}, commandLine(path))
+  const data: CommandData = { path }
+  await runCommand(command, { rawArgs: rest, data })
+}
+
+function wantsHelp(words: string[]): boolean {
+  // Words after -- belong to a program in a droplet: `droplet exec cikit01 -- ls --help`.
+  const ownWords = words.includes('--') ? words.slice(0, words.indexOf('--')) : words
+  return words.length === 0 || ownWords.some(word => word === '--help' || word === '-h')
+}
+
+async function printHelp(words: string[]): Promise<void> {
+  const { command, path } = await resolveCommand(
+    rootCommand,
+    words.filter(word => !word.startsWith('-')),
   )
-} else {
-  await runCommand(rootCommand, { rawArgs }).catch(reportError)
+  const help = path.length === 0 ? await renderRootHelp(command, commandSections) : await renderHelp(command, path)
+  process.stdout.write(help)
 }
 
-async function printUsage<T extends ArgsDef>(command: CommandDef<T>): Promise<void> {
-  const usage = await renderUsage(command)
-  process.stdout.write(`${process.stdout.isTTY ? usage : stripVTControlCharacters(usage)}\n`)
-}
-
-/**
- * 2 for what the command line or a setting has wrong, 1 for what could not be done, 3 and 4 of a client; one line each, with
- * the remedy.
- */
+/** Prints one line with the remedy. Exit codes: 2 for a wrong command line or setting, 3 and 4 of a client, else 1. */
 function reportError(error: unknown): void {
-  const isUsageError = error instanceof ConfigError || (error instanceof Error && error.name === 'CLIError')
-  const isExpected =
-    isUsageError || error instanceof OperatorError || error instanceof ApiError || error instanceof ClientError
-  process.stderr.write(`cikit-api: ${isExpected ? withHint(error) : describeError(error)}\n`)
+  process.stderr.write(`cikit-api: ${errorText(error)}\n`)
   if (error instanceof ClientError) process.exitCode = ClientError.exitCodes[error.kind]
-  else process.exitCode = isUsageError ? 2 : 1
+  else process.exitCode = error instanceof ConfigError ? 2 : 1
 }
 
-function withHint(error: Error): string {
+function errorText(error: unknown): string {
   if (error instanceof ApiError && error.cause instanceof Error) return `${error.message} (${error.cause.message})`
-  if (error.name !== 'CLIError') return error.message
-  return `${stripVTControlCharacters(error.message).replace(/\.$/, '')}: see cikit-api --help`
+  const isExpected = [ApiError, ClientError, ConfigError, OperatorError].some(type => error instanceof type)
+  return error instanceof Error && isExpected ? error.message : describeError(error)
 }

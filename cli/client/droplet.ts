@@ -1,9 +1,9 @@
-import { type CommandMeta, defineCommand } from 'citty'
 import { readEnv, toClientConfig } from '../../src/config/config.ts'
 import { ClientError, ConfigError } from '../../src/core/errors.ts'
 import { escapeText } from '../../src/core/log.ts'
 import type { DropletList } from '../../src/droplets/schema.ts'
-import { defineStrictCommand, settingArgs, toFlags } from '../shared/flags.ts'
+import { defineCommand, defineGroup } from '../shared/command.ts'
+import { settingArgs, toFlags } from '../shared/flags.ts'
 import { toTable } from '../shared/table.ts'
 import { requireDone } from './api/operations.ts'
 import { call } from './api/session.ts'
@@ -30,14 +30,14 @@ const changeArgs = {
   ...commonArgs,
 } as const
 
-const ls = defineStrictCommand({
-  meta: { name: 'cikit-api droplet ls', description: 'List the droplets, newest first' },
+const ls = defineCommand({
+  description: 'List the droplets, newest first',
   args: commonArgs,
   run: async ({ args }) => printDroplets(await fetchDroplets(args), args.json),
 })
 
-const add = defineStrictCommand({
-  meta: { name: 'cikit-api droplet add', description: 'Make and start a droplet that lets your SSH keys in' },
+const add = defineCommand({
+  description: 'Make and start a droplet that lets your SSH keys in',
   args: {
     ...changeArgs,
     'ssh-keys': {
@@ -53,28 +53,28 @@ const add = defineStrictCommand({
 })
 
 const start = createChangeCommand(
-  { name: 'cikit-api droplet start', description: 'Start a droplet' },
+  'Start a droplet',
   'running',
   droplet => (api, headers) => api.droplet.start({ droplet }).patch(undefined, { headers }),
 )
 const stop = createChangeCommand(
-  { name: 'cikit-api droplet stop', description: 'Stop a droplet' },
+  'Stop a droplet',
   'stopped',
   droplet => (api, headers) => api.droplet.stop({ droplet }).patch(undefined, { headers }),
 )
 const restart = createChangeCommand(
-  { name: 'cikit-api droplet restart', description: 'Stop and start a droplet' },
+  'Stop and start a droplet',
   'running',
   droplet => (api, headers) => api.droplet.restart({ droplet }).patch(undefined, { headers }),
 )
 const rm = createChangeCommand(
-  { name: 'cikit-api droplet rm', description: 'Delete a droplet with its data' },
+  'Delete a droplet with its data',
   'gone',
   droplet => (api, headers) => api.removeDroplet(droplet, headers),
 )
 
-const ssh = defineStrictCommand({
-  meta: { name: 'cikit-api droplet ssh', description: 'Enter a droplet by ssh; after -- comes what ssh is to run' },
+const ssh = defineCommand({
+  description: 'Enter a droplet by ssh; after -- comes what ssh is to run',
   args: { name: dropletNameArg, ...settingArgs('session-file') },
   run: async ({ args, rawArgs }) => {
     const droplet = (await fetchDroplets(args)).find(droplet => droplet.name === args.name)
@@ -90,8 +90,8 @@ const ssh = defineStrictCommand({
   },
 })
 
-export const droplet = defineCommand({
-  meta: { name: 'cikit-api droplet', description: 'Droplets of the Matrix that you are logged in to' },
+export const droplet = defineGroup({
+  description: 'Droplets of the Matrix that you are logged in to',
   subCommands: { ls, add, start, stop, restart, rm, ssh, exec, console: consoleCommand, logs, stats },
 })
 
@@ -100,12 +100,12 @@ type TargetState = 'running' | 'stopped' | 'gone'
 
 /** A command that does one thing to the droplet that it names. */
 function createChangeCommand(
-  meta: CommandMeta,
+  description: string,
   targetState: TargetState,
   requestFor: (droplet: string) => SendRequest,
 ) {
-  return defineStrictCommand({
-    meta,
+  return defineCommand({
+    description,
     args: { name: dropletNameArg, ...changeArgs },
     // Eden puts it into the path as it is.
     run: ({ args }) => runChangeCommand(args, targetState, requestFor(encodeURIComponent(args.name))),

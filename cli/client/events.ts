@@ -1,16 +1,14 @@
 import type { ServerEvent } from '../../src/api/client/sse-parser.ts'
-import { defineStrictCommand, settingArgs } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { settingArgs } from '../shared/flags.ts'
 import { onInterrupt } from '../shared/interrupts.ts'
 import { print } from '../shared/output.ts'
 import { sessionFileOf } from './api/session-file.ts'
 import { parseData, toEventText } from './event-text.ts'
 import { followStream } from './follow-stream.ts'
 
-export const events = defineStrictCommand({
-  meta: {
-    name: 'cikit-api events',
-    description: 'Follow what happens to droplets, operations and users, until Ctrl-C',
-  },
+export const events = defineCommand({
+  description: 'Follow what happens to droplets, operations and users, until Ctrl-C',
   args: {
     json: { type: 'boolean', description: 'Print one JSON object a line: {id, event, data}' },
     ...settingArgs('session-file'),

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { ConfigError } from '../../src/core/errors.ts'
-import { defineStrictCommand, settingArgs } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { settingArgs } from '../shared/flags.ts'
 import { logIn, logOut } from './api/session.ts'
 import { sessionFileOf } from './api/session-file.ts'
 
-export const login = defineStrictCommand({
-  meta: { name: 'cikit-api login', description: 'Log in to a Matrix elsewhere, for the droplet commands' },
+export const login = defineCommand({
+  description: 'Log in to a Matrix elsewhere, for the droplet commands',
   args: {
     url: { type: 'positional', required: true, description: 'Where its API is: https://matrix.example.com:1337' },
     username: { type: 'string', alias: 'u', valueHint: 'NAME', description: 'Name of the user (asked for)' },
@@ -28,8 +29,8 @@ export const login = defineStrictCommand({
   },
 })
 
-export const logout = defineStrictCommand({
-  meta: { name: 'cikit-api logout', description: 'End the session at the Matrix that you are logged in to' },
+export const logout = defineCommand({
+  description: 'End the session at the Matrix that you are logged in to',
   args: {
     json: { type: 'boolean', description: 'Print one JSON object: {}' },
     ...settingArgs('session-file'),

@@ -1,8 +1,8 @@
-import { defineCommand } from 'citty'
 import { ConfigError } from '../../src/core/errors.ts'
 import { escapeText } from '../../src/core/log.ts'
 import type { OperationBody } from '../../src/droplets/operations/schema.ts'
-import { defineStrictCommand, settingArgs } from '../shared/flags.ts'
+import { defineCommand, defineGroup } from '../shared/command.ts'
+import { settingArgs } from '../shared/flags.ts'
 import { toTable } from '../shared/table.ts'
 import { requireDone } from './api/operations.ts'
 import { call } from './api/session.ts'
@@ -15,11 +15,8 @@ const commonArgs = {
 } as const
 const operationIdArg = { type: 'positional', required: true, description: 'Id of the operation' } as const
 
-const ls = defineStrictCommand({
-  meta: {
-    name: 'cikit-api operation ls',
-    description: 'List what is being done to the droplets, and was, newest first',
-  },
+const ls = defineCommand({
+  description: 'List what is being done to the droplets, and was, newest first',
   args: {
     limit: { type: 'string', valueHint: 'NUMBER', description: 'The newest so many, 1000 at most (100)' },
     droplet: { type: 'string', valueHint: 'NAME', description: 'Of this droplet only' },
@@ -35,8 +32,8 @@ const ls = defineStrictCommand({
   },
 })
 
-const show = defineStrictCommand({
-  meta: { name: 'cikit-api operation show', description: 'Show an operation' },
+const show = defineCommand({
+  description: 'Show an operation',
   args: {
     id: operationIdArg,
     wait: { type: 'boolean', description: 'Wait for its end first; exit 1 if it was not done' },
@@ -52,8 +49,8 @@ const show = defineStrictCommand({
   },
 })
 
-const cancel = defineStrictCommand({
-  meta: { name: 'cikit-api operation cancel', description: 'Undo an operation, as long as that is possible' },
+const cancel = defineCommand({
+  description: 'Undo an operation, as long as that is possible',
   args: { id: operationIdArg, ...commonArgs },
   run: async ({ args }) => {
     const cancelled = await call(sessionFileOf(args), api => api.cancelOperation(encodeURIComponent(args.id)))
@@ -61,8 +58,8 @@ const cancel = defineStrictCommand({
   },
 })
 
-export const operation = defineCommand({
-  meta: { name: 'cikit-api operation', description: 'What is being done to the droplets, and was' },
+export const operation = defineGroup({
+  description: 'What is being done to the droplets, and was',
   subCommands: { ls, show, cancel },
 })
 

@@ -2,14 +2,15 @@ import { type AuditQuery, parseAuditFilter, toAuditList } from '../../src/audit/
 import type { Audit, ListedEntry } from '../../src/audit/service.ts'
 import { ApiError, ConfigError, OperatorError } from '../../src/core/errors.ts'
 import type { AuditFilter } from '../../src/store/audit.ts'
-import { defineStrictCommand, settingArgs } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { settingArgs } from '../shared/flags.ts'
 import { hostActor, withCoreContext } from './core-context.ts'
 
 const POLL_INTERVAL_MS = 1_000
 const MAX_RECORDS_PER_POLL = 100_000
 
-export const audit = defineStrictCommand({
-  meta: { name: 'cikit-api audit', description: 'Show what was done on this system and what was refused, newest last' },
+export const audit = defineCommand({
+  description: 'Show what was done on this system and what was refused, newest last',
   args: {
     since: { type: 'string', valueHint: 'TIME', description: 'From this time on, such as 2026-11-23T16:00:00Z' },
     user: { type: 'string', valueHint: 'NAME', description: 'Of this user only' },

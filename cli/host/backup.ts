@@ -12,12 +12,13 @@ import { systemRandom } from '../../src/core/random.ts'
 import { sealingKeyFile } from '../../src/store/encryption-key.ts'
 import { fsyncDirectory } from '../../src/store/key-file.ts'
 import { version } from '../../src/version.ts'
-import { defineStrictCommand, settingArgs, toFlags } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { settingArgs, toFlags } from '../shared/flags.ts'
 import { pluralize } from '../shared/pluralize.ts'
 import { runAsOwner } from './drop-privileges.ts'
 
-export const backup = defineStrictCommand({
-  meta: { name: 'cikit-api backup', description: 'Write everything into one file, while serve runs or not' },
+export const backup = defineCommand({
+  description: 'Write everything into one file, while serve runs or not',
   args: {
     file: { type: 'positional', description: 'The file to write', required: true, valueHint: 'FILE' },
     'with-key': { type: 'boolean', description: 'The keys too, sealed with a passphrase' },

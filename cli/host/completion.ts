@@ -1,6 +1,6 @@
 import type { CommandDef } from 'citty'
 import { ConfigError } from '../../src/core/errors.ts'
-import { defineStrictCommand } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
 import { bashCompletion } from './manual/bash-completion.ts'
 import { PROGRAM_NAME, readCommandTree } from './manual/command-tree.ts'
 import { fishCompletion } from './manual/fish-completion.ts'
@@ -10,8 +10,8 @@ const shells = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion 
 
 /** @param root the root of all commands, of which this one is one */
 export function createCompletionCommand(root: CommandDef) {
-  return defineStrictCommand({
-    meta: { name: 'cikit-api completion', description: 'Print what a shell needs to complete these commands' },
+  return defineCommand({
+    description: 'Print what a shell needs to complete these commands',
     args: {
       shell: { type: 'positional', required: true, valueHint: 'bash|zsh|fish', description: 'bash, zsh or fish' },
     },

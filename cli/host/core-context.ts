@@ -3,6 +3,7 @@ import { readEnv, readHostFacts, toCoreConfig } from '../../src/config/config.ts
 import { type CoreContext, createCoreContext } from '../../src/context.ts'
 import type { Actor } from '../../src/core/actor.ts'
 import { acquireServeLock } from '../../src/store/serve-lock.ts'
+import type { CommandPath } from '../shared/command.ts'
 import { toFlags } from '../shared/flags.ts'
 import { dropPrivilegesToOwner } from './drop-privileges.ts'
 
@@ -32,17 +33,16 @@ export async function withCoreContext(
 }
 
 /**
- * The same for a command that does something to a user: the audit tells of it, also when it comes to nothing.
- * @param commandName its words: `cikit-api user delete`
+ * Like `withCoreContext`, for a command whose outcome is audited, failures included.
+ * @param path the command's words, which are the action in the audit: `user.delete`
  */
 export async function withAuditedContext(
   args: Record<string, unknown>,
-  commandName: string,
+  path: CommandPath,
   target: string,
   work: (context: CoreContext, actor: Actor) => Promise<void>,
 ): Promise<void> {
-  const action = commandName.replace('cikit-api ', '').replaceAll(' ', '.')
-  const actor = { user: hostActor(), address: 'host', action }
+  const actor = { user: hostActor(), address: 'host', action: path.join('.') }
   await withCoreContext(args, async context => {
     try {
       await work(context, actor)

@@ -4,16 +4,12 @@ import { groups, parseGroup } from '../../src/core/groups.ts'
 import type { Secret } from '../../src/core/secret.ts'
 import { parseUsername } from '../../src/core/username.ts'
 import type { UserService } from '../../src/users/service.ts'
-import { defineStrictCommand, settingArgs } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { settingArgs } from '../shared/flags.ts'
 import { withAuditedContext } from './core-context.ts'
 
-const COMMAND_NAME = 'cikit-api create-user'
-
-export const createUser = defineStrictCommand({
-  meta: {
-    name: COMMAND_NAME,
-    description: 'Make a user, or show the secret of an existing one and end its sessions',
-  },
+export const createUser = defineCommand({
+  description: 'Make a user, or show the secret of an existing one and end its sessions',
   args: {
     username: { type: 'string', alias: 'u', required: true, valueHint: 'NAME', description: 'Name of the user' },
     group: {
@@ -27,10 +23,10 @@ export const createUser = defineStrictCommand({
     json: { type: 'boolean', description: 'Print one JSON object' },
     ...settingArgs('data-dir', 'secret-key-file'),
   },
-  run: async ({ args }) => {
+  run: async ({ args, path }) => {
     const username = parseFlag('-u', args.username, parseUsername)
     const group = parseFlag('-g', args.group, parseGroup)
-    await withAuditedContext(args, COMMAND_NAME, username, async ({ users }, actor) => {
+    await withAuditedContext(args, path, username, async ({ users }, actor) => {
       const enrolment = await users.provision(actor, username, group, args.regenerate === true)
       process.stdout.write(args.json ? await toJson(enrolment) : toText(enrolment))
     })

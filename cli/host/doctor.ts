@@ -1,6 +1,7 @@
 import { type Config, readEnv, readHostFacts, toConfig } from '../../src/config/config.ts'
 import { escapeText } from '../../src/core/log.ts'
-import { defineStrictCommand, serverSettings, settingArgs, toFlags } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { serverSettings, settingArgs, toFlags } from '../shared/flags.ts'
 import { toTable } from '../shared/table.ts'
 import { checkDataDir } from './doctor/data-dir.ts'
 import { checkEngine } from './doctor/engine.ts'
@@ -10,12 +11,9 @@ import { checkPorts, listeningPorts } from './doctor/ports.ts'
 import { checkStore } from './doctor/store.ts'
 import { dropPrivilegesToOwner } from './drop-privileges.ts'
 
-export const doctor = defineStrictCommand({
-  meta: {
-    name: 'cikit-api doctor',
-    description:
-      'Look whether all that serve needs is as it should be, and change nothing; exit 1 when something has failed',
-  },
+export const doctor = defineCommand({
+  description:
+    'Look whether all that serve needs is as it should be, and change nothing; exit 1 when something has failed',
   args: {
     ...settingArgs(...serverSettings),
     json: { type: 'boolean', description: 'Print a list of {check, status, text}' },

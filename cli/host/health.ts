@@ -4,7 +4,8 @@ import { ConfigError, OperatorError } from '../../src/core/errors.ts'
 import { escapeText } from '../../src/core/log.ts'
 import type { ServerHealth } from '../../src/monitoring/health/service.ts'
 import { findLockHolder } from '../../src/store/serve-lock.ts'
-import { defineStrictCommand, settingArgs, toFlags } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { settingArgs, toFlags } from '../shared/flags.ts'
 
 /** Less than the three seconds that whoever asks may wait for this program as a whole. */
 const TIMEOUT_MS = 2_500
@@ -16,11 +17,8 @@ const problemTexts: Record<string, string> = {
   unusable: 'the store cannot be used (see what the log says)',
 }
 
-export const health = defineStrictCommand({
-  meta: {
-    name: 'cikit-api health',
-    description: 'Ask the server of this host how it is; exit 1 when it does not serve',
-  },
+export const health = defineCommand({
+  description: 'Ask the server of this host how it is; exit 1 when it does not serve',
   args: {
     url: { type: 'string', valueHint: 'URL', description: 'Where to ask (as the server of the data directory says)' },
     json: { type: 'boolean', description: 'Print what GET /health answers' },

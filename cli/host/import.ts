@@ -5,19 +5,16 @@ import { type Encoding, encodings } from '../../src/backups/import/secret-encodi
 import type { ImportResult } from '../../src/backups/import/service.ts'
 import { errorMessage } from '../../src/core/error-message.ts'
 import { ConfigError, OperatorError } from '../../src/core/errors.ts'
-import { defineStrictCommand, settingArgs } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { settingArgs } from '../shared/flags.ts'
 import { toTable } from '../shared/table.ts'
 import { withAuditedContext, withCoreContext } from './core-context.ts'
 
-const COMMAND_NAME = 'cikit-api import'
 /** 10,000 users take a quarter of it. */
 const MAX_EXPORT_BYTES = 10_000_000
 
-export const importUsers = defineStrictCommand({
-  meta: {
-    name: COMMAND_NAME,
-    description: 'Take over the users of the original system; shows what it would do, unless --write',
-  },
+export const importUsers = defineCommand({
+  description: 'Take over the users of the original system; shows what it would do, unless --write',
   args: {
     file: {
       type: 'positional',
@@ -33,7 +30,7 @@ export const importUsers = defineStrictCommand({
     json: { type: 'boolean', description: 'Print one JSON object' },
     ...settingArgs('data-dir', 'secret-key-file'),
   },
-  run: async ({ args }) => {
+  run: async ({ args, path }) => {
     const encoding = parseEncoding(args.encoding ?? 'base32')
     // Before root becomes the owner of the data directory, who may not be able to read it.
     const candidates = readDocuments(readExport(args.file)).map(document =>
@@ -45,7 +42,7 @@ export const importUsers = defineStrictCommand({
       if (results.some(({ outcome }) => outcome === 'refused')) process.exitCode = 1
     }
     if (args.write)
-      await withAuditedContext(args, COMMAND_NAME, '', async ({ userImport }, actor) =>
+      await withAuditedContext(args, path, '', async ({ userImport }, actor) =>
         printResults(await userImport.apply(actor, candidates)),
       )
     else await withCoreContext(args, async ({ userImport }) => printResults(await userImport.plan(candidates)))

@@ -1,15 +1,16 @@
 import { resolve } from 'node:path'
 import { type Flags, readEnv, settings, variableOf } from '../../src/config/config.ts'
 import { OperatorError } from '../../src/core/errors.ts'
-import { defineStrictCommand, serverSettings, settingArgs, toFlags } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { serverSettings, settingArgs, toFlags } from '../shared/flags.ts'
 import { installService } from './service/install.ts'
 import { readText } from './service/install-file.ts'
 import { layout } from './service/layout.ts'
 import { planService } from './service/plan.ts'
 import { uninstallService } from './service/uninstall.ts'
 
-export const install = defineStrictCommand({
-  meta: { name: 'cikit-api install', description: 'Make this binary a service of this host, or bring it up to date' },
+export const install = defineCommand({
+  description: 'Make this binary a service of this host, or bring it up to date',
   args: {
     print: { type: 'boolean', description: 'Print the systemd unit, and change nothing' },
     ...settingArgs(...serverSettings),
@@ -26,8 +27,8 @@ export const install = defineStrictCommand({
   },
 })
 
-export const uninstall = defineStrictCommand({
-  meta: { name: 'cikit-api uninstall', description: 'Take the service and the binary away; data and settings stay' },
+export const uninstall = defineCommand({
+  description: 'Take the service and the binary away; data and settings stay',
   args: {},
   run: async () => {
     requireRoot('uninstall', 'with sudo, say')

@@ -1,12 +1,12 @@
 import type { CommandDef } from 'citty'
-import { defineStrictCommand } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
 import { PROGRAM_NAME, readCommandTree } from './manual/command-tree.ts'
 import { renderManPage } from './manual/man-page.ts'
 
 /** @param root the root of all commands, of which this one is one */
 export function createManCommand(root: CommandDef) {
-  return defineStrictCommand({
-    meta: { name: 'cikit-api man', description: 'Print the manual page: cikit-api man | man -l -' },
+  return defineCommand({
+    description: 'Print the manual page: cikit-api man | man -l -',
     args: {},
     run: async () => void process.stdout.write(renderManPage(await readCommandTree(root, PROGRAM_NAME))),
   })

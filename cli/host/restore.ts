@@ -11,7 +11,8 @@ import type { Secret } from '../../src/core/secret.ts'
 import { databaseFile } from '../../src/store/files.ts'
 import type { RestoreSummary } from '../../src/store/invalidate-restored.ts'
 import { swapData } from '../../src/store/swap-data.ts'
-import { defineStrictCommand, settingArgs, toFlags } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { settingArgs, toFlags } from '../shared/flags.ts'
 import { pluralize } from '../shared/pluralize.ts'
 import { hostActor } from './core-context.ts'
 import { dropPrivilegesToOwner } from './drop-privileges.ts'
@@ -29,8 +30,8 @@ interface RestoreReport extends RestoreSummary {
   before: string | null
 }
 
-export const restore = defineStrictCommand({
-  meta: { name: 'cikit-api restore', description: 'Put back what a backup holds, while nobody serves' },
+export const restore = defineCommand({
+  description: 'Put back what a backup holds, while nobody serves',
   args: {
     file: { type: 'positional', description: 'A file that backup wrote', required: true, valueHint: 'FILE' },
     'passphrase-file': { type: 'string', valueHint: 'FILE', description: 'Where the passphrase of its keys is' },

@@ -2,7 +2,8 @@ import { resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { readEnv, readHostFacts, toCoreConfig } from '../../src/config/config.ts'
 import { ConfigError, OperatorError } from '../../src/core/errors.ts'
-import { defineStrictCommand, settingArgs, toFlags } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { settingArgs, toFlags } from '../shared/flags.ts'
 import { hostActor } from './core-context.ts'
 import { readText } from './service/install-file.ts'
 import { layout } from './service/layout.ts'
@@ -11,11 +12,8 @@ import { ownDescription } from './upgrade/binary.ts'
 import { rollback } from './upgrade/rollback.ts'
 import { upgrade as upgradeTo } from './upgrade/upgrade.ts'
 
-export const upgrade = defineStrictCommand({
-  meta: {
-    name: 'cikit-api upgrade',
-    description: 'Put another version into the place of the installed one and restart the service, or go back',
-  },
+export const upgrade = defineCommand({
+  description: 'Put another version into the place of the installed one and restart the service, or go back',
   args: {
     from: { type: 'string', valueHint: 'FILE', description: 'The new binary' },
     sha256: { type: 'string', valueHint: 'SUM', description: 'Its SHA-256, from SHA256SUMS of the release' },

@@ -1,13 +1,13 @@
-import { type CommandMeta, defineCommand } from 'citty'
 import type { CoreContext } from '../../src/context.ts'
 import type { Actor } from '../../src/core/actor.ts'
 import { toUserList } from '../../src/users/to-body.ts'
-import { defineStrictCommand, settingArgs } from '../shared/flags.ts'
+import { defineCommand, defineGroup } from '../shared/command.ts'
+import { settingArgs } from '../shared/flags.ts'
 import { toTable } from '../shared/table.ts'
 import { withAuditedContext, withCoreContext } from './core-context.ts'
 
-const list = defineStrictCommand({
-  meta: { name: 'cikit-api user list', description: 'List the users, oldest first' },
+const list = defineCommand({
+  description: 'List the users, oldest first',
   args: {
     json: { type: 'boolean', description: 'Print one JSON array' },
     ...settingArgs('data-dir', 'secret-key-file'),
@@ -24,42 +24,42 @@ const list = defineStrictCommand({
 })
 
 const remove = createUserActionCommand({
-  meta: { name: 'cikit-api user delete', description: 'Delete a user and end its sessions' },
+  description: 'Delete a user and end its sessions',
   run: ({ users }, actor, username) => users.remove(actor, username),
   successMessage: username => `Deleted ${username}`,
 })
 
 const unlock = createUserActionCommand({
-  meta: { name: 'cikit-api user unlock', description: 'Lift the locks on a login, and on addresses' },
+  description: 'Lift the locks on a login, and on addresses',
   run: ({ users }, actor, username) => users.unlockOnHost(actor, username),
   successMessage: username => `Unlocked ${username}`,
 })
 
 const handOver = createUserActionCommand({
-  meta: { name: 'cikit-api user hand-over', description: 'Make a user the owner, and the present owner a manager' },
+  description: 'Make a user the owner, and the present owner a manager',
   run: ({ users }, actor, username) => users.handOver(actor, username),
   successMessage: username => `The owner is ${username}`,
 })
 
-export const user = defineCommand({
-  meta: { name: 'cikit-api user', description: 'List, delete and unlock users, hand the ownership over' },
+export const user = defineGroup({
+  description: 'List, delete and unlock users, hand the ownership over',
   subCommands: { list, delete: remove, unlock, 'hand-over': handOver },
 })
 
 /** A command that does one thing to the user that it names, and says so. */
 function createUserActionCommand(options: {
-  meta: CommandMeta & { name: string }
+  description: string
   run: (context: CoreContext, actor: Actor, username: string) => Promise<void>
   successMessage: (username: string) => string
 }) {
-  return defineStrictCommand({
-    meta: options.meta,
+  return defineCommand({
+    description: options.description,
     args: {
       name: { type: 'positional', required: true, description: 'Name of the user' },
       ...settingArgs('data-dir', 'secret-key-file'),
     },
-    run: ({ args }) =>
-      withAuditedContext(args, options.meta.name, args.name, async (context, actor) => {
+    run: ({ args, path }) =>
+      withAuditedContext(args, path, args.name, async (context, actor) => {
         await options.run(context, actor, args.name)
         process.stdout.write(`${options.successMessage(args.name)}\n`)
       }),

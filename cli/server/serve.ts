@@ -8,7 +8,8 @@ import { createLog, describeError, type Log } from '../../src/core/log.ts'
 import { acquireServeLock, type ServeLock } from '../../src/store/serve-lock.ts'
 import { version } from '../../src/version.ts'
 import { dropPrivilegesToOwner } from '../host/drop-privileges.ts'
-import { defineStrictCommand, serverSettings, settingArgs, toFlags } from '../shared/flags.ts'
+import { defineCommand } from '../shared/command.ts'
+import { serverSettings, settingArgs, toFlags } from '../shared/flags.ts'
 import { createCertificateRenewal } from './certificate-renewal.ts'
 import { type Listener, listen } from './listener.ts'
 import { type MetricsListener, startMetricsListener } from './metrics-listener.ts'
@@ -21,8 +22,8 @@ const DRAIN_TIMEOUT_MS = 60_000
 const MAINTENANCE_INTERVAL_MS = 30_000
 const CERTIFICATE_POLL_INTERVAL_MS = 5_000
 
-export const serve = defineStrictCommand({
-  meta: { name: 'cikit-api serve', description: 'Serve the API' },
+export const serve = defineCommand({
+  description: 'Serve the API',
   args: settingArgs(...serverSettings),
   run: async ({ args }) => {
     const config = toConfig(toFlags(args), readEnv(), readHostFacts())

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { version } from '../../src/version.ts'
 import { expectedFailure, runCli } from '../testkit/cli.ts'
 
-test('--version is the version and nothing else', async () => {
+test('--version prints the version and nothing else', async () => {
   expect(await runCli(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' })
 })
 
@@ -19,47 +19,64 @@ test.each([
     ['create-user'],
     ['-u, --username=<NAME>', '-g, --group=<viewer|manager|owner>', '-r, --regenerate', '--json', '--data-dir=<DIR>'],
   ],
-  [['user'], ['list', 'delete', 'unlock', 'hand-over', 'List, delete and unlock users']],
+  [['user'], ['Usage: cikit-api user COMMAND', 'list', 'delete', 'unlock', 'hand-over']],
   [
     ['user', 'list'],
     ['--json', '--data-dir=<DIR>', 'List the users, oldest first'],
   ],
   [
     ['user', 'delete'],
-    ['NAME', 'Name of the user', '--data-dir=<DIR>'],
+    ['Usage: cikit-api user delete NAME', 'Name of the user', '--data-dir=<DIR>'],
   ],
-  [['image'], ['build', 'The image that droplets are made from']],
+  [['image'], ['build']],
   [
     ['image', 'build'],
     ['--docker-host=<URL>', 'Build the droplet image'],
   ],
-])('%p --help says what there is, without colours in a pipe', async (command, words) => {
+])('%p --help lists commands, arguments and flags, without colours', async (command, words) => {
   const { exitCode, stdout, stderr } = await runCli([...command, '--help'])
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   for (const word of words) expect(stdout).toContain(word)
   expect(stdout).not.toContain('\x1b')
 })
 
+test('the root help groups commands by where they run, with an example for each group', async () => {
+  const { stdout } = await runCli(['--help'])
+  const [, server = '', host = '', client = ''] = stdout.split(/^(?:Server|This host|Client)$/m)
+  expect(server).toMatch(/^ {2}serve +Serve the API/m)
+  expect(server).toContain('Example: cikit-api serve ')
+  expect(host).toMatch(/^ {2}create-user +\S/m)
+  expect(host).toContain('Example: cikit-api create-user -u ann -g owner')
+  expect(client).toMatch(/^ {2}droplet +\S/m)
+  expect(client).toContain('Example: cikit-api login https://')
+})
+
 test.each([
-  [['nonsense'], /nonsense/],
-  [['user', 'nonsense'], /nonsense/],
-  [['--bogus'], /--bogus/],
-  [['serve', '--bogus'], /--bogus/],
-  [['serve', '-p', '1'], /-p/],
-  [['serve', 'extra'], /extra/],
-  [['serve', '--port'], /--port/],
+  [['nonsense'], /unknown command "nonsense": see cikit-api --help/],
+  [['drplet', 'ls'], /unknown command "drplet" \(did you mean droplet\?\)/],
+  [['toString'], /unknown command "toString"/],
+  [['user'], /no command given: see cikit-api user --help/],
+  [['user', 'nonsense'], /unknown command "nonsense": see cikit-api user --help/],
+  [['user', '--json', 'list'], /unknown flag --json/],
+  [['--bogus'], /unknown flag --bogus/],
+  [['serve', '--bogus'], /unknown flag --bogus: see cikit-api serve --help/],
+  [['droplet', 'ls', '--jsn'], /unknown flag --jsn \(did you mean --json\?\)/],
+  [['serve', '-p', '1'], /unknown flag -p/],
+  [['serve', 'extra'], /unexpected argument "extra": see cikit-api serve --help/],
+  [['serve', '--port'], /--port needs a value/],
   [['serve', '--port='], /--port/],
-  [['create-user', '-g', 'owner'], /--username/],
-  [['create-user', '-u', 'ann'], /--group/],
-  [['create-user', '-u', 'ann', '-g'], /-g/],
-  [['user', 'list', 'extra'], /extra/],
-  [['user', 'delete'], /NAME/],
-  [['user', 'delete', 'ann', 'bob'], /bob/],
-  [['image', 'build', '--image', 'debian'], /--image/],
-])('%p is refused in one line that names it', async (args, words) => {
-  const refused = await runCli(args)
-  expect(refused).toEqual(expectedFailure(2, words))
-  expect(refused.stderr).not.toContain('\x1b')
+  [['create-user', '-g', 'owner'], /missing flag --username/],
+  [['create-user', '-u', 'ann'], /missing flag --group/],
+  [['create-user', '-u', 'ann', '-g'], /-g needs a value/],
+  [['user', 'list', 'extra'], /unexpected argument "extra"/],
+  [['user', 'delete'], /missing argument NAME: see cikit-api user delete --help/],
+  [['user', 'delete', 'ann', 'bob'], /unexpected argument "bob"/],
+  [['droplet', 'exec', '--', 'ls'], /missing argument NAME/],
+  [['image', 'build', '--image', 'debian'], /unknown flag --image/],
+])('%p is rejected in one line with exit code 2', async (args, message) => {
+  const failure = await runCli(args)
+  expect(failure).toEqual(expectedFailure(2, message))
+  expect(failure.stderr).not.toContain('\x1b')
 })
 
 test.each([
@@ -71,11 +88,11 @@ test.each([
   [['--domain', 'a_b'], /--domain: "a_b".*domain name/],
   [['--tls-cert', 'cert.pem'], /--tls-cert "cert.pem".*--tls-key/],
   [['--tls-key', 'key.pem'], /--tls-key "key.pem".*--tls-cert/],
-])('serve %p is refused with the flag, the value and the remedy', async (args, words) => {
-  expect(await runCli(['serve', ...args])).toEqual(expectedFailure(2, words))
+])('serve %p is rejected with the flag, the value and the remedy', async (args, message) => {
+  expect(await runCli(['serve', ...args])).toEqual(expectedFailure(2, message))
 })
 
-test('a wrong variable is refused by its own name', async () => {
+test('an invalid variable is named in the error', async () => {
   expect(await runCli(['serve'], { CIKIT_API_PORT: 'http' })).toEqual(
     expectedFailure(2, /CIKIT_API_PORT: "http".*65535/),
   )

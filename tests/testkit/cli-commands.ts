@@ -7,7 +7,7 @@ interface CommandHelp {
 
 let cachedCommands: Promise<CommandHelp[]> | undefined
 
-/** Every command that does something, with its flags, as the program's own help has them. */
+/** Every command with its flags, read from the program's own help. */
 export function listCommands(): Promise<CommandHelp[]> {
   cachedCommands ??= collectCommands([])
   return cachedCommands
@@ -15,10 +15,13 @@ export function listCommands(): Promise<CommandHelp[]> {
 
 async function collectCommands(path: string[]): Promise<CommandHelp[]> {
   const { stdout } = await runCli([...path, '--help'])
-  const [, commands = ''] = stdout.split(/^COMMANDS$/m)
-  const names = [...commands.matchAll(/^ +([a-z0-9-]+) {2,}/gm)].map(([, name = '']) => name)
+  const termsBelow = (heading: RegExp, term: RegExp) =>
+    stdout
+      .split(/^(?=\S)/m)
+      .filter(section => heading.test(section))
+      .flatMap(section => [...section.matchAll(term)].map(([, name = '']) => name))
+  const names = termsBelow(/^(Server|This host|Client|Commands)\n/, /^ {2}([a-z][a-z0-9-]*) /gm)
   if (names.length > 0) return (await Promise.all(names.map(name => collectCommands([...path, name])))).flat()
-  const [, options = ''] = stdout.split(/^OPTIONS$/m)
-  const flags = [...options.matchAll(/^ +(?:-\w, )?--([a-z0-9-]+)/gm)].map(([, flag = '']) => flag)
+  const flags = termsBelow(/^(Flags|Settings)/, /^ {2}(?:-\w, )?--([a-z0-9-]+)/gm)
   return [{ name: path.join(' '), flags }]
 }

@@ -1,6 +1,7 @@
 import { ConfigError } from '../../../src/core/errors.ts'
 import { escapeText } from '../../../src/core/log.ts'
-import { defineStrictCommand, settingArgs } from '../../shared/flags.ts'
+import { defineCommand } from '../../shared/command.ts'
+import { settingArgs } from '../../shared/flags.ts'
 import { call, withApi } from '../api/session.ts'
 import type { SessionFile } from '../api/session-file.ts'
 import { sessionFileOf } from '../api/session-file.ts'
@@ -10,11 +11,8 @@ import { attachTerminal } from '../api/terminal-session.ts'
 import { openLocalTerminal } from './local-terminal.ts'
 import { dropletNameArg } from './name-arg.ts'
 
-export const consoleCommand = defineStrictCommand({
-  meta: {
-    name: 'cikit-api droplet console',
-    description: 'Open a terminal in a droplet, without ssh; Ctrl-] leaves it, and its shell ends',
-  },
+export const consoleCommand = defineCommand({
+  description: 'Open a terminal in a droplet, without ssh; Ctrl-] leaves it, and its shell ends',
   args: { name: dropletNameArg, ...settingArgs('session-file') },
   run: async ({ args }) => {
     if (!process.stdin.isTTY) {

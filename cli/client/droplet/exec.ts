@@ -1,6 +1,7 @@
 import { ClientError, ConfigError } from '../../../src/core/errors.ts'
 import { escapeText } from '../../../src/core/log.ts'
-import { defineStrictCommand, settingArgs } from '../../shared/flags.ts'
+import { defineCommand } from '../../shared/command.ts'
+import { settingArgs } from '../../shared/flags.ts'
 import { onInterrupt } from '../../shared/interrupts.ts'
 import { print, printError } from '../../shared/output.ts'
 import { call } from '../api/session.ts'
@@ -9,11 +10,8 @@ import { dropletNameArg } from './name-arg.ts'
 
 const MAX_TIMEOUT_SECONDS = 600
 
-export const exec = defineStrictCommand({
-  meta: {
-    name: 'cikit-api droplet exec',
-    description: 'Run the command that comes after -- in a droplet, and exit as it does',
-  },
+export const exec = defineCommand({
+  description: 'Run the command that comes after -- in a droplet, and exit as it does',
   args: {
     name: dropletNameArg,
     timeout: {

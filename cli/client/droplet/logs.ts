@@ -1,5 +1,6 @@
 import { ConfigError } from '../../../src/core/errors.ts'
-import { defineStrictCommand, settingArgs } from '../../shared/flags.ts'
+import { defineCommand } from '../../shared/command.ts'
+import { settingArgs } from '../../shared/flags.ts'
 import { onInterrupt } from '../../shared/interrupts.ts'
 import { print } from '../../shared/output.ts'
 import { ConnectionLostError } from '../api/api-client.ts'
@@ -11,8 +12,8 @@ import { createOutputSanitizer } from './sanitize-output.ts'
 
 const MAX_LINES = 10_000
 
-export const logs = defineStrictCommand({
-  meta: { name: 'cikit-api droplet logs', description: 'Print what a droplet says: its journal, or its console' },
+export const logs = defineCommand({
+  description: 'Print what a droplet says: its journal, or its console',
   args: {
     name: dropletNameArg,
     follow: { type: 'boolean', description: 'Go on with what comes, until Ctrl-C' },

@@ -1,7 +1,8 @@
 import { createEventParser, type ServerEvent } from '../../../src/api/client/sse-parser.ts'
 import { ClientError } from '../../../src/core/errors.ts'
 import type { StatsBody, StatsSnapshotBody } from '../../../src/droplets/stats/schema.ts'
-import { defineStrictCommand, settingArgs } from '../../shared/flags.ts'
+import { defineCommand } from '../../shared/command.ts'
+import { settingArgs } from '../../shared/flags.ts'
 import { onInterrupt } from '../../shared/interrupts.ts'
 import { print } from '../../shared/output.ts'
 import { realTiming, retryWhileUnreachable } from '../api/retry.ts'
@@ -16,11 +17,8 @@ import { toSnapshotText, toStatsText } from './stats-text.ts'
 const FIRST_EVENT_TIMEOUT_MS = 15_000
 const CLEAR = '\x1b[H\x1b[2J'
 
-export const stats = defineStrictCommand({
-  meta: {
-    name: 'cikit-api droplet stats',
-    description: 'What the droplets use now, or one of them in the last hour',
-  },
+export const stats = defineCommand({
+  description: 'What the droplets use now, or one of them in the last hour',
   args: {
     name: { ...dropletNameArg, required: false, description: 'Name of the droplet (all that run)' },
     follow: { type: 'boolean', description: 'Print it again and again, until Ctrl-C' },

@@ -1,4 +1,5 @@
-import type { ArgDef, CommandDef, Resolvable } from 'citty'
+import type { ArgDef, CommandDef } from 'citty'
+import { resolveValue } from '../../shared/resolve-command.ts'
 
 /** A command as its manual and its completions have it: all of the tree, with the commands below it. */
 export interface CommandNode {
@@ -77,11 +78,6 @@ export function leafCommands(node: CommandNode): CommandNode[] {
   return flatten(node).filter(({ commands }) => commands.length === 0)
 }
 
-/** What citty lets be given as a value, a promise, or a function of either. */
-async function resolveValue<T>(resolvable: Resolvable<T> | undefined): Promise<T | undefined> {
-  return typeof resolvable === 'function' ? await (resolvable as () => T | Promise<T>)() : await resolvable
-}
-
 function toFlag(name: string, arg: ArgDef): Flag {
   const aliases = 'alias' in arg && arg.alias ? [arg.alias].flat() : []
   const flag = { name, aliases, description: arg.description ?? '', required: arg.required === true }
@@ -89,7 +85,7 @@ function toFlag(name: string, arg: ArgDef): Flag {
 }
 
 function toPositional(name: string, arg: ArgDef): Positional {
-  // citty takes a positional for required unless it is told.
+  // For citty, a positional is required by default.
   return { name, description: arg.description ?? '', required: arg.required !== false, value: toValue(arg, name) }
 }
 
