@@ -3,10 +3,11 @@ import {
   type CommandNode,
   type Flag,
   leafCommands,
-  PROGRAM_NAME,
   type Positional,
+  PROGRAM_NAME,
   readCommandTree,
 } from '../../cli/host/manual/command-tree.ts'
+import { serverSettings } from '../../cli/shared/flags.ts'
 import { type SettingName, settings, variableOf } from '../../src/config/config.ts'
 import { catalogue } from '../../src/core/errors.ts'
 
@@ -64,7 +65,7 @@ function commandReference(tree: CommandNode): string {
 
 function commandSection({ path, description, flags, positionals }: CommandNode): string {
   const ownFlags = flags.filter(flag => !isSetting(flag))
-  const settingNames = flags.filter(isSetting).map(({ name }) => code(`--${name}`))
+  const settingNames = flags.filter(isSetting).map(({ name }) => name)
   const usage = [PROGRAM_NAME, path, ...positionals.map(positionalUsage), ...ownFlags.map(flagUsage)].join(' ')
   const items = [
     ...positionals.map(({ value, description }) => [code(value.hint), description]),
@@ -75,8 +76,14 @@ function commandSection({ path, description, flags, positionals }: CommandNode):
     `${description}.`.replace('..', '.'),
     `\`\`\`\n${usage}\n\`\`\``,
     ...(items.length > 0 ? [table(['argument', 'meaning'], items)] : []),
-    ...(settingNames.length > 0 ? [`Settings: ${settingNames.join(', ')}.`] : []),
+    ...settingsLine(settingNames),
   ].join('\n\n')
+}
+
+function settingsLine(names: string[]): string[] {
+  if (names.length === 0) return []
+  if (serverSettings.every(name => names.includes(name))) return ['Settings: all of [a server](configuration.md).']
+  return [`Settings: ${names.map(name => code(`--${name}`)).join(', ')}.`]
 }
 
 function isSetting({ name }: Flag): boolean {

@@ -8,7 +8,7 @@ import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { ensureNodeImage, NODE_IMAGE } from '../testkit/e2e/node-image.ts'
 import { currentCode } from '../testkit/e2e/server-process.ts'
 
-// The image of the Dockerfile, built, run and used by the README's lines; with another port and another engine's socket.
+// The image of the Dockerfile, built, run and used by the commands of docs/installation.md; with another port and another engine's socket.
 
 const PORT = 18_337
 const USER = 10_001
@@ -54,12 +54,12 @@ test('its labels say what it is', async () => {
   })
 })
 
-describe("by the README's lines", () => {
+describe('by the documented commands', () => {
   let output: string
   const api = `http://127.0.0.1:${PORT}/api/v1`
 
   beforeAll(async () => {
-    output = await runReadmeLines(line => /^docker (run|exec)/.test(line))
+    output = await runDocumentedCommands(line => /^docker (run|exec)/.test(line))
   })
 
   test('the owner that was created logs in, and makes a droplet', async () => {
@@ -104,7 +104,7 @@ describe("by the README's lines", () => {
 
   test('run as that user from the beginning, it serves the same data', async () => {
     const group = statSync(engine.socket).gid
-    output = await runReadmeLines(line => line.startsWith('docker run'), ` --user ${USER} --group-add ${group} `)
+    output = await runDocumentedCommands(line => line.startsWith('docker run'), ` --user ${USER} --group-add ${group} `)
     expect(await pollUntil(10_000, () => isAnswering())).toBe(true)
     expect(await (await fetch(`http://127.0.0.1:${PORT}/health`)).json()).toMatchObject({ engine: 'ok' })
     expect(await docker('exec', 'cikit-api', 'cikit-api', 'user', 'list', '--json')).toContain('"BR0kEN"')
@@ -117,10 +117,10 @@ describe("by the README's lines", () => {
     )
 })
 
-/** Runs those of the README's commands, in the shell that they are written for. */
-async function runReadmeLines(isWanted: (line: string) => boolean, flags = ' '): Promise<string> {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8').replaceAll(' \\\n', '')
-  const lines = readme.split('\n').filter(line => line.includes('cikit-api') && isWanted(line))
+/** Runs the matching commands of docs/installation.md in bash. */
+async function runDocumentedCommands(isWanted: (line: string) => boolean, flags = ' '): Promise<string> {
+  const page = readFileSync(join(root, 'docs/installation.md'), 'utf8').replaceAll(' \\\n', '')
+  const lines = page.split('\n').filter(line => line.includes('cikit-api') && isWanted(line))
   const script = lines
     .join('\n')
     .replace('docker run ', `docker run${flags}`)

@@ -17,7 +17,7 @@ interface Failures {
 }
 
 /**
- * The limits of README.md, "Locks", in the fewest words: five failures in a row lock for a minute and each further one
+ * The limits of docs/authentication.md, "Locks", in the fewest words: five failures in a row lock for a minute and each further one
  * for twice as long, up to an hour; 100 within a year until it is over; 20 within ten minutes from one address.
  */
 export function createThrottleModel() {
