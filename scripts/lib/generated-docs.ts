@@ -34,7 +34,7 @@ export function fillSections(page: string, sections: GeneratedSections): string 
   })
 }
 
-const SECTION = /<!-- generated: ([a-z-]+) -->\n[^]*?<!-- \/generated -->/g
+const SECTION = /<!-- generated: ([a-z-]+) -->\n[\s\S]*?<!-- \/generated -->/g
 
 function settingsTable(): string {
   const rows = (Object.keys(settings) as SettingName[]).map(name => {

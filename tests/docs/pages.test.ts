@@ -24,7 +24,7 @@ describe.each(pages)('$file', ({ path, text }) => {
   })
 
   test('wraps its text at 100 columns', () => {
-    const long = withoutCode(text.replaceAll(/<!-- generated[^]*?<!-- \/generated -->/g, ''))
+    const long = withoutCode(text.replaceAll(/<!-- generated[\s\S]*?<!-- \/generated -->/g, ''))
       .split('\n')
       .filter(line => line.length > MAX_LINE_LENGTH && !line.startsWith('|'))
     expect(long).toEqual([])
@@ -44,7 +44,7 @@ test('every page in docs is linked from the README', () => {
 
 test('the tests that docs/security.md names exist', () => {
   const page = readFileSync(join(root, 'docs/security.md'), 'utf8')
-  const [, section = ''] = /## Tests\n([^]*?)\n## /.exec(page) ?? []
+  const [, section = ''] = /## Tests\n([\s\S]*?)\n## /.exec(page) ?? []
   const rows = section.split('\n').filter(line => line.startsWith('| ') && !line.includes('| tests |'))
   expect(rows.length).toBeGreaterThan(30)
   const names = rows.flatMap(row => [...(row.split('|')[2] ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name))
@@ -54,7 +54,7 @@ test('the tests that docs/security.md names exist', () => {
 
 test('docs/architecture.md shows the folders of the repository', () => {
   const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
-  const tree = /## Layout\n\n```\n([^]*?)```/.exec(page)?.[1] ?? ''
+  const tree = /## Layout\n\n```\n([\s\S]*?)```/.exec(page)?.[1] ?? ''
   const folders = new Set(
     ['src', 'cli'].flatMap(top => [...new Glob(`${top}/*/*`).scanSync(root)].map(file => file.split('/')[1] ?? '')),
   )
@@ -63,7 +63,7 @@ test('docs/architecture.md shows the folders of the repository', () => {
 })
 
 function withoutCode(text: string): string {
-  return text.replaceAll(/^```[^]*?^```$/gm, '')
+  return text.replaceAll(/^```[\s\S]*?^```$/gm, '')
 }
 
 function isValidLink(link: string, from: string): boolean {

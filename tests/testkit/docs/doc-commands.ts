@@ -24,7 +24,7 @@ export function readDocPages(): DocPage[] {
 
 /** @param page Markdown; only fenced blocks marked `sh` contain commands */
 export function extractCommands(page: string): DocCommand[] {
-  const blocks = [...page.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, block = '']) => block)
+  const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block)
   return blocks.flatMap(block => {
     const lines = block.replaceAll(/ *\\\n */g, ' ').split('\n')
     return lines.map(toCommand).filter(({ text }) => text !== '')
