@@ -4,17 +4,17 @@ import { createTestApi } from '../testkit/api/test-api.ts'
 import { errorIdIn, sendRequest } from '../testkit/api/wire-response.ts'
 import { anyJson, anyText, checkProperty, hostileTexts } from '../testkit/properties/check-property.ts'
 
-// Who is let in is told that there is no such droplet (900): that costs the least, and the engine hears nothing.
+// An authenticated request gets 900 (no such droplet): the cheapest response, without a call to the engine.
 const AUTHENTICATED_ERROR_ID = 900
 const ROUTE = ['PATCH', '/droplet/stop/none'] as const
 
-const tokenNames = fc.constantFrom<('live' | 'other' | 'refresh' | 'never')[]>(
+const tokenNames = fc.constantFrom<('live' | 'other' | 'refresh' | 'unknown')[]>(
   'live',
   'live',
   'live',
   'other',
   'refresh',
-  'never',
+  'unknown',
 )
 const scheme = fc.mixedCase(fc.constant('bearer'))
 const spaces = (min: number) => fc.integer({ min, max: 4 }).map(count => ' '.repeat(count))
@@ -49,13 +49,13 @@ const requests: fc.Arbitrary<CredentialCase> = fc.record(
   { requiredKeys: ['headers', 'form', 'query'] },
 )
 
-async function withTokens() {
+async function createTokenFixture() {
   const api = await createTestApi()
   const ada = await api.createUser('ada', 'manager')
   const { access_token: liveToken, refresh_token: refreshToken } = await api.logIn(ada)
   const other = (await api.logInAs('owner')).token
   const unknownToken = '0123456789abcdef'.repeat(4)
-  const tokens = new Map(Object.entries({ live: liveToken, refresh: refreshToken, other, never: unknownToken }))
+  const tokens = new Map(Object.entries({ live: liveToken, refresh: refreshToken, other, unknown: unknownToken }))
   return {
     api,
     liveToken,
@@ -65,10 +65,10 @@ async function withTokens() {
   }
 }
 
-test('a token counts wherever it stands and however it is spelled; two different ones or one in the address never', async () => {
-  await using fixture = await withTokens()
+test('accepts a token in the header or body in any spelling; rejects two different tokens, and tokens in the query', async () => {
+  await using fixture = await createTokenFixture()
   const { api, tokenOf } = fixture
-  await checkProperty('credentials: all places', requests, async ({ headers, field, form, query }) => {
+  await checkProperty('credentials: all locations', requests, async ({ headers, field, form, query }) => {
     const authorization = headers.map(header =>
       typeof header === 'string' ? header.replace('live', tokenOf('live')) : header.map(tokenOf).join(''),
     )
@@ -98,7 +98,7 @@ const headerText = fc.string({
     .map(code => String.fromCharCode(code)),
 })
 
-/** What stands before the token, between, and after it, and in which header. */
+/** The text around the token, and the header that carries it. */
 type NearMiss = [before: string, between: string, after: string, header: string]
 const nearMisses: fc.Arbitrary<NearMiss> = fc.tuple(
   fc.oneof(
@@ -110,8 +110,8 @@ const nearMisses: fc.Arbitrary<NearMiss> = fc.tuple(
   fc.constantFrom('authorization', 'authorization', 'x-access-token', 'cookie', 'proxy-authorization'),
 )
 
-test('no header but Bearer with the token lets anybody in, however near it comes', async () => {
-  await using fixture = await withTokens()
+test('accepts no header except Authorization: Bearer with the token', async () => {
+  await using fixture = await createTokenFixture()
   const { api, liveToken } = fixture
   await checkProperty('credentials: other headers', nearMisses, async ([before, between, after, header]) => {
     const value = `${before}${between}${liveToken}${after}`
@@ -137,8 +137,8 @@ const tokenChanges = fc.oneof(
   fc.oneof(anyText, fc.constantFrom(...hostileTexts)).map(text => () => text),
 )
 
-test('no text but the token itself is a token, in a field of the body as little as at the refresh', async () => {
-  await using fixture = await withTokens()
+test('rejects every altered access and refresh token', async () => {
+  await using fixture = await createTokenFixture()
   const { api, liveToken, refreshToken } = fixture
   await checkProperty('credentials: other tokens', tokenChanges, async change => {
     const json = (value: unknown) => ({ headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) })
@@ -160,7 +160,7 @@ test('no text but the token itself is a token, in a field of the body as little 
   })
 })
 
-/** What a form can say of a value. */
+/** A value as a form field. */
 function asText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -10,10 +10,10 @@ import { createTestDroplet, HOST_KEY } from '../testkit/droplets/droplet.ts'
 import { anyText, checkProperty, hostileTexts } from '../testkit/properties/check-property.ts'
 
 const DROPLETS = ['cikit01', 'cikit42', 'cikit99']
-/** No droplet: an engine that lists it would be wrong, and it is not to be reached all the same. */
+/** Not a droplet. Must not be reachable even if the engine lists it. */
 const FOREIGN = 'bystander'
 
-/** Method, action, and what that is to the engine. */
+/** Method, action, and the expected calls to the engine. */
 type Action = [string, string, string[]]
 type Case = [Action, string]
 
@@ -49,7 +49,7 @@ function resetDroplets({ memoryEngine, clock }: TestApi): void {
   memoryEngine.calls.length = 0
 }
 
-/** What the engine hears of a request for this droplet: of a name that cannot be one, nothing. */
+/** The expected calls to the engine for a droplet: none for an invalid name. */
 function callsFor(name: string | undefined, engineCalls: string[]): string[] {
   if (name === undefined || !/^cikit(0[1-9]|[1-9][0-9])$/.test(name)) return []
   return DROPLETS.includes(name) ? ['list', ...engineCalls.map(call => `${call} ${name}`)] : ['list']
@@ -65,7 +65,7 @@ async function createManagerFixture() {
   }
 }
 
-test('a name that is no droplet’s is refused without a word to the engine, and one that is moves no other', async () => {
+test('an invalid droplet name never reaches the engine, and a valid one affects no other droplet', async () => {
   await using fixture = await createManagerFixture()
   const { api, init } = fixture
   await checkProperty(
@@ -73,13 +73,13 @@ test('a name that is no droplet’s is refused without a word to the engine, and
     fc.tuple(actions, names),
     async ([[method, action, engineCalls], name]) => {
       resetDroplets(api)
-      const answer = await sendRequest(api, method, `/droplet/${action}/${encodeURIComponent(name)}`, init)
+      const response = await sendRequest(api, method, `/droplet/${action}/${encodeURIComponent(name)}`, init)
       expect(api.memoryEngine.calls).toEqual(callsFor(name, engineCalls))
-      if (DROPLETS.includes(name)) return expect(answer.status).toBe(200)
-      // An empty part of a path is none, and one of dots is another path.
-      expect(errorIdIn(answer)).toBe(['', '.', '..'].includes(name) ? 404 : 900)
+      if (DROPLETS.includes(name)) return expect(response.status).toBe(200)
+      // An empty segment, or one of dots, results in a different path.
+      expect(errorIdIn(response)).toBe(['', '.', '..'].includes(name) ? 404 : 900)
       const isEchoed = /^[A-Za-z0-9_.-]{1,64}$/.test(name)
-      if (!isEchoed && name.length > 3) expect(answer.text).not.toContain(JSON.stringify(name).slice(1, -1))
+      if (!isEchoed && name.length > 3) expect(response.text).not.toContain(JSON.stringify(name).slice(1, -1))
     },
     hostileTexts.map((name): Case => [['PATCH', 'stop', ['stop']], name]),
   )
@@ -118,10 +118,10 @@ const paths = fc
       maxLength: 7,
     },
   )
-  // A fragment never leaves a client.
+  // Clients do not send fragments.
   .map(parts => parts.join('').replaceAll('#', '%23'))
 
-/** The droplet that a path names when it is read as the URL standard says; a slash at the end counts nothing. */
+/** The droplet named by a path according to the URL standard, ignoring a trailing slash. */
 function dropletNamedIn(path: string, action: string): string | undefined {
   const { pathname } = new URL(`http://localhost/api/v1${path}`)
   const part = new RegExp(`^/api/v1/droplet/${action}/([^/]+)/?$`).exec(pathname)?.[1]
@@ -132,22 +132,22 @@ function dropletNamedIn(path: string, action: string): string | undefined {
   }
 }
 
-test('whatever is written into the path, the engine hears of the droplet that it names and of no other', async () => {
+test('a path reaches only the droplet that it names', async () => {
   await using fixture = await createManagerFixture()
   const { api, init } = fixture
   await checkProperty('droplets: paths', paths, async path => {
     resetDroplets(api)
-    const answer = await sendRequest(api, 'PATCH', `/droplet/stop/${path}`, init)
+    const response = await sendRequest(api, 'PATCH', `/droplet/stop/${path}`, init)
     const expectedCalls = ['start', 'stop', 'restart'].flatMap(action => {
       const engineCalls = action === 'restart' ? ['stop', 'start'] : [action]
       return callsFor(dropletNamedIn(`/droplet/stop/${path}`, action), engineCalls)
     })
     expect(api.memoryEngine.calls).toEqual(expectedCalls)
-    if (expectedCalls.length < 2) expect([404, 900, 917]).toContain(errorIdIn(answer))
+    if (expectedCalls.length < 2) expect([404, 900, 917]).toContain(errorIdIn(response))
   })
 })
 
-test('a name and its number are one and the same, for every prefix; the free numbers come once each, the highest first', async () => {
+test('names and numbers convert both ways for any prefix; free numbers above the highest used one come first', async () => {
   const prefixes = fc.stringMatching(/^[a-z][a-z0-9-]{0,19}$/)
   const usedNumberSets = fc.uniqueArray(fc.integer({ min: 1, max: 99 }), { maxLength: 99, size: 'max' })
   await checkProperty(
@@ -176,7 +176,7 @@ test('a name and its number are one and the same, for every prefix; the free num
   )
 })
 
-test('whatever a droplet prints when it is looked into, what is found is of a known shape, and short', async () => {
+test('any probe output is parsed into valid fields', async () => {
   const lines = fc.tuple(
     fc.constantFrom('key ', 'systemd ', 'greets ', 'key ssh-ed25519 ', `key ${HOST_KEY.key}`, ''),
     fc.oneof(anyText, fc.constantFrom('running', 'SSH-', ...hostileTexts)),
@@ -186,9 +186,9 @@ test('whatever a droplet prints when it is looked into, what is found is of a kn
     fc.uint8Array({ max: 255 }).map(bytes => Buffer.from(bytes)),
   )
   const truncatedOutputs = fc.tuple(outputs, fc.boolean(), fc.nat(200))
-  await checkProperty('droplets: what they print', truncatedOutputs, ([bytes, isFramed, keptBytes]) => {
+  await checkProperty('droplets: probe output', truncatedOutputs, ([bytes, isFramed, length]) => {
     const stream = isFramed ? encodeFrame(bytes.toString()) : bytes
-    const { init, sshResponds, hostKey } = parseProbe(parseOutput(stream.subarray(0, keptBytes)))
+    const { init, sshResponds, hostKey } = parseProbe(parseOutput(stream.subarray(0, length)))
     expect([undefined, 'booting', 'running', 'degraded']).toContain(init)
     expect(typeof sshResponds).toBe('boolean')
     if (hostKey !== undefined) expect(hostKey).toMatch(/^[a-z0-9-]+ [A-Za-z0-9+/]+=*$/)

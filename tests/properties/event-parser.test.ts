@@ -12,12 +12,12 @@ const eventCases = fc.record({
   end: fc.constantFrom('\n', '\r', '\r\n'),
 })
 
-test('a stream is understood alike however it is cut, with any texts and any ends of lines', async () => {
+test('parses a stream independently of chunking, for any text and line endings', async () => {
   const cases = fc.record({
     events: fc.array(eventCases, { maxLength: 5 }),
     cuts: fc.array(fc.nat(), { maxLength: 20 }),
   })
-  await checkProperty('event streams: cuts', cases, ({ events, cuts }) => {
+  await checkProperty('event streams: chunking', cases, ({ events, cuts }) => {
     const text = events.map(({ id, event, data, comment, end }) =>
       [`id: ${id}`, `:${comment}`, `event: ${event}`, ...data.map(part => `data: ${part}`), '', ''].join(end),
     )
@@ -36,9 +36,9 @@ test('a stream is understood alike however it is cut, with any texts and any end
   })
 })
 
-test('bytes that are no stream at all are taken alike, too, however they are cut', async () => {
+test('parses arbitrary bytes independently of chunking', async () => {
   const chunks = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 10 })
-  await checkProperty('event streams: anything', chunks, chunks => {
+  await checkProperty('event streams: any bytes', chunks, chunks => {
     const parser = createEventParser()
     const events = chunks.flatMap(chunk => parser.push(chunk))
     const parserOfWhole = createEventParser()

@@ -16,12 +16,12 @@ const visible: Record<Group, Topic[]> = {
 type Step =
   | { action: 'publish'; topics: Topic[] }
   | { action: 'publishMany'; topic: Topic; count: number }
-  /** Takes so much of what is there. */
+  /** Reads at most this many of the available events. */
   | { action: 'read'; client: number; maxEvents: number }
-  /** Loses what it has not read, and comes back at once with the id of what it read last. */
-  | { action: 'comeBack'; client: number }
-  /** The same, but it comes back only when something was published meanwhile. */
-  | { action: 'goAway'; client: number }
+  /** Disconnects and drops unread events, then reconnects at once with the id of the last event it read. */
+  | { action: 'reconnect'; client: number }
+  /** Disconnects, and reconnects after the next publication. */
+  | { action: 'disconnect'; client: number }
 
 const topic = fc.constantFrom<Topic[]>('droplet', 'engine', 'operation', 'user')
 const client = fc.nat(clients.length - 1)
@@ -45,11 +45,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ action: fc.constant<'read'>('read'), client, maxEvents: fc.integer({ min: 1, max: 6 }) }),
     weight: 5,
   },
-  { arbitrary: fc.record({ action: fc.constant<'comeBack'>('comeBack'), client }), weight: 4 },
-  { arbitrary: fc.record({ action: fc.constant<'goAway'>('goAway'), client }), weight: 2 },
+  { arbitrary: fc.record({ action: fc.constant<'reconnect'>('reconnect'), client }), weight: 4 },
+  { arbitrary: fc.record({ action: fc.constant<'disconnect'>('disconnect'), client }), weight: 2 },
 )
 
-test('whoever follows gets each event once, in order and without a gap, or is told that there is one', async () => {
+test('a subscriber gets each visible event once and in order, or a reset after a gap', async () => {
   await checkProperty(
     'events: exactly once',
     fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }),
@@ -63,7 +63,7 @@ test('whoever follows gets each event once, in order and without a gap, or is to
 
 function createEventsFixture() {
   const { eventLog, setUser, open } = createTestStreams()
-  /** What was published, the number of the first is 1. */
+  /** All published topics; the first event has the number 1. */
   const published: Topic[] = []
   const subscribers = clients.map(group => createSubscriber(group))
 
@@ -75,8 +75,8 @@ function createEventsFixture() {
   function createSubscriber(group: Group) {
     setUser(group, group)
     let stream: ReturnType<typeof open> | undefined = open(group)
-    /** The number of the last event that it read: all before that is known to it, or was said to be lost. */
-    let lastKnown = 0
+    /** The number of the last event that was read. Earlier events were read or reported as lost. */
+    let lastRead = 0
     let lastReadId: string | undefined
 
     function read(chunk: string): void {
@@ -84,13 +84,13 @@ function createEventsFixture() {
       if (id === undefined) return
       const eventNumber = Number(number)
       if (event === 'begin') expect(lastReadId).toBeUndefined()
-      else if (event === 'reset') expect(eventNumber - lastKnown).toBeGreaterThan(BUFFER_SIZE)
+      else if (event === 'reset') expect(eventNumber - lastRead).toBeGreaterThan(BUFFER_SIZE)
       else {
         expect(event).toBe(published[eventNumber - 1])
-        const expected = published.findIndex((topic, index) => index >= lastKnown && visible[group].includes(topic)) + 1
+        const expected = published.findIndex((topic, index) => index >= lastRead && visible[group].includes(topic)) + 1
         expect([group, eventNumber]).toEqual([group, expected])
       }
-      lastKnown = eventNumber
+      lastRead = eventNumber
       lastReadId = id
     }
 
@@ -105,12 +105,12 @@ function createEventsFixture() {
       reconnect(): void {
         stream ??= open(group, lastReadId)
       },
-      get isAway() {
+      get isDisconnected() {
         return stream === undefined
       },
-      /** When all is read, nothing that it may see is left. */
+      /** Expects that no visible event is unread. */
       expectAllRead(): void {
-        const unread = published.slice(lastKnown).filter(topic => visible[group].includes(topic))
+        const unread = published.slice(lastRead).filter(topic => visible[group].includes(topic))
         expect([group, unread]).toEqual([group, []])
       },
     }
@@ -124,10 +124,10 @@ function createEventsFixture() {
         const subscriber = subscribers[step.client]
         if (step.action === 'read') return await subscriber?.read(step.maxEvents)
         subscriber?.disconnect()
-        if (step.action === 'comeBack') subscriber?.reconnect()
+        if (step.action === 'reconnect') subscriber?.reconnect()
         return
       }
-      for (const subscriber of subscribers) if (subscriber.isAway) subscriber.reconnect()
+      for (const subscriber of subscribers) if (subscriber.isDisconnected) subscriber.reconnect()
     },
     async readAll(): Promise<void> {
       for (const subscriber of subscribers) {

@@ -7,26 +7,26 @@ import { codeAt } from '../testkit/auth/totp.ts'
 import { anyJson, anyText, checkProperty, hostileTexts } from '../testkit/properties/check-property.ts'
 
 const STEP_MS = 30_000
-/** After which no step was taken yet, every lock is over, and every count of failures begins anew. */
+/** Long enough to free every time step and to end every lock and failure window. */
 const RESET_ALL_MS = 366 * 86_400_000
 
-/** How a field of a case is made, of what is right at its moment. */
-type MakeField = (rightValue: string) => string
+/** Builds a field as JSON from the currently valid value. */
+type BuildField = (validValue: string) => string
 
 const json = (value: unknown) => JSON.stringify(value) ?? 'null'
 const digits = fc.integer({ min: 0, max: 999_999 }).map(number => String(number).padStart(6, '0'))
 const fullWidth = (text: string) => text.replace(/\d/g, digit => String.fromCodePoint(0xff10 + Number(digit)))
 
-/** A field as JSON: the right value, something close to it, or anything. */
-function fieldCases(nearMisses: fc.Arbitrary<MakeField>): fc.Arbitrary<MakeField> {
+/** A field as JSON: the valid value, something similar, or anything. */
+function fieldCases(nearMisses: fc.Arbitrary<BuildField>): fc.Arbitrary<BuildField> {
   const wrappedValues = fc.tuple(anyText, anyText).map(
     ([before, after]) =>
-      (rightValue: string) =>
-        json(`${before}${rightValue}${after}`),
+      (validValue: string) =>
+        json(`${before}${validValue}${after}`),
   )
   const anyValues = fc.oneof(anyText, fc.constantFrom(...hostileTexts), anyJson).map(value => () => json(value))
   return fc.oneof(
-    fc.constant((rightValue: string) => json(rightValue)),
+    fc.constant((validValue: string) => json(validValue)),
     nearMisses,
     wrappedValues,
     anyValues,
@@ -34,39 +34,39 @@ function fieldCases(nearMisses: fc.Arbitrary<MakeField>): fc.Arbitrary<MakeField
 }
 
 const usernames = fieldCases(
-  fc.constantFrom<MakeField[]>(
-    rightValue => json(rightValue.toUpperCase()),
-    rightValue => json([rightValue]),
-    rightValue => json({ username: rightValue }),
-    rightValue => json(`${rightValue}\0`),
-    rightValue => json(fullWidth(rightValue)),
+  fc.constantFrom<BuildField[]>(
+    validValue => json(validValue.toUpperCase()),
+    validValue => json([validValue]),
+    validValue => json({ username: validValue }),
+    validValue => json(`${validValue}\0`),
+    validValue => json(fullWidth(validValue)),
   ),
 )
 
 const codes = fieldCases(
   fc.oneof(
     digits.map(text => () => json(text)),
-    fc.constantFrom<MakeField[]>(
-      rightValue => String(Number(rightValue)),
-      rightValue => `${Number(rightValue)}.0`,
-      rightValue => `${Number(rightValue)}e0`,
-      rightValue => `-${Number(rightValue)}`,
-      rightValue => `${Number(rightValue)}.5`,
-      rightValue => json(rightValue.slice(1)),
-      rightValue => json(fullWidth(rightValue)),
-      rightValue => json([rightValue]),
-      rightValue => json([...rightValue]),
-      rightValue => json({ $eq: rightValue }),
-      rightValue => json(Number(rightValue).toString(16)),
+    fc.constantFrom<BuildField[]>(
+      validValue => String(Number(validValue)),
+      validValue => `${Number(validValue)}.0`,
+      validValue => `${Number(validValue)}e0`,
+      validValue => `-${Number(validValue)}`,
+      validValue => `${Number(validValue)}.5`,
+      validValue => json(validValue.slice(1)),
+      validValue => json(fullWidth(validValue)),
+      validValue => json([validValue]),
+      validValue => json([...validValue]),
+      validValue => json({ $eq: validValue }),
+      validValue => json(Number(validValue).toString(16)),
     ),
     fc.double({ noNaN: true, noDefaultInfinity: true }).map(number => () => json(number)),
   ),
 )
 
 interface Attempt {
-  username: MakeField
-  code: MakeField
-  /** Of which step the right code is, counted from the present one. */
+  username: BuildField
+  code: BuildField
+  /** The time step of the valid code, relative to the current one. */
   step: number
   otherFields: [string, unknown][]
 }
@@ -78,7 +78,7 @@ const attempts: fc.Arbitrary<Attempt> = fc.record({
   otherFields: fc.array(fc.tuple(anyText, anyJson), { maxLength: 3 }),
 })
 
-/** What contract.md says of these fields, at a moment when the codes are `fresh`. */
+/** The expected error id (200 for success) for these fields. */
 function expectedStatus(fields: Record<string, unknown>, freshCodes: string[]): number {
   const { username, code } = fields
   const isMissing = [username, code].some(field => field === undefined || field === null || field === '')
@@ -94,35 +94,39 @@ const errorTexts = new Map([
   [917, 'The "username" must be a text'],
 ])
 
-test('nothing but the exact name with a fresh code of six digits logs in, and no refusal says more than its own words', async () => {
+test('only the exact name with a fresh code logs in, and no error text echoes the input', async () => {
   await using api = await createTestApi()
   const { secret } = await api.createUser('ada', 'viewer')
-  await checkProperty('login: only the name and its code', attempts, async ({ username, code, step, otherFields }) => {
-    api.clock.advance(RESET_ALL_MS)
-    const now = api.clock.now()
-    const rightValue = codeAt(secret, now + step * STEP_MS)
-    const fields = [...otherFields.map(([name, value]) => `${json(name)}:${json(value)}`)]
-    const body = `{${[...fields, `"username":${username('ada')}`, `"code":${code(rightValue)}`].join()}}`
-    const id = expectedStatus(JSON.parse(body), [codeAt(secret, now), codeAt(secret, now - STEP_MS)])
+  await checkProperty(
+    'login: only the name with a fresh code',
+    attempts,
+    async ({ username, code, step, otherFields }) => {
+      api.clock.advance(RESET_ALL_MS)
+      const now = api.clock.now()
+      const validValue = codeAt(secret, now + step * STEP_MS)
+      const fields = [...otherFields.map(([name, value]) => `${json(name)}:${json(value)}`)]
+      const body = `{${[...fields, `"username":${username('ada')}`, `"code":${code(validValue)}`].join()}}`
+      const id = expectedStatus(JSON.parse(body), [codeAt(secret, now), codeAt(secret, now - STEP_MS)])
 
-    const response = await sendRequest(api, 'POST', '/user/auth', {
-      body,
-      headers: { 'content-type': 'application/json' },
-    })
-    if (id === 200) {
-      expect({ body, status: response.status }).toEqual({ body, status: 200 })
-      expect(await countSessions(api)).toBe(1)
-    } else {
-      expect({ body, id: errorIdIn(response) }).toEqual({ body, id })
-      // The whole text is known beforehand: there is nothing of the input in it.
-      expect(response.text).toBe(JSON.stringify({ error: errorTexts.get(id), errorId: id }))
-      expect(await countSessions(api)).toBe(0)
-    }
-  })
+      const response = await sendRequest(api, 'POST', '/user/auth', {
+        body,
+        headers: { 'content-type': 'application/json' },
+      })
+      if (id === 200) {
+        expect({ body, status: response.status }).toEqual({ body, status: 200 })
+        expect(await deleteSessions(api)).toBe(1)
+      } else {
+        expect({ body, id: errorIdIn(response) }).toEqual({ body, id })
+        // The complete text is fixed, so it contains nothing of the input.
+        expect(response.text).toBe(JSON.stringify({ error: errorTexts.get(id), errorId: id }))
+        expect(await deleteSessions(api)).toBe(0)
+      }
+    },
+  )
 })
 
-/** Ends the sessions that there are. @returns how many there were */
-async function countSessions(api: TestApi): Promise<number> {
+/** Deletes all sessions. @returns how many there were */
+async function deleteSessions(api: TestApi): Promise<number> {
   const { db } = api.context
   return await db.write(() => db.sql.run('DELETE FROM sessions').changes)
 }
@@ -139,7 +143,7 @@ const unknownNameCases = fc.record({
   attempts: fc.array(tries, { minLength: 1, maxLength: 12 }),
 })
 
-test('a name that nobody has is answered byte for byte as one that somebody has, wrong code after wrong code', async () => {
+test('wrong codes get byte-identical responses for unknown and existing users', async () => {
   await using api = await createTestApi()
   const { secret } = await api.createUser('ada', 'viewer')
 
@@ -159,7 +163,7 @@ test('a name that nobody has is answered byte for byte as one that somebody has,
     return responses
   }
 
-  await checkProperty('login: unknown like wrong', unknownNameCases, async ({ name, attempts }) => {
+  await checkProperty('login: unknown user like wrong code', unknownNameCases, async ({ name, attempts }) => {
     const start = api.clock.now() + RESET_ALL_MS
     expect(await loginResponses(name, start, attempts)).toEqual(
       await loginResponses('ada', start + RESET_ALL_MS, attempts),

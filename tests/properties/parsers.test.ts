@@ -23,7 +23,7 @@ const claimedHops = fc.array(
   { maxLength: 4 },
 )
 
-test('the client is the nearest hop that is no trusted proxy, whatever it claims itself', async () => {
+test('the client is the nearest hop that is not a trusted proxy, regardless of its own claims', async () => {
   const forwardedCases = fc.record({
     claims: claimedHops,
     client: untrustedClients,
@@ -33,7 +33,7 @@ test('the client is the nearest hop that is no trusted proxy, whatever it claims
   })
   await checkProperty('network: forwarded', forwardedCases, ({ claims: claimedHops, client, hops, peer, space }) => {
     const header = [...claimedHops, client, ...hops].join(`,${space}`)
-    // With a proxy at the other end, it is whom the outermost proxy saw; without one, it is who is there.
+    // Behind trusted proxies it is the address that the outermost one saw; otherwise it is the peer.
     if (peer !== undefined) expect(clientAddress(peer, header, trusted)).toBe(client)
     expect(clientAddress(client, header, trusted)).toBe(client)
     expect(clientAddress(peer ?? client, header, [])).toBe(peer ?? client)
@@ -42,12 +42,12 @@ test('the client is the nearest hop that is no trusted proxy, whatever it claims
 
 const groupsOf16 = fc.array(fc.nat(0xffff), { minLength: 8, maxLength: 8 })
 
-test('failures are counted by an IPv4 address or an IPv6 /64, in whichever of its spellings it comes', async () => {
+test('the prefix of an address is the IPv4 address or the IPv6 /64, in any spelling', async () => {
   const cases = fc.tuple(groupsOf16, groupsOf16, fc.nat(8), fc.ipV4(), anyText)
-  await checkProperty('network: groups', cases, ([one, rest, shared, ipv4, text]) => {
+  await checkProperty('network: prefixes', cases, ([one, rest, shared, ipv4, text]) => {
     const other = [...one.slice(0, shared), ...rest.slice(shared)]
     const [shortForm, otherShortForm] = [one, other].map(groups => groups.map(group => group.toString(16)).join(':'))
-    // The first eighty bits of zero may be an IPv4 address.
+    // Eighty leading zero bits could be an IPv4-mapped address.
     fc.pre(one[0] !== 0 && other[0] !== 0)
     const longForm = one.map(group => group.toString(16).padStart(4, '0')).join(':')
     expect(addressPrefix(longForm.toUpperCase())).toBe(addressPrefix(shortForm ?? ''))
@@ -55,7 +55,7 @@ test('failures are counted by an IPv4 address or an IPv6 /64, in whichever of it
     expect(addressPrefix(shortForm ?? '') === addressPrefix(otherShortForm ?? '')).toBe(sameNetwork)
     expect(addressPrefix(ipv4)).toBe(ipv4)
     expect(addressPrefix(`::ffff:${ipv4}`)).toBe(ipv4)
-    // Nothing that a header brings gets into the table as it is.
+    // Text from a header is never stored as is.
     expect(addressPrefix(text)).toMatch(/^(unknown|[0-9.]+|[0-9a-f:]+\/64)$/)
   })
 })
@@ -88,7 +88,7 @@ const settingValues = fc.oneof(
   fc
     .tuple(validValues, fc.array(specialCharacters, { maxLength: 2 }), fc.nat(30))
     .map(([text, insertedCharacters, index]) => text.slice(0, index) + insertedCharacters.join('') + text.slice(index)),
-  // About as long as each may be.
+  // Lengths around the limits of each setting.
   fc
     .tuple(fc.constantFrom('a', 'a.', 'a-b/', '1'), fc.nat(70))
     .map(([text, length]) => text.repeat(length).slice(0, length)),
@@ -96,12 +96,12 @@ const settingValues = fc.oneof(
 )
 const HOST_DEFAULTS = { root: true, hostname: 'matrix.test' }
 
-test('any text for a setting is either one that can be used or refused in one line that names the flag', async () => {
-  await checkProperty('config: any text', fc.tuple(names, settingValues), ([name, value]) => {
+test('any value of a setting is either usable or rejected in one line that names the flag', async () => {
+  await checkProperty('config: any value', fc.tuple(names, settingValues), ([name, value]) => {
     try {
       const { listen, droplets, engine } = toConfig({ [name]: value }, {}, HOST_DEFAULTS)
       expect(listen.port === Math.trunc(listen.port) && listen.port >= 0 && listen.port <= 65_535).toBe(true)
-      // What goes into host names, paths and addresses holds nothing that means more there.
+      // Values that become host names, paths and URLs contain no special characters.
       expect(listen.host).toMatch(/^[A-Za-z0-9.:%-]+$/)
       expect(`${droplets.prefix}.${droplets.domain}`).toMatch(/^[A-Za-z0-9.-]+$/)
       expect(`${droplets.prefix}01.${droplets.domain}`.length).toBeLessThanOrEqual(64)
@@ -122,35 +122,35 @@ const SECOND = 1_000
 const DAY = 86_400 * SECOND
 const UNIT_MS = [SECOND, 60 * SECOND, 3_600 * SECOND, DAY, 7 * DAY, 30 * DAY, 365 * DAY]
 
-/** The words of an age as its unit and how many of it. */
+/** Parses a formatted age. */
 function parseAge(ageText: string): [unit: number, count: number] {
   if (ageText === 'Less than a second ago') return [0, 0]
   const [, count, unit = ''] = /^(About an?|\d+) (second|minute|hour|day|week|month|year)s? ago$/.exec(ageText) ?? []
-  if (count === undefined) throw new Error(`no age: ${ageText}`)
+  if (count === undefined) throw new Error(`not an age: ${ageText}`)
   return [UNITS.indexOf(unit), count.startsWith('About') ? 1 : Number(count)]
 }
 
-test('an age in words is true to its unit, and what is older never reads as younger', async () => {
+test('a formatted age is accurate to its unit, and a greater age never reads as younger', async () => {
   const ageCases = fc.oneof(
     fc.nat(100 * SECOND),
     fc.nat(DAY),
     fc.nat(100 * DAY),
     fc.maxSafeNat().map(ms => ms % (40 * 365 * DAY)),
   )
-  await checkProperty('age: words', fc.tuple(ageCases, ageCases), ([age, otherAge]) => {
+  await checkProperty('age: formatting', fc.tuple(ageCases, ageCases), ([age, otherAge]) => {
     const [younger, older] = [
       parseAge(formatAgo(Math.min(age, otherAge))),
       parseAge(formatAgo(Math.max(age, otherAge))),
     ]
     expect(older[0] > younger[0] || (older[0] === younger[0] && older[1] >= younger[1])).toBe(true)
     const [unit, count] = parseAge(formatAgo(age))
-    // Docker rounds hours, and counts by them.
+    // Like Docker, which rounds to hours.
     expect(age).toBeGreaterThanOrEqual(count * (UNIT_MS[unit] ?? 0) - 1_800 * SECOND)
     expect(age).toBeLessThan((count + 1) * (UNIT_MS[unit] ?? 0))
   })
 })
 
-test('whatever is logged is one line that says it, without a control character', async () => {
+test('any log entry is one line without control characters and keeps its fields', async () => {
   const fields = fc.dictionary(
     fc.stringMatching(/^[a-z]{1,8}$/),
     fc.oneof(anyText, fc.string({ unit: fc.constantFrom('\n', '\r', '\u009b', '\u2028', '\u202e', '"', '\\', 'a') })),

@@ -52,7 +52,7 @@ const bodies = fc.oneof(
     .map(pairs => Buffer.from(new URLSearchParams(pairs).toString())),
 )
 
-/** Routes that read a body, and what they answer one that says nothing to them. */
+/** Routes that read a body, and their possible error ids for meaningless fields. */
 const routes = fc.constantFrom<[string, string, number[]][]>(
   ['POST', '/user/auth', [901, 902, 917]],
   ['POST', '/user/auth/refresh', [910, 917]],
@@ -61,12 +61,12 @@ const routes = fc.constantFrom<[string, string, number[]][]>(
   ['DELETE', '/user/delete/nobody', [903, 917]],
 )
 
-test('whatever bytes are sent as whatever type, the answer is a refusal in JSON, and nothing has happened', async () => {
+test('any bytes with any content type are rejected with a JSON error and change nothing', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const users = api.context.users.list()
   await checkProperty(
-    'bodies: anything',
+    'bodies: any bytes',
     fc.tuple(routes, contentTypes, bodies),
     async ([[method, path, ids], type, body]) => {
       const headers = {
@@ -99,7 +99,7 @@ function streamInPieces(body: Uint8Array, pieceLengths: number[]): ReadableStrea
   })
 }
 
-test('a body of 16 KiB is read and one byte more is not, announced or in pieces of any length', async () => {
+test('accepts a body of 16 KiB and rejects a larger one, with Content-Length or chunked', async () => {
   await using api = await createTestApi()
   const cases = fc.record({
     size: sizes,
@@ -107,7 +107,7 @@ test('a body of 16 KiB is read and one byte more is not, announced or in pieces 
     lengths: fc.option(pieceLengthLists),
   })
   await checkProperty('bodies: size', cases, async ({ size, type, lengths: pieceLengths }) => {
-    // Spaces around an object, or the value of a field: of any length it is well-formed.
+    // Padded with spaces or a long field value, so that the body is well-formed at any length.
     const text =
       type === JSON_TYPE ? `{}${' '.repeat(Math.max(0, size - 2))}` : `a=${'b'.repeat(Math.max(0, size - 2))}`
     const body = new TextEncoder().encode(text)
@@ -128,7 +128,7 @@ const nested = fc.record({
   indent: fc.constantFrom(0, 1),
 })
 
-test('JSON is read to a depth of 32, whatever brackets its texts hold', async () => {
+test('accepts JSON up to a depth of 32, regardless of brackets in strings', async () => {
   await using api = await createTestApi()
   await checkProperty('bodies: depth', nested, async ({ depth, arrays, text, indent }) => {
     let value: unknown = text
@@ -141,7 +141,7 @@ test('JSON is read to a depth of 32, whatever brackets its texts hold', async ()
   })
 })
 
-test('the same fields as a form and as JSON are the same fields, and one that comes twice is refused', async () => {
+test('reads a form and JSON into the same fields, and rejects a duplicate field', async () => {
   const fields = fc.uniqueArray(
     fc.tuple(fc.oneof(anyText, fc.constantFrom('__proto__', 'constructor', 'code')), anyText),
     {
@@ -149,7 +149,7 @@ test('the same fields as a form and as JSON are the same fields, and one that co
       maxLength: 6,
     },
   )
-  await checkProperty('bodies: forms like JSON', fields, async pairs => {
+  await checkProperty('bodies: forms match JSON', fields, async pairs => {
     const read = (type: string, body: string) =>
       readFields(new Request('http://localhost/', { method: 'POST', headers: { 'content-type': type }, body }))
     const form = await read(FORM_TYPE, new URLSearchParams(pairs).toString())

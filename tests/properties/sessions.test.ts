@@ -11,16 +11,16 @@ const SECOND = 1_000
 const HOUR = 3_600 * SECOND
 const DAY = 24 * HOUR
 
-/** A token that was handed out, by its age (0 is the newest), or one that never was. */
+/** An issued token by its age (0 is the newest), or an invalid one. */
 type ShownToken = { kind: 'access' | 'refresh'; age: number } | { kind: 'garbage'; token: string }
 
 type Step =
   | { action: 'logIn' | 'newSecret' | 'delete' | 'handOver'; userIndex: number }
-  /** Logs in again and again, with a code of its own each time. */
+  /** Logs in repeatedly, each time with a new code. */
   | { action: 'logInOften'; userIndex: number; times: number }
   | { action: 'refresh'; shownToken: ShownToken }
-  /** Goes on with the newest session for weeks. */
-  | { action: 'stayOn'; times: number }
+  /** Refreshes the newest session over weeks. */
+  | { action: 'refreshOften'; times: number }
   | { action: 'revoke'; shownToken: ShownToken; userIndex: number }
   | { action: 'pass' | 'setClock'; ms: number }
   | { action: 'restart' }
@@ -69,7 +69,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
   },
   {
-    arbitrary: fc.record({ action: fc.constant<'stayOn'>('stayOn'), times: fc.integer({ min: 1, max: 6 }) }),
+    arbitrary: fc.record({
+      action: fc.constant<'refreshOften'>('refreshOften'),
+      times: fc.integer({ min: 1, max: 6 }),
+    }),
     weight: 1,
   },
 )
@@ -78,9 +81,9 @@ const TOKENS_COMPARED = 14
 
 const names = ['owner', 'manager', 'viewer'] as const satisfies Group[]
 
-test('sessions are, step by step, as a model of a few lines says', async () => {
+test('sessions behave like the model after every step', async () => {
   await checkProperty(
-    'sessions: like the model',
+    'sessions: match the model',
     fc.array(step, { minLength: 1, maxLength: 30, size: 'max' }),
     async steps => {
       await using api = await createTestApi()
@@ -90,7 +93,7 @@ test('sessions are, step by step, as a model of a few lines says', async () => {
   )
 })
 
-/** The API and the model beside it, which both take one step after another. */
+/** Performs steps on the API and on the model, and compares both after each. */
 async function createRunner(api: TestApi) {
   const model = createSessionModel()
   const users: ModelUser[] = []
@@ -109,15 +112,15 @@ async function createRunner(api: TestApi) {
   const tokenOf = (shownToken: ShownToken) =>
     shownToken.kind === 'garbage'
       ? shownToken.token
-      : (issuedTokens.at(-1 - shownToken.age)?.[shownToken.kind] ?? 'none was handed out')
+      : (issuedTokens.at(-1 - shownToken.age)?.[shownToken.kind] ?? 'no token was issued')
 
   async function statusOf(method: string, path: string, options: { token?: string; json?: unknown }) {
     const { status, body } = await api.call(method, path, options)
-    const answer = body as { errorId?: number; access_token?: string; refresh_token?: string }
+    const fields = body as { errorId?: number; access_token?: string; refresh_token?: string }
     return {
-      id: status === 200 ? 200 : answer.errorId,
-      access: answer.access_token ?? '',
-      refresh: answer.refresh_token ?? '',
+      id: status === 200 ? 200 : fields.errorId,
+      access: fields.access_token ?? '',
+      refresh: fields.refresh_token ?? '',
     }
   }
 
@@ -132,7 +135,7 @@ async function createRunner(api: TestApi) {
     const { id, ...pair } = await statusOf('POST', '/user/auth', { json })
     const isAllowed = model.canLogIn(user, now)
     expect(id).toBe(isAllowed ? 200 : 902)
-    // Locks are another matter.
+    // Locks are not part of this model.
     if (!isAllowed) return await api.clearFailures()
     model.logIn(user, now, pair)
     issuedTokens.push(pair)
@@ -186,7 +189,7 @@ async function createRunner(api: TestApi) {
           await logIn(userAt(step.userIndex))
         }
         return
-      case 'stayOn':
+      case 'refreshOften':
         for (let time = 0; time < step.times; time++) {
           advance(6 * DAY)
           await refresh(tokenOf({ kind: 'refresh', age: 0 }))
@@ -198,7 +201,7 @@ async function createRunner(api: TestApi) {
         api.clock.adjust(step.ms)
         return model.setTime(api.clock.now(), 0)
       case 'restart':
-        // As `serve` does before it ends.
+        // `serve` does the same before it stops.
         await api.context.runMaintenance()
         model.removeExpired()
         return await api.restart()
@@ -211,7 +214,7 @@ async function createRunner(api: TestApi) {
     compareLists()
   }
 
-  /** What each of the newest tokens opens: the owner's list, nothing of it, or no door at all. */
+  /** Compares the results of `GET /user/list` for the newest tokens. */
   async function compareTokens(): Promise<void> {
     const tokens = [
       ...issuedTokens.slice(-TOKENS_COMPARED).map(({ access }) => access),

@@ -22,7 +22,7 @@ const isMissing = (field: unknown) => field === undefined || field === null || f
 const isUsername = (field: unknown) => typeof field === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(field)
 const isExistingName = (field: unknown) => ['owner', 'viewer'].includes(String(field).toLowerCase())
 
-/** What a new user is answered; where two ids are true, it may be either. */
+/** The allowed results of adding a user: more than one if several errors apply. */
 function expectedStatuses(username: unknown, group: unknown): number[] {
   if (isMissing(username) || isMissing(group)) return [913]
   if (!isUsername(username)) return [917]
@@ -31,7 +31,7 @@ function expectedStatuses(username: unknown, group: unknown): number[] {
   return possibleErrors.length > 0 ? possibleErrors : [200]
 }
 
-test('a user is added by a good name and a group, and found by exactly that name; nothing else adds anybody', async () => {
+test('only a valid name and group add a user, who is found by exactly that name', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.createUser('viewer', 'viewer')
@@ -71,7 +71,7 @@ const pathNames = fc.oneof(
   fc.constantFrom(...hostileTexts, 'ADA', 'Ada', 'ada ', 'ada%', 'ad_', '*', 'a*'),
 )
 
-test('a path names a user by the exact name only; to all but the owner every other name is the same', async () => {
+test('a path matches only the exact username, and does not reveal existing users to a manager', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const manager = await api.logInAs('manager')

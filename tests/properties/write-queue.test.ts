@@ -7,21 +7,21 @@ interface Write {
   action: 'put' | 'throw' | 'count' | 'orphan'
   n: number
   bytes: number
-  /** How many turns of the event loop pass before it is asked for. */
+  /** Turns of the event loop before the write is requested. */
   delayTurns: number
 }
 
 const write: fc.Arbitrary<Write> = fc.record({
   action: fc.oneof({ arbitrary: fc.constant('put' as const), weight: 4 }, fc.constantFrom('throw', 'count', 'orphan')),
-  // Few, so that some are taken.
+  // Few values, so that some collide.
   n: fc.nat(9),
-  // Of all that is asked for, some will not fit into the store.
+  // Large enough that some writes exceed the size limit of the store.
   bytes: fc.oneof({ arbitrary: fc.constant(0), weight: 2 }, fc.constantFrom(9_000, 30_000, 1_000_000)),
   delayTurns: fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, fc.nat(2)),
 })
 
-test('writes that share transactions come to what they would come to one after another', async () => {
-  await checkProperty('writes: like one after another', fc.array(write, { maxLength: 20 }), async writes => {
+test('concurrent writes have the same results as sequential ones', async () => {
+  await checkProperty('writes: serializable', fc.array(write, { maxLength: 20 }), async writes => {
     expect(await runWrites(writes, true)).toEqual(await runWrites(writes, false))
   })
 }, 120_000)

@@ -1,46 +1,46 @@
 import fc from 'fast-check'
 
-/** How many cases of each property a run tries: 10,000 in all at the least, which tests/properties/cases.test.ts sees to. */
+/** Cases per property and run. The total is at least 10,000, which tests/properties/cases.test.ts verifies. */
 export const CASES = {
-  'login: only the name and its code': 2_000,
-  'login: unknown like wrong': 400,
-  'sessions: like the model': 80,
+  'login: only the name with a fresh code': 2_000,
+  'login: unknown user like wrong code': 400,
+  'sessions: match the model': 80,
   'events: exactly once': 300,
-  'throttle: like the limits': 500,
-  'throttle: strangers apart': 300,
+  'throttle: match the limits': 500,
+  'throttle: anonymous clients isolated': 300,
   'droplets: names': 1_500,
   'droplets: paths': 1_000,
   'droplets: numbers': 500,
-  'droplets: what they print': 1_500,
-  'bodies: anything': 1_500,
+  'droplets: probe output': 1_500,
+  'bodies: any bytes': 1_500,
   'bodies: size': 400,
   'bodies: depth': 500,
-  'bodies: forms like JSON': 1_000,
-  'credentials: all places': 2_000,
+  'bodies: forms match JSON': 1_000,
+  'credentials: all locations': 2_000,
   'credentials: other headers': 1_000,
   'credentials: other tokens': 600,
   'usernames: added': 800,
   'usernames: in a path': 800,
   'network: forwarded': 1_500,
-  'network: groups': 1_000,
-  'config: any text': 4_000,
-  'age: words': 1_000,
+  'network: prefixes': 1_000,
+  'config: any value': 4_000,
+  'age: formatting': 1_000,
   'log: lines': 1_000,
-  'event streams: cuts': 1_000,
-  'event streams: anything': 1_000,
-  'writes: like one after another': 300,
-  'backups: any change': 1_000,
+  'event streams: chunking': 1_000,
+  'event streams: any bytes': 1_000,
+  'writes: serializable': 300,
+  'backups: any corruption': 1_000,
 } as const
 
-/** A case that takes longer than this hangs. It is a limit for a busy machine, not a measure. */
+/** A case that takes longer hangs. Generous enough for a busy machine. */
 const CASE_LIMIT_MS = 30_000
-/** Below the limit of a test, so that a failure is told with its seed however long it is being shrunk. */
+/** Below the timeout of a test, so that a failure is reported with its seed even if shrinking takes long. */
 const RUN_LIMIT_MS = 90_000
 
 /**
- * Tries a property on as many cases as `CASES` says, the examples first. A failure is shrunk to its smallest case and
- * printed with its seed; `fc.assert(..., { seed, path })` repeats it.
- * @param property throws where it does not hold
+ * Checks a property on the examples and then on random cases, `CASES[name]` in total. A failure is shrunk and printed
+ * with its seed; `fc.assert(..., { seed, path })` reproduces it.
+ * @param property throws if it does not hold
  */
 export async function checkProperty<T>(
   name: keyof typeof CASES,
@@ -60,7 +60,7 @@ export async function checkProperty<T>(
   )
 }
 
-/** Any text that UTF-8 can carry, short ones of every script and control character. */
+/** Short strings of any script, with control characters. */
 export const anyText = fc.oneof(
   fc.string(),
   fc.string({ unit: 'grapheme' }),
@@ -68,10 +68,10 @@ export const anyText = fc.oneof(
   fc.string({ unit: 'binary-ascii' }),
 )
 
-/** Any value of JSON, with strange keys (`__proto__`, `toString`) among its own. */
+/** Any JSON value, including keys like `__proto__` and `toString`. */
 export const anyJson = fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' })
 
-/** What people try who want to get in, or to break something: as names, codes, tokens or parts of a path. */
+/** Typical attack strings, used as names, codes, tokens and path segments. */
 export const hostileTexts = [
   ' 123456',
   '123456\n',

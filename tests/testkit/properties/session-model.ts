@@ -18,7 +18,7 @@ export interface ModelSession {
   tokens: TokenPair
   accessExpiresAt: number
   refreshExpiresAt: number
-  /** Refresh tokens that it exchanged. */
+  /** Refresh tokens that were already exchanged. */
   usedRefreshTokens: string[]
 }
 
@@ -29,10 +29,10 @@ export interface ModelUser {
   lastStep: number
 }
 
-/** What the API says of sessions, in the fewest words: no store, no hash, no cache. Ids are those of the answers, 200 for a success. */
+/** A minimal model of sessions, without store, hashes or caches. Results are error ids, or 200 for success. */
 export function createSessionModel() {
   let sessions: ModelSession[] = []
-  /** By what sessions end: goes forward with the system's clock, and on when that is set back. */
+  /** Models the monotonic wall clock: follows the system's clock, but never goes back. */
   let wallTime = 0
 
   const newSession = (user: ModelUser, createdAt: number, tokens: TokenPair): ModelSession => ({
@@ -55,7 +55,7 @@ export function createSessionModel() {
     session === undefined ? 908 : session.accessExpiresAt <= wallTime ? 909 : session.user
 
   return {
-    /** @param elapsed what a clock that nobody sets would have gone on by */
+    /** @param elapsed milliseconds that really passed, regardless of changes to the clock */
     setTime(now: number, elapsed: number): void {
       wallTime = Math.max(now, wallTime + elapsed)
     },
@@ -70,7 +70,7 @@ export function createSessionModel() {
       remove(session => surplus.has(session))
     },
 
-    /** What is over is told apart for a day, and forgotten after that. */
+    /** Expired sessions are remembered for a day. */
     removeExpired: (): void =>
       remove(
         ({ accessExpiresAt, refreshExpiresAt }) => Math.max(accessExpiresAt, refreshExpiresAt) < wallTime - DAY_MS,
@@ -89,13 +89,13 @@ export function createSessionModel() {
       sessions[index] = { ...newSession(previous.user, previous.createdAt, tokens), usedRefreshTokens }
     },
 
-    /** A refresh that was refused: one that was exchanged before ends its session. */
+    /** A rejected refresh: reuse of an exchanged token ends its session. */
     rejectRefresh(token: string): void {
       const reused = findByUsedRefresh(token)
       remove(session => session === reused)
     },
 
-    /** What `GET /user/list` answers, which is the owner's. */
+    /** The result of `GET /user/list`, which only the owner may call. */
     listUsersStatus(token: string): number {
       const caller = callerOf(findByAccess(token))
       if (typeof caller === 'number') return caller
@@ -112,7 +112,7 @@ export function createSessionModel() {
 
     removeAllOf: (user: ModelUser): void => remove(session => session.user === user),
 
-    /** When the sessions of a user began that have not ended, oldest first. */
+    /** Start times of the user's active sessions, oldest first. */
     activeSince: (user: ModelUser): number[] =>
       sessions
         .filter(session => session.user === user && session.refreshExpiresAt > wallTime)

@@ -2,10 +2,10 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const YEAR = 365 * 24 * HOUR
 
-/** Who tries to log in as somebody: from where, and in which of the counts of that name this falls. */
+/** A login attempt. */
 export interface Attempt {
   address: string
-  /** Strangers share one count for a name; an address or a session that was proved has one of its own. */
+  /** Anonymous clients share one bucket per username; a verified address or session has its own. */
   bucket: string
 }
 
@@ -17,15 +17,15 @@ interface Failures {
 }
 
 /**
- * The limits of docs/authentication.md, "Locks", in the fewest words: five failures in a row lock for a minute and each further one
- * for twice as long, up to an hour; 100 within a year until it is over; 20 within ten minutes from one address.
+ * A minimal model of the locks in docs/authentication.md: five consecutive failures lock for a minute, each further one
+ * for twice as long, up to an hour; 100 failures lock for the rest of the year; 20 failures from one address lock it for the rest of ten minutes.
  */
 export function createThrottleModel() {
   const buckets = new Map<string, Failures>()
   const addresses = new Map<string, Failures>()
 
   return {
-    /** When the count of the name and that of the address let this attempt through: not in the future means now. */
+    /** When the locks of the bucket and of the address end. A time in the past means unlocked. */
     opensAt({ address, bucket }: Attempt): { bucket: number; address: number } {
       const [bucketFailures, addressFailures] = [buckets.get(bucket), addresses.get(address)]
       const lockMs =
