@@ -4,12 +4,12 @@ import { Connecting } from './shell/connecting.tsx'
 import { Shell } from './shell/shell.tsx'
 import { SignIn } from './sign-in/sign-in.tsx'
 import { announcement } from './state/announcer.ts'
-import { clearStore, subscribeToEvents } from './state/store.ts'
+import { subscribeToEvents } from './state/events.ts'
+import { clearStore } from './state/store.ts'
 
-/** The person, not the tokens, which change every few minutes. */
+/** Unlike the session, it does not change with every token refresh. */
 const username = computed(() => session.value?.username)
 
-/** All of it: who is signed in sees the Matrix, who is not is asked to. */
 export function Dashboard() {
   useSignalEffect(() => {
     if (!username.value) return
@@ -29,7 +29,7 @@ export function Dashboard() {
       ) : (
         <Connecting />
       )}
-      <p class="unseen" role="status">
+      <p class="visually-hidden" role="status">
         {announcement}
       </p>
     </>

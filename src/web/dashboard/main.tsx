@@ -7,6 +7,6 @@ import { restoreSession } from './api/session.ts'
 import { Dashboard } from './dashboard.tsx'
 
 const root = document.getElementById('app')
-if (!root) throw new Error('The page has no place for the dashboard')
+if (!root) throw new Error('The page has no element #app')
 render(<Dashboard />, root)
 void restoreSession()

@@ -1,4 +1,4 @@
-// The part of `qrcode` that makes a code without drawing it; its own types know the whole package only.
+// The part of `qrcode` that encodes without drawing; its own types cover only the whole package.
 
 declare module 'qrcode/lib/core/qrcode' {
   export { create } from 'qrcode'

@@ -1,13 +1,11 @@
+import './account.css'
 import { useSignal } from '@preact/signals'
-import { useEffect, useMemo } from 'preact/hooks'
 import { requestJson } from '../api/client.ts'
 import { session, signOut } from '../api/session.ts'
-import { Age } from '../components/age.tsx'
-import { ErrorMessage, Loading } from '../components/placeholders.tsx'
-import { createResource } from '../state/resource.ts'
-import { showToast, withErrorToast } from '../state/toasts.ts'
+import { ResourceStatus } from '../components/placeholders.tsx'
+import { useResource } from '../state/resource.ts'
 import { RecoveryCodesDialog } from './recovery-codes-dialog.tsx'
-import './account.css'
+import { type ListedSession, SessionsTable } from './sessions-table.tsx'
 import { SshKeys } from './ssh-keys.tsx'
 
 interface CurrentUser {
@@ -18,42 +16,24 @@ interface CurrentUser {
   recovery_codes_left: number
 }
 
-interface ListedSession {
-  id: string
-  created: string
-  last_used: string
-  address: string
-  agent: string
-}
+const FEW_CODES = 3
 
-/** What concerns the person itself. */
 export function AccountPage(_: { segments: readonly string[] }) {
   const username = session.value?.username ?? ''
-  const encodedUsername = encodeURIComponent(username)
-  const { data, errorText, load } = useMemo(
-    () =>
-      createResource(async () => {
-        const [currentUser, sessions] = await Promise.all([
-          requestJson<CurrentUser>('/user/me'),
-          requestJson<ListedSession[]>(`/user/sessions/${encodedUsername}`),
-        ])
-        return { currentUser, sessions: sessions.toReversed() }
-      }),
-    [encodedUsername],
-  )
-  useEffect(() => void load(), [load])
-  const endSession = async (id: string) => {
-    await requestJson(`/user/session/${encodeURIComponent(id)}`, { method: 'DELETE' })
-    showToast('That session has ended.')
-    await load()
-  }
+  const resource = useResource(async () => {
+    const [currentUser, sessions] = await Promise.all([
+      requestJson<CurrentUser>('/user/me'),
+      requestJson<ListedSession[]>(`/user/sessions/${encodeURIComponent(username)}`),
+    ])
+    return { currentUser, sessions: sessions.toReversed() }
+  })
+  const { data, load } = resource
   const isRenewingCodes = useSignal(false)
-  const account = data.value
   return (
-    <section class="me">
-      <header class="head">
-        <h1>{username}</h1>
-        <button type="button" class="quiet" onClick={() => void signOut()}>
+    <section class="account">
+      <header class="page-header">
+        <h1>Account</h1>
+        <button type="button" class="secondary" onClick={() => void signOut()}>
           Sign out
         </button>
       </header>
@@ -66,77 +46,51 @@ export function AccountPage(_: { segments: readonly string[] }) {
           }}
         />
       )}
-      {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => void load()} />}
-      {!account && !errorText.value && <Loading label="your sessions" />}
-      {account && (
+      <ResourceStatus resource={resource} label="account" />
+      {data.value && (
         <>
-          <dl class="facts">
-            <div>
-              <dt>Group</dt>
-              <dd>{account.currentUser.group}</dd>
-            </div>
-            <div>
-              <dt>Recovery codes left</dt>
-              <dd>
-                {account.currentUser.recovery_codes_left}
-                {account.currentUser.recovery_codes_left < 3 && ' · make new ones soon'}{' '}
-                <button type="button" class="quiet small" onClick={() => (isRenewingCodes.value = true)}>
-                  New recovery codes
-                </button>
-              </dd>
-            </div>
-          </dl>
-          <h2>Where you are signed in</h2>
-          <table>
-            <caption class="unseen">Your sessions, newest first</caption>
-            <thead>
-              <tr>
-                <th>Browser or program</th>
-                <th>From</th>
-                <th>Signed in</th>
-                <th>Last used</th>
-                <th>
-                  <span class="unseen">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {account.sessions.map(({ id, agent, address, created, last_used }) => (
-                <tr key={id}>
-                  <th class="name" scope="row">
-                    <bdi>{agent || 'unknown'}</bdi>
-                  </th>
-                  <td class="address">{address}</td>
-                  <td class="created">
-                    <Age since={created} />
-                  </td>
-                  <td class="used">
-                    <Age since={last_used} />
-                  </td>
-                  <td class="do">
-                    {id === account.currentUser.session ? (
-                      <span class="soft">this one</span>
-                    ) : (
-                      <button
-                        type="button"
-                        class="quiet small"
-                        aria-label={`End the session of ${agent || 'an unknown program'} from ${address}`}
-                        onClick={() => void withErrorToast(endSession(id))}
-                      >
-                        End
-                      </button>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <AccountDetails currentUser={data.value.currentUser} onRenewCodes={() => (isRenewingCodes.value = true)} />
+          <h2>Active sessions</h2>
+          <SessionsTable sessions={data.value.sessions} currentId={data.value.currentUser.session} onEnded={load} />
           <SshKeys />
-          <p class="soft">
-            A lost phone? <a href="enrol">A recovery code</a> sets up another one.
+          <p class="muted">
+            Lost your phone? <a href="enrol">Use a recovery code</a> to set up a new one.
           </p>
         </>
       )}
     </section>
+  )
+}
+
+function AccountDetails({
+  currentUser: { username, group, recovery_codes_left },
+  onRenewCodes,
+}: {
+  currentUser: CurrentUser
+  onRenewCodes: () => void
+}) {
+  return (
+    <dl class="details">
+      <div>
+        <dt>Username</dt>
+        <dd>
+          <bdi>{username}</bdi>
+        </dd>
+      </div>
+      <div>
+        <dt>Group</dt>
+        <dd>{group}</dd>
+      </div>
+      <div>
+        <dt>Recovery codes left</dt>
+        <dd>
+          {recovery_codes_left}
+          {recovery_codes_left < FEW_CODES && ' · create new ones soon'}{' '}
+          <button type="button" class="secondary small" onClick={onRenewCodes}>
+            New recovery codes
+          </button>
+        </dd>
+      </div>
+    </dl>
   )
 }

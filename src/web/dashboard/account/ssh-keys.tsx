@@ -1,9 +1,9 @@
 import { useSignal } from '@preact/signals'
-import { useEffect, useMemo } from 'preact/hooks'
-import { errorMessage } from '../../../core/error-message.ts'
 import { requestJson } from '../api/client.ts'
-import { ErrorMessage, Loading } from '../components/placeholders.tsx'
-import { createResource } from '../state/resource.ts'
+import { Form } from '../components/form.tsx'
+import { ResourceStatus } from '../components/placeholders.tsx'
+import { useResource } from '../state/resource.ts'
+import { useSubmit } from '../state/submit.ts'
 import { showToast, withErrorToast } from '../state/toasts.ts'
 
 interface SshKey {
@@ -13,35 +13,25 @@ interface SshKey {
   fingerprint: string
 }
 
-/** The person's own SSH keys, which are let into the droplets that it adds. */
+/** The user's SSH keys, which are installed in every droplet that the user adds. */
 export function SshKeys() {
-  const { data, errorText, load, setData } = useMemo(
-    () => createResource(() => requestJson<SshKey[]>('/user/ssh-keys')),
-    [],
-  )
-  useEffect(() => void load(), [load])
+  const resource = useResource(() => requestJson<SshKey[]>('/user/ssh-keys'))
+  const { data, setData } = resource
   const keyText = useSignal('')
-  const addError = useSignal('')
-  const add = async () => {
-    addError.value = ''
-    try {
-      setData(await requestJson<SshKey[]>('/user/ssh-keys', { method: 'POST', json: { ssh_key: keyText.peek() } }))
-      keyText.value = ''
-      showToast('The key is let into the droplets that you add from now on.')
-    } catch (error) {
-      addError.value = errorMessage(error)
-    }
-  }
+  const submission = useSubmit(async () => {
+    setData(await requestJson<SshKey[]>('/user/ssh-keys', { method: 'POST', json: { ssh_key: keyText.peek() } }))
+    keyText.value = ''
+    showToast('Key added. It works in droplets that you add from now on.')
+  })
   const remove = async (id: string) => {
     setData(await requestJson<SshKey[]>(`/user/ssh-key/${encodeURIComponent(id)}`, { method: 'DELETE' }))
-    showToast('That key is forgotten. Droplets that have it keep it.')
+    showToast('Key removed. Existing droplets still accept it.')
   }
   return (
     <section>
-      <h2>Your SSH keys</h2>
-      <p class="soft">They open every droplet that you add from now on.</p>
-      {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => void load()} />}
-      {!data.value && !errorText.value && <Loading label="your keys" />}
+      <h2>SSH keys</h2>
+      <p class="muted">These keys can log in to every droplet that you add from now on.</p>
+      <ResourceStatus resource={resource} label="SSH keys" />
       {data.value && data.value.length > 0 && (
         <ul class="ssh-keys">
           {data.value.map(({ id, type, comment, fingerprint }) => (
@@ -54,24 +44,26 @@ export function SshKeys() {
               </span>
               <button
                 type="button"
-                class="quiet small"
-                aria-label={`Forget the key ${comment || fingerprint}`}
+                class="secondary small"
+                aria-label={`Remove key ${comment || fingerprint}`}
                 onClick={() => void withErrorToast(remove(id))}
               >
-                Forget
+                Remove
               </button>
             </li>
           ))}
         </ul>
       )}
-      <form
-        onSubmit={event => {
-          event.preventDefault()
-          void add()
-        }}
+      <Form
+        submission={submission}
+        actions={
+          <button type="submit" class="secondary" disabled={submission.isSubmitting.value}>
+            Add key
+          </button>
+        }
       >
         <label>
-          Another public key
+          Public key
           <textarea
             rows={2}
             required
@@ -81,15 +73,7 @@ export function SshKeys() {
             onInput={event => (keyText.value = event.currentTarget.value)}
           />
         </label>
-        {addError.value && (
-          <p class="problem" role="alert">
-            {addError}
-          </p>
-        )}
-        <button type="submit" class="quiet">
-          Add the key
-        </button>
-      </form>
+      </Form>
     </section>
   )
 }

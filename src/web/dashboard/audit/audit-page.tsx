@@ -1,9 +1,8 @@
 import { useSignal, useSignalEffect } from '@preact/signals'
-import { useEffect, useMemo } from 'preact/hooks'
 import { isOwner } from '../api/session.ts'
 import { downloadFile } from '../components/download-file.ts'
-import { EmptyState, ErrorMessage, Loading } from '../components/placeholders.tsx'
-import { createResource } from '../state/resource.ts'
+import { EmptyState, ResourceStatus } from '../components/placeholders.tsx'
+import { useResource } from '../state/resource.ts'
 import { auditVersion } from '../state/store.ts'
 import { withErrorToast } from '../state/toasts.ts'
 import { AuditTable } from './audit-table.tsx'
@@ -12,7 +11,6 @@ import { type AuditFilter, fetchAllRecords, fetchRecords, oldestId, PAGE_SIZE, t
 
 const emptyFilter: AuditFilter = { user: '', action: '', target: '', since: '' }
 
-/** Who did what, for the owner. */
 export function AuditPage(_: { segments: readonly string[] }) {
   return <section class="audit">{isOwner.value ? <AuditRecords /> : <OwnerOnly />}</section>
 }
@@ -20,9 +18,9 @@ export function AuditPage(_: { segments: readonly string[] }) {
 function OwnerOnly() {
   return (
     <>
-      <h1>Audit</h1>
-      <EmptyState title="This is the owner's page">
-        <p class="soft">Only the owner of this Matrix sees who did what.</p>
+      <h1>Audit log</h1>
+      <EmptyState title="Only the owner can see this page">
+        <p class="muted">The audit log shows who did what on this Matrix.</p>
       </EmptyState>
     </>
   )
@@ -31,16 +29,12 @@ function OwnerOnly() {
 function AuditRecords() {
   const filter = useSignal(emptyFilter)
   const isComplete = useSignal(false)
-  const { data, errorText, load, setData } = useMemo(
-    () =>
-      createResource(async () => {
-        const records = await fetchRecords(filter.peek(), PAGE_SIZE)
-        isComplete.value = records.length < PAGE_SIZE
-        return records
-      }),
-    [filter, isComplete],
-  )
-  useEffect(() => void load(), [load])
+  const resource = useResource(async () => {
+    const records = await fetchRecords(filter.peek(), PAGE_SIZE)
+    isComplete.value = records.length < PAGE_SIZE
+    return records
+  })
+  const { data, load, setData } = resource
   const isFollowing = useSignal(true)
   useSignalEffect(() => {
     if (auditVersion.value > 0 && isFollowing.value) void prependNewest()
@@ -75,9 +69,9 @@ function AuditRecords() {
   )
   return (
     <>
-      <header class="head">
-        <h1>Audit</h1>
-        <label class="choice follow">
+      <header class="page-header">
+        <h1>Audit log</h1>
+        <label class="inline follow">
           <input
             type="checkbox"
             checked={isFollowing}
@@ -85,33 +79,32 @@ function AuditRecords() {
           />
           Follow
         </label>
-        <button type="button" class="quiet" onClick={() => void withErrorToast(exportCsv())}>
-          Save as CSV
+        <button type="button" class="secondary" onClick={() => void withErrorToast(exportCsv())}>
+          Download CSV
         </button>
       </header>
       <form
-        class="wanted"
+        class="filters"
         onSubmit={event => {
           event.preventDefault()
           void load()
         }}
       >
-        {renderField('user', 'Who', 'ann')}
-        {renderField('action', 'What', 'droplet.stop')}
-        {renderField('target', 'To', 'cikit01')}
+        {renderField('user', 'User', 'ann')}
+        {renderField('action', 'Action', 'droplet.stop')}
+        {renderField('target', 'Target', 'cikit01')}
         {renderField('since', 'Since', '2026-11-24')}
-        <button type="submit" class="quiet">
-          Show
+        <button type="submit" class="secondary">
+          Apply
         </button>
       </form>
-      {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => void load()} />}
-      {!data.value && !errorText.value && <Loading label="the audit" />}
-      {data.value?.length === 0 && <p class="nothing">Nothing of this kind is recorded.</p>}
+      <ResourceStatus resource={resource} label="audit log" />
+      {data.value?.length === 0 && <p class="no-results">No matching records.</p>}
       {data.value && data.value.length > 0 && <AuditTable records={data.value} />}
       {data.value && !isComplete.value && (
-        <p class="more">
-          <button type="button" class="quiet" onClick={() => void withErrorToast(loadOlder())}>
-            Show older ones
+        <p class="load-more">
+          <button type="button" class="secondary" onClick={() => void withErrorToast(loadOlder())}>
+            Load older records
           </button>
         </p>
       )}

@@ -1,29 +1,28 @@
 import './audit.css'
 import type { AuditRecord } from './merge-records.ts'
 
-/** Records, newest first. */
 export function AuditTable({ records }: { records: readonly AuditRecord[] }) {
   return (
     <table>
-      <caption class="unseen">Records, newest first</caption>
+      <caption class="visually-hidden">Audit records, newest first</caption>
       <thead>
         <tr>
-          <th>When</th>
-          <th>Who</th>
-          <th>What</th>
-          <th>To</th>
+          <th>Time</th>
+          <th>User</th>
+          <th>Action</th>
+          <th>Target</th>
           <th>Result</th>
-          <th>From</th>
+          <th>IP</th>
         </tr>
       </thead>
       <tbody>
         {records.map(({ id, time, user, address, action, target, result, error_id, count }) => (
           <tr key={id ?? `${time} ${address} ${action}`}>
-            <td class="when">
+            <td class="time">
               <time dateTime={time}>{new Date(time).toLocaleString()}</time>
             </td>
             <td class="user">
-              <bdi>{user || (address === 'host' ? 'the host' : 'a stranger')}</bdi>
+              <bdi>{user || (address === 'host' ? 'host' : 'anonymous')}</bdi>
             </td>
             <td class="action">{action}</td>
             <td class="target">
@@ -34,7 +33,7 @@ export function AuditTable({ records }: { records: readonly AuditRecord[] }) {
               {error_id !== null && ` ${error_id}`}
               {count > 1 && ` × ${count}`}
             </td>
-            <td class="from">{address}</td>
+            <td class="address">{address}</td>
           </tr>
         ))}
       </tbody>

@@ -1,7 +1,7 @@
 import { requestJson } from '../api/client.ts'
 import type { AuditRecord } from './merge-records.ts'
 
-/** What is looked for; what is empty narrows nothing. */
+/** Empty fields match everything. */
 export interface AuditFilter {
   user: string
   action: string
@@ -10,10 +10,11 @@ export interface AuditFilter {
 }
 
 export const PAGE_SIZE = 100
-/** In one file. */
+const EXPORT_PAGE_SIZE = 1_000
+/** Records in one CSV file. */
 const MAX_EXPORTED = 10_000
 
-/** Newest first, those before the record `cursor`. */
+/** @returns records older than `cursor`, newest first */
 export async function fetchRecords(filter: AuditFilter, limit: number, cursor?: number): Promise<AuditRecord[]> {
   const query = new URLSearchParams({ limit: String(limit) })
   for (const [name, value] of Object.entries(filter)) if (value.trim() !== '') query.set(name, value.trim())
@@ -21,27 +22,27 @@ export async function fetchRecords(filter: AuditFilter, limit: number, cursor?: 
   return await requestJson<AuditRecord[]>(`/audit/list?${query}`)
 }
 
-/** All that is looked for, as far as one file holds it. */
+/** @returns all matching records, newest first, up to the limit of one file */
 export async function fetchAllRecords(filter: AuditFilter): Promise<AuditRecord[]> {
   const all: AuditRecord[] = []
   while (all.length < MAX_EXPORTED) {
     const cursor = oldestId(all)
     if (all.length > 0 && cursor === undefined) break
-    const batch = await fetchRecords(filter, 1_000, cursor)
+    const batch = await fetchRecords(filter, EXPORT_PAGE_SIZE, cursor)
     all.push(...batch)
-    if (batch.length < 1_000) break
+    if (batch.length < EXPORT_PAGE_SIZE) break
   }
   return all
 }
 
-/** Of the oldest record that has a number: refusals that are still counted up have none. */
+/** Denials that are still being aggregated have no id yet. */
 export function oldestId(records: readonly AuditRecord[]): number | undefined {
   return records.findLast(({ id }) => id !== null)?.id ?? undefined
 }
 
 const columns = ['id', 'time', 'user', 'address', 'action', 'target', 'result', 'error_id', 'count'] as const
 
-/** RFC 4180. What a spreadsheet would take for a formula is put behind an apostrophe. */
+/** CSV by RFC 4180. An apostrophe stops spreadsheets from evaluating a cell as a formula. */
 export function toCsv(records: readonly AuditRecord[]): string {
   const cell = (value: string | number | null) => {
     const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value ?? '')

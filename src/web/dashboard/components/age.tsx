@@ -8,8 +8,7 @@ const units: [name: string, seconds: number][] = [
 
 const NOW = 'now'
 
-/** How long ago something was, in one unit; the moment itself is told to who points there.
- * @param ago whether it stands in a sentence */
+/** Time since a date, in one unit; the date itself is in the tooltip. */
 export function Age({ since, withSuffix = false }: { since: string; withSuffix?: boolean }) {
   const text = formatAge((clock.value - Date.parse(since)) / 1000)
   return (
@@ -20,7 +19,7 @@ export function Age({ since, withSuffix = false }: { since: string; withSuffix?:
 }
 
 /** `5 min`, `3 h`, `12 d`. */
-export function formatAge(seconds: number): string {
+function formatAge(seconds: number): string {
   for (const [name, size] of units) if (seconds >= size) return `${Math.floor(seconds / size)} ${name}`
   return seconds < 5 ? NOW : `${Math.floor(seconds)} s`
 }

@@ -1,40 +1,38 @@
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { Dialog } from './dialog.tsx'
+import { DialogForm } from './form.tsx'
 
 interface ConfirmDialogProps {
   title: string
-  /** What is to be typed, so that nothing is lost by one click. */
+  /** The text to type, so that one stray click deletes nothing. */
   expectedText: string
   actionLabel: string
   onClose: () => void
-  /** @returns whether it was begun */
-  onConfirm: () => Promise<boolean>
+  onConfirm: () => Promise<unknown>
   children: ComponentChildren
 }
 
-/** Asks for the name of what will be gone. */
+/** Confirms a destructive action by typing the name of its target. */
 export function ConfirmDialog({ title, expectedText, actionLabel, onClose, onConfirm, children }: ConfirmDialogProps) {
   const typed = useSignal('')
-  const isSubmitting = useSignal(false)
-  const submit = async () => {
-    if (typed.peek() !== expectedText || isSubmitting.peek()) return
-    isSubmitting.value = true
-    if (await onConfirm()) onClose()
-    isSubmitting.value = false
+  const confirm = async () => {
+    await onConfirm()
+    onClose()
   }
   return (
     <Dialog title={title} onClose={onClose}>
-      <form
-        onSubmit={event => {
-          event.preventDefault()
-          void submit()
-        }}
+      <DialogForm
+        action={confirm}
+        submitLabel={actionLabel}
+        canSubmit={typed.value === expectedText}
+        isDangerous
+        onCancel={onClose}
       >
         <p>{children}</p>
         <label>
           <span>
-            Type <strong>{expectedText}</strong> to go on
+            Type <strong>{expectedText}</strong> to confirm
           </span>
           <input
             autocomplete="off"
@@ -45,15 +43,7 @@ export function ConfirmDialog({ title, expectedText, actionLabel, onClose, onCon
             onInput={event => (typed.value = event.currentTarget.value)}
           />
         </label>
-        <div class="actions">
-          <button type="button" class="quiet" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="danger" disabled={typed.value !== expectedText || isSubmitting.value}>
-            {actionLabel}
-          </button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   )
 }

@@ -5,12 +5,12 @@ import { Icon } from './icon.tsx'
 
 const FEEDBACK_MS = 2_000
 
-/** @param what as the person would call it: "the ssh command of cikit01" */
+/** @param description the noun after "Copy", such as "the SSH command for cikit01" */
 export function CopyButton({ text, description, label }: { text: string; description: string; label?: string }) {
   const [isCopied, setCopied] = useState(false)
   const copy = async () => {
     if (!(await copyText(text)))
-      return showToast('The browser does not let this page copy: mark the text and copy it yourself.', 'bad')
+      return showToast('The browser blocked copying. Select the text and copy it yourself.', 'bad')
     announce(`Copied ${description}.`)
     setCopied(true)
     setTimeout(setCopied, FEEDBACK_MS, false)
@@ -18,7 +18,7 @@ export function CopyButton({ text, description, label }: { text: string; descrip
   return (
     <button
       type="button"
-      class="quiet small"
+      class="secondary small"
       aria-label={`Copy ${description}`}
       title={`Copy ${description}`}
       onClick={() => void copy()}
@@ -38,7 +38,7 @@ async function copyText(text: string): Promise<boolean> {
   }
 }
 
-/** Without HTTPS there is no clipboard but this. */
+/** The Clipboard API needs HTTPS; this works without it. */
 function copyBySelection(text: string): boolean {
   const textarea = document.createElement('textarea')
   textarea.value = text

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { Icon } from './icon.tsx'
 
-/** What is to be settled before anything else. Escape and a click beside it close it. */
+/** A modal dialog, closed by Escape or a click outside. */
 export function Dialog({
   title,
   onClose,
@@ -34,7 +34,7 @@ export function Dialog({
       <div class="dialog">
         <header>
           <h2 id={titleId}>{title}</h2>
-          <button type="button" class="bare" aria-label="Close" onClick={onClose}>
+          <button type="button" class="plain" aria-label="Close" onClick={onClose}>
             <Icon name="close" />
           </button>
         </header>

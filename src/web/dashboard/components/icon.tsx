@@ -1,11 +1,11 @@
-/** Drawn on 24 × 24, by lines. */
+/** Stroked paths in a 24 × 24 view box. */
 const paths = {
   matrix: 'M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h6v6h-6z',
   droplet: 'M12 3s6 6.5 6 11a6 6 0 0 1-12 0c0-4.5 6-11 6-11z',
-  people:
+  users:
     'M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20c0-3.600 2.900-6 6.5-6s6.5 2.400 6.5 6M16 4.5a3.5 3.5 0 0 1 0 6.500M17.5 14.5c2.400.8 4 2.800 4 5.5',
   audit: 'M6 3h9l4 4v14H6zM15 3v4h4M9 12h7M9 16h7',
-  person: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 21c0-4 3.400-6.5 7.5-6.500s7.5 2.5 7.5 6.5',
+  user: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 21c0-4 3.400-6.5 7.5-6.500s7.5 2.5 7.5 6.5',
   close: 'M6 6l12 12M18 6L6 18',
   start: 'M8 5l11 7-11 7z',
   stop: 'M6 6h12v12H6z',
@@ -28,7 +28,7 @@ const paths = {
 
 export type IconName = keyof typeof paths
 
-/** A picture beside words, or in a control that has a name of its own. */
+/** Decorative: a control that has only an icon needs an `aria-label`. */
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">

@@ -1,11 +1,11 @@
-// What is seen of what a droplet says is all that it says: nothing in it colours, moves or turns round what stands beside it.
+// Output of a droplet is untrusted: it must not colour, move or reverse the text around it.
 
-/** Control characters but for tab and line feed, and what turns the direction of text (Unicode standard annex 9). */
+/** Control characters except tab and line feed, and bidirectional controls (Unicode standard annex 9). */
 const INVISIBLE = /(?![\t\n])[\p{Cc}\p{Bidi_Control}]/gu
-/** "Control Pictures" of Unicode: U+001B is shown as ␛. */
+/** The Unicode block "Control Pictures", where U+001B is shown as ␛. */
 const CONTROL_PICTURES = 0x2400
 
-/** Text as it can be shown: a carriage return at the end of a line is none of it. */
+/** Replaces invisible characters with visible ones, and removes a carriage return at the end of a line. */
 export function sanitizeText(text: string): string {
   return text.replace(/\r$/gm, '').replace(INVISIBLE, character => {
     const code = character.charCodeAt(0)

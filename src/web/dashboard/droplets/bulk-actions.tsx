@@ -4,7 +4,7 @@ import { unfinishedOperations } from '../state/store.ts'
 import { withErrorToast } from '../state/toasts.ts'
 import { selectedDroplets, setSelected } from './list-state.ts'
 
-/** What is done to all droplets that are picked. */
+/** Actions for the selected droplets; those with an unfinished operation are skipped. */
 export function BulkActions() {
   const selection = selectedDroplets.value
   if (selection.length === 0) return null
@@ -15,11 +15,11 @@ export function BulkActions() {
     for (const { name } of targets) void withErrorToast(startOperation(kind, name))
   }
   return (
-    <section class="bulk" aria-label="What is picked">
-      <span>{selection.length} picked</span>
+    <section class="bulk-actions" aria-label="Selected droplets">
+      <span>{selection.length} selected</span>
       <button
         type="button"
-        class="quiet small"
+        class="secondary small"
         disabled={stopped.length === 0}
         onClick={() => startForEach('start', stopped)}
       >
@@ -27,7 +27,7 @@ export function BulkActions() {
       </button>
       <button
         type="button"
-        class="quiet small"
+        class="secondary small"
         disabled={running.length === 0}
         onClick={() => startForEach('stop', running)}
       >
@@ -35,7 +35,7 @@ export function BulkActions() {
       </button>
       <button
         type="button"
-        class="quiet small"
+        class="secondary small"
         onClick={() =>
           setSelected(
             selection.map(({ name }) => name),
@@ -43,7 +43,7 @@ export function BulkActions() {
           )
         }
       >
-        Pick none
+        Clear selection
       </button>
     </section>
   )

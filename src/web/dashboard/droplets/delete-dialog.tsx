@@ -1,6 +1,5 @@
 import { ConfirmDialog } from '../components/confirm-dialog.tsx'
 import { startOperation } from '../state/operations.ts'
-import { withErrorToast } from '../state/toasts.ts'
 
 export function DeleteDialog({ name, onClose }: { name: string; onClose: () => void }) {
   return (
@@ -9,9 +8,9 @@ export function DeleteDialog({ name, onClose }: { name: string; onClose: () => v
       expectedText={name}
       actionLabel="Delete"
       onClose={onClose}
-      onConfirm={() => withErrorToast(startOperation('delete', name))}
+      onConfirm={() => startOperation('delete', name)}
     >
-      The droplet and everything in it is removed. Nothing brings it back.
+      This permanently deletes the droplet and all its data.
     </ConfirmDialog>
   )
 }

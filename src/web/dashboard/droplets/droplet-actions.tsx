@@ -8,7 +8,6 @@ import { DeleteDialog } from './delete-dialog.tsx'
 
 const labels = { start: 'Start', stop: 'Stop', restart: 'Restart' } as const
 
-/** What can be done to a droplet now. */
 export function DropletActions({ droplet: { name, state } }: { droplet: DropletBody }) {
   const isDeleting = useSignal(false)
   const isBusy = unfinishedOperations.value.has(name)
@@ -16,7 +15,7 @@ export function DropletActions({ droplet: { name, state } }: { droplet: DropletB
   const renderButton = (action: Exclude<DropletAction, 'delete'>) => (
     <button
       type="button"
-      class="quiet small"
+      class="secondary small"
       disabled={isBusy}
       aria-label={`${labels[action]} ${name}`}
       title={labels[action]}
@@ -31,7 +30,7 @@ export function DropletActions({ droplet: { name, state } }: { droplet: DropletB
       {isActive && renderButton('restart')}
       <button
         type="button"
-        class="quiet small"
+        class="secondary small"
         disabled={isBusy}
         aria-label={`Delete ${name}`}
         title="Delete"

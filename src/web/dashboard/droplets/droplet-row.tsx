@@ -18,10 +18,10 @@ export function DropletRow({ droplet }: { droplet: DropletBody }) {
     <>
       <tr data-row={name} class={operation ? 'busy' : ''}>
         {isManager.value && (
-          <td class="pick">
+          <td class="select">
             <input
               type="checkbox"
-              aria-label={`Pick ${name}`}
+              aria-label={`Select ${name}`}
               checked={selectedDroplets.value.some(candidate => candidate.name === name)}
               onChange={event => setSelected([name], event.currentTarget.checked)}
             />
@@ -30,19 +30,19 @@ export function DropletRow({ droplet }: { droplet: DropletBody }) {
         <th class="name" scope="row">
           <a href={hrefTo('droplet', name)}>{name}</a>
         </th>
-        <td class="condition">
+        <td class="status">
           <StatusBadge droplet={droplet} />
         </td>
-        <td class="age" data-title="Age">
+        <td class="age">
           <Age since={created_at} />
           {created_by && (
-            <span class="soft">
+            <span class="muted">
               {' '}
               by <bdi>{created_by}</bdi>
             </span>
           )}
         </td>
-        <td class="load">
+        <td class="usage">
           {droplet.state === 'running' && (
             <>
               <Sparkline name={name} metric="cpu" />
@@ -57,13 +57,13 @@ export function DropletRow({ droplet }: { droplet: DropletBody }) {
             </a>
           ))}
           {ssh && droplet.state === 'running' && (
-            <CopyButton text={ssh.command} description={`the ssh command of ${name}`} label="ssh" />
+            <CopyButton text={ssh.command} description={`the SSH command for ${name}`} label="SSH" />
           )}
         </td>
-        <td class="do">{isManager.value && <DropletActions droplet={droplet} />}</td>
+        <td class="row-actions">{isManager.value && <DropletActions droplet={droplet} />}</td>
       </tr>
       {operation && (
-        <tr class="doing">
+        <tr class="operation-row">
           <td colSpan={isManager.value ? 7 : 6}>
             <OperationProgress operation={operation} />
           </td>

@@ -5,30 +5,30 @@ import { DropletRow } from './droplet-row.tsx'
 import { filterText, selectedDroplets, setSelected, sortOrder, toggleSort, visibleDroplets } from './list-state.ts'
 import type { SortColumn } from './view-model.ts'
 
-/** The droplets that are looked for; on a phone each row is a card. */
+/** The droplets that match the filter; on a phone each row is a card. */
 export function DropletTable() {
   const list = visibleDroplets.value ?? []
   if (list.length === 0) {
     return (
-      <p class="nothing">
-        No droplet is like “{filterText}”.{' '}
-        <button type="button" class="quiet small" onClick={() => (filterText.value = '')}>
-          Show all
+      <p class="no-results">
+        No droplets match “{filterText}”.{' '}
+        <button type="button" class="secondary small" onClick={() => (filterText.value = '')}>
+          Clear filter
         </button>
       </p>
     )
   }
   const isAllSelected = selectedDroplets.value.length === list.length
   return (
-    <table class={engineState.value === 'away' ? 'stale' : ''}>
-      <caption class="unseen">Droplets, {list.length} of them</caption>
+    <table class={engineState.value === 'unreachable' ? 'stale' : ''}>
+      <caption class="visually-hidden">Droplets ({list.length})</caption>
       <thead>
         <tr>
           {isManager.value && (
-            <th class="pick">
+            <th class="select">
               <input
                 type="checkbox"
-                aria-label="Pick all"
+                aria-label="Select all"
                 checked={isAllSelected}
                 onChange={() =>
                   setSelected(
@@ -42,10 +42,10 @@ export function DropletTable() {
           <SortableHeader by="name" title="Name" />
           <SortableHeader by="state" title="State" />
           <SortableHeader by="age" title="Age" />
-          <th>Load</th>
+          <th>Usage</th>
           <th>Ports</th>
           <th>
-            <span class="unseen">Actions</span>
+            <span class="visually-hidden">Actions</span>
           </th>
         </tr>
       </thead>
@@ -62,7 +62,7 @@ function SortableHeader({ by, title }: { by: SortColumn; title: string }) {
   const isActive = sortOrder.value.by === by
   return (
     <th aria-sort={isActive ? (sortOrder.value.descending ? 'descending' : 'ascending') : undefined}>
-      <button type="button" class="bare" onClick={() => toggleSort(by)}>
+      <button type="button" class="plain" onClick={() => toggleSort(by)}>
         {title}
         {isActive && <Icon name={sortOrder.value.descending ? 'up' : 'down'} />}
       </button>

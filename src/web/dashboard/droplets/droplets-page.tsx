@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { isManager } from '../api/session.ts'
 import { Icon } from '../components/icon.tsx'
 import { EmptyState, ErrorMessage, Loading } from '../components/placeholders.tsx'
-import { shortcutRegistry } from '../state/shortcuts.ts'
+import { addShortcut } from '../state/shortcuts.ts'
 import { subscribeToStats } from '../state/stats.ts'
 import { droplets, engineState, loadError, loadStore } from '../state/store.ts'
 import { AddDialog } from './add-dialog.tsx'
@@ -14,31 +14,30 @@ import { moveRowFocus } from './keyboard.ts'
 import { filterText } from './list-state.ts'
 import { PendingAdds } from './pending-adds.tsx'
 
-/** All droplets as they are now. */
 export function DropletsPage(_: { segments: readonly string[] }) {
   const isAdding = useSignal(false)
   const filterInput = useRef<HTMLInputElement>(null)
   useEffect(subscribeToStats, [])
   useEffect(() => {
-    const unregisterAll = [
-      shortcutRegistry.add('/', 'Look for droplets', () => filterInput.current?.focus()),
-      shortcutRegistry.add('ArrowDown', 'The next droplet', () => moveRowFocus(1)),
-      shortcutRegistry.add('ArrowUp', 'The droplet before', () => moveRowFocus(-1)),
+    const removals = [
+      addShortcut('/', 'Search', () => filterInput.current?.focus()),
+      addShortcut('ArrowDown', 'Next', () => moveRowFocus(1)),
+      addShortcut('ArrowUp', 'Previous', () => moveRowFocus(-1)),
     ]
     return () => {
-      for (const unregister of unregisterAll) unregister()
+      for (const remove of removals) remove()
     }
   }, [])
   return (
     <section class="droplets">
-      <header class="head">
+      <header class="page-header">
         <h1>Droplets</h1>
-        <label class="find">
-          <span class="unseen">Look for droplets</span>
+        <label class="search">
+          <span class="visually-hidden">Filter droplets</span>
           <input
             ref={filterInput}
             type="search"
-            placeholder="Filter by name or state"
+            placeholder="Filter droplets"
             spellcheck={false}
             value={filterText}
             onInput={event => (filterText.value = event.currentTarget.value)}
@@ -51,10 +50,10 @@ export function DropletsPage(_: { segments: readonly string[] }) {
           </button>
         )}
       </header>
-      {engineState.value === 'away' && (
-        <div class="problem" role="alert">
-          The container engine cannot be reached. Droplets may go on running; what is shown is from before. It is looked
-          for every second.
+      {engineState.value === 'unreachable' && (
+        <div class="alert" role="alert">
+          The container engine cannot be reached. Droplets may still be running, but this list may be out of date.
+          Retrying every second.
         </div>
       )}
       {loadError.value && <ErrorMessage text={loadError.value} onRetry={() => void loadStore()} />}
@@ -67,7 +66,7 @@ export function DropletsPage(_: { segments: readonly string[] }) {
 
 function DropletListView() {
   const list = droplets.value
-  if (!list) return engineState.value === 'away' || loadError.value ? null : <Loading label="the droplets" />
+  if (!list) return engineState.value === 'unreachable' || loadError.value ? null : <Loading label="droplets" />
   if (list.length > 0) {
     return (
       <>
@@ -78,10 +77,10 @@ function DropletListView() {
   }
   return (
     <EmptyState title="No droplets yet">
-      <p class="soft">
+      <p class="muted">
         {isManager.value
-          ? 'Add the first one: it boots in seconds, with sshd and everything that a machine of its own has.'
-          : 'A manager of this Matrix can add them.'}
+          ? 'Add the first one. It boots in seconds and works like a separate machine with its own SSH server.'
+          : 'A manager of this Matrix can add one.'}
       </p>
     </EmptyState>
   )

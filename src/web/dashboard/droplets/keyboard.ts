@@ -1,4 +1,4 @@
-/** Goes from row to row: the link in each is what has the focus. */
+/** Focuses the link in the next or previous row. */
 export function moveRowFocus(delta: 1 | -1): void {
   const links = [...document.querySelectorAll<HTMLElement>('[data-row] .name a')]
   const currentRow = document.activeElement?.closest('[data-row]')

@@ -2,18 +2,18 @@ import { computed, signal } from '@preact/signals'
 import { droplets } from '../state/store.ts'
 import { filterDroplets, type SortColumn, type SortOrder, sortDroplets } from './view-model.ts'
 
-// What the person looks for and has picked; it stays while other pages are looked at.
+// Filter, order and selection outlive the page, so they are still there after visiting another one.
 
 export const filterText = signal('')
 export const sortOrder = signal<SortOrder>({ by: 'age', descending: false })
 const selectedNames = signal<ReadonlySet<string>>(new Set())
 
-/** As they are shown; undefined as long as none are known. */
+/** Filtered and sorted; undefined until the list is loaded. */
 export const visibleDroplets = computed(
   () => droplets.value && sortDroplets(filterDroplets(droplets.value, filterText.value), sortOrder.value),
 )
 
-/** The picked ones that are shown. */
+/** Droplets hidden by the filter are not selected, so bulk actions never affect them. */
 export const selectedDroplets = computed(
   () => visibleDroplets.value?.filter(({ name }) => selectedNames.value.has(name)) ?? [],
 )
@@ -27,7 +27,7 @@ export function setSelected(names: readonly string[], isSelected: boolean): void
   selectedNames.value = next
 }
 
-/** The same column a second time turns the order round. */
+/** Sorts by a column, or reverses the order if it is already the sort column. */
 export function toggleSort(by: SortColumn): void {
   const { by: current, descending } = sortOrder.value
   sortOrder.value = { by, descending: by === current && !descending }

@@ -2,7 +2,7 @@ import type { OperationBody } from '../../../droplets/operations/schema.ts'
 import { cancelOperation } from '../state/operations.ts'
 import { withErrorToast } from '../state/toasts.ts'
 
-/** How far an operation is: the steps that it has done, and the one that it is at. */
+/** The completed steps of an operation, and the current one. */
 export function OperationProgress({ operation }: { operation: OperationBody }) {
   const { id, kind, droplet, user, state, steps, progress, cancellable } = operation
   const { done = null, total = null } = progress ?? {}
@@ -10,22 +10,22 @@ export function OperationProgress({ operation }: { operation: OperationBody }) {
     <div class="progress">
       <p>
         <strong>{titles[kind]}</strong>
-        {droplet && kind === 'add' ? ` ${droplet}` : ''} <span class="soft">by {user}</span>
+        {droplet && kind === 'add' ? ` ${droplet}` : ''} <span class="muted">by {user}</span>
       </p>
       <ol>
-        {state === 'queued' && <li>waiting for its turn</li>}
+        {state === 'queued' && <li>queued</li>}
         {steps.map(({ name, ended_at }) => (
-          <li key={name} class={ended_at ? 'done' : 'present'} aria-current={ended_at ? undefined : 'step'}>
+          <li key={name} class={ended_at ? 'done' : 'current'} aria-current={ended_at ? undefined : 'step'}>
             {name}
           </li>
         ))}
       </ol>
-      {progress && <span class="soft text">{progress.text}</span>}
+      {progress && <span class="muted text">{progress.text}</span>}
       {done !== null && total !== null && (
         <progress max={total} value={done} aria-label={progress?.text ?? 'Progress'} />
       )}
       {cancellable && (
-        <button type="button" class="quiet small" onClick={() => void withErrorToast(cancelOperation(id))}>
+        <button type="button" class="secondary small" onClick={() => void withErrorToast(cancelOperation(id))}>
           Cancel
         </button>
       )}

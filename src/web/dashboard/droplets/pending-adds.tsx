@@ -1,7 +1,7 @@
 import { droplets, unfinishedOperations } from '../state/store.ts'
 import { OperationProgress } from './operation-progress.tsx'
 
-/** The adds whose droplet is not in the list yet. */
+/** Add operations whose droplet is not in the list yet. */
 export function PendingAdds() {
   const listedNames = new Set(droplets.value?.map(({ name }) => name))
   const pendingAdds = [...unfinishedOperations.value.values()].filter(
@@ -9,7 +9,7 @@ export function PendingAdds() {
   )
   if (pendingAdds.length === 0) return null
   return (
-    <ul class="adds" aria-label="Droplets that are being added">
+    <ul class="pending-adds" aria-label="Droplets being added">
       {pendingAdds.map(operation => (
         <li key={operation.id}>
           <OperationProgress operation={operation} />

@@ -1,7 +1,6 @@
 import type { DropletBody } from '../../../droplets/schema.ts'
 import { displayStatus } from './view-model.ts'
 
-/** How a droplet is, in a word and a colour. */
 export function StatusBadge({ droplet }: { droplet: DropletBody }) {
   const { text, kind } = displayStatus(droplet)
   return (

@@ -6,7 +6,6 @@ export interface SortOrder {
   descending: boolean
 }
 
-/** What a person calls the state of a droplet, and how good that is. */
 export function displayStatus({ state, health, exit_code }: Pick<DropletBody, 'state' | 'health' | 'exit_code'>): {
   text: string
   kind: 'good' | 'warn' | 'bad' | 'off'
@@ -22,13 +21,13 @@ export function displayStatus({ state, health, exit_code }: Pick<DropletBody, 's
     created: 'Never started',
     paused: 'Paused',
     restarting: 'Restarting',
-    removing: 'Going',
+    removing: 'Removing',
     dead: 'Dead',
   }
   return { text: labels[state], kind: state === 'dead' ? 'bad' : 'warn' }
 }
 
-/** Those of which each word of the text is somewhere in what is shown of them. */
+/** @returns droplets that contain every word of the text, in any field and case */
 export function filterDroplets(droplets: readonly DropletBody[], text: string): DropletBody[] {
   const terms = text.toLowerCase().split(/\s+/).filter(Boolean)
   return droplets.filter(droplet => {
@@ -46,11 +45,11 @@ export function sortDroplets(droplets: readonly DropletBody[], { by, descending 
 const comparators: Record<SortColumn, (left: DropletBody, right: DropletBody) => number> = {
   name: (left, right) => left.number - right.number,
   state: (left, right) => displayStatus(left).text.localeCompare(displayStatus(right).text),
-  // The youngest first.
+  // Ascending age: the newest first.
   age: (left, right) => right.created_at.localeCompare(left.created_at),
 }
 
-/** Where a browser finds what listens in the droplet, by the name that ssh uses, too. */
+/** Links to the published ports 80 and 443, on the host of the SSH command if there is one. */
 export function webLinks(
   { ports, ssh }: Pick<DropletBody, 'ports' | 'ssh'>,
   fallbackHost: string,

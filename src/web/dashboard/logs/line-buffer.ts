@@ -1,18 +1,18 @@
 import { sanitizeText } from '../components/sanitize-text.ts'
 
-/** What a page shows without becoming slow. */
+/** More lines would slow the page down. */
 export const MAX_LINES = 5_000
-/** Longer ones are no lines that anybody reads. */
+/** In characters; longer lines are cut. */
 const MAX_LINE_LENGTH = 4_000
 
-/** Lines out of the bytes of a stream, whichever way these are cut. */
+/** Splits a byte stream into lines; chunks may end anywhere, even inside a character. */
 export function createLineBuffer() {
   const decoder = new TextDecoder()
   let lines: readonly string[] = []
   let unterminated = ''
 
   return {
-    /** @returns all lines that are kept, with the one that has not ended yet */
+    /** @returns the latest lines, including an unterminated last one */
     push(bytes: Uint8Array): readonly string[] {
       const [first = '', ...more] = decoder.decode(bytes, { stream: true }).split('\n')
       const currentLine = unterminated + first
@@ -28,7 +28,7 @@ function toDisplayLine(text: string): string {
   return sanitizeText(text.length > MAX_LINE_LENGTH ? `${text.slice(0, MAX_LINE_LENGTH)}…` : text)
 }
 
-/** Those with this text in them, whatever the case. */
+/** @returns lines that contain the text, in any case */
 export function filterLines(lines: readonly string[], text: string): readonly string[] {
   const query = text.toLowerCase()
   return query === '' ? lines : lines.filter(line => line.toLowerCase().includes(query))

@@ -6,31 +6,30 @@ import { request } from '../api/client.ts'
 import { downloadFile } from '../components/download-file.ts'
 import { Icon } from '../components/icon.tsx'
 import { ErrorMessage } from '../components/placeholders.tsx'
-import { shortcutRegistry } from '../state/shortcuts.ts'
+import { addShortcut } from '../state/shortcuts.ts'
 import { createLineBuffer, filterLines, MAX_LINES } from './line-buffer.ts'
 
 const INITIAL_LINES = 500
-/** Lines that come in a flood are drawn together. */
+/** Lines that arrive within this time are rendered together. */
 const RENDER_INTERVAL_MS = 100
 
 type Source = 'journal' | 'console'
 
-/** An answer begins with its first line. */
 const statusTexts = {
-  reading: 'Reading…',
+  loading: 'Loading…',
+  // The response only starts with the first line.
   waiting: 'Waiting for the first line…',
-  following: 'Following what comes.',
-  ended: 'That is all.',
+  following: 'Live',
+  ended: 'End of log',
 }
 
-/** What a droplet says, as text, from a while ago on. */
 export function Logs({ name, isRunning }: { name: string; isRunning: boolean }) {
   const source = useSignal<Source>(isRunning ? 'journal' : 'console')
   const isFollowing = useSignal(isRunning)
   const search = useSignal('')
   const lines = useSignal<readonly string[]>([])
   const errorText = useSignal<string | undefined>(undefined)
-  const state = useSignal<'reading' | 'following' | 'ended'>('reading')
+  const state = useSignal<'loading' | 'following' | 'ended'>('loading')
   const attempt = useSignal(0)
   const visibleLines = useComputed(() => filterLines(lines.value, search.value))
   const visibleText = useComputed(() => visibleLines.value.join('\n'))
@@ -38,7 +37,7 @@ export function Logs({ name, isRunning }: { name: string; isRunning: boolean }) 
   const searchInput = useRef<HTMLInputElement>(null)
   const isAtEnd = useRef(true)
 
-  useEffect(() => shortcutRegistry.add('/', 'Look in the logs', () => searchInput.current?.focus()), [])
+  useEffect(() => addShortcut('/', 'Search', () => searchInput.current?.focus()), [])
 
   useSignalEffect(() => {
     void attempt.value
@@ -46,12 +45,12 @@ export function Logs({ name, isRunning }: { name: string; isRunning: boolean }) 
     const query = `source=${source.value}&lines=${INITIAL_LINES}&follow=${isFollowing.value}`
     lines.value = []
     errorText.value = undefined
-    state.value = 'reading'
+    state.value = 'loading'
     void streamLogs(`/droplet/logs/${encodeURIComponent(name)}?${query}`, controller.signal)
     return () => controller.abort()
   })
 
-  // Who looks at the end goes on looking at the end.
+  // Keeps the end in view if it was in view before.
   useSignalEffect(() => {
     void visibleText.value
     if (isAtEnd.current) requestAnimationFrame(() => logElement.current?.scrollTo(0, logElement.current.scrollHeight))
@@ -89,26 +88,26 @@ export function Logs({ name, isRunning }: { name: string; isRunning: boolean }) 
 
   return (
     <section class="logs">
-      <div class="tools">
-        <label class="find">
-          <span class="unseen">Look in the logs</span>
+      <div class="toolbar">
+        <label class="search">
+          <span class="visually-hidden">Filter lines</span>
           <input
             ref={searchInput}
             type="search"
-            placeholder="Only lines with…"
+            placeholder="Filter lines"
             spellcheck={false}
             value={search}
             onInput={event => (search.value = event.currentTarget.value)}
           />
         </label>
-        <label class="choice">
+        <label class="inline">
           Source
           <select value={source} onChange={event => (source.value = event.currentTarget.value as Source)}>
             <option value="journal">Journal</option>
-            <option value="console">Console</option>
+            <option value="console">Console log</option>
           </select>
         </label>
-        <label class="choice">
+        <label class="inline">
           <input
             type="checkbox"
             checked={isFollowing}
@@ -118,16 +117,16 @@ export function Logs({ name, isRunning }: { name: string; isRunning: boolean }) 
         </label>
         <button
           type="button"
-          class="quiet"
+          class="secondary"
           onClick={() => downloadFile(`${name}-${source.peek()}.log`, 'text/plain', `${visibleText.peek()}\n`)}
         >
-          <Icon name="download" /> Save
+          <Icon name="download" /> Download
         </button>
       </div>
       {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => (attempt.value += 1)} />}
       <pre
         ref={logElement}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard.
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable element must be reachable by keyboard.
         tabIndex={0}
         role="log"
         aria-label={`Logs of ${name}`}
@@ -138,10 +137,10 @@ export function Logs({ name, isRunning }: { name: string; isRunning: boolean }) 
       >
         {visibleText}
       </pre>
-      <p class="soft">
-        {statusTexts[state.value === 'reading' && isFollowing.value ? 'waiting' : state.value]}{' '}
-        {lines.value.length === MAX_LINES && `The last ${MAX_LINES} lines are shown.`}{' '}
-        {search.value !== '' && `${visibleLines.value.length} of ${lines.value.length} lines.`}
+      <p class="muted">
+        {statusTexts[state.value === 'loading' && isFollowing.value ? 'waiting' : state.value]}{' '}
+        {lines.value.length === MAX_LINES && `Showing the last ${MAX_LINES} lines.`}{' '}
+        {search.value !== '' && `${visibleLines.value.length} of ${lines.value.length} lines match.`}
       </p>
     </section>
   )

@@ -2,24 +2,24 @@ import { session, signOut } from '../api/session.ts'
 import { ErrorMessage } from '../components/placeholders.tsx'
 import { connectionState, loadError, loadStore } from '../state/store.ts'
 
-/** Until the server has said what the person may see. */
+/** Shown until the user's group, and so their permissions, are known. */
 export function Connecting() {
   if (connectionState.value !== 'lost') {
     return (
-      <main class="opening" aria-busy={loadError.value === undefined}>
+      <main class="centered" aria-busy={loadError.value === undefined}>
         {loadError.value ? (
           <ErrorMessage text={loadError.value} onRetry={() => void loadStore()} />
         ) : (
-          <p class="soft">Opening the Matrix…</p>
+          <p class="muted">Loading the Matrix…</p>
         )}
       </main>
     )
   }
   return (
-    <main class="opening">
+    <main class="centered">
       <h1>The server cannot be reached</h1>
-      <p class="soft">It is tried again every few seconds. You are still signed in as {session.value?.username}.</p>
-      <button type="button" class="quiet" onClick={() => void signOut()}>
+      <p class="muted">Retrying every few seconds. You are still signed in as {session.value?.username}.</p>
+      <button type="button" class="secondary" onClick={() => void signOut()}>
         Sign out
       </button>
     </main>

@@ -1,10 +1,10 @@
 import { connectionState, engineState } from '../state/store.ts'
 
-/** How far what is shown can be relied upon. */
+/** Whether the data on the page is live. */
 export function ConnectionStatus() {
   const [kind, text] = currentStatus()
   return (
-    <p class={`state ${kind}`} role="status">
+    <p class={`connection-status ${kind}`} role="status">
       <span class="dot" aria-hidden="true" />
       {text}
     </p>
@@ -12,8 +12,8 @@ export function ConnectionStatus() {
 }
 
 function currentStatus(): [kind: 'good' | 'warn' | 'bad', text: string] {
-  if (connectionState.value === 'lost') return ['bad', 'Offline: trying again']
-  if (connectionState.value === 'connecting') return ['warn', 'Connecting']
-  if (engineState.value === 'away') return ['bad', 'Engine away']
+  if (connectionState.value === 'lost') return ['bad', 'Offline, reconnecting…']
+  if (connectionState.value === 'connecting') return ['warn', 'Connecting…']
+  if (engineState.value === 'unreachable') return ['bad', 'Engine unreachable']
   return ['good', 'Live']
 }

@@ -16,51 +16,50 @@ interface Page {
   title: string
   icon: IconName
   component: ComponentType<{ segments: readonly string[] }>
-  /** Whether the door is in the menu. */
   isInMenu: () => boolean
 }
 
 const pages: Record<string, Page> = {
   droplets: { title: 'Droplets', icon: 'droplet', component: DropletsPage, isInMenu: () => true },
   droplet: { title: 'Droplet', icon: 'droplet', component: DropletPage, isInMenu: () => false },
-  people: { title: 'People', icon: 'people', component: UsersPage, isInMenu: () => isOwner.value },
-  audit: { title: 'Audit', icon: 'audit', component: AuditPage, isInMenu: () => isOwner.value },
-  me: { title: 'Me', icon: 'person', component: AccountPage, isInMenu: () => true },
+  users: { title: 'Users', icon: 'users', component: UsersPage, isInMenu: () => isOwner.value },
+  audit: { title: 'Audit log', icon: 'audit', component: AuditPage, isInMenu: () => isOwner.value },
+  account: { title: 'Account', icon: 'user', component: AccountPage, isInMenu: () => true },
 }
 
-/** The frame around every page: the way to the others, and how the connection is. */
+/** The frame around every page: menu, connection status and notifications. */
 export function Shell() {
   const [name = 'droplets', ...segments] = currentPath.value
   const currentPage = (Object.hasOwn(pages, name) && pages[name]) || undefined
   const PageComponent = currentPage?.component ?? NotFound
-  const title = segments[0] && name === 'droplet' ? segments[0] : (currentPage?.title ?? 'Not found')
+  const title = segments[0] && name === 'droplet' ? segments[0] : (currentPage?.title ?? 'Page not found')
   const mainRef = useRef<HTMLElement>(null)
   const hasRendered = useRef(false)
   useEffect(() => {
     document.title = `${title} · CIKit Matrix`
-    // The reader of the screen goes along; not at the first page, which it reads by itself.
+    // Moves screen readers to the new page; they read the first one by themselves.
     if (hasRendered.current) mainRef.current?.focus()
     hasRendered.current = true
     scrollTo(0, 0)
   }, [title])
   return (
     <div class="shell">
-      <button type="button" class="skip" onClick={() => mainRef.current?.focus()}>
-        To the content
+      <button type="button" class="skip-link" onClick={() => mainRef.current?.focus()}>
+        Skip to content
       </button>
-      <header class="bar">
+      <header class="top-bar">
         <p class="brand">
           <Icon name="matrix" /> CIKit Matrix
         </p>
         <ConnectionStatus />
-        <p class="who">
-          <a href={hrefTo('me')}>{session.value?.username}</a>
-          <button type="button" class="quiet small" onClick={() => void signOut()}>
+        <p class="user-menu">
+          <a href={hrefTo('account')}>{session.value?.username}</a>
+          <button type="button" class="secondary small" onClick={() => void signOut()}>
             Sign out
           </button>
         </p>
       </header>
-      <nav class="rooms" aria-label="Pages">
+      <nav class="menu" aria-label="Pages">
         {Object.entries(pages)
           .filter(([, page]) => page.isInMenu())
           .map(([key, page]) => (
@@ -85,10 +84,10 @@ export function Shell() {
 
 function NotFound() {
   return (
-    <section class="empty">
-      <h1>There is nothing here</h1>
+    <section class="empty-state">
+      <h1>Page not found</h1>
       <p>
-        <a href={hrefTo('droplets')}>Go to the droplets</a>
+        <a href={hrefTo('droplets')}>Go to droplets</a>
       </p>
     </section>
   )

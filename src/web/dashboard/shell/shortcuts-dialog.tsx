@@ -1,25 +1,27 @@
 import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { Dialog } from '../components/dialog.tsx'
-import { handleKeydown, shortcutRegistry } from '../state/shortcuts.ts'
+import { addShortcut, handleKeydown, shortcuts } from '../state/shortcuts.ts'
 
-const isShown = signal(false)
+const isOpen = signal(false)
 
-/** Hears the keys of all pages, and shows them by `?`. */
+const keyLabels: Partial<Record<string, string>> = { ArrowDown: '↓', ArrowUp: '↑' }
+
+/** Handles the keyboard shortcuts of all pages, and lists them when `?` is pressed. */
 export function ShortcutsDialog() {
   useEffect(() => {
     document.addEventListener('keydown', handleKeydown)
     return () => document.removeEventListener('keydown', handleKeydown)
   }, [])
-  useEffect(() => shortcutRegistry.add('?', 'Show all keys', () => (isShown.value = true)), [])
-  if (!isShown.value) return null
+  useEffect(() => addShortcut('?', 'Show keyboard shortcuts', () => (isOpen.value = true)), [])
+  if (!isOpen.value) return null
   return (
-    <Dialog title="Keys" onClose={() => (isShown.value = false)}>
-      <dl class="keys">
-        {shortcutRegistry.all.value.map(({ key, description }) => (
+    <Dialog title="Keyboard shortcuts" onClose={() => (isOpen.value = false)}>
+      <dl class="shortcuts">
+        {shortcuts.value.map(({ key, description }) => (
           <div key={key}>
             <dt>
-              <kbd>{key}</kbd>
+              <kbd>{keyLabels[key] ?? key}</kbd>
             </dt>
             <dd>{description}</dd>
           </div>

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 
-/** Counts seconds down, in words: `1 min 5 s`; empty when it is over. */
+/** Counts down to zero; `remaining` is text such as `1 min 5 s`, and empty at the end. */
 export function createCountdown() {
   const remaining = signal('')
   let timer: ReturnType<typeof setInterval> | undefined
@@ -21,8 +21,8 @@ export function createCountdown() {
   }
 }
 
-/** @param seconds whole ones */
-export function formatRemaining(seconds: number): string {
+/** @param seconds an integer */
+function formatRemaining(seconds: number): string {
   if (seconds <= 0) return ''
   const minutes = Math.floor(seconds / 60)
   return [minutes > 0 && `${minutes} min`, seconds % 60 > 0 && `${seconds % 60} s`].filter(Boolean).join(' ')

@@ -1,54 +1,46 @@
 import './sign-in.css'
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useRef } from 'preact/hooks'
-import { errorMessage } from '../../../core/error-message.ts'
 import { ResponseError } from '../api/http.ts'
 import { canRemember, signIn, signOutReason } from '../api/session.ts'
 import { Icon } from '../components/icon.tsx'
-import { extractCode } from './code.ts'
+import { useSubmit } from '../state/submit.ts'
+import { CODE_DIGITS, extractCode } from './code.ts'
 import { createCountdown } from './countdown.ts'
 
-const CODE_DIGITS = 6
-
-/** Asks for a name and the code that the phone shows. */
 export function SignIn() {
   const username = useSignal('')
   const code = useSignal('')
   const rememberMe = useSignal(false)
-  const errorText = useSignal(signOutReason.peek() ?? '')
-  const isSubmitting = useSignal(false)
   const lockout = useRef(createCountdown()).current
   const codeInput = useRef<HTMLInputElement>(null)
   const rejectedCode = useRef('')
-  const message = useComputed(() =>
-    lockout.remaining.value ? `Locked: try again in ${lockout.remaining.value}.` : errorText.value,
-  )
   useSignalEffect(() => lockout.stop)
 
-  const submit = async () => {
-    if (isSubmitting.peek() || lockout.remaining.peek()) return
-    if (username.peek() === '' || code.peek().length !== CODE_DIGITS) {
-      errorText.value = 'Both your name and the six digits are needed.'
-      return
-    }
-    isSubmitting.value = true
-    errorText.value = ''
+  const { isSubmitting, errorText, ...form } = useSubmit(async () => {
+    if (username.peek() === '' || code.peek().length !== CODE_DIGITS)
+      throw new Error('Enter your username and the six-digit code.')
     try {
       await signIn(username.peek().trim(), code.peek(), rememberMe.peek())
     } catch (error) {
       rejectedCode.current = code.peek()
       code.value = ''
       if (error instanceof ResponseError && error.retryAfterSeconds) lockout.start(error.retryAfterSeconds)
-      errorText.value = errorMessage(error)
-      isSubmitting.value = false
       codeInput.current?.focus()
+      throw error
     }
+  }, signOutReason.peek())
+  const submit = async () => {
+    if (!lockout.remaining.peek()) await form.submit()
   }
+  const message = useComputed(() =>
+    lockout.remaining.value ? `Sign-in is locked. Try again in ${lockout.remaining.value}.` : errorText.value,
+  )
 
   const onCodeInput = (text: string) => {
     const previous = code.peek()
     code.value = extractCode(text)
-    // By itself once it is whole, but not the same refused code again.
+    // A complete code is submitted without a click, unless it was just rejected.
     const isComplete = code.peek().length === CODE_DIGITS && previous !== code.peek()
     if (isComplete && username.peek() !== '' && code.peek() !== rejectedCode.current) void submit()
   }
@@ -66,11 +58,11 @@ export function SignIn() {
           <Icon name="matrix" /> CIKit Matrix
         </p>
         <h1>Sign in</h1>
-        <p class="problem" role="alert" hidden={message.value === ''}>
+        <p class="alert" role="alert" hidden={message.value === ''}>
           {message}
         </p>
         <label>
-          Name
+          Username
           <input
             name="username"
             autocomplete="username"
@@ -82,7 +74,7 @@ export function SignIn() {
           />
         </label>
         <label>
-          Code from your phone
+          Code from your authenticator app
           <input
             ref={codeInput}
             class="code"
@@ -95,13 +87,13 @@ export function SignIn() {
             readOnly={isSubmitting.value}
             onInput={event => {
               onCodeInput(event.currentTarget.value)
-              // What is no digit is not shown either.
+              // The signal may be unchanged, so the input is reset here.
               event.currentTarget.value = code.peek()
             }}
           />
         </label>
         {canRemember && (
-          <label class="choice">
+          <label class="inline">
             <input
               type="checkbox"
               name="remember"
@@ -114,7 +106,7 @@ export function SignIn() {
         <button type="submit" disabled={isSubmitting.value || lockout.remaining.value !== ''}>
           {isSubmitting.value ? 'Signing in…' : 'Sign in'}
         </button>
-        <p class="soft hint">
+        <p class="muted hint">
           Lost your phone? <a href="enrol">Use a recovery code</a>
         </p>
       </form>

@@ -1,10 +1,10 @@
 import { signal } from '@preact/signals'
 
-/** The last words for those who do not see what changes. */
+/** The latest message for screen readers. */
 export const announcement = signal('')
 
-/** @param message a sentence; it is read to the person when there is time for it */
+/** Announces a sentence to screen readers, without interrupting them. */
 export function announce(message: string): void {
-  // The same words a second time are news, too: a space makes them others.
+  // A repeated message is only announced again if its text differs.
   announcement.value = announcement.value === message ? `${message} ` : message
 }

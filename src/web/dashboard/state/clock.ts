@@ -2,7 +2,7 @@ import { signal } from '@preact/signals'
 
 const TICK_MS = 5_000
 
-/** Milliseconds since 1970, told anew every few seconds: whatever shows an age follows it. */
+/** The current time in milliseconds since 1970, updated every few seconds while the tab is visible. */
 export const clock = signal(Date.now())
 
 setInterval(() => {

@@ -7,17 +7,17 @@ export type DropletAction = 'start' | 'stop' | 'restart' | 'delete'
 
 const methods = { start: 'PATCH', stop: 'PATCH', restart: 'PATCH', delete: 'DELETE' } as const
 
-/** Begins a change of a droplet. What becomes of it is told by the events of its operation. */
+/** Resolves once the server has accepted the operation; events report its progress and result. */
 export async function startOperation(action: DropletAction, name: string): Promise<OperationBody> {
   return await submitOperation(`/droplet/${action}/${encodeURIComponent(name)}`, methods[action])
 }
 
-/** @param sshKeys lines as authorized_keys has them, that may enter the new droplet beside its own key */
+/** @param sshKeys authorized_keys lines of additional keys for the new droplet */
 export async function addDroplet(sshKeys: readonly string[]): Promise<OperationBody> {
   return await submitOperation('/droplet/add', 'POST', sshKeys.length > 0 ? { ssh_keys: sshKeys } : undefined)
 }
 
-/** @throws Refusal 931 when it can be undone no more */
+/** @throws ResponseError 931 when the operation can no longer be cancelled */
 export async function cancelOperation(id: string): Promise<void> {
   putOperation(await requestJson<OperationBody>(`/operation/cancel/${encodeURIComponent(id)}`, { method: 'DELETE' }))
 }
@@ -27,7 +27,7 @@ async function submitOperation(
   method: 'POST' | 'PATCH' | 'DELETE',
   json?: unknown,
 ): Promise<OperationBody> {
-  // The same key the second time: if the first one arrived, this asks only what became of it.
+  // The retry reuses the key, so an operation that was already accepted is not started twice.
   const headers = { prefer: 'respond-async', 'idempotency-key': createIdempotencyKey() }
   const attempt = () => requestJson<OperationBody>(path, { method, json, headers })
   const operation = await attempt().catch(error => {
@@ -38,7 +38,7 @@ async function submitOperation(
   return operation
 }
 
-/** `crypto.randomUUID` is there over HTTPS only. */
+/** Not `crypto.randomUUID`, which browsers offer only over HTTPS. */
 function createIdempotencyKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,35 +1,32 @@
 import { signal } from '@preact/signals'
 
 interface Shortcut {
-  /** As `KeyboardEvent.key` has it. */
+  /** A value of `KeyboardEvent.key`. */
   key: string
   description: string
-  run: (event: KeyboardEvent) => void
+  run: () => void
 }
 
-const shortcuts = signal<readonly Shortcut[]>([])
+/** The shortcuts of the mounted components. */
+export const shortcuts = signal<readonly Shortcut[]>([])
 
-/** The keys that do something at the moment: pages add theirs while they are shown. */
-export const shortcutRegistry = {
-  all: shortcuts,
-  /** @returns takes the key back */
-  add(key: string, description: string, run: Shortcut['run']): () => void {
-    const shortcut = { key, description, run }
-    shortcuts.value = [...shortcuts.peek(), shortcut]
-    return () => {
-      shortcuts.value = shortcuts.peek().filter(other => other !== shortcut)
-    }
-  },
+/** @returns a function that removes the shortcut */
+export function addShortcut(key: string, description: string, run: () => void): () => void {
+  const shortcut = { key, description, run }
+  shortcuts.value = [...shortcuts.peek(), shortcut]
+  return () => {
+    shortcuts.value = shortcuts.peek().filter(other => other !== shortcut)
+  }
 }
 
-/** A key counts where nothing is typed, and no dialog is open; with Ctrl, Alt or Meta it is the browser's. */
+/** Runs a matching shortcut, except in text fields, in dialogs and with Ctrl, Alt or Meta. */
 export function handleKeydown(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return
   if (isEditable(event.target) || document.querySelector('dialog[open]')) return
   const match = shortcuts.peek().findLast(({ key }) => key === event.key)
   if (!match) return
   event.preventDefault()
-  match.run(event)
+  match.run()
 }
 
 function isEditable(target: EventTarget | null): boolean {

@@ -1,9 +1,9 @@
 import { type Signal, signal } from '@preact/signals'
 import { consumeEventStream } from '../api/event-stream.ts'
 
-// What the droplets use, while somebody looks at them.
+// Live resource usage of the droplets, streamed while a visible page needs it.
 
-/** As many as the server tells of to begin with, and what comes after that. */
+/** The length of the history that the server sends first. */
 const MAX_POINTS = 60
 
 export interface Point {
@@ -23,7 +23,7 @@ interface StatsSnapshot {
   droplets: Record<string, { cpu: number; memory: number; memory_limit: number }>
 }
 
-/** By the name of a droplet, oldest first. A signal for each: what one uses concerns no other. */
+/** By droplet name, oldest first. One signal each, so that a new sample re-renders only its own droplet. */
 const pointsByDroplet = new Map<string, Signal<readonly Point[]>>()
 let subscription: { subscribers: number; controller: AbortController } | undefined
 
@@ -36,8 +36,8 @@ export function pointsOf(name: string): Signal<readonly Point[]> {
 }
 
 /**
- * Follows what is used for as long as anybody on the page wants it.
- * @returns ends it
+ * Streams usage as long as there is at least one subscriber.
+ * @returns unsubscribes
  */
 export function subscribeToStats(): () => void {
   subscription ??= { subscribers: 0, controller: streamWhileVisible() }
@@ -53,8 +53,8 @@ export function subscribeToStats(): () => void {
 }
 
 /**
- * While the tab is looked at: without HTTP/2 a browser has six connections to a server, for all tabs together, and each
- * tab needs one for the events.
+ * Streams only while the tab is visible: without HTTP/2 a browser has six connections per server for all tabs together,
+ * and each tab needs one for the events.
  */
 function streamWhileVisible(): AbortController {
   const controller = new AbortController()
@@ -95,8 +95,8 @@ function onSnapshot({ time, droplets }: StatsSnapshot): void {
   const timestamp = Date.parse(time)
   for (const [name, series] of pointsByDroplet) {
     const usage = droplets[name]
-    // One that was stopped begins anew.
-    if (!usage) series.value = series.peek().length > 0 ? [] : series.peek()
+    // A stopped droplet starts with an empty history.
+    if (!usage && series.peek().length > 0) series.value = []
   }
   for (const [name, { cpu, memory }] of Object.entries(droplets)) {
     const series = pointsOf(name)

@@ -8,15 +8,16 @@ export interface Toast {
 }
 
 const DISPLAY_MS = 6_000
+const MAX_TOASTS = 4
 
-/** What the person is told at the edge of the page, oldest first. Of what went wrong it is told until it is put away. */
+/** Oldest first. Errors stay until they are dismissed. */
 export const toasts = signal<readonly Toast[]>([])
 let lastId = 0
 
 export function showToast(text: string, kind: Toast['kind'] = 'good'): void {
   lastId += 1
   const id = lastId
-  toasts.value = [...toasts.value, { id, text, kind }].slice(-4)
+  toasts.value = [...toasts.value, { id, text, kind }].slice(-MAX_TOASTS)
   if (kind === 'good') setTimeout(() => dismissToast(id), DISPLAY_MS)
 }
 
@@ -24,7 +25,10 @@ export function dismissToast(id: number): void {
   toasts.value = toasts.value.filter(toast => toast.id !== id)
 }
 
-/** Tells what goes wrong with a piece of work that a person began. */
+/**
+ * Shows the error in a toast if the task fails.
+ * @returns whether the task succeeded
+ */
 export async function withErrorToast(task: Promise<unknown>): Promise<boolean> {
   try {
     await task

@@ -4,11 +4,12 @@ import { linePath } from './format.ts'
 const WIDTH = 360
 const HEIGHT = 90
 const HOUR_MS = 3_600_000
-/** So wide is the picture at least. */
+/** The minimum width of the time axis. */
 const MIN_RANGE_MS = 300_000
+/** The line is interrupted where samples are further apart. */
 const MAX_GAP_MS = 25_000
 
-/** One or two lines over the last hour, as far as it is known, and in words what they are. */
+/** A chart of one or two series over up to one hour, with the current and peak values as text. */
 export function Chart({
   title,
   samples,
@@ -19,7 +20,7 @@ export function Chart({
   title: string
   samples: readonly SampleBody[]
   format: (value: number) => string
-  /** So much the upper edge is at least: noise is no mountain. */
+  /** Minimum of the upper edge, so that noise does not fill the chart. */
   minTop: number
   series: Record<string, (sample: SampleBody) => number>
 }) {
@@ -40,7 +41,7 @@ export function Chart({
       <figcaption>
         <strong>{title}</strong>
         <span>
-          {currentValues.join(', ')} <span class="soft">(at most {peak})</span>
+          {currentValues.join(', ')} <span class="muted">(peak {peak})</span>
         </span>
       </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
@@ -56,7 +57,7 @@ export function Chart({
           />
         ))}
       </svg>
-      <p class="ends soft">
+      <p class="axis muted">
         <span>{Math.round((to - from) / 60_000)} min ago</span>
         {entries.length > 1 && <span>{`— ${entries[0]?.[0]}   ┄ ${entries[1]?.[0]}`}</span>}
         <span>now</span>

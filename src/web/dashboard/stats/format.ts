@@ -1,4 +1,4 @@
-/** Of one core. */
+/** @returns percent of one core */
 export function formatPercent(cores: number): string {
   const value = cores * 100
   return `${value < 10 && value > 0 ? value.toFixed(1) : Math.round(value)}%`
@@ -6,7 +6,7 @@ export function formatPercent(cores: number): string {
 
 const units = ['B', 'KB', 'MB', 'GB', 'TB'] as const
 
-/** Bytes as people say them, of 1024 each. */
+/** Units are powers of 1024. */
 export function formatBytes(count: number): string {
   let value = count
   let unit = 0
@@ -20,16 +20,16 @@ export function formatBytes(count: number): string {
 export interface ChartFrame {
   width: number
   height: number
-  /** What the left and the right edge are, in milliseconds since 1970. */
+  /** Times of the left and right edge, in milliseconds since 1970. */
   from: number
   to: number
-  /** What the upper edge is. */
+  /** Value of the upper edge. */
   top: number
 }
 
-/** A line through points, as the `d` of an SVG path; a gap where nothing was measured for longer than `gap`. */
+/** @returns the `d` of an SVG path through the points, interrupted where they are more than `maxGapMs` apart */
 export function linePath(
-  points: readonly (readonly [at: number, value: number])[],
+  points: readonly (readonly [timestamp: number, value: number])[],
   frame: ChartFrame,
   maxGapMs: number,
 ): string {

@@ -1,34 +1,34 @@
 import './stats.css'
-import { useEffect, useMemo } from 'preact/hooks'
+import { useEffect } from 'preact/hooks'
 import type { StatsBody } from '../../../droplets/stats/schema.ts'
 import { requestJson } from '../api/client.ts'
 import { ErrorMessage, Loading } from '../components/placeholders.tsx'
-import { createResource } from '../state/resource.ts'
+import { useResource } from '../state/resource.ts'
 import { Chart } from './chart.tsx'
 import { formatBytes, formatPercent } from './format.ts'
 
+/** How often the server takes a sample. */
+const SAMPLE_INTERVAL_MS = 10_000
+
 const formatRate = (count: number) => `${formatBytes(count)}/s`
 
-/** What a droplet used in the last hour; read again whenever there is a new sample. */
 export function LastHour({ name, isRunning }: { name: string; isRunning: boolean }) {
-  const { data, errorText, load } = useMemo(
-    () => createResource(() => requestJson<StatsBody>(`/droplet/stats/${encodeURIComponent(name)}`)),
-    [name],
+  const { data, errorText, load } = useResource(() =>
+    requestJson<StatsBody>(`/droplet/stats/${encodeURIComponent(name)}`),
   )
   useEffect(() => {
-    void load()
-    const timer = setInterval(() => document.visibilityState === 'visible' && void load(), 10_000)
+    const timer = setInterval(() => document.visibilityState === 'visible' && void load(), SAMPLE_INTERVAL_MS)
     return () => clearInterval(timer)
   }, [load])
   return (
-    <section class="hour">
-      <h2>The last hour</h2>
+    <section class="last-hour">
+      <h2>Last hour</h2>
       {errorText.value ? (
         <ErrorMessage text={errorText.value} onRetry={() => void load()} />
       ) : data.value ? (
         <Charts stats={data.value} isRunning={isRunning} />
       ) : (
-        <Loading label="what it used" />
+        <Loading label="usage" />
       )}
     </section>
   )
@@ -36,13 +36,7 @@ export function LastHour({ name, isRunning }: { name: string; isRunning: boolean
 
 function Charts({ stats: { samples }, isRunning }: { stats: StatsBody; isRunning: boolean }) {
   if (samples.length === 0) {
-    return (
-      <p class="soft">
-        {isRunning
-          ? 'Nothing is measured yet: a sample comes every 10 seconds.'
-          : 'It does not run, and did not run lately.'}
-      </p>
-    )
+    return <p class="muted">{isRunning ? 'Collecting data…' : 'Stopped; no data for the last hour'}</p>
   }
   return (
     <div class="charts">

@@ -3,35 +3,37 @@ import { requestJson } from '../api/client.ts'
 import { apiUrl, ResponseError } from '../api/http.ts'
 
 const SUBPROTOCOL = 'cikit.exec.v1'
-/** The server keeps a terminal for a minute. */
+/** The server keeps a disconnected terminal for a minute. */
 const RECONNECT_TIMEOUT_MS = 60_000
 const RECONNECT_DELAY_MS = 1_000
 
-/** Why the server closes a terminal for good; what else ends a connection is a network that was lost. */
+/** Close codes after which the terminal cannot be resumed. Any other code is a lost connection. */
 const closeReasons: Record<number, string> = {
-  1000: 'The shell has ended.',
-  4401: 'Your session or your right to this is over.',
-  4408: 'This page did not keep up with what came.',
+  1000: 'The shell has exited.',
+  4401: 'Your session has ended, or you no longer have access.',
+  4408: 'The terminal was closed because this page could not keep up with its output.',
   4409: 'The terminal was opened elsewhere.',
 }
 
-export interface TerminalSize {
+interface TerminalSize {
   columns: number
   rows: number
 }
 
-export interface TerminalListener {
+interface ControlMessage {
+  opened?: { terminal: string; resumed: boolean }
+  exit?: number | null
+}
+
+interface TerminalListener {
   onOutput: (bytes: Uint8Array) => void
-  /** What was printed last comes once more. */
+  /** The server sends recent output again; clear the screen first. */
   onReplay: () => void
   onStateChange: (state: 'connecting' | 'open' | 'lost') => void
-  /** It is over, and why. */
   onEnd: (reason: string) => void
 }
 
-export type TerminalConnection = ReturnType<typeof connectTerminal>
-
-/** A terminal in a droplet, which is taken up again when the connection is lost. */
+/** Opens a terminal in a droplet, and resumes it when the connection is lost. */
 export function connectTerminal(droplet: string, getSize: () => TerminalSize, listener: TerminalListener) {
   const encoder = new TextEncoder()
   let socket: WebSocket | undefined
@@ -45,7 +47,7 @@ export function connectTerminal(droplet: string, getSize: () => TerminalSize, li
     sendText: (text: string): void => send(encoder.encode(text)),
     sendBytes: (bytes: Uint8Array<ArrayBuffer>): void => send(bytes),
     resize: (): void => send(JSON.stringify({ resize: getSize() })),
-    /** Ends the shell, as a window that is closed does. */
+    /** Also ends the shell. */
     close(): void {
       isEnded = true
       socket?.close(1000)
@@ -82,21 +84,19 @@ export function connectTerminal(droplet: string, getSize: () => TerminalSize, li
     newSocket.binaryType = 'arraybuffer'
     newSocket.onmessage = ({ data }) => {
       if (data instanceof ArrayBuffer) listener.onOutput(new Uint8Array(data))
-      else handleControlMessage(JSON.parse(data))
+      else handleControlMessage(data)
     }
     newSocket.onclose = ({ code }) => {
       if (isEnded || socket !== newSocket) return
       const reason = closeReasons[code]
-      if (reason !== undefined) finish(exitCode ? `The shell has ended, with exit code ${exitCode}.` : reason)
+      if (reason !== undefined) finish(exitCode ? `The shell exited with code ${exitCode}.` : reason)
       else handleDisconnect()
     }
     socket = newSocket
   }
 
-  function handleControlMessage(message: {
-    opened?: { terminal: string; resumed: boolean }
-    exit?: number | null
-  }): void {
+  function handleControlMessage(json: string): void {
+    const message: ControlMessage = JSON.parse(json)
     if (message.exit !== undefined) exitCode = message.exit
     if (!message.opened) return
     const isNewShell = terminalId !== undefined && !message.opened.resumed

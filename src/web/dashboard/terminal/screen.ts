@@ -2,11 +2,9 @@ import { FitAddon } from '@xterm/addon-fit'
 import { Terminal } from '@xterm/xterm'
 import { adoptXtermStyle, withConstructedSheets } from './xterm-style.ts'
 
-// The part of the terminal that is large: it is loaded when somebody opens one.
+// Loaded on demand, because xterm is large.
 
-export type TerminalScreen = ReturnType<typeof createScreen>
-
-/** A screen with a keyboard, as xterm draws it, that fills its place. */
+/** An xterm that fills its container. */
 export function createScreen(
   container: HTMLElement,
   {

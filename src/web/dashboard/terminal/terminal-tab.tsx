@@ -4,7 +4,7 @@ import { errorMessage } from '../../../core/error-message.ts'
 import { announce } from '../state/announcer.ts'
 import { connectTerminal } from './connection.ts'
 
-/** One terminal. It goes on while another tab is looked at. */
+/** One terminal, which stays connected while its tab is hidden. */
 export function TerminalTab({ droplet, title, isVisible }: { droplet: string; title: string; isVisible: boolean }) {
   const container = useRef<HTMLDivElement>(null)
   const focusScreen = useRef<() => void>(() => undefined)
@@ -25,7 +25,7 @@ export function TerminalTab({ droplet, title, isVisible }: { droplet: string; ti
 
     async function openTerminal(): Promise<void> {
       endReason.value = undefined
-      // Needed by few, and several times as large as the page.
+      // Loaded on demand: several times as large as the page.
       const { createScreen } = await import('./screen.ts')
       if (isUnmounted || !container.current) return
       const screen = createScreen(container.current, {
@@ -38,7 +38,7 @@ export function TerminalTab({ droplet, title, isVisible }: { droplet: string; ti
         onReplay: screen.reset,
         onStateChange: next => {
           state.value = next
-          if (next === 'lost') announce(`${title}: the connection was lost.`)
+          if (next === 'lost') announce(`${title}: connection lost.`)
         },
         onEnd: reason => {
           endReason.value = reason
@@ -62,16 +62,16 @@ export function TerminalTab({ droplet, title, isVisible }: { droplet: string; ti
     <div class="tab" hidden={!isVisible} role="tabpanel" aria-label={title}>
       <div class="screen" ref={container} />
       {endReason.value !== undefined ? (
-        <p class="end" role="status">
+        <p class="terminal-status" role="status">
           {endReason}{' '}
-          <button type="button" class="quiet small" onClick={() => (attempt.value += 1)}>
-            Open again
+          <button type="button" class="secondary small" onClick={() => (attempt.value += 1)}>
+            Reopen
           </button>
         </p>
       ) : (
         state.value !== 'open' && (
-          <p class="end" role="status">
-            {state.value === 'lost' ? 'The connection was lost: trying again…' : 'Opening…'}
+          <p class="terminal-status" role="status">
+            {state.value === 'lost' ? 'Connection lost. Reconnecting…' : 'Connecting…'}
           </p>
         )
       )}

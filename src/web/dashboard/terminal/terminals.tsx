@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals'
 import { Icon } from '../components/icon.tsx'
 import { TerminalTab } from './terminal-tab.tsx'
 
-/** The terminals that are open in a droplet, one beside the other. They end with the page. */
+/** Terminals of a droplet in tabs. They are closed when the page is left. */
 export function Terminals({ name }: { name: string }) {
   const tabs = useSignal<readonly number[]>([1])
   const activeTab = useSignal(1)
@@ -25,7 +25,7 @@ export function Terminals({ name }: { name: string }) {
               key={number}
               type="button"
               role="tab"
-              class="quiet small"
+              class="secondary small"
               aria-selected={number === activeTab.value}
               onClick={() => (activeTab.value = number)}
             >
@@ -33,11 +33,11 @@ export function Terminals({ name }: { name: string }) {
             </button>
           ))}
         </div>
-        <button type="button" class="quiet small" onClick={openTab}>
-          <Icon name="add" /> Open another
+        <button type="button" class="secondary small" onClick={openTab}>
+          <Icon name="add" /> New terminal
         </button>
         {tabs.value.length > 0 && (
-          <button type="button" class="quiet small" onClick={() => closeTab(activeTab.peek())}>
+          <button type="button" class="secondary small" onClick={() => closeTab(activeTab.peek())}>
             <Icon name="close" /> Close terminal {activeTab}
           </button>
         )}

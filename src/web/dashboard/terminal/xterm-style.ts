@@ -1,20 +1,20 @@
 import css from '@xterm/xterm/css/xterm.css' with { type: 'text' }
 
-// The page allows no styles but those of its own files (Content-Security-Policy), and the terminal makes its own while it
-// runs. A sheet that a script constructs is no markup, and allowed: that is where they go.
+// xterm adds `style` elements at run time, which the Content-Security-Policy forbids. Constructed style sheets are
+// allowed, so its styles are redirected into those.
 
 let isAdopted = false
 
-/** The sheet that the terminal brings with it. */
+/** Adds xterm's own style sheet, once. */
 export function adoptXtermStyle(): void {
   if (isAdopted) return
   isAdopted = true
   adoptNewSheet().replaceSync(css)
 }
 
-/** Does what makes `style` elements: each of them fills a constructed sheet. */
+/** Runs a callback during which every new `style` element writes to a constructed sheet. */
 export function withConstructedSheets<T>(callback: () => T): T {
-  // Of xterm's own `documentOverride` not all of it takes notice (6.0.0, CoreBrowserTerminal.open).
+  // xterm 6.0.0 ignores its own `documentOverride` in places (CoreBrowserTerminal.open).
   const original = document.createElement
   document.createElement = (name: string) => (name === 'style' ? createStyleStandIn() : original.call(document, name))
   try {
@@ -24,7 +24,7 @@ export function withConstructedSheets<T>(callback: () => T): T {
   }
 }
 
-/** Stands where a `style` element would. */
+/** An element that xterm can use in place of `style`. */
 function createStyleStandIn(): HTMLElement {
   const sheet = adoptNewSheet()
   const element = document.createElement('span')

@@ -1,10 +1,10 @@
 import { useSignal } from '@preact/signals'
-import { errorMessage } from '../../../core/error-message.ts'
 import type { UserList } from '../../../users/schema.ts'
 import { requestJson } from '../api/client.ts'
 import { Dialog } from '../components/dialog.tsx'
+import { DialogForm } from '../components/form.tsx'
 
-/** @param added told of the new user, and of all as they are then */
+/** @param onAdded receives the new user's name and the updated list */
 export function AddDialog({
   onClose,
   onAdded,
@@ -14,30 +14,15 @@ export function AddDialog({
 }) {
   const username = useSignal('')
   const group = useSignal('viewer')
-  const errorText = useSignal('')
-  const isSubmitting = useSignal(false)
-  const submit = async () => {
-    if (isSubmitting.peek()) return
-    isSubmitting.value = true
-    errorText.value = ''
+  const add = async () => {
     const json = { username: username.peek().trim(), group: group.peek() }
-    try {
-      onAdded(json.username, await requestJson<UserList>('/user/add', { method: 'POST', json }))
-    } catch (error) {
-      errorText.value = errorMessage(error)
-      isSubmitting.value = false
-    }
+    onAdded(json.username, await requestJson<UserList>('/user/add', { method: 'POST', json }))
   }
   return (
-    <Dialog title="Add a person" onClose={onClose}>
-      <form
-        onSubmit={event => {
-          event.preventDefault()
-          void submit()
-        }}
-      >
+    <Dialog title="Add user" onClose={onClose}>
+      <DialogForm action={add} submitLabel="Add" canSubmit={username.value.trim() !== ''} onCancel={onClose}>
         <label>
-          Name
+          Username
           <input
             autocomplete="off"
             autocapitalize="none"
@@ -52,24 +37,11 @@ export function AddDialog({
         <label>
           Group
           <select value={group} onChange={event => (group.value = event.currentTarget.value)}>
-            <option value="viewer">viewer: sees the droplets</option>
-            <option value="manager">manager: works with them, too</option>
+            <option value="viewer">viewer: can see droplets</option>
+            <option value="manager">manager: can also manage droplets</option>
           </select>
         </label>
-        {errorText.value && (
-          <p class="problem" role="alert">
-            {errorText}
-          </p>
-        )}
-        <div class="actions">
-          <button type="button" class="quiet" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" disabled={isSubmitting.value || username.value.trim() === ''}>
-            Add
-          </button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   )
 }

@@ -1,9 +1,8 @@
-import { useEffect, useMemo } from 'preact/hooks'
 import { requestJson } from '../api/client.ts'
 import { CopyButton } from '../components/copy-button.tsx'
 import { Dialog } from '../components/dialog.tsx'
-import { ErrorMessage, Loading } from '../components/placeholders.tsx'
-import { createResource } from '../state/resource.ts'
+import { ResourceStatus } from '../components/placeholders.tsx'
+import { useResource } from '../state/resource.ts'
 import { QrCode } from './qr-code.tsx'
 
 interface EnrolmentLink {
@@ -11,36 +10,30 @@ interface EnrolmentLink {
   expires: string
 }
 
-/** A new way in for somebody: a link that shows a new secret, once. Making it ends the one before. */
+/** Creates an enrolment link, which works once and replaces the user's previous one. */
 export function EnrolmentLinkDialog({ username, onClose }: { username: string; onClose: () => void }) {
-  const { data, errorText, load } = useMemo(
-    () =>
-      createResource(() =>
-        requestJson<EnrolmentLink>(`/user/enrol/${encodeURIComponent(username)}`, { method: 'POST' }),
-      ),
-    [username],
+  const resource = useResource(() =>
+    requestJson<EnrolmentLink>(`/user/enrol/${encodeURIComponent(username)}`, { method: 'POST' }),
   )
-  useEffect(() => void load(), [load])
-  const link = data.value
+  const link = resource.data.value
   const url = link && new URL(link.url, document.baseURI).href
   return (
-    <Dialog title={`A link for ${username}`} onClose={onClose}>
-      {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => void load()} />}
-      {!link && !errorText.value && <Loading label="the link" />}
+    <Dialog title={`Enrolment link for ${username}`} onClose={onClose}>
+      <ResourceStatus resource={resource} label="enrolment link" />
       {link && url && (
         <>
           <p>
-            Give it to {username} in a safe way: whoever opens it first sets up a phone with it. It works once, until{' '}
-            {new Date(link.expires).toLocaleString()}.
+            Send it to {username} securely: the first person to open it can set up a phone for this account. The link
+            works once and expires on {new Date(link.expires).toLocaleString()}.
           </p>
-          <p class="link">
-            <code>{url}</code> <CopyButton text={url} description={`the link for ${username}`} label="Copy" />
+          <p class="enrolment-link">
+            <code>{url}</code> <CopyButton text={url} description={`the enrolment link for ${username}`} label="Copy" />
           </p>
-          <QrCode text={url} title={`QR code of the link for ${username}`} />
+          <QrCode text={url} title={`QR code of the enrolment link for ${username}`} />
         </>
       )}
-      <div class="actions">
-        <button type="button" class="quiet" onClick={onClose}>
+      <div class="dialog-actions">
+        <button type="button" class="secondary" onClick={onClose}>
           Close
         </button>
       </div>

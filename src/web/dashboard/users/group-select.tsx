@@ -3,7 +3,7 @@ import { requestJson } from '../api/client.ts'
 import { announce } from '../state/announcer.ts'
 import { withErrorToast } from '../state/toasts.ts'
 
-/** The group of a person, which the owner may change; its own it hands over on the host. */
+/** The owner's own group is fixed here; ownership is handed over on the host. */
 export function GroupSelect({
   user: { username, group },
   setUsers,
@@ -15,7 +15,7 @@ export function GroupSelect({
   const changeGroup = async (newGroup: string) => {
     const path = `/user/group/${encodeURIComponent(username)}`
     setUsers(await requestJson<UserList>(path, { method: 'PATCH', json: { group: newGroup } }))
-    announce(`${username} is a ${newGroup} now.`)
+    announce(`${username} is now a ${newGroup}.`)
   }
   return (
     <select

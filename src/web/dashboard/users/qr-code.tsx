@@ -1,15 +1,15 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 
-/** Of modules, which readers need around it (ISO/IEC 18004). */
+/** Empty modules around the code, required by readers (ISO/IEC 18004). */
 const QUIET_ZONE = 4
 
-/** A QR code, drawn black on white in the dark as well: not every reader takes the other way round. */
+/** Black on white even in dark mode: not every reader accepts inverted codes. */
 export function QrCode({ text, title }: { text: string; title: string }) {
   const drawing = useSignal<{ size: number; path: string } | undefined>(undefined)
   useEffect(() => {
     let isUnmounted = false
-    // Needed by few, and as large as half of the page.
+    // Loaded on demand: rarely needed, and large.
     void import('qrcode/lib/core/qrcode').then(({ create }) => {
       if (!isUnmounted) drawing.value = toDrawing(create(text, { errorCorrectionLevel: 'M' }).modules)
     })

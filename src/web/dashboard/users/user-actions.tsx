@@ -5,7 +5,6 @@ import { ConfirmDialog } from '../components/confirm-dialog.tsx'
 import { Icon } from '../components/icon.tsx'
 import { showToast, withErrorToast } from '../state/toasts.ts'
 
-/** What the owner does for, and to, a person. */
 export function UserActions(props: {
   user: UserList[number]
   setUsers: (list: UserList) => void
@@ -17,7 +16,7 @@ export function UserActions(props: {
   const encodedUsername = encodeURIComponent(username)
   const unlock = async () => {
     await requestJson(`/user/unlock/${encodedUsername}`, { method: 'PATCH' })
-    showToast(`${username} may try to sign in again.`)
+    showToast(`${username} can sign in again.`)
   }
   const endSessions = async () => {
     await requestJson(`/user/auth/revoke/${encodedUsername}`, { method: 'DELETE' })
@@ -27,21 +26,26 @@ export function UserActions(props: {
     setUsers(await requestJson<UserList>(`/user/delete/${encodedUsername}`, { method: 'DELETE' }))
   return (
     <span class="buttons">
-      <button type="button" class="quiet small" aria-label={`New link for ${username}`} onClick={onCreateLink}>
-        <Icon name="link" /> New link
+      <button
+        type="button"
+        class="secondary small"
+        aria-label={`Create enrolment link for ${username}`}
+        onClick={onCreateLink}
+      >
+        <Icon name="link" /> Create enrolment link
       </button>
       <button
         type="button"
-        class="quiet small"
-        aria-label={`Unlock ${username}`}
-        title="Lift the locks of wrong codes"
+        class="secondary small"
+        aria-label={`Unlock sign-in for ${username}`}
+        title="Unlock sign-in"
         onClick={() => void withErrorToast(unlock())}
       >
         Unlock
       </button>
       <button
         type="button"
-        class="quiet small"
+        class="secondary small"
         aria-label={`Sign out ${username} everywhere`}
         onClick={() => void withErrorToast(endSessions())}
       >
@@ -50,7 +54,7 @@ export function UserActions(props: {
       {user.group !== 'owner' && (
         <button
           type="button"
-          class="quiet small"
+          class="secondary small"
           aria-label={`Delete ${username}`}
           title="Delete"
           onClick={() => (isDeleting.value = true)}
@@ -64,9 +68,9 @@ export function UserActions(props: {
           expectedText={username}
           actionLabel="Delete"
           onClose={() => (isDeleting.value = false)}
-          onConfirm={() => withErrorToast(remove())}
+          onConfirm={remove}
         >
-          {username} is signed out everywhere and cannot sign in again. Droplets stay as they are.
+          {username} is signed out everywhere and can no longer sign in. Droplets are not affected.
         </ConfirmDialog>
       )}
     </span>

@@ -1,65 +1,58 @@
 import './users.css'
 import { useSignal } from '@preact/signals'
-import { useEffect, useMemo } from 'preact/hooks'
 import type { UserList } from '../../../users/schema.ts'
 import { requestJson } from '../api/client.ts'
 import { isOwner } from '../api/session.ts'
 import { Age } from '../components/age.tsx'
 import { Icon } from '../components/icon.tsx'
-import { EmptyState, ErrorMessage, Loading } from '../components/placeholders.tsx'
-import { createResource } from '../state/resource.ts'
+import { EmptyState, ResourceStatus } from '../components/placeholders.tsx'
+import { useResource } from '../state/resource.ts'
 import { usersVersion } from '../state/store.ts'
 import { AddDialog } from './add-dialog.tsx'
 import { EnrolmentLinkDialog } from './enrolment-link-dialog.tsx'
 import { GroupSelect } from './group-select.tsx'
 import { UserActions } from './user-actions.tsx'
 
-/** Who may sign in, for the owner. */
 export function UsersPage(_: { segments: readonly string[] }) {
-  return <section class="people">{isOwner.value ? <Users /> : <OwnerOnly />}</section>
+  return <section class="users">{isOwner.value ? <Users /> : <OwnerOnly />}</section>
 }
 
 function OwnerOnly() {
   return (
     <>
-      <h1>People</h1>
-      <EmptyState title="This is the owner's page">
-        <p class="soft">Only the owner of this Matrix adds people and gives them new links.</p>
+      <h1>Users</h1>
+      <EmptyState title="Only the owner can see this page">
+        <p class="muted">Only the owner of this Matrix can manage users.</p>
       </EmptyState>
     </>
   )
 }
 
 function Users() {
-  const { data, errorText, load, setData } = useMemo(
-    () => createResource(() => requestJson<UserList>('/user/list')),
-    [],
-  )
+  const resource = useResource(() => requestJson<UserList>('/user/list'), usersVersion.value)
+  const { data, setData } = resource
   const isAdding = useSignal(false)
-  /** Whose enrolment link is to be shown. */
+  /** The user whose enrolment link is open. */
   const linkUsername = useSignal<string | undefined>(undefined)
-  const version = usersVersion.value
-  useEffect(() => void load(), [load, version])
   return (
     <>
-      <header class="head">
-        <h1>People</h1>
+      <header class="page-header">
+        <h1>Users</h1>
         <button type="button" onClick={() => (isAdding.value = true)}>
           <Icon name="add" /> Add
         </button>
       </header>
-      {errorText.value && <ErrorMessage text={errorText.value} onRetry={() => void load()} />}
-      {!data.value && !errorText.value && <Loading label="the people" />}
+      <ResourceStatus resource={resource} label="users" />
       {data.value && (
         <table>
-          <caption class="unseen">People, {data.value.length} of them</caption>
+          <caption class="visually-hidden">Users ({data.value.length})</caption>
           <thead>
             <tr>
-              <th>Name</th>
+              <th>Username</th>
               <th>Group</th>
-              <th>Since</th>
+              <th>Created</th>
               <th>
-                <span class="unseen">Actions</span>
+                <span class="visually-hidden">Actions</span>
               </th>
             </tr>
           </thead>
@@ -72,10 +65,10 @@ function Users() {
                 <td class="group">
                   <GroupSelect user={user} setUsers={setData} />
                 </td>
-                <td class="since">
+                <td class="created">
                   <Age since={user.created} />
                 </td>
-                <td class="do">
+                <td class="row-actions">
                   <UserActions
                     user={user}
                     setUsers={setData}
