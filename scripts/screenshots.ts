@@ -58,21 +58,21 @@ async function takeScreenshots(server: ServerProcess): Promise<void> {
       await page.screenshot({ path: join(dir, file) })
       logStep(file)
     }
-    await page.getByLabel('Name').fill('owner')
+    await page.getByLabel('Username').fill('owner')
     await capture('sign-in')
     await page.route('**/api/v1/user/auth', route =>
       route.fulfill({ status: 200, json: { ...tokens, token_type: 'Bearer', expires_in: 7200 } }),
     )
-    await page.getByLabel('Code from your phone').fill(await currentCode(owner.secret))
+    await page.getByLabel('Code from your authenticator app').fill(await currentCode(owner.secret))
     await page.locator('.cpu path[d*="L"]').first().waitFor({ state: 'attached' })
     await capture('droplets')
     for (const [routePath, heading] of [
       [`droplet/${first}`, first],
       [`droplet/${first}/logs`, first],
       [`droplet/${first}/terminal`, first],
-      ['people', 'People'],
-      ['audit', 'Audit'],
-      ['me', 'owner'],
+      ['users', 'Users'],
+      ['audit', 'Audit log'],
+      ['account', 'Account'],
     ] as const) {
       await visit(page, routePath, heading)
       await page.locator('[aria-busy]').waitFor({ state: 'detached' })

@@ -33,9 +33,9 @@ export const measureDashboard: MeasureSection = async () => {
     const owner = await server.createUser('owner', 'owner')
     await using opened = await openDashboard(browser, server)
     const { page } = opened
-    await page.getByLabel('Name').fill('owner')
+    await page.getByLabel('Username').fill('owner')
     await page.getByLabel('Remember me').check()
-    await page.getByLabel('Code from your phone').fill(await currentCode(owner.secret))
+    await page.getByLabel('Code from your authenticator app').fill(await currentCode(owner.secret))
     await waitForAllRows(page)
     await page.addInitScript(USABLE_TIME_SCRIPT)
     const loads: number[] = []

@@ -81,12 +81,12 @@ describe('a terminal', () => {
     await terminalRows(page).getByText('load average').waitFor()
     // All connections break, as when a laptop wakes up elsewhere.
     proxy.dropConnections()
-    await page.locator('.tab .end', { hasText: 'trying again' }).waitFor()
-    await page.locator('.tab .end', { hasText: 'trying again' }).waitFor({ state: 'detached' })
+    await page.locator('.tab .terminal-status', { hasText: 'Reconnecting' }).waitFor()
+    await page.locator('.tab .terminal-status', { hasText: 'Reconnecting' }).waitFor({ state: 'detached' })
     await terminalRows(page).getByText('load average').waitFor()
     await page.keyboard.press('q')
     await typeLine(page, 'exit 7')
-    await page.locator('.end', { hasText: 'The shell has ended, with exit code 7.' }).waitFor()
+    await page.locator('.terminal-status', { hasText: 'The shell exited with code 7.' }).waitFor()
     expect(pageErrors).toEqual([])
   })
 
@@ -95,7 +95,7 @@ describe('a terminal', () => {
     const { page } = opened
     await openTerminal(page)
     await typeLine(page, 'sleep 4731')
-    await page.getByRole('button', { name: 'Open another' }).click()
+    await page.getByRole('button', { name: 'New terminal' }).click()
     await terminalRows(page).getByText('root@').first().waitFor()
     await typeLine(page, 'echo second-$((1 + 1))')
     await terminalRows(page).getByText('second-2').waitFor()
@@ -110,7 +110,7 @@ describe('a terminal', () => {
   test('is nothing for a viewer', async () => {
     await using opened = await openFor('viewer')
     await visit(opened.page, `droplet/${name}/terminal`, name)
-    await opened.page.getByRole('heading', { name: 'Terminals are for managers' }).waitFor()
+    await opened.page.getByRole('heading', { name: 'Terminals need the manager role' }).waitFor()
     expect(await opened.page.getByRole('link', { name: 'Terminal' }).count()).toBe(0)
   })
 })
@@ -125,10 +125,10 @@ test('logs are followed, searched and saved, and hostile lines are text', async 
   expect(await log.locator('*').count()).toBe(0)
   await runShell('logger -t told what-comes-later')
   await log.getByText('what-comes-later').waitFor()
-  await page.getByPlaceholder('Only lines with…').fill('COMES-later')
+  await page.getByPlaceholder('Filter lines').fill('COMES-later')
   expect((await log.textContent())?.trim().split('\n')).toHaveLength(1)
   const downloading = page.waitForEvent('download')
-  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('button', { name: 'Download' }).click()
   const download = await downloading
   expect(download.suggestedFilename()).toBe(`${name}-journal.log`)
   expect(await Bun.file(await download.path()).text()).toMatch(/what-comes-later\n$/)
@@ -149,7 +149,7 @@ test('what it uses is drawn in the list, and over the hour on its page', async (
   // A line needs two points.
   await row.locator('.cpu path[d*="L"]').waitFor({ state: 'attached' })
   await visit(page, `droplet/${name}`, name)
-  await page.getByText(/^\d+% \(at most \d+%\)$/).waitFor({ timeout: 30_000 })
+  await page.getByText(/^\d+% \(peak \d+%\)$/).waitFor({ timeout: 30_000 })
   expect(pageErrors).toEqual([])
 })
 

@@ -36,8 +36,8 @@ describe('signing in', () => {
     const ann = await server.createUser(`ann-${crypto.randomUUID()}`, 'viewer')
     await using opened = await openDashboard(browser, server)
     const { page, pageErrors } = opened
-    await page.getByLabel('Name').fill(ann.username)
-    const field = page.getByLabel('Code from your phone')
+    await page.getByLabel('Username').fill(ann.username)
+    const field = page.getByLabel('Code from your authenticator app')
     expect(await field.getAttribute('autocomplete')).toBe('one-time-code')
     await field.fill(format(await currentCode(ann.secret)))
     await menu(page).waitFor()
@@ -49,8 +49,8 @@ describe('signing in', () => {
     const bob = await server.createUser('bob', 'viewer')
     await using opened = await openDashboard(browser, server)
     const { page } = opened
-    await page.getByLabel('Name').fill('bob')
-    const field = page.getByLabel('Code from your phone')
+    await page.getByLabel('Username').fill('bob')
+    const field = page.getByLabel('Code from your authenticator app')
     await field.pressSequentially('12ab')
     expect(await field.inputValue()).toBe('12')
     await field.fill('')
@@ -62,8 +62,8 @@ describe('signing in', () => {
     await server.createUser('eve', 'viewer')
     await using opened = await openDashboard(browser, server)
     const { page } = opened
-    await page.getByLabel('Name').fill('eve')
-    const field = page.getByLabel('Code from your phone')
+    await page.getByLabel('Username').fill('eve')
+    const field = page.getByLabel('Code from your authenticator app')
     for (let count = 0; count < 5; count++) {
       await field.fill(`00000${count}`)
       await page.getByRole('alert').filter({ hasText: 'Wrong username or code' }).waitFor()
@@ -72,7 +72,7 @@ describe('signing in', () => {
     await field.fill('000009')
     await page
       .getByRole('alert')
-      .filter({ hasText: /Locked: try again in \d+ s\./ })
+      .filter({ hasText: /Sign-in is locked. Try again in \d+ s\./ })
       .waitFor()
     expect(await page.getByRole('button', { name: 'Sign in' }).isDisabled()).toBe(true)
     await expectAccessibleLayout(page)
@@ -164,12 +164,12 @@ test('who is in another group now sees at once what that one may', async () => {
   await using opened = await openDashboard(browser, server)
   const { page } = opened
   await signIn(page, lea)
-  expect(await menu(page).getByRole('link').allTextContents()).toEqual(['Droplets', 'Me'])
+  expect(await menu(page).getByRole('link').allTextContents()).toEqual(['Droplets', 'Account'])
   await server.runCli('user', 'hand-over', 'lea')
-  await menu(page).getByRole('link', { name: 'People' }).waitFor()
-  expect(await menu(page).getByRole('link').allTextContents()).toEqual(['Droplets', 'People', 'Audit', 'Me'])
+  await menu(page).getByRole('link', { name: 'Users' }).waitFor()
+  expect(await menu(page).getByRole('link').allTextContents()).toEqual(['Droplets', 'Users', 'Audit log', 'Account'])
   await server.runCli('user', 'hand-over', 'owner')
-  await menu(page).getByRole('link', { name: 'People' }).waitFor({ state: 'detached' })
+  await menu(page).getByRole('link', { name: 'Users' }).waitFor({ state: 'detached' })
 })
 
 const openStore = (mode: string, onResult: string) => `new Promise((resolve, reject) => {

@@ -118,12 +118,12 @@ describe.each([
     await row(page, name)
       .getByRole('link', { name: `80${name.slice(-2)}` })
       .waitFor()
-    expect(await row(page, name).getByRole('button').allTextContents()).toEqual(['ssh'])
+    expect(await row(page, name).getByRole('button').allTextContents()).toEqual(['SSH'])
     expect(await page.getByRole('checkbox').count()).toBe(0)
     expect(await page.getByRole('button', { name: 'Add' }).count()).toBe(0)
-    for (const path of ['people', 'audit']) {
+    for (const path of ['users', 'audit']) {
       await page.evaluate(`location.hash = '#/${path}'`)
-      await page.getByRole('heading', { name: "This is the owner's page" }).waitFor()
+      await page.getByRole('heading', { name: 'Only the owner can see this page' }).waitFor()
     }
     expect(pageErrors).toEqual([])
   })
@@ -167,7 +167,7 @@ test('droplets are found, ordered and gone through by the keyboard', async () =>
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { level: 1, name: middle }).waitFor()
   await page.keyboard.press('?')
-  await page.getByRole('dialog', { name: 'Keys' }).getByText('Show all keys').waitFor()
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('Show keyboard shortcuts').waitFor()
   await page.keyboard.press('Escape')
   expect(await page.getByRole('dialog').count()).toBe(0)
 })
@@ -176,7 +176,7 @@ test('those that are picked are stopped and started together', async () => {
   const [oldest, middle, newest] = await addThreeDroplets()
   await using opened = await openFor('manager')
   const { page } = opened
-  for (const name of [oldest, newest]) await page.getByLabel(`Pick ${name}`).check()
+  for (const name of [oldest, newest]) await page.getByLabel(`Select ${name}`).check()
   await page.getByRole('button', { name: 'Stop 2' }).click()
   for (const name of [oldest, newest]) await waitForState(page, name, 'Stopped')
   await page.getByRole('button', { name: 'Start 2' }).click()
@@ -192,8 +192,8 @@ test('the ssh command is copied as it stands', async () => {
   const name = await addDroplet()
   await using opened = await openFor('viewer', { ...desktop, permissions: ['clipboard-read', 'clipboard-write'] })
   const { page } = opened
-  await page.getByRole('button', { name: `Copy the ssh command of ${name}` }).click()
-  await page.getByText(`Copied the ssh command of ${name}.`).waitFor({ state: 'attached' })
+  await page.getByRole('button', { name: `Copy the SSH command for ${name}` }).click()
+  await page.getByText(`Copied the SSH command for ${name}.`).waitFor({ state: 'attached' })
   expect(await page.evaluate('navigator.clipboard.readText()')).toBe(`ssh -p 22${name.slice(-2)} root@matrix.test`)
 })
 
@@ -204,9 +204,9 @@ test('of one droplet its page says what it is, what was done to it and, to the o
   const { page, pageErrors } = opened
   await visit(page, `droplet/${name}`, name)
   await page.getByText(`${name}.matrix.test`).waitFor()
-  const newest = page.locator('.history li:first-child')
+  const newest = page.locator('.activity li:first-child')
   await newest.filter({ hasText: 'stop done' }).waitFor()
-  await page.locator('.trail tbody tr', { hasText: 'droplet.stop' }).first().waitFor()
+  await page.locator('.audit-trail tbody tr', { hasText: 'droplet.stop' }).first().waitFor()
   await page.getByRole('button', { name: `Start ${name}` }).click()
   await newest.filter({ hasText: 'start done' }).waitFor()
   await page.getByRole('link', { name: `http://matrix.test:80${name.slice(-2)}/` }).waitFor()
@@ -221,18 +221,18 @@ test('an operation that failed is told to who began it, in the words of the serv
   await stop.waitFor()
   await page.route(`**/droplet/stop/${name}`, route => route.continue({ url: `${server.url}/droplet/stop/cikit99` }))
   await stop.click()
-  await page.getByRole('list', { name: 'Notices' }).getByText('No such container: cikit99').waitFor()
+  await page.getByRole('list', { name: 'Notifications' }).getByText('No such container: cikit99').waitFor()
 })
 
 test('the owner adds a person, whose phone reads the link, and deletes that person', async () => {
   await using opened = await openAsOwner()
   const { page, pageErrors } = opened
-  await visit(page, 'people', 'People')
+  await visit(page, 'users', 'Users')
   await page.getByRole('button', { name: 'Add' }).click()
-  await page.getByLabel('Name').fill('zoe')
+  await page.getByLabel('Username').fill('zoe')
   await page.getByRole('dialog').getByLabel('Group').selectOption('manager')
   await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click()
-  const dialog = page.getByRole('dialog', { name: 'A link for zoe' })
+  const dialog = page.getByRole('dialog', { name: 'Enrolment link for zoe' })
   const link = (await dialog.locator('code').textContent()) ?? ''
   expect(link).toMatch(new RegExp(`^${new URL('/enrol#', server.url).href}[0-9a-f]{64}$`))
   expect(await scanPicture(await dialog.getByRole('img').screenshot(), 'png')).toBe(link)
@@ -241,7 +241,7 @@ test('the owner adds a person, whose phone reads the link, and deletes that pers
   await server.call('POST', '/user/auth', undefined, { username: 'zoe', code: await currentCode(secret) })
   await dialog.getByRole('button', { name: 'Close' }).last().click()
   await page.getByLabel('Group of zoe').selectOption('viewer')
-  await page.getByText('zoe is a viewer now.').waitFor({ state: 'attached' })
+  await page.getByText('zoe is now a viewer.').waitFor({ state: 'attached' })
   await page.getByRole('button', { name: 'Sign out zoe everywhere' }).click()
   await page.getByText('zoe is signed out everywhere.').waitFor()
   expect((await server.call('GET', '/user/sessions/zoe', ownerToken)).body).toEqual([])
@@ -258,13 +258,13 @@ test('the owner sees in the audit what was done, as text whatever it is, and tak
   await server.call('GET', `/user/sessions/${encodeURIComponent(hostile)}`, await server.logInAs('viewer', 'mallory'))
   await using opened = await openAsOwner()
   const { page, pageErrors } = opened
-  await visit(page, 'audit', 'Audit')
-  await page.getByLabel('Who').fill('mallory')
-  await page.getByRole('button', { name: 'Show', exact: true }).click()
+  await visit(page, 'audit', 'Audit log')
+  await page.getByLabel('User', { exact: true }).fill('mallory')
+  await page.getByRole('button', { name: 'Apply' }).click()
   await page.locator('.target', { hasText: '<img src=x onerror=alert(1)>' }).waitFor()
   expect(await page.locator('table img').count()).toBe(0)
   const downloading = page.waitForEvent('download')
-  await page.getByRole('button', { name: 'Save as CSV' }).click()
+  await page.getByRole('button', { name: 'Download CSV' }).click()
   const saved = await Bun.file(await (await downloading).path()).text()
   expect(saved.split('\r\n')[0]).toBe('id,time,user,address,action,target,result,error_id,count')
   expect(saved).toContain('mallory')
@@ -275,14 +275,14 @@ test('the owner sees in the audit what was done, as text whatever it is, and tak
 test('the audit is followed as it grows, until the owner wants to read', async () => {
   await using opened = await openAsOwner()
   const { page, pageErrors } = opened
-  await visit(page, 'audit', 'Audit')
+  await visit(page, 'audit', 'Audit log')
   await page.locator('tbody tr').first().waitFor()
   const added = await createUser('viewer')
   await page.locator('tbody tr', { hasText: added.username }).first().waitFor()
   await page.getByLabel('Follow').uncheck()
   const unseen = await createUser('viewer')
   const seen = await createUser('viewer')
-  await page.getByLabel('Who').fill('')
+  await page.getByLabel('User', { exact: true }).fill('')
   expect(await page.locator('tbody tr', { hasText: unseen.username }).count()).toBe(0)
   await page.getByLabel('Follow').check()
   await page.locator('tbody tr', { hasText: seen.username }).first().waitFor()
@@ -296,26 +296,26 @@ test('a person keeps SSH keys, and makes other recovery codes', async () => {
   const { page, pageErrors } = opened
   // Each code counts once: here that of the step before, which is good for as long as this step lasts.
   await Bun.sleep(Math.max(0, (Date.now() % 30_000) - 20_000) && 30_000 - (Date.now() % 30_000))
-  await page.getByLabel('Name').fill('kim')
-  await page.getByLabel('Code from your phone').fill(codeAt(kim.secret, Date.now() - 30_000))
-  await visit(page, 'me', 'kim')
-  await page.getByLabel('Another public key').fill('no key')
-  await page.getByRole('button', { name: 'Add the key' }).click()
+  await page.getByLabel('Username').fill('kim')
+  await page.getByLabel('Code from your authenticator app').fill(codeAt(kim.secret, Date.now() - 30_000))
+  await visit(page, 'account', 'Account')
+  await page.getByLabel('Public key').fill('no key')
+  await page.getByRole('button', { name: 'Add key' }).click()
   await page.getByRole('alert').getByText('is not a valid SSH public key').waitFor()
-  await page.getByLabel('Another public key').fill(`${HOST_KEY.key} kim@laptop`)
-  await page.getByRole('button', { name: 'Add the key' }).click()
+  await page.getByLabel('Public key').fill(`${HOST_KEY.key} kim@laptop`)
+  await page.getByRole('button', { name: 'Add key' }).click()
   await page.getByText(HOST_KEY.fingerprint).waitFor()
-  await page.getByRole('button', { name: 'Forget the key kim@laptop' }).click()
+  await page.getByRole('button', { name: 'Remove key kim@laptop' }).click()
   await page.getByText(HOST_KEY.fingerprint).waitFor({ state: 'detached' })
 
   await page.getByRole('button', { name: 'New recovery codes' }).click()
   const dialog = page.getByRole('dialog', { name: 'New recovery codes' })
-  await dialog.getByLabel('Code from your phone').fill(codeAt(kim.secret, Date.now()))
-  await dialog.getByRole('button', { name: 'Make new codes' }).click()
+  await dialog.getByLabel('Code from your authenticator app').fill(codeAt(kim.secret, Date.now()))
+  await dialog.getByRole('button', { name: 'Create new codes' }).click()
   const codes = ((await dialog.locator('.codes').textContent()) ?? '').split('\n')
   expect(codes).toHaveLength(10)
   await expectAccessibleLayout(page)
-  await dialog.getByRole('button', { name: 'I have kept them' }).click()
+  await dialog.getByRole('button', { name: "I've saved them" }).click()
   const recover = (recovery_code: string | undefined) =>
     server.call('POST', '/user/auth/recover', undefined, { username: 'kim', recovery_code })
   expect((await recover(kim.recovery_codes?.[0])).status).toBe(400)
@@ -331,10 +331,10 @@ test('a person sees where it is signed in, and ends another session', async () =
   await using opened = await openDashboard(browser, server)
   const { page } = opened
   await signIn(page, nik)
-  await visit(page, 'me', 'nik')
-  await page.getByText('this one').waitFor()
-  await page.getByRole('button', { name: /^End the session of Bun/ }).click()
-  await page.getByText('That session has ended.').waitFor()
+  await visit(page, 'account', 'Account')
+  await page.getByText('this session').waitFor()
+  await page.getByRole('button', { name: /^End session of Bun/ }).click()
+  await page.getByText('Session ended.').waitFor()
   expect((await server.call('GET', '/user/sessions/nik', ownerToken)).body).toHaveLength(1)
 })
 
@@ -346,10 +346,10 @@ test.each(displayVariants)('every page can be used by everybody, and fits: %s', 
   await expectAccessibleLayout(page)
   for (const [path, heading] of [
     [`droplet/${name}`, name],
-    ['people', 'People'],
-    ['audit', 'Audit'],
-    ['me', 'owner'],
-    ['nowhere', 'There is nothing here'],
+    ['users', 'Users'],
+    ['audit', 'Audit log'],
+    ['account', 'Account'],
+    ['nowhere', 'Page not found'],
   ] as const) {
     await visit(page, path, heading)
     await page.locator('[aria-busy]').waitFor({ state: 'detached' })

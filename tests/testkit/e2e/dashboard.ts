@@ -23,8 +23,8 @@ export const openDashboard = (browser: Browser, server: ServerProcess, options: 
 
 /** Signs in as a person does; the page goes on by itself once six digits are there. */
 export async function signIn(page: Page, { username, secret }: Credentials): Promise<void> {
-  await page.getByLabel('Name').fill(username)
-  await page.getByLabel('Code from your phone').fill(await currentCode(secret))
+  await page.getByLabel('Username').fill(username)
+  await page.getByLabel('Code from your authenticator app').fill(await currentCode(secret))
   await page.getByRole('navigation', { name: 'Pages' }).waitFor()
 }
 

@@ -15,12 +15,13 @@ test.each([
   [{ state: 'exited', exit_code: 0 }, 'Stopped', 'off'],
   [{ state: 'exited', exit_code: 137 }, 'Stopped (137)', 'off'],
   [{ state: 'paused' }, 'Paused', 'warn'],
+  [{ state: 'removing' }, 'Removing', 'warn'],
   [{ state: 'dead' }, 'Dead', 'bad'],
-] as const)('%p is %s', (fields, text, kind) => {
+] as const)('shows %p as %s', (fields, text, kind) => {
   expect(displayStatus({ health: null, exit_code: null, ...fields })).toEqual({ text, kind })
 })
 
-describe('of several', () => {
+describe('filtering and sorting', () => {
   const droplets = [
     dropletBody({ name: 'cikit01', number: 1, state: 'running', health: 'ready', created_at: '2026-01-03T00:00:00Z' }),
     dropletBody({ name: 'cikit02', number: 2, state: 'exited', health: null, created_at: '2026-01-01T00:00:00Z' }),
@@ -40,7 +41,7 @@ describe('of several', () => {
     ['CIKIT03', '03'],
     ['run boot', '03'],
     ['no such', ''],
-  ])('those like %p are %p', (text, expected) => {
+  ])('filters by %p to %p', (text, expected) => {
     expect(names(filterDroplets(droplets, text))).toBe(expected)
   })
 
@@ -48,13 +49,13 @@ describe('of several', () => {
     ['name', '01 02 03', '03 02 01'],
     ['age', '01 03 02', '02 03 01'],
     ['state', '03 01 02', '02 01 03'],
-  ] as const)('by %s', (by, ascending, descending) => {
+  ] as const)('sorts by %s in both directions', (by, ascending, descending) => {
     expect(names(sortDroplets(droplets, { by, descending: false }))).toBe(ascending)
     expect(names(sortDroplets(droplets, { by, descending: true }))).toBe(descending)
   })
 })
 
-test('what listens for a browser is found where ssh finds the droplet, or where the page came from', () => {
+test('links use the host of the SSH command, or the host of the page without one', () => {
   const portAt = (port: number) => ({ type: 'tcp', from: { ip: '0.0.0.0', port } })
   const ports = { 22: portAt(2207), 80: portAt(8007), 443: portAt(44307) }
   const ssh = { command: 'ssh -p 2207 root@matrix.test', host_key: null, fingerprint: null }

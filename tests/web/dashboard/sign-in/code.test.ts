@@ -11,6 +11,6 @@ test.each([
   ['12ab', '12'],
   ['', ''],
   ['1234567', '123456'],
-])('of %p the code is %p', (text, code) => {
+])('extracts from %p the code %p', (text, code) => {
   expect(extractCode(text)).toBe(code)
 })
