@@ -2,7 +2,7 @@ import type { ServerEvent } from '../../src/api/client/sse-parser.ts'
 import { ClientError } from '../../src/core/errors.ts'
 import { escapeText } from '../../src/core/log.ts'
 import type { ApiClient } from './api/api-client.ts'
-import { followEvents } from './api/event-stream.ts'
+import { followServerEvents } from './api/event-stream.ts'
 import { withApi } from './api/session.ts'
 import type { SessionFile } from './api/session-file.ts'
 import { parseData } from './event-text.ts'
@@ -17,7 +17,7 @@ export async function* followStream(
   file: SessionFile,
   open: (api: ApiClient, signal: AbortSignal, lastEventId: string | undefined) => Promise<Response>,
 ): AsyncGenerator<ServerEvent> {
-  const stream = followEvents({
+  const stream = followServerEvents({
     open: (signal, lastEventId) => withApi(file, api => open(api, signal, lastEventId)),
     // A session ends when its tokens are not refreshed for days, and the stream with it.
     onActivity: () => withApi(file, async () => undefined),

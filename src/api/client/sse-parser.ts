@@ -1,25 +1,24 @@
 import { ClientError } from '../../core/errors.ts'
 
-/** One event of a stream. */
 export interface ServerEvent {
-  /** The last id that the stream told, which is what `Last-Event-ID` asks by; empty as long as there was none. */
+  /** The last id sent on the stream, for the `Last-Event-ID` header; empty before the first. */
   id: string
   event: string
   data: string
 }
 
-/** What does not end within this is no stream of events. */
+/** Longer events are rejected. */
 const MAX_EVENT_LENGTH = 16 * 1024 * 1024
 
 /**
- * Reads a stream of server-sent events (WHATWG HTML section 9.2.6), however it is cut into chunks.
- * @param onRetry is told the milliseconds before the next connection that the server asks for
+ * Parses a stream of server-sent events (WHATWG HTML section 9.2.6), cut into chunks at any byte.
+ * @param onRetry receives the reconnect delay that the server asks for, in milliseconds
  */
 export function createEventParser(onRetry: (ms: number) => void = () => undefined) {
   const decoder = new TextDecoder()
   let remainder = ''
   let size = 0
-  /** The last chunk ended with a CR, which an LF may still belong to. */
+  /** The last chunk ended with a CR; an LF at the start of the next one belongs to it. */
   let endsWithCr = false
   let idBuffer = ''
   let lastEventId = ''
@@ -29,7 +28,7 @@ export function createEventParser(onRetry: (ms: number) => void = () => undefine
   return {
     /**
      * @returns the events that this chunk completes
-     * @throws ClientError for an event that does not end
+     * @throws ClientError if an event is too long
      */
     push(chunk: Uint8Array): ServerEvent[] {
       const decoded = decoder.decode(chunk, { stream: true })
@@ -40,11 +39,11 @@ export function createEventParser(onRetry: (ms: number) => void = () => undefine
       remainder = lines.pop() ?? ''
       size += text.length
       const events = lines.flatMap(processLine)
-      if (size > MAX_EVENT_LENGTH) throw new ClientError('refused', 'The server sends an event without an end')
+      if (size > MAX_EVENT_LENGTH) throw new ClientError('refused', 'The server sent an event that is too long')
       return events
     },
 
-    /** Of what came until now; empty as long as there was none. */
+    /** The last id received; empty before the first. */
     lastEventId: (): string => lastEventId,
   }
 

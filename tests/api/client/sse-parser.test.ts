@@ -64,12 +64,12 @@ test('the pause that the server asks for is told, if it is a number', () => {
   expect(retryDelays).toEqual([1500])
 })
 
-test('an event without an end is given up, and many that end are not', () => {
+test('rejects an event that is too long, but not many short ones', () => {
   const megabyte = bytes('x'.repeat(1024 * 1024))
   const endless = createEventParser()
   expect(() => {
     for (let count = 0; count < 20; count++) endless.push(megabyte)
-  }).toThrow(/without an end/)
+  }).toThrow(/event that is too long/)
   const ending = createEventParser()
   for (let count = 0; count < 20; count++) {
     ending.push(bytes('data: '))

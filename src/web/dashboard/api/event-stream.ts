@@ -1,70 +1,48 @@
-import { createEventParser } from '../../../api/client/sse-parser.ts'
+import { followEvents } from '../../../api/client/event-stream.ts'
 import { request } from './client.ts'
 import { ResponseError } from './http.ts'
 
-/** The server gives a sign of life every 15 seconds. */
-const IDLE_TIMEOUT_MS = 45_000
-const MIN_RETRY_DELAY_MS = 500
-const MAX_RETRY_DELAY_MS = 15_000
+const delays = { minMs: 500, maxMs: 15_000, resetOnData: true }
 
 export interface EventStreamOptions {
-  /** @param data as JSON had it */
+  /** @param data parsed JSON */
   onEvent: (name: string, data: unknown) => void
-  /** Called when the stream is there, and when it was lost. */
+  /** Called when the stream is connected, and when it is lost. */
   onStateChange: (state: 'live' | 'lost') => void
   signal: AbortSignal
 }
 
-/** Follows a stream of server-sent events until `signal` ends it: one that is lost is opened again, where it ended. */
+/** Follows a stream of server-sent events until `signal` aborts it or the server denies access. */
 export async function consumeEventStream(
   path: string,
   { onEvent, onStateChange, signal }: EventStreamOptions,
 ): Promise<void> {
-  let lastEventId = ''
-  let retryDelay = MIN_RETRY_DELAY_MS
-  while (!signal.aborted) {
-    const startedAt = Date.now()
-    try {
-      await connectOnce()
-    } catch (error) {
-      if (signal.aborted) return
-      onStateChange('lost')
-      // There is no session any more, or no right: whoever sees to these begins anew.
-      if (error instanceof ResponseError && (error.status === 401 || error.status === 403)) return
-    }
-    if (Date.now() - startedAt > MAX_RETRY_DELAY_MS) retryDelay = MIN_RETRY_DELAY_MS
-    // Not all tabs at the same moment.
-    await waitForRetry(retryDelay * (0.75 + Math.random() / 2), signal)
-    retryDelay = Math.min(retryDelay * 2, MAX_RETRY_DELAY_MS)
-  }
-
-  async function connectOnce(): Promise<void> {
-    const connectionController = new AbortController()
-    const combinedSignal = AbortSignal.any([signal, connectionController.signal])
-    let idleTimer = setTimeout(() => connectionController.abort(), IDLE_TIMEOUT_MS)
-    try {
-      const headers: Record<string, string> = lastEventId === '' ? {} : { 'last-event-id': lastEventId }
-      const { body } = await request(path, { headers, signal: combinedSignal })
-      const parser = createEventParser()
-      const reader = body?.getReader()
-      onStateChange('live')
-      for (;;) {
-        const { done, value } = (await reader?.read()) ?? { done: true }
-        if (done || !value) throw new Error('The stream has ended')
-        clearTimeout(idleTimer)
-        idleTimer = setTimeout(() => connectionController.abort(), IDLE_TIMEOUT_MS)
-        for (const { event: name, data } of parser.push(value)) onEvent(name, JSON.parse(data))
-        lastEventId = parser.lastEventId() || lastEventId
-        retryDelay = MIN_RETRY_DELAY_MS
-      }
-    } finally {
-      clearTimeout(idleTimer)
-      connectionController.abort()
-    }
+  const stream = followEvents({
+    open: (connectionSignal, lastEventId) =>
+      request(path, {
+        headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
+        signal: connectionSignal,
+      }),
+    onStateChange,
+    shouldRetry: error => !isAccessDenied(error),
+    delays,
+    timing: { now: () => performance.now(), sleep: ms => waitForRetry(ms, signal) },
+    signal,
+  })
+  try {
+    for await (const { event, data } of stream) onEvent(event, JSON.parse(data))
+  } catch (error) {
+    onStateChange('lost')
+    // Ending the session or changing the group opens a new stream.
+    if (!isAccessDenied(error)) throw error
   }
 }
 
-/** Shorter when the browser says that the network is back, or the person comes back to the tab. */
+function isAccessDenied(error: unknown): boolean {
+  return error instanceof ResponseError && (error.status === 401 || error.status === 403)
+}
+
+/** Waits for `ms`, or until the browser is online again or the tab becomes visible. */
 function waitForRetry(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
     const listeners = new AbortController()

@@ -1,21 +1,21 @@
-/** What the server answered and refused. */
+/** The server answered with an error. */
 export class ResponseError extends Error {
   override readonly name = 'ResponseError'
 
   constructor(
-    /** The server's own words. */
+    /** The server's error text. */
     message: string,
     readonly status: number,
-    /** Of the catalogue of errors; 0 where the answer was none of the API's. */
+    /** From the error catalogue; 0 if the response did not come from the API. */
     readonly errorId: number,
-    /** When to try again, where the server said so. */
+    /** From the `Retry-After` header. */
     readonly retryAfterSeconds: number | undefined,
   ) {
     super(message)
   }
 }
 
-/** No answer came at all. */
+/** The server did not answer. */
 export class NetworkError extends Error {
   override readonly name = 'NetworkError'
 }
@@ -27,13 +27,13 @@ export interface RequestOptions {
   signal?: AbortSignal
 }
 
-/** Below the page itself, wherever a proxy put that. */
+/** Relative to the page, which a proxy may serve below any path. */
 export const apiUrl = (path: string): URL => new URL(`api/v1${path}`, document.baseURI)
 
 /**
- * One request of the API.
+ * Makes one API request.
  * @param path below `/api/v1`
- * @throws Refusal, Unreachable, and what `signal` was aborted with
+ * @throws ResponseError, NetworkError, and the abort reason of `signal`
  */
 export async function send(path: string, options: RequestOptions, accessToken?: string): Promise<Response> {
   const { method = 'GET', json, headers, signal } = options

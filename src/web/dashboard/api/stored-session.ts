@@ -1,13 +1,13 @@
-/** Where a person is logged in, in this tab. */
+/** The session of the signed-in user. */
 export interface Session {
   username: string
-  access: string
-  refresh: string
+  accessToken: string
+  refreshToken: string
   /** Milliseconds since 1970, by this computer's clock. */
   accessExpiresAt: number
 }
 
-// The session of a person who asked this browser to remember it. IndexedDB, and no other place, holds it.
+// A session that the user asked this browser to remember. It is stored in IndexedDB only.
 
 const DATABASE = 'cikit'
 const STORE = 'session'

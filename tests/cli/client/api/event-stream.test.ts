@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'bun:test'
 import { createApiClient } from '../../../../cli/client/api/api-client.ts'
-import { type EventStreamOptions, followEvents } from '../../../../cli/client/api/event-stream.ts'
+import { followServerEvents, type ServerEventOptions } from '../../../../cli/client/api/event-stream.ts'
 import type { ServerEvent } from '../../../../src/api/client/sse-parser.ts'
 import { ClientError } from '../../../../src/core/errors.ts'
 import { createFakeTiming } from '../../../testkit/fake-timing.ts'
@@ -39,12 +39,12 @@ function createServer(...connections: Connection[]) {
 }
 
 /** Follows until the server refuses. */
-async function follow(url: string, overrides: Partial<EventStreamOptions> = {}) {
+async function follow(url: string, overrides: Partial<ServerEventOptions> = {}) {
   const told: string[] = []
   const seen: ServerEvent[] = []
   const timing = createFakeTiming()
   const api = createApiClient({ url }, 'token')
-  const stream = followEvents({
+  const stream = followServerEvents({
     open: (signal, lastEventId) => api.openEvents(signal, lastEventId),
     onActivity: async () => undefined,
     onStatus: state => told.push(state),
@@ -170,10 +170,11 @@ test('who stops to listen hangs up', async () => {
   const gone = Promise.withResolvers<void>()
   const server = createServer(write => write('data: x\n\n'))
   const api = createApiClient({ url: server.url })
-  const open: EventStreamOptions['open'] = (signal, lastEventId) => {
+  const open: ServerEventOptions['open'] = (signal, lastEventId) => {
     signal.addEventListener('abort', () => gone.resolve())
     return api.openEvents(signal, lastEventId)
   }
-  for await (const _ of followEvents({ open, onActivity: async () => undefined, onStatus: () => undefined })) break
+  for await (const _ of followServerEvents({ open, onActivity: async () => undefined, onStatus: () => undefined }))
+    break
   await gone.promise
 })
