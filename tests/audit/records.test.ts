@@ -21,7 +21,7 @@ test('logging in and out, and ending sessions: who, what, to whom', async () => 
   await api.call('DELETE', `/user/session/${session?.id}`, { token: (body as typeof tokens).access_token })
   await api.call('DELETE', '/user/auth/revoke/ada', { token })
   expect(await recordsSinceLogin(api, token)).toEqual([
-    'somebody test ada ok',
+    'tester test ada ok',
     'ada user.auth ada ok',
     `ada user.session ${session?.id} ok`,
     'owner user.auth.revoke ada ok',

@@ -1,4 +1,4 @@
 import type { Actor } from '../../src/core/actor.ts'
 
-/** Who does it in tests that are not about that. */
-export const TEST_ACTOR: Actor = { user: 'somebody', address: '192.0.2.1', action: 'test' }
+/** The actor of tests in which the actor does not matter. */
+export const TEST_ACTOR: Actor = { user: 'tester', address: '192.0.2.1', action: 'test' }

@@ -7,8 +7,8 @@ export interface CertificatePair {
 }
 
 /**
- * A new certificate that signs itself, with its key, in PEM.
- * @param options `days`: how long it is good for, from now on
+ * Creates a self-signed certificate and its key, in PEM.
+ * @param options `days`: validity from now
  */
 export async function createCertificate(name: string, options: { days?: number } = {}): Promise<CertificatePair> {
   const { days = 30 } = options
@@ -29,11 +29,11 @@ export async function createCertificate(name: string, options: { days?: number }
   const blocks = pem.match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----\n/g) ?? []
   const cert = blocks.find(block => block.includes('CERTIFICATE'))
   const key = blocks.find(block => block.includes('PRIVATE KEY'))
-  if (!cert || !key) throw new Error(`openssl made no certificate: ${errorOutput}`)
+  if (!cert || !key) throw new Error(`openssl created no certificate: ${errorOutput}`)
   return { cert, key }
 }
 
-/** The two files that a server is told of. */
+/** The certificate and key files of a server, and the flags that name them. */
 export function certificateFiles(dir: string) {
   const certFile = join(dir, 'matrix.crt')
   const keyFile = join(dir, 'matrix.key')
@@ -41,7 +41,7 @@ export function certificateFiles(dir: string) {
     certFile,
     keyFile,
     flags: ['--tls-cert', certFile, '--tls-key', keyFile],
-    /** As those who renew certificates do: beside, and then in the place of the one that was there. */
+    /** Replaces the files atomically, as renewal tools do. */
     install({ cert, key }: CertificatePair): void {
       replaceFile(certFile, cert)
       replaceFile(keyFile, key)

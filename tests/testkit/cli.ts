@@ -3,12 +3,12 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dir, '../..')
 
-/** How long a command may take at most; one that hangs is killed, and its test fails. */
+/** A command that takes longer is killed, so its test fails. */
 const TIMEOUT_MS = 20_000
 
 export type Env = Record<string, string>
 
-/** The program from its source, in an environment of its own: nothing of this process's variables gets in. */
+/** Runs the program from source, without the environment variables of this process. */
 export function spawnCli(args: string[], env: Env) {
   return Bun.spawn([process.execPath, 'cli/main.ts', ...args], {
     cwd: ROOT,
@@ -21,14 +21,14 @@ export function spawnCli(args: string[], env: Env) {
   })
 }
 
-/** Runs a command to its end. */
+/** Runs a command and waits for it. */
 export async function runCli(args: string[], env: Env = {}) {
   const child = spawnCli(args, env)
   const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
   return { exitCode, stdout, stderr }
 }
 
-/** What is refused before anything is done: a line on standard error and nothing else. */
+/** The result of a command that is rejected before it does anything: one line on standard error. */
 export function expectedFailure(exitCode: number, message: RegExp | string) {
   const errorLine = typeof message === 'string' ? `cikit-api: ${message}\n` : matchingLine(message)
   return { exitCode, stdout: '', stderr: errorLine }
@@ -38,7 +38,7 @@ function matchingLine(message: RegExp) {
   return expect.stringMatching(new RegExp(`^cikit-api: (?=[^\\n]*${message.source})[^\\n]+\\n$`))
 }
 
-/** A `serve` that runs until its scope ends. */
+/** Starts `serve`, which runs until its scope ends. */
 export function startServe(args: string[], env: Env = {}) {
   const child = spawnCli(['serve', ...args], env)
   const logEntries: Record<string, unknown>[] = []
@@ -54,7 +54,7 @@ export function startServe(args: string[], env: Env = {}) {
       for (const line of completeLines) logEntries.push(JSON.parse(line))
       for (const notify of waiters.splice(0)) notify()
     }
-    if (remainder !== '') throw new Error(`a line without its end: ${remainder}`)
+    if (remainder !== '') throw new Error(`incomplete last log line: ${remainder}`)
   }
 
   /** The first entry of the log with this message. */
@@ -72,12 +72,12 @@ export function startServe(args: string[], env: Env = {}) {
 
   return {
     pid: child.pid,
-    /** The entries of the log until now. */
+    /** The log entries so far. */
     logEntries,
     waitForLog,
-    /** Where it listens, once it does: `http://127.0.0.1:4711/`. */
+    /** The listening address, once it listens: `http://127.0.0.1:4711/`. */
     address: async () => String((await waitForLog('listening')).address),
-    /** Asks it to stop, and waits for its end. */
+    /** Sends a signal and waits for the exit. */
     async stop(signal: NodeJS.Signals = 'SIGTERM') {
       child.kill(signal)
       const [exitCode, stderr] = await Promise.all([child.exited, child.stderr.text(), outputEnded])

@@ -1,13 +1,13 @@
 import type { Timing } from '../../cli/client/api/retry.ts'
 
-/** Waiting takes no time, and all that is waited for passes. */
+/** A clock whose `sleep` returns at once and advances the time. */
 export function createFakeTiming() {
   let time = 0
   const sleeps: number[] = []
   return {
-    /** What was waited for, in milliseconds. */
+    /** Requested sleeps in milliseconds. */
     sleeps,
-    /** Time passes, as while an answer is waited for. */
+    /** Lets time pass without a sleep. */
     advance: (ms: number) => {
       time += ms
     },

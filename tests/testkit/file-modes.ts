@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The permission bits of a file or directory in octal, as `0600` is written: `'600'`. */
+/** The permission bits of a file or directory in octal: `'600'`. */
 export function fileMode(path: string): string {
   return (statSync(path).mode & 0o7777).toString(8)
 }

@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { Glob } from 'bun'
 
-/** One import statement of a file of ours. */
+/** An import statement of a project file. */
 export interface ImportEdge {
-  /** Path from the root of the project, as all paths here. */
+  /** Relative to the root of the project, like all paths here. */
   from: string
-  /** Path of a file of ours, or the name of a package. */
+  /** Path of a project file, or name of a package. */
   to: string
-  /** `type` for what the compiler erases, `dynamic` for `import()`. */
+  /** `type` is erased by the compiler, `dynamic` is `import()`. */
   kind: 'value' | 'type' | 'dynamic'
 }
 
@@ -32,7 +32,7 @@ function importsOf(root: string, file: string): ImportEdge[] {
   return edges.filter(({ to }) => !to.startsWith('.') || existsSync(join(root, to)))
 }
 
-/** Every group of nodes that import each other, directly or over others, as sorted lists (Tarjan's algorithm). */
+/** Groups of nodes that import each other directly or indirectly, each sorted (Tarjan's algorithm). */
 export function findCycles(edges: readonly { from: string; to: string }[]): string[][] {
   const next = new Map<string, Set<string>>()
   for (const { from, to } of edges) {
@@ -69,7 +69,7 @@ export function findCycles(edges: readonly { from: string; to: string }[]): stri
 }
 
 /**
- * Cycles among the entries (files and sub-folders) of each folder: a folder counts as one node for everything below it.
+ * Cycles among the files and subfolders of each folder. A subfolder is one node that includes everything below it.
  */
 export function findFolderCycles(edges: readonly ImportEdge[]): string[][] {
   const byFolder = new Map<string, { from: string; to: string }[]>()
@@ -84,7 +84,7 @@ export function findFolderCycles(edges: readonly ImportEdge[]): string[][] {
   return [...byFolder.values()].flatMap(findCycles)
 }
 
-/** A shortest chain of imports from one file to something that matches; undefined when there is none. */
+/** The shortest chain of imports from a file to a match; undefined if there is none. */
 export function findChain(
   edges: readonly ImportEdge[],
   from: string,

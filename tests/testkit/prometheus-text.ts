@@ -1,4 +1,4 @@
-/** The samples of a text of Prometheus, by their names with their labels as they are written. */
+/** Parses the Prometheus text format: samples by name with labels as written. */
 export function parseSamples(text: string): Map<string, number> {
   const lines = text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
   return new Map(
@@ -9,7 +9,7 @@ export function parseSamples(text: string): Map<string, number> {
   )
 }
 
-/** The metrics that a text declares. */
+/** The names of the declared metrics. */
 export function metricNamesIn(text: string): string[] {
   return [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name)
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A directory of the test's own, removed when its scope ends: `using dir = tempDir()`. */
+/** A temporary directory, removed when its scope ends: `using dir = tempDir()`. */
 export function tempDir() {
   const path = mkdtempSync(join(tmpdir(), 'cikit-api-test-'))
   return {

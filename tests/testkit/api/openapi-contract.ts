@@ -3,16 +3,16 @@ import addFormats from 'ajv-formats'
 import type { Schema } from '../../../src/api/openapi/description.ts'
 import { createApiDocument } from '../../../src/web/api-document.ts'
 
-/** What went over the wire, as far as the document says something of it. */
+/** The parts of a request and response that the OpenAPI document describes. */
 export interface HttpExchange {
   method: string
   /** With or without a query. */
   path: string
   status: number
   headers: Headers
-  /** As it came; of a stream, what it begins with. */
+  /** The raw body; the first chunk of a stream. */
   text: string
-  /** The fields that were sent as JSON. */
+  /** The JSON body of the request. */
   requestBody?: unknown
 }
 
@@ -29,7 +29,7 @@ interface Operation {
   responses: Record<string, DocumentedResponse>
 }
 
-/** As a client reads it. */
+/** The document as a client reads it, through JSON. */
 const {
   paths,
   components,
@@ -47,16 +47,16 @@ const templates = Object.keys(paths).map(template => ({
   pattern: new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}/?$`),
 }))
 
-/** What was seen to be as the document says: `GET /api/v1/droplet/list 200`. */
+/** Responses that matched the document: `GET /api/v1/droplet/list 200`. */
 export const seenResponses = new Set<string>()
 
 /**
- * Holds an answer against the document: its route, status, headers, type and body, of which nothing may be undeclared; and
- * what was sent, when it was understood.
- * @throws Error saying what is not as the document has it
+ * Validates a response against the document: route, status, headers, type and body, without undeclared fields. Also
+ * validates the request body of a success.
+ * @throws Error that names the difference
  */
 export function validateExchange({ method, path, status, headers, text, requestBody }: HttpExchange): void {
-  // As the server reads it, which takes the dots out of it.
+  // Resolves dot segments as the server does.
   const pathname = URL.parse(`http://localhost${path}`)?.pathname ?? ''
   const route = templates.find(({ pattern }) => pattern.test(pathname))
   const operation = paths[route?.template ?? '']?.[method === 'HEAD' ? 'get' : method.toLowerCase()]
@@ -66,10 +66,10 @@ export function validateExchange({ method, path, status, headers, text, requestB
     return
   }
   const documented = operation.responses[status]
-  if (!documented) throw new Error(`${name}: the document knows no such status: ${text}`)
+  if (!documented) throw new Error(`${name}: the document has no such status: ${text}`)
   checkHeaders(name, documented, headers)
   if (method !== 'HEAD') checkBody(`${route.template} ${method} ${status}`, name, documented, headers, text)
-  // What is not known in a body is ignored.
+  // Requests may have unknown fields; the server ignores them.
   const bodySchema = operation.requestBody?.content['application/json']?.schema
   if (status < 300 && requestBody !== undefined && bodySchema) {
     validateWith(
@@ -82,18 +82,18 @@ export function validateExchange({ method, path, status, headers, text, requestB
   seenResponses.add(name)
 }
 
-/** What is no route says so, unless the request is refused before that is known. */
+/** An unknown route returns 404, unless the request is rejected before routing. */
 function checkUnknownRoute(name: string, text: string): void {
   if (text === '' && name.startsWith('HEAD')) return
   const { errorId } = JSON.parse(text) as { errorId: number }
-  if (![404, 917, 920, 921].includes(errorId)) throw new Error(`${name}: the document knows no such route: ${text}`)
+  if (![404, 917, 920, 921].includes(errorId)) throw new Error(`${name}: the document has no such route: ${text}`)
 }
 
 function checkHeaders(name: string, documented: DocumentedResponse, headers: Headers): void {
   for (const [header, { $ref }] of Object.entries(documented.headers)) {
     const { required, schema } = resolveReference($ref) as { required?: boolean; schema: Schema }
     const value = headers.get(header)
-    if (value === null && required) throw new Error(`${name}: there is no ${header}`)
+    if (value === null && required) throw new Error(`${name}: the header ${header} is missing`)
     if (value !== null)
       validateStrict($ref, `${name} ${header}`, schema, schema.type === 'integer' ? Number(value) : value)
   }
@@ -104,10 +104,10 @@ function checkBody(key: string, name: string, documented: DocumentedResponse, he
   const contentType =
     headers.get('content-type')?.replace('application/json;charset=utf-8', 'application/json') ?? undefined
   if (!type || !content) {
-    if (text !== '') throw new Error(`${name}: the document knows no body: ${text}`)
+    if (text !== '') throw new Error(`${name}: the document has no body: ${text}`)
     return
   }
-  if (contentType !== type) throw new Error(`${name}: ${contentType} in place of ${type}`)
+  if (contentType !== type) throw new Error(`${name}: the content type is ${contentType} instead of ${type}`)
   validateStrict(key, name, content.schema, type === 'application/json' ? JSON.parse(text) : text)
   if (documented['x-events']) for (const event of eventsIn(text)) checkEvent(name, documented['x-events'], event)
 }
@@ -118,11 +118,11 @@ function checkEvent(
   { event, data }: { event: string; data: string },
 ): void {
   const schema = eventSchemas[event]
-  if (!schema) throw new Error(`${name}: the document knows no event ${event}`)
+  if (!schema) throw new Error(`${name}: the document has no event ${event}`)
   validateStrict(`event ${event}`, `${name} ${event}`, schema, JSON.parse(data))
 }
 
-/** Those that have come whole. */
+/** The complete events of a stream. */
 function eventsIn(text: string): { event: string; data: string }[] {
   return [...text.matchAll(/(?:^|\n)event: (.*)\ndata: (.*)\n\n/g)].map(([, event = '', data = '']) => ({
     event,
@@ -131,8 +131,8 @@ function eventsIn(text: string): { event: string; data: string }[] {
 }
 
 /**
- * Nothing may be in the value that is not told of.
- * @param key by which the compiled schema is known
+ * Validates a value without undeclared fields.
+ * @param key cache key of the compiled schema
  */
 export function validateStrict(key: string, name: string, schema: Schema, value: unknown): void {
   validateWith(key, () => compileSchema(toStrict(schema), strictComponents), name, value)
@@ -149,7 +149,7 @@ function compileSchema(schema: Schema, componentSchemas: Schema): ValidateFuncti
   return ajv.compile({ ...schema, components: componentSchemas })
 }
 
-/** The same schema, in which nothing may be that is not told of. */
+/** The same schema without additional properties. */
 function toStrict(schema: Schema): Schema {
   return JSON.parse(JSON.stringify(schema), (_, value) => {
     const isBody = typeof value === 'object' && value !== null && 'properties' in value && isObject(value.type)

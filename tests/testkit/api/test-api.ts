@@ -14,14 +14,16 @@ import { validateExchange } from './openapi-contract.ts'
 export interface ApiResponse {
   status: number
   headers: Headers
-  /** The parsed JSON; of a stream of events, what it begins with. */
+  /** The parsed JSON; the first chunk of an event stream. */
   body: unknown
 }
 
 export type TestApi = Awaited<ReturnType<typeof createTestApi>>
 
-/** The whole API over a data directory of its own, a clock that is moved by hand, and droplets in memory.
- * @param flags settings beside those that are always made */
+/**
+ * The whole API with a data directory of its own, a manual clock and an in-memory engine.
+ * @param flags additional settings
+ */
 export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}) {
   const dir = tempDir()
   const clock = createManualClock()
@@ -36,7 +38,7 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
   async function openContext() {
     const dependencies = { now: clock.now, monotonic: clock.monotonic, engine: memoryEngine.engine, ...overrides }
     const newContext = await createContext(config, log, dependencies)
-    // What is asked to begin with is no test's business.
+    // Tests do not see the engine calls of the startup.
     await newContext.droplets.list().catch(() => undefined)
     memoryEngine.calls.length = 0
     return newContext
@@ -64,19 +66,19 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
     return { status, headers: response.headers, body: isEventStream(response) ? text : JSON.parse(text) }
   }
 
-  /** Follows the stream of events, as who has this token. */
+  /** Opens the event stream with this token. */
   async function openEventStream(token: string, lastEventId?: string) {
     const headers = { authorization: `Bearer ${token}`, ...(lastEventId && { 'last-event-id': lastEventId }) }
     return readEventStream(await app.handle(new Request('http://localhost/api/v1/event/stream', { headers })))
   }
 
-  /** Makes a user as the CLI does. */
+  /** Creates a user as the CLI does. */
   async function createUser(username: string, group: Group) {
     const { secret } = await context.users.provision(TEST_ACTOR, username, group, false)
     return { username, secret: secret.reveal() }
   }
 
-  /** Logs in with a code of the present step. */
+  /** Logs in with the code of the current time step. */
   async function logIn(user: { username: string; secret: string }) {
     const loginResponse = await call('POST', '/user/auth', {
       json: { username: user.username, code: codeAt(user.secret, clock.now()) },
@@ -85,7 +87,7 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
     return loginResponse.body as { access_token: string; refresh_token: string; expires_in: number; token_type: string }
   }
 
-  /** A logged-in user of this group. */
+  /** Creates a user in this group and logs in. */
   async function logInAs(group: Group, username: string = group) {
     const user = await createUser(username, group)
     return { ...user, token: (await logIn(user)).access_token }
@@ -98,19 +100,18 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
     get context() {
       return context
     },
-    /** Everything anew over the same data directory, as after a restart. */
+    /** Restarts everything with the same data directory. */
     async restart() {
       await context.close()
       context = await openContext()
       app = createApp(context)
     },
-    /** Lifts every lock and forgets every failed attempt. */
+    /** Removes all locks and failed attempts. */
     clearFailures: () => context.db.write(() => void context.db.sql.run('DELETE FROM lanes')),
     config,
     clock,
     memoryEngine,
     dataDir: dir.path,
-    /** The lines of the log. */
     logLines,
     call,
     openEventStream,
@@ -127,7 +128,7 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
 export interface CallOptions {
   token?: string
   json?: unknown
-  /** Sent as it is, with the content type that goes with it unless `headers` says another. */
+  /** Sent verbatim; `headers` may override its content type. */
   body?: Bun.BodyInit
   headers?: Record<string, string>
 }

@@ -1,14 +1,14 @@
 import { catalogue } from '../../../src/core/errors.ts'
 import type { TestApi } from './test-api.ts'
 
-/** An answer as it goes over the wire, but for the id that each has of its own. */
+/** A response as sent over the wire, without its unique request id. */
 export interface WireResponse {
   status: number
   headers: Record<string, string>
   text: string
 }
 
-/** Sends a request to the API as it is. */
+/** Sends a request without any defaults. */
 export async function sendRequest(
   api: TestApi,
   method: string,
@@ -22,8 +22,8 @@ export async function sendRequest(
 }
 
 /**
- * The id of an answer that refuses.
- * @throws Error for an answer that is no error of the catalogue in its form
+ * The error id of a response.
+ * @throws Error if the response is not a well-formed error of the catalogue
  */
 export function errorIdIn({ status, headers, text }: WireResponse): number {
   const body: unknown = JSON.parse(text)
@@ -37,6 +37,6 @@ export function errorIdIn({ status, headers, text }: WireResponse): number {
     'errorId' in body &&
     Object.values(catalogue).some(entry => entry.id === body.errorId && entry.status === status) &&
     headers['content-type']?.startsWith('application/json') === true
-  if (!isCatalogued) throw new Error(`no error of the catalogue: ${status} ${JSON.stringify(headers)} ${text}`)
+  if (!isCatalogued) throw new Error(`not an error of the catalogue: ${status} ${JSON.stringify(headers)} ${text}`)
   return Number(body.errorId)
 }

@@ -8,7 +8,7 @@ export function auditEntry(number: number): AuditEntry {
   return { time: number, ...recorded, result: 'ok', errorId: null, count: 1 }
 }
 
-/** A chain of ten records after that of its beginning, and somebody who gets at the database without the key. */
+/** A chain of ten records after its start record, and write access to the database without the key. */
 export async function createAuditChain() {
   const store = createTestStore()
   const openAudit = (overrides: Parameters<typeof openTestAudit>[1] = {}) => openTestAudit(store, overrides)
@@ -21,7 +21,7 @@ export async function createAuditChain() {
     audit,
     openAudit,
     keyFile: join(store.dataDir, 'audit.key'),
-    /** Takes the triggers away, and puts them back as they were. */
+    /** Runs SQL while the protecting triggers are dropped. */
     tamper(sql: string) {
       const triggerQuery = store.db.sql.query<{ name: string; sql: string }, []>(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'",

@@ -5,7 +5,7 @@ import type { Database } from '../../../src/store/database.ts'
 import type { TestApi } from '../api/test-api.ts'
 import { createTestStore } from '../store/test-store.ts'
 
-/** The audit of a store, without anything above it. */
+/** Opens the audit log of a store, without the layers above. */
 export function openTestAudit(
   { db, dataDir }: { db: Database; dataDir: string },
   overrides: Partial<Parameters<typeof openAudit>[0]> = {},
@@ -22,7 +22,7 @@ export function openTestAudit(
   })
 }
 
-/** A record as the API tells it. */
+/** A record as the API returns it. */
 export interface AuditRecordBody {
   id: number | null
   time: string
@@ -35,21 +35,21 @@ export interface AuditRecordBody {
   count: number
 }
 
-/** The audit as the owner reads it, oldest first, without what the audit says of itself and what tests do to begin. */
+/** The audit log as the owner reads it, oldest first. */
 export async function readAudit(api: TestApi, token: string, query = ''): Promise<AuditRecordBody[]> {
   const { status, body } = await api.call('GET', `/audit/list${query}`, { token })
   if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`)
   return (body as AuditRecordBody[]).toReversed()
 }
 
-/** `user action target result error count`, as far as there are any. */
+/** `user action target result error count`, without missing parts. */
 export function formatRecord({ user, action, target, result, error_id, count }: AuditRecordBody): string {
   return [user || '-', action, target || '-', result, error_id, count > 1 ? `x${count}` : null]
     .filter(word => word !== null)
     .join(' ')
 }
 
-/** The audit alone, with a clock that is moved by hand. */
+/** An audit log with a manual clock. */
 export async function createTestAudit() {
   const store = createTestStore()
   const clock = { time: 1_000_000 }
@@ -57,7 +57,7 @@ export async function createTestAudit() {
     audit: await openTestAudit(store, { now: () => clock.time }),
     clock,
     db: store.db,
-    /** Oldest first, without how the chain began. */
+    /** Oldest first, without the start record of the chain. */
     records(filter = {}) {
       const records = this.audit.records({ limit: 1_000, ...filter })
       return records.toReversed().filter(({ action }) => action !== 'audit.begin')
@@ -69,7 +69,7 @@ export async function createTestAudit() {
   }
 }
 
-/** Work that is recorded as operations are. */
+/** Runs work and records it as operations do. */
 export async function runAudited(
   { audit, db }: { audit: Audit; db: Database },
   actor: Actor,

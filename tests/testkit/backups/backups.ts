@@ -10,7 +10,7 @@ import { tempDir } from '../temp-dir.ts'
 
 export const systemRandom = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 
-/** A host with an owner, and the SSH keys of one droplet, to be backed up. */
+/** A host to back up: it has an owner and the SSH keys of one droplet. */
 export async function createBackupHost() {
   const dir = tempDir()
   const dataDir = join(dir.path, 'data')
@@ -54,20 +54,20 @@ export async function withFile<T>(file: string, flags: string, work: (fd: number
   }
 }
 
-/** Reads a file through as a backup. */
+/** Reads a file as a backup. */
 export const openBackupFile = (file: string) => withFile(file, 'r', openBackup)
 
 export interface RawEntry {
   name: string
   bytes?: Uint8Array
-  /** As the header says; that of the bytes without. */
+  /** The size in the header; defaults to that of `bytes`. */
   size?: number
-  /** What tar calls typeflag: `2` is a symbolic link, to `link`. */
+  /** tar's typeflag: `2` is a symbolic link to `link`. */
   type?: string
   link?: string
 }
 
-/** An archive of any kind, sound or not. */
+/** Writes an archive, valid or not. */
 export function writeRawArchive(file: string, entries: RawEntry[], trailerBytes = 1_024): void {
   const blocks = entries.flatMap(entry => {
     const bytes = entry.bytes ?? Buffer.alloc(0)
@@ -86,7 +86,7 @@ function rawHeader({ name, bytes, size = bytes?.length ?? 0, type = '0', link = 
   return header
 }
 
-/** A host's own data directory that is still empty. */
+/** Creates an empty data directory (mode 0700). */
 export function createEmptyDirectory(path: string): string {
   mkdirSync(path, { mode: 0o700 })
   return path

@@ -1,7 +1,7 @@
-/** A secret as the original made them: 256 bits in 52 digits of Base32, without padding. */
+/** A secret as the original CIKit created them: 256 bits in Base32 without padding. */
 export const EXPORTED_SECRET = 'J5XUW32SIF3T4KTZFRBXKLZXJV4DO5LNMJXXUQRWNRXGEKRDFB5A'
 
-/** A user as `mongoexport` writes it, in Extended JSON v2, relaxed. */
+/** A user as exported by `mongoexport` (Extended JSON v2, relaxed). */
 export function exportedUser(username: string, group: string, overrides: Record<string, unknown> = {}) {
   return {
     _id: { $oid: '5b0e4a1f1c9d440000a1b2c3' },

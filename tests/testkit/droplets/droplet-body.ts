@@ -1,6 +1,6 @@
 import type { DropletBody } from '../../../src/droplets/schema.ts'
 
-/** A droplet that runs, as the API lists it. */
+/** A running droplet as the API lists it. */
 export function dropletBody(overrides: Partial<DropletBody> = {}): DropletBody {
   return {
     ...{ id: '7e16c2cb0bf6', name: 'cikit01', created: '9 minutes ago', created_at: '2026-11-23T13:40:20.000Z' },

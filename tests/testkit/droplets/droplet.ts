@@ -1,6 +1,6 @@
 import type { Droplet, ListedDroplet } from '../../../src/droplets/engine.ts'
 
-/** One that runs and was never looked into, with an id of its own. */
+/** A running droplet with an id of its own that was never probed. */
 export function createTestDroplet(overrides: Partial<Droplet> & { name: string; createdAt: number }): Droplet {
   return {
     id: crypto.randomUUID().replaceAll('-', '').repeat(2),
@@ -17,12 +17,12 @@ export function createTestDroplet(overrides: Partial<Droplet> & { name: string; 
   }
 }
 
-/** As it is listed. */
+/** The droplet as the informer lists it. */
 export function toListed(droplet: Droplet, overrides: Partial<ListedDroplet> = {}): ListedDroplet {
   return { ...droplet, health: undefined, hostKey: undefined, ...overrides }
 }
 
-/** Of a host, made by ssh-keygen, and what `ssh-keygen -l` says of it. */
+/** A host key from ssh-keygen, with the fingerprint from `ssh-keygen -l`. */
 export const HOST_KEY = {
   key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINQ3VhKuqru1p79ls5NC1yARPltS9dL7LLwbqp+4fqAz',
   fingerprint: 'SHA256:5kLsBbsYX56LpatgxeekKfqROIW2XJRr6XNUEf+im+w',

@@ -1,6 +1,6 @@
 import type { OperationBody } from '../../../src/droplets/operations/schema.ts'
 
-/** An operation as the API shows it, which has just begun unless told otherwise. */
+/** An operation as the API returns it; by default it has just started. */
 export function operationBody(overrides: Partial<OperationBody> = {}): OperationBody {
   return {
     ...{ id: '2f0c9c0e-6d0e-4a51-8f9b-9f1f9a4d5c11', kind: 'add', droplet: 'cikit02', user: 'ann', state: 'running' },

@@ -6,13 +6,13 @@ import { currentCode, type ServerProcess } from './server-process.ts'
 
 export type CliUser = ReturnType<typeof createCliUser>
 
-/** Somebody at another computer: a home of its own, and the program. */
+/** A user of the CLI on another computer, with a home directory of their own. */
 export function createCliUser() {
   const home = tempDir()
   const sessionFile = join(home.path, '.config/cikit-api/session.json')
   const env = { HOME: home.path, PATH: `${home.path}/bin:${process.env.PATH}`, TMPDIR: home.path }
 
-  /** What was written is readable while it runs. */
+  /** Output is readable while the command runs. */
   function start(command: string[]) {
     const child = Bun.spawn(command, { env, stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' })
     const stdout = collectOutput(child.stdout)
@@ -33,22 +33,22 @@ export function createCliUser() {
     home: home.path,
     sessionFile,
     readSession: () => JSON.parse(readFileSync(sessionFile, 'utf8')),
-    /** Changes what is kept of the login. */
+    /** Changes fields of the session file. */
     patchSession(changes: Record<string, unknown>): void {
       writeFileSync(sessionFile, JSON.stringify({ ...JSON.parse(readFileSync(sessionFile, 'utf8')), ...changes }))
     },
     start: (...args: string[]) => start([binary, ...args]),
     run: (...args: string[]) => start([binary, ...args]).result,
-    /** At a terminal so wide; both of its streams come as one. */
+    /** Runs in a terminal of this width, which merges both output streams into stdout. */
     startAtTerminal: (columns: number, ...args: string[]) =>
       start(['script', '-qec', `stty cols ${columns}; exec ${[binary, ...args].join(' ')}`, '/dev/null']),
-    /** Words of a shell after the name of the program; it exits as the first of a pipe that does not exit with 0. */
+    /** Runs a shell command line that starts with the program. In a pipe, the last failure decides the exit code (pipefail). */
     startInShell: (commandLine: string) => start(['bash', '-o', 'pipefail', '-c', `${binary} ${commandLine}`]),
     [Symbol.dispose]: home[Symbol.dispose],
   }
 }
 
-/** Logs a person in as a user that is made, or made anew, for it. */
+/** Creates a user, or resets an existing one, and logs in. */
 export async function logIn(
   cliUser: CliUser,
   server: ServerProcess,
@@ -62,7 +62,7 @@ export async function logIn(
   return await cliUser.run('login', originOf(server), '-u', username, '--code', spacedCode, ...flags)
 }
 
-/** Where a Matrix is, as a person types it. */
+/** The server's URL as a user types it. */
 export const originOf = (server: ServerProcess) => new URL(server.url).origin
 
 function collectOutput(stream: ReadableStream<Uint8Array>) {
@@ -81,13 +81,13 @@ function collectOutput(stream: ReadableStream<Uint8Array>) {
   return {
     finished,
     text: () => text,
-    /** Resolves when what was written matches; fails when it ended without. */
+    /** Resolves when the output matches. @throws Error if the output ends without a match */
     async waitFor(pattern: RegExp): Promise<RegExpExecArray> {
       const matched = Promise.withResolvers<RegExpExecArray>()
       const check = () => {
         const match = pattern.exec(text)
         if (match) matched.resolve(match)
-        else if (hasEnded) matched.reject(new Error(`${pattern} never came: ${JSON.stringify(text)}`))
+        else if (hasEnded) matched.reject(new Error(`${pattern} did not appear: ${JSON.stringify(text)}`))
       }
       listeners.add(check)
       check()

@@ -18,7 +18,7 @@ const shells = {
   },
 }
 
-/** A shell at a terminal of its own that has our completion, in which the program tells what it was called with. */
+/** An interactive shell with our completion, in which `cikit-api` prints its arguments. */
 export async function openCompletionShell(shell: keyof typeof shells, cwd: string) {
   const { command, lines: setup, define: stub } = shells[shell]
   const child = Bun.spawn(['script', '-qec', `stty cols 200; exec ${command}`, '/dev/null'], {
@@ -38,10 +38,10 @@ export async function openCompletionShell(shell: keyof typeof shells, cwd: strin
     await child.stdin.flush()
   }
 
-  /** What the program told, after what was seen of it before. */
+  /** The arguments of the next call. */
   async function nextCall(): Promise<string> {
     for (;;) {
-      // The definition of the function, as it is echoed, has a variable there.
+      // Skips the echoed function definition, which has a variable in the brackets.
       const match = /\[\[((?:(?!\$)[^\]])*)\]\]/.exec(output)
       if (match) {
         output = output.slice(match.index + match[0].length)
@@ -57,7 +57,7 @@ export async function openCompletionShell(shell: keyof typeof shells, cwd: strin
   await type('cikit-api ready\n')
   await nextCall()
   return {
-    /** Types a line, with its tabs, and Enter. @returns what the program was called with */
+    /** Types a line, including tabs, and Enter. @returns the arguments of the call */
     async call(line: string): Promise<string> {
       await type(`cikit-api ${line}\n`)
       return (await nextCall()).trim()

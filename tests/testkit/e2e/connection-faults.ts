@@ -1,28 +1,28 @@
 import type { Socket } from 'node:net'
 import { rawResponse } from '../docker/raw-docker.ts'
 
-/** What a connection gets instead of the engine's answer. */
+/** Responds on a connection in the engine's place. */
 export type ConnectionFault = (client: Socket) => void
 
 const MIB = 1024 * 1024
 const FLOOD_BYTES = 100 * MIB
 
-/** The engine refuses, in words of its own. */
+/** An error of the engine. */
 export const respondsWithError: ConnectionFault = client => {
   client.end(rawResponse('500 Internal Server Error', '{"message":"layer store is gone"}').bytes)
 }
 
-/** A proxy before the engine has lost it. */
+/** An error of a proxy in front of the engine. */
 export const respondsWithHtml: ConnectionFault = client => {
   client.end(rawResponse('502 Bad Gateway', '<h1>502 Bad Gateway</h1>').bytes)
 }
 
-/** Complete in the terms of HTTP, and not in those of JSON. */
+/** A complete HTTP response with incomplete JSON. */
 export const sendsTruncatedJson: ConnectionFault = client => {
   client.end(rawResponse('200 OK', '[{"Id":"7e16c2').bytes)
 }
 
-/** What came until then would be a list, and an empty one. */
+/** The part that is sent is valid JSON: an empty list. */
 export const closesMidResponse: ConnectionFault = client => {
   client.write(rawResponse('200 OK', '[]', 1_000).bytes, () => client.destroy())
 }
@@ -35,7 +35,7 @@ export const redirectsTo =
     )
   }
 
-/** 100 MB that are an empty list, for whoever reads to the end; `sent` counts what went out of all floods. */
+/** 100 MB that parse as an empty list; `sentBytes` counts the bytes of all floods. */
 export function createFlood() {
   const chunk = Buffer.alloc(MIB, ' ')
   const flood = {
@@ -57,7 +57,7 @@ export function createFlood() {
   return flood
 }
 
-/** A list that would be empty in a quarter of an hour: one byte a second. */
+/** One byte a second of an empty list; complete after a quarter of an hour. */
 export const trickles: ConnectionFault = client => {
   client.write(rawResponse('200 OK', '[', 1_000).bytes)
   const timer = setInterval(() => client.write(' '), 1_000)

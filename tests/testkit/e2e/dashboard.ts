@@ -7,7 +7,7 @@ import { type CreatedUser, currentCode, type ServerProcess } from './server-proc
 export const desktop: BrowserContextOptions = { viewport: { width: 1280, height: 800 } }
 export const phone: BrowserContextOptions = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
 
-/** Every page is looked at in all of these. */
+/** Every page is tested in all of these. */
 export const displayVariants = [
   ['desktop, light', { ...desktop, colorScheme: 'light' }],
   ['desktop, dark', { ...desktop, colorScheme: 'dark' }],
@@ -17,18 +17,18 @@ export const displayVariants = [
 
 export type Credentials = Pick<CreatedUser, 'username' | 'secret'>
 
-/** The dashboard in a browser of its own, for somebody who is to sign in. `complaints` are as `openPage` has them. */
+/** Opens the dashboard in a new browser context, signed out. */
 export const openDashboard = (browser: Browser, server: ServerProcess, options: BrowserContextOptions = desktop) =>
   openPage(browser, server, '/', options)
 
-/** Signs in as a person does; the page goes on by itself once six digits are there. */
+/** Signs in. The page submits itself once six digits are entered. */
 export async function signIn(page: Page, { username, secret }: Credentials): Promise<void> {
   await page.getByLabel('Username').fill(username)
   await page.getByLabel('Code from your authenticator app').fill(await currentCode(secret))
   await page.getByRole('navigation', { name: 'Pages' }).waitFor()
 }
 
-/** Where in the dashboard the browser is to be. */
+/** Navigates to a page of the dashboard. */
 export async function visit(page: Page, path: string, heading: string): Promise<void> {
   await page.evaluate(`location.hash = ${JSON.stringify(`#/${path}`)}`)
   await page.getByRole('heading', { level: 1, name: heading }).waitFor()
@@ -36,7 +36,7 @@ export async function visit(page: Page, path: string, heading: string): Promise<
 
 const axeSource = await Bun.file(createRequire(import.meta.url).resolve('axe-core/axe.min.js')).text()
 
-/** Nothing keeps people from using the page (WCAG 2.2 AA), and it fits into the window. */
+/** Expects no accessibility violation (WCAG 2.2 AA) and no horizontal overflow. */
 export async function expectAccessibleLayout(page: Page): Promise<void> {
   await page.evaluate(axeSource)
   const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']

@@ -4,9 +4,9 @@ import { workDir } from '../../../scripts/lib/paths.ts'
 import { run } from '../../../scripts/lib/run.ts'
 
 /**
- * A server out of a Debian package that is not installed: installing it would start it on this computer.
- * @param path of the program in the package: `usr/sbin/nginx`
- * @returns its path in .cikit/cache, where it stays for the next run
+ * Extracts a server from a Debian package without installing it, since installing would start it on this computer.
+ * @param path path of the program in the package: `usr/sbin/nginx`
+ * @returns its path in .cikit/cache
  */
 export async function debianProgram(name: string, path: string): Promise<string> {
   const packageDir = join(workDir, 'cache', `debian-${name}`)

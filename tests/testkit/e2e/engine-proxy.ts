@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { tempDir } from '../temp-dir.ts'
 import type { ConnectionFault } from './connection-faults.ts'
 
-/** A request to the engine, to the letter: nothing between the program and this resolves or decodes a path. */
+/** A verbatim request to the engine: nothing between the program and the proxy resolves or decodes the path. */
 export interface EngineRequest {
   method: string
-  /** With version and query. */
+  /** Includes version and query. */
   path: string
-  /** The head without its `Connection`, and the body. */
+  /** The head without its `Connection` field, and the body. */
   bytes: Buffer
 }
 
@@ -26,8 +26,8 @@ interface FaultRule {
 }
 
 /**
- * A socket in front of an engine that records every request and hands it on, one a connection. It can hold a request
- * back, and answer in the engine's place.
+ * A proxy in front of an engine's socket that records and forwards requests, one per connection. It can delay requests
+ * and inject faults.
  */
 export function createEngineProxy(socket: string) {
   const dir = tempDir()
@@ -55,7 +55,7 @@ export function createEngineProxy(socket: string) {
     const [hold] = index === -1 ? [] : holds.splice(index, 1)
     hold?.onArrival()
     await hold?.released
-    // The engine works on even if the one who asked is gone, as it does with what it has begun.
+    // Forwards the request even if the client is gone, since an engine completes what it has started.
     const upstream = forward(request)
     if (hold) upstream.once('data', hold.onResponse)
     upstream.pipe(client)
@@ -71,16 +71,16 @@ export function createEngineProxy(socket: string) {
   function trackSocket(connection: Socket): Socket {
     connections.add(connection)
     connection.once('close', () => connections.delete(connection))
-    // Who goes away in the middle is no matter of the proxy: what is written then is lost.
+    // A peer may disconnect at any time; what is written then is lost.
     connection.on('error', () => {})
     return connection
   }
 
   return {
     socket: path,
-    /** All that came until now. */
+    /** All requests so far. */
     requests,
-    /** Holds the next request back that matches `METHOD /path`, until it is released; then the engine answers it. */
+    /** Delays the next request that matches `METHOD /path` until `release` is called. */
     hold(pattern: RegExp) {
       const arrived = Promise.withResolvers<void>()
       const released = Promise.withResolvers<void>()
@@ -89,15 +89,15 @@ export function createEngineProxy(socket: string) {
       return { arrived: arrived.promise, release: released.resolve, answered: answered.promise }
     },
     /**
-     * Answers every request that matches `METHOD /path` in the engine's place, until its scope ends.
-     * @param options `forwardFirst`: the engine does what it was asked for first, and what it answers is lost
+     * Answers every request that matches `METHOD /path` with a fault until the scope ends.
+     * @param options `forwardFirst`: the engine handles the request first, and its response is dropped
      */
     injectFault(pattern: RegExp, fault: ConnectionFault, { forwardFirst = false } = {}) {
       const rule = { pattern, fault, forwardFirst }
       faultRules.add(rule)
       return { [Symbol.dispose]: () => void faultRules.delete(rule) }
     },
-    /** Cuts every connection that is open, as an engine that is restarted does; the next ones are served. */
+    /** Closes all open connections, as a restarting engine does. New connections are served. */
     dropConnections(): void {
       for (const connection of connections) connection.destroy()
     },
@@ -110,7 +110,7 @@ export function createEngineProxy(socket: string) {
   }
 }
 
-/** Calls back with the first request of a connection, once all of it is here. */
+/** Calls back with the first request of a connection once it is complete. */
 function readRequest(client: Socket, onRequest: (request: EngineRequest) => void): void {
   let received = Buffer.alloc(0)
   const onData = (chunk: Buffer) => {
@@ -122,7 +122,7 @@ function readRequest(client: Socket, onRequest: (request: EngineRequest) => void
     const body = received.subarray(end + 4)
     if (body.length < length) return
     client.off('data', onData)
-    // A socket that nobody reads never tells that the other side is gone.
+    // Without a reader, a socket never reports that the other side is gone.
     client.resume()
     const [method = '', path = ''] = requestLine.split(' ')
     const forwardedFields = fields.filter(field => !/^connection:/i.test(field))

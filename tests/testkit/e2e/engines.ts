@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { installPackages } from '../../../scripts/lib/debian.ts'
+import { enginePackages, installPackages } from '../../../scripts/lib/debian.ts'
 import { type Dockerd, type DockerdOptions, startDockerd, stopDockerd } from '../../../scripts/lib/dockerd.ts'
 import { engineApi, importImage } from '../../../scripts/lib/engine-api.ts'
 import { debootstrap, ensureDropletImage } from '../../../scripts/lib/images.ts'
@@ -9,18 +9,18 @@ import { run } from '../../../scripts/lib/run.ts'
 import { logStep } from '../../../scripts/lib/terminal.ts'
 import { DEFAULT_IMAGE } from '../../../src/config/parse.ts'
 
-// The real engines of the end-to-end tests. `prepareEngines` does once what takes minutes; a test then starts what it needs in seconds.
+// The real engines of the end-to-end tests. `prepareEngines` does the slow work once; tests then start an engine in seconds.
 
-/** This host's own cgroups, cgroup v2 with Debian's Docker 20.10, cgroup v2 with Docker 28 from Debian's next release. */
+/** Docker 20.10 with this host's cgroups; Docker 20.10 with cgroup v2; Docker 28 from Debian's next release with cgroup v2. */
 export const engineKinds = ['host', 'cgroup2', 'docker28'] as const
 export type EngineKind = (typeof engineKinds)[number]
 
-/** Boots in no time and stops at the signal that droplets are stopped with. */
+/** An image that boots at once and stops on the stop signal of droplets. */
 export const SMALL_IMAGE = 'localhost/small:test'
 
 export interface TestEngine extends Dockerd {
   kind: EngineKind
-  /** The command line of something that runs in the network in which this engine publishes its ports. */
+  /** Wraps a command line so that it runs in the network in which this engine publishes ports. */
   inEngineNetwork: (command: string[]) => string[]
   /** Removes every container. */
   removeContainers: () => Promise<void>
@@ -32,13 +32,13 @@ const docker28Root = join(cacheDir, 'forky')
 const dropletTarball = join(cacheDir, 'cikit-droplet.tar')
 const smallTarball = join(cacheDir, 'small.tar')
 
-/** Makes the trees and images of all engines. Each engine keeps them for the next run. */
+/** Creates the trees and images of all engines. They are cached for later runs. */
 export async function prepareEngines(): Promise<void> {
   mkdirSync(cacheDir, { recursive: true })
-  await installPackages(['docker.io', 'iptables', 'iproute2', 'busybox-static'])
+  await installPackages(enginePackages)
   await createSmallTarball()
   if (!existsSync(docker28Root)) {
-    logStep("Making a Docker 28 from Debian's next release with debootstrap (a minute)")
+    logStep("Installing Docker 28 from Debian's next release with debootstrap (a minute)")
     await debootstrap('forky', docker28Root, ['docker.io', 'iptables', 'ca-certificates'])
   }
   await withEngine('host', async engine => {
@@ -61,7 +61,7 @@ export async function prepareEngines(): Promise<void> {
   }
 }
 
-/** @param options `keep`: with the containers that it had when it stopped, instead of none */
+/** @param options `keep`: keeps the containers of the previous run instead of removing them */
 export async function startEngine(kind: EngineKind, { keep: keepContainers = false } = {}): Promise<TestEngine> {
   const location = locations[kind]()
   const dockerd = await startDockerd(location)
@@ -98,7 +98,7 @@ const locations: Record<EngineKind, () => DockerdOptions> = {
   docker28: () => ({
     dir: join(docker28Root, 'engine'),
     innerDir: '/engine',
-    // By pivot_root and not by chroot: an exec into a container would enter the wrong root.
+    // Not chroot: an exec into a container would enter the wrong root.
     wrapCommand: command =>
       inNamespaces(
         `mount --bind '${docker28Root}' '${docker28Root}'; cd '${docker28Root}'; mkdir -p oldroot
@@ -110,7 +110,7 @@ const locations: Record<EngineKind, () => DockerdOptions> = {
   }),
 }
 
-/** In mount and network namespaces of its own: two engines in one network take each other's bridge away. */
+/** Runs a command in its own mount and network namespaces: two engines in one network would fight over the bridge. */
 function inNamespaces(setup: string, command: string[]): string[] {
   const script = `set -e; mount --make-rprivate /; ip link set lo up; ${setup}; exec "$@"`
   return ['unshare', '-m', '-n', 'bash', '-c', script, 'bash', ...command]
@@ -149,17 +149,17 @@ async function removeDefaultImage(engine: Dockerd): Promise<void> {
 
 async function saveImage(engine: Dockerd, image: string, file: string): Promise<void> {
   const response = await engineApi(engine.socket, 'GET', `/images/${image}/get`)
-  if (!response.ok) throw new Error(`${image} was not saved: ${await response.text()}`)
+  if (!response.ok) throw new Error(`cannot save ${image}: ${await response.text()}`)
   await Bun.write(file, response)
 }
 
 async function loadImage(engine: Dockerd, file: string): Promise<void> {
   const response = await engineApi(engine.socket, 'POST', '/images/load', Bun.file(file))
   const output = await response.text()
-  if (!response.ok || output.includes('"error"')) throw new Error(`${file} was not loaded: ${output}`)
+  if (!response.ok || output.includes('"error"')) throw new Error(`cannot load ${file}: ${output}`)
 }
 
-/** An engine is prepared for one Dockerfile; another one makes another image. */
+/** A changed Dockerfile needs a new image, so an engine counts as prepared for one Dockerfile. */
 function dropletDockerfile(): string {
   return readFileSync(new URL('../../../src/engines/docker/droplet-image/Dockerfile', import.meta.url), 'utf8')
 }

@@ -1,15 +1,15 @@
 import { connect } from 'node:net'
 import { validateExchange } from '../api/openapi-contract.ts'
 
-/** What a server said to a request whose path nothing on the way resolved, decoded or encoded. */
+/** A response to a request with a verbatim path. */
 export interface RawResponse {
   status: number
   body: string
 }
 
 /**
- * Sends a request with its path to the letter, which `fetch` would normalise.
- * @param url of the server, of which host and port count
+ * Sends a request with a verbatim path, which `fetch` would normalise.
+ * @param url its host and port are used
  */
 export async function sendLiteralPath(url: string, method: string, path: string, token: string): Promise<RawResponse> {
   const { hostname, port, host } = new URL(url)
@@ -33,7 +33,7 @@ export async function sendLiteralPath(url: string, method: string, path: string,
   const headers = new Headers(lines.map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]))
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1])
   const body = responseText.slice(headEnd + 4)
-  // What is no HTTP reaches nothing of ours.
+  // Bun itself answers malformed HTTP, without a request id.
   if (headers.has('x-request-id')) validateExchange({ method, path, status, headers, text: body })
   return { status, body }
 }

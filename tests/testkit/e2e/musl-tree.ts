@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { run } from '../../../scripts/lib/run.ts'
 import { tempDir } from '../temp-dir.ts'
 
-/** What glibc has and musl has not, of what Debian's libstdc++ was compiled against. */
+/** Symbols of glibc that Debian's libstdc++ needs and musl lacks. */
 const SHIM = `
 char __libc_single_threaded;
 int _dl_find_object(void *address, void *result) { return -1; }
@@ -11,8 +11,8 @@ unsigned arc4random(void) { return 4; }
 `
 
 /**
- * A root directory as that of Alpine: musl, a libstdc++ and the program, and nothing of glibc. Debian has no libstdc++ for musl; so this
- * one is linked against musl from Debian's static one, with as much of it as the program asks for.
+ * A root directory like that of Alpine: musl, a libstdc++ and the program, without glibc. Debian has no libstdc++ for
+ * musl, so this one is linked against musl from Debian's static library, with the symbols that the program needs.
  */
 export async function createMuslTree(program: string) {
   const dir = tempDir()
@@ -29,13 +29,13 @@ export async function createMuslTree(program: string) {
   const output = ['-Wl,-soname,libstdc++.so.6', '-o', join(lib, 'libstdc++.so.6')]
   await run(['musl-gcc', '-shared', '-fPIC', ...output, shim, ...symbolFlags, ...libraries])
   return {
-    /** The program's command line, in that root. */
+    /** The program's command line, inside this root. */
     command: (...args: string[]) => ['chroot', dir.path, '/bin/cikit-api', ...args],
     [Symbol.dispose]: dir[Symbol.dispose],
   }
 }
 
-/** What the program wants of C++: what it does not define, and the data that the loader copies into it. */
+/** The C++ symbols that the program needs: undefined symbols and copy relocations. */
 async function symbolsOf(program: string): Promise<string[]> {
   const undefinedSymbols = await run(['nm', '-D', '--undefined-only', program])
   const relocations = await run(['readelf', '-rW', program])

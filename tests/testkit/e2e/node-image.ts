@@ -5,7 +5,7 @@ import { bootstrapDebian } from '../../../scripts/lib/images.ts'
 import { workDir } from '../../../scripts/lib/paths.ts'
 import { run } from '../../../scripts/lib/run.ts'
 
-/** Stands for `node:20-bookworm-slim`: Debian 12 with the Node and the npm of this computer. */
+/** Replaces `node:20-bookworm-slim`: Debian 12 with this computer's Node and npm. */
 export const NODE_IMAGE = 'localhost/node:test'
 
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
@@ -23,7 +23,7 @@ export async function ensureNodeImage(socket: string): Promise<void> {
   const npm = dirname(dirname(realpathSync(Bun.which('npm') ?? '')))
   cpSync(npm, join(tree, 'usr/local/lib/node_modules/npm'), { recursive: true })
   symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(tree, 'usr/local/bin/npm'))
-  // Whom this computer trusts.
+  // This computer's CA bundle.
   if (existsSync(CERTIFICATES)) copyInto(tree, CERTIFICATES)
   await run(['tar', '-C', tree, '--numeric-owner', '-cf', tarball, '.'])
   await importImage(socket, NODE_IMAGE, tarball, [`ENV NODE_EXTRA_CA_CERTS=${CERTIFICATES}`])
@@ -31,12 +31,12 @@ export async function ensureNodeImage(socket: string): Promise<void> {
   rmSync(tree, { recursive: true })
 }
 
-/** What the dynamic linker loads with it. */
+/** The shared libraries of a program. */
 async function librariesOf(program: string): Promise<string[]> {
   return [...(await run(['ldd', program])).matchAll(/\/[^ ]+/g)].map(match => match[0])
 }
 
-/** To the same path below the tree. */
+/** Copies a file to the same path below the tree. */
 function copyInto(tree: string, file: string): void {
   mkdirSync(join(tree, dirname(file)), { recursive: true })
   copyFileSync(file, join(tree, file))

@@ -1,7 +1,7 @@
 import type { Browser, BrowserContextOptions } from 'playwright-core'
 import type { ServerProcess } from './server-process.ts'
 
-/** A page that tells when it breaks its own policy, complains, or asks anything of another server: `complaints` are to be none. */
+/** Opens a page. `pageErrors` collects CSP violations, errors, and requests to other servers. */
 export async function openPage(
   browser: Browser,
   server: ServerProcess,
@@ -12,14 +12,14 @@ export async function openPage(
   const page = await context.newPage()
   const pageErrors: string[] = []
   page.on('console', message => {
-    // A refused request is told by the browser, too.
+    // The browser also logs responses with an error status, which tests expect.
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
       pageErrors.push(message.text())
   })
   page.on('pageerror', error => pageErrors.push(String(error)))
   page.on('request', request => {
     if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(new URL('/', server.url).href)) {
-      pageErrors.push(`asks for ${request.url()}`)
+      pageErrors.push(`request to ${request.url()}`)
     }
   })
   await page.goto(new URL(path, server.url).href)

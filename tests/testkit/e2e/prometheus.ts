@@ -6,7 +6,7 @@ import { tempDir } from '../temp-dir.ts'
 
 export const monitoringDir = join(import.meta.dir, '../../../deploy/monitoring')
 
-/** What Prometheus answers to a query. */
+/** Prometheus's response to a query. */
 interface QueryResponse {
   status: string
   error?: string
@@ -14,8 +14,8 @@ interface QueryResponse {
 }
 
 /**
- * Debian's Prometheus on a free port, with the configuration that is in `deploy/monitoring`.
- * @param target what it watches, as `HOST:PORT`
+ * Starts Debian's Prometheus on a free port with the configuration in `deploy/monitoring`.
+ * @param target the scraped `HOST:PORT`
  */
 export async function startPrometheus(target: string) {
   const dir = tempDir()
@@ -41,7 +41,7 @@ export async function startPrometheus(target: string) {
     address = /msg="Listening on" address=(\S+)/.exec(line)?.[1] ?? address
     if (line.includes('Server is ready')) listening.resolve(address)
   })
-  lines.on('close', () => listening.reject(new Error(`prometheus ended: ${logLines.slice(-5).join('\n')}`)))
+  lines.on('close', () => listening.reject(new Error(`prometheus exited: ${logLines.slice(-5).join('\n')}`)))
   const url = `http://${await listening.promise}/api/v1`
   const get = async (path: string): Promise<QueryResponse> =>
     (await (await fetch(`${url}${path}`)).json()) as QueryResponse

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { run } from '../../../scripts/lib/run.ts'
 import { tempDir } from '../temp-dir.ts'
 
-/** Reads a QR code from a picture as a phone would, with zbar. */
+/** Reads a QR code from a picture with zbar. */
 export async function scanPicture(picture: Uint8Array, suffix: 'png' | 'pgm'): Promise<string> {
   using dir = tempDir()
   const file = join(dir.path, `qr.${suffix}`)
@@ -10,7 +10,7 @@ export async function scanPicture(picture: Uint8Array, suffix: 'png' | 'pgm'): P
   return (await run(['zbarimg', '--quiet', '--raw', file])).trim()
 }
 
-/** Paints what a terminal shows, eight pixels a module and nothing around it, as a picture (PGM). */
+/** Draws the QR code in a terminal's output as a PGM picture: eight pixels per module, no margin. */
 export function paintTerminal(text: string): Uint8Array {
   const rows = text.split('\n').filter(line => line.includes('\x1b[38;5;16;48;5;231m'))
   const modules = rows.flatMap(row => {

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 
-/** How long an answer or the end of a connection may take: longer than the server waits for a body. */
+/** Limit for a response or a close: longer than the server's own timeout for a body. */
 const TIMEOUT_MS = 30_000
 
 export interface RawResponse {
@@ -11,7 +11,7 @@ export interface RawResponse {
 
 export type RawConnection = ReturnType<typeof openRawConnection>
 
-/** A connection on which everything can be sent, HTTP or not, and of which every answer is kept. */
+/** A connection that sends arbitrary bytes and collects the responses. */
 export function openRawConnection(url: string) {
   const { hostname, port } = new URL(url)
   const socket = connect({ host: hostname, port: Number(port) })
@@ -25,7 +25,7 @@ export function openRawConnection(url: string) {
     received = Buffer.concat([received, data])
     notify()
   })
-  // A server that refuses may be gone before it has read all: what it said then is what counts.
+  // A server that rejects a request may close before it has read everything; its response counts.
   socket.on('error', () => {})
   socket.on('close', () => {
     closed = true
@@ -41,7 +41,7 @@ export function openRawConnection(url: string) {
       while (!isReached()) {
         const notified = new Promise<void>(resolve => waiters.push(resolve))
         if ((await Promise.race([notified, limit.promise])) !== 'late') continue
-        throw new Error(`not in time, and until then: ${JSON.stringify(received.toString('latin1'))}`)
+        throw new Error(`timed out; received so far: ${JSON.stringify(received.toString('latin1'))}`)
       }
     } finally {
       clearTimeout(timer)
@@ -50,14 +50,14 @@ export function openRawConnection(url: string) {
 
   return {
     send: (bytes: string | Buffer) => void socket.write(bytes),
-    /** Says that nothing more will come. */
+    /** Half-closes the connection. */
     endWriting: () => void socket.end(),
-    /** Waits until so many answers are there, or the server has closed the connection. */
+    /** Waits for this many responses, or until the server closes the connection. */
     async waitForResponses(count: number): Promise<RawResponse[]> {
       await waitUntil(() => closed || receivedResponses().length >= count)
       return receivedResponses()
     },
-    /** Waits until the server has closed the connection. @returns all that it answered */
+    /** Waits until the server closes the connection. @returns all responses */
     async waitForClose(): Promise<RawResponse[]> {
       await waitUntil(() => closed)
       return receivedResponses()
@@ -70,8 +70,8 @@ export function openRawConnection(url: string) {
 }
 
 /**
- * The answers that have come whole. One without a length lasts until the connection ends.
- * @throws Error for what is no answer of HTTP/1.1
+ * Parses the complete responses. A response without a length ends with the connection.
+ * @throws Error for anything that is not HTTP/1.1
  */
 function parseResponses(bytes: Buffer, isClosed: boolean): RawResponse[] {
   const responses: RawResponse[] = []
@@ -81,7 +81,7 @@ function parseResponses(bytes: Buffer, isClosed: boolean): RawResponse[] {
     if (headEnd === -1) break
     const [statusLine = '', ...lines] = remaining.subarray(0, headEnd).toString('latin1').split('\r\n')
     const status = /^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]
-    if (!status) throw new Error(`no answer: ${JSON.stringify(remaining.toString('latin1'))}`)
+    if (!status) throw new Error(`not an HTTP response: ${JSON.stringify(remaining.toString('latin1'))}`)
     const headers = new Headers(
       lines.map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
     )

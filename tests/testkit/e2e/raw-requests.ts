@@ -9,22 +9,21 @@ const JSON_TYPE = 'Content-Type: application/json\r\n'
 export const getRequest = (target: string, headers = '', version = 'HTTP/1.1') =>
   `GET ${target} ${version}\r\n${HOST_HEADER}${headers}\r\n`
 
-/** The list of users as a user asks for it. */
 export const listRequest = (token: string) => getRequest(LIST_PATH, bearerHeader(token))
 
 export const bearerHeader = (token: string) => `Authorization: Bearer ${token}\r\n`
 
-/** A request with a body in JSON and its length. */
+/** A request with a JSON body and its length. */
 export const postRequest = (body: string, headers = '', target = LOGIN_PATH) =>
   `POST ${target} HTTP/1.1\r\n${HOST_HEADER}${JSON_TYPE}${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 
-/** A login with these headers, and no length unless they say it. */
+/** A login with these headers, without a length unless they contain one. */
 export const loginRequest = (headers: string, body = '{}') =>
   `POST ${LOGIN_PATH} HTTP/1.1\r\n${HOST_HEADER}${JSON_TYPE}${headers}\r\n${body}`
 
 export const chunkedRequest = (body: string) => loginRequest('Transfer-Encoding: chunked\r\n', body)
 
-/** What an answer comes to: the status, and the id of an error. */
+/** The status of a response, and the id of its error. */
 export interface ResponseSummary {
   status: number
   errorId?: number
@@ -37,11 +36,11 @@ export const unknownToken: ResponseSummary = { status: 401, errorId: 908 }
 export const notFound: ResponseSummary = { status: 404, errorId: 404 }
 export const tooLarge: ResponseSummary = { status: 413, errorId: 920 }
 
-/** A request of which it is known how it is answered, and that it is the last one. */
+/** A request with a known response after which the server closes the connection. */
 export const LAST_REQUEST = getRequest('/the-last', 'Connection: close\r\n')
 export const LAST_RESPONSE = notFound
 
-/** An answer that is neither empty, as Bun's own refusals are, nor JSON as contract.md has it fails the test. */
+/** Fails the test for a response that is neither empty (Bun's own rejections) nor JSON as in the contract. */
 export function summarize({ status, headers, body }: RawResponse): ResponseSummary {
   if (body === '') return { status }
   expect(headers.get('content-type')).toStartWith('application/json')
@@ -51,7 +50,7 @@ export function summarize({ status, headers, body }: RawResponse): ResponseSumma
   return { status, errorId: (parsed as { errorId: number }).errorId }
 }
 
-/** Sends the bytes, waits for as many answers, and then for the one to `LAST` where the server still listens. */
+/** Sends the bytes and waits for `count` responses, then sends `LAST_REQUEST` and waits for the close. */
 export async function sendAndSummarize(url: string, bytes: string | Buffer, count = 1): Promise<ResponseSummary[]> {
   using connection = openRawConnection(url)
   connection.send(bytes)

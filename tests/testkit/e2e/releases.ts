@@ -8,8 +8,8 @@ import { migrations } from '../../../src/store/migrations/index.ts'
 export const NEWEST_MIGRATION = migrations.at(-1)?.id ?? 0
 
 /**
- * Builds another release of these sources: with another version, and with more migrations, as a later one would have.
- * @param extraMigrations the SQL of each
+ * Builds another release from these sources, with another version and additional migrations.
+ * @param extraMigrations SQL of the additional migrations
  * @returns the path of the binary
  */
 export async function buildRelease(dir: string, version: string, extraMigrations: string[] = []): Promise<string> {

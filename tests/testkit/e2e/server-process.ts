@@ -13,14 +13,14 @@ export interface ApiResponse {
   body: unknown
 }
 
-/** What `create-user --json` prints. */
+/** The output of `create-user --json`. */
 export interface CreatedUser {
   username: string
   group: Group
   secret: string
   otpauth_url: string
   qr: string
-  /** Where there is a new secret. */
+  /** Present when a new secret was created. */
   recovery_codes?: string[]
 }
 
@@ -29,21 +29,21 @@ export type ListedDroplet = DropletBody
 export type ServerProcess = Awaited<ReturnType<typeof startServerProcess>>
 
 interface ServerOptions {
-  /** The engine's unix socket, or its address. */
+  /** The engine's unix socket, or its URL. */
   socket: string
-  /** Flags of `serve` beside those that are always given. */
+  /** Additional flags of `serve`. */
   flags?: string[]
-  /** Where an earlier one ran. */
+  /** The data directory of an earlier server; default a new one. */
   dataDir?: string
-  /** Another binary than the one of this tree. */
+  /** Default: the binary of this tree. */
   program?: string
-  /** What its command line is put behind, such as a limit: it must become the binary by `exec`. */
+  /** A command that ends by `exec`ing its arguments, for example to set a limit. */
   commandPrefix?: string[]
-  /** Variables of its own. */
+  /** Additional environment variables. */
   env?: Record<string, string>
 }
 
-/** The compiled binary, serving on a free port over a data directory of its own. */
+/** Starts the compiled binary on a free port, by default with a data directory of its own. */
 export async function startServerProcess({
   socket,
   flags = [],
@@ -80,12 +80,12 @@ export async function startServerProcess({
     log.push(entry)
     if (entry.message === 'listening') listening.resolve(entry.address)
   })
-  // Read to its end in any case: a pipe that nobody empties would stop the process one day.
+  // Always drained: a full pipe would block the process.
   const stderr = new Response(child.stderr).text()
-  lines.on('close', async () => listening.reject(new Error(`serve ended before it listened: ${await stderr}`)))
+  lines.on('close', async () => listening.reject(new Error(`serve exited before it listened: ${await stderr}`)))
   const url = new URL('api/v1', await listening.promise).href
 
-  /** @param forwardedFor where a trusted proxy says that the request comes from */
+  /** @param forwardedFor the client address that a trusted proxy reports */
   async function call(
     method: string,
     path: string,
@@ -111,14 +111,14 @@ export async function startServerProcess({
     return { status, headers: response.headers, body: JSON.parse(text) }
   }
 
-  /** The list that every droplet route answers; any other status is an error here. */
+  /** Calls a droplet route, which returns the list. @throws Error for any status other than 200 */
   async function callDroplets(method: string, path: string, token: string): Promise<ListedDroplet[]> {
     const { status, body } = await call(method, `/droplet/${path}`, token)
     if (status !== 200 || !Array.isArray(body)) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(body)}`)
     return body
   }
 
-  /** The names in the list of users, oldest first; any other status is an error here. */
+  /** The names in the list of users, oldest first. @throws Error for any status other than 200 */
   async function usernames(token: string): Promise<string[]> {
     const { status, body } = await call('GET', '/user/list', token)
     if (status !== 200 || !Array.isArray(body)) throw new Error(`list of users: ${status} ${JSON.stringify(body)}`)
@@ -147,7 +147,7 @@ export async function startServerProcess({
     dataDir: usedDataDir,
     process: child,
     log,
-    /** All that came to standard error, once the process has ended. */
+    /** The standard error, once the process has exited. */
     stderr,
     call,
     callDroplets,
@@ -156,7 +156,7 @@ export async function startServerProcess({
     runCli,
     createUser,
     logIn,
-    /** A new user's access token. */
+    /** Creates a user and logs in. @returns the access token */
     logInAs: async (group: Group, username: string = group) =>
       (await logIn(await createUser(username, group))).access_token,
     /** @returns the exit code */
@@ -172,12 +172,12 @@ export async function startServerProcess({
   }
 }
 
-/** The code of now, by an authenticator that is not ours. */
+/** The current TOTP code, by an independent implementation. */
 export async function currentCode(secret: string): Promise<string> {
   return (await run(['oathtool', '--totp', '--base32', secret])).trim()
 }
 
-/** Nothing of the developer's own settings reaches the binary. */
+/** Keeps the developer's own settings away from the binary. */
 function cleanEnvironment(): Record<string, string> {
   return { PATH: process.env.PATH ?? '', HOME: '/nonexistent' }
 }

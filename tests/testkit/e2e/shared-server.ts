@@ -2,9 +2,9 @@ import { afterAll, afterEach, beforeAll, expect } from 'bun:test'
 import { type CreatedUser, type ServerProcess, startServerProcess } from './server-process.ts'
 
 /**
- * A matrix for all tests of a file, with an owner who is logged in. After each of them it serves on, complains of
- * nothing, and nobody was made.
- * @param onStart is told of both before the first test
+ * Starts one server with a logged-in owner for all tests of a file. After each test it must still serve, without errors in
+ * its log and without new users.
+ * @param onStart receives the server and the owner's token before the first test
  */
 export function useSharedServer(onStart: (server: ServerProcess, token: string) => void): void {
   let server: ServerProcess

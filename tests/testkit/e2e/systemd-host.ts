@@ -5,13 +5,13 @@ import type { TestEngine } from './engines.ts'
 
 export type SystemdHost = Awaited<ReturnType<typeof startSystemdHost>>
 
-/** Where the binary of this tree lies there, and the engine's socket. */
+/** The path of this tree's binary on the host. */
 export const HOST_BINARY = '/opt/cikit-api'
 const SOCKET = '/var/run/docker.sock'
 
 /**
- * A machine that systemd runs: a true droplet on the engine, which has the engine's own socket as a Matrix does, and
- * which may mount, so that the sandbox of a service is the whole one.
+ * Starts a machine with systemd: a real droplet that has the engine's socket, as a Matrix host does, and may mount, so that
+ * the full sandbox of a service works.
  */
 export async function startSystemdHost(engine: TestEngine, name = 'systemd-host') {
   const docker = (...args: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...args])
@@ -35,19 +35,19 @@ export async function startSystemdHost(engine: TestEngine, name = 'systemd-host'
       () => false,
     )
   if (!(await pollUntil(60_000, isBooted)))
-    throw new Error(`${name} does not boot: ${await exec('systemctl', '--failed')}`)
+    throw new Error(`${name} did not boot: ${await exec('systemctl', '--failed')}`)
   const address = (await docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', name)).trim()
   return {
     address,
-    /** The engine's own group, as Docker's package makes it on a host. */
+    /** Creates the group of the engine's socket, as Docker's package does on a host. */
     createSocketGroup: () => exec('sh', '-c', `groupadd --system --gid $(stat -c %g ${SOCKET}) docker`),
-    /** Starts something there, and does not wait for it. */
+    /** Starts a command on the host without waiting for it. */
     start: (...args: string[]) => docker('exec', '-d', name, ...args),
-    /** As root there; fails when the command does. */
+    /** Runs a command as root on the host. @throws UserError if it fails */
     exec,
-    /** Words of a shell, as root there. */
+    /** Runs a shell script as root on the host. */
     shell: (script: string) => exec('sh', '-c', script),
-    /** What a command there ended with, well or badly. */
+    /** Runs a command on the host and returns its result, even if it fails. */
     async tryExec(...args: string[]) {
       const child = Bun.spawn(['docker', '-H', `unix://${engine.socket}`, 'exec', name, ...args], {
         stdin: 'ignore',

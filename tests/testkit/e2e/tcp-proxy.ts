@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net'
 
-/** A way to a server that can break, and lead elsewhere later, under the same address. */
+/** A TCP proxy with a stable address that can drop connections and responses, and switch to another server. */
 export async function createTcpProxy(target: string) {
   let upstreamUrl = new URL(target)
   let lossPattern: RegExp | undefined
@@ -18,7 +18,7 @@ export async function createTcpProxy(target: string) {
       if (lossPattern?.test(requestLine)) {
         lossPattern = undefined
         lostRequests.push(data.toString('latin1'))
-        // The server does what it is asked for, and its answer is lost.
+        // The server handles the request, but its response is dropped.
         upstream.unpipe(client)
         upstream.once('data', () => client.destroy()).resume()
       }
@@ -32,16 +32,16 @@ export async function createTcpProxy(target: string) {
   const address = server.address()
   return {
     url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
-    /** The requests whose answers were lost. */
+    /** The requests whose responses were dropped. */
     lostRequests,
-    /** The answer to the next request whose first line matches is lost. */
+    /** Drops the response to the next request whose first line matches. */
     loseNextResponse: (pattern: RegExp) => {
       lossPattern = pattern
     },
     redirectTo: (url: string) => {
       upstreamUrl = new URL(url)
     },
-    /** Cuts every connection that is open. */
+    /** Closes all open connections. */
     dropConnections: () => {
       for (const socket of sockets) socket.destroy()
     },

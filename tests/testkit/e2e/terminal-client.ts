@@ -7,30 +7,29 @@ interface TerminalClose {
   reason: string
 }
 
-/** A terminal as a client has it. */
+/** A client of a terminal connection. */
 export interface TerminalClient extends AsyncDisposable {
-  /** All that was printed. */
+  /** All output so far. */
   text(): string
-  /** What was said beside that, parsed. */
+  /** Parsed control messages. */
   messages: unknown[]
   type(text: string): void
   resize(columns: number, rows: number): void
-  /** Waits until this was printed. */
+  /** Waits until the output matches. */
   waitFor(pattern: RegExp): Promise<void>
-  /** Waits for the end of the connection. */
+  /** Resolves when the connection is closed. */
   closed: Promise<TerminalClose>
-  /** Breaks the connection off, as a network does. */
+  /** Drops the connection without a close frame, as a network failure does. */
   dropConnection(): void
 }
 
-/** A ticket for a terminal in this droplet; any other answer than 200 is an error here. */
+/** Requests a ticket for a terminal in this droplet. @throws Error for any status other than 200 */
 export async function requestTicket(server: ServerProcess, token: string, droplet: string): Promise<string> {
   const { status, body } = await server.call('POST', `/droplet/ticket/${droplet}`, token)
   if (status !== 200) throw new Error(`ticket for ${droplet}: ${status} ${JSON.stringify(body)}`)
   return (body as { ticket: string }).ticket
 }
 
-/** Opens a terminal with this ticket. */
 export function openTerminal(
   server: ServerProcess,
   droplet: string,
@@ -77,7 +76,7 @@ export function openTerminal(
         if (outcome === 'late' || socket.readyState === WebSocket.CLOSED) break
       }
       clearTimeout(timer)
-      if (!pattern.test(output)) throw new Error(`${pattern} was not printed: ${JSON.stringify(output.slice(-2_000))}`)
+      if (!pattern.test(output)) throw new Error(`${pattern} did not appear: ${JSON.stringify(output.slice(-2_000))}`)
     },
     dropConnection: () => socket.terminate(),
     async [Symbol.asyncDispose]() {

@@ -2,9 +2,8 @@ import { run } from '../../../scripts/lib/run.ts'
 import { SMALL_IMAGE, type TestEngine } from './engines.ts'
 
 /**
- * Starts a droplet that does not hear its stop signal, as PID 1 that set no handler for it: the engine kills it when
- * its patience is over.
- * @param stopTimeoutSeconds seconds; the engine's own are 10
+ * Starts a droplet that ignores its stop signal, since PID 1 has no handler for it. The engine kills it after a timeout.
+ * @param stopTimeoutSeconds the engine's default is 10
  */
 export async function startUnstoppable(engine: TestEngine, name: string, stopTimeoutSeconds?: number): Promise<void> {
   const timeoutFlags = stopTimeoutSeconds === undefined ? [] : ['--stop-timeout', String(stopTimeoutSeconds)]
@@ -13,8 +12,7 @@ export async function startUnstoppable(engine: TestEngine, name: string, stopTim
 }
 
 /**
- * Listens to the engine for the moment at which it begins to stop a container.
- * @returns once it listens, something that waits for it
+ * Subscribes to the engine's events to see when it starts to stop a container. Resolves once subscribed.
  */
 export async function watchStop(engine: TestEngine, name: string): Promise<{ started: () => Promise<void> }> {
   const filters = encodeURIComponent(JSON.stringify({ container: [name], event: ['kill'] }))
@@ -22,7 +20,7 @@ export async function watchStop(engine: TestEngine, name: string): Promise<{ sta
   return {
     async started() {
       for await (const _ of events.body ?? []) return
-      throw new Error(`the engine ended before it stopped ${name}`)
+      throw new Error(`the engine's event stream ended before it stopped ${name}`)
     },
   }
 }

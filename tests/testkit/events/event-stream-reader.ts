@@ -1,4 +1,4 @@
-/** One event as a client gets it (WHATWG HTML section 9.2.6). */
+/** An event as a client parses it (WHATWG HTML section 9.2.6). */
 export interface StreamEvent {
   id: string | undefined
   event: string
@@ -9,7 +9,7 @@ export type EventStreamReader = ReturnType<typeof readEventStream>
 
 const TIMEOUT_MS = 10_000
 
-/** The events of a stream as they come, until it is over or the scope ends. */
+/** Collects the events of a stream until it ends or the scope ends. */
 export function readEventStream(response: Response) {
   const events: StreamEvent[] = []
   const received = { comments: 0, retry: '' }
@@ -55,35 +55,37 @@ export function readEventStream(response: Response) {
     response,
     events,
     received,
-    /** How it came to its end: as an answer ends, or with the connection. */
+    /** `ended` when the response ended properly, `broken` when the connection was lost. */
     closed,
-    /** Waits until it is so; fails when it takes too long, or the stream is over before. */
-    async waitUntil(condition: (events: StreamEvent[]) => boolean, limitMs = TIMEOUT_MS): Promise<void> {
+    /** @throws Error on timeout, or if the stream ends before the condition holds */
+    async waitUntil(condition: (events: StreamEvent[]) => boolean, timeoutMs = TIMEOUT_MS): Promise<void> {
       const limit = Promise.withResolvers<'late'>()
-      const timer = setTimeout(limit.resolve, limitMs, 'late')
+      const timer = setTimeout(limit.resolve, timeoutMs, 'late')
       try {
         while (!condition(events)) {
           const notified = new Promise<void>(resolve => waiters.push(resolve))
           if (!hasEnded && (await Promise.race([notified, limit.promise])) !== 'late') continue
           if (condition(events)) return
-          throw new Error(`not so${hasEnded ? ' until its end' : ' in time'}: ${JSON.stringify(events.slice(-20))}`)
+          throw new Error(
+            `the stream ${hasEnded ? 'ended' : 'timed out'} before the condition held: ${JSON.stringify(events.slice(-20))}`,
+          )
         }
       } finally {
         clearTimeout(timer)
       }
     },
-    /** Goes away, as a client does. */
+    /** Disconnects as a client does. */
     disconnect: (): Promise<void> => reader.cancel().catch(() => undefined),
     [Symbol.asyncDispose]: (): Promise<void> => reader.cancel().catch(() => undefined),
   }
 }
 
-/** Whether an answer never ends by itself. */
+/** Whether a response is a stream without an end of its own. */
 export function isEventStream(response: Response): boolean {
   return response.body !== null && response.headers.get('content-type') === 'text/event-stream'
 }
 
-/** What a stream begins with; then the connection is given up. */
+/** Reads the first chunk of a stream and closes it. */
 export async function readFirstChunk(response: Response): Promise<string> {
   const reader = response.body?.getReader()
   const chunk = await reader?.read()

@@ -10,7 +10,7 @@ const EPOCH = 'b007b007b007'
 /** The id of the event with this number. */
 export const eventIdOf = (number: number) => `${EPOCH}-${number}`
 
-/** Streams over a hub, for sessions that begin and end by hand: each is of the user with its name, unless it is told whose it is. */
+/** Event streams over an event log, with sessions that tests start and end. A session id is its username by default. */
 export function createTestStreams() {
   const eventLog = createEventLog(() => Uint8Array.fromHex(EPOCH))
   const users = new Map<string, User>()
@@ -23,7 +23,7 @@ export function createTestStreams() {
     streams,
     logLines,
     auth,
-    /** Begins a session, or puts its user into another group. */
+    /** Starts a session, or changes the group of its user. */
     setUser: (username: string, group: Group, sessionId = username) =>
       users.set(sessionId, { id: `id-of-${username}`, username, group, createdAt: 0 }),
     endSession: (sessionId: string) => users.delete(sessionId),
@@ -35,7 +35,7 @@ export function createTestStreams() {
   }
 }
 
-/** Takes of a stream what is there, and never waits for more. */
+/** Reads a stream without waiting for data that is not there yet. */
 export function createStreamReader(body: ReadableStream<Uint8Array>) {
   const reader = body.getReader()
   const decoder = new TextDecoder()
@@ -43,7 +43,7 @@ export function createStreamReader(body: ReadableStream<Uint8Array>) {
 
   const startRead = () => reader.read().then(({ done, value }) => (done ? undefined : decoder.decode(value)))
 
-  /** The next chunk; '' when there is none yet, undefined at the end. */
+  /** The next chunk; '' if there is none yet, undefined at the end. */
   async function nextChunk(): Promise<string | undefined> {
     pendingRead ??= startRead()
     const chunk = await Promise.race([pendingRead, new Promise<''>(resolve => setImmediate(resolve, ''))])
@@ -52,7 +52,7 @@ export function createStreamReader(body: ReadableStream<Uint8Array>) {
   }
 
   return {
-    /** What is there, at most so many chunks. */
+    /** The chunks that are available now. */
     async readAvailable(maxChunks = Number.POSITIVE_INFINITY): Promise<string[]> {
       const chunks: string[] = []
       while (chunks.length < maxChunks) {
@@ -62,7 +62,7 @@ export function createStreamReader(body: ReadableStream<Uint8Array>) {
       }
       return chunks
     },
-    /** All that still comes, once the stream has been ended. */
+    /** Waits for the end of the stream. @returns the remaining chunks */
     async readToEnd(): Promise<string[]> {
       const chunks: string[] = []
       for (;;) {

@@ -11,17 +11,17 @@ import { tempDir } from '../temp-dir.ts'
 import { createAccount, createTokenPair } from './test-store.ts'
 
 const NEWEST_MIGRATION = migrations.length
-/** Those of a release after this one. */
+/** The migrations of a later release. */
 export const laterMigrations: readonly Migration[] = [
   ...migrations,
   { id: NEWEST_MIGRATION + 1, name: 'later', sql: 'CREATE TABLE later (text TEXT)' },
 ]
 
-/** A data directory that a later release has migrated, as this one left it: with ann, her session and her recovery codes. */
+/** A data directory with a user, a session and recovery codes, created by this release and migrated by a later one. */
 export async function createMigratedDataDir() {
   const dir = tempDir()
   const dataDir = dir.path
-  /** The tables as this release or the later one has them. */
+  /** Opens the stores with the migrations of one release. */
   const withTables = async (migrationList: readonly Migration[], work: (tables: Tables) => void | Promise<void>) => {
     const db = openDatabase(dataDir, { now: () => 5_000, migrations: migrationList })
     const audit = await openTestAudit({ db, dataDir })
@@ -57,9 +57,9 @@ export async function createMigratedDataDir() {
   return {
     dataDir,
     backup,
-    /** Looks at the data, or changes it, as the later release has it. */
+    /** Opens the data as the later release. */
     withLaterRelease: (work: (tables: Tables) => void | Promise<void>) => withTables(laterMigrations, work),
-    /** The same as this one has it. */
+    /** Opens the data as this release. */
     withThisRelease: (work: (tables: Tables) => void | Promise<void>) => withTables(migrations, work),
     [Symbol.dispose]: dir[Symbol.dispose],
   }

@@ -7,7 +7,7 @@ const sql = `
   CREATE TABLE t (n INTEGER PRIMARY KEY, data BLOB);
   CREATE TABLE child (n INTEGER REFERENCES t (n) DEFERRABLE INITIALLY DEFERRED);`
 
-/** A database with a table of numbers, for what is about writing itself. */
+/** A database with a table of numbers, for tests of the write queue. */
 export function openNumberTable() {
   const dir = tempDir()
   const db = openDatabase(dir.path, { now: () => 0, migrations: [{ id: 1, name: 't', sql }] })
@@ -19,7 +19,7 @@ export function openNumberTable() {
   return {
     db,
     path: join(dir.path, 'cikit-api.db'),
-    /** Adds a row inside a write. */
+    /** Adds a row; call it inside a write. */
     insertRow,
     insert: (n?: number, bytes?: number): Promise<void> => db.write(() => insertRow(n, bytes)),
     rows: (): number[] =>
@@ -27,7 +27,7 @@ export function openNumberTable() {
         .query<{ n: number }, []>('SELECT n FROM t ORDER BY n')
         .all()
         .map(row => row.n),
-    /** How many rows there are, remembered as `createReadCache` does. */
+    /** The number of rows, cached by `createReadCache`. */
     count: (): number => cachedCount('all')?.n ?? Number.NaN,
     [Symbol.dispose]() {
       db.close()

@@ -4,7 +4,7 @@ import { createSessionStore, type TokenPair } from '../../../src/store/sessions.
 import { type Account, createUserStore } from '../../../src/store/users.ts'
 import { tempDir } from '../temp-dir.ts'
 
-/** The tables of users and sessions over a data directory of their own, without anything above them. */
+/** The user and session stores with a data directory of their own, without the layers above. */
 export function createTestStore() {
   const dir = tempDir()
   const db = openDatabase(dir.path, { now: () => 0 })
@@ -24,7 +24,7 @@ export function createAccount(username: string, group: Group = 'viewer'): Accoun
   return { id: `id-of-${username}`, username, group, createdAt: 1_000, sealedSecret: Buffer.from(`sealed ${username}`) }
 }
 
-/** The hashes of a pair of tokens with this name, and when they expire. */
+/** The hashes of a token pair with this name, and their expiry. */
 export function createTokenPair(name: string, expires: { access: number; refresh: number }): TokenPair {
   return {
     accessHash: Buffer.from(`access ${name}`),

@@ -7,14 +7,14 @@ interface Needle {
   name: string
   form: string
   bytes: Buffer
-  /** Counts only where it is a word of its own. */
+  /** Counts only when no letter or digit is next to it. */
   delimited: boolean
 }
 
-/** Secrets that are known, in all forms that they may take, and the search for them. */
+/** Known secrets in all encodings, and the search for them. */
 export function createCanaries() {
   const knownSecrets = new Set<string>()
-  /** By the first four bytes, so that a place is read once, however many secrets there are. */
+  /** By the first four bytes, so that content is scanned once for all secrets. */
   const needles = new Map<number, Needle[]>()
 
   function add(name: string, bytes: Buffer, delimited = false): void {
@@ -29,22 +29,21 @@ export function createCanaries() {
   }
 
   return {
-    /** A text that nobody else may see. */
     addText: (name: string, text: string) => add(name, Buffer.from(text)),
 
-    /** A token or a key in hex: as a text, and the bytes that it stands for. */
+    /** A token or key in hex: its text and its bytes. */
     addHex(name: string, hex: string): void {
       add(name, Buffer.from(hex))
       add(`${name} (its bytes)`, Buffer.from(hex, 'hex'))
     },
 
-    /** A TOTP secret in Base32: as a text, and the bytes that it stands for. */
+    /** A TOTP secret in Base32: its text and its bytes. */
     addBase32(name: string, text: string): void {
       add(name, Buffer.from(text))
       add(`${name} (its bytes)`, decodeBase32(text))
     },
 
-    /** As it is shown, and as it is hashed. */
+    /** As shown, and as hashed. */
     addRecoveryCode(text: string): void {
       add('a recovery code', Buffer.from(text))
       add('a recovery code without hyphens', Buffer.from(text.replaceAll('-', '')))
@@ -53,8 +52,8 @@ export function createCanaries() {
     addBytes: add,
 
     /**
-     * Six digits, which hex ids and timestamps hold by chance as well. So they count only where neither letter nor digit
-     * is next to them, which no part of a UUID, of a hash or of a time allows; and see `isUnlikely`.
+     * Six digits also occur in ids, hashes and timestamps by chance, so a code counts only without a letter or digit next
+     * to it. See also `isDistinctive`.
      */
     addCode: (name: string, code: string) => add(name, Buffer.from(code), true),
 
@@ -62,7 +61,7 @@ export function createCanaries() {
       return knownSecrets.size
     },
 
-    /** @returns what is there: `the code of ann as base64 in: …around it…` */
+    /** @returns the matches with their context: `a wrong code, base64, in: …` */
     findIn(content: Buffer): string[] {
       const matches: string[] = []
       let prefix = 0
@@ -83,7 +82,7 @@ export function createCanaries() {
   }
 }
 
-/** A number never begins with 0, so that a code that does so is no process id, port or duration either. */
+/** Numbers never start with 0, so a code that does cannot be a process id, a port or a duration. */
 export function isDistinctive(code: string): boolean {
   return code.startsWith('0') && new Set(code).size > 3
 }

@@ -22,11 +22,11 @@ export interface CanaryInstance {
   routes: string[]
   /** The owner's access token. */
   ownerToken: string
-  /** Of the operation that holds up the others. */
+  /** Releases the operation that blocks the others. */
   releaseHeldOperation?: () => void
 }
 
-/** The binary with an owner who is logged in, and the secrets known that exist from the beginning. */
+/** Starts the binary with a logged-in owner, and registers the secrets that exist from the start. */
 export async function createCanaryInstance(engine: FakeEngine): Promise<CanaryInstance> {
   const canaries = createCanaries()
   const server = await startServerProcess({ socket: engine.socket, flags: ['--metrics-listen', '0'] })
@@ -45,17 +45,17 @@ export async function createCanaryInstance(engine: FakeEngine): Promise<CanaryIn
   }
 }
 
-/** Those of the API as the app itself names them, so that a new one is driven without a word here. */
+/** The API routes from the app itself, so that new routes are included automatically. */
 async function listRoutes(): Promise<string[]> {
   await using api = await createTestApi()
-  // A terminal is a websocket and no request: tests/exec, tests/e2e/within.test.ts.
+  // Terminals are WebSockets: see tests/droplets/exec and tests/e2e/inside-droplet.test.ts.
   const isTerminal = (route: { method: string; path: string }) =>
     route.method === 'GET' && route.path === '/api/v1/droplet/exec/:droplet'
   const routes = api.app.routes.filter(route => route.path.startsWith('/api/v1') && !isTerminal(route))
   return routes.map(({ method, path }) => `${method} ${path.replace('/api/v1', '')}`)
 }
 
-/** A new viewer, made over the API. */
+/** Creates a viewer through the API. */
 export async function createUser({
   recorder,
   ownerToken,
@@ -68,14 +68,14 @@ export async function createUser({
   return { username, secret: (body as { secret: string }).secret }
 }
 
-/** A new viewer whose code of now is one that can be searched for, which is one in ten. */
+/** Creates a viewer whose current code is distinctive, as one in ten codes is. */
 export async function createLogin(instance: CanaryInstance): Promise<{ username: string; code: string }> {
   const headers = { authorization: `Bearer ${instance.ownerToken}` }
   for (;;) {
     const { username, secret } = await createUser(instance)
     const code = codeAt(secret, Date.now())
     if (isDistinctive(code)) {
-      instance.canaries.addCode('a right code', code)
+      instance.canaries.addCode('a valid code', code)
       return { username, code }
     }
     const path = `/user/delete/${username}`
@@ -83,13 +83,13 @@ export async function createLogin(instance: CanaryInstance): Promise<{ username:
   }
 }
 
-/** A new viewer who is logged in. */
+/** Creates a viewer and logs in. */
 export async function createSession(instance: CanaryInstance): Promise<Tokens & { username: string; code: string }> {
   const { username, code } = await createLogin(instance)
   return { ...(await logIn(instance.recorder, username, code)), username, code }
 }
 
-/** What a new viewer sets up a phone with. */
+/** Creates a viewer with an enrolment link. */
 export async function createEnrolment(instance: CanaryInstance): Promise<{ enrolment_token: string }> {
   const { username } = await createUser(instance)
   const headers = { authorization: `Bearer ${instance.ownerToken}` }
@@ -97,7 +97,7 @@ export async function createEnrolment(instance: CanaryInstance): Promise<{ enrol
   return (await instance.recorder.send(request)).body as { enrolment_token: string }
 }
 
-/** What a new viewer confirms a new secret with. */
+/** Creates a viewer who has used an enrolment link and can confirm it. */
 export async function createConfirmation(instance: CanaryInstance): Promise<{ enrolment_token: string; code: string }> {
   const json = await createEnrolment(instance)
   const request = { route: 'POST /user/auth/enrol', path: '/user/auth/enrol', json }
@@ -105,7 +105,7 @@ export async function createConfirmation(instance: CanaryInstance): Promise<{ en
   return { ...json, code: codeAt(secret, Date.now()) }
 }
 
-/** A new viewer with a recovery code, which only the host gives. */
+/** Creates a viewer with a recovery code on the host; only the host shows those of a new user. */
 export async function createRecovery({
   server,
   canaries,
@@ -117,7 +117,7 @@ export async function createRecovery({
   return { username, recovery_code: recovery_codes[0] ?? '' }
 }
 
-/** @returns its name */
+/** Adds a droplet. @returns its name */
 export async function createDroplet(instance: CanaryInstance): Promise<string> {
   releaseHeldOperation(instance)
   const headers = { authorization: `Bearer ${instance.ownerToken}` }
@@ -128,8 +128,8 @@ export async function createDroplet(instance: CanaryInstance): Promise<string> {
 }
 
 /**
- * An add that waits for its turn behind another one, so that it can still be cancelled.
- * @returns its id
+ * Starts an add that is queued behind another one, so that it can be cancelled.
+ * @returns the operation's id
  */
 export async function createOperation(instance: CanaryInstance): Promise<string> {
   releaseHeldOperation(instance)
@@ -146,12 +146,12 @@ export async function createOperation(instance: CanaryInstance): Promise<string>
   return id
 }
 
-/** Lets go what holds up the line of adds. */
+/** Releases the add that blocks the queue. */
 export function releaseHeldOperation(instance: CanaryInstance): void {
   instance.releaseHeldOperation?.()
 }
 
-/** There are 99 numbers, and the drive is longer. */
+/** Removes all droplets: there are only 99 numbers, and the test needs more. */
 export async function removeDroplets(instance: CanaryInstance): Promise<void> {
   releaseHeldOperation(instance)
   const { server, ownerToken } = instance
@@ -160,19 +160,19 @@ export async function removeDroplets(instance: CanaryInstance): Promise<void> {
   }
 }
 
-/** The keys that lie in the data directory now. */
+/** Registers the keys in the data directory. */
 export function addKeyCanaries({ server, canaries }: Pick<CanaryInstance, 'server' | 'canaries'>): void {
   for (const file of ['sealing.key', 'audit.key']) {
-    canaries.addHex(`${file} at some time`, readFileSync(join(server.dataDir, file), 'utf8').trim())
+    canaries.addHex(`${file}`, readFileSync(join(server.dataDir, file), 'utf8').trim())
   }
 }
 
-/** The keys of the droplets that are there now are secrets as well. */
+/** Registers the private keys of the existing droplets. @returns a line of each key */
 export function addPrivateKeyCanaries({ server, canaries }: CanaryInstance): string[] {
   const keys = [...readPrivateKeys(server.dataDir)]
   for (const [file, { lines, seed }] of keys) {
     canaries.addBytes(`the seed in ${file}`, seed)
-    // The first line is the format's own; the seed is in those after it.
+    // The first lines belong to the format; the seed is in the later ones.
     for (const line of lines.slice(2)) canaries.addText(`a line of ${file}`, line)
   }
   return keys.flatMap(([, { lines }]) => lines.at(2) ?? [])

@@ -7,7 +7,7 @@ import { tempDir } from '../../temp-dir.ts'
 import type { CanaryInstance } from './canary-instance.ts'
 import { readProcess } from './host-artifacts.ts'
 
-/** What a command of the host wrote, and what was to be seen of its process. */
+/** The output of a command, and what other processes could see of it. */
 export interface CommandRun {
   commandLine: string
   exitCode: number
@@ -17,9 +17,9 @@ export interface CommandRun {
 }
 
 /**
- * Every command, well and badly, by its name. `serve` serves already; here it is refused, as `restore` is. BACKUP,
- * PASSPHRASE and ELSEWHERE stand for files and for another data directory, EXPORT for a file of users, SPOILT for one that
- * is not all right.
+ * Valid and invalid arguments of every host command. `serve` and `restore` are rejected, since the server is running.
+ * Placeholders: BACKUP and PASSPHRASE are files, ELSEWHERE is another data directory, EXPORT is a file of users and SPOILT a
+ * damaged one.
  */
 const commands: Record<string, string[][]> = {
   serve: [[], ['--port', 'x'], ['--prefix', '../x']],
@@ -41,7 +41,7 @@ const commands: Record<string, string[][]> = {
   audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
   health: [[], ['--json'], ['--url', 'matrix']],
   import: [['EXPORT'], ['EXPORT', '--write'], ['SPOILT', '--json'], ['EXPORT', '--encoding', 'hex']],
-  // Its end-to-end tests have binaries and hosts of their own.
+  // Its own end-to-end tests cover the rest.
   upgrade: [['--describe'], ['--rollback', '--binary', '/nonexistent/cikit-api']],
   'rotate-key': [[], ['--force']],
   doctor: [[], ['--json'], ['--domain', '../x']],
@@ -60,19 +60,19 @@ const commands: Record<string, string[][]> = {
     ['/nonexistent/file'],
   ],
   'image build': [[], []],
-  // Never whole: they would change this very host. Their end-to-end test has a host of its own.
+  // Only printed or rejected: otherwise they would change this host. Their own end-to-end test covers the rest.
   install: [['--print'], ['--print', '--port', 'x']],
   uninstall: [['--all']],
   completion: [['bash'], ['zsh'], ['fish'], ['tcsh']],
   man: [[], ['--all']],
 }
 
-/** The two whose purpose it is to show a secret: a new user's, or that of one that exists. */
+/** Whether a run shows a secret by design. */
 export function showsSecret({ commandLine, exitCode }: CommandRun): boolean {
   return commandLine.startsWith('create-user') && exitCode === 0
 }
 
-/** The names of all commands, as the program's own help has them. */
+/** The names of all commands, from the program's help. */
 export async function listCommands(): Promise<string[]> {
   const collectCommands = async (path: string[]): Promise<string[]> => {
     const { stdout } = await runToEnd([...path, '--help'])
@@ -85,8 +85,8 @@ export async function listCommands(): Promise<string[]> {
 }
 
 /**
- * Those of a client, well and badly, in the order in which they go. DROPLET stands for the one that was added, OPERATION
- * for what was begun last.
+ * Valid and invalid arguments of the client commands, in order. Placeholders: DROPLET is the added droplet, OPERATION the
+ * operation that was started last.
  */
 const clientCommands: Record<string, string[][]> = {
   login: [['matrix']],
@@ -102,7 +102,7 @@ const clientCommands: Record<string, string[][]> = {
   'droplet exec': [['DROPLET', '--', 'true'], ['DROPLET'], ['nginx', '--', 'true']],
   'droplet logs': [['DROPLET', '--lines', '5'], ['DROPLET', '--console'], ['nginx']],
   'droplet stats': [['DROPLET'], [], ['nginx']],
-  // Without a terminal it is none: tests/e2e/client-within.test.ts.
+  // Rejected without a terminal; see tests/e2e/client-inside-droplet.test.ts.
   'droplet console': [['DROPLET'], ['nginx']],
   'droplet rm': [['DROPLET'], ['nginx']],
   events: [[], ['--json'], ['--all']],
@@ -111,7 +111,7 @@ const clientCommands: Record<string, string[][]> = {
 
 export const knownCommands = [...Object.keys(commands), ...Object.keys(clientCommands)]
 
-/** Runs them all on the data directory that is being served, and as a client of it. */
+/** Runs all commands on the data directory of the running server and as its client. */
 export async function runCommands(instance: CanaryInstance): Promise<CommandRun[]> {
   return [...(await runOnHost(instance)), ...(await runAsClient(instance))]
 }
@@ -143,7 +143,7 @@ async function runAsClient({ server, engine, canaries }: CanaryInstance): Promis
   for (const [name, variants] of Object.entries(clientCommands)) {
     for (const [index, flags] of variants.entries()) {
       if (name === 'operation cancel' && index === 0) {
-        // While its image is being built, an add can be undone.
+        // An add can be cancelled while its image is being built.
         engine.respondNext(/^GET \/images/, () => Response.json({ message: 'No such image' }, { status: 404 }))
         engine.respondNext(/^POST \/build/, () => new Promise(() => undefined))
         operation = (await client(['droplet', 'add', '--detach'])).stdout.trim()
@@ -193,18 +193,18 @@ async function runOnHost({ server, engine, canaries }: CanaryInstance): Promise<
   return runs
 }
 
-/** Where a command works: each is told what it needs of data and engine, and no more. */
+/** The flags for data directory and engine that a command accepts. */
 function locationFlags(name: string, flags: readonly string[], dataDir: string, socket: string): string[] {
   const engineFlags = ['--docker-host', `unix://${socket}`]
   const dataFlags = flags.includes('--data-dir') ? [] : ['--data-dir', dataDir]
   if (['completion', 'man', 'uninstall', 'upgrade'].includes(name)) return []
-  // A service is for no directory below /tmp.
+  // A service rejects data directories below /tmp.
   if (name === 'install') return ['--docker-host', 'tcp://127.0.0.1:2375']
   if (name === 'image build') return engineFlags
   return name === 'doctor' ? [...engineFlags, ...dataFlags] : dataFlags
 }
 
-/** A line of an export of the original's users, with a secret that is to be found nowhere. */
+/** A line of a user export, with a new secret that is registered as a canary. */
 function exportedUser(username: string, canaries: CanaryInstance['canaries']): string {
   const secret = toBase32(crypto.getRandomValues(new Uint8Array(20)))
   canaries.addBase32('a TOTP secret in an export', secret)
@@ -227,7 +227,7 @@ async function runToEnd(args: string[], env: Record<string, string> = { HOME: '/
   return { commandLine: args.join(' '), exitCode, stdout, stderr, process }
 }
 
-/** @param onFirstChunk is called when something is there */
+/** @param onFirstChunk called on the first output */
 async function readStdout(stream: ReadableStream<Uint8Array>, onFirstChunk: () => void): Promise<string> {
   const chunks: Uint8Array[] = []
   for await (const chunk of stream) if (chunks.push(chunk) === 1) onFirstChunk()

@@ -2,7 +2,7 @@ const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const BASE64_URL = BASE64.replace('+/', '-_')
 
-/** The forms in which some bytes may lie about, by the name of the form. */
+/** The encodings in which bytes may leak, by name. */
 export function encodingsOf(bytes: Buffer): [form: string, needle: Buffer][] {
   const hex = bytes.toString('hex')
   const percent = hex.replace(/../g, '%$&')
@@ -15,12 +15,12 @@ export function encodingsOf(bytes: Buffer): [form: string, needle: Buffer][] {
     ...alignedEncodings('base64url', bytes, BASE64_URL),
     ...alignedEncodings('base32', bytes, BASE32),
   ]
-  return [['as it is', bytes], ...texts.map(([form, text]): [string, Buffer] => [form, Buffer.from(text)])]
+  return [['raw', bytes], ...texts.map(([form, text]): [string, Buffer] => [form, Buffer.from(text)])]
 }
 
 /**
- * What is encoded together with something before it looks different by where it begins: each of those looks, without
- * the characters at both ends that hold bits of the neighbours.
+ * The encodings of bytes at every bit offset, since text in front of them shifts the alignment. Excludes the characters at
+ * both ends that share bits with their neighbours.
  */
 function alignedEncodings(name: string, bytes: Buffer, alphabet: string): [form: string, text: string][] {
   const bitsPerCharacter = Math.log2(alphabet.length)

@@ -4,7 +4,7 @@ import { type CanaryInstance, removeDroplets } from './canary-instance.ts'
 import type { RecordedRequest } from './request-recorder.ts'
 import { validRequest } from './valid-requests.ts'
 
-/** What goes wrong underneath, and how it is put right again. */
+/** Faults of the store and how to revert them. */
 const storeFaults: Record<string, { apply: (sql: Database) => void; revert: (sql: Database) => void }> = {
   'every write to the store fails': {
     apply: sql =>
@@ -15,7 +15,7 @@ const storeFaults: Record<string, { apply: (sql: Database) => void; revert: (sql
       ),
     revert: sql => forEachTable(sql, (table, event) => `DROP TRIGGER forced_${table}_${event}`),
   },
-  'the store is locked for longer than anybody waits': {
+  'the store is locked for longer than a write waits': {
     apply: sql => void sql.run('BEGIN IMMEDIATE'),
     revert: sql => void sql.run('ROLLBACK'),
   },
@@ -23,16 +23,16 @@ const storeFaults: Record<string, { apply: (sql: Database) => void; revert: (sql
     apply: sql => void sql.run('ALTER TABLE users RENAME TO gone'),
     revert: sql => void sql.run('ALTER TABLE gone RENAME TO users'),
   },
-  'what was sealed does not open': {
-    apply: sql => void sql.run("CREATE TABLE kept AS SELECT id, secret FROM users; UPDATE users SET secret = x'00ff'"),
+  'secrets cannot be decrypted': {
+    apply: sql => void sql.run("CREATE TABLE saved AS SELECT id, secret FROM users; UPDATE users SET secret = x'00ff'"),
     revert: sql =>
       void sql.run(
-        'UPDATE users SET secret = (SELECT secret FROM kept WHERE kept.id = users.id) WHERE id IN (SELECT id FROM kept); DROP TABLE kept',
+        'UPDATE users SET secret = (SELECT secret FROM saved WHERE saved.id = users.id) WHERE id IN (SELECT id FROM saved); DROP TABLE saved',
       ),
   },
 }
 
-/** Answers of an engine that is broken, or says no. The last one is a date that no calendar has: an error of our own. */
+/** Responses of a broken engine. The last one has an impossible date, which causes an internal error. */
 const engineFaults: (() => Response)[] = [
   () => Response.json({ message: 'no space left on device' }, { status: 500 }),
   () => new Response('{"message":', { status: 200 }),
@@ -40,7 +40,7 @@ const engineFaults: (() => Response)[] = [
   () => Response.json([{ Id: '0', Names: ['/cikit01'], State: 'running', Status: 'Up', Created: 1e20, Ports: [] }]),
 ]
 
-/** Every route well-formed, while the store fails in every way. */
+/** Sends a valid request to every route with each fault of the store. */
 export async function requestAllWithStoreFaults(instance: CanaryInstance): Promise<void> {
   using sql = new Database(join(instance.server.dataDir, 'cikit-api.db'), { readwrite: true })
   sql.run('PRAGMA busy_timeout = 5000')
@@ -56,7 +56,7 @@ export async function requestAllWithStoreFaults(instance: CanaryInstance): Promi
   }
 }
 
-/** Every route about droplets, while the engine fails at each thing that it is asked. */
+/** Sends a valid request to every droplet route with each fault of the engine, for each kind of engine request. */
 export async function requestAllWithEngineFaults(instance: CanaryInstance): Promise<void> {
   for (const route of instance.routes.filter(name => name.includes('/droplet/'))) {
     for (const respond of engineFaults) {

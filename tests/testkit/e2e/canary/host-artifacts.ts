@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The files of a data directory whose purpose it is to hold a key. */
+/** Files of a data directory that contain a key by design. */
 const KEY_FILES = /^(sealing\.key|audit\.key|credentials\/[^/]+\/[^/]+\.private\.key)$/
 
-/** Every other file of a data directory, by its name there. The database's WAL is as it lies, before any checkpoint. */
+/** All other files of a data directory by relative path, including the database's WAL before any checkpoint. */
 export function readDataDir(dataDir: string): Map<string, Buffer> {
   const names = readdirSync(dataDir, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
@@ -12,14 +12,14 @@ export function readDataDir(dataDir: string): Map<string, Buffer> {
   return new Map(names.filter(name => !KEY_FILES.test(name)).map(name => [name, readFileSync(join(dataDir, name))]))
 }
 
-/** What everybody on the host, or a crash report, sees of a process and of those that it started. */
+/** What other processes and crash reports can see of a process and its children. */
 export function readProcess(pid: number): Buffer {
   const readProcFile = (name: string) => readIfAlive(`/proc/${pid}/${name}`)
   const children = readProcFile(`task/${pid}/children`).toString().split(' ').filter(Boolean).map(Number)
   return Buffer.concat([readProcFile('cmdline'), readProcFile('environ'), ...children.map(readProcess)])
 }
 
-/** Of a process that has ended meanwhile there is nothing to be seen any more. */
+/** Empty if the process has exited. */
 function readIfAlive(path: string): Buffer {
   try {
     return readFileSync(path)
@@ -29,10 +29,10 @@ function readIfAlive(path: string): Buffer {
   }
 }
 
-/** The private halves of the droplets' keys that lie there now, by the file: its lines, and the seed that they encode. */
+/** The private keys of the existing droplets by file: the lines, and the seed that they encode. */
 export function readPrivateKeys(dataDir: string): Map<string, { lines: string[]; seed: Buffer }> {
   const dir = join(dataDir, 'credentials')
-  // A folder may outlive its keys; what else lies in it is searched like every file.
+  // A folder may outlive its keys; other files in it are searched like all files.
   const names = readdirSync(dir).filter(name => existsSync(join(dir, name, `${name}.private.key`)))
   return new Map(
     names.map(name => {
@@ -41,7 +41,7 @@ export function readPrivateKeys(dataDir: string): Map<string, { lines: string[];
         .split('\n')
         .slice(1, -1)
       const [, publicKey = ''] = readFileSync(join(dir, name, `${name}.public.key`), 'utf8').split(' ')
-      // Both end in the 32 bytes of the public key; in the private one the seed stands right before it (OpenSSH, PROTOCOL.key).
+      // Both end with the 32 bytes of the public key, which the seed precedes in the private one (OpenSSH, PROTOCOL.key).
       const point = Buffer.from(publicKey, 'base64').subarray(-32)
       const decodedKey = Buffer.from(lines.join(''), 'base64')
       const seedEnd = decodedKey.lastIndexOf(point)

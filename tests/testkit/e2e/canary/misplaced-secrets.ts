@@ -1,6 +1,6 @@
 import type { RecordedRequest } from './request-recorder.ts'
 
-/** A secret where it does not belong. */
+/** A secret to be sent where it does not belong. */
 export interface MisplacedSecret {
   name: string
   text: string
@@ -20,7 +20,7 @@ const FIELDS = [
   'password',
 ]
 
-/** The ways in which people send credentials to other servers, and the headers that are copied from elsewhere. */
+/** Headers in which clients send credentials to other servers, and headers that are logged elsewhere. */
 const headers: [name: string, value: (text: string) => string][] = [
   ['authorization', text => `Bearer ${text}`],
   ['authorization', text => `Bearer: ${text}`],
@@ -43,7 +43,7 @@ const headers: [name: string, value: (text: string) => string][] = [
   ['last-event-id', text => text],
 ]
 
-/** The bodies that are understood, and those that are not. */
+/** Valid and invalid bodies. */
 const bodies: [type: string, body: (text: string) => string][] = [
   ['application/json', text => JSON.stringify(Object.fromEntries(FIELDS.map(field => [field, text])))],
   ['application/json', text => JSON.stringify({ [text]: text })],
@@ -61,17 +61,16 @@ const bodies: [type: string, body: (text: string) => string][] = [
 ]
 
 /**
- * A secret in every place of a request to this route where a client might put it by mistake, as nobody and as the owner.
- * None of them succeeds in what it says: a name that is chosen for a user is no secret any more, and what a client calls
- * itself (`User-Agent`) at a login that succeeds is shown among its sessions, as the contract has it.
+ * Requests to this route with a secret in every place where a client might put it by mistake, anonymously and as the owner.
+ * None of them succeeds with the secret as a username or, at a login, as `User-Agent`: both are shown by design.
  */
 export function requestsWithSecret(route: string, { text }: MisplacedSecret, ownerToken: string): RecordedRequest[] {
   const [method = '', template = ''] = route.split(' ')
-  const path = template.replace(':user', 'somebody').replace(':droplet', 'cikit00').replace(/:\w+/, 'nothing')
+  const path = template.replace(':user', 'unknown').replace(':droplet', 'cikit00').replace(/:\w+/, 'nothing')
   const encoded = encodeURIComponent(text)
   const authorization = `Bearer ${ownerToken}`
   const anonymous: RecordedRequest[] = [...FIELDS, 'q'].map(name => ({ route, path: `${path}?${name}=${encoded}` }))
-  // A path is logged, but for what looks like a token or a secret.
+  // Paths are logged, except for parts that look like a token or a secret.
   if (/^[0-9a-f]{64}$|^[A-Z2-7]{32}$/i.test(text)) {
     anonymous.push({ route, path: `${path}/${text}` }, { route, path: template.replace(/:\w+/, text) })
   }

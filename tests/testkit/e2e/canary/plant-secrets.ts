@@ -10,7 +10,7 @@ import {
 } from './canary-instance.ts'
 import type { MisplacedSecret } from './misplaced-secrets.ts'
 
-/** Secrets of every kind and in every state, to be sent where they do not belong. */
+/** Creates secrets of every kind and state. */
 export async function plantSecrets(
   instance: CanaryInstance,
 ): Promise<{ liveSession: Tokens; misplacedSecrets: MisplacedSecret[] }> {
@@ -29,7 +29,7 @@ export async function plantSecrets(
   await createDroplet(instance)
   const [keyLine = ''] = addPrivateKeyCanaries(instance)
   const unknownToken = Buffer.from(crypto.getRandomValues(new Uint8Array(32)))
-  canaries.addHex('a token that nobody has', unknownToken.toString('hex'))
+  canaries.addHex('an unknown token', unknownToken.toString('hex'))
   canaries.addHex('a token in upper case', unknownToken.toString('hex').toUpperCase())
   const wrongCode = '083915'
   canaries.addCode('a wrong code', wrongCode)
@@ -38,7 +38,7 @@ export async function plantSecrets(
     { name: 'a live refresh token', text: liveSession.refresh_token },
     { name: 'a rotated refresh token', text: rotatedSession.refresh_token },
     { name: 'a revoked access token', text: revokedSession.access_token },
-    { name: 'a token that nobody has', text: unknownToken.toString('hex') },
+    { name: 'an unknown token', text: unknownToken.toString('hex') },
     { name: 'a token in upper case', text: unknownToken.toString('hex').toUpperCase() },
     { name: 'a used code', text: liveSession.code },
     { name: 'a wrong code', text: wrongCode },

@@ -2,10 +2,10 @@ import { validateExchange } from '../../api/openapi-contract.ts'
 import type { CanaryInstance } from './canary-instance.ts'
 import { type MisplacedSecret, requestsWithSecret } from './misplaced-secrets.ts'
 
-/** Beside the API, and open to all. */
+/** Public routes outside the API. */
 const publicRoutes = ['GET /health']
 
-/** Asks them with secrets where these do not belong. @returns their answers */
+/** Sends misplaced secrets to the public routes. @returns the responses */
 export async function requestPublicRoutes(
   { server, ownerToken }: CanaryInstance,
   secrets: MisplacedSecret[],
@@ -23,7 +23,7 @@ export async function requestPublicRoutes(
   return responses
 }
 
-/** What Prometheus is told. */
+/** Reads the metrics. */
 export async function scrapeMetrics({ log }: CanaryInstance['server']): Promise<string> {
   const listeningEntry = log.find(({ message }) => message === 'metrics listening')
   return await (await fetch(String(listeningEntry?.address))).text()

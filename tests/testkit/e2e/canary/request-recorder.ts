@@ -14,17 +14,17 @@ export interface RecordedRequest {
   json?: unknown
 }
 
-/** The routes whose purpose it is to show a secret. What logins and links show is new each time. */
+/** Routes that show a secret by design. */
 const SECRET_ROUTES = [
   ...['GET /user/auth/setup/:user', 'POST /user/auth/enrol'],
   ...['POST /user/recovery-codes', 'POST /droplet/ticket/:droplet'],
 ]
 
-/** Sends requests, and keeps what came back: secrets of ours into the canaries, all the rest to be searched. */
+/** Sends requests, registers the secrets in their responses as canaries, and keeps the rest to be searched. */
 export function createRequestRecorder(url: string, canaries: Canaries) {
-  /** The answers, without what was granted to their callers. */
+  /** The responses without the secrets that were issued to their clients. */
   const responses: string[] = []
-  /** The statuses that each route has answered. */
+  /** The statuses of each route's responses. */
   const statuses = new Map<string, Set<number>>()
 
   async function send({
@@ -62,7 +62,7 @@ export function createRequestRecorder(url: string, canaries: Canaries) {
     return { status: response.status, body: responseBody }
   }
 
-  /** What the server has just made for this caller is a secret from now on. */
+  /** Registers secrets that the server has just issued. */
   function collectSecrets(route: string, responseBody: unknown): void {
     const issued = (responseBody ?? {}) as Record<string, unknown>
     const { access_token, refresh_token, enrolment_token, secret, recovery_codes, ticket } = issued
@@ -77,7 +77,7 @@ export function createRequestRecorder(url: string, canaries: Canaries) {
   return { send, statuses, responses }
 }
 
-/** Tokens are told to whom they are for, once; and the contract grants one echo, the name of a droplet that is not there. */
+/** Removes issued tokens and links, and the one echo that the contract allows: the name of an unknown droplet. */
 function withoutGrantedSecrets(route: string, text: string): string {
   if (route.includes('/droplet/')) return text.replace(/(?<=^{"error":"[^"]*No such container: )[\w.-]{1,64}(?=",)/, '')
   if (!/^POST \/user\/(auth|enrol)\//.test(route)) return text

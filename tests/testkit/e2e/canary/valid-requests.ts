@@ -16,7 +16,7 @@ import type { RecordedRequest } from './request-recorder.ts'
 const STEP_MS = 30_000
 const SSH_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINQ3VhKuqru1p79ls5NC1yARPltS9dL7LLwbqp+4fqAz canary'
 
-/** What fills in a parameter of a path. A route with another parameter needs it here. */
+/** Creates the value of each path parameter. A new parameter must be added here. */
 const parameterFactories: Record<string, (instance: CanaryInstance) => Promise<string>> = {
   user: async instance => (await createUser(instance)).username,
   droplet: createDroplet,
@@ -37,7 +37,7 @@ const parameterFactories: Record<string, (instance: CanaryInstance) => Promise<s
   },
 }
 
-/** The bodies of the routes that need one. */
+/** Creates the body of each route that needs one. */
 const bodyFactories: Record<string, (instance: CanaryInstance) => Promise<unknown>> = {
   'POST /user/auth/': createLogin,
   'POST /user/auth/refresh': async instance => {
@@ -53,13 +53,13 @@ const bodyFactories: Record<string, (instance: CanaryInstance) => Promise<unknow
   'POST /user/add': async () => ({ username: `added-${crypto.randomUUID()}`, group: 'viewer' }),
 }
 
-/** A request to this route that succeeds; the user, session or droplet that it is about is made for it. */
+/** A valid request to this route. Creates the user, session or droplet that it needs. */
 export async function validRequest(instance: CanaryInstance, route: string): Promise<RecordedRequest> {
   const [, template = ''] = route.split(' ')
   let path = template
   for (const [segment, name = ''] of template.matchAll(/:(\w+)/g)) {
     const createParameter = parameterFactories[name]
-    if (!createParameter) throw new Error(`${route}: nothing is known to fill in ${segment} with`)
+    if (!createParameter) throw new Error(`${route}: there is no factory for ${segment}`)
     path = path.replace(segment, await createParameter(instance))
   }
   if (route === 'POST /user/recovery-codes') return await recoveryCodesRequest(instance, route, path)
@@ -68,7 +68,7 @@ export async function validRequest(instance: CanaryInstance, route: string): Pro
   return { route, path, headers, ...(json !== undefined && { json }) }
 }
 
-/** As somebody who logged in with the code before that of now, which is still good. */
+/** Logs in with the previous code, which is still valid, so that the current code is unused. */
 async function recoveryCodesRequest(instance: CanaryInstance, route: string, path: string): Promise<RecordedRequest> {
   const { username, secret } = await createUser(instance)
   const json = { username, code: codeAt(secret, Date.now() - STEP_MS) }
