@@ -5,12 +5,12 @@ import { codeAt } from '../testkit/auth/totp.ts'
 import { type CreatedUser, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { createSettableClock } from '../testkit/faults/settable-clock.ts'
 
-// The host's clock is set back, under a process that runs or between two of them.
+// The host's clock is set back while a server runs, or between two runs.
 
 const socket = '/nonexistent/docker.sock'
 const STEP_SECONDS = 30
 
-test('a code that was used, or is older, is refused wherever the clock is set to', async () => {
+test('rejects used and older codes however the clock is set', async () => {
   using clock = createSettableClock()
   await using server = await startServerProcess({ socket, env: clock.env })
   const user = await server.createUser('viewer', 'viewer')
@@ -20,7 +20,7 @@ test('a code that was used, or is older, is refused wherever the clock is set to
   expect(await attemptLogin(server, user, usedAt - STEP_SECONDS * 1_000)).toEqual(rejected)
   clock.set(0)
   expect(await attemptLogin(server, user, usedAt)).toEqual(rejected)
-  // Two steps on, whatever part of one has passed meanwhile.
+  // Two steps later, regardless of the time that has passed since.
   clock.set(2 * STEP_SECONDS)
   const laterTime = clock.now()
   expect(await attemptLogin(server, user, laterTime)).toEqual({ status: 200 })
@@ -33,7 +33,7 @@ test('a code that was used, or is older, is refused wherever the clock is set to
   expect(await attemptLogin(restarted, user, laterTime)).toEqual(rejected)
 })
 
-describe('a token that has 8 seconds left when the clock is set back by a day lives no minute longer', () => {
+describe('a token with 8 seconds left expires within a minute although the clock is set back by a day', () => {
   const nearExpirySeconds = ACCESS_TOKEN_SECONDS - 8
   const expiresInAMinute = (server: ServerProcess, token: string) =>
     pollUntil(60_000, async () => {
@@ -41,7 +41,7 @@ describe('a token that has 8 seconds left when the clock is set back by a day li
       return (body as { errorId?: number }).errorId === 909
     })
 
-  test('under the process that runs', async () => {
+  test('while the server runs', async () => {
     using clock = createSettableClock()
     await using server = await startServerProcess({ socket, env: clock.env })
     const token = await server.logInAs('owner')
@@ -51,7 +51,7 @@ describe('a token that has 8 seconds left when the clock is set back by a day li
     expect(await expiresInAMinute(server, token)).toBe(true)
   })
 
-  test.each(['SIGTERM', 'SIGKILL'] as const)('after %s', async signal => {
+  test.each(['SIGTERM', 'SIGKILL'] as const)('across a restart after %s', async signal => {
     using clock = createSettableClock()
     await using first = await startServerProcess({ socket, env: clock.env })
     const token = await first.logInAs('owner')
@@ -59,7 +59,7 @@ describe('a token that has 8 seconds left when the clock is set back by a day li
     const { dataDir } = first
     clock.set(nearExpirySeconds)
     await using second = await startServerProcess({ socket, env: clock.env, dataDir })
-    // It notes the time first of all, so that this comes after it.
+    // The server records the time before it handles requests.
     expect((await second.addUser(token, 'viewer')).status).toBe(200)
     await second.stop(signal)
     clock.set(-86_400)
@@ -70,7 +70,7 @@ describe('a token that has 8 seconds left when the clock is set back by a day li
 
 const rejected = { status: 400, errorId: 902 }
 
-/** @param time the moment whose code is tried */
+/** @param time milliseconds since 1970: the code of this moment is tried */
 async function attemptLogin(
   server: ServerProcess,
   user: CreatedUser,

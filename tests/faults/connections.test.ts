@@ -6,13 +6,13 @@ import { startServerProcess } from '../testkit/e2e/server-process.ts'
 import { openConnections, sendSlowly } from '../testkit/faults/connections.ts'
 import { timed } from '../testkit/timed.ts'
 
-// Clients that take connections and give nothing.
+// Clients that open connections and send nothing or almost nothing.
 
 const socket = '/nonexistent/docker.sock'
 const MAX_FILES = 64
 const partialRequest = 'GET /api/v1/user/list HTTP/1.1\r\nHost: matrix.test\r\n'
 
-test(`with ${MAX_FILES} files allowed, 500 connections keep others out only as long as they are there`, async () => {
+test(`recovers from 500 connections with a limit of ${MAX_FILES} files`, async () => {
   await using engine = createFakeEngine()
   engine.addRunningDroplet('cikit22')
   const commandPrefix = ['bash', '-c', `ulimit -n ${MAX_FILES}; exec "$@"`, 'bash']
@@ -20,12 +20,12 @@ test(`with ${MAX_FILES} files allowed, 500 connections keep others out only as l
   const token = await server.logInAs('owner')
   using connections = await openConnections(server.url, 500, partialRequest)
   expect(await pollUntil(5_000, () => readdirSync(`/proc/${server.process.pid}/fd`).length >= MAX_FILES)).toBe(true)
-  // Over the connection that the login left open.
+  // Uses the connection that the login left open.
   expect((await server.addUser(token, 'meanwhile')).status).toBe(200)
   connections.close()
 
-  const answers = await Promise.all(Array.from({ length: 20 }, () => server.call('GET', '/user/list', token)))
-  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200))
+  const responses = await Promise.all(Array.from({ length: 20 }, () => server.call('GET', '/user/list', token)))
+  expect(responses.map(({ status }) => status)).toEqual(Array(20).fill(200))
   const isDropletListOk = async () => (await server.call('GET', '/droplet/list', token)).status === 200
   expect(await pollUntil(5_000, isDropletListOk)).toBe(true)
   expect((await server.addUser(token, 'after')).status).toBe(200)
@@ -34,7 +34,7 @@ test(`with ${MAX_FILES} files allowed, 500 connections keep others out only as l
   expect(await restarted.usernames(token)).toEqual(['owner', 'meanwhile', 'after'])
 })
 
-test('1,000 connections that say nothing, or nothing more, slow nobody down, and are closed within 15 seconds', async () => {
+test('1,000 idle connections do not slow requests down and are closed within 15 seconds', async () => {
   await using server = await startServerProcess({ socket })
   const token = await server.logInAs('owner')
   using silentConnections = await openConnections(server.url, 500)
@@ -47,16 +47,16 @@ test('1,000 connections that say nothing, or nothing more, slow nobody down, and
     expect(result.status).toBe(200)
     times.push(ms)
   }
-  // All of that has to have been measured while they were there.
+  // All requests were measured while the connections were open.
   expect(closedCount()).toBe(0)
   expect(times.toSorted((a, b) => a - b)[989]).toBeLessThan(500)
   expect(await pollUntil(opened + 15_000 - performance.now(), () => closedCount() === 1_000)).toBe(true)
 })
 
 const head = `POST /api/v1/user/auth HTTP/1.1\r\nHost: matrix.test\r\nContent-Type: application/json\r\n`
-test('whoever sends a byte a second is cut within 15 seconds', async () => {
+test('disconnects a client that sends a byte a second within 15 seconds', async () => {
   await using server = await startServerProcess({ socket })
-  const slowClients: [what: string, head: string, byte: string][] = [
+  const slowClients: [label: string, head: string, byte: string][] = [
     ['first line', 'P', 'P'],
     ['header', `${head}X-Name: `, 'x'],
     ['body', `${head}Content-Length: 1000\r\n\r\n`, 'x'],
@@ -67,6 +67,6 @@ test('whoever sends a byte a second is cut within 15 seconds', async () => {
     ms: await sendSlowly(server.url, bytes, byte),
   }))
   for (const { label, ms } of await Promise.all(times)) {
-    expect({ what: label, inTime: ms < 15_000 }).toEqual({ what: label, inTime: true })
+    expect({ label, inTime: ms < 15_000 }).toEqual({ label, inTime: true })
   }
 })

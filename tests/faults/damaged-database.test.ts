@@ -7,13 +7,13 @@ import { type CreatedUser, startServerProcess } from '../testkit/e2e/server-proc
 import { flipByte } from '../testkit/faults/flip-byte.ts'
 import { runServeToExit } from '../testkit/faults/serve-to-exit.ts'
 
-// One byte of the database, or of the key, is another one than was written.
+// One byte of the database or of the key is corrupt.
 
 const socket = '/nonexistent/docker.sock'
-/** https://www.sqlite.org/fileformat.html: the page size is at 16, and each page begins with its type. */
+/** https://www.sqlite.org/fileformat.html: the header has the page size at offset 16; each page starts with its type. */
 const PAGE_SIZE_AT = 16
 
-test('damage at the beginning of any page is found at the start, which is refused', async () => {
+test('refuses to start with damage at the start of any page', async () => {
   await using server = await startServerProcess({ socket })
   const token = await server.logInAs('owner')
   expect(await server.stop()).toBe(0)
@@ -38,45 +38,45 @@ test('damage at the beginning of any page is found at the start, which is refuse
   expect(await restarted.usernames(token)).toEqual(['owner'])
 })
 
-test('a name that reads otherwise in an index than in its table is found at the start, too', async () => {
+test('refuses to start with a name that differs between a table and its index', async () => {
   await using server = await startServerProcess({ socket })
   await server.createUser('unmistakable', 'viewer')
   expect(await server.stop()).toBe(0)
   const file = join(server.dataDir, 'cikit-api.db')
   const bytes = readFileSync(file)
-  // Once in the table, where the group comes next, and once in the index.
+  // The name is once in the table, followed by the group, and once in the index.
   const offsets = [...bytes.toString('latin1').matchAll(/unmistakable(?!viewer)/g)].map(({ index }) => index)
   expect(offsets.length).toBeGreaterThan(0)
   flipByte(file, offsets[0] ?? 0)
   expect(await runServeToExit(server.dataDir)).toEqual(expectedFailure(1, /is corrupt/))
 })
 
-test('a secret that is damaged opens nothing, and only to its own user', async () => {
+test('a damaged secret only prevents the login of its own user', async () => {
   await using server = await startServerProcess({ socket })
   const token = await server.logInAs('owner')
-  const [damaged, spared] = [await server.createUser('hit', 'viewer'), await server.createUser('spared', 'viewer')]
+  const [damaged, spared] = [await server.createUser('damaged', 'viewer'), await server.createUser('spared', 'viewer')]
   expect(await server.stop()).toBe(0)
   damageSecret(join(server.dataDir, 'cikit-api.db'), damaged)
   await using restarted = await startServerProcess({ socket, dataDir: server.dataDir })
   await expect(restarted.logIn(damaged)).rejects.toThrow(/500 .*"errorId":0/)
-  expect(await restarted.call('GET', '/user/auth/setup/hit', token)).toMatchObject({
+  expect(await restarted.call('GET', '/user/auth/setup/damaged', token)).toMatchObject({
     status: 500,
     body: { errorId: 0 },
   })
   await restarted.logIn(spared)
-  expect((await restarted.call('GET', '/user/sessions/hit', token)).body).toEqual([])
+  expect((await restarted.call('GET', '/user/sessions/damaged', token)).body).toEqual([])
 })
 
 test.each([
-  ['is another digit', 0, '3'],
-  ['is no digit', 0, 'x'],
-  ['in the middle is gone', 32, ''],
-])('a key of which one digit %s is refused, by the name of its file', async (_, index, digit) => {
+  ['a wrong digit', 0, '3'],
+  ['an invalid digit', 0, 'x'],
+  ['a missing digit', 32, ''],
+])('refuses to start with %s in the key, and names its file', async (_, index, digit) => {
   await using server = await startServerProcess({ socket })
   expect(await server.stop()).toBe(0)
   const file = join(server.dataDir, 'sealing.key')
   const key = readFileSync(file, 'utf8')
-  // Whatever the digit was, it is another one now.
+  // Make sure that the digit changes.
   const replacement = digit === key[index] ? '4' : digit
   await Bun.write(file, key.slice(0, index) + replacement + key.slice(index + 1))
   const { exitCode, stdout, stderr } = await runServeToExit(server.dataDir)

@@ -5,22 +5,21 @@ import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-pr
 import { flipByte } from '../testkit/faults/flip-byte.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// One byte of the write-ahead log is another one than was written, or its end is missing. SQLite takes the log as far
-// as its checksums are right (https://www.sqlite.org/walformat.html): what was acknowledged before that is there, and
-// nothing after it, in particular no half of anything.
+// One byte of the write-ahead log is corrupt, or its end is missing. SQLite reads the log as far as its checksums are
+// valid (https://www.sqlite.org/walformat.html): everything acknowledged before the damage survives, and nothing partial.
 
 const socket = '/nonexistent/docker.sock'
 const LATER_USERS = 12
 let first: ServerProcess
 let server: ServerProcess
 let token: string
-/** Where the log ended when a user was acknowledged. */
+/** The size of the log when each user was acknowledged. */
 const acknowledged: { username: string; walSize: number }[] = []
 
 beforeAll(async () => {
   first = await startServerProcess({ socket })
   token = await first.logInAs('owner')
-  // Its log goes into the database when it stops.
+  // Stopping moves the log into the database.
   expect(await first.stop()).toBe(0)
   server = await startServerProcess({ socket, dataDir: first.dataDir })
   for (let number = 1; number <= LATER_USERS; number++) {
@@ -38,7 +37,7 @@ afterAll(async () => {
 const walPath = (dataDir: string) => join(dataDir, 'cikit-api.db-wal')
 const walSizeAfter = (username: string) => acknowledged.find(user => user.username === username)?.walSize ?? 0
 
-/** The users after a start over a copy of the data directory that something was done to. */
+/** Starts a server with a damaged copy of the data directory. @returns its users */
 async function usersAfterDamage(damage: (dataDir: string) => void): Promise<string[]> {
   using dir = tempDir()
   cpSync(server.dataDir, dir.path, { recursive: true })
@@ -55,12 +54,12 @@ const expectedUpTo = (walSize: number) => [
   ...acknowledged.filter(user => user.walSize <= walSize).map(({ username }) => username),
 ]
 
-test('without damage all of them are there', async () => {
+test('without damage all users are there', async () => {
   expect(await usersAfterDamage(() => undefined)).toEqual(expectedUpTo(Number.POSITIVE_INFINITY))
   expect(expectedUpTo(Number.POSITIVE_INFINITY)).toHaveLength(LATER_USERS + 1)
 })
 
-describe('what was acknowledged before the damage is there, and nothing else', () => {
+describe('only users acknowledged before the damage survive', () => {
   test.each([
     ['in the header', () => 0],
     ['in the salt', () => 16],
@@ -68,7 +67,7 @@ describe('what was acknowledged before the damage is there, and nothing else', (
     ['in the frame after the third user', () => walSizeAfter('user-3') + 24 + 2_000],
     ['in the header of the frame after the seventh user', () => walSizeAfter('user-7') + 4],
     ['in the last byte', () => walSizeAfter(`user-${LATER_USERS}`) - 1],
-  ])('a flipped byte %s', async (_, offsetOf) => {
+  ])('inverted byte %s', async (_, offsetOf) => {
     const offset = offsetOf()
     expect(await usersAfterDamage(dataDir => flipByte(walPath(dataDir), offset))).toEqual(expectedUpTo(offset))
   })
@@ -77,13 +76,13 @@ describe('what was acknowledged before the damage is there, and nothing else', (
     ['in the header', () => 20],
     ['in the middle of a frame', () => walSizeAfter('user-5') + 3_000],
     ['between two users', () => walSizeAfter('user-8')],
-  ])('a log that ends %s', async (_, lengthOf) => {
+  ])('log truncated %s', async (_, lengthOf) => {
     const length = lengthOf()
     expect(await usersAfterDamage(dataDir => truncateSync(walPath(dataDir), length))).toEqual(expectedUpTo(length))
   })
 })
 
-test('damage in what processes share of the log does no harm, since it is made anew', async () => {
+test('damage in the shared-memory index of the log is harmless, because it is rebuilt', async () => {
   for (const offset of [0, 40, 100, 16_500]) {
     const users = await usersAfterDamage(dataDir => flipByte(join(dataDir, 'cikit-api.db-shm'), offset))
     expect(users).toEqual(expectedUpTo(Number.POSITIVE_INFINITY))

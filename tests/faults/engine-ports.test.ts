@@ -5,7 +5,7 @@ import { run } from '../../scripts/lib/run.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
-// Ports of the host that somebody else has, which the engine notices only when the droplet starts.
+// Host ports that are in use by others. The engine notices this only when the droplet starts.
 
 let engine: TestEngine
 let server: ServerProcess
@@ -27,7 +27,7 @@ afterAll(async () => {
   await engine.stop()
 })
 
-test('a number of which any port is taken, by a process or by a container, is skipped, and nothing is left of it', async () => {
+test('skips a number if a process or a container uses one of its ports, and leaves nothing behind', async () => {
   using _ssh = listen('127.0.0.1', 2201)
   using _http = listen('127.0.0.1', 8002)
   using _https = listen('127.0.0.1', 44303)
@@ -40,7 +40,7 @@ test('a number of which any port is taken, by a process or by a container, is sk
   expect(skippedEntries.map(({ droplet }) => droplet)).toEqual(['cikit01', 'cikit02', 'cikit03', 'cikit04'])
 })
 
-test('a droplet whose port was taken while it was stopped does not start, and does when the port is free', async () => {
+test('a stopped droplet whose port was taken starts only when the port is free again', async () => {
   await server.callDroplets('PATCH', 'stop/cikit05', token)
   {
     using _http = listen('127.0.0.1', 8005)

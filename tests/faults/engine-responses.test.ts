@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
-import * as disturbances from '../testkit/e2e/connection-faults.ts'
+import * as connectionFaults from '../testkit/e2e/connection-faults.ts'
 import { createEngineProxy } from '../testkit/e2e/engine-proxy.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { peakMegabytes, resetPeakMemory } from '../testkit/e2e/peak-memory.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { timed } from '../testkit/timed.ts'
 
-// An engine that answers nonsense, seen by a client of the binary. What it never answers is in engine-silence.test.ts.
+// An engine with malformed responses, seen by a client of the server. Unanswered changes are in engine-timeout.test.ts.
 
 let engine: TestEngine
 let proxy: ReturnType<typeof createEngineProxy>
@@ -25,7 +25,7 @@ const redirectTarget = Bun.serve({
     return Response.json([])
   },
 })
-const flood = disturbances.createFlood()
+const flood = connectionFaults.createFlood()
 const MIB = 1024 * 1024
 
 beforeAll(async () => {
@@ -57,21 +57,21 @@ const containerNames = () => docker('ps', '-a', '--format', '{{.Names}}')
 const keyFolders = () => readdirSync(join(server.dataDir, 'credentials')).join()
 
 const malformedResponses = [
-  ['500 in words', disturbances.respondsWithError],
-  ['502 in HTML', disturbances.respondsWithHtml],
-  ['half a JSON', disturbances.sendsTruncatedJson],
-  ['an answer that breaks off', disturbances.closesMidResponse],
-  ['301 to another server', disturbances.redirectsTo(redirectTarget.url.href)],
+  ['an error 500', connectionFaults.respondsWithError],
+  ['502 in HTML', connectionFaults.respondsWithHtml],
+  ['truncated JSON', connectionFaults.sendsTruncatedJson],
+  ['a response that breaks off', connectionFaults.closesMidResponse],
+  ['a redirect to another server', connectionFaults.redirectsTo(redirectTarget.url.href)],
   ['100 MB', flood.respond],
 ] as const
-const noResponse = ['nothing, ever', disturbances.neverResponds] as const
-const silentResponses = [['one byte a second', disturbances.trickles], noResponse] as const
+const noResponse = ['no response', connectionFaults.neverResponds] as const
+const silentResponses = [['one byte a second', connectionFaults.trickles], noResponse] as const
 
 const listRequest = /^GET \S+\/containers\/json$/
 const eventsRequest = /^GET \S+\/events$/
 const inspectRequest = /^GET \S+\/containers\/[0-9a-f]{64}\/json$/
 
-/** Whether the list is refused; as long as it is not, it is no other than it was. */
+/** Whether the list returns 918. Until then it must be the unchanged list. */
 async function isUnavailable(): Promise<boolean> {
   const response = await list()
   if (response.status === 200) expect(response.body).toMatchObject([{ name: 'cikit01' }])
@@ -81,7 +81,7 @@ async function isUnavailable(): Promise<boolean> {
 const namesIn = ({ body }: { body: unknown }) => (Array.isArray(body) ? body.map(({ name }) => name) : [])
 const isBack = async () => (await list()).status === 200
 
-/** Asks for all that needs the engine, and for what does not. */
+/** Expects 918 for everything that needs the engine, and success for everything else. */
 async function expectUnavailable(round: number): Promise<void> {
   const userList = timed(server.call('GET', '/user/list', token))
   const requests = [
@@ -96,15 +96,15 @@ async function expectUnavailable(round: number): Promise<void> {
   expect((await userList).ms).toBeLessThan(2_000)
 }
 
-// In a second round nothing is known of the engine any more, and its version is the first question.
-describe('an engine that answers whatever it is asked', () => {
+// In the second round the connection is lost, so the server asks for the engine's version first.
+describe('an engine that answers every request', () => {
   test.each([...malformedResponses, ...silentResponses])(
-    'with %s is 918 within 3 seconds, and found again within 5',
+    'with %s is unavailable within 3 seconds, and available within 5 seconds after it recovers',
     async (_, fault) => {
       const before = await dropletStates()
       {
         using _injected = proxy.injectFault(/./, fault)
-        // What was heard of it a moment ago is believed, for a second.
+        // Cached state is served for up to a second.
         expect(await pollUntil(3_000, isUnavailable)).toBe(true)
         for (const round of [1, 2]) await expectUnavailable(round)
       }
@@ -114,15 +114,15 @@ describe('an engine that answers whatever it is asked', () => {
   )
 })
 
-// What is known is not asked for again until the connection is lost.
+// The server repeats these requests only after it has lost the connection.
 describe.each([
   ['its version', /^GET \S*\/version$/, [...malformedResponses, ...silentResponses]],
-  // A stream that has begun is one until it breaks off, and 100 MB are some of it; that is looked at on its own below.
+  // A slow or endless response is a valid event stream. The flood of 100 MB is tested separately below.
   ['its events', eventsRequest, [...malformedResponses.slice(0, -1), noResponse]],
   ['the list', listRequest, [...malformedResponses, ...silentResponses]],
-  ['a look', inspectRequest, [...malformedResponses, ...silentResponses]],
-])('an engine that comes back and answers all but %s', (_, pattern, answers) => {
-  test.each(answers)('is 918 while that is answered with %s', async (_, fault) => {
+  ['an inspection', inspectRequest, [...malformedResponses, ...silentResponses]],
+])('an engine that reconnects but fails to answer %s', (_, pattern, responses) => {
+  test.each(responses)('is unavailable while it answers that with %s', async (_, fault) => {
     const before = await dropletStates()
     {
       using _injected = proxy.injectFault(pattern, fault)
@@ -141,7 +141,7 @@ describe.each([
 })
 
 test.each([...malformedResponses, ...silentResponses])(
-  'a serve that is started while all is answered with %s is 918, and finds the engine within 5 seconds',
+  'a server started while the engine answers with %s reports 918, and connects within 5 seconds after it recovers',
   async (_, fault) => {
     using injected = proxy.injectFault(/./, fault)
     await using lateServer = await startServerProcess({ socket: proxy.socket })
@@ -155,14 +155,14 @@ test.each([...malformedResponses, ...silentResponses])(
     injected[Symbol.dispose]()
     expect(await pollUntil(5_000, async () => (await listFromLate()).status === 200)).toBe(true)
     expect((await listFromLate()).body).toMatchObject([{ name: 'cikit01', state: 'running' }])
-    // The serve that runs all the while met the same engine.
+    // The first server saw the same faults.
     expect(await pollUntil(5_000, isBack)).toBe(true)
   },
 )
 
 describe('an engine that answers the list', () => {
   test.each([...malformedResponses, ...silentResponses])(
-    'with %s lets no change begin, and says so within 3 seconds',
+    'with %s prevents changes, which fail with 918 within 3 seconds',
     async (_, fault) => {
       const before = await dropletStates()
       {
@@ -180,9 +180,9 @@ describe('an engine that answers the list', () => {
   )
 })
 
-describe('an engine that answers a look', () => {
+describe('an engine that answers an inspection', () => {
   test.each([...malformedResponses, ...silentResponses])(
-    'with %s after an event is 918 within 3 seconds',
+    'with %s after an event is unavailable within 3 seconds',
     async (_, fault) => {
       {
         using _injected = proxy.injectFault(inspectRequest, fault)
@@ -204,18 +204,21 @@ describe.each([
   const pattern = new RegExp(`^POST \\S+/containers/[0-9a-f]{64}/${action}$`)
   const change = (name: string) => server.call('PATCH', `/droplet/${name}/cikit01`, token)
 
-  test.each(malformedResponses)('with %s is told so at once, and is obeyed later', async (description, fault) => {
-    expect(await change(initialState === 'running' ? 'start' : 'stop')).toMatchObject({ status: 200 })
-    {
-      using _injected = proxy.injectFault(pattern, fault)
-      const { ms, result: response } = await timed(change(action))
-      expect(response).toMatchObject(description === '500 in words' ? rejected : unavailable)
-      expect(ms).toBeLessThan(3_000)
-      expect(await dropletStates()).toEqual([['cikit01', initialState]])
-      expect(await server.call('GET', '/user/list', token)).toMatchObject({ status: 200 })
-    }
-    expect(await change(action)).toMatchObject({ status: 200, body: [{ name: 'cikit01', state: finalState }] })
-  })
+  test.each(malformedResponses)(
+    'with %s fails the change at once, and allows it after it recovers',
+    async (description, fault) => {
+      expect(await change(initialState === 'running' ? 'start' : 'stop')).toMatchObject({ status: 200 })
+      {
+        using _injected = proxy.injectFault(pattern, fault)
+        const { ms, result: response } = await timed(change(action))
+        expect(response).toMatchObject(description === 'an error 500' ? rejected : unavailable)
+        expect(ms).toBeLessThan(3_000)
+        expect(await dropletStates()).toEqual([['cikit01', initialState]])
+        expect(await server.call('GET', '/user/list', token)).toMatchObject({ status: 200 })
+      }
+      expect(await change(action)).toMatchObject({ status: 200, body: [{ name: 'cikit01', state: finalState }] })
+    },
+  )
 })
 
 const isClean = async () => (await containerNames()) === 'cikit01' && keyFolders() === 'cikit01'
@@ -224,11 +227,11 @@ describe.each([
   ['has not created anything', false],
   ['has created the droplet', true],
 ])('an engine that %s and answers', (_, forwardFirst) => {
-  test.each(malformedResponses)('with %s has nothing left of it 5 seconds later', async (description, fault) => {
+  test.each(malformedResponses)('with %s leaves nothing behind after 5 seconds', async (description, fault) => {
     {
       using _injected = proxy.injectFault(/^POST \S+\/containers\/create$/, fault, { forwardFirst })
       expect(await server.call('POST', '/droplet/add', token)).toMatchObject(
-        description === '500 in words' ? rejected : unavailable,
+        description === 'an error 500' ? rejected : unavailable,
       )
       expect(await pollUntil(5_000, isClean)).toBe(true)
       expect(await server.call('GET', '/user/list', token)).toMatchObject({ status: 200 })
@@ -239,43 +242,43 @@ describe.each([
 })
 
 test.each([
-  ['laid the keys in', /^PUT \S+\/archive$/],
+  ['installed the keys', /^PUT \S+\/archive$/],
   ['started the droplet', /^POST \S+\/containers\/\w+\/start$/],
-])('an engine that has %s and breaks off has nothing left of it 5 seconds later', async (_, pattern) => {
+])('an add is rolled back within 5 seconds if the engine has %s and breaks off', async (_, pattern) => {
   {
-    using _injected = proxy.injectFault(pattern, disturbances.closesMidResponse, { forwardFirst: true })
+    using _injected = proxy.injectFault(pattern, connectionFaults.closesMidResponse, { forwardFirst: true })
     expect(await server.call('POST', '/droplet/add', token)).toMatchObject(unavailable)
   }
   expect(await pollUntil(5_000, isClean)).toBe(true)
 })
 
-test('a redirection is not followed', async () => {
-  // What was undone last is gone from the list, too.
+test('does not follow a redirect', async () => {
+  // Wait until the previous rollback is complete.
   expect(await pollUntil(5_000, async () => namesIn(await list()).join() === 'cikit01')).toBe(true)
   redirectHits = 0
-  using _injected = proxy.injectFault(/./, disturbances.redirectsTo(redirectTarget.url.href))
+  using _injected = proxy.injectFault(/./, connectionFaults.redirectsTo(redirectTarget.url.href))
   expect(await pollUntil(3_000, isUnavailable)).toBe(true)
   expect(await server.call('POST', '/droplet/add', token)).toMatchObject(unavailable)
   expect(redirectHits).toBe(0)
-  // Whoever follows is counted.
+  // Proves that a followed redirect would be counted.
   await fetch(redirectTarget.url)
   expect(redirectHits).toBe(1)
 })
 
-test('100 MB are not read to their end, and ten times 100 MB are not kept', async () => {
+test('does not read a response of 100 MB to its end, nor keep ten of them in memory', async () => {
   using _injected = proxy.injectFault(listRequest, flood.respond)
   resetPeakMemory(server.process.pid)
   const before = peakMegabytes(server.process.pid)
   for (let count = 0; count < 10; count++) {
     flood.sentBytes = 0
     expect(await server.call('PATCH', '/droplet/stop/cikit01', token)).toMatchObject(unavailable)
-    // 16 MB are read, and some more lie in the buffers of the socket; the live list may ask the same meanwhile.
+    // The server reads 16 MB; more is in socket buffers, and the informer may send the same request.
     expect(flood.sentBytes).toBeLessThan(64 * MIB)
   }
   expect(peakMegabytes(server.process.pid) - before).toBeLessThan(300)
 })
 
-test('100 MB in the place of events are neither kept nor waited for, and each list meanwhile is true', async () => {
+test('does not buffer or wait for 100 MB instead of events, and lists stay correct', async () => {
   using _injected = proxy.injectFault(eventsRequest, flood.respond)
   resetPeakMemory(server.process.pid)
   const before = peakMegabytes(server.process.pid)

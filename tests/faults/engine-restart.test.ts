@@ -7,7 +7,7 @@ import { type ApiResponse, type ServerProcess, startServerProcess } from '../tes
 import { startUnstoppable, watchStop } from '../testkit/e2e/unstoppable-droplet.ts'
 import { timed } from '../testkit/timed.ts'
 
-// The engine goes away while it stops a droplet that does not hear its stop signal, and comes back.
+// The engine becomes unavailable while it stops a droplet that ignores its stop signal, and comes back.
 
 const STOP_TIMEOUT_SECONDS = 4
 const flags = ['--image', SMALL_IMAGE]
@@ -32,7 +32,7 @@ const stoppedList = { status: 200, body: [{ name: 'cikit50', state: 'exited' }] 
 const list = (target = server, userToken = token) => target.call('GET', '/droplet/list', userToken)
 const change = (action: string) => server.call('PATCH', `/droplet/${action}/cikit50`, token)
 
-/** A stop that the engine is in the middle of; `ended` tells what came of it. */
+/** Starts a stop and waits until the engine has begun it. */
 async function startStop() {
   const stopWatch = await watchStop(engine, 'cikit50')
   const stopResponse = change('stop')
@@ -41,11 +41,11 @@ async function startStop() {
 }
 
 async function expectUnavailable(target = server, userToken = token): Promise<void> {
-  // What was heard a moment ago is believed, for a second.
+  // Cached state is served for up to a second.
   const isUnavailable = async () => {
-    const answer = await list(target, userToken)
-    expectTrueOrUnavailable(answer)
-    return answer.status === 503
+    const response = await list(target, userToken)
+    expectListedOrUnavailable(response)
+    return response.status === 503
   }
   expect(await pollUntil(3_000, isUnavailable)).toBe(true)
   const { ms, result } = await timed(list(target, userToken))
@@ -57,30 +57,30 @@ async function expectUnavailable(target = server, userToken = token): Promise<vo
   })
 }
 
-function expectTrueOrUnavailable(answer: ApiResponse): void {
-  expect(answer).toMatchObject(answer.status === 200 ? { body: [{ name: 'cikit50' }] } : unavailable)
+function expectListedOrUnavailable(response: ApiResponse): void {
+  expect(response).toMatchObject(response.status === 200 ? { body: [{ name: 'cikit50' }] } : unavailable)
 }
 
 async function expectBack(target = server, userToken = token): Promise<void> {
   expect(await pollUntil(5_000, () => list(target, userToken).then(({ status }) => status === 200))).toBe(true)
 }
 
-test('an engine that ends in the middle of a stop is unavailable until it is back, and the droplet is stopped then', async () => {
+test('an engine that exits during a stop is unavailable until it is back, and then the droplet is stopped', async () => {
   const { stopResponse } = await startStop()
   let isStopped = false
   const engineStopped = engine.stop().finally(() => {
     isStopped = true
   })
-  // It may still answer at first: what it says then is no empty list.
+  // The engine may still respond at first, but never with an empty list.
   const listedUntilStopped = pollUntil(60_000, async () => {
     const { ms, result } = await timed(list())
-    expectTrueOrUnavailable(result)
+    expectListedOrUnavailable(result)
     expect(ms).toBeLessThan(3_000)
     return isStopped
   })
   expect(await listedUntilStopped).toBe(true)
   await engineStopped
-  // Its last words may reach us, or not: a stop that is said to be done is done.
+  // The last response may be lost; a reported success must be true.
   const stop = await stopResponse
   expect(stop).toMatchObject(stop.status === 200 ? stoppedList : unavailable)
   await expectUnavailable()
@@ -90,7 +90,7 @@ test('an engine that ends in the middle of a stop is unavailable until it is bac
   expect(await change('start')).toMatchObject({ status: 200, body: [{ name: 'cikit50', state: 'running' }] })
 })
 
-test('an engine that hangs in the middle of a stop ends it when it goes on', async () => {
+test('an engine that freezes during a stop completes it when it continues', async () => {
   const { stopResponse } = await startStop()
   {
     using _frozen = await freeze(engine.pid)
@@ -100,7 +100,7 @@ test('an engine that hangs in the middle of a stop ends it when it goes on', asy
   expect(await stopResponse).toMatchObject(stoppedList)
 })
 
-test('a socket that is not there is missed at once by a serve that is started then, and found when it is back', async () => {
+test('a server started without the socket reports 918 at once, and connects when the socket is back', async () => {
   const { stopResponse } = await startStop()
   const movedSocket = `${engine.socket}.away`
   renameSync(engine.socket, movedSocket)
@@ -115,14 +115,14 @@ test('a socket that is not there is missed at once by a serve that is started th
     ] as const) {
       expect(await lateServer.call(method, path, lateToken)).toMatchObject(unavailable)
     }
-    // The other one still has a connection: what it hears there is true, and an empty list would not be.
-    expectTrueOrUnavailable(await list())
+    // The first server still has a connection, so it may list the droplet, but not an empty list.
+    expectListedOrUnavailable(await list())
   } finally {
     renameSync(movedSocket, engine.socket)
   }
   await expectBack(lateServer, lateToken)
   expect(await stopResponse).toMatchObject(stoppedList)
-  // The other one knows it from its own look, this one from the event, which may come a moment later.
+  // The first server has inspected the droplet; the second one waits for the event.
   const isExited = () =>
     lateServer.callDroplets('GET', 'list', lateToken).then(([droplet]) => droplet?.state === 'exited')
   expect(await pollUntil(1_000, isExited)).toBe(true)

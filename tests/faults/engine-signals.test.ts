@@ -3,8 +3,9 @@ import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { startServerProcess } from '../testkit/e2e/server-process.ts'
 import { startUnstoppable, watchStop } from '../testkit/e2e/unstoppable-droplet.ts'
+import { waitForLog } from '../testkit/faults/wait-for-log.ts'
 
-// SIGTERM in the middle of a stop that takes the engine its 10 s. All are waited for at once.
+// SIGTERM during a stop that takes the engine 10 s. The cases run concurrently.
 
 let engine: TestEngine
 
@@ -16,12 +17,12 @@ afterAll(async () => {
   await engine.stop()
 })
 
-test('serve that is told to end in the middle of a 10 s stop ends after it with 0, its client there or gone', async () => {
-  await Promise.all([stopServerMidStop('cikit51', 'there'), stopServerMidStop('cikit52', 'gone')])
+test('SIGTERM during a 10 s stop exits with 0 after the stop, whether the client is connected or gone', async () => {
+  await Promise.all([stopServerMidStop('cikit51', 'connected'), stopServerMidStop('cikit52', 'gone')])
   for (const name of ['cikit51', 'cikit52']) expect(await stateOf(name)).toBe('exited 137')
 })
 
-test('a second signal ends it at once, and the next start finds the droplet as the engine left it', async () => {
+test('a second signal exits at once, and the next start shows the actual state of the droplet', async () => {
   await using server = await startServerProcess({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
   const token = await server.logInAs('manager')
   await startUnstoppable(engine, 'cikit53', 3)
@@ -38,8 +39,8 @@ test('a second signal ends it at once, and the next start finds the droplet as t
   expect(await pollUntil(10_000, isExited)).toBe(true)
 })
 
-/** Ends a serve of its own while it stops the droplet. */
-async function stopServerMidStop(name: string, client: 'there' | 'gone'): Promise<void> {
+/** Stops a separate server while it stops the droplet. */
+async function stopServerMidStop(name: string, client: 'connected' | 'gone'): Promise<void> {
   await using server = await startServerProcess({ socket: engine.socket, flags: ['--image', SMALL_IMAGE] })
   const token = await server.logInAs('manager')
   await startUnstoppable(engine, name)
@@ -65,21 +66,17 @@ async function stopServerMidStop(name: string, client: 'there' | 'gone'): Promis
   expect(await fetch(`${server.url}/droplet/list`).catch(error => error)).toBeInstanceOf(Error)
   expect(await exit).toBe(0)
   expect(await stateOf(name)).toBe('exited 137')
-  // Not only the process: its store, too, stays open until the work is done.
+  // The store must stay open until the work is done as well.
   await waitForLog(server, 'stopped')
   const stopped = server.log.find(({ message }) => message === 'stopped')
   const finished = Date.parse(await inspect(name, '{{.State.FinishedAt}}'))
   expect(Date.parse(String(stopped?.time))).toBeGreaterThanOrEqual(finished)
-  if (client === 'there') {
+  if (client === 'connected') {
     expect(await stop).toMatchObject({
       status: 200,
       droplets: expect.arrayContaining([expect.objectContaining({ name, state: 'exited' })]),
     })
   }
-}
-
-async function waitForLog(server: { log: Record<string, unknown>[] }, text: string): Promise<void> {
-  expect(await pollUntil(5_000, () => server.log.some(({ message }) => message === text))).toBe(true)
 }
 
 const stateOf = (name: string) => inspect(name, '{{.State.Status}} {{.State.ExitCode}}')

@@ -6,7 +6,7 @@ import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engine
 import { startServerProcess } from '../testkit/e2e/server-process.ts'
 import { timed } from '../testkit/timed.ts'
 
-// A change may take the engine a while, so that its limit is a minute. Both kinds of silence are waited for at once.
+// A change may take the engine a while, so its timeout is a minute. Both kinds of silence are tested concurrently.
 
 let engine: TestEngine
 
@@ -20,7 +20,7 @@ afterAll(async () => {
   await engine.stop()
 })
 
-test('a change that the engine never answers is 918 after a minute, and all else goes on meanwhile', async () => {
+test('an unanswered change fails with 918 after a minute, and everything else keeps working', async () => {
   await using trickling = await createSilentHost('drip', trickles)
   await using silent = await createSilentHost('mute', neverResponds)
   for (const responses of await Promise.all([trickling.waitForTimeouts(), silent.waitForTimeouts()])) {
@@ -30,17 +30,17 @@ test('a change that the engine never answers is 918 after a minute, and all else
       expect(ms).toBeLessThan(75_000)
     }
   }
-  // One after the other, since both would take the same ports.
+  // One after the other, because both use the same ports.
   await trickling.repeatChanges()
   await silent.repeatChanges()
 }, 120_000)
 
-/** A host with one droplet that runs and one that does not, and an engine that says no word to a change of them. */
+/** A server with a running and a stopped droplet, and an engine that does not answer changes. */
 async function createSilentHost(prefix: string, fault: ConnectionFault) {
   const proxy = createEngineProxy(engine.socket)
   const server = await startServerProcess({ socket: proxy.socket, flags: ['--image', SMALL_IMAGE, '--prefix', prefix] })
   const token = await server.logInAs('owner')
-  // Made by hand, without ports, which both hosts would want to have.
+  // Created by hand and without ports, because both servers would use the same ones.
   const [running, stopped] = [`${prefix}01`, `${prefix}02`]
   await docker('run', '-d', '--name', running, SMALL_IMAGE)
   await docker('create', '--name', stopped, SMALL_IMAGE)
@@ -52,7 +52,7 @@ async function createSilentHost(prefix: string, fault: ConnectionFault) {
     proxy.requests.filter(({ method, path }) => changeRequest.test(`${method} ${path.split('?')[0]}`))
 
   return {
-    /** Begins one change of each kind, and looks around while they hang. */
+    /** Starts one change of each kind, and checks other requests while they hang. */
     async waitForTimeouts() {
       using _injected = proxy.injectFault(changeRequest, fault)
       proxy.requests.length = 0
@@ -69,7 +69,7 @@ async function createSilentHost(prefix: string, fault: ConnectionFault) {
       expect(await server.call('GET', '/user/list', token)).toMatchObject({ status: 200 })
       return await Promise.all(pendingChanges)
     },
-    /** The same changes, on an engine that answers again. */
+    /** Repeats the changes after the engine has recovered. */
     async repeatChanges() {
       await server.callDroplets('PATCH', `stop/${running}`, token)
       await server.callDroplets('PATCH', `start/${stopped}`, token)

@@ -5,9 +5,9 @@ import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engine
 import { sendLiteralPath } from '../testkit/e2e/literal-path-request.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
-// Nothing on the host but droplets is touched, as seen at the engine's socket: every request that it gets is recorded.
+// The server touches nothing on the host but droplets. A proxy records every request to the engine.
 
-/** Containers of others; some are called almost like a droplet. */
+/** Containers of others, some with a name similar to a droplet's. */
 const foreignContainers = ['bystander', 'cikit00', 'cikit100', 'mycikit05', 'cikit05-backup', 'CIKIT05', 'cikit05.old']
 const LIST_REQUEST = 'GET /containers/json'
 
@@ -15,22 +15,22 @@ let engine: TestEngine
 let proxy: ReturnType<typeof createEngineProxy>
 let server: ServerProcess
 let token: string
-/** What the engine tells of the foreign containers, every word of it. */
+/** The complete inspection of the foreign containers before the tests. */
 let initialInspection: string
 let foreignIds: string[]
 
 const docker = async (...args: string[]) => (await run(['docker', '-H', `unix://${engine.socket}`, ...args])).trim()
 const inspectForeign = () => docker('inspect', ...foreignContainers)
 const idOf = (name: string) => docker('inspect', '-f', '{{.Id}}', name)
-/** What the engine was asked for, without the version and the query. */
+/** Recorded requests, without the API version and the query. */
 const allRequests = () => proxy.requests.map(({ method, path }) => `${method} ${path.replace(/^\/v1\.\d+|\?.*$/g, '')}`)
-/** What is asked at any moment, nobody having asked us: whether the engine is there, and how a droplet is. */
+/** Requests that the server sends on its own: availability of the engine, health of droplets. */
 const backgroundRequest =
   /^(GET \/(version|events|(containers|exec)\/ID\/json)|POST \/(containers\/ID\/exec|exec\/ID\/start))$/
 const clientRequests = () => allRequests().filter(line => !backgroundRequest.test(line.replace(/[0-9a-f]{64}/, 'ID')))
 const inspectRequests = () => allRequests().filter(line => /^GET \/containers\/[0-9a-f]{64}\/json$/.test(line))
 
-/** Of all that the engine heard, not a word is about the containers of others, and nothing became of them. */
+/** Expects that no request mentions a foreign container, and that they are unchanged. */
 async function expectForeignUntouched(): Promise<void> {
   const traffic = proxy.requests
     .map(({ path, bytes }) => decodeURIComponent(path) + bytes.toString('latin1'))
@@ -65,7 +65,7 @@ const changes = [
   ['DELETE', 'delete'],
 ] as const
 
-/** To the letter, as they stand in the path. */
+/** Literal path segments. */
 const hostileNames = [
   ...['..', '.', '%2e%2e', '..%2f..%2fversion', '../../version', '..%2fbystander', 'cikit05/../bystander'],
   ...['../bystander', '%2e%2e/%2e%2e/containers/bystander', 'bystander/stop', 'cikit05%2f..%2fbystander'],
@@ -77,7 +77,7 @@ const hostileNames = [
   ...['cikit05\u202e', 'cikit', '05', '', '__proto__', 'constructor', 'null', 'a'.repeat(8_000)],
 ]
 
-/** How each foreign container could be called. */
+/** Ways to refer to each foreign container. */
 function foreignNames(): string[] {
   return foreignContainers.flatMap((name, index) => {
     const id = foreignIds[index] ?? ''
@@ -87,21 +87,24 @@ function foreignNames(): string[] {
 }
 
 describe.each(changes)('%s /droplet/%s', (method, action) => {
-  test('of what is no droplet’s name is refused without a word to the engine', async () => {
+  test('with an invalid name is rejected without a request to the engine', async () => {
     const names = [...hostileNames, ...foreignNames()]
     expect(names).toHaveLength(hostileNames.length + 8 * foreignContainers.length)
     proxy.requests.length = 0
     for (const name of names) {
       const { status } = await sendLiteralPath(server.url, method, `/api/v1/droplet/${action}/${name}`, token)
-      // 505 is of a path with a space or a control character in it, which is no HTTP.
-      const refused = [400, 404, 505].includes(status)
-      expect({ name, status, refused, asked: clientRequests() }).toEqual({ name, status, refused: true, asked: [] })
+      // 505 is the response to spaces or control characters in the path, which HTTP does not allow.
+      const rejected = [400, 404, 505].includes(status)
+      expect({ name, status, rejected, requests: clientRequests() }).toEqual({
+        ...{ name, status, rejected: true },
+        requests: [],
+      })
     }
     expect(inspectRequests()).toEqual([])
     await expectForeignUntouched()
   })
 
-  test('of a droplet that is not there only lists', async () => {
+  test('of a droplet that does not exist only lists', async () => {
     proxy.requests.length = 0
     const { status, body } = await sendLiteralPath(server.url, method, `/api/v1/droplet/${action}/cikit05`, token)
     expect({ status, body: JSON.parse(body) }).toMatchObject({ status: 400, body: { errorId: 900 } })
@@ -111,9 +114,9 @@ describe.each(changes)('%s /droplet/%s', (method, action) => {
   })
 })
 
-test('the life of a droplet, and of an add that fails, names no container of others', async () => {
+test('a complete droplet life cycle and a failed add do not mention foreign containers', async () => {
   proxy.requests.length = 0
-  // The number 01 is tried and given up: its port belongs to a bystander.
+  // Number 01 fails: its port belongs to a foreign container.
   expect(await server.callDroplets('POST', 'add', token)).toMatchObject([{ name: 'cikit02' }])
   const droplet = await idOf('cikit02')
   const removal = clientRequests().find(line => line.startsWith('DELETE'))
@@ -125,12 +128,12 @@ test('the life of a droplet, and of an add that fails, names no container of oth
   await expectForeignUntouched()
 })
 
-test('what happens to the containers of others is asked about by nobody, and the start on a host full of them neither', async () => {
+test('events of foreign containers cause no requests, and neither does a start on a host full of them', async () => {
   proxy.requests.length = 0
   await docker('pause', ...foreignContainers)
   await docker('unpause', ...foreignContainers)
   await docker('create', '--name', 'cikit06', SMALL_IMAGE)
-  // Told later than all of that.
+  // The event of this droplet follows all the others.
   const isListed = async () => (await server.callDroplets('GET', 'list', token)).some(({ name }) => name === 'cikit06')
   expect(await pollUntil(5_000, isListed)).toBe(true)
   await using _secondServer = await startServerProcess({ socket: proxy.socket })
@@ -141,7 +144,7 @@ test('what happens to the containers of others is asked about by nobody, and the
   await docker('rm', 'cikit06')
 })
 
-test('what else a client writes into the address does not reach the engine', async () => {
+test('query parameters of a client do not reach the engine', async () => {
   await docker('run', '-d', '--name', 'cikit05', SMALL_IMAGE)
   const droplet = await idOf('cikit05')
   const path = '/api/v1/droplet/stop/cikit05?t=0&signal=KILL&force=1&all=bystander'

@@ -5,12 +5,12 @@ import { runServeToExit } from '../testkit/faults/serve-to-exit.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 import { timed } from '../testkit/timed.ts'
 
-// kill -9 while serve starts, at moments spread over the time that a start takes.
+// kill -9 at moments spread over the duration of a start.
 
 const socket = '/nonexistent/docker.sock'
 const MOMENT_COUNT = 20
 
-/** Milliseconds after which to kill: from the first on until it serves for certain. */
+/** Milliseconds after which to kill, up to slightly more than a start takes. */
 async function startupMoments(): Promise<number[]> {
   const { ms, result } = await timed(startServerProcess({ socket }))
   await result[Symbol.asyncDispose]()
@@ -19,7 +19,7 @@ async function startupMoments(): Promise<number[]> {
 
 const logInAsOwner = async (server: ServerProcess) => await server.logIn(await server.createUser('owner', 'owner'))
 
-test('a first start that was killed leaves nothing that keeps the next one from starting', async () => {
+test('a killed first start does not prevent the next one', async () => {
   using dir = tempDir()
   for (const ms of await startupMoments()) {
     const dataDir = join(dir.path, `killed-after-${ms}`)
@@ -29,7 +29,7 @@ test('a first start that was killed leaves nothing that keeps the next one from 
   }
 })
 
-test('starts that were killed while they recovered lose nothing of what was acknowledged', async () => {
+test('starts killed during recovery lose nothing that was acknowledged', async () => {
   await using server = await startServerProcess({ socket })
   const token = (await logInAsOwner(server)).access_token
   for (const username of ['one', 'two', 'three']) expect((await server.addUser(token, username)).status).toBe(200)

@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { currentCode, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { timed } from '../testkit/timed.ts'
 
-// Another process holds the write lock of the database: here it is the test itself.
+// Another process (here the test) holds the write lock of the database.
 
 const socket = '/nonexistent/docker.sock'
-/** A read takes a few; waiting for the lock inside SQLite would take all the time that it is held. */
+/** A read takes a few milliseconds, unless the server waits for the lock inside SQLite. */
 const READ_LIMIT_MS = 500
 
-test('a lock held for 3 seconds only delays the writes, and no read', async () => {
+test('a lock held for 3 seconds delays writes, but no reads', async () => {
   await using server = await startServerProcess({ socket })
   const token = await server.logInAs('owner')
   const viewer = await server.createUser('viewer', 'viewer')
@@ -28,7 +28,7 @@ test('a lock held for 3 seconds only delays the writes, and no read', async () =
   expect((await server.usernames(token)).toSorted()).toEqual(['owner', 'viewer', ...names].toSorted())
 })
 
-test('a lock held for 20 seconds: writes are refused after 5, reads go on, and then all is as before', async () => {
+test('a lock held for 20 seconds fails writes after 5 seconds, while reads continue; then everything works again', async () => {
   await using server = await startServerProcess({ socket })
   const token = await server.logInAs('owner')
   const viewer = await server.createUser('viewer', 'viewer')
@@ -42,7 +42,7 @@ test('a lock held for 20 seconds: writes are refused after 5, reads go on, and t
   await server.logIn(viewer)
   expect(await server.usernames(token)).toEqual(['owner', 'viewer', 'late'])
 
-  /** An add and a login at once, as often as they are refused within this time. */
+  /** Repeats a concurrent add and login while the lock is held. @returns the milliseconds until each was rejected */
   async function writeRepeatedly(durationMs: number): Promise<number[]> {
     const times: number[] = []
     const end = performance.now() + durationMs - 7_000
@@ -71,7 +71,7 @@ function lockStore(server: ServerProcess) {
   }
 }
 
-/** Reads one after another. @returns the milliseconds of the slowest */
+/** Reads repeatedly. @returns the milliseconds of the slowest read */
 async function slowestRead(server: ServerProcess, token: string, durationMs: number): Promise<number> {
   let slowest = 0
   const end = performance.now() + durationMs

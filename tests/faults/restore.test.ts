@@ -1,18 +1,18 @@
-import { Database as Sqlite } from 'bun:sqlite'
 import { beforeAll, expect, test } from 'bun:test'
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
+import { integrityOf } from '../testkit/faults/integrity.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// kill -9 at the calls by which a restore changes the disk: what is there then is all of the old or all of the new, and
-// the same command once more ends well.
+// kill -9 at system calls by which a restore changes the disk: the data directory is then completely old or completely
+// new, and repeating the command succeeds.
 
 const rounds = Number(process.env.CIKIT_FAULT_ROUNDS ?? 20)
 const limitMs = 60_000 + rounds * 15_000
 
-/** What changes names on the disk, or makes them durable. */
+/** System calls that change directory entries or make them durable. */
 const SYSCALLS =
   'rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,fsync,fdatasync,copy_file_range,chmod,fchmodat'
 
@@ -26,14 +26,14 @@ beforeAll(async () => {
   await run(['mkdir', '-p', keys])
   for (const kind of ['private', 'public']) writeFileSync(join(keys, `cikit01.${kind}.key`), `${kind} of cikit01\n`)
   await run([binary, 'backup', path('a.tar'), '--data-dir', path('host')])
-  // Another host with the same keys, and another user.
+  // Another host with the same encryption keys and an additional user.
   cpSync(path('host'), path('present'), { recursive: true })
   await run(['rm', '-r', join(path('present'), 'credentials')])
   await run([binary, 'create-user', '-u', 'present', '-g', 'viewer', '--data-dir', path('present')])
 })
 
 test(
-  `a restore that is killed leaves the old or the new: ${rounds} moments`,
+  `a killed restore leaves the old or the new data (${rounds} moments)`,
   async () => {
     const killPoints = await listKillPoints()
     expect(killPoints.length).toBeGreaterThan(20)
@@ -41,18 +41,18 @@ test(
     for (const [index, killPoint] of sampleEvenly(killPoints, rounds).entries()) {
       const dataDir = path(`round-${index}`)
       cpSync(path('present'), dataDir, { recursive: true })
-      expect({ moment: killPoint, code: await exitCodeOfKilled(killPoint, restoreArgs(dataDir)) }).toEqual({
-        moment: killPoint,
+      expect({ killPoint, code: await exitCodeOfKilled(killPoint, restoreArgs(dataDir)) }).toEqual({
+        killPoint,
         code: 137,
       })
-      // Whoever comes next, and be it to list users.
+      // The next command of any kind completes or reverts the restore.
       const users = await usersOf(dataDir)
       expect(['saved', 'saved present']).toContain(users)
       seenUsers.add(users)
       if (users === 'saved') expect(keysIn(dataDir)).toEqual(['cikit01.private.key', 'cikit01.public.key'])
       await run([binary, ...restoreArgs(dataDir)])
-      expect({ moment: killPoint, users: await usersOf(dataDir), keys: keysIn(dataDir) }).toEqual({
-        ...{ moment: killPoint, users: 'saved' },
+      expect({ killPoint, users: await usersOf(dataDir), keys: keysIn(dataDir) }).toEqual({
+        ...{ killPoint, users: 'saved' },
         keys: ['cikit01.private.key', 'cikit01.public.key'],
       })
       expect(readFileSync(join(dataDir, 'credentials/cikit01/cikit01.private.key'), 'utf8')).toBe(
@@ -68,13 +68,13 @@ test(
   limitMs,
 )
 
-/** The nth call of this name. */
+/** The nth call of a system call. */
 interface KillPoint {
   call: string
   nth: number
 }
 
-/** All that there are, by the thread that makes the most of them. */
+/** All calls of the busiest thread. */
 async function listKillPoints(): Promise<KillPoint[]> {
   const dataDir = path('counted')
   cpSync(path('present'), dataDir, { recursive: true })
@@ -91,7 +91,7 @@ async function listKillPoints(): Promise<KillPoint[]> {
   })
 }
 
-/** By strace: the kernel kills it when it asks for that call. */
+/** Runs the binary under strace, which kills it at that system call. */
 async function exitCodeOfKilled({ call, nth }: KillPoint, args: string[]): Promise<number> {
   const inject = `inject=${call}:signal=SIGKILL:when=${nth}`
   const child = Bun.spawn(
@@ -101,7 +101,7 @@ async function exitCodeOfKilled({ call, nth }: KillPoint, args: string[]): Promi
   return await child.exited
 }
 
-/** So many of them, evenly and at random; all if there are no more. */
+/** Picks random items, spread evenly; all of them if there are no more than `count`. */
 function sampleEvenly<T>(items: T[], count: number): T[] {
   if (count >= items.length) return items
   const indexAt = (index: number) => Math.floor(((index + Math.random()) * items.length) / count)
@@ -115,9 +115,4 @@ async function usersOf(dataDir: string): Promise<string> {
 
 function keysIn(dataDir: string): string[] {
   return readdirSync(join(dataDir, 'credentials/cikit01')).toSorted()
-}
-
-function integrityOf(dataDir: string): unknown {
-  using db = new Sqlite(join(dataDir, 'cikit-api.db'), { readonly: true })
-  return db.query<{ integrity_check: string }, []>('PRAGMA integrity_check').get()?.integrity_check
 }

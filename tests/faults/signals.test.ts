@@ -3,13 +3,15 @@ import { expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pollUntil } from '../../scripts/lib/run.ts'
+import { timedOut, withTimeout } from '../../src/core/timeout.ts'
 import { createFakeEngine } from '../testkit/docker/fake-engine.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { waitForLog } from '../testkit/faults/wait-for-log.ts'
 import { timed } from '../testkit/timed.ts'
 
-// SIGTERM and SIGINT while something is under way: the stop of a droplet, which an engine takes its time for, or a write.
+// SIGTERM and SIGINT during the stop of a droplet by a slow engine, or during a write.
 
-/** An engine with one droplet, whose stop takes until it is released. */
+/** An engine with one droplet, whose stop blocks until it is released. */
 function createSlowEngine() {
   const stopRequested = Promise.withResolvers<void>()
   const stopReleased = Promise.withResolvers<void>()
@@ -25,8 +27,8 @@ function createSlowEngine() {
     requested: stopRequested.promise,
     release: stopReleased.resolve,
     dropletState: () => engine.stateOf('cikit22'),
-    answerNext: engine.respondNext,
-    /** The next listing is answered when it is released. */
+    respondNext: engine.respondNext,
+    /** Blocks the next list request until it is released. */
     holdNextList() {
       const gate = { requested: Promise.withResolvers<void>(), released: Promise.withResolvers<void>() }
       engine.respondNext(/^GET \/containers\/json/, async () => {
@@ -43,16 +45,13 @@ function createSlowEngine() {
   }
 }
 
-const waitForLog = (server: ServerProcess, text: string) =>
-  pollUntil(5_000, () => server.log.some(({ message }) => message === text)).then(isFound => expect(isFound).toBe(true))
-
 const isConnectionRefused = (server: ServerProcess) =>
   fetch(server.url, { headers: { connection: 'close' } }).then(
     () => false,
     () => true,
   )
 
-test.each(['SIGTERM', 'SIGINT'] as const)('%s in the middle of a stop: the client gets its answer', async signal => {
+test.each(['SIGTERM', 'SIGINT'] as const)('%s during a stop: the client gets its response', async signal => {
   await using engine = createSlowEngine()
   await using server = await startServerProcess({ socket: engine.socket })
   const token = await server.logInAs('manager')
@@ -68,7 +67,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s in the middle of a stop: the clien
   await waitForLog(server, 'stopped')
 })
 
-test('SIGTERM in the middle of a stop whose client went away: it is done to its end', async () => {
+test('SIGTERM during a stop whose client disconnected: the stop is completed', async () => {
   await using engine = createSlowEngine()
   await using server = await startServerProcess({ socket: engine.socket })
   const token = await server.logInAs('manager')
@@ -83,14 +82,14 @@ test('SIGTERM in the middle of a stop whose client went away: it is done to its 
   expect(await stop).toBeInstanceOf(Error)
   const exit = server.stop()
   await waitForLog(server, 'stopping')
-  // As long as it would take to end if it waited for nothing.
-  expect(await Promise.race([exit, Bun.sleep(1_000)])).toBeUndefined()
+  // Long enough for the process to exit if it did not wait.
+  expect(await withTimeout(exit, 1_000)).toBe(timedOut)
   engine.release()
   expect(await exit).toBe(0)
   expect(engine.dropletState()).toBe('exited')
 })
 
-test('SIGTERM while a change is asked for that has not begun: it is begun, and done to its end', async () => {
+test('SIGTERM before a requested change has started: the change is started and completed', async () => {
   await using engine = createSlowEngine()
   await using server = await startServerProcess({ socket: engine.socket })
   const token = await server.logInAs('manager')
@@ -105,8 +104,8 @@ test('SIGTERM while a change is asked for that has not begun: it is begun, and d
   heldList.release()
   expect((await stop).status).toBe(202)
   await engine.requested
-  // As long as it would take to end if it waited for nothing.
-  await Promise.race([exit, Bun.sleep(1_000)])
+  // Long enough for the process to exit if it did not wait.
+  expect(await withTimeout(exit, 1_000)).toBe(timedOut)
   engine.release()
   expect(await exit).toBe(0)
   expect(engine.dropletState()).toBe('exited')
@@ -114,12 +113,12 @@ test('SIGTERM while a change is asked for that has not begun: it is begun, and d
   expect(messages.slice(messages.indexOf('operation ended'))).toEqual(['operation ended', 'stopped'])
 })
 
-test('SIGTERM while an interrupted add cannot be undone, for the engine is away: nobody waits for that', async () => {
+test('SIGTERM while an interrupted add cannot be rolled back, because the engine is unavailable: the exit does not wait', async () => {
   await using engine = createSlowEngine()
   await using server = await startServerProcess({ socket: engine.socket })
   const token = await server.logInAs('manager')
   const created = Promise.withResolvers<void>()
-  engine.answerNext(/^POST \/containers\/create/, () => {
+  engine.respondNext(/^POST \/containers\/create/, () => {
     created.resolve()
     return new Promise(() => {})
   })
@@ -134,13 +133,13 @@ test('SIGTERM while an interrupted add cannot be undone, for the engine is away:
   expect(ms).toBeLessThan(10_000)
 })
 
-test('SIGTERM while a droplet does not answer who looks into it: nobody waits for that', async () => {
+test('SIGTERM during a probe that does not end: the exit does not wait', async () => {
   await using engine = createSlowEngine()
   const probeStarted = Promise.withResolvers<void>()
-  engine.answerNext(/^POST \S+\/exec$/, () => Response.json({ Id: 'a'.repeat(64) }, { status: 201 }))
-  engine.answerNext(/^POST \/exec\/\S+\/start$/, () => {
+  engine.respondNext(/^POST \S+\/exec$/, () => Response.json({ Id: 'a'.repeat(64) }, { status: 201 }))
+  engine.respondNext(/^POST \/exec\/\S+\/start$/, () => {
     probeStarted.resolve()
-    // Begun, and never over.
+    // A response that never ends.
     return new Response(new ReadableStream({ start: controller => controller.enqueue(new Uint8Array(8)) }))
   })
   await using server = await startServerProcess({ socket: engine.socket })
@@ -151,13 +150,13 @@ test('SIGTERM while a droplet does not answer who looks into it: nobody waits fo
   await waitForLog(server, 'stopped')
 })
 
-test('SIGTERM while a write waits for the store: it is written and acknowledged first', async () => {
+test('SIGTERM while a write waits for the store: the write is completed and acknowledged', async () => {
   await using server = await startServerProcess({ socket: '/nonexistent/docker.sock' })
   const token = await server.logInAs('owner')
   const lockHolder = new Sqlite(join(server.dataDir, 'cikit-api.db'))
   lockHolder.run('BEGIN IMMEDIATE')
   const add = server.addUser(token, 'last')
-  // Answered after the add came in, over other connections: that one waits by now.
+  // These requests arrive after the add, on other connections, so the add is waiting by now.
   for (let read = 0; read < 3; read++) expect(await server.usernames(token)).toEqual(['owner'])
   const exit = server.stop()
   await waitForLog(server, 'stopping')
@@ -169,7 +168,7 @@ test('SIGTERM while a write waits for the store: it is written and acknowledged 
   expect(await restarted.usernames(token)).toEqual(['owner', 'last'])
 })
 
-test('a second signal ends it at once, and what was acknowledged is there', async () => {
+test('a second signal exits at once, and everything acknowledged survives', async () => {
   await using engine = createSlowEngine()
   await using server = await startServerProcess({ socket: engine.socket })
   const token = await server.logInAs('owner')
@@ -183,7 +182,7 @@ test('a second signal ends it at once, and what was acknowledged is there', asyn
   expect(await stop).toBeInstanceOf(Error)
   await using restarted = await startServerProcess({ socket: engine.socket, dataDir: server.dataDir })
   expect(await restarted.usernames(token)).toEqual(['owner'])
-  // The stop is finished, and the audit tells of both.
+  // The stop is completed, and the audit log has both records.
   const [operation] = (await restarted.call('GET', '/operation/list', token)).body as { id: string }[]
   const { body: operationBody } = await restarted.call('GET', `/operation/show/${operation?.id}?wait=10`, token)
   expect(operationBody).toMatchObject({ kind: 'stop', droplet: 'cikit22', user: 'owner', state: 'done' })
@@ -194,7 +193,7 @@ test('a second signal ends it at once, and what was acknowledged is there', asyn
   )
 })
 
-test('at its end the log is in the database, and nothing of the process is left in the data directory', async () => {
+test('stopping moves the write-ahead log into the database and leaves no temporary files', async () => {
   await using server = await startServerProcess({ socket: '/nonexistent/docker.sock' })
   const token = await server.logInAs('owner')
   expect((await server.addUser(token, 'last')).status).toBe(200)

@@ -1,12 +1,15 @@
 import { connect, type Socket } from 'node:net'
+import { withTimeout } from '../../../src/core/timeout.ts'
 
-/** TCP connections to a server that send so much and then nothing more, until the scope ends. */
+const SLOW_CLIENT_TIMEOUT_MS = 60_000
+
+/** Opens TCP connections that send the given bytes and then stay silent until the scope ends. */
 export async function openConnections(url: string, count: number, bytes = '') {
   const sockets = await Promise.all(Array.from({ length: count }, () => openSocket(url)))
   for (const socket of sockets) {
-    // What the server cuts is no matter here.
+    // The server may reset a connection.
     socket.on('error', () => undefined)
-    // An answer that nobody reads would hide the end of the connection.
+    // An unread response would hide the end of the connection.
     socket.resume()
     if (bytes) socket.write(bytes)
   }
@@ -14,16 +17,16 @@ export async function openConnections(url: string, count: number, bytes = '') {
     for (const socket of sockets) socket.destroy()
   }
   return {
-    /** How many of them the server closed. */
-    closedCount: () => sockets.filter(({ closed: closedCount }) => closedCount).length,
+    /** How many connections the server has closed. */
+    closedCount: () => sockets.filter(({ closed }) => closed).length,
     close,
     [Symbol.dispose]: close,
   }
 }
 
 /**
- * Sends `head` and then, once a second, `byte`.
- * @returns the milliseconds until the connection was closed
+ * Sends `head`, and then `byte` once a second.
+ * @returns the milliseconds until the server closed the connection, at most about `SLOW_CLIENT_TIMEOUT_MS`
  */
 export async function sendSlowly(url: string, head: string, byte: string): Promise<number> {
   const start = performance.now()
@@ -31,11 +34,11 @@ export async function sendSlowly(url: string, head: string, byte: string): Promi
   const closed = new Promise(resolve => {
     for (const event of ['close', 'error']) socket.on(event, resolve)
   })
-  // An answer that nobody reads would hide the end of the connection.
+  // An unread response would hide the end of the connection.
   socket.resume()
   socket.write(head)
   const timer = setInterval(() => socket.write(byte), 1_000)
-  await closed
+  await withTimeout(closed, SLOW_CLIENT_TIMEOUT_MS)
   clearInterval(timer)
   socket.destroy()
   return performance.now() - start

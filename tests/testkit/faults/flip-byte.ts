@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 
-/** Turns over all bits of one byte of a file. */
+/** Inverts all bits of one byte of a file. */
 export function flipByte(file: string, offset: number): void {
   const bytes = readFileSync(file)
   bytes.writeUInt8(bytes.readUInt8(offset) ^ 0xff, offset)

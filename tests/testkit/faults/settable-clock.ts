@@ -2,7 +2,7 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from '../temp-dir.ts'
 
-/** The system's clock for one process, by libfaketime (Debian's package `faketime`); what only ever goes on is left alone. */
+/** Changes the system clock of one process with libfaketime (Debian package `faketime`). The monotonic clock is unaffected. */
 export function createSettableClock() {
   const dir = tempDir()
   const file = join(dir.path, 'offset')
@@ -10,24 +10,24 @@ export function createSettableClock() {
 
   function set(seconds: number): void {
     offset = seconds
-    // It is read at every look at the clock, and must never be found half written.
+    // The process reads the file with every clock access, so it must be replaced atomically.
     writeFileSync(`${file}.new`, `${seconds < 0 ? '' : '+'}${seconds}`)
     renameSync(`${file}.new`, file)
   }
 
   set(0)
   return {
-    /** For the process whose clock it is. */
+    /** Environment of the process whose clock is changed. */
     env: {
-      // The loader puts in what $LIB is on this machine.
+      // The dynamic loader expands $LIB.
       LD_PRELOAD: '/usr/$LIB/faketime/libfaketimeMT.so.1',
       FAKETIME_TIMESTAMP_FILE: file,
       FAKETIME_NO_CACHE: '1',
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
     },
-    /** @param seconds how far it is from the true time, negative for behind */
+    /** @param seconds offset from the true time, negative for the past */
     set,
-    /** What it shows: milliseconds since 1970. */
+    /** The changed time in milliseconds since 1970. */
     now: () => Date.now() + offset * 1_000,
     [Symbol.dispose]: dir[Symbol.dispose],
   }

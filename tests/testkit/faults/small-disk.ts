@@ -5,7 +5,7 @@ import { tempDir } from '../temp-dir.ts'
 
 const BLOCK = 4_096
 
-/** A disk of its own that can be filled up (as root). */
+/** Mounts a separate disk that can be filled up. Needs root. */
 export async function mountSmallDisk(kilobytes: number) {
   const dir = tempDir()
   const disk = join(dir.path, 'disk')
@@ -13,10 +13,10 @@ export async function mountSmallDisk(kilobytes: number) {
   await run(['mount', '-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'tmpfs', disk])
   const ballast = join(disk, 'ballast')
   return {
-    /** A directory on the disk, which is not made yet. */
+    /** A path on the disk that does not exist yet. */
     dataDir: join(disk, 'data'),
 
-    /** Takes all the space there is, but for so many blocks of 4 KiB. */
+    /** Fills the disk. @param freeBlocks blocks of 4 KiB that stay free */
     fill(freeBlocks = 0): void {
       const file = openSync(ballast, 'w')
       let size = 0
@@ -30,11 +30,11 @@ export async function mountSmallDisk(kilobytes: number) {
       truncateSync(ballast, Math.max(0, size - freeBlocks * BLOCK))
     },
 
-    /** Gives back what `fill` took. */
+    /** Frees the space that `fill` took. */
     freeSpace: (): void => rmSync(ballast, { force: true }),
 
     async [Symbol.asyncDispose]() {
-      // Lazily, since somebody who still holds a file open there must not keep the test from cleaning up.
+      // Lazily, because a process may still have a file open there.
       await run(['umount', '-l', disk])
       dir[Symbol.dispose]()
     },

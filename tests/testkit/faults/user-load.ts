@@ -1,3 +1,4 @@
+import { timedOut, withTimeout } from '../../../src/core/timeout.ts'
 import type { ApiResponse, ServerProcess } from '../e2e/server-process.ts'
 import {
   codeForStep,
@@ -10,19 +11,21 @@ import {
 } from './user-record.ts'
 
 const WORKERS = 8
-/** Beyond so many users, those that are there are taken further before others are added. */
+/** Once there are this many users, the load works on them and adds no more. */
 const MAX_USERS = 24
 
-/** An answer that no load of this kind may get. */
+/** A response that this load must never get. */
 class UnexpectedResponse extends Error {}
 
-/** How long after an answer stayed out a server that was killed is gone. */
+/** How long after a failed request the killed server may take to exit. */
 const EXIT_TIMEOUT_MS = 5_000
+/** Far longer than a load takes until the server is killed. */
+const LOAD_TIMEOUT_MS = 120_000
 
 /**
- * Adds and deletes users, logs in, refreshes and revokes with eight callers at once until the server was killed in the
- * middle of it. What it answered is noted in `lives`.
- * @param killAfter acknowledgements after which it is killed; without, somebody else does that
+ * Adds and deletes users, logs in, refreshes and revokes with eight concurrent clients until the server is killed.
+ * Updates `records` with every acknowledged change.
+ * @param killAfter kills the server after this many acknowledgements; by default the caller does
  */
 export async function loadUntilKilled(
   server: ServerProcess,
@@ -31,28 +34,29 @@ export async function loadUntilKilled(
   killAfter = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const busyRecords = new Set<UserRecord>()
+  const deadline = performance.now() + LOAD_TIMEOUT_MS
   let remaining = killAfter
 
   await Promise.all(Array.from({ length: WORKERS }, runWorker))
 
   async function runWorker(): Promise<void> {
-    for (;;) {
+    while (performance.now() < deadline) {
       const record = nextRecord()
       try {
         await performNextRequest(record)
       } catch (error) {
-        // Whoever waited for an answer when the server was killed has none, and that is what `doubt` says.
+        // Requests fail when the server is killed; their outcome is unknown (`pendingRequest`).
         if (error instanceof UnexpectedResponse || !(await exitsSoon())) throw error
         return
       } finally {
         busyRecords.delete(record)
       }
     }
+    throw new Error(`the server was not killed within ${LOAD_TIMEOUT_MS} ms`)
   }
 
   async function exitsSoon(): Promise<boolean> {
-    const timeout = Bun.sleep(EXIT_TIMEOUT_MS).then(() => false)
-    return await Promise.race([server.process.exited.then(() => true), timeout])
+    return (await withTimeout(server.process.exited, EXIT_TIMEOUT_MS)) !== timedOut
   }
 
   function nextRecord(): UserRecord {
@@ -65,7 +69,7 @@ export async function loadUntilKilled(
     return record
   }
 
-  /** One thing that this user can do next. */
+  /** Sends one random request that is possible in the user's state. */
   async function performNextRequest(record: UserRecord): Promise<void> {
     const requests = createUserRequests(server, record, ownerTokens)
     const { tokens } = record
@@ -96,7 +100,7 @@ export async function loadUntilKilled(
       record.tokens = undefined
     }
 
-    /** A write is in doubt from the moment it is asked until it is answered. */
+    /** The outcome of a write is unknown from its request until its response. */
     async function sendAcknowledged<T>(pendingRequest: PendingRequest, send: () => Promise<ApiResponse>): Promise<T> {
       record.pendingRequest = pendingRequest
       const { status, body } = await send()

@@ -6,24 +6,24 @@ export interface TokenPair {
   refresh_token: string
 }
 
-/** What was asked of the server and not answered: it was done as a whole, or not at all. */
+/** A request without a response: it took effect completely or not at all. */
 export type PendingRequest = 'add' | 'login' | 'refresh' | 'revoke' | 'delete'
 
-/** One user, as far as the server acknowledged it: the record outside by which the server is judged after it was killed. */
+/** What the server has acknowledged about one user, to compare with its state after it was killed. */
 export interface UserRecord {
   username: string
-  /** Where its requests come from; failures are counted by address, and here each user has one. */
+  /** The address of the user's requests. Each user has a separate one, because failures are counted by address. */
   address: string
   exists: boolean
-  /** Base32, once it was asked for. */
+  /** Base32, once it is known. */
   secret: string | undefined
-  /** Of its only session. */
+  /** The tokens of the only session. */
   tokens: TokenPair | undefined
-  /** Access tokens whose end was acknowledged since the last look. */
+  /** Access tokens whose end was acknowledged since the last verification. */
   endedTokens: string[]
-  /** The newest time step whose code was shown. */
+  /** The newest time step whose code was used. */
   lastStep: number
-  /** Whether the code of that step was accepted, and nobody has tried it again yet. */
+  /** Whether the code of that step was accepted and has not been tried again since. */
   isCodeUnverified: boolean
   pendingRequest: PendingRequest | undefined
 }
@@ -48,7 +48,7 @@ export function createUserRecord(): UserRecord {
 export const stepAt = (time: number) => Math.floor(time / 30_000)
 export const codeForStep = (secret: string, step: number) => codeAt(secret, step * 30_000)
 
-/** The requests of one user, or about it by the owner. */
+/** Requests of one user, and the owner's requests about this user. */
 export function createUserRequests(server: ServerProcess, record: UserRecord, ownerTokens: TokenPair) {
   const { username, address } = record
   const callAsOwner = (method: string, path: string, json?: unknown) =>
@@ -64,7 +64,7 @@ export function createUserRequests(server: ServerProcess, record: UserRecord, ow
       server.call('POST', '/user/auth/refresh', undefined, { grant_type: 'refresh_token', refresh_token }, address),
     revoke: ({ access_token }: TokenPair) =>
       server.call('DELETE', `/user/auth/revoke/${username}`, access_token, undefined, address),
-    /** Asks something that every user may ask, for itself. */
+    /** A request that every user may send. */
     listOwnSessions: (token: string) => server.call('GET', `/user/sessions/${username}`, token, undefined, address),
   }
 }

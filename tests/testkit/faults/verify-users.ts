@@ -1,13 +1,13 @@
 import type { ServerProcess } from '../e2e/server-process.ts'
 import { codeForStep, createUserRequests, stepAt, type TokenPair, type UserRecord } from './user-record.ts'
 
-/** A code is tried only as long as its being refused, or accepted, says something. */
+/** A code is tried only while it is certain not to expire before the response. */
 const CODE_MARGIN_MS = 5_000
 
 /**
- * Holds what the server knows after its restart against the record of what it acknowledged before. What was in doubt
- * is settled by that, and users that are gone leave the record.
- * @returns a sentence for everything that does not agree
+ * Compares the state of the restarted server with what it had acknowledged. Resolves requests with an unknown outcome, and
+ * removes deleted users from the records.
+ * @returns a description of each difference
  */
 export async function verifyUsers(
   server: ServerProcess,
@@ -23,7 +23,7 @@ export async function verifyUsers(
     findings.push(...userFindings.map(finding => `${record.username}: ${finding}`))
   }
   listedNames.delete('owner')
-  findings.push(...[...listedNames].map(username => `${username} is there and should not be`))
+  findings.push(...[...listedNames].map(username => `${username} exists, but should not`))
   records.splice(0, records.length, ...records.filter(({ exists }) => exists))
   return findings
 }
@@ -47,14 +47,14 @@ async function verifyUser(
   )
   record.exists = isListed
   for (const token of record.endedTokens.splice(0))
-    check(!(await isLive(token)), 'an access token that ended is accepted')
+    check(!(await isLive(token)), 'an access token is accepted after its end')
   if (!isListed) {
     if (record.tokens) check(!(await isLive(record.tokens.access_token)), 'a session outlived its user')
     return findings
   }
   const setup = await requests.setup()
   const { secret } = setup.body as { secret: string }
-  check(setup.status === 200 && (record.secret ?? secret) === secret, 'the secret is another')
+  check(setup.status === 200 && (record.secret ?? secret) === secret, 'the secret has changed')
   record.secret = secret
 
   if (pendingRequest === 'login') await resolveLogin()
@@ -69,16 +69,16 @@ async function verifyUser(
     return Array.isArray(body) ? body.length : -1
   }
 
-  /** The step was taken together with the session, or neither. */
+  /** The code was consumed and the session opened, or neither. */
   async function resolveLogin(): Promise<void> {
     if ((await countSessions()) === 0) {
       if (!isCodeStillValid()) return
       const { status, body } = await requests.login(codeForStep(secret, record.lastStep))
-      check(status === 200, 'a code that opened no session is used up')
+      check(status === 200, 'a code that opened no session was consumed')
       if (status === 200) record.tokens = body as TokenPair
       record.isCodeUnverified = status === 200
     } else {
-      // Nobody got its tokens.
+      // The tokens of the new session were lost with the response.
       check((await requests.revokeByOwner()).status === 200, 'the owner cannot revoke')
       record.isCodeUnverified = true
     }
@@ -91,24 +91,27 @@ async function verifyUser(
     }
   }
 
-  /** Both tokens are the old ones, or neither is; the new ones got lost on their way. */
+  /** Both old tokens are valid, or neither is. New ones were lost with the response. */
   async function resolveRefresh(): Promise<void> {
     const oldPair = record.tokens
     if (!oldPair || (await isLive(oldPair.access_token))) return
-    check((await countSessions()) === 1, 'a refresh in flight lost its session')
-    check((await requests.refresh(oldPair)).status === 401, 'half a refresh: the old refresh token is accepted')
-    check((await countSessions()) === 0, 'a refresh token that came again did not end its session')
+    check((await countSessions()) === 1, 'an interrupted refresh lost its session')
+    check(
+      (await requests.refresh(oldPair)).status === 401,
+      'the refresh is incomplete: the old refresh token is accepted',
+    )
+    check((await countSessions()) === 0, 'reuse of a refresh token did not end its session')
     record.tokens = undefined
   }
 
-  /** The newest pair that was acknowledged works, and is good for the next one. */
+  /** The newest acknowledged tokens work and can be refreshed. */
   async function verifySession(): Promise<void> {
     const sessions = await countSessions()
     check(sessions === (record.tokens ? 1 : 0), `${sessions} sessions`)
     if (!record.tokens) return
-    check(await isLive(record.tokens.access_token), 'the newest access token is refused')
+    check(await isLive(record.tokens.access_token), 'the newest access token is rejected')
     const { status, body } = await requests.refresh(record.tokens)
-    check(status === 200, 'the newest refresh token is refused')
+    check(status === 200, 'the newest refresh token is rejected')
     if (status !== 200) return
     record.endedTokens.push(record.tokens.access_token)
     record.tokens = body as TokenPair
@@ -119,7 +122,7 @@ async function verifyUser(
     record.isCodeUnverified = false
     if (!isCodeStillValid()) return
     const { body } = await requests.login(codeForStep(secret, record.lastStep))
-    check((body as { errorId?: number }).errorId === 902, `a used code gives ${JSON.stringify(body)}`)
+    check((body as { errorId?: number }).errorId === 902, `reuse of a code returns ${JSON.stringify(body)}`)
   }
 
   function isCodeStillValid(): boolean {
