@@ -1,4 +1,5 @@
 import { t } from 'elysia'
+import { integerParameter, requestQuery } from '../api/http/fields.ts'
 
 export const auditList = t.Array(
   t.Object({
@@ -14,3 +15,21 @@ export const auditList = t.Array(
   }),
   { description: 'Newest first' },
 )
+
+/** `parseAuditFilter` checks the contents, also for the CLI. */
+export const auditQuery = requestQuery({
+  since: t.Optional(
+    t.String({ description: 'From this time on, ISO 8601; UTC without a zone', example: '2026-11-23T16:00:00Z' }),
+  ),
+  user: t.Optional(t.String({ description: 'Only this user', example: 'ann' })),
+  action: t.Optional(
+    t.String({ description: 'Only this action, such as `droplet.stop`, or all of `droplet`', example: 'droplet' }),
+  ),
+  target: t.Optional(t.String({ description: 'Only this user, droplet or session', example: 'cikit01' })),
+  limit: t.Optional(
+    integerParameter({ minimum: 1, maximum: 1_000 }, { description: 'Number of records', defaultValue: 100 }),
+  ),
+  cursor: t.Optional(
+    integerParameter({ minimum: 1 }, { description: 'Only records older than the one with this `id`' }),
+  ),
+})

@@ -1,32 +1,30 @@
 import type { TagSection } from '../api/openapi/description.ts'
 import { okResponse } from '../api/openapi/ok-response.ts'
 import {
+  confirmationRequest,
   enrolmentBody,
   enrolmentLinkBody,
+  enrolmentRequest,
+  loginRequest,
   meBody,
   recoveryCodesBody,
+  recoveryCodesRequest,
+  recoveryRequest,
   redeemedEnrolmentBody,
+  refreshRequest,
   sessionList,
   tokenBody,
 } from './schema.ts'
+import { provisioningUri, toBase32 } from './totp.ts'
 
 // What the document says of logging in, of phones and of sessions.
 
 const ACCESS_TOKEN = '5e1183c0a9f42d76b8e05c1f9a3d7e640b2c85f1d49e7a360c8b5f2e9d147a36'
 const REFRESH_TOKEN = '3ead70f1c5b2984e6d0a7f3c81e95b24d6f0a83c7e19b5428f6d0c3a91e7b548'
 const ENROLMENT_TOKEN = '9a0c4e71d8b35f2609e7c1a4d6f8b3025e9c7a41f0d8b6325c4e9a7f1d0b8362'
-const SECRET = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP'
+const SECRET_BYTES = Uint8Array.fromHex('48656c6c6f21deadbeef48656c6c6f21deadbeef')
+const SECRET = toBase32(SECRET_BYTES)
 const QR = 'data:image/png;base64,iVBORw0KGgo…'
-
-const code = {
-  description: 'Six digits of the authenticator app, good for one login',
-  oneOf: [
-    { type: 'string', pattern: '^[0-9]{6}$' },
-    { type: 'integer', minimum: 100_000, maximum: 999_999 },
-  ],
-}
-const username = { type: 'string', description: 'As it was given to the user: `Owner` is not `owner`' }
-const enrolmentToken = { type: 'string', description: 'What the link has after its #: 64 hex digits' }
 
 const tokensResponse = {
   description: 'A new pair of tokens',
@@ -60,7 +58,7 @@ export const loginSection: TagSection = {
         'A code is worth one login: the next one needs the next code. An unknown user and a wrong code get the same answer. Five wrong codes in a row lock the login for a minute, each further one for twice as long.',
       access: 'open',
       request: {
-        schema: { type: 'object', required: ['username', 'code'], properties: { username, code } },
+        schema: loginRequest,
         example: { username: 'owner', code: '123456' },
       },
       responses: { 200: tokensResponse },
@@ -72,11 +70,7 @@ export const loginSection: TagSection = {
         'The old pair is worth nothing from then on. An old refresh token that is used again ends its session: somebody has a copy. A session ends after 7 days without a refresh, and after 30 days in any case.',
       access: 'open',
       request: {
-        schema: {
-          type: 'object',
-          required: ['grant_type', 'refresh_token'],
-          properties: { grant_type: { const: 'refresh_token' }, refresh_token: { type: 'string' } },
-        },
+        schema: refreshRequest,
         example: { grant_type: 'refresh_token', refresh_token: REFRESH_TOKEN },
       },
       responses: { 200: tokensResponse },
@@ -124,11 +118,7 @@ export const enrolmentSection: TagSection = {
       description: 'Each recovery code buys one link, and never a session.',
       access: 'open',
       request: {
-        schema: {
-          type: 'object',
-          required: ['username', 'recovery_code'],
-          properties: { username, recovery_code: { type: 'string' } },
-        },
+        schema: recoveryRequest,
         example: { username: 'ann', recovery_code: 'abcd-efgh-ijkl-mnop' },
       },
       responses: { 200: linkResponse },
@@ -139,7 +129,7 @@ export const enrolmentSection: TagSection = {
       description: 'Shown once. Confirm it with a code within 24 hours, or it is forgotten.',
       access: 'open',
       request: {
-        schema: { type: 'object', required: ['enrolment_token'], properties: { enrolment_token: enrolmentToken } },
+        schema: enrolmentRequest,
         example: { enrolment_token: ENROLMENT_TOKEN },
       },
       responses: {
@@ -149,7 +139,7 @@ export const enrolmentSection: TagSection = {
           example: {
             username: 'ann',
             secret: SECRET,
-            otpauth_url: `otpauth://totp/matrix.example.com:ann?issuer=matrix.example.com&secret=${SECRET}`,
+            otpauth_url: provisioningUri(SECRET_BYTES, 'ann', 'matrix'),
             qr: QR,
             recovery_codes: ['abcd-efgh-ijkl-mnop', 'qrst-uvwx-yz23-4567'],
             expires: '2026-11-24T13:41:10.002Z',
@@ -164,11 +154,7 @@ export const enrolmentSection: TagSection = {
         'From here on the codes of this secret count, and no session of before does. A login with such a code does the same.',
       access: 'open',
       request: {
-        schema: {
-          type: 'object',
-          required: ['enrolment_token', 'code'],
-          properties: { enrolment_token: enrolmentToken, code },
-        },
+        schema: confirmationRequest,
         example: { enrolment_token: ENROLMENT_TOKEN, code: '123456' },
       },
       responses: { 200: okResponse },
@@ -204,7 +190,7 @@ export const sessionSection: TagSection = {
       description: 'For a fresh code of your phone: ten new ones, shown this once. Those before do not count any more.',
       access: 'viewer',
       request: {
-        schema: { type: 'object', required: ['code'], properties: { code: { type: 'string', pattern: '^[0-9]{6}$' } } },
+        schema: recoveryCodesRequest,
         example: { code: '492039' },
       },
       responses: {

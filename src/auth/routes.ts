@@ -1,17 +1,19 @@
 import { Elysia } from 'elysia'
+import { emptyBody } from '../api/http/fields.ts'
 import type { Guard } from '../api/http/guards.ts'
 import { okBody } from '../api/http/schema.ts'
 import type { EnrolmentService } from './enrolment.ts'
 import {
+  confirmationRequest,
   enrolmentLinkBody,
+  enrolmentRequest,
+  loginRequest,
   meBody,
-  parseCode,
-  parseEnrolmentToken,
-  parseLogin,
-  parseRecovery,
-  parseRefresh,
   recoveryCodesBody,
+  recoveryCodesRequest,
+  recoveryRequest,
   redeemedEnrolmentBody,
+  refreshRequest,
   sessionList,
   toEnrolmentLinkBody,
   tokenBody,
@@ -21,92 +23,82 @@ import {
 } from './schema.ts'
 import type { AuthService } from './service.ts'
 
-/** Logging in and out. */
+/** Login, refresh and revocation. */
 export function createAuthRoutes(guard: Guard, auth: AuthService) {
   return new Elysia({ name: 'auth-routes', prefix: '/user/auth' })
     .use(guard)
     .post(
       '/',
-      async ({ caller }) => {
-        const { username, code } = parseLogin(caller.fields)
-        return toTokenBody(await auth.login(caller.actor, username, code, caller.client))
-      },
-      { open: true, response: { 200: tokenBody } },
+      async ({ actor, client, body }) => toTokenBody(await auth.login(actor, body.username, String(body.code), client)),
+      { open: true, body: loginRequest, response: { 200: tokenBody } },
     )
-    .post(
-      '/refresh',
-      async ({ caller }) => toTokenBody(await auth.refresh(caller.actor, parseRefresh(caller.fields))),
-      {
-        open: true,
-        response: { 200: tokenBody },
-      },
-    )
+    .post('/refresh', async ({ actor, body }) => toTokenBody(await auth.refresh(actor, body.refresh_token)), {
+      open: true,
+      body: refreshRequest,
+      response: { 200: tokenBody },
+    })
     .delete(
       '/revoke/:user',
-      async ({ caller, user, params }) => {
-        await auth.revoke(caller.actor, user, params.user)
+      async ({ actor, user, params }) => {
+        await auth.revoke(actor, user, params.user)
         return { status: 'ok' as const }
       },
-      { anyToken: true, response: { 200: okBody } },
+      { anyToken: true, body: emptyBody, response: { 200: okBody } },
     )
 }
 
-/** A new secret by a link, which the owner gives or a recovery code buys. */
+/** Enrolment of an authenticator app by a link, which the owner creates or a recovery code is exchanged for. */
 export function createEnrolmentRoutes(guard: Guard, enrolment: EnrolmentService, publicUrl: string) {
   return new Elysia({ name: 'enrolment-routes', prefix: '/user' })
     .use(guard)
     .post(
       '/enrol/:user',
-      async ({ caller, params }) => toEnrolmentLinkBody(await enrolment.issue(caller.actor, params.user), publicUrl),
-      { group: 'owner', response: { 200: enrolmentLinkBody } },
+      async ({ actor, params }) => toEnrolmentLinkBody(await enrolment.issue(actor, params.user), publicUrl),
+      { group: 'owner', body: emptyBody, response: { 200: enrolmentLinkBody } },
     )
     .post(
       '/auth/recover',
-      async ({ caller }) => {
-        const { username, recoveryCode } = parseRecovery(caller.fields)
-        return toEnrolmentLinkBody(await enrolment.recover(caller.actor, username, recoveryCode), publicUrl)
-      },
-      { open: true, response: { 200: enrolmentLinkBody } },
+      async ({ actor, body }) =>
+        toEnrolmentLinkBody(await enrolment.recover(actor, body.username, body.recovery_code), publicUrl),
+      { open: true, body: recoveryRequest, response: { 200: enrolmentLinkBody } },
     )
     .post(
       '/auth/enrol',
-      async ({ caller }) =>
-        await toRedeemedEnrolmentBody(await enrolment.redeem(caller.actor, parseEnrolmentToken(caller.fields))),
-      { open: true, response: { 200: redeemedEnrolmentBody } },
+      async ({ actor, body }) => await toRedeemedEnrolmentBody(await enrolment.redeem(actor, body.enrolment_token)),
+      { open: true, body: enrolmentRequest, response: { 200: redeemedEnrolmentBody } },
     )
     .post(
       '/auth/confirm',
-      async ({ caller }) => {
-        await enrolment.confirm(caller.actor, parseEnrolmentToken(caller.fields), parseCode(caller.fields.code))
+      async ({ actor, body }) => {
+        await enrolment.confirm(actor, body.enrolment_token, String(body.code))
         return { status: 'ok' as const }
       },
-      { open: true, response: { 200: okBody } },
+      { open: true, body: confirmationRequest, response: { 200: okBody } },
     )
 }
 
-/** Where a user is logged in: for itself, and for the owner. */
+/** Account and sessions. The owner may list and end the sessions of any user. */
 export function createSessionRoutes(guard: Guard, auth: AuthService) {
   return new Elysia({ name: 'session-routes', prefix: '/user' })
     .use(guard)
     .get(
       '/me',
-      ({ caller, user }) => ({
+      ({ client, user }) => ({
         username: user.username,
         group: user.group,
         created: new Date(user.createdAt).toISOString(),
-        session: auth.sessionIdOf(caller.client.token) ?? '',
+        session: auth.sessionIdOf(client.token) ?? '',
         recovery_codes_left: auth.recoveryCodesLeft(user),
       }),
       { group: 'viewer', response: { 200: meBody } },
     )
     .post(
       '/recovery-codes',
-      async ({ caller, user }) => {
-        const { actor, fields, client } = caller
-        const codes = await auth.renewRecoveryCodes(actor, user, parseCode(fields.code), client)
+      async ({ actor, client, user, body }) => {
+        const codes = await auth.renewRecoveryCodes(actor, user, String(body.code), client)
         return { recovery_codes: codes.map(code => code.reveal()) }
       },
-      { group: 'viewer', response: { 200: recoveryCodesBody } },
+      { group: 'viewer', body: recoveryCodesRequest, response: { 200: recoveryCodesBody } },
     )
     .get('/sessions/:user', ({ user, params }) => toSessionList(auth.listSessions(user, params.user)), {
       group: 'viewer',
@@ -114,10 +106,10 @@ export function createSessionRoutes(guard: Guard, auth: AuthService) {
     })
     .delete(
       '/session/:id',
-      async ({ caller, user, params }) => {
-        await auth.endSession(caller.actor, user, params.id, caller.client.token)
+      async ({ actor, client, user, params }) => {
+        await auth.endSession(actor, user, params.id, client.token)
         return { status: 'ok' as const }
       },
-      { group: 'viewer', response: { 200: okBody } },
+      { group: 'viewer', body: emptyBody, response: { 200: okBody } },
     )
 }

@@ -1,6 +1,5 @@
 import { t } from 'elysia'
-import { type Fields, isAbsent } from '../api/http/body.ts'
-import { ApiError } from '../core/errors.ts'
+import { type FieldErrors, integerField, requestBody, textField } from '../api/http/fields.ts'
 import { groups } from '../core/groups.ts'
 import type { Session } from '../store/sessions.ts'
 import type { EnrolmentLink, RedeemedEnrolment } from './enrolment.ts'
@@ -99,49 +98,46 @@ export async function toRedeemedEnrolmentBody(
   }
 }
 
-/** @throws ApiError 901 for a missing field, 917 for one that is no text */
-export function parseRecovery(fields: Fields): { username: string; recoveryCode: string } {
-  const { username, recovery_code: recoveryCode } = fields
-  if (isAbsent(username) || isAbsent(recoveryCode)) {
-    throw new ApiError('credentialsMissing', { text: 'Both "username" and "recovery_code" are required' })
-  }
-  if (typeof username !== 'string' || typeof recoveryCode !== 'string') {
-    throw new ApiError('malformed', { text: 'The "username" and the "recovery_code" must be texts' })
-  }
-  return { username, recoveryCode }
-}
+/** Six ASCII digits, as text or as a JSON number. */
+const codeField = (errors: FieldErrors) =>
+  t.Union([t.String({ pattern: '^[0-9]{6}$' }), integerField({ minimum: 100_000, maximum: 999_999 })], {
+    description: 'Six digits from the authenticator app, valid for one login',
+    errors: { invalid: ['codeRefused'], ...errors },
+  })
 
-/** @throws ApiError 917 */
-export function parseEnrolmentToken(fields: Fields): string {
-  if (typeof fields.enrolment_token === 'string' && fields.enrolment_token !== '') return fields.enrolment_token
-  throw new ApiError('malformed', { text: 'The "enrolment_token" is required, as a text' })
-}
+const usernameField = (errors: FieldErrors) =>
+  textField({
+    description: 'Exact: `Owner` is not `owner`',
+    errors: { invalid: ['malformed', 'The "{field}" must be text'], ...errors },
+  })
 
-/** @throws ApiError 901 for a missing field, 917 for a username that is no text, 902 for a code of another form */
-export function parseLogin(fields: Fields): { username: string; code: string } {
-  const { username, code } = fields
-  if (isAbsent(username) || isAbsent(code)) throw new ApiError('credentialsMissing')
-  if (typeof username !== 'string') throw new ApiError('malformed', { text: 'The "username" must be a text' })
-  return { username, code: parseCode(code) }
-}
+export const loginRequest = requestBody({
+  username: usernameField({ missing: ['credentialsMissing'] }),
+  code: codeField({ missing: ['credentialsMissing'] }),
+})
 
-/** @throws ApiError 917; what kind of token it is comes out later */
-export function parseRefresh(fields: Fields): string {
-  if (fields.grant_type !== 'refresh_token') {
-    throw new ApiError('malformed', { text: 'The "grant_type" must be "refresh_token"' })
-  }
-  if (typeof fields.refresh_token !== 'string' || fields.refresh_token === '') {
-    throw new ApiError('malformed', { text: 'The "refresh_token" is required, as a text' })
-  }
-  return fields.refresh_token
-}
+export const refreshRequest = requestBody({
+  grant_type: t.Literal('refresh_token', {
+    errors: { invalid: ['malformed', 'The "grant_type" must be "refresh_token"'] },
+  }),
+  refresh_token: textField({ errors: { invalid: ['malformed', 'The "refresh_token" is required, as text'] } }),
+})
 
-/**
- * Six ASCII digits, as a text, or as a JSON number that has six.
- * @throws ApiError 902
- */
-export function parseCode(code: unknown): string {
-  const text = typeof code === 'number' && Number.isInteger(code) ? String(code) : code
-  if (typeof text !== 'string' || !/^[0-9]{6}$/.test(text)) throw new ApiError('codeRefused')
-  return text
+const recoveryMissing: FieldErrors = {
+  missing: ['credentialsMissing', 'Both "username" and "recovery_code" are required'],
 }
+export const recoveryRequest = requestBody({
+  username: usernameField(recoveryMissing),
+  recovery_code: textField({ errors: { invalid: ['malformed', 'The "{field}" must be text'], ...recoveryMissing } }),
+})
+
+const enrolmentTokenField = textField({
+  description: 'The part of the link after `#`: 64 hex digits',
+  errors: { invalid: ['malformed', 'The "enrolment_token" is required, as text'] },
+})
+
+export const enrolmentRequest = requestBody({ enrolment_token: enrolmentTokenField })
+
+export const confirmationRequest = requestBody({ enrolment_token: enrolmentTokenField, code: codeField({}) })
+
+export const recoveryCodesRequest = requestBody({ code: codeField({}) })

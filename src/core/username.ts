@@ -1,12 +1,13 @@
 import { ApiError } from './errors.ts'
 
 /** Letters, digits, dot, underscore and hyphen, 64 at most, beginning with a letter or a digit. */
-const USERNAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+export const USERNAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+export const USERNAME_RULE =
+  'A username is 1 to 64 of A-Z, a-z, 0-9, ".", "_" and "-", beginning with a letter or a digit'
 
 /** @throws ApiError 917 */
 export function parseUsername(value: unknown): string {
   if (typeof value === 'string' && USERNAME_PATTERN.test(value)) return value
-  throw new ApiError('malformed', {
-    text: 'A username is 1 to 64 of A-Z, a-z, 0-9, ".", "_" and "-", beginning with a letter or a digit',
-  })
+  throw new ApiError('malformed', { text: USERNAME_RULE })
 }

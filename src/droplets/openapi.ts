@@ -3,7 +3,7 @@ import type { ErrorName } from '../core/errors.ts'
 import { execModels, execRoutes } from './exec/openapi.ts'
 import { logRoutes } from './logs/openapi.ts'
 import { acceptedResponse } from './operations/openapi.ts'
-import { dropletBody, dropletList } from './schema.ts'
+import { addDropletRequest, dropletBody, dropletList } from './schema.ts'
 import { statsModels, statsRoutes } from './stats/openapi.ts'
 
 export const dropletExample = {
@@ -77,16 +77,7 @@ export const dropletSection: TagSection = {
       description:
         'It gets the number after the highest in use; when 99 is taken, the lowest free one. The image is pulled or built when it is absent.',
       request: {
-        schema: {
-          type: 'object',
-          properties: {
-            ssh_keys: {
-              description:
-                'Public SSH keys to let in beside the droplet’s own and yours (`/user/ssh-keys`), 20 at most; as a form, one',
-              oneOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, maxItems: 20 }],
-            },
-          },
-        },
+        schema: addDropletRequest,
         example: { ssh_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGk7… ann@laptop'] },
       },
       errors: [...changeErrors, 'noFreeNumber', 'imageUnavailable'],

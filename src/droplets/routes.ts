@@ -1,6 +1,7 @@
 import type { Server } from 'bun'
 import { Elysia, type HTTPHeaders, status } from 'elysia'
 import type { Fields } from '../api/http/body.ts'
+import { emptyBody } from '../api/http/fields.ts'
 import type { Guard } from '../api/http/guards.ts'
 import { readIdempotencyKey } from '../api/http/idempotency.ts'
 import { withoutIdleTimeout } from '../api/http/idle-timeout.ts'
@@ -17,11 +18,11 @@ import type { ListedDroplet } from './engine.ts'
 import { operationBody } from './operations/schema.ts'
 import type { Operations } from './operations/service.ts'
 import { toOperationBody } from './operations/to-body.ts'
-import { type DropletList, dropletList } from './schema.ts'
+import { addDropletRequest, type DropletList, dropletList } from './schema.ts'
 import type { DropletChangeRequest, DropletService } from './service.ts'
 import { toDropletList } from './to-body.ts'
 
-/** Every change answers the list as it is after it, or, to who prefers not to wait, the operation. */
+/** A change returns the updated list, or its operation if the client prefers not to wait. */
 export function createDropletRoutes(
   guard: Guard,
   context: {
@@ -34,7 +35,7 @@ export function createDropletRoutes(
 ) {
   const { droplets, operations, sshKeys, now } = context
   const { domain } = context.config.droplets
-  // What is asked most often is not put together anew for each of many who ask at once.
+  // The most frequent request: clients that ask at the same moment share one rendering.
   const { remember, respond } = createJsonCache<DropletList>()
   let lastRendered: { droplets: readonly ListedDroplet[]; at: number; list: DropletList } | undefined
   const render = (droplets: readonly ListedDroplet[]): DropletList => {
@@ -43,15 +44,15 @@ export function createDropletRoutes(
       lastRendered = { droplets, at, list: remember(toDropletList(droplets, { now: at, domain })) }
     return lastRendered.list
   }
-  // Most often there is nothing to wait for.
+  // The list is usually cached.
   const list = async (): Promise<DropletList> => render(droplets.cachedList() ?? (await droplets.list()))
-  const handleChange = ({ caller, user, server, request, set }: RouteContext, change: DropletChangeRequest) =>
+  const handleChange = ({ actor, body, user, server, request, set }: RouteContext, change: DropletChangeRequest) =>
     withoutIdleTimeout(server, request, () =>
       withRequestId(requestIdOf(request), async () => {
         const { respondAsync, waitSeconds } = readPreferences(request.headers.get('prefer'))
         const requestParts = [change.kind, 'droplet' in change ? change.droplet : '']
-        const idempotencyKey = readIdempotencyKey(request, user.id, requestParts, caller.fields)
-        const { id } = await droplets.change(caller.actor, change, idempotencyKey)
+        const idempotencyKey = readIdempotencyKey(request, user.id, requestParts, body)
+        const { id } = await droplets.change(actor, change, idempotencyKey)
         const operation = respondAsync && (await operations.wait(id, waitSeconds * 1000, request.signal))
         if (operation && (waitSeconds === 0 || operation.endedAt === null)) {
           set.headers.location = `/api/v1/operation/show/${id}`
@@ -62,16 +63,20 @@ export function createDropletRoutes(
         return status(200, await list())
       }),
     )
-  // Those of the request first: they are checked before anything else.
-  const sshKeysFor = ({ caller, user }: RouteContext) => [
-    ...new Set([...parseSshKeys(caller.fields.ssh_keys), ...sshKeys.authorizedKeysOf(user)]),
+  // The keys of the request come first, so that an invalid one is reported before anything else.
+  const sshKeysFor = (requestKeys: unknown, user: User) => [
+    ...new Set([...parseSshKeys(requestKeys), ...sshKeys.authorizedKeysOf(user)]),
   ]
-  const changeOptions = { group: 'manager', response: { 200: dropletList, 202: operationBody } } as const
+  const response = { 200: dropletList, 202: operationBody }
+  const changeOptions = { group: 'manager', body: emptyBody, response } as const
 
   return new Elysia({ name: 'droplet-routes', prefix: '/droplet' })
     .use(guard)
     .get('/list', list, { group: 'viewer', afterHandle: respond })
-    .post('/add', call => handleChange(call, { kind: 'add', sshKeys: sshKeysFor(call) }), changeOptions)
+    .post('/add', call => handleChange(call, { kind: 'add', sshKeys: sshKeysFor(call.body.ssh_keys, call.user) }), {
+      ...changeOptions,
+      body: addDropletRequest,
+    })
     .patch(
       '/start/:droplet',
       call => handleChange(call, { kind: 'start', droplet: call.params.droplet }),
@@ -91,7 +96,8 @@ export function createDropletRoutes(
 }
 
 interface RouteContext {
-  caller: { actor: Actor; fields: Fields }
+  actor: Actor
+  body: Fields
   user: User
   server: Server<unknown> | null
   request: Request

@@ -1,4 +1,5 @@
 import { t } from 'elysia'
+import { requestBody } from '../api/http/fields.ts'
 
 const portBinding = t.Object({
   type: t.String(),
@@ -40,3 +41,13 @@ export const dropletList = t.Array(dropletBody, { description: 'Newest first' })
 
 export type DropletBody = typeof dropletBody.static
 export type DropletList = typeof dropletList.static
+
+export const addDropletRequest = requestBody({
+  ssh_keys: t.Optional(
+    t.Union([t.String(), t.Array(t.String(), { maxItems: 20 }), t.Null()], {
+      description:
+        'Public SSH keys to authorize in addition to the droplet’s own and yours (`/user/ssh-keys`), at most 20; one in a form',
+      errors: { invalid: ['malformed', 'The "ssh_keys" must be at most 20 public keys'] },
+    }),
+  ),
+})

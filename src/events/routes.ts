@@ -1,10 +1,11 @@
 import { Elysia } from 'elysia'
+import { noQuery } from '../api/http/fields.ts'
 import type { Guard } from '../api/http/guards.ts'
 import { sseResponse } from '../api/http/sse.ts'
 import type { AuthService } from '../auth/service.ts'
 import type { EventService } from './service.ts'
 
-/** What happens, as server-sent events (WHATWG HTML section 9.2). */
+/** The stream of events (server-sent events, WHATWG HTML section 9.2). */
 export function createEventRoutes(guard: Guard, auth: AuthService, events: EventService) {
   return new Elysia({ name: 'event-routes', prefix: '/event' }).use(guard).get(
     '/stream',
@@ -12,6 +13,6 @@ export function createEventRoutes(guard: Guard, auth: AuthService, events: Event
       const lastEventId = call.request.headers.get('last-event-id') || undefined
       return sseResponse(call, auth, (sessionId, onEnd) => events.open(sessionId, lastEventId, onEnd))
     },
-    { group: 'viewer' },
+    { group: 'viewer', query: noQuery },
   )
 }

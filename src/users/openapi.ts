@@ -1,7 +1,6 @@
 import type { TagSection } from '../api/openapi/description.ts'
 import { okResponse } from '../api/openapi/ok-response.ts'
-import { groups } from '../core/groups.ts'
-import { userBody, userList } from './schema.ts'
+import { newGroupRequest, newUserRequest, userBody, userList } from './schema.ts'
 
 const userListResponse = {
   description: 'The users, oldest first',
@@ -35,18 +34,7 @@ export const userSection: TagSection = {
       description: 'Its secret is shown by `GET /api/v1/user/auth/setup/NAME`, or by a link.',
       access: 'owner',
       request: {
-        schema: {
-          type: 'object',
-          required: ['username', 'group'],
-          properties: {
-            username: {
-              type: 'string',
-              pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
-              description: 'Unique, whether in capitals or not',
-            },
-            group: { type: 'string', enum: groups, description: 'The owner is made on the host' },
-          },
-        },
+        schema: newUserRequest,
         example: { username: 'ann', group: 'manager' },
       },
       responses: { 200: userListResponse },
@@ -58,11 +46,7 @@ export const userSection: TagSection = {
         'Its sessions stay, with other rights from the next request on. The owner is handed over on the host.',
       access: 'owner',
       request: {
-        schema: {
-          type: 'object',
-          required: ['group'],
-          properties: { group: { type: 'string', enum: groups } },
-        },
+        schema: newGroupRequest,
         example: { group: 'manager' },
       },
       responses: { 200: userListResponse },

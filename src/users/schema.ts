@@ -1,9 +1,7 @@
 import { t } from 'elysia'
-import { type Fields, isAbsent } from '../api/http/body.ts'
-import { ApiError } from '../core/errors.ts'
-import type { Group } from '../core/groups.ts'
-import { groups, parseGroup } from '../core/groups.ts'
-import { parseUsername } from '../core/username.ts'
+import { choiceField, type FieldErrors, requestBody, textField } from '../api/http/fields.ts'
+import { groups } from '../core/groups.ts'
+import { USERNAME_PATTERN, USERNAME_RULE } from '../core/username.ts'
 
 export const userBody = t.Object({
   id: t.String(),
@@ -16,15 +14,22 @@ export const userList = t.Array(userBody, { description: 'Oldest first' })
 
 export type UserList = typeof userList.static
 
-/** @throws ApiError 913 for a missing field, 905 for a group that is none */
-export function parseNewGroup({ group }: Fields): Group {
-  if (isAbsent(group)) throw new ApiError('userFieldsMissing', { text: 'The "group" is required' })
-  return parseGroup(group)
-}
+const usernameField = textField({
+  pattern: USERNAME_PATTERN.source,
+  description: 'Unique case-insensitively',
+  errors: { missing: ['userFieldsMissing'], invalid: ['malformed', USERNAME_RULE] },
+})
+const groupField = (errors: FieldErrors) =>
+  choiceField(groups, {
+    description: 'An owner is created on the host',
+    errors: { invalid: ['groupUnknown'], ...errors },
+  })
 
-/** @throws ApiError 913 for a missing field, 917 for a bad username, 905 for a group that is none */
-export function parseNewUser(fields: Fields): { username: string; group: Group } {
-  const { username, group } = fields
-  if (isAbsent(username) || isAbsent(group)) throw new ApiError('userFieldsMissing')
-  return { username: parseUsername(username), group: parseGroup(group) }
-}
+export const newUserRequest = requestBody({
+  username: usernameField,
+  group: groupField({ missing: ['userFieldsMissing'] }),
+})
+
+export const newGroupRequest = requestBody({
+  group: groupField({ missing: ['userFieldsMissing', 'The "group" is required'] }),
+})

@@ -56,7 +56,7 @@ export function createApiClient(server: ServerAddress, token?: string) {
       api.v1.operation
         .cancel({ operation })
         .delete(undefined, { fetch: { signal: AbortSignal.timeout(CANCEL_TIMEOUT_MS) } }),
-    runCommand: (droplet: string, body: { command: readonly string[]; timeout: number }) => {
+    runCommand: (droplet: string, body: { command: string[]; timeout: number }) => {
       const signal = AbortSignal.timeout(body.timeout * 1000 + COMMAND_GRACE_MS)
       return api.v1.droplet.exec({ droplet }).post(body, { fetch: { signal } })
     },

@@ -1,20 +1,16 @@
 import { ApiError } from '../../core/errors.ts'
+import { timedOut, withTimeout } from '../../core/timeout.ts'
 
 export const MAX_BODY_BYTES = 16 * 1024
 const MAX_JSON_DEPTH = 32
-/** HTTP/2 keeps a stream open as long as a byte comes now and then. */
+/** An HTTP/2 stream stays open as long as a byte arrives now and then. */
 const BODY_TIMEOUT_MS = 10_000
 
 export type Fields = Record<string, unknown>
 
-/** A field that was left out, or sent with nothing in it. */
-export function isAbsent(field: unknown): boolean {
-  return field === undefined || field === null || field === ''
-}
-
-/** A body that could be read and not understood. It is told to the caller only after the guard let that one in. */
+/** A body that was read but not understood. It is reported to the client only after the guard has granted access. */
 export class MalformedBody {
-  /** @param isIncomplete whether the rest of it may still come */
+  /** @param isIncomplete whether the rest of the body may still arrive */
   constructor(
     readonly reason: string,
     readonly isIncomplete = false,
@@ -26,12 +22,12 @@ export class MalformedBody {
 }
 
 /**
- * The fields of a request's body, JSON or form; an empty body has none.
- * @throws ApiError 920 as soon as more than 16 KiB are announced or sent
+ * The fields of a JSON or form body; an empty body has none.
+ * @throws ApiError 920 as soon as more than 16 KiB are announced or received
  */
 export async function readFields(request: Request, timeoutMs = BODY_TIMEOUT_MS): Promise<Fields | MalformedBody> {
   const bytes = await withTimeout(readBytes(request), timeoutMs)
-  if (!bytes) return new MalformedBody('it came too slowly', true)
+  if (bytes === timedOut) return new MalformedBody('it arrived too slowly', true)
   if (bytes.byteLength === 0) return {}
   let text: string
   try {
@@ -47,21 +43,10 @@ export async function readFields(request: Request, timeoutMs = BODY_TIMEOUT_MS):
   return new MalformedBody('send it as application/json or application/x-www-form-urlencoded')
 }
 
-/** @returns undefined when it took too long */
-async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T | undefined> {
-  const timeout = Promise.withResolvers<undefined>()
-  const timer = setTimeout(timeout.resolve, timeoutMs, undefined)
-  try {
-    return await Promise.race([work, timeout.promise])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 async function readBytes(request: Request): Promise<Uint8Array> {
   const contentLength = request.headers.get('content-length')
   if (contentLength !== null) {
-    // Bun has checked already that this is what comes.
+    // Bun has verified the length.
     if (Number(contentLength) > MAX_BODY_BYTES) throw new ApiError('bodyTooLarge')
     return await request.bytes()
   }

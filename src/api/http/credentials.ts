@@ -1,32 +1,43 @@
 import { ApiError } from '../../core/errors.ts'
-import { type Fields, MalformedBody } from './body.ts'
+import type { Fields } from './body.ts'
 
 const TOKEN_FIELDS = ['access_token', 'refresh_token', 'enrolment_token', 'token']
+const CANONICAL_HEADER = /^Bearer [^\s,]+$/
+const SEPARATOR = ', Bearer '
+const BEARER_HEADER = /^ *bearer:? +(\S+) *$/i
 
 /**
- * The bearer token of a request: from `Authorization: Bearer TOKEN` (RFC 6750 section 2.1), the same with a colon
- * after the scheme (as the original's README spelled it), or from the field `access_token` of the body (section 2.2).
- * A header of another scheme, or of another form, is no token.
- * @param body what a POST, PATCH or DELETE sent
- * @throws ApiError 917 for two different tokens, and for one in the query string, which ends up in every log
+ * Rewrites the Authorization header to `Bearer TOKEN`, the only form that `@elysiajs/bearer` reads reliably. Accepts any
+ * case of the scheme, and a colon after it (as the original's README spelled it). A header of another form is removed.
+ * Two headers of one name arrive joined by a comma (RFC 9110 section 5.3) and stay so.
  */
-export function readToken(request: Request, body: Fields | MalformedBody | undefined): string | undefined {
-  rejectTokenInQuery(request.url)
-  const header = request.headers.get('authorization') ?? ''
-  const field = body instanceof MalformedBody ? undefined : body?.access_token
-  const fromBody = typeof field === 'string' && field !== '' ? field : undefined
-  // Two headers of one name come as one, with a comma between (RFC 9110 section 5.3).
-  if (fromBody === undefined && !header.includes(',')) return parseBearer(header)
-  const fromHeader = header.split(',').flatMap(value => parseBearer(value) ?? [])
-  const tokens = new Set(fromBody ? [...fromHeader, fromBody] : fromHeader)
-  if (tokens.size > 1) {
-    throw new ApiError('malformed', { text: 'Two different access tokens in one request: send one' })
-  }
-  return tokens.values().next().value
+export function canonicalizeAuthorization(headers: Headers): void {
+  const header = headers.get('authorization')
+  if (header === null || CANONICAL_HEADER.test(header)) return
+  const tokens = header.split(',').flatMap(value => BEARER_HEADER.exec(value)?.[1] ?? [])
+  if (tokens.length === 0) headers.delete('authorization')
+  else headers.set('authorization', `Bearer ${tokens.join(SEPARATOR)}`)
 }
 
-function parseBearer(header: string): string | undefined {
-  return /^ *bearer:? +(\S+) *$/i.exec(header)?.[1]
+/**
+ * The access token of a request: from the header (RFC 6750 section 2.1), or from the field `access_token` of the body
+ * (section 2.2).
+ * @param bearer the canonical header without its first scheme
+ * @throws ApiError 917 for two different tokens, and for a token in the query string, which ends up in every log
+ */
+export function readToken(
+  url: string,
+  bearer: string | undefined,
+  { access_token: field }: Fields,
+): string | undefined {
+  rejectTokenInQuery(url)
+  const bodyToken = typeof field === 'string' && field !== '' ? field : undefined
+  if (bodyToken === undefined && !bearer?.includes(SEPARATOR)) return bearer
+  const tokens = new Set([...(bearer?.split(SEPARATOR) ?? []), ...(bodyToken === undefined ? [] : [bodyToken])])
+  if (tokens.size > 1) {
+    throw new ApiError('malformed', { text: 'The request has two different access tokens; send one' })
+  }
+  return tokens.values().next().value
 }
 
 function rejectTokenInQuery(url: string): void {
@@ -35,7 +46,7 @@ function rejectTokenInQuery(url: string): void {
   const query = new URLSearchParams(url.slice(queryStart + 1))
   if (TOKEN_FIELDS.some(field => query.has(field))) {
     throw new ApiError('malformed', {
-      text: 'A token does not belong into the address: send it as Authorization: Bearer',
+      text: 'Tokens are not accepted in the query string; use the Authorization header',
     })
   }
 }

@@ -3,10 +3,11 @@ import type { Audit } from '../../audit/service.ts'
 import { ApiError } from '../../core/errors.ts'
 import { describeError, type Log } from '../../core/log.ts'
 import { attemptOf, recordError, requestIdOf } from './request-context.ts'
+import { toFieldError } from './validation-error.ts'
 
 /**
- * Turns whatever was thrown into `{error, errorId}`. Mounted before any route. What is not of our catalogue is told
- * to the client without details, and to the log with all of them.
+ * Turns every thrown error into `{error, errorId}`; mounted before any route. Unexpected errors are logged in full and
+ * reported without details.
  */
 export function createErrorHandler(log: Log, audit: Pick<Audit, 'recordDenial'>) {
   return new Elysia({ name: 'error-handler' }).onError({ as: 'global' }, ({ error, request, set }) => {
@@ -35,19 +36,19 @@ export function createErrorHandler(log: Log, audit: Pick<Audit, 'recordDenial'>)
 function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error
   if (error instanceof NotFoundError) return new ApiError('routeNotFound')
-  // Elysia wraps what reading the body throws.
+  // Elysia wraps errors thrown while the body is read.
   if (error instanceof ParseError && error.cause instanceof ApiError) return error.cause
   if (error instanceof ValidationError && error.type === 'response') {
-    // Not even to the log goes Elysia's own text: it holds the whole answer, which may be a secret.
-    const path = error.valueError?.path ?? 'an unknown place'
-    return new ApiError('internal', { cause: new Error(`The answer does not fit its schema at ${path}`) })
+    // Elysia's own text contains the whole response, which may hold secrets.
+    const path = error.valueError?.path ?? 'an unknown path'
+    return new ApiError('internal', { cause: new Error(`The response does not match its schema at ${path}`) })
   }
-  // Here that text would repeat what was sent.
-  if (error instanceof ValidationError || error instanceof ParseError) return new ApiError('malformed')
+  if (error instanceof ValidationError) return toFieldError(error)
+  if (error instanceof ParseError) return new ApiError('malformed')
   return new ApiError('internal', { cause: error })
 }
 
-/** RFC 6750 section 3: the scheme on every 401, and what is wrong unless no token was given at all. */
+/** RFC 6750 section 3: the scheme on every 401, and the reason unless no token was given. */
 function challenge(error: ApiError): string {
   const realm = 'Bearer realm="cikit-api"'
   if (error.anonymous) return realm

@@ -1,11 +1,11 @@
 import type { RouteDescription } from './description.ts'
 import { pathParameters } from './parameters.ts'
 
-/** The line that asks this route, where $API is the address of the API and $TOKEN an access token. */
+/** The curl command for a route, where $API is the base URL of the API and $TOKEN an access token. */
 export function curlCommand(method: string, path: string, route: RouteDescription): string {
-  const { access, request, query = {}, responses } = route
+  const { access, request, query, responses } = route
   const examplePath = path.replace(/:(\w+)/g, (_, name: string) => String(pathParameters[name]?.example))
-  const queryPairs = Object.entries(query).flatMap(([name, { example }]) =>
+  const queryPairs = Object.entries(query?.properties ?? {}).flatMap(([name, { example }]) =>
     example === undefined ? [] : [`${name}=${example}`],
   )
   const relativePath = examplePath.replace(/^\/api\/v1/, '$API')

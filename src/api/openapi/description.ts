@@ -1,27 +1,29 @@
 import type { ErrorName } from '../../core/errors.ts'
 import type { Group } from '../../core/groups.ts'
 
-/** A JSON Schema (2020-12), or a model of a route, which is one. */
+/** A JSON Schema (2020-12), possibly a TypeBox schema of a route. */
 export type Schema = Readonly<Record<string, unknown>>
 
-/** What the document says of a route, beside what it says of all of them. Each feature has its own, beside its routes. */
+export type ObjectSchema = Schema & { readonly properties: Readonly<Record<string, Schema>> }
+
+/** A route as the document describes it. Each feature describes its own routes. */
 export interface RouteDescription {
-  /** Where the words of the path alone do not tell it from another route. */
+  /** Needed where the words of the path are not unique. */
   operationId?: string
   /** A few words. */
   summary: string
-  /** More of them, where there is more to know: paragraphs, with code in backquotes. */
+  /** Paragraphs, with code in backquotes. */
   description?: string
-  /** As the route's guard has it: `open`, `anyToken`, or the least group. */
+  /** The guard of the route: `open`, `anyToken`, or the minimum group. */
   access: Access
-  /** Those of the path are known by their names. */
-  query?: Record<string, Parameter>
+  /** The query schema of the route. Path parameters are described by their names. */
+  query?: ObjectSchema
   headers?: Record<string, Parameter>
-  /** The fields of a body, as JSON or as a form. */
-  request?: { schema: Schema; example: unknown }
-  /** By status. Errors are made from `errors`. */
+  /** The body schema of the route, for JSON and for forms. */
+  request?: { schema: ObjectSchema; example: unknown }
+  /** By status. Error responses are derived from `errors`. */
   responses: Record<number, ResponseDescription>
-  /** What is refused beside what every route of this kind may refuse. */
+  /** In addition to the errors that all routes of this kind have in common. */
   errors?: readonly ErrorName[]
 }
 
@@ -35,26 +37,26 @@ export interface Parameter {
 
 export interface ResponseDescription {
   description: string
-  /** `application/json` where there is an example and nothing else is said; without an example there is no body. */
+  /** Default: `application/json`. Without a schema there is no body. */
   type?: string
   schema?: Schema
   example?: unknown
-  /** Headers that this answer has beside those of all answers. */
+  /** In addition to the headers that all responses have. */
   headers?: readonly ResponseHeader[]
-  /** The data of each event of a stream, by its name. */
+  /** The data of a stream's events, by event name. */
   events?: Record<string, Schema>
 }
 
 export type ResponseHeader = 'Location' | 'Preference-Applied' | 'ETag'
 
-/** The routes of a feature, as the app names them: `GET /api/v1/droplet/list`. */
+/** The routes of a feature by method and path: `GET /api/v1/droplet/list`. */
 export type RouteDescriptions = Record<`${'GET' | 'POST' | 'PATCH' | 'DELETE'} /${string}`, RouteDescription>
 
-/** What one part of the document is about. */
+/** A section of the document. */
 export interface TagSection {
   name: string
   description: string
   routes: RouteDescriptions
-  /** The bodies that are told of once and named elsewhere. */
+  /** Schemas that the document defines once and references elsewhere. */
   models?: Record<string, Schema>
 }

@@ -4,19 +4,19 @@ import { errorResponse, errorsOf } from './errors.ts'
 import { parametersOf } from './parameters.ts'
 
 const accessDescriptions: Record<Access, string> = {
-  open: 'Everybody, without a token.',
-  anyToken: 'Everybody with an access token or a live refresh token.',
-  viewer: 'Group `viewer`, and with it `manager` and `owner`.',
-  manager: 'Group `manager`, and with it `owner`.',
-  owner: 'Group `owner`.',
+  open: 'Needs no token.',
+  anyToken: 'Needs an access token or an active refresh token.',
+  viewer: 'Needs group `viewer`, `manager` or `owner`.',
+  manager: 'Needs group `manager` or `owner`.',
+  owner: 'Needs group `owner`.',
 }
 
-/** An operation of the document: a method at a path. */
+/** An OpenAPI operation: a method of a path. */
 export function toOperation(
   { tag, method, path, route }: { tag: string; method: string; path: string; route: RouteDescription },
   toSchema: (model: Schema) => Schema,
 ) {
-  const parameters = parametersOf(path, route)
+  const parameters = parametersOf(path, route, toSchema)
   const errors = [...errorsOf(method, route)].map(([status, names]) => [status, errorResponse(status, names)])
   const responses = Object.entries(route.responses).map(([status, response]) => [
     status,
@@ -47,7 +47,9 @@ function toRequestBody(
   { schema, example }: NonNullable<RouteDescription['request']>,
   toSchema: (schema: Schema) => Schema,
 ) {
-  const content = { schema: toSchema(schema), example }
+  // The introduction describes `access_token`, which every body may have.
+  const { access_token: _, ...properties } = schema.properties
+  const content = { schema: toSchema({ ...schema, properties }), example }
   return {
     required: 'required' in schema,
     content: { 'application/json': content, 'application/x-www-form-urlencoded': content },

@@ -1,6 +1,6 @@
-import type { Parameter, RouteDescription } from './description.ts'
+import type { Parameter, RouteDescription, Schema } from './description.ts'
 
-/** What stands in the path of a route, by its name there. */
+/** Path parameters by name. */
 export const pathParameters: Record<string, Parameter> = {
   user: { description: 'Name of the user', schema: { type: 'string' }, example: 'ann' },
   droplet: { description: 'Name of the droplet', schema: { type: 'string' }, example: 'cikit01' },
@@ -16,26 +16,30 @@ export const pathParameters: Record<string, Parameter> = {
     example: '0d3a1f0e-57a4-4c8e-9a75-0f6f0a2f3f11',
   },
   file: {
-    description: 'As the page of the dashboard names it',
+    description: 'File name, as the dashboard page references it',
     schema: { type: 'string' },
     example: 'app-6k362aev.js',
   },
 }
 
-/** `/droplet/stop/:droplet` as OpenAPI writes it: `/droplet/stop/{droplet}`. */
+/** `/droplet/stop/:droplet` in OpenAPI's notation: `/droplet/stop/{droplet}`. */
 export function toTemplate(path: string): string {
   return path.replace(/:(\w+)/g, '{$1}')
 }
 
-/** The parameters of a route, of its path first. */
-export function parametersOf(path: string, { query = {}, headers = {} }: RouteDescription) {
+/** The parameters of a route: path, query, headers. */
+export function parametersOf(
+  path: string,
+  { query, headers = {} }: Pick<RouteDescription, 'query' | 'headers'>,
+  toSchema: (schema: Schema) => Schema,
+) {
   const pathReferences = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
     $ref: `#/components/parameters/${name}`,
   }))
   return [
     ...pathReferences,
-    ...Object.entries(query).map(toParameter('query')),
-    ...Object.entries(headers).map(toParameter('header')),
+    ...Object.entries(query?.properties ?? {}).map(([name, schema]) => toQueryParameter(name, toSchema(schema))),
+    ...Object.entries(headers).map(([name, parameter]) => ({ name, in: 'header', ...parameter })),
   ]
 }
 
@@ -43,6 +47,7 @@ export const parameterComponents = Object.fromEntries(
   Object.entries(pathParameters).map(([name, parameter]) => [name, { name, in: 'path', required: true, ...parameter }]),
 )
 
-function toParameter(location: 'query' | 'header') {
-  return ([name, parameter]: [string, Parameter]) => ({ name, in: location, ...parameter })
+/** `description` and `example` are keywords of the parameter, the others of its schema. */
+function toQueryParameter(name: string, { description, example, ...schema }: Schema) {
+  return { name, in: 'query', description, schema, ...(example !== undefined && { example }) }
 }

@@ -1,6 +1,6 @@
 import type { Schema } from './description.ts'
 
-/** Puts the models of the routes into the words of JSON Schema 2020-12, and each that has a name where it is told of once. */
+/** Converts the routes' TypeBox schemas to JSON Schema 2020-12. Named models become references. */
 export function createSchemas(models: Record<string, Schema>) {
   const names = new Map(Object.entries(models).map(([name, model]) => [model, name]))
 
@@ -16,7 +16,7 @@ export function createSchemas(models: Record<string, Schema>) {
       return Object.fromEntries(Object.entries(otherKeywords).map(([key, value]) => [key, convertKeyword(key, value)]))
     const [first, second, ...more] = alternatives.map(toSchema)
     if (first && !second) return { ...first, ...otherKeywords }
-    // `null` beside one simple type is the usual case, and reads best as a list of types.
+    // The usual case, `null` as the only alternative, reads best as a list of types.
     if (first && second?.type === 'null' && more.length === 0 && typeof first.type === 'string') {
       const nullableEnum = isSchemaList(first.enum) ? { enum: [...first.enum, null] } : {}
       return { ...first, ...otherKeywords, type: [first.type, 'null'], ...nullableEnum }
@@ -24,7 +24,7 @@ export function createSchemas(models: Record<string, Schema>) {
     return { ...otherKeywords, anyOf: [first, second, ...more] }
   }
 
-  /** What stands at a key of a schema may hold further schemas. */
+  /** The value of a keyword may contain schemas. */
   function convertKeyword(key: string, value: unknown): unknown {
     if (key === 'items' && isSchema(value)) return toSchema(value)
     if (key === 'oneOf' && isSchemaList(value)) return value.map(toSchema)
@@ -38,18 +38,34 @@ export function createSchemas(models: Record<string, Schema>) {
 
   return {
     toSchema,
-    /** All that have a name, in their own words. */
+    /** All named models. */
     components: (): Record<string, Schema> =>
       Object.fromEntries(Object.entries(models).map(([name, model]) => [name, convert(model)])),
   }
 }
 
-/** What Elysia notes in a schema for itself: a default is what it makes up, and `nullable` is of OpenAPI 3.0. */
-function withoutInternals({ nullable: _, default: __, ...schema }: Schema): Schema {
-  return schema
+/**
+ * Removes the keywords that only Elysia and `api/http/fields.ts` use. Elysia generates defaults for enumerations, and
+ * `nullable` belongs to OpenAPI 3.0.
+ */
+function withoutInternals(schema: Schema): Schema {
+  const {
+    nullable: _,
+    default: __,
+    accepts: ___,
+    errors: ____,
+    additionalProperties,
+    defaultValue,
+    ...keywords
+  } = schema
+  return {
+    ...keywords,
+    ...(additionalProperties === false && { additionalProperties }),
+    ...(defaultValue !== undefined && { default: defaultValue }),
+  }
 }
 
-/** Elysia takes a number from a text, too, in what comes in; nothing goes out like that. */
+/** Elysia's integers also accept text in requests; responses never contain it. */
 function isNumericString(schema: Schema): boolean {
   return schema.type === 'string' && (schema.format === 'integer' || schema.format === 'numeric')
 }

@@ -1,5 +1,5 @@
 import type { RouteDescriptions } from '../../api/openapi/description.ts'
-import { resultBody, ticketBody } from './schema.ts'
+import { commandRequest, resultBody, terminalQuery, ticketBody } from './schema.ts'
 
 export const execModels = { CommandResult: resultBody, Ticket: ticketBody }
 
@@ -12,26 +12,7 @@ export const execRoutes: RouteDescriptions = {
       'As root, without a shell and without standard input; for a shell say `["sh","-c","…"]`. Whatever it comes to, the answer is 200 and has its exit code: 126 and 127 are a program that cannot be started. When the client goes away, the command is ended.',
     access: 'manager',
     request: {
-      schema: {
-        type: 'object',
-        required: ['command'],
-        properties: {
-          command: {
-            type: 'array',
-            items: { type: 'string' },
-            minItems: 1,
-            maxItems: 256,
-            description: 'The program and its arguments',
-          },
-          timeout: {
-            type: 'integer',
-            minimum: 1,
-            maximum: 600,
-            default: 60,
-            description: 'Seconds, after which it is ended',
-          },
-        },
-      },
+      schema: commandRequest,
       example: { command: ['systemctl', 'is-system-running'], timeout: 10 },
     },
     responses: {
@@ -59,14 +40,7 @@ export const execRoutes: RouteDescriptions = {
       'It is closed with 1000 when the program has ended, 4401 when the session or the right is over, 4408 when nobody reads, 4409 when it was opened elsewhere.',
     ].join('\n\n'),
     access: 'open',
-    query: {
-      columns: {
-        description: 'So wide',
-        schema: { type: 'integer', minimum: 1, maximum: 1000, default: 80 },
-      },
-      rows: { description: 'So high', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 24 } },
-      terminal: { description: 'The terminal that is to be taken up again', schema: { type: 'string' } },
-    },
+    query: terminalQuery,
     responses: { 101: { description: 'It is a websocket from here on' } },
     errors: [
       'malformed',

@@ -1,15 +1,16 @@
 import type { Server } from 'bun'
 import { Elysia } from 'elysia'
+import { emptyBody } from '../../api/http/fields.ts'
 import type { Guard } from '../../api/http/guards.ts'
 import { withoutIdleTimeout } from '../../api/http/idle-timeout.ts'
 import type { AuthService } from '../../auth/service.ts'
 import type { Config } from '../../config/config.ts'
 import { ApiError } from '../../core/errors.ts'
 import type { Commands } from './commands.ts'
-import { parseCommand, parseTerminalQuery, toResultBody } from './parse.ts'
-import { resultBody, ticketBody } from './schema.ts'
+import { commandRequest, DEFAULT_TIMEOUT_SECONDS, resultBody, terminalQuery, ticketBody } from './schema.ts'
 import type { Terminals } from './terminals.ts'
 import { TICKET_LIFETIME_SECONDS } from './tickets.ts'
+import { toResultBody } from './to-body.ts'
 import type { TerminalSocketData } from './websocket.ts'
 
 const SUBPROTOCOL = 'cikit.exec.v1'
@@ -24,43 +25,44 @@ export function createExecRoutes(
     .use(guard)
     .post(
       '/exec/:droplet',
-      ({ caller, user, params, server, request }) =>
+      ({ actor, user, params, body, server, request }) =>
         withoutIdleTimeout(server, request, async () => {
-          const options = parseCommand(caller.fields)
-          const { actor } = caller
+          const { command, timeout = DEFAULT_TIMEOUT_SECONDS } = body
+          const options = { command, timeoutMs: timeout * 1000 }
           return toResultBody(await commands.run({ actor, user }, params.droplet, options, request.signal))
         }),
-      { group: 'manager', response: { 200: resultBody } },
+      { group: 'manager', body: commandRequest, response: { 200: resultBody } },
     )
     .post(
       '/ticket/:droplet',
-      async ({ caller, params }) => {
-        const sessionId = auth.sessionIdOf(caller.client.token)
+      async ({ actor, client, params }) => {
+        const sessionId = auth.sessionIdOf(client.token)
         if (sessionId === undefined) throw new ApiError('accessTokenUnknown')
-        const ticket = await terminals.issue({ sessionId, actor: caller.actor, droplet: params.droplet })
+        const ticket = await terminals.issue({ sessionId, actor, droplet: params.droplet })
         return { ticket, expires_in: TICKET_LIFETIME_SECONDS } as const
       },
-      { group: 'manager', response: { 200: ticketBody } },
+      { group: 'manager', body: emptyBody, response: { 200: ticketBody } },
     )
     .get(
       '/exec/:droplet',
-      async ({ caller, params, query, request, server, set }) => {
-        const options = parseTerminalQuery(query)
+      async ({ actor, params, query, request, server, set }) => {
+        const { columns, rows, terminal: terminalId } = query
         const ticket = readTicket(request)
         rejectForeignOrigin(request, config.publicUrl)
         const { grant, user } = terminals.redeem(ticket, params.droplet)
-        caller.actor.user = user.username
-        const resumedTerminal =
-          options.terminalId === undefined ? undefined : terminals.resume(grant, user, options.terminalId)
-        const terminal = resumedTerminal ?? (await terminals.open(grant, user, options.size))
+        // For the audit: the ticket identifies the user.
+        actor.user = user.username
+        const resumedTerminal = terminalId ? terminals.resume(grant, user, terminalId) : undefined
+        const size = { columns: Number(columns || 80), rows: Number(rows || 24) }
+        const terminal = resumedTerminal ?? (await terminals.open(grant, user, size))
         const data: TerminalSocketData = { terminals, terminal, resumed: resumedTerminal !== undefined }
         const headers = { 'sec-websocket-protocol': SUBPROTOCOL }
-        // Who went away meanwhile is one that has lost its terminal.
+        // If the client has disconnected meanwhile, the terminal waits to be resumed.
         upgrade(server, request, { data, headers })
         set.status = 101
         return ''
       },
-      { open: true },
+      { open: true, query: terminalQuery },
     )
 }
 
@@ -74,13 +76,13 @@ function upgrade(
 }
 
 /**
- * The ticket, which comes as a subprotocol (RFC 6455 section 4.1): a browser lets a page give nothing else along.
- * @throws ApiError 917 for a request that opens no websocket, 935 without a ticket
+ * The ticket is sent as a subprotocol (RFC 6455 section 4.1), the only header that a web page can set on a WebSocket.
+ * @throws ApiError 917 for a request that does not open a WebSocket, 935 without a ticket
  */
 function readTicket(request: Request): string {
   if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') {
     throw new ApiError('malformed', {
-      text: `Open this as a websocket of the subprotocols ${SUBPROTOCOL} and ticket.TICKET, or POST a command`,
+      text: `Open a websocket with the subprotocols ${SUBPROTOCOL} and ticket.TICKET, or POST a command`,
     })
   }
   const protocols = (request.headers.get('sec-websocket-protocol') ?? '').split(',').map(name => name.trim())
@@ -90,7 +92,7 @@ function readTicket(request: Request): string {
 }
 
 /**
- * A browser opens websockets to whomever a page likes, and says which page it was (RFC 6455 section 10.2).
+ * Browsers let any page open a WebSocket to any server and send the page's origin (RFC 6455 section 10.2).
  * @throws ApiError 937
  */
 function rejectForeignOrigin(request: Request, publicUrl: string | undefined): void {

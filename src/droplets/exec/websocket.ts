@@ -1,6 +1,6 @@
 import type { ServerWebSocket, WebSocketHandler } from 'bun'
-import { parseTerminalMessage } from './parse.ts'
 import { closeCodes, type Terminal, type TerminalClient } from './terminal.ts'
+import { parseTerminalMessage } from './terminal-message.ts'
 import type { Terminals } from './terminals.ts'
 
 /** A websocket that was asked for, and what it is to be the client of. */

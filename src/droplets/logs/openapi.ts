@@ -1,4 +1,5 @@
 import type { RouteDescriptions } from '../../api/openapi/description.ts'
+import { logQuery } from './schema.ts'
 
 /** What the document says of what droplets say. */
 export const logRoutes: RouteDescriptions = {
@@ -7,18 +8,7 @@ export const logRoutes: RouteDescriptions = {
     description:
       'Its bytes as they are: show them to people as text only. With `follow` the answer goes on until the session ends, the droplet stops, or the client goes.',
     access: 'viewer',
-    query: {
-      source: {
-        description:
-          'What its services say (journalctl), or what its init prints, which is there for a stopped one, too',
-        schema: { type: 'string', enum: ['journal', 'console'], default: 'journal' },
-      },
-      lines: {
-        description: 'So many of the last lines',
-        schema: { type: 'integer', minimum: 0, maximum: 10_000, default: 100 },
-      },
-      follow: { description: 'And what comes after them', schema: { type: 'boolean', default: false } },
-    },
+    query: logQuery,
     responses: {
       200: {
         description: 'Lines of text',

@@ -1,5 +1,5 @@
 import type { TagSection } from '../../api/openapi/description.ts'
-import { operationBody, operationList } from './schema.ts'
+import { operationBody, operationList, operationListQuery, operationQuery } from './schema.ts'
 
 const example = {
   id: '2f0c9c0e-6d0e-4a51-8f9b-9f1f9a4d5c11',
@@ -46,24 +46,14 @@ export const operationSection: TagSection = {
     'GET /api/v1/operation/list': {
       summary: 'List what is being done, and was',
       access: 'manager',
-      query: {
-        limit: { description: 'So many', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 100 } },
-        droplet: { description: 'Of this droplet only', schema: { type: 'string' }, example: 'cikit02' },
-        cursor: { description: 'Only what is older than the operation of this `id`', schema: { type: 'string' } },
-      },
+      query: operationListQuery,
       responses: { 200: { description: 'Newest first', schema: operationList, example: [endedExample] } },
       errors: ['operationNotFound'],
     },
     'GET /api/v1/operation/show/:operation': {
       summary: 'Show an operation, or wait for its end',
       access: 'manager',
-      query: {
-        wait: {
-          description: 'Seconds: the answer comes when the operation has ended, or the time is over',
-          schema: { type: 'integer', minimum: 0, maximum: 60, default: 0 },
-          example: 60,
-        },
-      },
+      query: operationQuery,
       responses: { 200: { description: 'The operation as it is', schema: operationBody, example: endedExample } },
       errors: ['operationNotFound'],
     },

@@ -1,4 +1,5 @@
 import { t } from 'elysia'
+import { integerParameter, requestQuery } from '../../api/http/fields.ts'
 
 const isoTime = t.String({ description: 'ISO 8601, UTC' })
 
@@ -36,3 +37,24 @@ export const operationBody = t.Object({
 export const operationList = t.Array(operationBody, { description: 'Newest first' })
 
 export type OperationBody = typeof operationBody.static
+
+export const operationListQuery = requestQuery({
+  limit: t.Optional(
+    integerParameter({ minimum: 1, maximum: 1_000 }, { description: 'Number of operations', defaultValue: 100 }),
+  ),
+  droplet: t.Optional(t.String({ description: 'Only this droplet', example: 'cikit02' })),
+  cursor: t.Optional(t.String({ description: 'Only operations older than the one with this `id`' })),
+})
+
+export const operationQuery = requestQuery({
+  wait: t.Optional(
+    integerParameter(
+      { minimum: 0, maximum: 60 },
+      {
+        description: 'Seconds to wait for the end of the operation',
+        defaultValue: 0,
+        example: 60,
+      },
+    ),
+  ),
+})

@@ -1,10 +1,6 @@
-import { ApiError } from '../../core/errors.ts'
 import type { OperationFilter } from '../../store/operations.ts'
 import type { OperationView } from './runner.ts'
-import type { OperationBody } from './schema.ts'
-
-const MAX_OPERATIONS = 1_000
-const MAX_WAIT_SECONDS = 60
+import type { OperationBody, operationListQuery } from './schema.ts'
 
 export function toOperationBody(operation: OperationView): OperationBody {
   const { id, kind, droplet, user, state, createdAt, startedAt, endedAt, cancellable, steps, progress, error } =
@@ -25,39 +21,12 @@ export function toOperationBody(operation: OperationView): OperationBody {
   }
 }
 
-export type OperationQuery = Partial<Record<string, string>>
-
-/** @throws ApiError 917 naming what cannot be understood */
-export function parseOperationFilter(query: OperationQuery): Partial<Omit<OperationFilter, 'also'>> {
-  rejectUnknownParameters(query, ['limit', 'cursor', 'droplet'])
-  const { limit, cursor, droplet } = query
-  return {
-    ...(limit && { limit: parseNumber('limit', limit, 1, MAX_OPERATIONS) }),
-    ...(cursor && { before: cursor }),
-    ...(droplet && { droplet }),
-  }
-}
-
-/**
- * @returns milliseconds
- * @throws ApiError 917
- */
-export function parseWait(query: OperationQuery): number {
-  rejectUnknownParameters(query, ['wait'])
-  return query.wait ? parseNumber('wait', query.wait, 0, MAX_WAIT_SECONDS) * 1000 : 0
-}
-
-function rejectUnknownParameters(query: OperationQuery, allowed: string[]): void {
-  if (Object.keys(query).every(name => allowed.includes(name))) return
-  throw new ApiError('malformed', { text: `Ask by ${allowed.join(', ')} only` })
-}
-
-function parseNumber(name: string, text: string, min: number, max: number): number {
-  const number = Number(text)
-  if (!/^\d{1,9}$/.test(text) || number < min || number > max) {
-    throw new ApiError('malformed', { text: `The "${name}" must be a number from ${min} to ${max}` })
-  }
-  return number
+export function toOperationFilter({
+  limit,
+  cursor,
+  droplet,
+}: typeof operationListQuery.static): Partial<Omit<OperationFilter, 'also'>> {
+  return { ...(limit && { limit: Number(limit) }), ...(cursor && { before: cursor }), ...(droplet && { droplet }) }
 }
 
 function toIso(time: number): string {

@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { noQuery } from '../../api/http/fields.ts'
 import type { Guard } from '../../api/http/guards.ts'
 import { sseResponse } from '../../api/http/sse.ts'
 import type { AuthService } from '../../auth/service.ts'
@@ -7,7 +8,7 @@ import { statsBody } from './schema.ts'
 import type { StatsService } from './service.ts'
 import { toStatsBody } from './to-body.ts'
 
-/** What the droplets use: of one in the last hour, and of all as it is. */
+/** Resource usage: the last hour of one droplet, and a stream of all. */
 export function createStatsRoutes(
   guard: Guard,
   context: { auth: AuthService; droplets: Pick<DropletService, 'find'>; stats: StatsService },
@@ -15,7 +16,7 @@ export function createStatsRoutes(
   const { auth, droplets, stats } = context
   return new Elysia({ name: 'statistics-routes', prefix: '/droplet' })
     .use(guard)
-    .get('/stats', call => sseResponse(call, auth, stats.open), { group: 'viewer' })
+    .get('/stats', call => sseResponse(call, auth, stats.open), { group: 'viewer', query: noQuery })
     .get(
       '/stats/:droplet',
       async ({ params }) => {

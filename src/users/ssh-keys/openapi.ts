@@ -1,5 +1,5 @@
 import type { ResponseDescription, TagSection } from '../../api/openapi/description.ts'
-import { sshKeyList } from './schema.ts'
+import { newSshKeyRequest, sshKeyList } from './schema.ts'
 
 const sshKeyListResponse: ResponseDescription = {
   description: 'Your keys',
@@ -32,7 +32,7 @@ export const sshKeySection: TagSection = {
       description: '20 at most. One that is there already is not added a second time.',
       access: 'viewer',
       request: {
-        schema: { type: 'object', required: ['ssh_key'], properties: { ssh_key: { type: 'string' } } },
+        schema: newSshKeyRequest,
         example: { ssh_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGk7… ann@laptop' },
       },
       responses: { 200: sshKeyListResponse },

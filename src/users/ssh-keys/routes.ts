@@ -1,28 +1,32 @@
 import { Elysia } from 'elysia'
+import { emptyBody } from '../../api/http/fields.ts'
 import type { Guard } from '../../api/http/guards.ts'
-import { parseSshKey, sshKeyList, toSshKeyList } from './schema.ts'
+import { parseSshKeys } from './public-key.ts'
+import { newSshKeyRequest, sshKeyList, toSshKeyList } from './schema.ts'
 import type { SshKeyService } from './service.ts'
 
-/** The SSH keys of who asks. */
+/** The SSH keys of the authenticated user. */
 export function createSshKeyRoutes(guard: Guard, sshKeys: SshKeyService) {
-  const routeOptions = { group: 'viewer', response: { 200: sshKeyList } } as const
   return new Elysia({ name: 'ssh-key-routes', prefix: '/user' })
     .use(guard)
-    .get('/ssh-keys', ({ user }) => toSshKeyList(sshKeys.list(user)), routeOptions)
+    .get('/ssh-keys', ({ user }) => toSshKeyList(sshKeys.list(user)), {
+      group: 'viewer',
+      response: { 200: sshKeyList },
+    })
     .post(
       '/ssh-keys',
-      async ({ caller, user }) => {
-        await sshKeys.add(caller.actor, user, parseSshKey(caller.fields))
+      async ({ actor, user, body }) => {
+        for (const key of parseSshKeys(body.ssh_key)) await sshKeys.add(actor, user, key)
         return toSshKeyList(sshKeys.list(user))
       },
-      routeOptions,
+      { group: 'viewer', body: newSshKeyRequest, response: { 200: sshKeyList } },
     )
     .delete(
       '/ssh-key/:key',
-      async ({ caller, user, params }) => {
-        await sshKeys.remove(caller.actor, user, params.key)
+      async ({ actor, user, params }) => {
+        await sshKeys.remove(actor, user, params.key)
         return toSshKeyList(sshKeys.list(user))
       },
-      routeOptions,
+      { group: 'viewer', body: emptyBody, response: { 200: sshKeyList } },
     )
 }

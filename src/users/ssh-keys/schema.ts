@@ -1,9 +1,7 @@
 import { t } from 'elysia'
-import type { Fields } from '../../api/http/body.ts'
-import { ApiError } from '../../core/errors.ts'
+import { requestBody, textField } from '../../api/http/fields.ts'
 import type { StoredSshKey } from '../../store/ssh-keys.ts'
 import { fingerprintOf } from './host-key.ts'
-import { parseSshKeys } from './public-key.ts'
 
 export const sshKeyBody = t.Object({
   id: t.String(),
@@ -25,11 +23,8 @@ export function toSshKeyList(keys: readonly StoredSshKey[]): SshKeyList {
   })
 }
 
-/** @throws ApiError 917 */
-export function parseSshKey({ ssh_key: input }: Fields): string {
-  const [line, ...rest] = parseSshKeys(input)
-  if (line === undefined || rest.length > 0) {
-    throw new ApiError('malformed', { text: '"ssh_key" is one public key such as "ssh-ed25519 AAAA… name"' })
-  }
-  return line
-}
+const SSH_KEY_TEXT = '"ssh_key" is one public key such as "ssh-ed25519 AAAA… name"'
+
+export const newSshKeyRequest = requestBody({
+  ssh_key: textField({ errors: { invalid: ['malformed', SSH_KEY_TEXT] } }),
+})

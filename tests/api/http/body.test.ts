@@ -133,5 +133,5 @@ test('a body that does not come to its end in time is given up', async () => {
   const request = new Request('http://localhost/', { method: 'POST', body: endless })
   const body = await readFields(request, 20)
   expect(body).toBeInstanceOf(MalformedBody)
-  expect(body).toMatchObject({ reason: 'it came too slowly' })
+  expect(body).toMatchObject({ reason: 'it arrived too slowly' })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import type { RouteDescription, Schema } from '../../../src/api/openapi/description.ts'
+import { URI } from 'otpauth'
+import type { ObjectSchema, RouteDescription, Schema } from '../../../src/api/openapi/description.ts'
 import { catalogue } from '../../../src/core/errors.ts'
 import { createApiDocument, tagSections } from '../../../src/web/api-document.ts'
 import { validateStrict } from '../../testkit/api/openapi-contract.ts'
@@ -12,23 +13,29 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 )
 const describedRoutes = new Map(tagSections.flatMap(({ routes }) => Object.entries<RouteDescription>(routes)))
 
-/** The routes of the app, by their names in the chapters. */
-async function appRoutes() {
-  await using api = await createTestApi()
-  return api.app.routes.map(({ method, path, hooks }) => ({
-    name: `${method} ${path.replace(/(?<=.)\/$/, '')}`,
-    responses: (hooks as { response?: Record<number, unknown> }).response ?? {},
-  }))
+interface RouteSchemas {
+  body?: ObjectSchema
+  query?: ObjectSchema
+  response?: Record<number, Schema>
 }
 
-test('an independent validator finds nothing wrong', async () => {
+/** The routes of the app with their own schemas. */
+async function appRoutes() {
+  await using api = await createTestApi()
+  return api.app.routes.map(({ method, path, hooks }) => {
+    const { body, query, response = {} }: RouteSchemas = hooks
+    return { name: `${method} ${path.replace(/(?<=.)\/$/, '')}`, method, body, query, responses: response }
+  })
+}
+
+test('is valid OpenAPI 3.1', async () => {
   const validator = new Validator({ strict: false })
   const { valid, errors } = await validator.validate(JSON.parse(JSON.stringify(document)))
   expect(errors).toBeUndefined()
   expect([valid, validator.version]).toEqual([true, '3.1'])
 })
 
-test('every route of the app is an operation, and every operation is a route', async () => {
+test('has an operation for every route, and no other', async () => {
   const routes = (await appRoutes()).map(({ name }) => name)
   expect([...describedRoutes.keys()].toSorted()).toEqual(routes.toSorted())
   expect(operations.map(({ name }) => name).toSorted()).toEqual(
@@ -36,7 +43,18 @@ test('every route of the app is an operation, and every operation is a route', a
   )
 })
 
-test('what a route answers by its own schema is what the document says', async () => {
+test('the document describes the body and the query by the schemas of the route', async () => {
+  for (const { name, method, body, query } of await appRoutes()) {
+    const described = describedRoutes.get(name)
+    const hasFields = Object.keys(body?.properties ?? {}).some(field => field !== 'access_token')
+    expect([name, body !== undefined]).toEqual([name, method !== 'GET'])
+    expect(described?.request?.schema).toBe(hasFields ? body : undefined)
+    if (query && Object.keys(query.properties).length > 0) expect(described?.query).toBe(query)
+    else expect([name, described?.query]).toEqual([name, undefined])
+  }
+})
+
+test('the document describes the responses by the schemas of the route', async () => {
   for (const { name, responses } of await appRoutes()) {
     for (const [status, schema] of Object.entries(responses)) {
       const response = describedRoutes.get(name)?.responses[Number(status)]
@@ -45,7 +63,7 @@ test('what a route answers by its own schema is what the document says', async (
   }
 })
 
-test('every operation has a name of its own, a summary and an example of how to ask', () => {
+test('every operation has a unique id, a summary and a curl example', () => {
   const names = operations.map(({ operation }) => operation.operationId)
   expect(new Set(names).size).toBe(names.length)
   for (const { operation } of operations) {
@@ -67,7 +85,7 @@ describe('examples', () => {
     return [...request, ...responses]
   })
 
-  test('each body has one, and it is as its schema says', () => {
+  test('exist for every body and match its schema', () => {
     expect(bodies.length).toBeGreaterThan(operations.length * 4)
     for (const { name, body } of bodies) {
       const examples = body.examples ? Object.values(body.examples).map(exampleAt) : [body.example]
@@ -76,7 +94,7 @@ describe('examples', () => {
     }
   })
 
-  test('one that is not is found', () => {
+  test('are rejected if they do not match', () => {
     const { example, schema = {} } = bodies.find(({ name }) => name === 'GET /api/v1/droplet/list 200')?.body ?? {}
     const [droplet] = example as Record<string, unknown>[]
     expect(() => validateStrict('droplets', 'more', schema, [{ ...droplet, more: 1 }])).toThrow('additional properties')
@@ -84,7 +102,7 @@ describe('examples', () => {
   })
 })
 
-test('every error of the catalogue is named by a route, and every reference leads somewhere', () => {
+test('references every error of the catalogue, and every reference resolves', () => {
   const text = JSON.stringify(document.paths)
   const named = new Set([...text.matchAll(/#\/components\/examples\/(\w+)/g)].map(([, name]) => name))
   expect([...named].toSorted()).toEqual(Object.keys(catalogue).toSorted())
@@ -95,12 +113,26 @@ test('every error of the catalogue is named by a route, and every reference lead
   }
 })
 
-test('whoever may call a route is told, in words and to programs', () => {
+test('states the access to a route, for people and for programs', () => {
   const add = document.paths['/api/v1/droplet/add']?.post
   expect(add).toMatchObject({ 'x-group': 'manager', security: [{ bearer: [] }] })
-  expect(add?.description).toContain('Group `manager`')
+  expect(add?.description).toContain('Needs group `manager`')
   expect(document.paths['/api/v1/user/auth']?.post).toMatchObject({ 'x-group': 'open', security: [] })
 })
+
+test('the example of an otpauth address is what the server generates', () => {
+  const example = redeemedExample()
+  expect(URI.parse(example.otpauth_url)).toMatchObject({
+    ...{ issuer: 'CIKIT Matrix (ann)', label: 'matrix', algorithm: 'SHA1', digits: 6, period: 30 },
+    secret: { base32: example.secret },
+  })
+})
+
+function redeemedExample() {
+  const route = describedRoutes.get('POST /api/v1/user/auth/enrol')
+  const example: { secret: string; otpauth_url: string } = JSON.parse(JSON.stringify(route?.responses[200]?.example))
+  return example
+}
 
 interface Body {
   schema: Schema
