@@ -47,10 +47,10 @@ export function SessionsTable({
             </th>
             <td class="address">{address}</td>
             <td class="created">
-              <Age since={created} />
+              <Age since={created} withSuffix />
             </td>
             <td class="last-used">
-              <Age since={last_used} />
+              <Age since={last_used} withSuffix />
             </td>
             <td class="row-actions">
               {id === currentId ? (

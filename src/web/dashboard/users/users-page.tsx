@@ -66,7 +66,7 @@ function Users() {
                   <GroupSelect user={user} setUsers={setData} />
                 </td>
                 <td class="created">
-                  <Age since={user.created} />
+                  <Age since={user.created} withSuffix />
                 </td>
                 <td class="row-actions">
                   <UserActions
