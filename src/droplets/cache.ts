@@ -9,6 +9,8 @@ export interface ProbeFacts {
   hostKey: string | undefined
 }
 
+export type DropletCache = ReturnType<typeof createDropletCache>
+
 /** The droplets as they were known last. Whatever is put in, what comes back is how that differs from before. */
 export function createDropletCache() {
   let droplets: Map<string, ListedDroplet> | undefined

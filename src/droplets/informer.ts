@@ -1,105 +1,166 @@
 import { ApiError } from '../core/errors.ts'
 import { describeError, type Log } from '../core/log.ts'
+import { timedOut, withTimeout } from '../core/timeout.ts'
 import { createDropletCache, type DropletChange, type ProbeFacts } from './cache.ts'
-import type { Droplet, DropletEngine, DropletEvent, ListedDroplet } from './engine.ts'
+import type { DropletEngine, ListedDroplet } from './engine.ts'
+import { createInformerSession, type InformerSession } from './informer-session.ts'
 
-/** What was not heard of for so long is asked before it is believed. */
-const STALE_AFTER_MS = 1_000
-/** So often the engine is asked whether it is there, so that nobody has to wait for that. */
-const PING_INTERVAL_MS = 400
 const RECONNECT_DELAY_MS = 500
-/** Who asks is answered within 3 seconds, even when it takes an engine longer than that to be reached. */
+/** A request is answered within 3 seconds, even if reaching the engine takes longer. */
 const LIST_TIMEOUT_MS = 2_500
-/** A check: nothing should be found that no event told of. */
-const RESYNC_INTERVAL_MS = 180_000
 
 export type DropletInformer = ReturnType<typeof createDropletInformer>
 
-/** What a watcher is told: of a droplet, or of the engine that tells of all of them. */
+/** A change of a droplet, or of the connection to the engine. */
 export type InformerChange = DropletChange | { change: 'away' } | { change: 'back' }
 
-/** The engine, since it was reached last. */
-interface Connection {
-  /** Whether the engine was heard of just now. */
-  isFresh(): boolean
-  /** Resolves when it is so. */
-  ensureFresh(): Promise<void>
-  refresh(id: string): Promise<void>
-  close(): void
-}
+type State =
+  /** Not connected; after a failure the reconnect timer is running. */
+  | { phase: 'disconnected' }
+  /** Connecting and reading every droplet. */
+  | { phase: 'synchronising'; result: Promise<InformerSession>; abort: () => void }
+  | { phase: 'live'; session: InformerSession }
+  | { phase: 'closed' }
 
 /**
- * The droplets of the host as they are now, in memory: read once, and again whatever the engine tells of. While it is
- * away nothing is shown, and what was missed meanwhile is read when it is back.
- * @param monotonic milliseconds since some moment
+ * An in-memory model of the host's droplets: read once, then kept current by the engine's events. While the engine is
+ * away there is no list; changes missed meanwhile are reported when it is back.
+ * @param monotonic milliseconds since an arbitrary moment
  */
 export function createDropletInformer(deps: { engine: DropletEngine; monotonic: () => number; log: Log }) {
   const { engine, monotonic, log } = deps
-  const closing = new AbortController()
   const cache = createDropletCache()
   const listeners = new Set<(change: InformerChange) => void>()
-  let connection: Promise<Connection> | undefined
-  /** The last one that was there: whether it still is, it says itself. */
-  let current: Connection | undefined
+  let state: State = { phase: 'disconnected' }
   let isAway = false
   let reconnectTimer: ReturnType<typeof setTimeout> | undefined
 
   return {
     /**
-     * Newest first; the same list as long as nothing changes.
+     * Newest first; the same array as long as nothing changes.
      * @throws ApiError 918 while the engine is away
      */
     async list(): Promise<readonly ListedDroplet[]> {
-      return cachedList() ?? (await withTimeout(freshList()))
+      const droplets = cachedList() ?? (await withTimeout(freshList(), LIST_TIMEOUT_MS))
+      if (droplets === timedOut) throw new ApiError('engineUnavailable')
+      return droplets
     },
 
-    /** The same without waiting; undefined when the engine has to be asked first. */
+    /** The list without waiting; undefined when the engine has to be asked first. */
     cachedList,
 
     /**
-     * Tells what changes from now on, as soon as it is known here, and nothing of a look that found all as it was.
-     * When the engine is `back`, what was missed is told after that. What the first reading of all finds is no change.
-     * @returns ends it
+     * Subscribes to changes. The first synchronisation reports none, and an inspection that finds no difference reports
+     * none. After `back` come the changes that were missed.
+     * @returns unsubscribes
      */
     watch(listener: (change: InformerChange) => void): () => void {
-      // Of its own, so that one listener can watch twice.
+      // Wrapped, so that one function can subscribe twice.
       const ownListener = (change: InformerChange) => listener(change)
       listeners.add(ownListener)
       return () => void listeners.delete(ownListener)
     },
 
-    /**
-     * What was found within a droplet that was started at that moment. If it was stopped or started anew since, or
-     * is gone, that is no news of it.
-     */
+    /** Records probe results for the run that started at `startedAt`; ignored if the droplet has stopped or restarted since. */
     applyFacts(id: string, startedAt: number | undefined, facts: ProbeFacts): void {
       notify(cache.applyFacts(id, startedAt, facts))
     },
 
-    /** Looks at a droplet at once, when it was changed by ourselves: the event may come later than the answer. */
+    /**
+     * Inspects a droplet now: after a change of our own, its event may arrive later than our response.
+     * @throws ApiError 918
+     */
     async refresh(id: string): Promise<void> {
-      await (await ensureConnected()).refresh(id)
+      await (await liveSession()).refresh(id)
     },
 
-    /** Reaches for the engine, and again whenever it is away. */
-    start: (): void => void ensureConnected().catch(() => undefined),
+    /** Connects to the engine, and reconnects whenever it is away. */
+    start: connectInBackground,
 
     async close(): Promise<void> {
-      closing.abort()
+      const previous = state
+      state = { phase: 'closed' }
       clearTimeout(reconnectTimer)
-      const lastConnection = await connection?.catch(() => undefined)
-      lastConnection?.close()
+      if (previous.phase === 'live') previous.session.close()
+      if (previous.phase !== 'synchronising') return
+      previous.abort()
+      await previous.result.catch(() => undefined)
     },
   }
 
   function cachedList(): readonly ListedDroplet[] | undefined {
-    return current?.isFresh() ? cache.list() : undefined
+    return state.phase === 'live' && state.session.isFresh() ? cache.list() : undefined
   }
 
   async function freshList(): Promise<readonly ListedDroplet[]> {
-    const { ensureFresh } = await ensureConnected()
-    await ensureFresh()
+    const session = await liveSession()
+    await session.ensureFresh()
     return cache.list()
+  }
+
+  /** Connects first if there is no connection. */
+  async function liveSession(): Promise<InformerSession> {
+    switch (state.phase) {
+      case 'live':
+        return state.session
+      case 'synchronising':
+        return await state.result
+      case 'disconnected':
+        return await connect()
+      case 'closed':
+        throw new ApiError('engineUnavailable')
+    }
+  }
+
+  function connectInBackground(): void {
+    liveSession().catch(() => undefined)
+  }
+
+  /** disconnected -> synchronising */
+  function connect(): Promise<InformerSession> {
+    clearTimeout(reconnectTimer)
+    const session = createInformerSession({ engine, cache, monotonic, onChanges: notify })
+    const result = session.synchronise().then(
+      () => onSynchronised(session),
+      error => {
+        onDisconnected(error)
+        throw error
+      },
+    )
+    state = { phase: 'synchronising', result, abort: session.close }
+    return result
+  }
+
+  /** synchronising -> live */
+  function onSynchronised(session: InformerSession): InformerSession {
+    if (state.phase === 'closed') {
+      session.close()
+      throw new ApiError('engineUnavailable')
+    }
+    state = { phase: 'live', session }
+    const changes: InformerChange[] = session.goLive(onDisconnected)
+    if (isAway) {
+      isAway = false
+      log.info('the engine is back', { droplets: cache.ids().length })
+      changes.unshift({ change: 'back' })
+    }
+    notify(changes)
+    return session
+  }
+
+  /** synchronising or live -> disconnected, with a reconnect after a delay */
+  function onDisconnected(error: unknown): void {
+    if (state.phase === 'closed') return
+    state = { phase: 'disconnected' }
+    // Reported once: an engine may be away for days.
+    if (!isAway) {
+      isAway = true
+      log.warn('the engine is away', { error: describeError(error) })
+      notify([{ change: 'away' }])
+    }
+    clearTimeout(reconnectTimer)
+    reconnectTimer = setTimeout(connectInBackground, RECONNECT_DELAY_MS)
+    reconnectTimer.unref()
   }
 
   function notify(changes: readonly InformerChange[]): void {
@@ -108,169 +169,10 @@ export function createDropletInformer(deps: { engine: DropletEngine; monotonic: 
         try {
           listener(change)
         } catch (error) {
-          // What is known is right all the same, and the others are told.
-          log.error('a watcher of the droplets failed', { error: describeError(error) })
+          // One failing listener must not keep the others from being notified.
+          log.error('a droplet change listener failed', { error: describeError(error) })
         }
       }
     }
-  }
-
-  function ensureConnected(): Promise<Connection> {
-    connection ??= connect().then(
-      newConnection => {
-        current = newConnection
-        return newConnection
-      },
-      error => {
-        onDisconnect(error)
-        throw error
-      },
-    )
-    return connection
-  }
-
-  function onDisconnect(error: unknown): void {
-    connection = undefined
-    if (closing.signal.aborted) return
-    // Told once: an engine may be away for days.
-    if (!isAway) {
-      log.warn('the engine is away', { error: describeError(error) })
-      isAway = true
-      notify([{ change: 'away' }])
-    }
-    scheduleReconnect()
-  }
-
-  function scheduleReconnect(): void {
-    if (closing.signal.aborted) return
-    clearTimeout(reconnectTimer)
-    reconnectTimer = setTimeout(() => ensureConnected().catch(() => undefined), RECONNECT_DELAY_MS)
-    reconnectTimer.unref()
-  }
-
-  async function connect(): Promise<Connection> {
-    const controller = new AbortController()
-    const signal = AbortSignal.any([controller.signal, closing.signal])
-    /** What is found until all of it is; undefined from then on. */
-    let initialDroplets: Map<string, Droplet> | undefined = new Map()
-    /** By the id of a droplet, the newest look that was taken: answers may come in another order than they were asked. */
-    const latestRefreshes = new Map<string, number>()
-    let refreshCount = 0
-    let lastHeardAt = monotonic()
-    let pendingPing: Promise<void> | undefined
-    const isFresh = () => !controller.signal.aborted && monotonic() - lastHeardAt < STALE_AFTER_MS
-
-    const refresh = async (id: string): Promise<void> => {
-      refreshCount += 1
-      const sequence = refreshCount
-      const droplet = await engine.inspect(id)
-      lastHeardAt = monotonic()
-      if ((latestRefreshes.get(id) ?? 0) > sequence) return
-      latestRefreshes.set(id, sequence)
-      if (signal.aborted) return
-      if (!initialDroplets) notify(cache.set(id, droplet))
-      else if (droplet) initialDroplets.set(id, droplet)
-      else initialDroplets.delete(id)
-    }
-
-    /**
-     * What an event says itself counts before the look that it gives rise to: that takes a moment, and an engine may answer for
-     * a droplet that has stopped only when all that it had is taken down, a fifth of a second later.
-     */
-    const applyEvent = ({ id, stopped, healthCheck }: DropletEvent): void => {
-      // While all are read nothing stands in for the look that is taken then: without it the droplet would be missing.
-      if (initialDroplets || !(stopped || healthCheck)) return
-      refreshCount += 1
-      latestRefreshes.set(id, refreshCount)
-      notify(stopped ? cache.markStopped(id, stopped) : cache.setHealthCheck(id, healthCheck))
-    }
-
-    const resync = async (): Promise<void> => {
-      const ids = new Set((await engine.list()).map(({ id }) => id))
-      await Promise.all(
-        [...ids, ...[...(initialDroplets?.keys() ?? cache.ids())].filter(id => !ids.has(id))].map(refresh),
-      )
-    }
-
-    const ping = (): Promise<void> => {
-      pendingPing ??= engine
-        .ping()
-        .then(() => {
-          lastHeardAt = monotonic()
-        })
-        .finally(() => {
-          pendingPing = undefined
-        })
-      return pendingPing
-    }
-
-    // Heard from before the first reading on: what happens in between is looked at once more.
-    const events = await engine.events(signal)
-    /** Rejects with the first that goes wrong. */
-    const failure = Promise.withResolvers<never>()
-    const fail = failure.reject
-    const consumeEvents = async () => {
-      for await (const event of events) {
-        lastHeardAt = monotonic()
-        applyEvent(event)
-        refresh(event.id).catch(fail)
-      }
-      throw new ApiError('engineUnavailable', { cause: new Error('The engine ended its stream of events') })
-    }
-    consumeEvents().catch(fail)
-    try {
-      // Pinged at once, too: it is not back before it answers all that it is asked from now on, and its stream lasts.
-      await Promise.race([Promise.all([resync(), ping()]), failure.promise])
-      signal.throwIfAborted()
-    } catch (error) {
-      controller.abort()
-      throw error
-    }
-    failure.promise.catch(error => {
-      controller.abort()
-      onDisconnect(error)
-    })
-    const failOnError = async (work: Promise<void>) => {
-      try {
-        await work
-      } catch (error) {
-        fail(error)
-        throw error
-      }
-    }
-    const timers = [
-      setInterval(() => ping().catch(fail), PING_INTERVAL_MS),
-      setInterval(() => resync().catch(fail), RESYNC_INTERVAL_MS),
-    ]
-    for (const interval of timers) interval.unref()
-    signal.addEventListener('abort', () => timers.forEach(clearInterval), { once: true })
-    const changes: InformerChange[] = cache.replace([...initialDroplets.values()])
-    initialDroplets = undefined
-    if (isAway) {
-      log.info('the engine is back', { droplets: cache.ids().length })
-      isAway = false
-      changes.unshift({ change: 'back' })
-    }
-    notify(changes)
-
-    return {
-      isFresh,
-      refresh: id => failOnError(refresh(id)),
-      async ensureFresh() {
-        if (!isFresh()) await failOnError(ping())
-        if (controller.signal.aborted) throw new ApiError('engineUnavailable')
-      },
-      close: () => controller.abort(),
-    }
-  }
-}
-
-async function withTimeout<T>(work: Promise<T>): Promise<T> {
-  const timeout = Promise.withResolvers<never>()
-  const timer = setTimeout(() => timeout.reject(new ApiError('engineUnavailable')), LIST_TIMEOUT_MS)
-  try {
-    return await Promise.race([work, timeout.promise])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -77,7 +77,7 @@ test('a watcher that fails harms neither the others nor the list', async () => {
   await host.informer.refresh(host.addDroplet('cikit01').id)
   expect(summaries()).toEqual(['added cikit01 running'])
   expect(await host.names()).toEqual(['cikit01'])
-  expect(host.logLines.map(line => JSON.parse(line).message)).toEqual(['a watcher of the droplets failed'])
+  expect(host.logLines.map(line => JSON.parse(line).message)).toEqual(['a droplet change listener failed'])
 })
 
 describe('an engine that goes away', () => {

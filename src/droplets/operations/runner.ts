@@ -224,7 +224,7 @@ export function createOperationRunner(deps: {
         listener(structuredClone(entry.operation))
       } catch (error) {
         // What is done is done all the same, and the others are told.
-        log.error('a watcher of the operations failed', { error: describeError(error) })
+        log.error('an operation listener failed', { error: describeError(error) })
       }
     }
   }

@@ -195,7 +195,7 @@ describe('an operation', () => {
     operations.watch(({ state }) => void states.push(state))
     await add(TEST_ACTOR)
     expect(states.at(-1)).toBe('done')
-    await host.waitForLog('a watcher of the operations failed')
+    await host.waitForLog('an operation listener failed')
   })
 
   test('is told to who watches, and not after that', async () => {
