@@ -23,7 +23,7 @@ const ranks = [
   'web',
 ]
 /** Mounts the features, or is imported by all of them. */
-const topLevel = ['app.ts', 'context.ts', 'text-imports.d.ts', 'version.ts']
+const topLevel = ['app.ts', 'context.ts', 'core-context.ts', 'text-imports.d.ts', 'version.ts']
 
 const root = join(import.meta.dir, '..')
 const imports = readImports(root, ['src', 'cli'])

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
-import { createCoreContext } from '../../src/context.ts'
+import { createCoreContext } from '../../src/core-context.ts'
 import { tempDir } from '../../tests/testkit/temp-dir.ts'
 import { startBareServer } from '../bare-servers.ts'
 import { addressOf, requestOf } from '../connection.ts'

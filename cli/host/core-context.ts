@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { readEnv, readHostFacts, toCoreConfig } from '../../src/config/config.ts'
-import { type CoreContext, createCoreContext } from '../../src/context.ts'
 import type { Actor } from '../../src/core/actor.ts'
+import { type CoreContext, createCoreContext } from '../../src/core-context.ts'
 import { acquireServeLock } from '../../src/store/serve-lock.ts'
 import type { CommandPath } from '../shared/command.ts'
 import { toFlags } from '../shared/flags.ts'

@@ -1,5 +1,5 @@
-import type { CoreContext } from '../../src/context.ts'
 import type { Actor } from '../../src/core/actor.ts'
+import type { CoreContext } from '../../src/core-context.ts'
 import { toUserList } from '../../src/users/to-body.ts'
 import { defineCommand, defineGroup } from '../shared/command.ts'
 import { settingArgs } from '../shared/flags.ts'

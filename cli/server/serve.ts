@@ -56,6 +56,7 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
   let listener: Listener | undefined
   let metricsListener: MetricsListener | undefined
   try {
+    context.start()
     const certificate = config.listen.tls && readCertificate(config.listen.tls)
     listener = listen(config.listen, context, certificate)
     metricsListener = startMetricsListener(context)

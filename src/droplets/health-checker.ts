@@ -1,4 +1,5 @@
 import { ApiError } from '../core/errors.ts'
+import { createIntervals } from '../core/intervals.ts'
 import { describeError, type Log } from '../core/log.ts'
 import type { Droplet, DropletEngine, Health, ListedDroplet, Probe } from './engine.ts'
 import type { DropletInformer, InformerChange } from './informer.ts'
@@ -55,25 +56,24 @@ export function createHealthChecker(deps: {
   let isAway = false
   let hasListed = false
   let isFailing = false
-  let stop: (() => void) | undefined
+  const intervals = createIntervals({ run: tick, everyMs: TICK_INTERVAL_MS })
+  let unsubscribe: (() => void) | undefined
 
   return {
     start(): void {
-      const unsubscribe = informer.watch(onChange)
-      const timer = setInterval(tick, TICK_INTERVAL_MS)
-      timer.unref()
-      stop = () => {
-        clearInterval(timer)
-        unsubscribe()
-        stop = undefined
-      }
+      unsubscribe = informer.watch(onChange)
+      intervals.start()
       loadDroplets()
     },
 
     /** Looks into what is due; it is called again and again from the start on. */
     tick,
 
-    close: (): void => stop?.(),
+    close(): void {
+      intervals.stop()
+      unsubscribe?.()
+      unsubscribe = undefined
+    },
   }
 
   function onChange(change: InformerChange): void {
@@ -109,7 +109,7 @@ export function createHealthChecker(deps: {
   }
 
   function tick(): void {
-    if (stop === undefined || isAway) return
+    if (unsubscribe === undefined || isAway) return
     if (!hasListed) loadDroplets()
     const due = [...runs.values()].filter(run => !run.isProbing && run.dueAt <= monotonic())
     // Who waits longest is next, so that none that takes its time keeps the others waiting for long.
@@ -139,7 +139,7 @@ export function createHealthChecker(deps: {
   }
 
   function applyProbe(run: HealthRun, probe: Probe, durationMs: number): void {
-    if (stop === undefined) return
+    if (unsubscribe === undefined) return
     const at = monotonic()
     // The clock of the engine may be ahead of ours.
     const age = Math.max(at - run.firstSeenAt, run.startedAt === undefined ? 0 : now() - run.startedAt)

@@ -1,6 +1,7 @@
 import { encodeSseEvent } from '../api/streams/sse-frame.ts'
 import type { Audit } from '../audit/service.ts'
 import type { AuthService } from '../auth/service.ts'
+import { createIntervals } from '../core/intervals.ts'
 import { describeError, type Log } from '../core/log.ts'
 import type { RandomBytes } from '../core/random.ts'
 import type { DropletInformer } from '../droplets/informer.ts'
@@ -42,10 +43,15 @@ export function createEventService(deps: {
   /** The number of the record that was told of last. */
   let lastReportedRecord = latestRecordNumber()
   let isFailing = false
-  const timers = [setInterval(poll, POLL_INTERVAL_MS), setInterval(streams.heartbeat, HEARTBEAT_INTERVAL_MS)]
-  for (const timer of timers) timer.unref()
+  const intervals = createIntervals(
+    { run: poll, everyMs: POLL_INTERVAL_MS },
+    { run: streams.heartbeat, everyMs: HEARTBEAT_INTERVAL_MS },
+  )
 
   return {
+    /** Polls users and sessions, and sends heartbeats, until `close`. */
+    start: intervals.start,
+
     /** @param data any value of JSON */
     publish: eventLog.publish,
 
@@ -58,7 +64,7 @@ export function createEventService(deps: {
 
     /** Ends all streams, and hears of nothing any more. */
     close(): void {
-      timers.forEach(clearInterval)
+      intervals.stop()
       for (const unsubscribe of unsubscribers) unsubscribe()
       streams.close()
     },

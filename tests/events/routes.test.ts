@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { IDLE_TIMEOUT_SECONDS } from '../../src/api/http/idle-timeout.ts'
 import { createApp } from '../../src/app.ts'
 import { TEST_ACTOR } from '../testkit/actor.ts'
-import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
+import { createRunningTestApi, type TestApi } from '../testkit/api/test-api.ts'
 import { type EventStreamReader, readEventStream, type StreamEvent } from '../testkit/events/event-stream-reader.ts'
 
 const DAY = 86_400_000
@@ -31,7 +31,7 @@ async function openStream(api: TestApi, token: string, lastEventId?: string) {
 
 describe('a stream tells', () => {
   test('of droplets, as they are listed at that moment', async () => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const { token } = await api.logInAs('manager')
     await using stream = await openStream(api, (await api.logInAs('viewer')).token)
     const [added] = (await api.call('POST', '/droplet/add', { token })).body as unknown[]
@@ -53,7 +53,7 @@ describe('a stream tells', () => {
   })
 
   test('of users whom the API adds and deletes before the answer, so that nobody comes and goes unseen', async () => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const { token } = await api.logInAs('owner')
     await using stream = await openStream(api, token)
     const json = { username: 'ann', group: 'viewer' }
@@ -68,7 +68,7 @@ describe('a stream tells', () => {
   })
 
   test('managers, and not viewers, of operations, as they are shown', async () => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const { token } = await api.logInAs('manager')
     await using stream = await openStream(api, token)
     await using viewers = await openStream(api, (await api.logInAs('viewer')).token)
@@ -85,7 +85,7 @@ describe('a stream tells', () => {
   })
 
   test('of an engine that goes away, and comes back', async () => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const { token } = await api.logInAs('viewer')
     await using stream = await openStream(api, token)
     api.memoryEngine.disconnect()
@@ -95,7 +95,7 @@ describe('a stream tells', () => {
   })
 
   test('the owner, and nobody else, of users', async () => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const owner = await api.logInAs('owner')
     const manager = await api.logInAs('manager')
     await using stream = await openStream(api, owner.token)
@@ -114,7 +114,7 @@ describe('a stream tells', () => {
 
 describe('who comes back', () => {
   test('gets what was missed, once', async () => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const { token } = await api.logInAs('manager')
     const viewer = await api.logInAs('viewer')
     const first = await openStream(api, viewer.token)
@@ -128,7 +128,7 @@ describe('who comes back', () => {
   })
 
   test('with an id that is empty begins', async () => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const { token } = await api.logInAs('viewer')
     const headers = { authorization: `Bearer ${token}`, 'last-event-id': '' }
     await using stream = readEventStream(
@@ -139,7 +139,7 @@ describe('who comes back', () => {
   })
 
   test('after a restart of the server is told to read anew', async () => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const { token } = await api.logInAs('viewer')
     const first = await openStream(api, token)
     await api.restart()
@@ -176,7 +176,7 @@ describe('a stream ends within a second when its session', () => {
   ]
 
   test.each(endings)('%s', async (_, end) => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const owner = await api.logInAs('owner')
     await using ownerStream = await openStream(api, owner.token)
     const ann = await api.logInAs('manager', 'ann')
@@ -192,7 +192,7 @@ describe('a stream ends within a second when its session', () => {
   })
 
   test('and not by a refresh, which is the same session', async () => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const tokens = await api.logIn(await api.createUser('ann', 'viewer'))
     await using stream = await openStream(api, tokens.access_token)
     api.clock.advance(2 * 3_600_000)
@@ -206,7 +206,7 @@ describe('a stream ends within a second when its session', () => {
 })
 
 test('what a user sees changes with its group', async () => {
-  await using api = await createTestApi()
+  await using api = await createRunningTestApi()
   await api.createUser('owner', 'owner')
   const ann = await api.logInAs('viewer', 'ann')
   await using stream = await openStream(api, ann.token)
@@ -219,7 +219,7 @@ test('what a user sees changes with its group', async () => {
 })
 
 test('the answer has the headers of every answer, and those of a stream', async () => {
-  await using api = await createTestApi()
+  await using api = await createRunningTestApi()
   const { token } = await api.logInAs('viewer')
   await using stream = await api.openEventStream(token)
   const list = await api.call('GET', '/droplet/list', { token })
@@ -234,7 +234,7 @@ test('the answer has the headers of every answer, and those of a stream', async 
 })
 
 test('a stream is one line of the log, as soon as it has begun', async () => {
-  await using api = await createTestApi()
+  await using api = await createRunningTestApi()
   const { token } = await api.logInAs('viewer')
   await using stream = await openStream(api, token)
   const requests = () => api.logLines.filter(line => line.includes('/event/stream'))
@@ -249,14 +249,14 @@ test('a stream is one line of the log, as soon as it has begun', async () => {
 
 describe('refused are', () => {
   test.each(['?x=1', '?lastEventId=1', '?since', '?access_token=1'])('the query %s', async query => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const { token } = await api.logInAs('viewer')
     const answer = await api.call('GET', `/event/stream${query}`, { token })
     expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
   })
 
   test('strangers, and refresh tokens', async () => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const { refresh_token } = await api.logIn(await api.createUser('ann', 'viewer'))
     for (const token of [undefined, refresh_token, '0'.repeat(64)]) {
       const answer = await api.call('GET', '/event/stream', token ? { token } : {})
@@ -265,7 +265,7 @@ describe('refused are', () => {
   })
 
   test('other methods; HEAD tells the headers and opens nothing', async () => {
-    await using api = await createTestApi()
+    await using api = await createRunningTestApi()
     const { token } = await api.logInAs('viewer')
     for (const method of ['POST', 'OPTIONS', 'DELETE']) {
       expect(await api.call(method, '/event/stream', { token })).toMatchObject({ status: 404 })
@@ -282,7 +282,7 @@ describe('refused are', () => {
 })
 
 test('a stream may be silent for as long as it lives, and its connection not after that', async () => {
-  await using api = await createTestApi()
+  await using api = await createRunningTestApi()
   const { token } = await api.logInAs('viewer')
   const app = createApp(api.context)
   const limits: number[] = []

@@ -35,6 +35,7 @@ function createService(holder = owner) {
     random: size => new Uint8Array(size),
     log: createLog({ write: line => void logged.push(line), readable: false, now: () => 0 }),
   })
+  service.start()
   return {
     service,
     listeners,

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createCoreContext } from '../../src/context.ts'
+import { createCoreContext } from '../../src/core-context.ts'
 import { createUserChangeDetector, type UserChange } from '../../src/users/change-detector.ts'
 import { TEST_ACTOR } from '../testkit/actor.ts'
 import { createTestApi } from '../testkit/api/test-api.ts'

@@ -3,6 +3,7 @@ import type { AuthService } from '../../auth/service.ts'
 import type { Actor } from '../../core/actor.ts'
 import { ApiError } from '../../core/errors.ts'
 import { includesGroup } from '../../core/groups.ts'
+import { createIntervals } from '../../core/intervals.ts'
 import { describeError, type Log } from '../../core/log.ts'
 import type { RandomBytes } from '../../core/random.ts'
 import type { Database } from '../../store/database.ts'
@@ -57,11 +58,13 @@ export function createTerminals(deps: {
   const tickets = createTickets(random, monotonic)
   /** By the id of the terminal. */
   const openTerminals = new Map<string, OpenTerminal>()
-  const timer = setInterval(endExpired, CHECK_INTERVAL_MS)
-  timer.unref()
+  const intervals = createIntervals({ run: endExpired, everyMs: CHECK_INTERVAL_MS })
   let isClosed = false
 
   return {
+    /** Checks sessions and abandoned terminals until `close`. */
+    start: intervals.start,
+
     /**
      * A ticket for one terminal in this droplet.
      * @throws ApiError 900 for a droplet that is not there or does not run, 918
@@ -160,7 +163,7 @@ export function createTerminals(deps: {
     /** Ends all of them, and from now on each that is opened. */
     async close(): Promise<void> {
       isClosed = true
-      clearInterval(timer)
+      intervals.stop()
       await Promise.all(
         [...openTerminals.values()].map(entry => endTerminal(entry, closeCodes.goingAway, 'The server stops')),
       )

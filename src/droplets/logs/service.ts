@@ -1,5 +1,6 @@
 import type { AuthService } from '../../auth/service.ts'
 import { ApiError } from '../../core/errors.ts'
+import { createIntervals } from '../../core/intervals.ts'
 import type { DropletEngine, Execution, OutputChunk } from '../engine.ts'
 import type { ConnectionSlots } from '../exec/slots.ts'
 import type { DropletService } from '../service.ts'
@@ -29,10 +30,12 @@ export function createLogService(deps: {
   const { engine, droplets, auth, slots } = deps
   /** What is being read, and by which session. */
   const activeReads = new Map<AbortController, string>()
-  const timer = setInterval(checkSessions, SESSION_CHECK_INTERVAL_MS)
-  timer.unref()
+  const intervals = createIntervals({ run: checkSessions, everyMs: SESSION_CHECK_INTERVAL_MS })
 
   return {
+    /** Checks the readers' sessions until `close`. */
+    start: intervals.start,
+
     /**
      * @returns the bytes as they come. With `follow` until the session ends, the droplet stops, or nobody reads any more.
      * @throws ApiError 900, 918, 938, 939 for a droplet without a journal
@@ -62,7 +65,7 @@ export function createLogService(deps: {
     checkSessions,
 
     close(): void {
-      clearInterval(timer)
+      intervals.stop()
       for (const controller of activeReads.keys()) controller.abort()
     },
   }

@@ -2,6 +2,7 @@ import { encodeSseEvent, RETRY_FRAME } from '../../api/streams/sse-frame.ts'
 import type { StreamEnd } from '../../api/streams/subscriber-stream.ts'
 import { createBroadcaster } from '../../api/streams/subscribers.ts'
 import type { AuthService } from '../../auth/service.ts'
+import { createIntervals } from '../../core/intervals.ts'
 import { describeError, type Log } from '../../core/log.ts'
 import type { DropletEngine, ListedDroplet, Usage } from '../engine.ts'
 import type { DropletInformer, InformerChange } from '../informer.ts'
@@ -53,19 +54,15 @@ export function createStatsService(deps: {
   let sampledAt = Number.NEGATIVE_INFINITY
   let measuring: Promise<void> | undefined
   let isFailing = false
-  let stop: (() => void) | undefined
+  const unsubscribe = informer.watch(evictRemoved)
+  const intervals = createIntervals(
+    { run: tick, everyMs: TICK_INTERVAL_MS },
+    { run: broadcaster.heartbeat, everyMs: HEARTBEAT_INTERVAL_MS },
+  )
 
   return {
-    start(): void {
-      const unsubscribe = informer.watch(evictRemoved)
-      const timers = [setInterval(tick, TICK_INTERVAL_MS), setInterval(broadcaster.heartbeat, HEARTBEAT_INTERVAL_MS)]
-      for (const timer of timers) timer.unref()
-      stop = () => {
-        timers.forEach(clearInterval)
-        unsubscribe()
-        stop = undefined
-      }
-    },
+    /** Measures and sends heartbeats until `close`. */
+    start: intervals.start,
 
     /** Measures when it is time to; it is called again and again from the start on. Resolves when that is done. */
     tick,
@@ -86,7 +83,8 @@ export function createStatsService(deps: {
     checkSessions: broadcaster.checkSessions,
 
     close(): void {
-      stop?.()
+      intervals.stop()
+      unsubscribe()
       broadcaster.close()
     },
   }

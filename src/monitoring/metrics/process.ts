@@ -1,12 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { createIntervals } from '../../core/intervals.ts'
 
 const SAMPLE_INTERVAL_MS = 100
 /** Seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
-/** This process, by the names that all programs have for it, and its event loop. @returns ends it */
-export function registerProcessMetrics(registers: Registry[]): () => void {
+/** The process, under the names that Prometheus clients use for every program. */
+export function registerProcessMetrics(registers: Registry[]): void {
   new Counter({
     name: 'process_cpu_seconds_total',
     help: 'Time that this process was computing, in user and system mode.',
@@ -43,20 +44,32 @@ export function registerProcessMetrics(registers: Registry[]): () => void {
     help: 'When this process was started, in seconds since 1970.',
     registers,
   }).set(Math.round(Date.now() / 1000 - process.uptime()))
+}
+
+/** The event loop delay: how long requests had to wait. Sampled between `start` and `stop`. */
+export function createEventLoopMetrics(registers: Registry[]) {
   const delay = new Histogram({
     name: 'cikit_api_event_loop_delay_seconds',
     help: 'How late a timer is, ten times a second: for so long nobody was served.',
     buckets: BUCKETS,
     registers,
   })
-  let expectedAt = performance.now() + SAMPLE_INTERVAL_MS
-  const timer = setInterval(() => {
+  let expectedAt = 0
+  const sample = () => {
     const now = performance.now()
     delay.observe(Math.max(0, now - expectedAt) / 1000)
     expectedAt = now + SAMPLE_INTERVAL_MS
-  }, SAMPLE_INTERVAL_MS)
-  timer.unref()
-  return () => clearInterval(timer)
+  }
+  const intervals = createIntervals({ run: sample, everyMs: SAMPLE_INTERVAL_MS })
+
+  return {
+    start(): void {
+      expectedAt = performance.now() + SAMPLE_INTERVAL_MS
+      intervals.start()
+    },
+
+    stop: intervals.stop,
+  }
 }
 
 /** The soft limit (proc(5), `/proc/self/limits`); `unlimited` is infinite. */

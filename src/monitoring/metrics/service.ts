@@ -5,7 +5,7 @@ import type { EngineCall } from '../../droplets/engine.ts'
 import { type DropletMetricSources, registerDropletMetrics } from './droplets.ts'
 import { createEngineMetrics } from './engine.ts'
 import { type OperationMetricSources, registerOperationMetrics } from './operations.ts'
-import { registerProcessMetrics } from './process.ts'
+import { createEventLoopMetrics, registerProcessMetrics } from './process.ts'
 import { createRequestMetrics } from './requests.ts'
 import { registerStoreMetrics, type StoreMetricSources } from './store.ts'
 
@@ -28,11 +28,16 @@ export function createMetrics(options: { version: string; now: () => number }) {
     labelNames: ['version'],
     registers,
   }).set({ version }, 1)
-  disposers.push(registerProcessMetrics(registers))
+  registerProcessMetrics(registers)
+  const eventLoop = createEventLoopMetrics(registers)
+  disposers.push(eventLoop.stop)
   const requests = createRequestMetrics(registers)
   const engine = createEngineMetrics(registers)
 
   return {
+    /** Samples the event loop until `close`. */
+    start: eventLoop.start,
+
     /** A request to the API is over. */
     observeRequest: (request: ServedRequest): void => requests.observe(request),
 

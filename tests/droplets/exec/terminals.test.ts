@@ -374,6 +374,7 @@ describe('a terminal is over', () => {
 
   test('by itself, within a second: nobody has to ask', async () => {
     await using harness = await createTerminalHarness()
+    harness.terminals.start()
     const { client } = await harness.open()
     const startedAt = performance.now()
     harness.sessions.delete('first')

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { pollUntil } from '../../../scripts/lib/run.ts'
-import { createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
+import { createRunningTestApi, createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
 import { parseSamples } from '../../testkit/prometheus-text.ts'
 
 const createApi = () => createTestApi({}, { 'metrics-listen': '0' })
@@ -207,7 +207,7 @@ test('the version, the process and the certificate are told', async () => {
 })
 
 test('an event loop that stands still is told', async () => {
-  await using api = await createApi()
+  await using api = await createRunningTestApi({}, { 'metrics-listen': '0' })
   const countLateTicks = async () => {
     const values = await readMetrics(api)
     const all = values.get('cikit_api_event_loop_delay_seconds_count') ?? 0

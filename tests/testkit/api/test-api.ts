@@ -1,6 +1,6 @@
 import { createApp } from '../../../src/app.ts'
 import { type Flags, toConfig } from '../../../src/config/config.ts'
-import { createContext, type Overrides } from '../../../src/context.ts'
+import { type Context, createContext, type Overrides } from '../../../src/context.ts'
 import type { Group } from '../../../src/core/groups.ts'
 import { createLog } from '../../../src/core/log.ts'
 import { TEST_ACTOR } from '../actor.ts'
@@ -20,11 +20,19 @@ export interface ApiResponse {
 
 export type TestApi = Awaited<ReturnType<typeof createTestApi>>
 
+/** The API with all background work running: polling, probing and sampling. */
+export const createRunningTestApi = (overrides: Overrides = {}, flags: Flags = {}): Promise<TestApi> =>
+  createTestApi(overrides, flags, context => context.start())
+
 /**
- * The whole API with a data directory of its own, a manual clock and an in-memory engine.
- * @param flags additional settings
+ * The whole API over its own data directory, a manual clock and an in-memory engine. No timers run.
+ * @param flags settings besides the data directory and the domain
  */
-export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}) {
+export async function createTestApi(
+  overrides: Overrides = {},
+  flags: Flags = {},
+  onOpen: (context: Context) => void = () => undefined,
+) {
   const dir = tempDir()
   const clock = createManualClock()
   const memoryEngine = createMemoryEngine(clock.now)
@@ -38,7 +46,8 @@ export async function createTestApi(overrides: Overrides = {}, flags: Flags = {}
   async function openContext() {
     const dependencies = { now: clock.now, monotonic: clock.monotonic, engine: memoryEngine.engine, ...overrides }
     const newContext = await createContext(config, log, dependencies)
-    // Tests do not see the engine calls of the startup.
+    onOpen(newContext)
+    // The informer's first synchronisation is not part of any test.
     await newContext.droplets.list().catch(() => undefined)
     memoryEngine.calls.length = 0
     return newContext
