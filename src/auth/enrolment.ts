@@ -2,32 +2,23 @@ import type { Audit } from '../audit/service.ts'
 import type { Actor } from '../core/actor.ts'
 import type { MonotonicWallClock } from '../core/clock.ts'
 import { ApiError } from '../core/errors.ts'
-import type { Group } from '../core/groups.ts'
 import { addressPrefix } from '../core/network.ts'
 import type { RandomBytes } from '../core/random.ts'
-import { Secret } from '../core/secret.ts'
+import type { Secret } from '../core/secret.ts'
 import type { Database } from '../store/database.ts'
 import type { RotatableSecretBox } from '../store/encryption-key.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import type { User, UserStore } from '../store/users.ts'
+import { type Enrolment, toEnrolment } from './enrolment-details.ts'
 import { createPendingSecrets, type PendingSecret } from './pending-secret.ts'
 import { createRecoveryCodes, hashRecoveryCode } from './recovery-codes.ts'
 import type { AttemptSource, Throttle } from './throttle.ts'
 import { createToken, hashToken } from './tokens.ts'
-import { provisioningUri, TOTP_SECRET_BYTES, toBase32 } from './totp.ts'
+import { TOTP_SECRET_BYTES } from './totp.ts'
 
 /** Lifetime of a link and, after it is used, of the pending secret. */
 const ENROLMENT_LIFETIME_MS = 86_400_000
-
-/** A TOTP secret, ready to be entered into an authenticator app. */
-export interface Enrolment {
-  username: string
-  group: Group
-  /** Base32. */
-  secret: Secret
-  otpauthUrl: Secret
-}
 
 /** A one-time link that shows the user a new secret. */
 export interface EnrolmentLink {
@@ -116,7 +107,7 @@ export function createEnrolmentService(deps: {
       const source = { address: addressPrefix(actor.address) }
       const redeemed = await db.write(() => {
         const enrolment = enrolments.findByToken(hash)
-        const user = users.list().find(({ id }) => id === enrolment?.userId)
+        const user = userById(enrolment?.userId)
         const isRedeemable = enrolment && !enrolment.isShown && enrolment.userId === enrolmentBefore?.userId
         if (!isRedeemable || !user || enrolment.expiresAt <= monotonicWallClock()) {
           rejectUnknown(source)
@@ -144,7 +135,7 @@ export function createEnrolmentService(deps: {
       const pending = await loadPending(hash)
       const outcome = await db.write(() => {
         const enrolment = enrolments.findByToken(hash)
-        const user = users.list().find(({ id }) => id === enrolment?.userId)
+        const user = userById(enrolment?.userId)
         // A link that was not redeemed has no pending secret.
         if (!enrolment || !user || !pending || enrolment.expiresAt <= monotonicWallClock()) {
           rejectUnknown(source)
@@ -170,6 +161,10 @@ export function createEnrolmentService(deps: {
     return enrolment && (await pendingSecrets.pendingSecret(enrolment.userId))
   }
 
+  function userById(userId: string | undefined): User | undefined {
+    return users.list().find(({ id }) => id === userId)
+  }
+
   function rejectUnknown(source: AttemptSource): void {
     // Only unknown tokens are rejected: 256 bits cannot be guessed, and a neighbour's link must keep working.
     throttle.rejectLockedAddress(source)
@@ -186,14 +181,3 @@ export function createEnrolmentService(deps: {
 
 /** Stands in for an unknown user, so that the request does the same work as for an existing one. */
 const UNKNOWN_USER_ID = 'nobody'
-
-/** @param hostLabel what authenticator apps show as the account's host */
-export function toEnrolment(user: User, secret: Uint8Array<ArrayBuffer>, hostLabel: string): Enrolment {
-  const { username, group } = user
-  return {
-    username,
-    group,
-    secret: new Secret(toBase32(secret)),
-    otpauthUrl: new Secret(provisioningUri(secret, username, hostLabel)),
-  }
-}

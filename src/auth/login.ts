@@ -8,7 +8,7 @@ import type { Database } from '../store/database.ts'
 import type { RotatableSecretBox } from '../store/encryption-key.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import type { Account, UserStore } from '../store/users.ts'
-import type { EnrolmentService } from './enrolment.ts'
+import type { PendingSecrets } from './pending-secret.ts'
 import type { Throttle } from './throttle.ts'
 import { hashToken, hasTokenFormat, issueTokens, type Tokens } from './tokens.ts'
 import { matchingStep, TOTP_SECRET_BYTES } from './totp.ts'
@@ -29,7 +29,7 @@ export interface LoginDeps {
   db: Database
   users: UserStore
   sessions: SessionStore
-  enrolment: Pick<EnrolmentService, 'pendingSecret' | 'activate'>
+  enrolment: PendingSecrets
   throttle: Throttle
   audit: Audit
   secretBox: RotatableSecretBox

@@ -13,6 +13,8 @@ export interface PendingSecret {
   secret: Uint8Array<ArrayBuffer>
 }
 
+export type PendingSecrets = ReturnType<typeof createPendingSecrets>
+
 /** Loads pending secrets, and activates them on their first valid code. */
 export function createPendingSecrets(deps: {
   users: UserStore

@@ -3,32 +3,21 @@ import { ApiError, catalogue } from '../core/errors.ts'
 import { addressPrefix } from '../core/network.ts'
 import type { Secret } from '../core/secret.ts'
 import type { EnrolmentStore } from '../store/enrolments.ts'
-import { createReadCache } from '../store/read-cache.ts'
-import type { Session, TokenHolder } from '../store/sessions.ts'
+import type { Session } from '../store/sessions.ts'
 import type { User } from '../store/users.ts'
+import { createAuthentication } from './authentication.ts'
 import { type ClientInfo, createLogin, type LoginDeps } from './login.ts'
 import { createRecoveryCodes, hashRecoveryCode } from './recovery-codes.ts'
-import { hashToken, hasTokenFormat, issueTokens, type Tokens } from './tokens.ts'
+import { hashToken, issueTokens, type Tokens } from './tokens.ts'
 
 /** How long an expired token still gets 909 (expired) instead of 908 (unknown). */
 const EXPIRED_RETENTION_MS = 86_400_000
-const TOUCH_INTERVAL_MS = 60_000
-/** More than the sessions that can have an event stream, so that checking all of them in turn evicts none. */
-const HOLDER_CACHE_SIZE = 50_000
 
 export type AuthService = Awaited<ReturnType<typeof createAuthService>>
 
-/** Authenticates users: by code when they log in (`createLogin`), by token on every other request. */
+/** Authenticates users by code (`createLogin`) and by token (`createAuthentication`), and manages their sessions. */
 export async function createAuthService(deps: LoginDeps & { enrolments: EnrolmentStore }) {
   const { db, users, sessions, enrolments, throttle, audit, monotonicWallClock, random } = deps
-  const pendingTouches = new Set<string>()
-  const holderOfSession = createReadCache(
-    db,
-    (sessionId: string) => sessions.findTokenHolder(sessionId),
-    HOLDER_CACHE_SIZE,
-  )
-  const holderOfToken = createReadCache(db, (accessToken: string) => sessions.findByAccess(hashToken(accessToken)))
-
   const { login, verifyCode } = await createLogin(deps)
 
   return {
@@ -60,36 +49,7 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
       return tokens
     },
 
-    /** @throws ApiError 908 for an unknown access token, 909 for an expired one */
-    authenticate(accessToken: string | undefined): User {
-      const holder = accessToken && hasTokenFormat(accessToken) && holderOfToken(accessToken)
-      if (!holder) throw new ApiError('accessTokenUnknown', { anonymous: accessToken === undefined })
-      return userOfAccessToken(holder)
-    },
-
-    /** The session of an access token that `authenticate` accepted. */
-    sessionIdOf: (accessToken: string | undefined): string | undefined =>
-      accessToken === undefined ? undefined : holderOfToken(accessToken)?.session.id,
-
-    /** The current user of a session, or undefined if it has ended. Cached, and cheap enough to call for every event. */
-    userOfSession(sessionId: string): User | undefined {
-      const holder = holderOfSession(sessionId)
-      return holder && holder.refreshExpiresAt > monotonicWallClock() ? holder.user : undefined
-    },
-
-    /**
-     * Also accepts a valid refresh token, so that a client can log out with whichever token it still has.
-     * @throws ApiError 908 and 909 as `authenticate`, 910 for an expired or exchanged refresh token
-     */
-    authenticateForRevocation(token: string | undefined): User {
-      if (!token || !hasTokenFormat(token)) throw new ApiError('accessTokenUnknown', { anonymous: token === undefined })
-      const hash = hashToken(token)
-      const byAccess = sessions.findByAccess(hash)
-      if (byAccess) return userOfAccessToken(byAccess)
-      const byRefresh = sessions.findByRefresh(hash)
-      if (byRefresh && byRefresh.refreshExpiresAt > monotonicWallClock()) return byRefresh.user
-      throw new ApiError(byRefresh || sessions.findRotated(hash) ? 'refreshTokenUnknown' : 'accessTokenUnknown')
-    },
+    ...createAuthentication(deps),
 
     /**
      * Ends all sessions of a user and cancels a pending enrolment.
@@ -163,21 +123,5 @@ export async function createAuthService(deps: LoginDeps & { enrolments: Enrolmen
     const user = users.list().find(({ id }) => id === userId)
     sessions.remove(sessionId)
     audit.record({ ...actor, user: user?.username ?? '' }, sessionId, 'refused', catalogue.refreshTokenUnknown.id)
-  }
-
-  function userOfAccessToken(holder: TokenHolder): User {
-    if (holder.accessExpiresAt <= monotonicWallClock()) throw new ApiError('accessTokenExpired')
-    touch(holder.session)
-    return holder.user
-  }
-
-  /** Updates the last use at most once a minute: a durable write per request would cost more than the request. */
-  function touch({ id, lastUsedAt }: Session): void {
-    if (monotonicWallClock() - lastUsedAt < TOUCH_INTERVAL_MS || pendingTouches.has(id)) return
-    pendingTouches.add(id)
-    db.write(() => sessions.touch(id, monotonicWallClock()))
-      // An unwritable store must not fail a read.
-      .catch(() => undefined)
-      .finally(() => pendingTouches.delete(id))
   }
 }

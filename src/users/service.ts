@@ -1,5 +1,5 @@
 import type { Audit } from '../audit/service.ts'
-import { type Enrolment, toEnrolment } from '../auth/enrolment.ts'
+import { type Enrolment, toEnrolment } from '../auth/enrolment-details.ts'
 import type { Throttle } from '../auth/throttle.ts'
 import { TOTP_SECRET_BYTES } from '../auth/totp.ts'
 import type { Actor } from '../core/actor.ts'

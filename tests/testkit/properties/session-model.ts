@@ -12,7 +12,7 @@ export interface TokenPair {
   refresh: string
 }
 
-export interface ModelSession {
+interface ModelSession {
   user: ModelUser
   createdAt: number
   tokens: TokenPair
