@@ -1,4 +1,4 @@
-# cikit-api as an image: built from source, and nothing inside but the binary and the C library that it asks for.
+# Builds cikit-api from source. The image contains only the binary and the C library it needs.
 #
 #   docker build -t cikit-api .
 #   docker run -d --name cikit-api -p 127.0.0.1:1337:1337 \
@@ -14,7 +14,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY . .
 RUN npm run build -- "$VERSION"
-# What `ldd` names is all of a system that the binary needs. The data directory belongs to a user of its own, whom `serve` becomes.
+# The binary needs only the libraries that `ldd` lists. `serve` drops to the owner of the data directory.
 RUN mkdir -p /image/etc /image/usr/local/bin /image/tmp /data \
  && chmod 1777 /image/tmp && chmod 0700 /data \
  && cp dist/cikit-api /image/usr/local/bin/ \
@@ -25,7 +25,7 @@ RUN mkdir -p /image/etc /image/usr/local/bin /image/tmp /data \
 FROM scratch
 COPY --from=build /image/ /
 COPY --from=build --chown=10001:10001 /data/ /var/lib/cikit-api/
-# Inside the container every address is the container's own; publish the port on loopback unless TLS is given.
+# Listen on all addresses of the container. Publish the port on loopback unless TLS is configured.
 ENV CIKIT_API_HOST=0.0.0.0 CIKIT_API_DATA_DIR=/var/lib/cikit-api
 VOLUME /var/lib/cikit-api
 EXPOSE 1337
