@@ -18,15 +18,15 @@ import { createOperationWaiter, type SendRequest } from './operation-waiter.ts'
 import { runSsh } from './ssh.ts'
 
 const commonArgs = {
-  json: { type: 'boolean', description: 'Print the list as the API answers it' },
+  json: { type: 'boolean', description: 'Print the list as the API returns it' },
   ...settingArgs('session-file'),
 } as const
 const changeArgs = {
   wait: {
     type: 'boolean',
-    description: 'Wait until the droplet is ready, too, where it is to run (5 minutes at most)',
+    description: 'Also wait until a started droplet is ready (at most 5 minutes)',
   },
-  detach: { type: 'boolean', description: 'Do not wait: print the id of the operation' },
+  detach: { type: 'boolean', description: 'Do not wait; print the id of the operation' },
   ...commonArgs,
 } as const
 
@@ -37,13 +37,13 @@ const ls = defineCommand({
 })
 
 const add = defineCommand({
-  description: 'Make and start a droplet that lets your SSH keys in',
+  description: 'Create and start a droplet that accepts your SSH keys',
   args: {
     ...changeArgs,
     'ssh-keys': {
       type: 'string',
       valueHint: 'FILES',
-      description: 'Public keys to let in, separated by commas; "none" for none (~/.ssh/id_*.pub)',
+      description: 'Files with public keys, separated by commas, or "none" (~/.ssh/id_*.pub)',
     },
   },
   run: async ({ args }) => {
@@ -63,18 +63,18 @@ const stop = createChangeCommand(
   droplet => (api, headers) => api.droplet.stop({ droplet }).patch(undefined, { headers }),
 )
 const restart = createChangeCommand(
-  'Stop and start a droplet',
+  'Stop a droplet and start it again',
   'running',
   droplet => (api, headers) => api.droplet.restart({ droplet }).patch(undefined, { headers }),
 )
 const rm = createChangeCommand(
-  'Delete a droplet with its data',
+  'Delete a droplet and all its data',
   'gone',
   droplet => (api, headers) => api.removeDroplet(droplet, headers),
 )
 
 const ssh = defineCommand({
-  description: 'Enter a droplet by ssh; after -- comes what ssh is to run',
+  description: 'Open an SSH session to a droplet, or run the command given after --',
   args: { name: dropletNameArg, ...settingArgs('session-file') },
   run: async ({ args, rawArgs }) => {
     const droplet = (await fetchDroplets(args)).find(droplet => droplet.name === args.name)
@@ -91,14 +91,13 @@ const ssh = defineCommand({
 })
 
 export const droplet = defineGroup({
-  description: 'Droplets of the Matrix that you are logged in to',
+  description: 'Manage the droplets of the Matrix you are logged in to',
   subCommands: { ls, add, start, stop, restart, rm, ssh, exec, console: consoleCommand, logs, stats },
 })
 
-/** What a droplet is to be after a change. */
 type TargetState = 'running' | 'stopped' | 'gone'
 
-/** A command that does one thing to the droplet that it names. */
+/** A command that changes one droplet. */
 function createChangeCommand(
   description: string,
   targetState: TargetState,
@@ -107,7 +106,7 @@ function createChangeCommand(
   return defineCommand({
     description,
     args: { name: dropletNameArg, ...changeArgs },
-    // Eden puts it into the path as it is.
+    // Eden does not encode path parameters.
     run: ({ args }) => runChangeCommand(args, targetState, requestFor(encodeURIComponent(args.name))),
   })
 }
@@ -117,7 +116,7 @@ async function runChangeCommand(
   targetState: TargetState,
   sendRequest: SendRequest,
 ): Promise<void> {
-  if (args.wait && args.detach) throw new ConfigError('--wait and --detach do not go together: choose one')
+  if (args.wait && args.detach) throw new ConfigError('--wait and --detach cannot be combined: choose one')
   const { operation, after: droplets } = await performChange(args, targetState, sendRequest)
   if (args.detach) {
     process.stdout.write(`${args.json ? JSON.stringify(operation) : escapeText(operation.id)}\n`)
@@ -126,7 +125,7 @@ async function runChangeCommand(
   } else process.stdout.write(`Deleted ${escapeText(operation.droplet ?? '')}\n`)
 }
 
-/** @returns the operation, and the list after it; for one that nobody waits for, none */
+/** @returns the operation, and the droplets after it; no droplets with `--detach` */
 async function performChange(args: Record<string, unknown>, targetState: TargetState, sendRequest: SendRequest) {
   using waiter = createOperationWaiter(sessionFileOf(args), args.json === true)
   const started = await waiter.request(sendRequest)
@@ -141,7 +140,7 @@ const fetchDroplets = (args: Record<string, unknown>) => call(sessionFileOf(args
 
 function printDroplets(droplets: DropletList, json = false): void {
   if (json) return void process.stdout.write(`${JSON.stringify(droplets)}\n`)
-  // A server that is older does not tell.
+  // Older servers do not report health.
   const hasHealth = droplets.some(droplet => 'health' in droplet)
   const rows = droplets.map(({ name, status, health, created, ports }) => [
     ...[name, status, ...(hasHealth ? [health ?? '-'] : []), created],

@@ -3,7 +3,7 @@ import { escapeText } from '../../src/core/log.ts'
 
 type EventData = Partial<Record<string, unknown>>
 
-/** An event as one line for people, with the time of day here: `16:21:07 cikit05 changed: Up 3 seconds, ready`. */
+/** An event as one line with the local time: `16:21:07 cikit05 changed: Up 3 seconds, ready`. */
 export function toEventText(event: ServerEvent, receivedAt: Date): string {
   const time = [receivedAt.getHours(), receivedAt.getMinutes(), receivedAt.getSeconds()]
     .map(part => String(part).padStart(2, '0'))
@@ -11,7 +11,7 @@ export function toEventText(event: ServerEvent, receivedAt: Date): string {
   return `${time} ${escapeText(describeEvent(event))}`
 }
 
-/** The object that an event carries; undefined when it carries none. */
+/** @returns undefined if the data is not a JSON object */
 export function parseData(data: string): EventData | undefined {
   try {
     return asObject(JSON.parse(data))
@@ -28,7 +28,7 @@ function describeEvent({ event, data }: ServerEvent): string {
 
 const formatters: Partial<Record<string, (data: EventData) => string>> = {
   begin: () => 'connected',
-  reset: () => 'connected; what happened meanwhile is not known: see cikit-api droplet ls',
+  reset: () => 'connected; events were missed: see cikit-api droplet ls',
   droplet: ({ change, droplet }) => {
     const { name, status, health } = asObject(droplet) ?? {}
     const state = change === 'removed' ? [] : [status, health].filter(part => typeof part === 'string')
@@ -45,9 +45,9 @@ const formatters: Partial<Record<string, (data: EventData) => string>> = {
     const { username, group } = asObject(user) ?? {}
     return `user ${username} ${change}${change === 'removed' ? '' : `: ${group}`}`
   },
-  audit: ({ last }) => `the audit has new records, up to ${last}: see cikit-api audit`,
+  audit: ({ last }) => `new audit records, up to ${last}: see cikit-api audit`,
   engine: ({ state }) => `the engine is ${state}`,
-  end: ({ error }) => `the end: ${error}`,
+  end: ({ error }) => `stream ended: ${error}`,
 }
 
 function asObject(value: unknown): EventData | undefined {

@@ -8,9 +8,9 @@ import { parseData, toEventText } from './event-text.ts'
 import { followStream } from './follow-stream.ts'
 
 export const events = defineCommand({
-  description: 'Follow what happens to droplets, operations and users, until Ctrl-C',
+  description: 'Follow changes of droplets, operations and users until Ctrl-C',
   args: {
-    json: { type: 'boolean', description: 'Print one JSON object a line: {id, event, data}' },
+    json: { type: 'boolean', description: 'Print one JSON object per line: {id, event, data}' },
     ...settingArgs('session-file'),
   },
   run: async ({ args }) => {

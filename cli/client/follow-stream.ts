@@ -7,11 +7,11 @@ import { withApi } from './api/session.ts'
 import type { SessionFile } from './api/session-file.ts'
 import { parseData } from './event-text.ts'
 
-const statusMessages = { lost: 'The connection is lost: connecting again', back: 'Connected again' }
+const statusMessages = { lost: 'connection lost, reconnecting', back: 'reconnected' }
 
 /**
- * The events of a stream of the server, told on standard error when its connection is lost and found again.
- * @throws ClientError after the event `end`, and whenever the server refuses
+ * The events of a stream. Standard error reports when the connection is lost and back.
+ * @throws ClientError after the event `end`, and when the server rejects the request
  */
 export async function* followStream(
   file: SessionFile,
@@ -19,7 +19,7 @@ export async function* followStream(
 ): AsyncGenerator<ServerEvent> {
   const stream = followServerEvents({
     open: (signal, lastEventId) => withApi(file, api => open(api, signal, lastEventId)),
-    // A session ends when its tokens are not refreshed for days, and the stream with it.
+    // Refreshes tokens when due: the session, and with it the stream, ends without that.
     onActivity: () => withApi(file, async () => undefined),
     onStatus: state => process.stderr.write(`cikit-api: ${statusMessages[state]}\n`),
   })
@@ -29,7 +29,6 @@ export async function* followStream(
   }
 }
 
-/** The session has ended, or the server says what else. */
 function sessionError({ data }: ServerEvent, url: string): ClientError {
   const { error, errorId } = parseData(data) ?? {}
   if (errorId === 908) return sessionEndedError(url)
@@ -37,5 +36,5 @@ function sessionError({ data }: ServerEvent, url: string): ClientError {
 }
 
 export function sessionEndedError(url: string): ClientError {
-  return new ClientError('notLoggedIn', `Your session at ${url} has ended: cikit-api login ${url}`)
+  return new ClientError('notLoggedIn', `Your session at ${url} has ended: run cikit-api login ${url}`)
 }

@@ -7,11 +7,19 @@ import { logIn, logOut } from './api/session.ts'
 import { sessionFileOf } from './api/session-file.ts'
 
 export const login = defineCommand({
-  description: 'Log in to a Matrix elsewhere, for the droplet commands',
+  description: 'Log in to a Matrix',
   args: {
-    url: { type: 'positional', required: true, description: 'Where its API is: https://matrix.example.com:1337' },
-    username: { type: 'string', alias: 'u', valueHint: 'NAME', description: 'Name of the user (asked for)' },
-    code: { type: 'string', valueHint: 'DIGITS', description: 'Six digits of the authenticator app (asked for)' },
+    url: {
+      type: 'positional',
+      required: true,
+      description: 'Address of its API, such as https://matrix.example.com:1337',
+    },
+    username: { type: 'string', alias: 'u', valueHint: 'NAME', description: 'Name of the user (prompts for it)' },
+    code: {
+      type: 'string',
+      valueHint: 'DIGITS',
+      description: 'Six digits from the authenticator app (prompts for them)',
+    },
     'ca-file': { type: 'string', valueHint: 'FILE', description: 'Certificate authority to trust, in PEM' },
     json: { type: 'boolean', description: 'Print one JSON object: {url, username}' },
     ...settingArgs('session-file'),
@@ -30,7 +38,7 @@ export const login = defineCommand({
 })
 
 export const logout = defineCommand({
-  description: 'End the session at the Matrix that you are logged in to',
+  description: 'Log out of the Matrix and end the session',
   args: {
     json: { type: 'boolean', description: 'Print one JSON object: {}' },
     ...settingArgs('session-file'),
@@ -44,12 +52,10 @@ export const logout = defineCommand({
 function parseServerUrl(text: string): string {
   const url = URL.parse(text)
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.search || url.hash) {
-    throw new ConfigError(`${JSON.stringify(text)} is no address of a server: give https://NAME[:PORT]`)
+    throw new ConfigError(`${JSON.stringify(text)} is not a server address: give https://NAME[:PORT]`)
   }
   if (url.protocol === 'http:' && !/^(localhost|127\.|\[::1\])/.test(url.hostname)) {
-    process.stderr.write(
-      'cikit-api: this address is plain HTTP: whoever is on the way can read your code and your tokens\n',
-    )
+    process.stderr.write('cikit-api: warning: over plain HTTP, others on the network can read your code and tokens\n')
   }
   return url.href.replace(/\/+$/, '')
 }
@@ -58,12 +64,12 @@ function readCaFile(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    throw new ConfigError(`--ca-file ${file} cannot be read: name a certificate in PEM`, { cause })
+    throw new ConfigError(`--ca-file ${file} cannot be read: name a certificate file in PEM`, { cause })
   }
 }
 
 async function promptFor(question: string, flag: string): Promise<string> {
-  if (!process.stdin.isTTY) throw new ConfigError(`There is no terminal to ask on: give ${flag}`)
+  if (!process.stdin.isTTY) throw new ConfigError(`Standard input is not a terminal: give ${flag}`)
   const readline = createInterface({ input: process.stdin, output: process.stderr })
   try {
     return (await readline.question(question)).trim()

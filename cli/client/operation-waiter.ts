@@ -10,37 +10,35 @@ import { realTiming, retryWhileUnreachable } from './api/retry.ts'
 import { call, type EdenResult } from './api/session.ts'
 import type { SessionFile } from './api/session-file.ts'
 
-/** What asks for a change. */
 export type SendRequest = (api: ApiClient, headers: Record<string, string>) => Promise<EdenResult<unknown>>
 
 /**
- * Waiting for the server, with a line of progress on a terminal, and with Ctrl-C, which ends the waiting and nothing
- * else; until its scope ends.
- * @param quiet without the line
+ * Waits for operations with a progress line, until its scope ends. Ctrl-C ends the waiting, not the operation.
+ * @param quiet omits the progress line
  */
 export function createOperationWaiter(file: SessionFile, quiet: boolean) {
   const line = createProgressLine({ terminal: process.stderr, quiet })
   let status: ProgressStatus = { title: '', stage: '' }
-  let interruptMessage = 'The change may have begun: see cikit-api operation ls'
+  let interruptMessage = 'The operation may have started: see cikit-api operation ls'
   const interrupt = onInterrupt(() => {
     line[Symbol.dispose]()
     return interruptMessage
   })
   const fetchDroplets = () => call(file, api => api.droplet.list.get())
-  const showUnreachable = () => line.update({ title: status.title, stage: 'the server is away' })
+  const showUnreachable = () => line.update({ title: status.title, stage: 'server unreachable, retrying' })
   const showStatus = (newStatus: ProgressStatus) => {
     status = newStatus
     line.update(newStatus)
   }
 
   return {
-    /** @returns the operation, which has just begun */
+    /** @returns the started operation */
     request: (send: SendRequest): Promise<OperationBody> =>
       requestChange(headers => call<unknown>(file, api => send(api, headers))),
 
-    /** @returns the operation at its end, whatever that is */
+    /** @returns the finished operation, successful or not */
     async waitForEnd(started: OperationBody): Promise<OperationBody> {
-      interruptMessage = `The operation goes on; to undo it: cikit-api operation cancel ${escapeText(started.id)}`
+      interruptMessage = `The operation continues; to cancel it: cikit-api operation cancel ${escapeText(started.id)}`
       showStatus(toProgressStatus(started))
       if (started.ended_at !== null) return started
       const operation = encodeURIComponent(started.id)
@@ -52,10 +50,10 @@ export function createOperationWaiter(file: SessionFile, quiet: boolean) {
 
     list: (): Promise<DropletList> => retryWhileUnreachable(fetchDroplets, showUnreachable, realTiming),
 
-    /** @returns the list in which that droplet is ready */
+    /** @returns the droplets, once this one is ready */
     async waitUntilReady(name: string): Promise<DropletList> {
       interruptMessage = `${escapeText(name)} is not ready yet: see cikit-api droplet ls`
-      const bootingStatus = { title: name, stage: 'boots' }
+      const bootingStatus = { title: name, stage: 'booting' }
       showStatus(bootingStatus)
       const fetchAndShow = async () => {
         const droplets = await fetchDroplets()

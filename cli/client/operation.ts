@@ -10,16 +10,16 @@ import { sessionFileOf } from './api/session-file.ts'
 import { createOperationWaiter } from './operation-waiter.ts'
 
 const commonArgs = {
-  json: { type: 'boolean', description: 'Print it as the API answers it' },
+  json: { type: 'boolean', description: 'Print the API response' },
   ...settingArgs('session-file'),
 } as const
 const operationIdArg = { type: 'positional', required: true, description: 'Id of the operation' } as const
 
 const ls = defineCommand({
-  description: 'List what is being done to the droplets, and was, newest first',
+  description: 'List operations, newest first',
   args: {
-    limit: { type: 'string', valueHint: 'NUMBER', description: 'The newest so many, 1000 at most (100)' },
-    droplet: { type: 'string', valueHint: 'NAME', description: 'Of this droplet only' },
+    limit: { type: 'string', valueHint: 'NUMBER', description: 'Number of operations, at most 1000 (100)' },
+    droplet: { type: 'string', valueHint: 'NAME', description: 'Only operations of this droplet' },
     ...commonArgs,
   },
   run: async ({ args }) => {
@@ -36,7 +36,7 @@ const show = defineCommand({
   description: 'Show an operation',
   args: {
     id: operationIdArg,
-    wait: { type: 'boolean', description: 'Wait for its end first; exit 1 if it was not done' },
+    wait: { type: 'boolean', description: 'Wait for it to finish; exit 1 if it did not succeed' },
     ...commonArgs,
   },
   run: async ({ args }) => {
@@ -50,7 +50,7 @@ const show = defineCommand({
 })
 
 const cancel = defineCommand({
-  description: 'Undo an operation, as long as that is possible',
+  description: 'Cancel an operation and undo its changes, while that is possible',
   args: { id: operationIdArg, ...commonArgs },
   run: async ({ args }) => {
     const cancelled = await call(sessionFileOf(args), api => api.cancelOperation(encodeURIComponent(args.id)))
@@ -59,7 +59,7 @@ const cancel = defineCommand({
 })
 
 export const operation = defineGroup({
-  description: 'What is being done to the droplets, and was',
+  description: 'Show and cancel operations on droplets',
   subCommands: { ls, show, cancel },
 })
 
@@ -80,7 +80,7 @@ function toDetails(operation: OperationBody): string {
   const { id, user, state, cancellable, created_at, started_at, ended_at, steps, progress, error } = operation
   const rows = [
     ['id', id],
-    ['what', toTitle(operation)],
+    ['operation', toTitle(operation)],
     ['user', user],
     ['state', cancellable ? `${state}, can be cancelled` : state],
     ['created', created_at],

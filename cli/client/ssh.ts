@@ -3,17 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClientError, OperatorError } from '../../src/core/errors.ts'
 
-/** The droplet's own public key, as the server tells it. */
+/** A droplet's public host key, as reported by the server. */
 export interface HostKey {
-  /** What it is known by, which is no address: another droplet may have had the same port. */
+  /** Identifies the droplet in known_hosts. Not its address: an earlier droplet may have had the same port. */
   alias: string
   /** `ssh-ed25519 AAAA…`. */
   key: string
 }
 
 /**
- * Runs the ssh of this computer, by its arguments and without a shell.
- * @param options `hostKey`: who cannot show that it has this key is not let near; without one, ssh asks the person
+ * Runs the local ssh program, without a shell.
+ * @param options `hostKey` must match the droplet's; without one, ssh asks the user to confirm the key
  * @returns its exit code
  */
 export async function runSsh(options: {
@@ -23,7 +23,7 @@ export async function runSsh(options: {
   hostKey?: HostKey | undefined
 }): Promise<number> {
   const { hostname, port, remoteCommand, hostKey } = options
-  if (!Bun.which('ssh')) throw new OperatorError('There is no ssh here: install an OpenSSH client')
+  if (!Bun.which('ssh')) throw new OperatorError('ssh was not found: install an OpenSSH client')
   using knownHosts = hostKey && createKnownHostsFile(hostKey)
   const host = `root@${hostname.replace(/^\[|\]$/g, '')}`
   const child = Bun.spawn(['ssh', ...(knownHosts?.flags ?? []), '-p', String(port), host, ...remoteCommand], {
@@ -33,25 +33,25 @@ export async function runSsh(options: {
   return await child.exited
 }
 
-/** A file of known hosts for this one connection, in a directory of its own (0700), until its scope ends. */
+/** A known_hosts file for this connection only, in its own directory (0700), until its scope ends. */
 function createKnownHostsFile({ alias, key }: HostKey) {
-  // A line feed would make a line of its own, and a star would fit everywhere.
+  // A line feed would add an entry, and a star would match every host.
   if (!/^[\w.-]+$/.test(alias) || !/^[\w@.-]+ [\w+/=]+$/.test(key)) {
-    throw new ClientError('refused', 'The server tells a host key for this droplet that is none')
+    throw new ClientError('refused', 'The server reported an invalid host key for this droplet')
   }
   const dir = mkdtempSync(join(tmpdir(), 'cikit-api-'))
   const file = join(dir, 'known_hosts')
   writeFileSync(file, `${alias} ${key}\n`, { mode: 0o600 })
-  // ssh_config(5): values with blanks are quoted, and % begins a token.
+  // ssh_config(5): quote values with blanks; % starts a token.
   const quoted = `"${file.replaceAll('%', '%%')}"`
   const options = [
     `UserKnownHostsFile=${quoted}`,
     'GlobalKnownHostsFile=/dev/null',
     `HostKeyAlias=${alias}`,
     'StrictHostKeyChecking=yes',
-    // Else ssh before 8.5 looks for the address as well.
+    // OpenSSH before 8.5 would also check the address.
     'CheckHostIP=no',
-    // Nor is it DNS that knows it better, whatever the person's own configuration says.
+    // Overrides a user configuration that trusts DNS.
     'VerifyHostKeyDNS=no',
   ]
   return {
@@ -60,7 +60,7 @@ function createKnownHostsFile({ alias, key }: HostKey) {
   }
 }
 
-/** So that what is to be tidied up is, once ssh has ended. Ctrl-C reaches ssh by the terminal. */
+/** Lets this program clean up after ssh ends. Ctrl-C reaches ssh through the terminal. */
 function forwardSignals(child: { kill: (signal: NodeJS.Signals) => void }) {
   const listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(signal => {
     const listener = () => {

@@ -8,24 +8,24 @@ import {
 import { errorMessage } from '../../src/core/error-message.ts'
 import type { Log } from '../../src/core/log.ts'
 
-/** A certificate that has no more than this left is warned of, once a day. */
+/** Expiry within this time is logged as a warning, once a day. */
 const EXPIRY_WARNING_MS = 14 * 24 * 3_600_000
 const DAY_MS = 24 * 3_600_000
 
 export interface CertificateRenewal {
-  /** Takes what the files hold now, if it can be used. For SIGHUP. */
+  /** Reads the files now, for SIGHUP. */
   reload(): void
   /**
-   * To be called every few seconds: takes what the files hold once they have changed, and have not gone on changing since
-   * the last look, because the certificate and its key are two files, written one after the other.
+   * Reads the files if they have changed, but not since the previous poll: the certificate and its key are two files,
+   * written one after the other.
    */
   poll(): void
 }
 
 /**
- * Brings what is in the files into use whenever that is another certificate; one that is broken, expired, or not of its key
- * is refused, and the one in use stays.
- * @param options `present`: what is in use; `use` puts another in its place, or throws
+ * Puts a new certificate into use when the files change. One that is broken, expired or does not match its key is
+ * rejected, and the current one stays.
+ * @param options `apply` puts a certificate into use, or throws
  */
 export function createCertificateRenewal(options: {
   files: CertificateFiles
@@ -59,15 +59,15 @@ export function createCertificateRenewal(options: {
       const reason = invalidReason(next, now())
       if (reason) throw new Error(`--tls-cert ${files.certFile}: ${reason}`)
       if (next.cert === current.cert && next.key === current.key) {
-        log.info('the certificate is in use already', toLogFields(current))
+        log.info('the certificate is already in use', toLogFields(current))
         return
       }
       apply(next)
       current = next
       warnedAt = Number.NEGATIVE_INFINITY
-      log.info('another certificate is in use', toLogFields(current))
+      log.info('a new certificate is in use', toLogFields(current))
     } catch (error) {
-      log.error('the new certificate cannot be used, and the old one stays', {
+      log.error('the new certificate cannot be used; the current one stays in use', {
         error: errorMessage(error),
         ...toLogFields(current),
       })
@@ -77,7 +77,7 @@ export function createCertificateRenewal(options: {
   function warnIfExpiringSoon(): void {
     if (current.validTo - now() > EXPIRY_WARNING_MS || now() - warnedAt < DAY_MS) return
     warnedAt = now()
-    log.warn('the certificate is over soon: renew it', toLogFields(current))
+    log.warn('the certificate expires soon: renew it', toLogFields(current))
   }
 }
 

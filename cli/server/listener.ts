@@ -10,29 +10,27 @@ import { type TerminalSocketData, terminalSocketHandler } from '../../src/drople
 
 const PENDING_REQUESTS_POLL_MS = 100
 
-/** The API where clients reach it. */
 export interface Listener {
   /** `https://0.0.0.0:1337/`. */
   address: string
   /**
-   * From now on every new connection gets this certificate; those that are open keep theirs until they end. Nothing
-   * happens after `stop`.
-   * @throws ConfigError when TLS does not take it; nothing has changed then
+   * Uses this certificate for new connections; open ones keep theirs. Does nothing after `stop`.
+   * @throws ConfigError if TLS does not accept it; the previous certificate stays in use
    */
   setCertificate(certificate: Certificate): void
-  /** Refuses new connections, and ends when the last request has. */
+  /** Rejects new connections, and resolves when the last request has ended. */
   stop(options?: { force: boolean }): Promise<void>
 }
 
 /**
- * @throws OperatorError when the address is taken or none of this host's
- * @throws ConfigError when TLS does not take the certificate
+ * @throws OperatorError if the address is in use or not one of this host's
+ * @throws ConfigError if TLS does not accept the certificate
  */
 export function listen(endpoint: Config['listen'], context: Context, certificate?: Certificate): Listener {
   const app = createApp(context)
   if (certificate) rejectPortInUse(endpoint)
   let server = startServer(endpoint.port, certificate)
-  /** Those before it whose last connections are still open. */
+  /** Replaced servers with connections still open. */
   const draining = new Set<Server<TerminalSocketData>>()
   let isStopped = false
 
@@ -49,7 +47,7 @@ export function listen(endpoint: Config['listen'], context: Context, certificate
       const servers = [server, ...draining]
       const stop = (closeActive: boolean) => Promise.all(servers.map(each => each.stop(closeActive)))
       const stopped = stop(force)
-      // A connection over TLS that has not asked for anything would be waited for until it has been silent for too long.
+      // Without this, an idle TLS connection would delay the end until its idle timeout.
       const timer = setInterval(() => {
         if (servers.every(({ pendingRequests }) => pendingRequests === 0)) stop(true)
       }, PENDING_REQUESTS_POLL_MS)
@@ -68,8 +66,8 @@ export function listen(endpoint: Config['listen'], context: Context, certificate
       websocket: terminalSocketHandler,
     }
     try {
-      // Bun gives a server no other certificate. So a second one takes its place at the same port, which the kernel allows
-      // to processes of one user only.
+      // Bun cannot change a server's certificate, so a second server takes over the port. The kernel allows sharing a port
+      // only to processes of one user.
       const bunServer = Bun.serve(
         tls ? { ...options, tls: { cert: tls.cert, key: tls.key }, http2: true, reusePort: true } : options,
       )
@@ -86,7 +84,7 @@ export function listen(endpoint: Config['listen'], context: Context, certificate
   }
 }
 
-/** Since a port that may be shared could be shared with another serve, too, and nobody would be told. */
+/** With a shared port, a second `serve` on it would go unnoticed. */
 function rejectPortInUse({ host: hostname, port, ...rest }: Config['listen']): void {
   if (port === 0) return
   try {
@@ -98,13 +96,13 @@ function rejectPortInUse({ host: hostname, port, ...rest }: Config['listen']): v
 
 function listenError({ host, port }: Config['listen'], error: unknown): OperatorError {
   return new OperatorError(
-    `Cannot listen on ${host}:${port} (${errorMessage(error)}): stop what listens there, or choose another --port or --host`,
+    `Cannot listen on ${host}:${port} (${errorMessage(error)}): stop the program that uses it, or choose another --port or --host`,
   )
 }
 
 function certificateError({ tls }: Config['listen'], error: unknown): ConfigError {
   return new ConfigError(
-    `--tls-cert ${tls?.certFile}, --tls-key ${tls?.keyFile}: ${errorMessage(error)}: give a certificate and its own key in PEM`,
+    `--tls-cert ${tls?.certFile}, --tls-key ${tls?.keyFile}: ${errorMessage(error)}: give a certificate and its key in PEM`,
   )
 }
 

@@ -5,18 +5,18 @@ import type { Log } from '../../src/core/log.ts'
 import { isAddress } from '../../src/core/network.ts'
 import type { Metrics } from '../../src/monitoring/metrics/service.ts'
 
-/** A scraper asks and goes; who is slower than this is none. */
+/** A scraper sends its request at once. */
 const IDLE_SECONDS = 10
 
 export interface MetricsListener {
-  /** Without waiting for who asks. */
+  /** Does not wait for open requests. */
   stop(): Promise<void>
 }
 
 /**
- * `GET /metrics` and nothing else, on a listener of its own.
- * @returns undefined when nobody asked for metrics
- * @throws OperatorError when the address cannot be had
+ * Serves `GET /metrics`, and nothing else, on a separate listener.
+ * @returns undefined if metrics are not configured
+ * @throws OperatorError if the address cannot be used
  */
 export function startMetricsListener({
   config,
@@ -33,12 +33,13 @@ export function startMetricsListener({
   const handleRequest = async (request: Request): Promise<Response> => {
     const { hostname: requestedHost, pathname } = new URL(request.url)
     if (!isAllowedHost(requestedHost))
-      return textResponse('Call this by an address, or name it in --allowed-hosts\n', 421)
-    if (request.method !== 'GET' || pathname !== '/metrics') return textResponse('Only GET /metrics is here\n', 404)
+      return textResponse('Use an IP address, or add this name to --allowed-hosts\n', 421)
+    if (request.method !== 'GET' || pathname !== '/metrics')
+      return textResponse('Only GET /metrics is served here\n', 404)
     const { text, contentType } = await metrics.render()
     return textResponse(text, 200, contentType)
   }
-  /** A page that somebody visits may reach this by a name of its own (DNS rebinding), and only by a name. */
+  /** DNS rebinding lets a website reach this listener, but only by name. */
   const isAllowedHost = (name: string) =>
     name === 'localhost' ||
     isAddress(name.replace(/^\[|\]$/g, '')) ||
@@ -48,7 +49,7 @@ export function startMetricsListener({
     const server = Bun.serve({ hostname, port, idleTimeout: IDLE_SECONDS, fetch: handleRequest })
     log.info('metrics listening', { address: new URL('/metrics', server.url).href })
     if (isExposed)
-      log.warn('metrics are plain HTTP, on an address that others can reach: keep that port to your own network')
+      log.warn('metrics use plain HTTP on an address that others can reach: restrict the port to your own network')
     return { stop: () => server.stop(true) }
   } catch (error) {
     const reason = errorMessage(error)

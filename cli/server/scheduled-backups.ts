@@ -5,7 +5,7 @@ import { OperatorError } from '../../src/core/errors.ts'
 import type { Log } from '../../src/core/log.ts'
 import { runProgram } from '../shared/run-program.ts'
 
-/** The backups that `serve` has made by `backup` of this same program. */
+/** The backups that `serve` schedules; each runs this program's `backup` command in a process of its own. */
 export function createScheduledBackups(config: Config, schedule: BackupSchedule, log: Log) {
   const { dataDir, keyFile, droplets } = config
   const locationFlags = [
@@ -20,11 +20,12 @@ export function createScheduledBackups(config: Config, schedule: BackupSchedule,
       signal,
     )
     if (signal.aborted) removeOrphanedWork(dataDir)
-    if (code !== 0) throw new OperatorError(stderr.trim().replace(/^cikit-api: /, '') || `it ended with ${code}`)
+    if (code !== 0)
+      throw new OperatorError(stderr.trim().replace(/^cikit-api: /, '') || `the backup exited with ${code}`)
   }
 }
 
-/** What the runtime is told beside its own name: nothing when it is inside of the binary. */
+/** The script that the runtime was given; none in the compiled binary. */
 function scriptArgs(): string[] {
   return Bun.main.startsWith('/$bunfs/') ? [] : [Bun.main]
 }

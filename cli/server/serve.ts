@@ -16,14 +16,14 @@ import { type MetricsListener, startMetricsListener } from './metrics-listener.t
 import { createScheduledBackups } from './scheduled-backups.ts'
 import { createStdoutSink } from './stdout-sink.ts'
 
-/** How long running requests and droplet operations may take to end after the first signal. */
+/** Time for running requests and droplet operations to end after the first signal. */
 const DRAIN_TIMEOUT_MS = 60_000
-/** A clock that is set back while nobody serves lengthens no token by more than this. */
+/** A clock that is set back while the server is down extends tokens by at most this much. */
 const MAINTENANCE_INTERVAL_MS = 30_000
 const CERTIFICATE_POLL_INTERVAL_MS = 5_000
 
 export const serve = defineCommand({
-  description: 'Serve the API',
+  description: 'Serve the API and the dashboard',
   args: settingArgs(...serverSettings),
   run: async ({ args }) => {
     const config = toConfig(toFlags(args), readEnv(), readHostFacts())
@@ -35,7 +35,7 @@ export const serve = defineCommand({
       requireCredentialsDir(config.droplets.credentialsDir)
       const drained = await serveUntilSignal(config, lock, log)
       if (!drained) {
-        // What still runs may write: the directory stays locked until the process is gone, and that is now.
+        // Work that still runs may write, so the lock is held until the process exits.
         await sink.flush()
         process.exit(1)
       }
@@ -43,14 +43,14 @@ export const serve = defineCommand({
       lock.release()
       await sink.flush()
     }
-    // A look into a droplet may still be under way, for as long as that droplet likes: nobody waits for what it finds.
+    // A health probe may still be waiting for a droplet; its result is not needed.
     process.exit(0)
   },
 })
 
 /** @returns whether all work ended in time */
 async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Promise<boolean> {
-  // Heard from the first moment on: a signal during the start is no reason to leave things half done.
+  // Listening from the start: a signal during startup must not leave work half done.
   const stopSignal = nextSignal()
   const context = await createContext(config, log)
   let listener: Listener | undefined
@@ -65,16 +65,14 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
     log.info('listening', { address, version, dataDir: config.dataDir, pid: process.pid })
     if (config.listen.exposedWithoutTls) {
       log.warn(
-        'plain HTTP on an address that others can reach: put a proxy with TLS in front, or give --tls-cert and --tls-key',
+        'plain HTTP on an address that others can reach: put a TLS proxy in front, or give --tls-cert and --tls-key',
       )
     }
     startCertificateRenewal({ listener, config, certificate, context })
     await context.audit.recordInterrupted()
     await context.droplets.resume()
     const runMaintenance = () =>
-      context
-        .runMaintenance()
-        .catch(error => log.warn('the house was not kept: time, sessions and audit', { error: describeError(error) }))
+      context.runMaintenance().catch(error => log.warn('maintenance failed', { error: describeError(error) }))
     setInterval(runMaintenance, MAINTENANCE_INTERVAL_MS).unref()
     await runMaintenance()
     process.on('unhandledRejection', error => log.error('unhandled rejection', { error: describeError(error) }))
@@ -90,7 +88,7 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
       return false
     }
     await runMaintenance()
-    // To the end it is told how the rest goes.
+    // Last, so that the shutdown can be observed.
     await metricsListener?.stop()
   } catch (error) {
     await metricsListener?.stop()
@@ -103,7 +101,7 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
   return true
 }
 
-/** Whoever renews a certificate tells it by SIGHUP, or just writes the files. */
+/** A renewed certificate is noticed by polling the files, or at once by SIGHUP. */
 function startCertificateRenewal(options: {
   listener: Listener
   config: Config
@@ -114,7 +112,7 @@ function startCertificateRenewal(options: {
   const { log, now, metrics } = context
   const files = config.listen.tls
   if (!files || !current) {
-    process.on('SIGHUP', () => log.info('there is nothing to read anew: no certificate is in use'))
+    process.on('SIGHUP', () => log.info('nothing to reload: no certificate is in use'))
     return
   }
   metrics?.setCertificate(current)
@@ -128,18 +126,18 @@ function startCertificateRenewal(options: {
 }
 
 /**
- * New connections are refused, and what runs may end: the requests, and the droplets' changes whose caller went away.
- * @returns whether all of it did in time
+ * Rejects new connections, and waits for requests and droplet operations, including those whose client has gone.
+ * @returns whether all of them ended in time
  */
 async function drain(listener: Listener, context: Context): Promise<boolean> {
   const deadline = Promise.withResolvers<false>()
   const timer = setTimeout(deadline.resolve, DRAIN_TIMEOUT_MS, false)
-  // Nobody waits for what never ends; whoever follows comes back to the next process.
+  // Streams never end by themselves; their clients reconnect to the next process.
   context.events.close()
   context.stats.close()
   context.logs.close()
   const terminalsClosed = context.terminals.close()
-  // In this order: a request that is still running may be just about to begin a change.
+  // In this order: a running request may still start an operation.
   const drained = listener
     .stop()
     .then(() => terminalsClosed)
@@ -150,14 +148,14 @@ async function drain(listener: Listener, context: Context): Promise<boolean> {
   return inTime
 }
 
-/** Found out before the first add, which would have to be undone. */
+/** Checked at startup, because a failure during an add would need a rollback. */
 function requireCredentialsDir(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     accessSync(path, constants.W_OK)
   } catch (error) {
     throw new ConfigError(
-      `--credentials-dir ${path} cannot be used (${errorMessage(error)}): name a directory that this user may write to`,
+      `--credentials-dir ${path} cannot be used (${errorMessage(error)}): name a directory that this user can write to`,
     )
   }
 }

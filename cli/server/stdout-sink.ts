@@ -1,6 +1,6 @@
 /**
- * Lines to standard output, written together once per turn of the event loop: a system call for each line would cost
- * more than answering the request it tells of.
+ * Writes lines to standard output, batched once per turn of the event loop: a system call per line would cost more than
+ * the request it logs.
  */
 export function createStdoutSink() {
   const writer = Bun.stdout.writer()

@@ -1,9 +1,9 @@
-/** By convention of shells: ended by SIGINT. */
+/** The shells' convention for a program ended by SIGINT. */
 const SIGINT_EXIT_CODE = 130
 
 /**
- * Until the scope ends, Ctrl-C ends the program with 130, after it has said what is left.
- * @param finalMessage gives what is to be said on standard error, if anything
+ * Until the scope ends, Ctrl-C prints a last message on standard error and exits with 130.
+ * @param finalMessage returns the message, or undefined for none
  */
 export function onInterrupt(finalMessage: () => string | undefined) {
   const listener = () => {

@@ -1,18 +1,18 @@
 /**
  * Writes to standard output.
- * @returns false when nobody reads any more, as after `| head`
+ * @returns false when the reader is gone, as after `| head`
  */
 export async function print(output: string | Uint8Array): Promise<boolean> {
   return await writeTo(Bun.stdout, output)
 }
 
-/** As `print`, to standard error. */
+/** Like `print`, to standard error. */
 export async function printError(output: string): Promise<boolean> {
   return await writeTo(Bun.stderr, output)
 }
 
 async function writeTo(stream: Bun.BunFile, output: string | Uint8Array): Promise<boolean> {
-  // For `Bun.write`, nothing at all is a file to be made empty.
+  // `Bun.write` truncates a file when there is nothing to write.
   if (output.length === 0) return true
   try {
     await Bun.write(stream, output)

@@ -1,11 +1,11 @@
 import { escapeText } from '../../src/core/log.ts'
 import type { OperationBody } from '../../src/droplets/operations/schema.ts'
 
-/** What is waited for, in words of the server. */
+/** The operation in progress, in the server's words. */
 export interface ProgressStatus {
-  /** Such as `add cikit05`. */
+  /** `add cikit05`. */
   title: string
-  /** What it is at. */
+  /** The current step. */
   stage: string
   progress?: OperationBody['progress']
 }
@@ -19,13 +19,10 @@ export interface TerminalOutput {
 const BAR_WIDTH = 20
 const REDRAW_INTERVAL_MS = 500
 const DEFAULT_COLUMNS = 80
-/** More has place on no terminal. */
+/** More than fits on any terminal; limits the cost of measuring text. */
 const MAX_TEXT_LENGTH = 1_000
 
-/**
- * One line on a terminal that is drawn anew while something is waited for, and wiped when its scope ends. Where there is
- * no terminal, or `quiet`, nothing is written at all.
- */
+/** A line on a terminal that is redrawn until its scope ends, then erased. Silent without a terminal, or if `quiet`. */
 export function createProgressLine(options: { terminal: TerminalOutput; quiet: boolean; now?: () => number }) {
   const { terminal, quiet, now = () => performance.now() } = options
   const visible = terminal.isTTY === true && !quiet
@@ -50,14 +47,13 @@ export function createProgressLine(options: { terminal: TerminalOutput; quiet: b
   }
 }
 
-/** What an operation is at, for people. */
 export function toProgressStatus({ kind, droplet, state, steps, progress }: OperationBody): ProgressStatus {
-  const step = steps.at(-1)?.name ?? 'begins'
-  const stage = state === 'queued' ? 'waits for its turn' : step
+  const step = steps.at(-1)?.name ?? 'starting'
+  const stage = state === 'queued' ? 'queued' : step
   return { title: droplet === null ? kind : `${kind} ${droplet}`, stage, progress }
 }
 
-/** `add cikit05: image, 12 s  [########------------]  40%  Step 5/9 : RUN …`, in so many columns at most. */
+/** `add cikit05: image, 12 s  [########------------]  40%  Step 5/9 : RUN …`, cut to `columns`. */
 export function toProgressLine({ title, stage, progress }: ProgressStatus, seconds: number, columns: number): string {
   const head = `${escapeText(title)}: ${escapeText(stage)}, ${seconds} s`
   const parts = [
@@ -75,7 +71,7 @@ function progressBar(progress: ProgressStatus['progress']): string[] {
   return [`[${'#'.repeat(filled)}${'-'.repeat(BAR_WIDTH - filled)}] ${String(Math.floor(fraction * 100)).padStart(3)}%`]
 }
 
-/** By the columns that a terminal gives each character: two for a Chinese one. */
+/** Measures terminal columns: a Chinese character takes two. */
 function truncateToWidth(text: string, columns: number): string {
   if (Bun.stringWidth(text) <= columns) return text
   let result = ''

@@ -68,7 +68,7 @@ test('after a connection that broke it goes on where it was, and says so once', 
   await events.stdout.waitFor(/"removed"/)
   events.kill('SIGINT')
   const { stdout, stderr } = await events.result
-  expect(stderr).toBe('cikit-api: The connection is lost: connecting again\ncikit-api: Connected again\n')
+  expect(stderr).toBe('cikit-api: connection lost, reconnecting\ncikit-api: reconnected\n')
   const receivedEvents = stdout
     .trim()
     .split('\n')

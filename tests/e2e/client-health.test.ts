@@ -67,7 +67,7 @@ describe('--wait', () => {
   test('a terminal shows that it boots, and Ctrl-C leaves it to that', async () => {
     listResponses = [booting]
     const waiting = cliUser.startAtTerminal(80, 'droplet', 'start', 'cikit01', '--wait')
-    await waiting.stdout.waitFor(/\rcikit01: boots, 0 s/)
+    await waiting.stdout.waitFor(/\rcikit01: booting, 0 s/)
     await waiting.typeKeys('\x03')
     const { exitCode, stdout } = await waiting.result
     expect(exitCode).toBe(130)
@@ -144,7 +144,7 @@ stat -c %a "$file" "$(dirname "$file")"; cat "$file"; exit 5`)
       listResponses = [withKey(invalidKey)]
       fakeSsh('echo run')
       expect(await cliUser.run('droplet', 'ssh', 'cikit01')).toEqual(
-        expectedFailure(1, /host key for this droplet that is none/),
+        expectedFailure(1, /reported an invalid host key for this droplet/),
       )
     },
   )

@@ -49,7 +49,7 @@ describe('exec', () => {
   test('says when there was too much', async () => {
     const { exitCode, stdout, stderr } = await exec('sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x')
     expect([exitCode, stdout.length]).toEqual([0, 1024 * 1024])
-    expect(stderr).toBe('cikit-api: It printed more than a MiB: this is the beginning\n')
+    expect(stderr).toBe('cikit-api: the output was cut after 1 MiB\n')
   })
 
   test('ends what takes too long; a droplet that is not there is refused', async () => {
@@ -186,7 +186,7 @@ describe('console', () => {
     await console.stdout.waitFor(/kept=[^\n]*\n[\s\S]*# $/)
     proxy.redirectTo('http://127.0.0.1:9')
     proxy.dropConnections()
-    await console.stdout.waitFor(/cikit-api: The connection is lost/)
+    await console.stdout.waitFor(/cikit-api: connection lost/)
     proxy.redirectTo(originOf(server))
     await console.stdout.waitFor(new RegExp(`${ESC}\\[2J[\\s\\S]*# $`))
     await console.typeKeys('echo still $kept; exit\r')
@@ -201,7 +201,7 @@ describe('console', () => {
     await console.stdout.waitFor(/# $/)
     await server.runCli('create-user', '-u', 'eve', '-g', 'viewer', '-r')
     const { exitCode, stdout } = await console.result
-    expect([exitCode, stdout]).toEqual([3, expect.stringMatching(/cikit-api: Your session is over, or your group/)])
+    expect([exitCode, stdout]).toEqual([3, expect.stringMatching(/cikit-api: Your session has ended, or your group/)])
   })
 
   test('is refused without a terminal, and for a droplet that is not there', async () => {

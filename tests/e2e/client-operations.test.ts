@@ -83,7 +83,7 @@ describe('progress', () => {
     expect(shown).toMatch(/^add: image, \d s {2}\[########------------\] {2}44% {2}Step 5\/9 : RUN apt \\u001b$/)
     expect(shown).toHaveLength(71)
     for (const line of lines) {
-      expect(line).toMatch(/^(add( cikit\d\d)?: (waits for its turn|begins|image|create|start), \d+ s.*)?$/)
+      expect(line).toMatch(/^(add( cikit\d\d)?: (queued|starting|image|create|start), \d+ s.*)?$/)
       expect(line.length).toBeLessThan(72)
     }
   })
@@ -150,7 +150,7 @@ describe('what does not come to its end', () => {
     const [, hint] = stdout.split(`${CLEAR_LINE}cikit-api: `)
     expect({ exitCode, left: hint }).toEqual({
       exitCode: 130,
-      left: `The operation goes on; to undo it: cikit-api operation cancel ${id}\r\n`,
+      left: `The operation continues; to cancel it: cikit-api operation cancel ${id}\r\n`,
     })
     stop.release()
     expect((await cliUser.run('operation', 'show', id, '--wait')).stdout).toMatch(/^state +done$/m)
@@ -190,7 +190,7 @@ describe('without waiting', () => {
   })
 
   test.each([
-    [['droplet', 'add', '--wait', '--detach'], /--wait and --detach do not go together/],
+    [['droplet', 'add', '--wait', '--detach'], /--wait and --detach cannot be combined/],
     [['operation', 'ls', '--limit', 'many'], /--limit: give a number/],
   ])('%p is refused', async (args, reason) => {
     expect(await cliUser.run(...args)).toEqual(expectedFailure(2, reason))
@@ -219,7 +219,7 @@ describe('a connection that breaks', () => {
     const stopping = cliUser.startAtTerminal(80, 'droplet', 'stop', name)
     await stopping.stdout.waitFor(/: stop, 0 s/)
     first.process.kill('SIGKILL')
-    await stopping.stdout.waitFor(/the server is away/)
+    await stopping.stdout.waitFor(/server unreachable, retrying/)
     await using second = await startServerProcess({ socket: engine.socket, dataDir: `${cliUser.home}/data` })
     proxy.redirectTo(originOf(second))
     stop.release()

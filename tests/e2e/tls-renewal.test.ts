@@ -72,7 +72,7 @@ async function sendRequest(socket: TLSSocket, extraHeaders = ''): Promise<string
 const logCount = (message: string) => server.log.filter(entry => entry.message === message).length
 
 async function sendSighup(): Promise<void> {
-  const outcomes = () => ['another certificate is in use', 'the new certificate cannot be used, and the old one stays']
+  const outcomes = () => ['a new certificate is in use', 'the new certificate cannot be used; the current one stays in use']
   const before = outcomes().map(logCount)
   server.process.kill('SIGHUP')
   await eventually(async () => outcomes().some((message, index) => logCount(message) > (before[index] ?? 0)))
@@ -128,7 +128,7 @@ test('a broken one is refused, and the old one stays in use', async () => {
   expect(server.log).toContainEqual(
     expect.objectContaining({
       level: 'error',
-      message: 'the new certificate cannot be used, and the old one stays',
+      message: 'the new certificate cannot be used; the current one stays in use',
       error: expect.stringMatching(/is not the key of the certificate/),
       names: 'DNS:three.test',
     }),
@@ -156,6 +156,6 @@ test('SIGTERM ends it, whoever is still connected since an earlier certificate',
 test('without a certificate SIGHUP is heard, and changes nothing', async () => {
   await using plain = await startServerProcess({ socket: '/nonexistent/docker.sock' })
   plain.process.kill('SIGHUP')
-  await eventually(async () => plain.log.some(({ message }) => String(message).startsWith('there is nothing to read')))
+  await eventually(async () => plain.log.some(({ message }) => String(message).startsWith('nothing to reload')))
   expect((await plain.call('GET', '/user/list')).status).toBe(401)
 })

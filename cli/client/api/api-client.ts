@@ -5,32 +5,32 @@ import { ClientError } from '../../../src/core/errors.ts'
 import { escapeText } from '../../../src/core/log.ts'
 import type { ClientSession } from './session-file.ts'
 
-/** What is not answered within this is not answered any more; nothing but a cancellation and a stream takes so long. */
+/** For all requests except cancellations, commands and streams. */
 const REQUEST_TIMEOUT_MS = 30_000
-/** A cancellation waits for what is being undone. */
+/** A cancellation waits for the rollback. */
 const CANCEL_TIMEOUT_MS = 15 * 60_000
-/** A command in a droplet has its own limit, at the server. */
+/** Added to a command's own time limit, which the server enforces. */
 const COMMAND_GRACE_MS = 30_000
 
 type ServerAddress = Pick<ClientSession, 'url' | 'ca'>
 
 export type ApiClient = ReturnType<typeof createApiClient>
 
-/** The connection broke, or what stands in front of the server lost it: what was asked for may have been done. */
+/** The connection, or a proxy's connection to the server, was lost: the request may have been carried out. */
 export class ConnectionLostError extends ClientError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('unreachable', message, options)
   }
 }
 
-/** The API as `type App` has it: paths, parameters and answers are checked by the compiler. */
+/** The API, typed by `App`. */
 export function createApiClient(server: ServerAddress, token?: string) {
   const fetcher = Object.assign(createFetcher(server), fetch)
   const authHeaders = token === undefined ? {} : { authorization: `Bearer ${token}` }
   const { api } = treaty<App>(server.url, {
     fetcher,
     headers: authHeaders,
-    // Else texts that look like dates become some.
+    // Otherwise Eden turns strings that look like dates into Date objects.
     parseDate: false,
   })
   const edenFetcher = edenFetch<App>(server.url, { fetcher })
@@ -44,7 +44,7 @@ export function createApiClient(server: ServerAddress, token?: string) {
   }
   return {
     ...{ user: api.v1.user, droplet: api.v1.droplet, operation: api.v1.operation },
-    /** For Eden, `delete` at the end of a path is a method. */
+    /** Eden takes a trailing `delete` in a path for the method. */
     removeDroplet: (droplet: string, headers: Record<string, string>) =>
       edenFetcher('/api/v1/droplet/delete/:droplet', {
         method: 'DELETE',
@@ -60,15 +60,15 @@ export function createApiClient(server: ServerAddress, token?: string) {
       const signal = AbortSignal.timeout(body.timeout * 1000 + COMMAND_GRACE_MS)
       return api.v1.droplet.exec({ droplet }).post(body, { fetch: { signal } })
     },
-    /** Server-sent events; the answer's body has no end. */
+    /** Server-sent events, without an end. */
     openEvents: (signal: AbortSignal, lastEventId: string | undefined) =>
       openStream('event/stream', 'text/event-stream', signal, lastEventId),
-    /** What the droplets use, as server-sent events. */
+    /** Stats of all droplets, as server-sent events. */
     openStats: (signal: AbortSignal) => openStream('droplet/stats', 'text/event-stream', signal),
-    /** What a droplet says, as it comes. */
+    /** A droplet's log. */
     openLogs: (droplet: string, query: Record<string, string>, signal: AbortSignal) =>
       openStream(`droplet/logs/${encodeURIComponent(droplet)}?${new URLSearchParams(query)}`, 'text/plain', signal),
-    /** A terminal in a droplet, as a websocket. */
+    /** A terminal in a droplet, over a websocket. */
     openTerminal: (droplet: string, ticket: string, query: Record<string, string>) => {
       const path = `/api/v1/droplet/exec/${encodeURIComponent(droplet)}?${new URLSearchParams(query)}`
       return new WebSocket(`${server.url.replace(/^http/, 'ws')}${path}`, {
@@ -79,14 +79,14 @@ export function createApiClient(server: ServerAddress, token?: string) {
   }
 }
 
-/** A `fetch` that throws a ClientError, in the server's own words, for all but an answer of a cikit-api that is good. */
+/** A `fetch` that throws a ClientError for an error response, with the server's text, or a foreign server. */
 function createFetcher(server: ServerAddress) {
   return async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const response = await sendRequest(server, input, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS), ...init })
     const { status, headers } = await requireResponse(server, response, 'application/json')
-    // Here, where a connection that breaks in the middle is known for what it is.
+    // Read here, so that a connection that breaks off becomes a ConnectionLostError.
     const text = await response.text().catch(cause => {
-      throw new ConnectionLostError(`${server.url} broke off its answer`, { cause })
+      throw new ConnectionLostError(`The connection to ${server.url} broke off`, { cause })
     })
     return new Response(text, { status, headers })
   }
@@ -97,7 +97,7 @@ async function sendRequest(
   input: string | URL | Request,
   init: RequestInit,
 ): Promise<Response> {
-  // A redirection would take the token with it. The limit is the signal's.
+  // Following a redirect would leak the token. The timeout comes from the signal.
   const options = { redirect: 'manual', timeout: false, ...(ca && { tls: { ca } }) } as const
   return await fetch(input, { ...init, ...options }).catch(cause => {
     const reason = errorMessage(cause)
@@ -115,15 +115,16 @@ async function requireResponse({ url }: ServerAddress, response: Response, expec
   const actualType = headers.get('content-type') ?? ''
   if (response.ok && actualType.startsWith(expectedType)) return response
   if (!actualType.startsWith('application/json')) {
-    const message = `${url} answered ${status}, and not as a cikit-api does`
+    const message = `${url} answered ${status}, but not as cikit-api: check the address`
     throw [502, 503, 504].includes(status) ? new ConnectionLostError(message) : new ClientError('refused', message)
   }
-  if (status === 401) throw new ClientError('notLoggedIn', `Your session at ${url} has ended: cikit-api login ${url}`)
+  if (status === 401)
+    throw new ClientError('notLoggedIn', `Your session at ${url} has ended: run cikit-api login ${url}`)
   const { error } = (await response.json().catch(() => ({}))) as { error?: unknown }
   const retryAfter = headers.get('retry-after')
   throw new ClientError(
     'refused',
-    `${escapeText(String(error))}${retryAfter ? ` (in ${escapeText(retryAfter)} seconds)` : ''}`,
+    `${escapeText(String(error))}${retryAfter ? ` (retry in ${escapeText(retryAfter)} seconds)` : ''}`,
   )
 }
 

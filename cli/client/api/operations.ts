@@ -4,14 +4,14 @@ import type { OperationBody } from '../../../src/droplets/operations/schema.ts'
 import { ConnectionLostError } from './api-client.ts'
 import { isUnreachable, realTiming, retryWhileUnreachable, type Timing } from './retry.ts'
 
-/** A request whose answer got lost is made again for so long. */
+/** For this long, a request whose response was lost is repeated. */
 const RETRY_TIMEOUT_MS = 10_000
-/** `show` waits a second by itself; a server that is about to stop does not. */
+/** The server holds `show` for a second, except while it is stopping. */
 const MIN_POLL_INTERVAL_MS = 500
 
 /**
- * Asks for a change without waiting for its end: RFC 7240 `Prefer`, and a key of its own, by which the server knows it
- * when it is asked again after a connection that broke.
+ * Starts an operation without waiting for its end (RFC 7240 `Prefer`). An idempotency key makes it safe to repeat the
+ * request after a lost connection.
  * @throws ClientError
  */
 export async function requestChange(
@@ -24,7 +24,7 @@ export async function requestChange(
     try {
       return toOperation(await send(headers))
     } catch (error) {
-      // What never reached the server was not begun: that is told at once.
+      // A request that never reached the server is not repeated.
       if (connectionLostAt === undefined && !(error instanceof ConnectionLostError)) throw error
       if (!isUnreachable(error)) throw error
       connectionLostAt ??= now()
@@ -35,10 +35,10 @@ export async function requestChange(
 }
 
 /**
- * Follows an operation to its end, whatever that is.
- * @param show asks for it, waiting a second for its end
- * @param onUpdate is told of it after every answer; undefined while the server is away
- * @throws ClientError when the server refuses, or is away for 30 seconds
+ * Waits for an operation to finish, successfully or not.
+ * @param show requests it; the server waits up to a second for its end
+ * @param onUpdate receives it after every response, and undefined while the server is unreachable
+ * @throws ClientError if the server rejects the request, or is unreachable for 30 seconds
  */
 export async function waitForOperation(
   show: () => Promise<OperationBody>,
@@ -54,7 +54,7 @@ export async function waitForOperation(
   }
 }
 
-/** @throws ClientError in the server's words for one that did not come to its end */
+/** @throws ClientError with the server's text if the operation did not succeed */
 export function requireDone({ state, error }: OperationBody): void {
   if (state === 'done') return
   throw new ClientError('refused', error ? escapeText(error.error) : 'The operation was cancelled')
@@ -62,10 +62,10 @@ export function requireDone({ state, error }: OperationBody): void {
 
 function toOperation(body: unknown): OperationBody {
   if (typeof body === 'object' && body !== null && 'state' in body) return body as OperationBody
-  throw new ClientError('refused', 'The server waited for the end of the change: it knows no operations')
+  throw new ClientError('refused', 'The server does not support operations: it is too old for this client')
 }
 
 function mayHaveStartedError(error: ClientError): ClientError {
-  const message = `${error.message}; the change may have begun: see cikit-api operation ls`
+  const message = `${error.message}; the operation may have started: see cikit-api operation ls`
   return new ClientError('unreachable', message, { cause: error })
 }

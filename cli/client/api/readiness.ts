@@ -7,11 +7,11 @@ const READY_TIMEOUT_MS = 5 * 60_000
 const POLL_INTERVAL_MS = 1_000
 
 /**
- * Waits until a droplet can be worked with.
- * @param list asks for the list
- * @param onUnreachable is told each time that the server is not there
- * @returns the list in which it is ready
- * @throws ClientError when it will not be, or is not within 5 minutes
+ * Waits until a droplet is ready.
+ * @param list requests the droplets
+ * @param onUnreachable is called for every attempt that does not reach the server
+ * @returns the droplets, once this one is ready
+ * @throws ClientError if it cannot become ready, or is not within 5 minutes
  */
 export async function waitUntilReady(
   name: string,
@@ -31,11 +31,11 @@ export async function waitUntilReady(
   }
 }
 
-/** Why it does not become ready; undefined as long as it may. */
+/** @returns undefined while the droplet may still become ready */
 function notReadyReason(droplet: DropletBody | undefined): string | undefined {
-  if (!droplet) return 'is gone'
-  if (!('health' in droplet)) return 'may be ready or not: this server does not tell'
-  if (droplet.health === 'degraded') return 'is degraded: it runs, and not all that should'
-  if (droplet.state !== 'running') return `does not run: ${escapeText(droplet.status)}`
+  if (!droplet) return 'was deleted'
+  if (!('health' in droplet)) return 'may or may not be ready: this server does not report health'
+  if (droplet.health === 'degraded') return 'is degraded: some of its services failed'
+  if (droplet.state !== 'running') return `is not running: ${escapeText(droplet.status)}`
   return undefined
 }

@@ -1,10 +1,10 @@
 import { ClientError } from '../../../src/core/errors.ts'
 
-/** A server that is away is waited for so long: it may be being started anew. */
+/** Long enough for a restart of the server. */
 const UNREACHABLE_TIMEOUT_MS = 30_000
 const RETRY_INTERVAL_MS = 500
 
-/** What time it is, in milliseconds, and waiting; tests have their own. */
+/** Clock and sleep, in milliseconds; tests replace them. */
 export interface Timing {
   now: () => number
   sleep: (ms: number) => Promise<void>
@@ -13,10 +13,10 @@ export interface Timing {
 export const realTiming: Timing = { now: () => performance.now(), sleep: ms => Bun.sleep(ms) }
 
 /**
- * Asks until there is an answer.
- * @param request does nothing twice when it is asked again
- * @param onUnreachable is told each time that the server is not there
- * @throws ClientError when the server refuses, or is away for 30 seconds
+ * Repeats a request until the server answers.
+ * @param request must be idempotent
+ * @param onUnreachable is called for every attempt that does not reach the server
+ * @throws ClientError if the server rejects the request, or is unreachable for 30 seconds
  */
 export async function retryWhileUnreachable<T>(
   request: () => Promise<T>,

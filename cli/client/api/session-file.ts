@@ -5,34 +5,34 @@ import { readEnv, toClientConfig } from '../../../src/config/config.ts'
 import { ClientError } from '../../../src/core/errors.ts'
 import { toFlags } from '../../shared/flags.ts'
 
-/** A login, as it is kept between two commands. */
+/** A login, stored between commands. */
 export interface ClientSession {
-  /** Of the server, without a slash at its end. */
+  /** The server's address, without a trailing slash. */
   url: string
   username: string
   accessToken: string
   /** Milliseconds since 1970. */
   accessExpiresAt: number
   refreshToken: string
-  /** A certificate authority of one's own, in PEM. */
+  /** A certificate authority to trust, in PEM. */
   ca?: string
 }
 
 export type SessionFile = ReturnType<typeof createSessionFile>
 
-/** One login in a file that only its owner may read (0600). */
+/** A login in a file that only its owner can read (0600). */
 export function createSessionFile(path: string) {
   return {
-    /** @throws ClientError when there is none, or none that can be read */
+    /** @throws ClientError if the file is missing or unreadable */
     read(): ClientSession {
       try {
         return JSON.parse(readFileSync(path, 'utf8'))
       } catch (cause) {
-        throw new ClientError('notLoggedIn', 'You are not logged in: cikit-api login URL', { cause })
+        throw new ClientError('notLoggedIn', 'You are not logged in: run cikit-api login URL', { cause })
       }
     },
 
-    /** In the place of an earlier one: whoever reads gets the one or the other, and never half of it. */
+    /** Replaces the file atomically. */
     write(session: ClientSession): void {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       const tempPath = `${path}.${process.pid}`
@@ -45,8 +45,8 @@ export function createSessionFile(path: string) {
     remove: (): void => rmSync(path, { force: true }),
 
     /**
-     * Runs `work` while no other command does the same: a refresh token is for one use, and two at once would end the
-     * session. The lock is SQLite's own, which the kernel drops with the process.
+     * Runs `work` under a lock shared by all commands that use this file. SQLite's lock is used because the kernel
+     * releases it when the process ends.
      */
     async withLock<T>(work: () => Promise<T>): Promise<T> {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -57,7 +57,7 @@ export function createSessionFile(path: string) {
         return await work()
       } catch (error) {
         if (!(error instanceof SQLiteError)) throw error
-        throw new ClientError('refused', `The login in ${path} is in use by another command: try again`, {
+        throw new ClientError('refused', `The login in ${path} is locked by another command: try again`, {
           cause: error,
         })
       } finally {
@@ -67,7 +67,7 @@ export function createSessionFile(path: string) {
   }
 }
 
-/** The login by which a client command acts. */
+/** The login that a client command uses. */
 export function sessionFileOf(args: Record<string, unknown>): SessionFile {
   return createSessionFile(toClientConfig(toFlags(args), readEnv()).sessionFile)
 }

@@ -1,7 +1,7 @@
 import { ClientError, catalogue } from '../../../src/core/errors.ts'
 import { escapeText } from '../../../src/core/log.ts'
 
-/** A server that says nothing for so long is away; it is asked for a sign of life before. */
+/** A connection without a message or pong for this long is lost. */
 const SILENCE_TIMEOUT_MS = 45_000
 const PING_INTERVAL_MS = 15_000
 const ABNORMAL_CLOSURE = 1006
@@ -11,27 +11,23 @@ export interface TerminalSize {
   rows: number
 }
 
-/** What the server says of a terminal, beside its bytes. */
+/** Receives events of a terminal until it ends. */
 export interface TerminalListener {
   onOpened: (terminal: string, resumed: boolean) => void
   onOutput: (bytes: Uint8Array) => void
 }
 
-/** How a connection ended. */
 export interface TerminalConnectionEnd {
-  /** Of RFC 6455, or the server's own. */
+  /** Close code of RFC 6455, or the server's own. */
   code: number
   reason: string
-  /** The exit code of the shell, null when nobody knows; undefined when it goes on. */
+  /** The shell's exit code, or null if it is unknown; undefined if the shell still runs. */
   exitCode: number | null | undefined
 }
 
 export type TerminalConnection = ReturnType<typeof createTerminalConnection>
 
-/**
- * A websocket as a terminal: binary messages are bytes, text is JSON.
- * @param listener is told until the end
- */
+/** A terminal over a websocket: binary messages carry bytes, text messages JSON. */
 export function createTerminalConnection(socket: WebSocket, listener: TerminalListener) {
   const opened = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<TerminalConnectionEnd>()
@@ -59,12 +55,12 @@ export function createTerminalConnection(socket: WebSocket, listener: TerminalLi
   socket.addEventListener('close', ({ code, reason }) => {
     clearInterval(timer)
     ended.resolve({ code, reason, exitCode })
-    // Its reason comes with an event of its own, which may be the later one.
+    // The error event carries the reason, and may come after the close event.
     setImmediate(() => opened.reject(toOpenError(errorText)))
   })
 
   return {
-    /** @throws ClientError when it was refused, or the server is not there */
+    /** @throws ClientError if the server rejects it or is unreachable */
     opened: opened.promise,
     ended: ended.promise,
     sendInput: (bytes: Uint8Array<ArrayBuffer>) => send(bytes),
@@ -83,7 +79,7 @@ export function createTerminalConnection(socket: WebSocket, listener: TerminalLi
   }
 }
 
-/** Whether the connection was lost, and its terminal may go on without it. */
+/** Whether the connection was lost while the terminal may still run. */
 export function isLost({ code, exitCode }: TerminalConnectionEnd): boolean {
   return exitCode === undefined && code === ABNORMAL_CLOSURE
 }
@@ -97,17 +93,17 @@ function parseMessage(text: string): ServerMessage {
   try {
     return JSON.parse(text)
   } catch {
-    // What a later server says, it may be.
+    // A newer server may send other messages.
     return {}
   }
 }
 
-/** Of an answer that opens no websocket, its status is all that there is to know. */
+/** Bun reports only the status of a rejected websocket, in the error text. */
 function toOpenError(errorText: string): ClientError {
   const [, status] = /status code: (\d{3})/.exec(errorText) ?? []
   if (status === '429') return new ClientError('refused', catalogue.tooManyCommands.text)
   if (status === undefined || ['502', '503', '504'].includes(status)) {
     return new ClientError('unreachable', `The terminal cannot be opened: ${escapeText(errorText || 'no connection')}`)
   }
-  return new ClientError('refused', `The server opens no terminal: it answered ${status}`)
+  return new ClientError('refused', `The terminal cannot be opened: the server answered ${status}`)
 }

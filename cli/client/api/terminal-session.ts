@@ -8,32 +8,32 @@ import {
   type TerminalSize,
 } from './terminal-connection.ts'
 
-/** The server keeps a terminal for so long that was lost. */
+/** The server keeps a disconnected terminal for this long. */
 const RESUME_WINDOW_MS = 60_000
 const RECONNECT_INTERVAL_MS = 1_000
 
-/** The terminal of the person. */
+/** The user's own terminal. */
 export interface LocalTerminal {
   size(): TerminalSize
   write(bytes: Uint8Array): void
-  /** Before what was printed last comes again. */
+  /** Clears the screen before the server repeats the last output. */
   clear(): void
-  /** A line of ours, in between. */
+  /** Prints a line of this program between the output. */
   printStatus(message: string): void
   /**
-   * From now on that is where what is typed goes, and when the size changes.
-   * @param listener `typed` returns false when there is nobody to type to
+   * Receives input and size changes from now on.
+   * @param listener `onInput` returns false if there is no connection
    */
   listen(listener: { onInput: (bytes: Uint8Array<ArrayBuffer>) => boolean; onResize: () => void }): void
-  /** Resolves when the person leaves, with the exit code. */
+  /** Resolves with the exit code when the user leaves. */
   quit: Promise<number>
 }
 
 /**
- * A terminal in a droplet, as long as its shell runs or the person stays; it comes back when the connection is lost.
- * @param open takes a ticket and opens the websocket: of this terminal, when there was one
+ * Attaches to a terminal in a droplet until its shell ends or the user leaves. Reconnects when the connection is lost.
+ * @param open requests a ticket and opens the websocket, for an existing terminal if it has an id
  * @returns the exit code
- * @throws ClientError when it is refused, ended, or lost for more than a minute
+ * @throws ClientError if the terminal is rejected, ended by the server, or lost for more than a minute
  */
 export async function attachTerminal(
   open: (size: TerminalSize, terminalId: string | undefined) => Promise<WebSocket>,
@@ -55,13 +55,13 @@ export async function attachTerminal(
       const connected = await Promise.race([terminalId === undefined ? connect() : reconnect(), quit])
       if ('left' in connected) return connected.left
       connection = connected
-      // One that is taken up again may have had another size before, and a person is quick.
+      // The size may have changed before or while connecting.
       connection.resize(local.size())
       const end = await Promise.race([connection.ended, quit])
       if ('left' in end) return end.left
       connection = undefined
       if (!isLost(end)) return toExitCode(end)
-      local.printStatus('The connection is lost: connecting again (Ctrl-] leaves)')
+      local.printStatus('connection lost, reconnecting (Ctrl-] leaves)')
     }
   } finally {
     connection?.close()
@@ -76,8 +76,7 @@ export async function attachTerminal(
 
   function onOpened(newId: string, resumed: boolean): void {
     if (resumed) local.clear()
-    else if (terminalId !== undefined)
-      local.printStatus('The terminal is over, as nobody came back to it in time: this is a new one')
+    else if (terminalId !== undefined) local.printStatus('the terminal ended while disconnected; this is a new one')
     terminalId = newId
   }
 
@@ -96,13 +95,13 @@ export async function attachTerminal(
 
 function toExitCode({ code, reason, exitCode }: TerminalConnectionEnd): number {
   if (typeof exitCode === 'number') return exitCode
-  if (exitCode === null) throw new ClientError('refused', 'Nobody knows how the shell ended: the droplet was stopped')
+  if (exitCode === null) throw new ClientError('refused', 'The exit code is unknown: the droplet was stopped')
   if (code === 4401) {
-    throw new ClientError('notLoggedIn', 'Your session is over, or your group may not do this any more: log in again')
+    throw new ClientError('notLoggedIn', 'Your session has ended, or your group no longer allows this: log in again')
   }
   if (code === 4409) throw new ClientError('refused', 'The terminal was opened elsewhere')
   const reasonText = escapeText(reason)
   if (code === 4408)
-    throw new ClientError('refused', `The terminal was closed, as somebody did not read: ${reasonText}`)
+    throw new ClientError('refused', `The terminal was closed because its output was not read: ${reasonText}`)
   throw new ClientError('refused', `The terminal has ended${reasonText && `: ${reasonText}`}`)
 }

@@ -12,16 +12,16 @@ import { openLocalTerminal } from './local-terminal.ts'
 import { dropletNameArg } from './name-arg.ts'
 
 export const consoleCommand = defineCommand({
-  description: 'Open a terminal in a droplet, without ssh; Ctrl-] leaves it, and its shell ends',
+  description: 'Open a terminal in a droplet, without ssh; Ctrl-] leaves it and ends its shell',
   args: { name: dropletNameArg, ...settingArgs('session-file') },
   run: async ({ args }) => {
     if (!process.stdin.isTTY) {
       const alternative = `cikit-api droplet exec ${escapeText(args.name)} -- COMMAND`
-      throw new ConfigError(`There is no terminal on standard input: for a script there is ${alternative}`)
+      throw new ConfigError(`Standard input is not a terminal: in a script, use ${alternative}`)
     }
     const file = sessionFileOf(args)
     const code = await attach(file, args.name)
-    // A ticket that is being asked for is not waited for when the person has left.
+    // Do not wait for a pending ticket request after the user has left.
     process.exit(code)
   },
 })
@@ -38,7 +38,7 @@ async function openTerminal(
   { columns, rows }: TerminalSize,
   terminalId: string | undefined,
 ): Promise<WebSocket> {
-  // Eden puts it into the path as it is.
+  // Eden does not encode path parameters.
   const { ticket } = await call(file, api => api.droplet.ticket({ droplet: encodeURIComponent(droplet) }).post())
   const query = {
     columns: String(columns),

@@ -11,13 +11,13 @@ import { dropletNameArg } from './name-arg.ts'
 const MAX_TIMEOUT_SECONDS = 600
 
 export const exec = defineCommand({
-  description: 'Run the command that comes after -- in a droplet, and exit as it does',
+  description: 'Run a command in a droplet, given after --, and exit with its exit code',
   args: {
     name: dropletNameArg,
     timeout: {
       type: 'string',
       valueHint: 'SECONDS',
-      description: `After so long it is ended, ${MAX_TIMEOUT_SECONDS} at most (60)`,
+      description: `Time limit, at most ${MAX_TIMEOUT_SECONDS} (60)`,
     },
     ...settingArgs('session-file'),
   },
@@ -26,33 +26,29 @@ export const exec = defineCommand({
     const timeout = parseTimeout(args.timeout)
     using _ = onInterrupt(() => undefined)
     const body = { command: remoteCommand, timeout }
-    // Eden puts it into the path as it is.
+    // Eden does not encode path parameters.
     const droplet = encodeURIComponent(args.name)
     const { exit, stdout, stderr, truncated } = await call(sessionFileOf(args), api => api.runCommand(droplet, body))
     await print(stdout)
     await printError(stderr)
-    if (truncated) await printError('cikit-api: It printed more than a MiB: this is the beginning\n')
+    if (truncated) await printError('cikit-api: the output was cut after 1 MiB\n')
     if (exit === null) {
-      const message = `Nobody knows how it ended: ${escapeText(args.name)} was stopped`
+      const message = `The exit code is unknown: ${escapeText(args.name)} was stopped`
       throw new ClientError('refused', `${message}, see cikit-api droplet ls`)
     }
     process.exitCode = exit
   },
 })
 
-/** @throws ConfigError when there is none, or no droplet in front of it */
+/** @throws ConfigError if there is no command */
 function parseRemoteCommand(rawArgs: readonly string[], name: string): string[] {
   const separator = rawArgs.indexOf('--')
   const remoteCommand = separator === -1 ? [] : rawArgs.slice(separator + 1)
   if (remoteCommand.length === 0) {
     const example = `cikit-api droplet exec ${escapeText(name)}`
     throw new ConfigError(
-      `There is no command: give it after --, as in "${example} -- uname -a"; for a shell "-- sh -c …"`,
+      `no command given: put it after --, as in "${example} -- uname -a", or "-- sh -c …" for a shell`,
     )
-  }
-  // For the parser, what comes after -- are names, too.
-  if (!rawArgs.slice(0, separator).includes(name)) {
-    throw new ConfigError('There is no droplet before --: cikit-api droplet exec NAME -- COMMAND')
   }
   return remoteCommand
 }

@@ -3,7 +3,7 @@ import { runProgram } from '../../shared/run-program.ts'
 import type { TerminalSize } from '../api/terminal-connection.ts'
 import type { LocalTerminal } from '../api/terminal-session.ts'
 
-/** Ctrl-], as telnet has it. */
+/** Ctrl-], as in telnet. */
 const QUIT_KEY = 0x1d
 const CTRL_C = 0x03
 const LINE_FEED = 0x0a
@@ -11,11 +11,11 @@ const SIGINT_EXIT_CODE = 130
 const MAX_DIMENSION = 1_000
 const DEFAULT_SIZE: TerminalSize = { columns: 80, rows: 24 }
 const ALTERNATE_SCREEN = '\x1b[?1049'
-/** What a program may have left: a pasting mode, a mouse that is told of, colours, a cursor that is hidden. */
+/** Undoes what a program may have left on: bracketed paste, mouse reports, colours, a hidden cursor. */
 const RESET_MODES = '\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[!p'
 const CLEAR = '\x1b[!p\x1b[H\x1b[2J'
 
-/** The terminal that this program runs at, in raw mode until its scope ends. */
+/** This program's terminal, in raw mode until its scope ends. */
 export async function openLocalTerminal(): Promise<LocalTerminal & AsyncDisposable> {
   const { stdin, stdout } = process
   const quit = Promise.withResolvers<number>()
@@ -39,8 +39,8 @@ export async function openLocalTerminal(): Promise<LocalTerminal & AsyncDisposab
   stdin.setRawMode(true)
   stdin.on('data', onData).on('end', onEnd)
   process.on('SIGWINCH', onResize)
-  // Raw mode leaves line feeds to be made into new lines, which programs of a whole screen do not mean by them. Without
-  // this, all but their pictures is right.
+  // Raw mode still turns line feeds into new lines, which breaks full-screen programs. Without stty, everything else
+  // works.
   await runProgram(['stty', '-F', `/proc/${process.pid}/fd/0`, '-opost']).catch(() => undefined)
 
   return {
@@ -53,7 +53,7 @@ export async function openLocalTerminal(): Promise<LocalTerminal & AsyncDisposab
       stdout.write(bytes)
     },
     clear: () => void stdout.write(CLEAR),
-    // Raw mode leaves the way back to the beginning of a line to us.
+    // In raw mode, a line feed does not return to the start of the line.
     printStatus: message => void process.stderr.write(`\r\ncikit-api: ${message}\r\n`),
     listen(newListener): void {
       listener = newListener
@@ -74,7 +74,7 @@ export async function openLocalTerminal(): Promise<LocalTerminal & AsyncDisposab
   }
 }
 
-/** Asked for each time: it is another one after SIGWINCH. */
+/** Read each time: it changes with SIGWINCH. */
 function terminalSize(stdout: NodeJS.WriteStream): TerminalSize {
   if (!stdout.isTTY) return DEFAULT_SIZE
   const [columns, rows] = stdout.getWindowSize()

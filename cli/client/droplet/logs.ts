@@ -13,12 +13,15 @@ import { createOutputSanitizer } from './sanitize-output.ts'
 const MAX_LINES = 10_000
 
 export const logs = defineCommand({
-  description: 'Print what a droplet says: its journal, or its console',
+  description: 'Print the log of a droplet: its journal, or its console output',
   args: {
     name: dropletNameArg,
-    follow: { type: 'boolean', description: 'Go on with what comes, until Ctrl-C' },
-    lines: { type: 'string', valueHint: 'NUMBER', description: `The last so many, ${MAX_LINES} at most (100)` },
-    console: { type: 'boolean', description: 'What its init prints, which is there for a stopped one, too' },
+    follow: { type: 'boolean', description: 'Keep following until Ctrl-C' },
+    lines: { type: 'string', valueHint: 'NUMBER', description: `Number of lines, at most ${MAX_LINES} (100)` },
+    console: {
+      type: 'boolean',
+      description: 'Print the output of its init process, also available for a stopped droplet',
+    },
     ...settingArgs('session-file'),
   },
   run: async ({ args }) => {
@@ -35,12 +38,12 @@ export const logs = defineCommand({
     const { body } = await withApi(file, api => api.openLogs(args.name, query, connection.signal))
     await printAll(body)
     connection.abort()
-    // It ends with the droplet, or with the session, which is to be known.
+    // The log also ends with the session: a request then reports why.
     if (args.follow) await call(file, api => api.user.me.get())
   },
 })
 
-/** On a terminal as text that drives nothing, else the bytes as they are. */
+/** Escapes control characters on a terminal; otherwise passes the bytes through. */
 async function printAll(body: ReadableStream<Uint8Array> | null): Promise<void> {
   const sanitizer = process.stdout.isTTY ? createOutputSanitizer() : undefined
   for await (const bytes of readChunks(body)) {
@@ -49,11 +52,11 @@ async function printAll(body: ReadableStream<Uint8Array> | null): Promise<void> 
   if (sanitizer) await print(sanitizer.end())
 }
 
-/** @throws ConnectionLost when it breaks off */
+/** @throws ConnectionLostError when the stream breaks off */
 async function* readChunks(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
   try {
     yield* body ?? []
   } catch (cause) {
-    throw new ConnectionLostError('The server broke off what the droplet says', { cause })
+    throw new ConnectionLostError('The connection broke off while reading the log', { cause })
   }
 }

@@ -1,2 +1,1 @@
-/** The droplet that a command is about. */
 export const dropletNameArg = { type: 'positional', required: true, description: 'Name of the droplet' } as const

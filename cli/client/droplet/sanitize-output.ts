@@ -1,17 +1,17 @@
 import { escapeText } from '../../../src/core/log.ts'
 
 /**
- * Bytes to text for a terminal, however they are cut into chunks: lines and tabs are as they are, and all else by which
- * a terminal is driven is shown and not obeyed.
+ * Decodes chunks of output for a terminal. Control characters other than line feeds and tabs are escaped, so that they
+ * are shown and not executed.
  */
 export function createOutputSanitizer() {
   const decoder = new TextDecoder()
-  /** The last chunk ended with a CR, which an LF may still belong to. */
+  /** A CR at the end of the last chunk, held back because an LF may follow. */
   let pendingReturn = ''
 
   return {
     push: (bytes: Uint8Array): string => sanitize(decoder.decode(bytes, { stream: true }), false),
-    /** What was held back. */
+    /** @returns what was held back */
     end: (): string => sanitize(decoder.decode(), true),
   }
 

@@ -6,7 +6,7 @@ const KIB = 1024
 const MIB = 1024 * KIB
 const GIB = 1024 * MIB
 
-/** How it is now: a line for each droplet, by name. */
+/** Current usage: one line per droplet, by name. */
 export function toSnapshotText({ droplets }: StatsSnapshotBody): string {
   const rows = Object.entries(droplets)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
@@ -19,17 +19,17 @@ export function toSnapshotText({ droplets }: StatsSnapshotBody): string {
   return toTable([['NAME', 'CPU', 'MEMORY', 'LIMIT'], ...rows])
 }
 
-/** The last hour of one droplet: the newest sample, and between what it was. */
+/** The last hour of one droplet: the newest sample, and the range. */
 export function toStatsText({ droplet, samples }: StatsBody): string {
   const newest = samples.at(-1)
-  if (!newest) return `${escapeText(droplet)}: nothing was measured in the last hour, as when it does not run\n`
+  if (!newest) return `${escapeText(droplet)}: no data for the last hour; a stopped droplet has none\n`
   const row = (label: string, select: (sample: SampleBody) => number, format: (value: number) => string) => {
     const values = samples.map(select)
     const average = values.reduce((sum, value) => sum + value, 0) / values.length
     return [label, ...[select(newest), Math.min(...values), average, Math.max(...values)].map(format)]
   }
   return toTable([
-    [escapeText(droplet).toUpperCase(), 'NEWEST', 'LEAST', 'AVERAGE', 'MOST'],
+    [escapeText(droplet).toUpperCase(), 'NOW', 'MINIMUM', 'AVERAGE', 'PEAK'],
     row('cpu', ({ cpu }) => cpu, toPercent),
     row('memory', ({ memory }) => memory, toBytes),
     row('network in', ({ network_in }) => network_in, toRate),
@@ -42,7 +42,7 @@ export function toStatsText({ droplet, samples }: StatsBody): string {
   ])
 }
 
-/** Of a core: 150% is one and a half of them. */
+/** 150% is one and a half cores. */
 function toPercent(cores: number): string {
   return `${(cores * 100).toFixed(1)}%`
 }

@@ -13,16 +13,16 @@ import { followStream } from '../follow-stream.ts'
 import { dropletNameArg } from './name-arg.ts'
 import { toSnapshotText, toStatsText } from './stats-text.ts'
 
-/** Every two seconds there is an event, as long as the engine is there. */
+/** The server sends an event every two seconds while the engine is available. */
 const FIRST_EVENT_TIMEOUT_MS = 15_000
 const CLEAR = '\x1b[H\x1b[2J'
 
 export const stats = defineCommand({
-  description: 'What the droplets use now, or one of them in the last hour',
+  description: 'Show what all droplets use now, or one droplet over the last hour',
   args: {
-    name: { ...dropletNameArg, required: false, description: 'Name of the droplet (all that run)' },
-    follow: { type: 'boolean', description: 'Print it again and again, until Ctrl-C' },
-    json: { type: 'boolean', description: 'Print it as the API answers it, one JSON object a line' },
+    name: { ...dropletNameArg, required: false, description: 'Name of the droplet (default: all running droplets)' },
+    follow: { type: 'boolean', description: 'Keep printing until Ctrl-C' },
+    json: { type: 'boolean', description: 'Print the API response, one JSON object per line' },
     ...settingArgs('session-file'),
   },
   run: async ({ args }) => {
@@ -43,9 +43,9 @@ interface StatsOutput {
   toText: () => string
 }
 
-/** Of one droplet, as often as something is measured. */
+/** One droplet, after every measurement. */
 async function* pollLastHour(file: SessionFile, name: string): AsyncGenerator<StatsOutput> {
-  // Eden puts it into the path as it is.
+  // Eden does not encode path parameters.
   const fetchStats = () => call(file, api => api.droplet.stats({ droplet: encodeURIComponent(name) }).get())
   let body = await fetchStats()
   for (;;) {
@@ -56,7 +56,7 @@ async function* pollLastHour(file: SessionFile, name: string): AsyncGenerator<St
   }
 }
 
-/** Of all that run, as the server tells it. */
+/** All running droplets, as the server streams them. */
 async function* readSnapshots(file: SessionFile, isFollowing: boolean): AsyncGenerator<StatsOutput> {
   if (!isFollowing) return yield await readFirstSnapshot(file)
   for await (const event of followStream(file, (api, signal) => api.openStats(signal))) {
@@ -64,7 +64,7 @@ async function* readSnapshots(file: SessionFile, isFollowing: boolean): AsyncGen
   }
 }
 
-/** @throws ClientError when nothing is told in time */
+/** @throws ClientError if no snapshot arrives in time */
 async function readFirstSnapshot(file: SessionFile): Promise<StatsOutput> {
   const connection = new AbortController()
   const timer = setTimeout(() => connection.abort(), FIRST_EVENT_TIMEOUT_MS)
@@ -81,7 +81,7 @@ async function readFirstSnapshot(file: SessionFile): Promise<StatsOutput> {
     clearTimeout(timer)
     connection.abort()
   }
-  const message = 'The server does not tell what the droplets use: its engine may be away, see cikit-api droplet ls'
+  const message = 'The server sent no stats: its engine may be unavailable, see cikit-api droplet ls'
   throw new ClientError('refused', message)
 }
 
@@ -94,6 +94,6 @@ function parseSnapshot({ data }: ServerEvent): StatsSnapshotBody {
   try {
     return JSON.parse(data)
   } catch (cause) {
-    throw new ClientError('refused', 'The server answered what cannot be understood', { cause })
+    throw new ClientError('refused', 'The server sent a response that this client does not understand', { cause })
   }
 }

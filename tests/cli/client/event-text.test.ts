@@ -10,7 +10,7 @@ const steps = ['image', 'create'].map(name => ({ name, started_at: '2026-11-23T1
 
 test.each<[string, unknown, string]>([
   ['begin', {}, 'connected'],
-  ['reset', {}, 'connected; what happened meanwhile is not known: see cikit-api droplet ls'],
+  ['reset', {}, 'connected; events were missed: see cikit-api droplet ls'],
   ['droplet', { change: 'changed', droplet }, 'cikit05 changed: Up 3 seconds, ready'],
   ['droplet', { change: 'added', droplet: legacyDroplet }, 'cikit05 added: Up 3 seconds'],
   ['droplet', { change: 'changed', droplet: { ...droplet, health: null } }, 'cikit05 changed: Up 3 seconds'],
@@ -27,7 +27,7 @@ test.each<[string, unknown, string]>([
   ['user', { change: 'added', user: { username: 'ann', group: 'viewer' } }, 'user ann added: viewer'],
   ['user', { change: 'removed', user: { username: 'ann', group: 'viewer' } }, 'user ann removed'],
   ['engine', { state: 'away' }, 'the engine is away'],
-  ['end', { error: 'Unknown access token', errorId: 908 }, 'the end: Unknown access token'],
+  ['end', { error: 'Unknown access token', errorId: 908 }, 'stream ended: Unknown access token'],
   ['later', { some: 'thing' }, 'later: {\\"some\\":\\"thing\\"}'],
   ['constructor', {}, 'constructor: {}'],
   ['droplet', ['x'], 'droplet: [\\"x\\"]'],

@@ -57,7 +57,7 @@ test('another pair is in use at the second look, when the files have come to res
   renewal.poll()
   expect(renewal.used).toEqual(['DNS:two.test'])
   expect(renewal.lines).toMatchObject([
-    { level: 'info', message: 'another certificate is in use', names: 'DNS:two.test' },
+    { level: 'info', message: 'a new certificate is in use', names: 'DNS:two.test' },
   ])
 })
 
@@ -99,7 +99,7 @@ test('by a signal it is at once', () => {
   expect(renewal.used).toEqual(['DNS:two.test'])
   renewal.reload()
   expect(renewal.used).toHaveLength(1)
-  expect(renewal.lines.at(-1)).toMatchObject({ level: 'info', message: 'the certificate is in use already' })
+  expect(renewal.lines.at(-1)).toMatchObject({ level: 'info', message: 'the certificate is already in use' })
 })
 
 test.each<[string, () => Partial<CertificatePair>, RegExp]>([
@@ -115,7 +115,7 @@ test.each<[string, () => Partial<CertificatePair>, RegExp]>([
   expect(renewal.lines).toEqual([
     expect.objectContaining({
       level: 'error',
-      message: 'the new certificate cannot be used, and the old one stays',
+      message: 'the new certificate cannot be used; the current one stays in use',
       error: expect.stringMatching(reason),
       names: 'DNS:one.test',
     }),

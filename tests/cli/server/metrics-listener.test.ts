@@ -9,7 +9,7 @@ const args = (dataDir: string, ...more: string[]) => [
   ...['--docker-host', `unix://${dataDir}/no.sock`, ...more],
 ]
 
-const WARNING = 'metrics are plain HTTP, on an address that others can reach: keep that port to your own network'
+const WARNING = 'metrics use plain HTTP on an address that others can reach: restrict the port to your own network'
 
 test('GET /metrics is there and nothing else, beside the API and not in it', async () => {
   using dir = tempDir()

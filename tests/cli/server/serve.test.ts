@@ -68,7 +68,7 @@ test('plain HTTP on all addresses is warned of, on loopback it is not', async ()
   await using exposed = startServe(args(join(dir.path, 'one'), '--host', '0.0.0.0'))
   expect(
     await exposed.waitForLog(
-      'plain HTTP on an address that others can reach: put a proxy with TLS in front, or give --tls-cert and --tls-key',
+      'plain HTTP on an address that others can reach: put a TLS proxy in front, or give --tls-cert and --tls-key',
     ),
   ).toMatchObject({ level: 'warn' })
   await using local = startServe(args(join(dir.path, 'two')))

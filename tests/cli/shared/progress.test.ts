@@ -52,8 +52,8 @@ describe('the line', () => {
 })
 
 test.each([
-  [operationBody({ state: 'queued' }), { title: 'add cikit02', stage: 'waits for its turn' }],
-  [operationBody({ droplet: null }), { title: 'add', stage: 'begins' }],
+  [operationBody({ state: 'queued' }), { title: 'add cikit02', stage: 'queued' }],
+  [operationBody({ droplet: null }), { title: 'add', stage: 'starting' }],
   [operationBody({ steps: step('image', 'create') }), { title: 'add cikit02', stage: 'create' }],
 ])('an operation in words', (operation, status) => {
   expect(toProgressStatus(operation)).toEqual({ ...status, progress: null })

@@ -16,5 +16,5 @@ test('gives it nothing to read', async () => {
 })
 
 test('names a program that is not there', async () => {
-  await expect(runProgram(['no-such-program'])).rejects.toThrow('There is no no-such-program on this host')
+  await expect(runProgram(['no-such-program'])).rejects.toThrow('no-such-program was not found on this host')
 })

@@ -44,7 +44,7 @@ describe('asking for a change', () => {
     const error = await requestChange(ask, timing).catch(error => error)
     expect(error).toMatchObject({
       kind: 'unreachable',
-      message: expect.stringMatching(/may have begun: see .*operation ls/),
+      message: expect.stringMatching(/may have started: see .*operation ls/),
     })
     expect(timing.sleeps).toEqual([250, 500, 1000, 2000, 2000, 2000, 2000])
     expect(asked).toHaveLength(8)
@@ -66,7 +66,7 @@ describe('asking for a change', () => {
 
   test('an answer that is no operation is refused', async () => {
     const { ask } = createResponder<unknown>([])
-    await expect(requestChange(ask, createFakeTiming())).rejects.toThrow(/knows no operations/)
+    await expect(requestChange(ask, createFakeTiming())).rejects.toThrow(/does not support operations/)
   })
 })
 

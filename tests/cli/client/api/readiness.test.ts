@@ -51,10 +51,10 @@ test.each<[string, DropletBody[], RegExp]>([
   [
     'stopped meanwhile',
     [{ ...unknown, state: 'exited', status: 'Exited (1)\n' }],
-    /^cikit02 does not run: Exited \(1\)\\n$/,
+    /^cikit02 is not running: Exited \(1\)\\n$/,
   ],
-  ['is gone', [other], /^cikit02 is gone$/],
-  ['is of a server that does not tell', [legacyDroplet as DropletBody], /this server does not tell$/],
+  ['is gone', [other], /^cikit02 was deleted$/],
+  ['is of a server that does not tell', [legacyDroplet as DropletBody], /this server does not report health$/],
 ])('one that %s is not waited for', async (_, list, words) => {
   expect(await runWait([[booting], list])).toMatchObject({
     outcome: { kind: 'refused', message: expect.stringMatching(words) },

@@ -52,7 +52,7 @@ describe('what droplets use', () => {
       sampleAt('2026-11-24T12:00:10.000Z', 0, 3_145_728),
     ]
     const text = toStatsText({ droplet: 'cikit01', interval: 10, samples })
-    expect(text).toMatch(/^CIKIT01 +NEWEST +LEAST +AVERAGE +MOST$/m)
+    expect(text).toMatch(/^CIKIT01 +NOW +MINIMUM +AVERAGE +PEAK$/m)
     expect(text).toMatch(/^cpu +0\.0% +0\.0% +50\.0% +100\.0%$/m)
     expect(text).toMatch(/^memory +3\.0 MiB +1\.0 MiB +2\.0 MiB +3\.0 MiB$/m)
     expect(text).toMatch(/^network out +2\.0 KiB\/s /m)
@@ -61,12 +61,12 @@ describe('what droplets use', () => {
 
   test('is not known of one that does not run', () => {
     const text = toStatsText({ droplet: 'cikit01', interval: 10, samples: [] })
-    expect(text).toBe('cikit01: nothing was measured in the last hour, as when it does not run\n')
+    expect(text).toBe('cikit01: no data for the last hour; a stopped droplet has none\n')
   })
 })
 
 test.each([
-  [['exec', 'cikit01'], /give it after --/],
+  [['exec', 'cikit01'], /put it after --/],
   [['exec', '--', 'ls'], /NAME|name/],
   [['exec', 'cikit01', '--timeout', '0', '--', 'ls'], /--timeout: give a number of seconds from 1 to 600/],
   [['exec', 'cikit01', '--timeout', '1h', '--', 'ls'], /--timeout: give/],
