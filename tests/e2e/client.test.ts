@@ -136,7 +136,9 @@ describe('exit codes for scripts', () => {
 
   test('3 for nobody, and for a session that has ended', async () => {
     using cliUser = createCliUser()
-    expect(await cliUser.run('droplet', 'ls')).toEqual(expectedFailure(3, 'You are not logged in: run cikit-api login URL'))
+    expect(await cliUser.run('droplet', 'ls')).toEqual(
+      expectedFailure(3, 'You are not logged in: run cikit-api login URL'),
+    )
     await logIn(cliUser, server, 'vic', 'viewer')
     await server.runCli('create-user', '-u', 'vic', '-g', 'viewer')
     expect(await cliUser.run('droplet', 'ls')).toEqual(expectedFailure(3, /Your session at .* has ended/))

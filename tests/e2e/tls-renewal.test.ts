@@ -72,7 +72,10 @@ async function sendRequest(socket: TLSSocket, extraHeaders = ''): Promise<string
 const logCount = (message: string) => server.log.filter(entry => entry.message === message).length
 
 async function sendSighup(): Promise<void> {
-  const outcomes = () => ['a new certificate is in use', 'the new certificate cannot be used; the current one stays in use']
+  const outcomes = () => [
+    'a new certificate is in use',
+    'the new certificate cannot be used; the current one stays in use',
+  ]
   const before = outcomes().map(logCount)
   server.process.kill('SIGHUP')
   await eventually(async () => outcomes().some((message, index) => logCount(message) > (before[index] ?? 0)))
