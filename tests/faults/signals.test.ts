@@ -4,46 +4,12 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pollUntil } from '../../scripts/lib/run.ts'
 import { timedOut, withTimeout } from '../../src/core/timeout.ts'
-import { createFakeEngine } from '../testkit/docker/fake-engine.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { createSlowEngine } from '../testkit/faults/slow-engine.ts'
 import { waitForLog } from '../testkit/faults/wait-for-log.ts'
 import { timed } from '../testkit/timed.ts'
 
 // SIGTERM and SIGINT during the stop of a droplet by a slow engine, or during a write.
-
-/** An engine with one droplet, whose stop blocks until it is released. */
-function createSlowEngine() {
-  const stopRequested = Promise.withResolvers<void>()
-  const stopReleased = Promise.withResolvers<void>()
-  const engine = createFakeEngine()
-  engine.addRunningDroplet('cikit22')
-  engine.respondNext(/^POST \S+\/stop$/, async () => {
-    stopRequested.resolve()
-    await stopReleased.promise
-    return undefined
-  })
-  return {
-    socket: engine.socket,
-    requested: stopRequested.promise,
-    release: stopReleased.resolve,
-    dropletState: () => engine.stateOf('cikit22'),
-    respondNext: engine.respondNext,
-    /** Blocks the next list request until it is released. */
-    holdNextList() {
-      const gate = { requested: Promise.withResolvers<void>(), released: Promise.withResolvers<void>() }
-      engine.respondNext(/^GET \/containers\/json/, async () => {
-        gate.requested.resolve()
-        await gate.released.promise
-        return undefined
-      })
-      return { requested: gate.requested.promise, release: gate.released.resolve }
-    },
-    async [Symbol.asyncDispose]() {
-      stopReleased.resolve()
-      await engine[Symbol.asyncDispose]()
-    },
-  }
-}
 
 const isConnectionRefused = (server: ServerProcess) =>
   fetch(server.url, { headers: { connection: 'close' } }).then(
