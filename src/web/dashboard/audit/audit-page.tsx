@@ -1,7 +1,8 @@
 import { useSignal, useSignalEffect } from '@preact/signals'
 import { isOwner } from '../api/session.ts'
 import { downloadFile } from '../components/download-file.ts'
-import { EmptyState, ResourceStatus } from '../components/placeholders.tsx'
+import { OwnerOnly } from '../components/owner-only.tsx'
+import { ResourceStatus } from '../components/placeholders.tsx'
 import { useResource } from '../state/resource.ts'
 import { auditVersion } from '../state/store.ts'
 import { withErrorToast } from '../state/toasts.ts'
@@ -12,17 +13,14 @@ import { type AuditFilter, fetchAllRecords, fetchRecords, oldestId, PAGE_SIZE, t
 const emptyFilter: AuditFilter = { user: '', action: '', target: '', since: '' }
 
 export function AuditPage(_: { segments: readonly string[] }) {
-  return <section class="audit">{isOwner.value ? <AuditRecords /> : <OwnerOnly />}</section>
-}
-
-function OwnerOnly() {
   return (
-    <>
-      <h1>Audit log</h1>
-      <EmptyState title="Only the owner can see this page">
-        <p class="muted">The audit log shows who did what on this Matrix.</p>
-      </EmptyState>
-    </>
+    <section class="audit">
+      {isOwner.value ? (
+        <AuditRecords />
+      ) : (
+        <OwnerOnly title="Audit log">The audit log shows who did what on this Matrix.</OwnerOnly>
+      )}
+    </section>
   )
 }
 

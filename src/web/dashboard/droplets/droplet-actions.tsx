@@ -4,7 +4,7 @@ import { Icon } from '../components/icon.tsx'
 import { type DropletAction, startOperation } from '../state/operations.ts'
 import { unfinishedOperations } from '../state/store.ts'
 import { withErrorToast } from '../state/toasts.ts'
-import { DeleteDialog } from './delete-dialog.tsx'
+import { DeleteDropletDialog } from './delete-droplet-dialog.tsx'
 
 const labels = { start: 'Start', stop: 'Stop', restart: 'Restart' } as const
 
@@ -38,7 +38,7 @@ export function DropletActions({ droplet: { name, state } }: { droplet: DropletB
       >
         <Icon name="delete" />
       </button>
-      {isDeleting.value && <DeleteDialog name={name} onClose={() => (isDeleting.value = false)} />}
+      {isDeleting.value && <DeleteDropletDialog name={name} onClose={() => (isDeleting.value = false)} />}
     </span>
   )
 }

@@ -7,7 +7,7 @@ import { EmptyState, ErrorMessage, Loading } from '../components/placeholders.ts
 import { addShortcut } from '../state/shortcuts.ts'
 import { subscribeToStats } from '../state/stats.ts'
 import { droplets, engineState, loadError, loadStore } from '../state/store.ts'
-import { AddDialog } from './add-dialog.tsx'
+import { AddDropletDialog } from './add-droplet-dialog.tsx'
 import { BulkActions } from './bulk-actions.tsx'
 import { DropletTable } from './droplet-table.tsx'
 import { moveRowFocus } from './keyboard.ts'
@@ -59,7 +59,7 @@ export function DropletsPage(_: { segments: readonly string[] }) {
       {loadError.value && <ErrorMessage text={loadError.value} onRetry={() => void loadStore()} />}
       <PendingAdds />
       <DropletListView />
-      {isAdding.value && <AddDialog onClose={() => (isAdding.value = false)} />}
+      {isAdding.value && <AddDropletDialog onClose={() => (isAdding.value = false)} />}
     </section>
   )
 }

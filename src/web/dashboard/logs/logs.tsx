@@ -2,16 +2,14 @@ import './logs.css'
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { errorMessage } from '../../../core/error-message.ts'
-import { request } from '../api/client.ts'
 import { downloadFile } from '../components/download-file.ts'
 import { Icon } from '../components/icon.tsx'
 import { ErrorMessage } from '../components/placeholders.tsx'
 import { addShortcut } from '../state/shortcuts.ts'
-import { createLineBuffer, filterLines, MAX_LINES } from './line-buffer.ts'
+import { filterLines, MAX_LINES } from './line-buffer.ts'
+import { streamLines } from './stream-lines.ts'
 
 const INITIAL_LINES = 500
-/** Lines that arrive within this time are rendered together. */
-const RENDER_INTERVAL_MS = 100
 
 type Source = 'journal' | 'console'
 
@@ -46,7 +44,7 @@ export function Logs({ name, isRunning }: { name: string; isRunning: boolean }) 
     lines.value = []
     errorText.value = undefined
     state.value = 'loading'
-    void streamLogs(`/droplet/logs/${encodeURIComponent(name)}?${query}`, controller.signal)
+    void loadLogs(`/droplet/logs/${encodeURIComponent(name)}?${query}`, controller.signal)
     return () => controller.abort()
   })
 
@@ -56,34 +54,20 @@ export function Logs({ name, isRunning }: { name: string; isRunning: boolean }) 
     if (isAtEnd.current) requestAnimationFrame(() => logElement.current?.scrollTo(0, logElement.current.scrollHeight))
   })
 
-  async function streamLogs(path: string, signal: AbortSignal): Promise<void> {
+  async function loadLogs(path: string, signal: AbortSignal): Promise<void> {
     try {
-      const { body } = await request(path, { signal })
-      const lineBuffer = createLineBuffer()
-      let pendingLines: readonly string[] | undefined
-      const flush = () => {
-        if (pendingLines && !signal.aborted) lines.value = pendingLines
-        pendingLines = undefined
-      }
-      const timer = setInterval(flush, RENDER_INTERVAL_MS)
-      if (isFollowing.peek()) state.value = 'following'
-      try {
-        const reader = body?.getReader()
-        for (;;) {
-          const { done, value } = (await reader?.read()) ?? { done: true }
-          if (done || !value) break
-          pendingLines = lineBuffer.push(value)
-        }
-      } finally {
-        clearInterval(timer)
-        flush()
-      }
-      if (!signal.aborted) state.value = 'ended'
+      await streamLines(path, signal, {
+        onStart: () => {
+          if (isFollowing.peek()) state.value = 'following'
+        },
+        onLines: newLines => {
+          lines.value = newLines
+        },
+      })
     } catch (error) {
-      if (signal.aborted) return
-      state.value = 'ended'
-      errorText.value = errorMessage(error)
+      if (!signal.aborted) errorText.value = errorMessage(error)
     }
+    if (!signal.aborted) state.value = 'ended'
   }
 
   return (

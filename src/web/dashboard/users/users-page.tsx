@@ -5,26 +5,20 @@ import { requestJson } from '../api/client.ts'
 import { isOwner } from '../api/session.ts'
 import { Age } from '../components/age.tsx'
 import { Icon } from '../components/icon.tsx'
-import { EmptyState, ResourceStatus } from '../components/placeholders.tsx'
+import { OwnerOnly } from '../components/owner-only.tsx'
+import { ResourceStatus } from '../components/placeholders.tsx'
 import { useResource } from '../state/resource.ts'
 import { usersVersion } from '../state/store.ts'
-import { AddDialog } from './add-dialog.tsx'
+import { AddUserDialog } from './add-user-dialog.tsx'
 import { EnrolmentLinkDialog } from './enrolment-link-dialog.tsx'
 import { GroupSelect } from './group-select.tsx'
 import { UserActions } from './user-actions.tsx'
 
 export function UsersPage(_: { segments: readonly string[] }) {
-  return <section class="users">{isOwner.value ? <Users /> : <OwnerOnly />}</section>
-}
-
-function OwnerOnly() {
   return (
-    <>
-      <h1>Users</h1>
-      <EmptyState title="Only the owner can see this page">
-        <p class="muted">Only the owner of this Matrix can manage users.</p>
-      </EmptyState>
-    </>
+    <section class="users">
+      {isOwner.value ? <Users /> : <OwnerOnly title="Users">Only the owner of this Matrix can manage users.</OwnerOnly>}
+    </section>
   )
 }
 
@@ -81,7 +75,7 @@ function Users() {
         </table>
       )}
       {isAdding.value && (
-        <AddDialog
+        <AddUserDialog
           onClose={() => (isAdding.value = false)}
           onAdded={(username, list) => {
             setData(list)

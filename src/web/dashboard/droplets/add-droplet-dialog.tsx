@@ -3,7 +3,7 @@ import { Dialog } from '../components/dialog.tsx'
 import { DialogForm } from '../components/form.tsx'
 import { addDroplet } from '../state/operations.ts'
 
-export function AddDialog({ onClose }: { onClose: () => void }) {
+export function AddDropletDialog({ onClose }: { onClose: () => void }) {
   const keysText = useSignal('')
   const add = async () => {
     const lines = keysText.peek().split('\n')

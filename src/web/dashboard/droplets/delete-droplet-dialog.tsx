@@ -1,7 +1,7 @@
 import { ConfirmDialog } from '../components/confirm-dialog.tsx'
 import { startOperation } from '../state/operations.ts'
 
-export function DeleteDialog({ name, onClose }: { name: string; onClose: () => void }) {
+export function DeleteDropletDialog({ name, onClose }: { name: string; onClose: () => void }) {
   return (
     <ConfirmDialog
       title={`Delete ${name}?`}

@@ -5,7 +5,7 @@ import { Dialog } from '../components/dialog.tsx'
 import { DialogForm } from '../components/form.tsx'
 
 /** @param onAdded receives the new user's name and the updated list */
-export function AddDialog({
+export function AddUserDialog({
   onClose,
   onAdded,
 }: {
