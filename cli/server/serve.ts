@@ -5,6 +5,7 @@ import { type Certificate, readCertificate } from '../../src/core/certificate.ts
 import { errorMessage } from '../../src/core/error-message.ts'
 import { ConfigError } from '../../src/core/errors.ts'
 import { createLog, describeError, type Log } from '../../src/core/log.ts'
+import { timedOut, withTimeout } from '../../src/core/timeout.ts'
 import { acquireServeLock, type ServeLock } from '../../src/store/serve-lock.ts'
 import { version } from '../../src/version.ts'
 import { dropPrivilegesToOwner } from '../host/drop-privileges.ts'
@@ -130,8 +131,6 @@ function startCertificateRenewal(options: {
  * @returns whether all of them ended in time
  */
 async function drain(listener: Listener, context: Context): Promise<boolean> {
-  const deadline = Promise.withResolvers<false>()
-  const timer = setTimeout(deadline.resolve, DRAIN_TIMEOUT_MS, false)
   // Streams never end by themselves; their clients reconnect to the next process.
   context.events.close()
   context.stats.close()
@@ -142,10 +141,7 @@ async function drain(listener: Listener, context: Context): Promise<boolean> {
     .stop()
     .then(() => terminalsClosed)
     .then(() => context.droplets.idle())
-    .then(() => true)
-  const inTime = await Promise.race([drained, deadline.promise])
-  clearTimeout(timer)
-  return inTime
+  return (await withTimeout(drained, DRAIN_TIMEOUT_MS)) !== timedOut
 }
 
 /** Checked at startup, because a failure during an add would need a rollback. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { candidateNumbers, nameOf, numberOf, portsOf } from '../../src/droplets/naming.ts'
+import { parseStandardOutput } from '../../src/engines/docker/multiplexed-output.ts'
 import { parseProbe } from '../../src/engines/docker/probe.ts'
-import { parseOutput } from '../../src/engines/docker/responses.ts'
 import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
 import { errorIdIn, sendRequest } from '../testkit/api/wire-response.ts'
 import { encodeFrame } from '../testkit/docker/docker-engine.ts'
@@ -188,7 +188,7 @@ test('any probe output is parsed into valid fields', async () => {
   const truncatedOutputs = fc.tuple(outputs, fc.boolean(), fc.nat(200))
   await checkProperty('droplets: probe output', truncatedOutputs, ([bytes, isFramed, length]) => {
     const stream = isFramed ? encodeFrame(bytes.toString()) : bytes
-    const { init, sshResponds, hostKey } = parseProbe(parseOutput(stream.subarray(0, length)))
+    const { init, sshResponds, hostKey } = parseProbe(parseStandardOutput(stream.subarray(0, length)))
     expect([undefined, 'booting', 'running', 'degraded']).toContain(init)
     expect(typeof sshResponds).toBe('boolean')
     if (hostKey !== undefined) expect(hostKey).toMatch(/^[a-z0-9-]+ [A-Za-z0-9+/]+=*$/)

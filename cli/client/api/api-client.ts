@@ -3,6 +3,7 @@ import type { App } from '../../../src/app.ts'
 import { errorMessage } from '../../../src/core/error-message.ts'
 import { ClientError } from '../../../src/core/errors.ts'
 import { escapeText } from '../../../src/core/log.ts'
+import { ticketProtocols } from '../../../src/droplets/exec/protocol.ts'
 import type { ClientSession } from './session-file.ts'
 
 /** For all requests except cancellations, commands and streams. */
@@ -72,7 +73,7 @@ export function createApiClient(server: ServerAddress, token?: string) {
     openTerminal: (droplet: string, ticket: string, query: Record<string, string>) => {
       const path = `/api/v1/droplet/exec/${encodeURIComponent(droplet)}?${new URLSearchParams(query)}`
       return new WebSocket(`${server.url.replace(/^http/, 'ws')}${path}`, {
-        protocols: ['cikit.exec.v1', `ticket.${ticket}`],
+        protocols: ticketProtocols(ticket),
         ...(server.ca && { tls: { ca: server.ca } }),
       })
     },

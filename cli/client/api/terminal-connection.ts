@@ -1,5 +1,6 @@
 import { ClientError, catalogue } from '../../../src/core/errors.ts'
 import { escapeText } from '../../../src/core/log.ts'
+import { encodeClientMessage, parseServerMessage } from '../../../src/droplets/exec/protocol.ts'
 
 /** A connection without a message or pong for this long is lost. */
 const SILENCE_TIMEOUT_MS = 45_000
@@ -64,7 +65,7 @@ export function createTerminalConnection(socket: WebSocket, listener: TerminalLi
     opened: opened.promise,
     ended: ended.promise,
     sendInput: (bytes: Uint8Array<ArrayBuffer>) => send(bytes),
-    resize: (size: TerminalSize) => send(JSON.stringify({ resize: size })),
+    resize: (size: TerminalSize) => send(encodeClientMessage({ resize: size })),
     close: () => socket.close(),
   }
 
@@ -73,7 +74,7 @@ export function createTerminalConnection(socket: WebSocket, listener: TerminalLi
   }
 
   function handleMessage(text: string): void {
-    const message = parseMessage(text)
+    const message = parseServerMessage(text)
     if (message.opened) listener.onOpened(message.opened.terminal, message.opened.resumed)
     if (message.exit !== undefined) exitCode = message.exit
   }
@@ -82,20 +83,6 @@ export function createTerminalConnection(socket: WebSocket, listener: TerminalLi
 /** Whether the connection was lost while the terminal may still run. */
 export function isLost({ code, exitCode }: TerminalConnectionEnd): boolean {
   return exitCode === undefined && code === ABNORMAL_CLOSURE
-}
-
-interface ServerMessage {
-  opened?: { terminal: string; resumed: boolean }
-  exit?: number | null
-}
-
-function parseMessage(text: string): ServerMessage {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // A newer server may send other messages.
-    return {}
-  }
 }
 
 /** Bun reports only the status of a rejected websocket, in the error text. */

@@ -1,5 +1,6 @@
 import { ClientError } from '../../../src/core/errors.ts'
 import { escapeText } from '../../../src/core/log.ts'
+import { closeCodes } from '../../../src/droplets/exec/protocol.ts'
 import { isUnreachable, realTiming, type Timing } from './retry.ts'
 import {
   createTerminalConnection,
@@ -96,12 +97,12 @@ export async function attachTerminal(
 function toExitCode({ code, reason, exitCode }: TerminalConnectionEnd): number {
   if (typeof exitCode === 'number') return exitCode
   if (exitCode === null) throw new ClientError('refused', 'The exit code is unknown: the droplet was stopped')
-  if (code === 4401) {
+  if (code === closeCodes.notAllowed) {
     throw new ClientError('notLoggedIn', 'Your session has ended, or your group no longer allows this: log in again')
   }
-  if (code === 4409) throw new ClientError('refused', 'The terminal was opened elsewhere')
+  if (code === closeCodes.takenOver) throw new ClientError('refused', 'The terminal was opened elsewhere')
   const reasonText = escapeText(reason)
-  if (code === 4408)
+  if (code === closeCodes.tooSlow)
     throw new ClientError('refused', `The terminal was closed because its output was not read: ${reasonText}`)
   throw new ClientError('refused', `The terminal has ended${reasonText && `: ${reasonText}`}`)
 }

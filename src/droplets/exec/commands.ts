@@ -1,6 +1,7 @@
 import type { Audit } from '../../audit/service.ts'
 import type { Actor } from '../../core/actor.ts'
 import { ApiError } from '../../core/errors.ts'
+import { timedOut, withTimeout } from '../../core/timeout.ts'
 import type { Database } from '../../store/database.ts'
 import type { User } from '../../store/users.ts'
 import type { DropletEngine, Execution, OutputChunk } from '../engine.ts'
@@ -65,22 +66,12 @@ export function createCommands(deps: {
 }
 
 async function waitForResult(execution: Execution, timeoutMs: number, signal: AbortSignal): Promise<CommandResult> {
-  const timeout = Promise.withResolvers<'late'>()
-  const timer = setTimeout(timeout.resolve, timeoutMs, 'late')
-  const onAbort = () => timeout.resolve('late')
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
-  try {
-    const collected = collectOutput(execution.output)
-    if ((await Promise.race([collected, timeout.promise])) === 'late') {
-      await execution.kill()
-      throw new ApiError('commandTimeout')
-    }
-    return { ...(await collected), exit: await execution.exitCode() }
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
+  const output = await withTimeout(collectOutput(execution.output), timeoutMs, signal)
+  if (output === timedOut) {
+    await execution.kill()
+    throw new ApiError('commandTimeout')
   }
+  return { ...output, exit: await execution.exitCode() }
 }
 
 async function collectOutput(output: AsyncIterable<OutputChunk>): Promise<Omit<CommandResult, 'exit'>> {

@@ -7,13 +7,12 @@ import type { AuthService } from '../../auth/service.ts'
 import type { Config } from '../../config/config.ts'
 import { ApiError } from '../../core/errors.ts'
 import type { Commands } from './commands.ts'
+import { SUBPROTOCOL, ticketFrom } from './protocol.ts'
 import { commandRequest, DEFAULT_TIMEOUT_SECONDS, resultBody, terminalQuery, ticketBody } from './schema.ts'
 import type { Terminals } from './terminals.ts'
 import { TICKET_LIFETIME_SECONDS } from './tickets.ts'
 import { toResultBody } from './to-body.ts'
 import type { TerminalSocketData } from './websocket.ts'
-
-const SUBPROTOCOL = 'cikit.exec.v1'
 
 /** Commands and terminals in droplets. */
 export function createExecRoutes(
@@ -85,9 +84,8 @@ function readTicket(request: Request): string {
       text: `Open a websocket with the subprotocols ${SUBPROTOCOL} and ticket.TICKET, or POST a command`,
     })
   }
-  const protocols = (request.headers.get('sec-websocket-protocol') ?? '').split(',').map(name => name.trim())
-  const ticket = protocols.find(name => name.startsWith('ticket.'))?.slice('ticket.'.length)
-  if (!protocols.includes(SUBPROTOCOL) || ticket === undefined) throw new ApiError('ticketUnknown')
+  const ticket = ticketFrom(request.headers.get('sec-websocket-protocol'))
+  if (ticket === undefined) throw new ApiError('ticketUnknown')
   return ticket
 }
 

@@ -1,6 +1,6 @@
 import { t } from 'elysia'
 import { checkedField, integerField, integerParameter, requestBody, requestQuery } from '../../api/http/fields.ts'
-import { MAX_TERMINAL_SIDE } from './terminal-message.ts'
+import { MAX_TERMINAL_SIDE } from './protocol.ts'
 import { TICKET_LIFETIME_SECONDS } from './tickets.ts'
 
 export const resultBody = t.Object({

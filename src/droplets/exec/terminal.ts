@@ -1,4 +1,6 @@
+import { timedOut, withTimeout } from '../../core/timeout.ts'
 import type { Execution, TerminalSize } from '../engine.ts'
+import { closeCodes, encodeServerMessage } from './protocol.ts'
 
 /** What was printed last, for who comes back. */
 const SCROLLBACK_BYTES = 256 * 1024
@@ -6,21 +8,6 @@ const SCROLLBACK_BYTES = 256 * 1024
 const MAX_BUFFERED_BYTES = 1024 * 1024
 /** A client that reads nothing for so long has gone. */
 const SLOW_CLIENT_TIMEOUT_MS = 30_000
-
-/** The codes of the websocket's end: those of RFC 6455 section 7.4, and our own. */
-export const closeCodes = {
-  /** The program has ended. */
-  ended: 1000,
-  /** The server stops. */
-  goingAway: 1001,
-  /** Something that no terminal says. */
-  unsupported: 1003,
-  /** The session is over, or its user may not do this any more. */
-  notAllowed: 4401,
-  /** Another connection has taken the terminal over. */
-  takenOver: 4409,
-  tooSlow: 4408,
-} as const
 
 /** A client's end of a websocket. */
 export interface TerminalClient {
@@ -59,7 +46,7 @@ export function createTerminal(
     attach(nextClient: TerminalClient, resumed: boolean): void {
       client?.close(closeCodes.takenOver, 'The terminal was opened elsewhere')
       client = nextClient
-      nextClient.send(JSON.stringify({ opened: { terminal: id, resumed } }))
+      nextClient.send(encodeServerMessage({ opened: { terminal: id, resumed } }))
       for (const bytes of scrollback) nextClient.send(bytes)
       notifyDrain()
     },
@@ -101,7 +88,7 @@ export function createTerminal(
         while (client && client.bufferedBytes() > MAX_BUFFERED_BYTES) await awaitDrain(client)
       }
       if (!isEnded) {
-        client?.send(JSON.stringify({ exit: (await execution.exitCode()) ?? null }))
+        client?.send(encodeServerMessage({ exit: (await execution.exitCode()) ?? null }))
         client?.close(closeCodes.ended, 'The program has ended')
       }
     } catch {
@@ -112,12 +99,10 @@ export function createTerminal(
   }
 
   async function awaitDrain(slowClient: TerminalClient): Promise<void> {
-    const timeout = Promise.withResolvers<'late'>()
-    const timer = setTimeout(timeout.resolve, slowClientTimeoutMs, 'late')
-    const outcome = await Promise.race([drain.promise, timeout.promise])
-    clearTimeout(timer)
-    if (outcome === 'late' && client === slowClient) slowClient.close(closeCodes.tooSlow, 'The client does not read')
-    if (outcome === 'late' && client === slowClient) client = undefined
+    const outcome = await withTimeout(drain.promise, slowClientTimeoutMs)
+    if (outcome !== timedOut || client !== slowClient) return
+    slowClient.close(closeCodes.tooSlow, 'The client does not read')
+    client = undefined
   }
 
   function appendScrollback(bytes: Uint8Array): void {

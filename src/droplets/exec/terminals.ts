@@ -10,8 +10,9 @@ import type { Database } from '../../store/database.ts'
 import type { User } from '../../store/users.ts'
 import type { DropletEngine, TerminalSize } from '../engine.ts'
 import type { DropletService } from '../service.ts'
+import { closeCodes } from './protocol.ts'
 import type { ConnectionSlots } from './slots.ts'
-import { closeCodes, createTerminal, type Terminal, type TerminalClient } from './terminal.ts'
+import { createTerminal, type Terminal, type TerminalClient } from './terminal.ts'
 import { createTickets, type TicketGrant } from './tickets.ts'
 
 /** How long a terminal waits for a client that lost it. */

@@ -1,6 +1,6 @@
 import type { ServerWebSocket, WebSocketHandler } from 'bun'
-import { closeCodes, type Terminal, type TerminalClient } from './terminal.ts'
-import { parseTerminalMessage } from './terminal-message.ts'
+import { closeCodes, parseClientMessage } from './protocol.ts'
+import type { Terminal, TerminalClient } from './terminal.ts'
 import type { Terminals } from './terminals.ts'
 
 /** A websocket that was asked for, and what it is to be the client of. */
@@ -34,7 +34,7 @@ export const terminalSocketHandler: WebSocketHandler<TerminalSocketData> = {
       if (!terminal.write(message)) socket.close(closeCodes.tooSlow, 'The program does not read')
       return
     }
-    const control = parseTerminalMessage(message)
+    const control = parseClientMessage(message)
     if (control) terminal.resize(control.resize).catch(() => undefined)
     else socket.close(closeCodes.unsupported, 'Text is {"resize":{"columns":80,"rows":24}}')
   },

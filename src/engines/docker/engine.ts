@@ -1,5 +1,6 @@
 import { createTar } from 'nanotar'
 import { ApiError } from '../../core/errors.ts'
+import { withTimeout } from '../../core/timeout.ts'
 import {
   type Droplet,
   type DropletEngine,
@@ -11,8 +12,9 @@ import {
 } from '../../droplets/engine.ts'
 import { cgroupHostConfig, type EngineInfo } from './cgroup.ts'
 import { DockerApiError, type DockerClient } from './client.ts'
-import { createDockerExec, demultiplexOutput } from './exec.ts'
+import { createDockerExec } from './exec.ts'
 import { ensureImage } from './image.ts'
+import { demultiplexOutput } from './multiplexed-output.ts'
 import { createDockerProbe } from './probe.ts'
 import {
   CREATOR_LABEL,
@@ -182,7 +184,7 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
       const started = execStarting(id)
       if (!started) return undefined
       if (parsePaused(await listContainers(JSON.stringify({ id: [id] })), id)) return { ...lastKnown, state: 'paused' }
-      await Promise.race([started, Bun.sleep(EXEC_START_POLL_MS)])
+      await withTimeout(started, EXEC_START_POLL_MS)
     }
     return undefined
   }

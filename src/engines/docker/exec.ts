@@ -1,5 +1,6 @@
-import type { Execution, OutputChunk, Program, TerminalSize } from '../../droplets/engine.ts'
+import type { Execution, Program, TerminalSize } from '../../droplets/engine.ts'
 import { DockerApiError, type DockerClient } from './client.ts'
+import { demultiplexOutput, readTerminalOutput } from './multiplexed-output.ts'
 import { parseExecState, parseId } from './responses.ts'
 
 const QUERY_TIMEOUT_MS = 2_500
@@ -114,43 +115,4 @@ export function createDockerExec(docker: DockerClient) {
 
 function ignoreApiError(error: unknown): undefined {
   if (!(error instanceof DockerApiError)) throw error
-}
-
-async function* readTerminalOutput(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<OutputChunk> {
-  for await (const bytes of untilDisconnected(chunks)) yield { stream: 'stdout', bytes }
-}
-
-/**
- * Standard output (1) and error (2), each piece behind eight bytes that tell which of them it is and how long
- * (Engine API, "Attach to a container": stream format).
- */
-export async function* demultiplexOutput(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<OutputChunk> {
-  let header = Buffer.alloc(0)
-  let remaining = 0
-  let stream: OutputChunk['stream'] = 'stdout'
-  for await (const chunk of untilDisconnected(chunks)) {
-    let rest = Buffer.from(chunk)
-    while (rest.byteLength > 0) {
-      if (remaining === 0) {
-        const needed = 8 - header.byteLength
-        header = Buffer.concat([header, rest.subarray(0, needed)])
-        rest = rest.subarray(needed)
-        if (header.byteLength < 8) break
-        stream = header[0] === 2 ? 'stderr' : 'stdout'
-        remaining = header.readUInt32BE(4)
-        header = Buffer.alloc(0)
-      }
-      const bytes = rest.subarray(0, remaining)
-      rest = rest.subarray(bytes.byteLength)
-      remaining -= bytes.byteLength
-      if (bytes.byteLength > 0) yield { stream, bytes }
-    }
-  }
-}
-
-/** A connection that breaks is the end of the output, as an engine's end is the end of what it ran. */
-async function* untilDisconnected(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* chunks
-  } catch {}
 }

@@ -1,7 +1,8 @@
 import type { Probe } from '../../droplets/engine.ts'
 import { parseHostKey } from '../../users/ssh-keys/host-key.ts'
 import { DockerApiError, type DockerClient } from './client.ts'
-import { parseExecRunning, parseId, parseOutput } from './responses.ts'
+import { parseStandardOutput } from './multiplexed-output.ts'
+import { parseExecRunning, parseId } from './responses.ts'
 
 /** Twice this and the next are 8 s, in which a probe is over. */
 const QUERY_TIMEOUT_MS = 1_250
@@ -73,7 +74,7 @@ export function createDockerProbe(docker: DockerClient) {
       )
       if (!output.isComplete) return NO_RESPONSE
       markEnded(id)
-      return parseProbe(parseOutput(output.bytes))
+      return parseProbe(parseStandardOutput(output.bytes))
     } catch (error) {
       if (!(error instanceof DockerApiError)) throw error
       // What was refused did not begin, and nothing of it hangs.

@@ -155,22 +155,6 @@ export function parseExecState(response: unknown): { isRunning: boolean; exitCod
   return { isRunning: Running === true, exitCode: isInteger(ExitCode) ? ExitCode : undefined }
 }
 
-/**
- * What an exec printed, of `POST /exec/ID/start`: pieces of standard output (1) and error (2), each behind eight bytes that
- * tell which of them it is and how long. What is cut off, or is no such stream, is text as far as it goes.
- */
-export function parseOutput(stream: Uint8Array): string {
-  const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength)
-  const chunks: Uint8Array[] = []
-  for (let offset = 0; offset + 8 <= stream.length; ) {
-    const start = offset + 8
-    const end = start + view.getUint32(offset + 4)
-    if (stream[offset] === 1) chunks.push(stream.subarray(start, end))
-    offset = end
-  }
-  return Buffer.concat(chunks).toString()
-}
-
 /** The `Id` of what was created or listed. */
 export function parseId(response: unknown): string {
   const id = asString(asRecord(response).Id)

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import type { Droplet, Probe } from '../../../src/droplets/engine.ts'
 import { createDockerClient } from '../../../src/engines/docker/client.ts'
 import { createDockerEngine } from '../../../src/engines/docker/engine.ts'
+import { parseStandardOutput } from '../../../src/engines/docker/multiplexed-output.ts'
 import { parseProbe } from '../../../src/engines/docker/probe.ts'
-import { parseOutput } from '../../../src/engines/docker/responses.ts'
 import {
   containerDetails,
   containerEntry,
@@ -92,7 +92,7 @@ describe('a stream of Docker’s', () => {
       encodeFrame('systemd degraded\n', 2),
       encodeFrame('ning\n'),
     ])
-    expect(parseOutput(stream)).toBe('systemd running\n')
+    expect(parseStandardOutput(stream)).toBe('systemd running\n')
   })
 
   test.each([
@@ -102,7 +102,7 @@ describe('a stream of Docker’s', () => {
     ['no stream', Buffer.from('a text that is none'), ''],
     ['a length that is a lie', Buffer.concat([Buffer.from([1, 0, 0, 0, 255, 255, 255, 255]), Buffer.from('te')]), 'te'],
   ])('is read as far as it goes: %s', (_, stream, text) => {
-    expect(parseOutput(stream)).toBe(text)
+    expect(parseStandardOutput(stream)).toBe(text)
   })
 })
 

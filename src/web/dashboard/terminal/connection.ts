@@ -1,28 +1,28 @@
 import { errorMessage } from '../../../core/error-message.ts'
+import {
+  closeCodes,
+  encodeClientMessage,
+  parseServerMessage,
+  ticketProtocols,
+} from '../../../droplets/exec/protocol.ts'
 import { requestJson } from '../api/client.ts'
 import { apiUrl, ResponseError } from '../api/http.ts'
 
-const SUBPROTOCOL = 'cikit.exec.v1'
 /** The server keeps a disconnected terminal for a minute. */
 const RECONNECT_TIMEOUT_MS = 60_000
 const RECONNECT_DELAY_MS = 1_000
 
 /** Close codes after which the terminal cannot be resumed. Any other code is a lost connection. */
 const closeReasons: Record<number, string> = {
-  1000: 'The shell has exited.',
-  4401: 'Your session has ended, or you no longer have access.',
-  4408: 'The terminal was closed because this page could not keep up with its output.',
-  4409: 'The terminal was opened elsewhere.',
+  [closeCodes.ended]: 'The shell has exited.',
+  [closeCodes.notAllowed]: 'Your session has ended, or you no longer have access.',
+  [closeCodes.tooSlow]: 'The terminal was closed because this page could not keep up with its output.',
+  [closeCodes.takenOver]: 'The terminal was opened elsewhere.',
 }
 
 interface TerminalSize {
   columns: number
   rows: number
-}
-
-interface ControlMessage {
-  opened?: { terminal: string; resumed: boolean }
-  exit?: number | null
 }
 
 interface TerminalListener {
@@ -46,11 +46,11 @@ export function connectTerminal(droplet: string, getSize: () => TerminalSize, li
   return {
     sendText: (text: string): void => send(encoder.encode(text)),
     sendBytes: (bytes: Uint8Array<ArrayBuffer>): void => send(bytes),
-    resize: (): void => send(JSON.stringify({ resize: getSize() })),
+    resize: (): void => send(encodeClientMessage({ resize: getSize() })),
     /** Also ends the shell. */
     close(): void {
       isEnded = true
-      socket?.close(1000)
+      socket?.close(closeCodes.ended)
     },
   }
 
@@ -80,7 +80,7 @@ export function connectTerminal(droplet: string, getSize: () => TerminalSize, li
       rows: String(rows),
       ...(terminalId !== undefined && { terminal: terminalId }),
     }).toString()
-    const newSocket = new WebSocket(url, [SUBPROTOCOL, `ticket.${ticket}`])
+    const newSocket = new WebSocket(url, ticketProtocols(ticket))
     newSocket.binaryType = 'arraybuffer'
     newSocket.onmessage = ({ data }) => {
       if (data instanceof ArrayBuffer) listener.onOutput(new Uint8Array(data))
@@ -96,7 +96,7 @@ export function connectTerminal(droplet: string, getSize: () => TerminalSize, li
   }
 
   function handleControlMessage(json: string): void {
-    const message: ControlMessage = JSON.parse(json)
+    const message = parseServerMessage(json)
     if (message.exit !== undefined) exitCode = message.exit
     if (!message.opened) return
     const isNewShell = terminalId !== undefined && !message.opened.resumed
@@ -104,7 +104,7 @@ export function connectTerminal(droplet: string, getSize: () => TerminalSize, li
     lostAt = undefined
     if (message.opened.resumed || isNewShell) listener.onReplay()
     listener.onStateChange('open')
-    send(JSON.stringify({ resize: getSize() }))
+    send(encodeClientMessage({ resize: getSize() }))
   }
 
   function handleDisconnect(): void {
