@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
 import { type DocCommand, extractCommands, readDocPages } from '../testkit/docs/doc-commands.ts'
 import { startDocShell } from '../testkit/docs/doc-shell.ts'
 
@@ -104,6 +107,11 @@ test('most commands are run', () => {
 test('the list of commands that are not run is up to date', () => {
   const documented = new Set(pages.flatMap(({ commands }) => commands.map(({ text }) => text)))
   expect([...excluded].filter(text => !documented.has(text))).toEqual([])
+})
+
+test('the reasons name tests that exist', () => {
+  const files = Object.keys(notRun).flatMap(reason => reason.match(/tests\/\S+\.ts/g) ?? [])
+  expect(files.filter(file => !existsSync(join(root, file)))).toEqual([])
 })
 
 describe('extracting commands', () => {
