@@ -36,7 +36,7 @@ export function DropletPage({ segments: [name = '', view = ''] }: { segments: re
         <CurrentView droplet={droplet} view={view} />
       ) : (
         <EmptyState title={`Droplet ${name} not found`}>
-          <p class="muted">It was deleted or never existed. Its activity is kept for 7 days.</p>
+          <p class="muted">It was deleted or never existed. Activity is kept for 7 days.</p>
         </EmptyState>
       )}
       {hasHistory && isManager.value && <Activity name={name} />}
