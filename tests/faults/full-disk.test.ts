@@ -38,7 +38,7 @@ test('health reports the full disk after the first failed write, and free space 
   await using disk = await mountSmallDisk(KILOBYTES)
   await using server = await startServerProcess({ socket, dataDir: disk.dataDir })
   const token = await server.logInAs('owner')
-  const health = async () => JSON.parse(await server.runCli('health', '--json'))
+  const health = async (): Promise<Record<string, string>> => JSON.parse(await server.runCli('health', '--json'))
   expect(await health()).toEqual({ status: 'degraded', engine: 'away', store: 'ok' })
   disk.fill()
   expect(await server.addUser(token, 'rejected')).toMatchObject(unwritableResponse)

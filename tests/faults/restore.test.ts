@@ -109,8 +109,8 @@ function sampleEvenly<T>(items: T[], count: number): T[] {
 }
 
 async function usersOf(dataDir: string): Promise<string> {
-  const listed = JSON.parse(await run([binary, 'user', 'list', '--json', '--data-dir', dataDir]))
-  return listed.map(({ username }: { username: string }) => username).join(' ')
+  const users: { username: string }[] = JSON.parse(await run([binary, 'user', 'list', '--json', '--data-dir', dataDir]))
+  return users.map(({ username }) => username).join(' ')
 }
 
 function keysIn(dataDir: string): string[] {

@@ -50,7 +50,8 @@ test('only a valid name and group add a user, who is found by exactly that name'
       return expect(names()).toEqual(['owner', 'viewer'])
     }
     expect(response.status).toBe(200)
-    expect(JSON.parse(response.text)[2]).toMatchObject({ username, group })
+    const listed: unknown[] = JSON.parse(response.text)
+    expect(listed[2]).toMatchObject({ username, group })
     expect(names()).toEqual(['owner', 'viewer', String(username)])
     expect((await call('GET', `/user/auth/setup/${username}`)).status).toBe(200)
     expect((await call('DELETE', `/user/delete/${username}`)).status).toBe(200)

@@ -21,7 +21,7 @@ export async function mountSmallDisk(kilobytes: number) {
       const file = openSync(ballast, 'w')
       let size = 0
       try {
-        for (;;) size += writeSync(file, Buffer.alloc(BLOCK))
+        while (size <= kilobytes * 1_024) size += writeSync(file, Buffer.alloc(BLOCK))
       } catch (error) {
         if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
       } finally {
