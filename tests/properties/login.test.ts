@@ -91,7 +91,7 @@ function expectedStatus(fields: Record<string, unknown>, freshCodes: string[]): 
 const errorTexts = new Map([
   [901, catalogue.credentialsMissing.text],
   [902, catalogue.codeRefused.text],
-  [917, 'The "username" must be a text'],
+  [917, 'The "username" must be text'],
 ])
 
 test('only the exact name with a fresh code logs in, and no error text echoes the input', async () => {
