@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createCanaries, isDistinctive } from '../testkit/e2e/canary/canaries.ts'
 
-// A search that finds nothing proves nothing, unless it is known to find.
+// Proves that the search of the canary tests finds leaked secrets.
 
 const token = '5e11'.repeat(16)
 const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP'
@@ -16,33 +16,36 @@ function countMatches(content: string | Buffer): number {
 }
 
 test.each([
-  ['as it is', token],
-  ['as its bytes', Buffer.concat([Buffer.from([1, 2, 3]), raw, Buffer.from([4])])],
-  ['its bytes in upper case', token.toUpperCase()],
-  ['its text in hex', Buffer.from(token).toString('hex')],
-  ['its text in Base64', Buffer.from(token).toString('base64')],
-  ['its text in Base64 after one character', Buffer.from(`:${token}`).toString('base64')],
-  ['its text in Base64 after two characters', Buffer.from(`a:${token}`).toString('base64')],
-  ['its bytes in Base64', raw.toString('base64')],
-  ['percent-encoded', encodeURIComponent(token).replace(/./g, character => `%${character.charCodeAt(0).toString(16)}`)],
+  ['a token', token],
+  ['the bytes of a token', Buffer.concat([Buffer.from([1, 2, 3]), raw, Buffer.from([4])])],
+  ['a token in upper case', token.toUpperCase()],
+  ['the text of a token in hex', Buffer.from(token).toString('hex')],
+  ['the text of a token in Base64', Buffer.from(token).toString('base64')],
+  ['the text of a token in Base64 after one character', Buffer.from(`:${token}`).toString('base64')],
+  ['the text of a token in Base64 after two characters', Buffer.from(`a:${token}`).toString('base64')],
+  ['the bytes of a token in Base64', raw.toString('base64')],
+  [
+    'a percent-encoded token',
+    encodeURIComponent(token).replace(/./g, character => `%${character.charCodeAt(0).toString(16)}`),
+  ],
   ['a TOTP secret', `secret=${secret}&issuer=x`],
   ['a TOTP secret in hex', Buffer.from('48656c6c6f21deadbeef48656c6c6f21deadbeef').toString()],
   ['a code', '{"code":"083915"}'],
   ['a code in Base64', Buffer.from('083915').toString('base64')],
-])('%s is found', (_, content) => {
+])('finds %s', (_, content) => {
   expect(countMatches(content)).toBeGreaterThan(0)
 })
 
 test.each([
   ['another token', '5e12'.repeat(16)],
-  ['a token that is cut', token.slice(1)],
+  ['a truncated token', token.slice(1)],
   ['a code within a longer number', '1083915'],
   ['a code within a hex id', 'a083915f'],
   ['nothing', ''],
-])('%s is not', (_, content) => {
+])('does not find %s', (_, content) => {
   expect(countMatches(content)).toBe(0)
 })
 
-test('a code that may be a number by chance is not searched for', () => {
+test('only codes that cannot be a number by chance count as distinctive', () => {
   expect(['083915', '183915', '000001'].map(isDistinctive)).toEqual([true, false, false])
 })

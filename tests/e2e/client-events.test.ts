@@ -6,7 +6,7 @@ import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engine
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { createTcpProxy } from '../testkit/e2e/tcp-proxy.ts'
 
-// `cikit-api events`, by the binary on both sides, over a real engine.
+// `cikit-api events` with the binary as client and server, and a real engine.
 
 let engine: TestEngine
 let server: ServerProcess
@@ -30,7 +30,7 @@ afterEach(() => cliUser[Symbol.dispose]())
 const docker = (...args: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...args])
 const startContainer = (name: string) => docker('run', '-d', '--name', name, SMALL_IMAGE)
 
-test('what others do to droplets is a line each, and a program gets it as JSON', async () => {
+test('prints a line per change, or JSON with --json', async () => {
   const events = cliUser.start('events')
   const json = cliUser.start('events', '--json')
   await events.stdout.waitFor(/^\d\d:\d\d:\d\d connected\n/)
@@ -53,7 +53,7 @@ test('what others do to droplets is a line each, and a program gets it as JSON',
   }
 })
 
-test('after a connection that broke it goes on where it was, and says so once', async () => {
+test('resumes after a lost connection and reports it once', async () => {
   await using proxy = await createTcpProxy(originOf(server))
   cliUser.patchSession({ url: proxy.url })
   const events = cliUser.start('events', '--json')
@@ -77,7 +77,7 @@ test('after a connection that broke it goes on where it was, and says so once', 
   expect(new Set(receivedEvents.map(({ id }) => id)).size).toBe(receivedEvents.length)
 })
 
-test('it ends with the session, as exit 3', async () => {
+test('exits with 3 when the session ends', async () => {
   const events = cliUser.start('events')
   await events.stdout.waitFor(/connected/)
   await server.runCli('create-user', '-u', 'ann', '-g', 'manager')
@@ -89,7 +89,7 @@ test('it ends with the session, as exit 3', async () => {
   expect(stdout).toMatch(/ the end: .*\n$/)
 })
 
-test('an access token that expires meanwhile is exchanged by itself, and the stream goes on', async () => {
+test('refreshes an expired access token and keeps streaming', async () => {
   const before = cliUser.readSession()
   const events = cliUser.start('events')
   await events.stdout.waitFor(/connected/)
@@ -105,7 +105,7 @@ test('an access token that expires meanwhile is exchanged by itself, and the str
   expect(await events.result).toMatchObject({ exitCode: 130, stderr: '' })
 })
 
-test('who does not read on any more ends it without a complaint', async () => {
+test('exits without an error when the reader of its output closes the pipe', async () => {
   const events = cliUser.startInShell('events | head -1')
   await events.stdout.waitFor(/connected/)
   await startContainer('cikit44')

@@ -6,7 +6,7 @@ import { type CliUser, createCliUser, logIn } from '../testkit/e2e/cli-user.ts'
 import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
-// Into true droplets with the ssh of this computer.
+// `droplet ssh` into real droplets with this computer's ssh.
 
 let engine: TestEngine
 let server: ServerProcess
@@ -18,7 +18,7 @@ beforeAll(async () => {
   cliUser = createCliUser()
   await logIn(cliUser, server, 'ann', 'manager')
   mkdirSync(join(cliUser.home, '.ssh'), { mode: 0o700 })
-  // This engine publishes its ports in a network of its own, where ssh has to run, too.
+  // This engine publishes ports in a network namespace of its own, so ssh must run in it.
   mkdirSync(join(cliUser.home, 'bin'))
   const sshCommand = engine.inEngineNetwork([Bun.which('ssh') ?? 'ssh']).join(' ')
   writeFileSync(join(cliUser.home, 'bin/ssh'), `#!/bin/sh\nexec ${sshCommand} "$@"\n`, { mode: 0o755 })
@@ -31,13 +31,13 @@ afterAll(async () => {
   await engine.stop()
 })
 
-/** ssh looks for keys where the account has its home, and nowhere else. */
+/** ssh ignores $HOME and looks for keys in the account's home directory, so the key is named explicitly. */
 const sshIntoDroplet = (...command: string[]) => {
   const identity = join(cliUser.home, '.ssh/id_ed25519')
   return cliUser.run('droplet', 'ssh', 'cikit01', '--', '-i', identity, '-o', 'BatchMode=yes', ...command)
 }
 
-test('a droplet is entered when it is ready, without a question; so is another one under its port; nobody else is', async () => {
+test('enters a ready droplet without a question, also a new one on the same port, but rejects a changed host key', async () => {
   const added = await cliUser.run('droplet', 'add', '--wait')
   expect(added).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^cikit01 +Up .* +ready /m), stderr: '' })
   const first = await sshIntoDroplet('hostname')
@@ -48,10 +48,10 @@ test('a droplet is entered when it is ready, without a question; so is another o
   expect(await sshIntoDroplet('hostname')).toEqual(first)
   expect(await sshIntoDroplet('exit', '7')).toMatchObject({ exitCode: 7 })
 
-  // Somebody answers in its place, before anybody has looked at it again.
+  // Another host key appears on the port before the next probe.
   const newKey = 'rm /etc/ssh/ssh_host_*; ssh-keygen -q -A; systemctl restart ssh'
   await run(['docker', '-H', `unix://${engine.socket}`, 'exec', 'cikit01', 'sh', '-c', newKey])
-  const refused = await sshIntoDroplet('hostname')
-  expect(refused).toMatchObject({ exitCode: 255, stdout: '' })
-  expect(refused.stderr).toMatch(/Host key verification failed/)
+  const rejected = await sshIntoDroplet('hostname')
+  expect(rejected).toMatchObject({ exitCode: 255, stdout: '' })
+  expect(rejected.stderr).toMatch(/Host key verification failed/)
 })

@@ -6,7 +6,7 @@ import { run } from '../../scripts/lib/run.ts'
 import { openCompletionShell } from '../testkit/e2e/completion-shell.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// The shells themselves, at a terminal: what is typed, Tab, and what the program was then called with.
+// Real interactive shells: types a line with Tab and compares the arguments that the program receives.
 
 const dir = tempDir()
 const shells = ['bash', 'zsh', 'fish'] as const
@@ -22,26 +22,26 @@ beforeAll(async () => {
 
 afterAll(() => dir[Symbol.dispose]())
 
-const cases: [what: string, typed: string, called: string][] = [
+const cases: [description: string, typed: string, expected: string][] = [
   ['a command', 'creat\t', 'create-user'],
-  ['a command below another', 'user hand\t', 'user hand-over'],
-  ['two in one line', 'oper\tsh\t', 'operation show'],
+  ['a subcommand', 'user hand\t', 'user hand-over'],
+  ['two words in one line', 'oper\tsh\t', 'operation show'],
   ['a flag', 'serve --trusted\t', 'serve --trusted-proxies'],
-  ['a flag of a command below', 'droplet add --det\t', 'droplet add --detach'],
+  ['a flag of a subcommand', 'droplet add --det\t', 'droplet add --detach'],
   ['a choice', 'create-user --group view\t', 'create-user --group viewer'],
   ['a choice after one letter', 'create-user -u ann -g man\t', 'create-user -u ann -g manager'],
   ['a choice after =', 'create-user --group=ow\t', 'create-user --group=owner'],
   ['a shell', 'completion zs\t', 'completion zsh'],
   ['a file', 'login --ca-file wi\t', 'login --ca-file with a blank.pem'],
-  ['a directory, and no file', 'serve --data-dir d\t', 'serve --data-dir data'],
-  ['nothing for what is not known', 'user delete wi\t', 'user delete wi'],
-  ['nothing of ours after --', 'droplet ssh cikit01 -- --js\t', 'droplet ssh cikit01 -- --js'],
+  ['a directory but no file', 'serve --data-dir d\t', 'serve --data-dir data'],
+  ['nothing for unknown values', 'user delete wi\t', 'user delete wi'],
+  ['nothing after --', 'droplet ssh cikit01 -- --js\t', 'droplet ssh cikit01 -- --js'],
 ]
 
 test.each(shells)('%s completes', async shell => {
   await using terminal = await openCompletionShell(shell, dir.path)
   for (const [description, typed, expected] of cases) {
-    // zsh takes the slash of a directory away again.
+    // zsh removes the slash after a directory.
     expect([description, (await terminal.call(typed)).replace(/\/$/, '')]).toEqual([description, expected])
   }
 })

@@ -16,7 +16,7 @@ let engine: TestEngine
 
 const docker = (...args: string[]) =>
   run(['docker', '-H', `unix://${engine.socket}`, ...args], { env: legacyBuilderEnv })
-/** The builder that every engine has. */
+/** Every engine has the legacy builder. */
 const legacyBuilderEnv = { DOCKER_BUILDKIT: '0' }
 const inspect = async (name: string) => JSON.parse(await docker('inspect', name))[0]
 
@@ -30,20 +30,20 @@ beforeAll(async () => {
 afterAll(async () => {
   await engine.removeContainers()
   await docker('volume', 'rm', '-f', 'cikit-api')
-  // What the next build could take from this one is not worth the gigabyte.
+  // The build cache is not worth the gigabyte.
   await docker('image', 'rm', '-f', 'cikit-api')
   await docker('image', 'prune', '-f')
   await engine.stop()
 })
 
-test('it has the binary, the C library and nothing else, in 40 MB beside the binary', async () => {
+test('the image contains only the binary and the C library, in at most 40 MB plus the binary', async () => {
   const { Size } = await inspect('cikit-api')
   expect(await docker('run', '--rm', 'cikit-api', '--version')).toBe(`${version}\n`)
   expect(Size).toBeLessThan(statSync(join(root, 'dist/cikit-api')).size + 40_000_000)
   await expect(docker('run', '--rm', '--entrypoint', '/bin/sh', 'cikit-api')).rejects.toThrow('/bin/sh')
 })
 
-test('its labels say what it is', async () => {
+test('the labels describe the image', async () => {
   const { Config } = await inspect('cikit-api')
   expect(Config.StopSignal).toBe('SIGTERM')
   expect(Config.Labels).toMatchObject({
@@ -54,7 +54,7 @@ test('its labels say what it is', async () => {
   })
 })
 
-describe('by the documented commands', () => {
+describe('with the documented commands', () => {
   let output: string
   const api = `http://127.0.0.1:${PORT}/api/v1`
 
@@ -62,11 +62,11 @@ describe('by the documented commands', () => {
     output = await runDocumentedCommands(line => /^docker (run|exec)/.test(line))
   })
 
-  test('the owner that was created logs in, and makes a droplet', async () => {
+  test('the created owner logs in and adds a droplet', async () => {
     const secret = /Secret +([A-Z2-7]{32})/.exec(output)?.[1] ?? ''
     const login = { username: 'BR0kEN', code: await currentCode(secret) }
-    const answer = await fetch(`${api}/user/auth`, { method: 'POST', body: new URLSearchParams(login) })
-    const { access_token } = (await answer.json()) as { access_token: string }
+    const response = await fetch(`${api}/user/auth`, { method: 'POST', body: new URLSearchParams(login) })
+    const { access_token } = (await response.json()) as { access_token: string }
     const headers = { authorization: `Bearer ${access_token}` }
     const added = await fetch(`${api}/droplet/add`, { method: 'POST', headers, timeout: false })
     expect(await added.json()).toMatchObject([{ name: 'cikit01', hostname: 'cikit01.matrix.example.com' }])
@@ -74,43 +74,43 @@ describe('by the documented commands', () => {
     expect(await listed.json()).toMatchObject([{ name: 'cikit01', state: 'running' }])
   })
 
-  test('it is published on loopback alone', async () => {
+  test('the port is published on loopback only', async () => {
     const { HostConfig } = await inspect('cikit-api')
     expect(HostConfig.PortBindings).toEqual({ '1337/tcp': [{ HostIp: '127.0.0.1', HostPort: String(PORT) }] })
   })
 
-  test('it becomes healthy', async () => {
+  test('the container becomes healthy', async () => {
     const health = async () => (await inspect('cikit-api')).State.Health.Status
     expect(await pollUntil(30_000, async () => (await health()) === 'healthy')).toBe(true)
   })
 
-  test('it does not run as root, since the group of the socket may use the engine', async () => {
+  test('the server does not run as root if the group of the socket may use the engine', async () => {
     const status = readFileSync(`/proc/${(await inspect('cikit-api')).State.Pid}/status`, 'utf8')
     expect(status).toContain(`\nUid:\t${USER}\t${USER}\t${USER}\t${USER}\n`)
     const { gid } = statSync(engine.socket)
     expect(status).toMatch(new RegExp(`\nGroups:\t(\\d+ )*${gid}( |\n)`))
   })
 
-  test('SIGTERM stops it at once, with exit code 0, and it starts again with what it had', async () => {
+  test('SIGTERM stops the server at once with exit code 0, and it starts again with its data', async () => {
     const start = performance.now()
     await docker('stop', '-t', '30', 'cikit-api')
     expect(performance.now() - start).toBeLessThan(5_000)
     expect((await inspect('cikit-api')).State.ExitCode).toBe(0)
     await docker('start', 'cikit-api')
-    expect(await pollUntil(10_000, () => isAnswering())).toBe(true)
+    expect(await pollUntil(10_000, () => isResponding())).toBe(true)
     expect(await docker('exec', 'cikit-api', 'cikit-api', 'user', 'list', '--json')).toContain('"BR0kEN"')
     await docker('rm', '-f', 'cikit-api')
   })
 
-  test('run as that user from the beginning, it serves the same data', async () => {
+  test('serves the same data when the container runs as that user', async () => {
     const group = statSync(engine.socket).gid
     output = await runDocumentedCommands(line => line.startsWith('docker run'), ` --user ${USER} --group-add ${group} `)
-    expect(await pollUntil(10_000, () => isAnswering())).toBe(true)
+    expect(await pollUntil(10_000, () => isResponding())).toBe(true)
     expect(await (await fetch(`http://127.0.0.1:${PORT}/health`)).json()).toMatchObject({ engine: 'ok' })
     expect(await docker('exec', 'cikit-api', 'cikit-api', 'user', 'list', '--json')).toContain('"BR0kEN"')
   })
 
-  const isAnswering = () =>
+  const isResponding = () =>
     fetch(`http://127.0.0.1:${PORT}/health`).then(
       ({ ok }) => ok,
       () => false,
@@ -126,7 +126,7 @@ async function runDocumentedCommands(isWanted: (line: string) => boolean, flags 
     .replace('docker run ', `docker run${flags}`)
     .replaceAll('/var/run/docker.sock:', `${engine.socket}:`)
     .replaceAll('127.0.0.1:1337:', `127.0.0.1:${PORT}:`)
-    // There is a terminal for what is shown, and nobody who types.
+    // A terminal for the output, but no input.
     .replaceAll('exec -it ', 'exec -t ')
   return await run(['bash', '-ec', script], { env: { ...legacyBuilderEnv, DOCKER_HOST: `unix://${engine.socket}` } })
 }

@@ -19,7 +19,7 @@ afterAll(async () => {
 
 const openDocs = (options?: BrowserContextOptions) => openPage(browser, server, '/docs', options)
 
-test('what is looked for is found, and where this server is stands in the examples', async () => {
+test('the search finds an endpoint, and the examples use the address of this server', async () => {
   await using opened = await openDocs()
   const { page, pageErrors } = opened
   expect(await page.locator('#api').textContent()).toBe(server.url)
@@ -34,7 +34,7 @@ test('what is looked for is found, and where this server is stands in the exampl
   expect(pageErrors).toEqual([])
 })
 
-test('an example is copied as it stands', async () => {
+test('copies an example verbatim', async () => {
   await using opened = await openDocs({ permissions: ['clipboard-read', 'clipboard-write'] })
   const { page, pageErrors } = opened
   await page.locator('#dropletList').getByRole('button', { name: 'Copy' }).click()
@@ -49,14 +49,14 @@ test.each([
   [360, 'dark'],
   [1280, 'light'],
   [1280, 'dark'],
-] as const)('at %i pixels and %s it fits, and reads without a script, too', async (width, colorScheme) => {
+] as const)('fits at %i pixels in %s mode, with and without JavaScript', async (width, colorScheme) => {
   for (const javaScriptEnabled of [true, false]) {
     await using opened = await openDocs({ viewport: { width, height: 740 }, colorScheme, javaScriptEnabled })
     const { page, pageErrors } = opened
     await page.getByRole('heading', { name: 'Add a droplet' }).waitFor()
     const box = await page.locator('body').boundingBox()
     expect(box?.width).toBe(width)
-    // A script that a page may not run is run for a test all the same.
+    // `evaluate` works even with JavaScript disabled.
     const overflowing =
       '[...document.querySelectorAll("article")].filter(({ scrollWidth: s, clientWidth: c }) => s > c).length'
     expect(await page.evaluate(overflowing)).toBe(0)

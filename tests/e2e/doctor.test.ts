@@ -33,7 +33,7 @@ async function doctor(...args: string[]) {
   return { stdout, stderr, exitCode }
 }
 
-test('with a droplet that runs, and while it is served, all is as it should be', async () => {
+test('reports no problem with a running server and droplet', async () => {
   const { stdout, stderr, exitCode } = await doctor()
   expect(stdout).toMatch(/^ok +engine +Docker [\d.]+.* with cgroup v[12] at .*, with 1 droplet$/m)
   expect(stdout).toMatch(/^ok +ports +22NN, 80NN and 443NN are free here, or a droplet has them$/m)
@@ -41,7 +41,7 @@ test('with a droplet that runs, and while it is served, all is as it should be',
   expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 })
 })
 
-test('a port that somebody else took is a warning, and no failure', async () => {
+test('reports a port that is in use as a warning, not a failure', async () => {
   using _ = Bun.listen({ hostname: '127.0.0.1', port: 8042, socket: { data() {} } })
   const { stdout, exitCode } = await doctor()
   expect(stdout).toMatch(/^warning +ports +somebody else listens on 8042: an add skips these numbers/m)
@@ -49,7 +49,7 @@ test('a port that somebody else took is a warning, and no failure', async () => 
   expect(exitCode).toBe(0)
 })
 
-test('what has failed is told with the rest, and by the exit code', async () => {
+test('reports a failure beside the other results and exits with 1', async () => {
   const { stdout, exitCode } = await doctor('--docker-host', 'unix:///nowhere.sock', '--json')
   const findings: { check: string; status: string; text: string }[] = JSON.parse(stdout)
   expect(findings.filter(({ status }) => status !== 'ok')).toEqual([

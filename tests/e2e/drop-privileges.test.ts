@@ -10,25 +10,25 @@ import { tempDir } from '../testkit/temp-dir.ts'
 
 const NOBODY = 65_534
 
-/** Each file below a directory that root or its group has a part in. */
-function filesOfRoot(dir: string): string[] {
+/** The files in a directory that belong to another user or group than nobody. */
+function filesOfOthers(dir: string): string[] {
   return readdirSync(dir).filter(name => {
     const { uid, gid } = statSync(join(dir, name))
     return uid !== NOBODY || gid !== NOBODY
   })
 }
 
-test('root acts as the owner of the data directory, so that the service can read all that is made there', async () => {
+test('create-user as root creates files that belong to the owner of the data directory', async () => {
   using dir = tempDir()
   chownSync(dir.path, NOBODY, NOBODY)
   await run([binary, 'create-user', '-u', 'ann', '-g', 'owner', '--data-dir', dir.path])
   const files = readdirSync(dir.path)
   expect(files).toContain('cikit-api.db')
   expect(files).toContain('sealing.key')
-  expect(filesOfRoot(dir.path)).toEqual([])
+  expect(filesOfOthers(dir.path)).toEqual([])
 })
 
-describe('root that serves the data directory of another user', () => {
+describe('serve as root with the data directory of another user', () => {
   const GROUP = 4_711
   let dir: ReturnType<typeof tempDir>
   let engine: ReturnType<typeof Bun.serve>
@@ -39,7 +39,7 @@ describe('root that serves the data directory of another user', () => {
     chownSync(dir.path, NOBODY, NOBODY)
     chmodSync(dir.path, 0o711)
     socket = join(tmpdir(), `engine-${randomUUIDv7()}.sock`)
-    // Asked for its version at the start, and that is all.
+    // The server only asks for its version at the start.
     engine = Bun.serve({ unix: socket, fetch: () => new Response(null, { status: 500 }) })
     chownSync(socket, 0, GROUP)
   })
@@ -52,16 +52,19 @@ describe('root that serves the data directory of another user', () => {
   test.each([
     ['srw-rw----', 0o660, [NOBODY, GROUP]],
     ['srw-------', 0o600, [NOBODY]],
-  ])("becomes that user, with the group of an engine's socket if that may use it: %s", async (_, mode, groups) => {
-    chmodSync(socket, mode)
-    await using server = await startServerProcess({ socket, dataDir: dir.path })
-    const status = readFileSync(`/proc/${server.process.pid}/status`, 'utf8')
-    const idsOf = (field: string) =>
-      new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(status)?.[1]?.trim().split(/\s+/).map(Number)
-    expect(idsOf('Uid')).toEqual(Array(4).fill(NOBODY))
-    expect(idsOf('Gid')).toEqual(Array(4).fill(NOBODY))
-    expect(idsOf('Groups')).toEqual(groups.toSorted((a, b) => a - b))
-    expect(await server.stop()).toBe(0)
-    expect(filesOfRoot(dir.path)).toEqual([])
-  })
+  ])(
+    "runs as that user, with the group of the engine's socket if the group may use it: %s",
+    async (_, mode, groups) => {
+      chmodSync(socket, mode)
+      await using server = await startServerProcess({ socket, dataDir: dir.path })
+      const status = readFileSync(`/proc/${server.process.pid}/status`, 'utf8')
+      const idsOf = (field: string) =>
+        new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(status)?.[1]?.trim().split(/\s+/).map(Number)
+      expect(idsOf('Uid')).toEqual(Array(4).fill(NOBODY))
+      expect(idsOf('Gid')).toEqual(Array(4).fill(NOBODY))
+      expect(idsOf('Groups')).toEqual(groups.toSorted((a, b) => a - b))
+      expect(await server.stop()).toBe(0)
+      expect(filesOfOthers(dir.path)).toEqual([])
+    },
+  )
 })

@@ -5,7 +5,7 @@ import { run } from '../../scripts/lib/run.ts'
 import { createDropletKeys } from '../../src/droplets/keys.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-test('OpenSSH reads the private key of a droplet and finds the same public key in it', async () => {
+test('OpenSSH derives the stored public key from the private key of a droplet', async () => {
   using dir = tempDir()
   const keys = createDropletKeys(dir.path, size => crypto.getRandomValues(new Uint8Array(size)))
   keys.save('cikit01', keys.generate('cikit01'))

@@ -5,7 +5,7 @@ import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { engineKinds, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
-// A true droplet from add to delete, on each engine there is.
+// A real droplet from add to delete, on each engine.
 
 const BOOT_LIMIT_MS = 60_000
 
@@ -40,7 +40,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
       ),
     )
 
-  test('add makes the next droplet, and says so in the form of the contract', async () => {
+  test('add creates the next droplet and returns the list', async () => {
     expect(await server.callDroplets('GET', 'list', token)).toEqual([])
     expect(await server.callDroplets('POST', 'add', token)).toMatchObject([
       {
@@ -59,7 +59,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
     expect(statSync(keyPath()).mode & 0o777).toBe(0o400)
   })
 
-  test('it boots as a machine, and its key opens it', async () => {
+  test('the droplet boots with systemd and accepts its key', async () => {
     expect(await waitForBoot()).toBe(true)
     expect((await ssh('hostname')).trim()).toBe('cikit01.matrix.test')
     expect((await ssh('stat', '-c', '%a,%U', '/root/.ssh/authorized_keys')).trim()).toBe('600,root')
@@ -67,21 +67,21 @@ describe.each(engineKinds)('on the engine %s', kind => {
     expect(await ssh('sshd', '-T')).toContain('passwordauthentication no')
   })
 
-  test('what listens on its port 80 answers on 127.0.0.1:8001', async () => {
+  test('port 80 of the droplet is published on 127.0.0.1:8001', async () => {
     await ssh('mkdir -p /srv/www && echo hello-from-the-droplet > /srv/www/index.html')
     await ssh('systemd-run -q -u web python3 -m http.server -d /srv/www 80')
-    const isAnswering = () =>
+    const isResponding = () =>
       run(engine.inEngineNetwork(['curl', '-sf', 'http://127.0.0.1:8001/'])).then(
         body => body.trim() === 'hello-from-the-droplet',
         () => false,
       )
-    expect(await pollUntil(20_000, isAnswering)).toBe(true)
+    expect(await pollUntil(20_000, isResponding)).toBe(true)
   })
 
-  test('stop ends it cleanly, start brings it back with its data', async () => {
+  test('stop shuts the droplet down cleanly, and start keeps its data', async () => {
     const [stopped] = await server.callDroplets('PATCH', 'stop/cikit01', token)
     expect(stopped).toMatchObject({ state: 'exited', ports: {} })
-    // 137 would be a droplet that was killed because it did not understand the signal.
+    // 137 would mean that the droplet ignored the signal and was killed.
     expect(stopped?.status).toMatch(/^Exited \((0|130)\) /)
     expect(await server.callDroplets('PATCH', 'stop/cikit01', token)).toMatchObject([{ state: 'exited' }])
     expect(await server.callDroplets('PATCH', 'start/cikit01', token)).toMatchObject([{ state: 'running' }])
@@ -89,14 +89,14 @@ describe.each(engineKinds)('on the engine %s', kind => {
     expect((await ssh('cat', '/srv/www/index.html')).trim()).toBe('hello-from-the-droplet')
   })
 
-  test('restart boots it anew', async () => {
+  test('restart boots the droplet again', async () => {
     const before = await ssh('cat', '/proc/1/stat')
     expect(await server.callDroplets('PATCH', 'restart/cikit01', token)).toMatchObject([{ state: 'running' }])
     expect(await waitForBoot()).toBe(true)
     expect(await ssh('cat', '/proc/1/stat')).not.toBe(before)
   })
 
-  test('delete leaves neither the droplet nor its key', async () => {
+  test('delete removes the droplet and its key', async () => {
     expect(await server.callDroplets('DELETE', 'delete/cikit01', token)).toEqual([])
     expect(statSync(keyPath(), { throwIfNoEntry: false })).toBeUndefined()
     const again = await server.call('DELETE', '/droplet/delete/cikit01', token)

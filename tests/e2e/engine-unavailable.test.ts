@@ -5,7 +5,7 @@ import { freeze } from '../testkit/e2e/freeze.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { timed } from '../testkit/timed.ts'
 
-// The engine goes away and comes back, and serve stays.
+// The server keeps running while the engine is unavailable.
 
 let engine: TestEngine
 let server: ServerProcess
@@ -25,15 +25,15 @@ afterAll(async () => {
 
 const unavailable = { status: 503, body: { errorId: 918 } }
 
-/** What was heard a moment ago is believed, for a second. */
+/** Poll this: the cached list is served for up to a second. */
 const isUnavailable = async () => (await server.call('GET', '/droplet/list', token)).status === 503
 
 const engineHealth = async () => JSON.parse(await server.runCli('health', '--json')).engine
 
-test('an engine that hangs is said to be unavailable within 3 seconds, and no list is shown', async () => {
+test('reports a hanging engine as unavailable within 3 seconds and serves no list', async () => {
   {
     using _frozen = await freeze(engine.pid)
-    // After a second of silence, and what it takes to ask.
+    // A second of silence, plus the time of a ping.
     expect(await pollUntil(1_500, async () => (await engineHealth()) === 'away')).toBe(true)
     expect(await pollUntil(3_000, isUnavailable)).toBe(true)
     expect(await server.call('GET', '/droplet/list', token)).toMatchObject(unavailable)
@@ -46,7 +46,7 @@ test('an engine that hangs is said to be unavailable within 3 seconds, and no li
   expect(await engineHealth()).toBe('ok')
 })
 
-test('an engine that stops is unavailable within 3 seconds, and is found again within 5 seconds of its return', async () => {
+test('reports a stopped engine within 3 seconds and finds it again within 5 seconds of its return', async () => {
   await engine.stop()
   expect(await pollUntil(3_000, isUnavailable)).toBe(true)
   const list = await timed(server.call('GET', '/droplet/list', token))
@@ -54,11 +54,11 @@ test('an engine that stops is unavailable within 3 seconds, and is found again w
   expect(list.ms).toBeLessThan(3_000)
   expect(await server.call('POST', '/droplet/add', token)).toMatchObject(unavailable)
 
-  // `startEngine` begins with an engine that is empty: what it removed must be gone from the list, too.
+  // `startEngine` removes all containers, so the list must become empty.
   engine = await startEngine('host')
   const isBack = () => server.call('GET', '/droplet/list', token).then(({ status }) => status === 200)
   expect(await pollUntil(5_000, isBack)).toBe(true)
-  // It may be found before that, and hears of it by an event then, which may come a moment later.
+  // The server may connect before the removal and learn of it by an event a moment later.
   const isEmpty = async () => (await server.callDroplets('GET', 'list', token)).length === 0
   expect(await pollUntil(1_000, isEmpty)).toBe(true)
 })

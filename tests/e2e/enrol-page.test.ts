@@ -27,7 +27,7 @@ const scanQr = async (page: Page) => {
   return await scanPicture(Buffer.from(source.replace('data:image/png;base64,', ''), 'base64'), 'png')
 }
 
-test('an owner gives a link, a person sets up a phone with it and logs in', async () => {
+test('a user sets up a phone with a link from the owner', async () => {
   const ann = await server.createUser('ann', 'manager')
   const { body } = await server.call('POST', '/user/enrol/ann', token)
   const { url } = body as { url: string }
@@ -53,7 +53,7 @@ test('an owner gives a link, a person sets up a phone with it and logs in', asyn
   expect(opened.pageErrors).toEqual([])
 })
 
-test('a code of the old phone does not finish it, and a slash in the address or a link in an open tab does no harm', async () => {
+test('rejects a code of the old phone, and accepts a trailing slash and a link in an open tab', async () => {
   const cat = await server.createUser('cat', 'viewer')
   const { body } = await server.call('POST', '/user/enrol/cat', token)
   const { url } = body as { url: string }
@@ -71,14 +71,14 @@ test('a code of the old phone does not finish it, and a slash in the address or 
   expect(opened.pageErrors).toEqual([])
 })
 
-test('a link that was used says so, and what to do', async () => {
+test('explains what to do when a link was already used', async () => {
   await using opened = await openPage(`/enrol#${'0'.repeat(64)}`)
   await opened.page.getByRole('button', { name: 'Show it now' }).click()
   await opened.page.getByRole('alert').filter({ hasText: 'ask the owner for another' }).waitFor()
   expect(opened.pageErrors).toEqual([])
 })
 
-test('without a link, a recovery code sets up another phone; on a small dark screen, too', async () => {
+test('a recovery code sets up another phone on a small dark screen', async () => {
   const { recovery_codes } = await server.createUser('bob', 'viewer')
   await using opened = await openPage('/enrol', { viewport: { width: 360, height: 740 }, colorScheme: 'dark' })
   const { page } = opened

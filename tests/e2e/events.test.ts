@@ -4,7 +4,7 @@ import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engine
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { type EventStreamReader, readEventStream, type StreamEvent } from '../testkit/events/event-stream-reader.ts'
 
-// What others do to droplets, with Docker's own command line, as it comes over a stream of events.
+// Changes made with Docker's command line appear in the event stream.
 
 let engine: TestEngine
 let server: ServerProcess
@@ -33,20 +33,20 @@ afterAll(async () => {
 
 const docker = (...args: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...args])
 
-/** As a line: `changed cikit41 exited`, `away`. */
+/** One line per event: `changed cikit41 exited`, `away`. */
 function formatEvent({ event, data }: StreamEvent): string {
   const { change, state, droplet } = data as { change: string; state: string; droplet: { name: string; state: string } }
   return event === 'droplet' ? `${change} ${droplet.name} ${droplet.state}` : event === 'engine' ? state : event
 }
 
-/** Waits until this is what was told last, for a second after the command that leads to it. */
+/** Waits up to a second until the last event matches. */
 async function expectNext(line: RegExp): Promise<void> {
   await stream.waitUntil(events => line.test(events.map(formatEvent).at(-1) ?? ''), 1_000)
 }
 
-test('a droplet that is made, stopped, started and removed elsewhere is told of within a second', async () => {
+test('reports a droplet that is created, stopped, started and removed elsewhere within a second', async () => {
   await docker('run', '-d', '--name', 'cikit41', '-p', '127.0.0.1:2241:22', SMALL_IMAGE)
-  // It may be seen before its start, or only after that.
+  // The first event may come before or after the start.
   await expectNext(/^(added|changed) cikit41 running$/)
   const [{ id, ports } = {}] = await server.callDroplets('GET', 'list', token)
   expect(stream.events.at(-1)?.data).toMatchObject({ droplet: { id, ports } })
@@ -60,7 +60,7 @@ test('a droplet that is made, stopped, started and removed elsewhere is told of 
   expect(formatEvent(stream.events[1] ?? { id: undefined, event: '', data: {} })).toMatch(/^added cikit41 /)
 })
 
-test('other containers come and go unseen', async () => {
+test('reports nothing about other containers', async () => {
   await docker('run', '-d', '--name', 'nginx', SMALL_IMAGE)
   await docker('rm', '-f', 'nginx')
   await docker('run', '-d', '--name', 'cikit42', SMALL_IMAGE)
@@ -68,7 +68,7 @@ test('other containers come and go unseen', async () => {
   expect(JSON.stringify(stream.events)).not.toContain('nginx')
 })
 
-test('who was away while things happened gets all of it when it comes back', async () => {
+test('a reconnecting client receives the events that it missed', async () => {
   const lastEventId = stream.events.at(-1)?.id
   const count = stream.events.length
   await docker('stop', '-t', '1', 'cikit42')
@@ -80,12 +80,12 @@ test('who was away while things happened gets all of it when it comes back', asy
   expect(resumed.events.slice(0, missed.length)).toEqual(missed)
 })
 
-test('an engine that is restarted goes away and comes back, and what became of its droplets is told', async () => {
+test('reports a restart of the engine and the droplets that stopped with it', async () => {
   await engine.stop()
   await stream.waitUntil(events => events.map(formatEvent).includes('away'), 5_000)
   engine = await startEngine('host', { keep: true })
   await stream.waitUntil(events => events.map(formatEvent).includes('back'), 5_000)
-  // It stops what runs before it goes, which is heard of in time or not.
+  // The engine stops its containers first; those events may or may not arrive before it is gone.
   const lastDropletEvent = () =>
     stream.events
       .filter(({ event }) => event === 'droplet')

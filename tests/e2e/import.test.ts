@@ -22,7 +22,7 @@ function createExport() {
   return { file, [Symbol.dispose]: dir[Symbol.dispose] }
 }
 
-test('while the server serves: everybody logs in with a code of the secret they had', async () => {
+test('imported users log in with codes of their previous secrets while the server runs', async () => {
   using exported = createExport()
   await using server = await startServerProcess({ socket: '/nonexistent/docker.sock' })
   const { taken, refused } = JSON.parse(await server.runCli('import', exported.file, '--write', '--json'))
@@ -37,7 +37,7 @@ test('while the server serves: everybody logs in with a code of the secret they 
   expect((await server.call('GET', '/user/list', manager.access_token)).body).toMatchObject({ errorId: 912 })
 })
 
-test('an export that only root may read comes into a data directory that is not root’s', async () => {
+test('imports an export that only root can read into a data directory of another user', async () => {
   using exported = createExport()
   using dir = tempDir()
   chownSync(dir.path, NOBODY, NOBODY)

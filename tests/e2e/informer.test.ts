@@ -3,7 +3,7 @@ import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { type ListedDroplet, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
-// What others do to droplets, with Docker's own command line, as a client of the API sees it.
+// Changes made with Docker's command line appear in the list of droplets.
 
 let engine: TestEngine
 let server: ServerProcess
@@ -24,13 +24,13 @@ const docker = (...args: string[]) => run(['docker', '-H', `unix://${engine.sock
 const list = () => server.callDroplets('GET', 'list', token)
 const startContainer = (name: string, ...args: string[]) => docker('run', '-d', '--name', name, ...args, SMALL_IMAGE)
 
-/** Resolves when the list is so; fails when that takes longer than 100 ms. */
+/** Expects that the list meets the condition within 100 ms. */
 async function expectSoon(condition: (droplets: ListedDroplet[]) => boolean): Promise<void> {
   expect(await pollUntil(100, async () => condition(await list()))).toBe(true)
 }
 const stateOf = (droplets: ListedDroplet[], name: string) => droplets.find(droplet => droplet.name === name)?.state
 
-test('a droplet that is made, stopped, started, paused, killed, renamed and removed elsewhere is listed so within 100 ms', async () => {
+test('lists a droplet that is created, stopped, started, paused, killed, renamed and removed elsewhere within 100 ms', async () => {
   await startContainer('cikit41', '-p', '127.0.0.1:2241:22')
   await expectSoon(droplets => stateOf(droplets, 'cikit41') === 'running')
   expect((await list())[0]?.ports).toEqual({ '22': { type: 'tcp', from: { ip: '127.0.0.1', port: 2241 } } })
@@ -43,22 +43,22 @@ test('a droplet that is made, stopped, started, paused, killed, renamed and remo
   expect((await list())[0]?.ports).toEqual({})
   await docker('start', 'cikit41')
   await expectSoon(droplets => stateOf(droplets, 'cikit41') === 'running')
-  await docker('rename', 'cikit41', 'somebody-elses')
+  await docker('rename', 'cikit41', 'other-name')
   await expectSoon(droplets => droplets.length === 0)
-  await docker('rename', 'somebody-elses', 'cikit42')
+  await docker('rename', 'other-name', 'cikit42')
   await expectSoon(droplets => stateOf(droplets, 'cikit42') === 'running')
   await docker('rm', '-f', 'cikit42')
   await expectSoon(droplets => droplets.length === 0)
 })
 
-test('other containers come and go unseen', async () => {
+test('does not list other containers', async () => {
   await startContainer('nginx')
   await docker('create', '--name', 'cikit00', SMALL_IMAGE)
   expect(await list()).toEqual([])
   await docker('rm', '-f', 'nginx', 'cikit00')
 })
 
-test('created and status read as docker ps prints them, in every state, for as long as one looks', async () => {
+test('created and status match the output of docker ps in every state', async () => {
   await startContainer('cikit51')
   await startContainer('cikit52')
   await docker('pause', 'cikit52')
@@ -80,7 +80,7 @@ test('created and status read as docker ps prints them, in every state, for as l
     const listed = (await list()).map(({ name, created, status }) => [name, created, status])
     const after = await listByDocker()
     expect(listed).toHaveLength(6)
-    // Time passes between them, and each counts seconds of its own: what we say is what one of the two says.
+    // Time passes between the calls, so each text must match one of the two outputs.
     for (const [index, columns] of listed.entries()) {
       for (const [column, text] of columns.entries())
         expect([before[index]?.[column], after[index]?.[column]]).toContain(text)
@@ -88,7 +88,7 @@ test('created and status read as docker ps prints them, in every state, for as l
   }
 })
 
-test('what happened while the engine was restarted is made good', async () => {
+test('catches up with changes made while the engine restarted', async () => {
   await docker('rm', '-f', 'cikit51')
   await engine.stop()
   engine = await startEngine('host', { keep: true })

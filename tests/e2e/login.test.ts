@@ -4,7 +4,7 @@ import { run } from '../../scripts/lib/run.ts'
 import { paintTerminal, scanPicture } from '../testkit/e2e/qr.ts'
 import { type CreatedUser, currentCode, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
-// The whole life of a login, through the compiled binary, with an authenticator and a QR reader that are not ours.
+// From enrolment to revocation with the compiled binary, an independent authenticator and an independent QR reader.
 
 let server: ServerProcess
 let owner: CreatedUser
@@ -16,20 +16,20 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-test('the QR code of --json holds the otpauth address', async () => {
+test('the QR code of --json contains the otpauth URL', async () => {
   const png = Buffer.from(owner.qr.replace('data:image/png;base64,', ''), 'base64')
   expect(await scanPicture(png, 'png')).toBe(owner.otpauth_url)
   expect(new URL(owner.otpauth_url).searchParams.get('secret')).toBe(owner.secret)
 })
 
-test('the QR code drawn in the terminal can be scanned, and is of the same secret', async () => {
+test('the QR code in the terminal can be scanned and contains the same secret', async () => {
   const output = await run([binary, 'create-user', '-u', 'BR0kEN', '-g', 'owner', '--data-dir', server.dataDir])
   expect(output).toContain(owner.secret)
   expect(output).toContain(owner.otpauth_url)
   expect(await scanPicture(paintTerminal(output), 'pgm')).toBe(owner.otpauth_url)
 })
 
-test('a code of an independent authenticator logs in, once', async () => {
+test('a code of an independent authenticator is valid for one login', async () => {
   const code = await currentCode(owner.secret)
   const first = await server.call('POST', '/user/auth', undefined, { username: 'BR0kEN', code })
   expect(first.status).toBe(200)
@@ -38,7 +38,7 @@ test('a code of an independent authenticator logs in, once', async () => {
   expect(second).toMatchObject({ status: 400, body: { errorId: 902 } })
 })
 
-test('the owner adds a manager and a viewer, who enrol with what setup shows', async () => {
+test('a manager and a viewer enrol with the secret from setup', async () => {
   for (const username of ['manager', 'viewer']) {
     const added = await server.call('POST', '/user/add', tokens.access_token, { username, group: username })
     expect(added.body).toContainEqual(expect.objectContaining({ username, group: username }))
@@ -48,7 +48,7 @@ test('the owner adds a manager and a viewer, who enrol with what setup shows', a
     expect(new URL(address).searchParams.get('secret')).toBe(secret)
     const { access_token } = await server.logIn({ ...owner, username, secret })
     expect((await server.call('GET', '/user/list', access_token)).body).toMatchObject({ errorId: 912 })
-    // There is no engine here: who may ask for droplets gets as far as that.
+    // There is no engine: an authorized request fails with 918.
     expect((await server.call('GET', '/droplet/list', access_token)).body).toMatchObject({ errorId: 918 })
     expect((await server.call('POST', '/droplet/add', access_token)).body).toMatchObject({
       errorId: username === 'manager' ? 918 : 912,
@@ -56,7 +56,7 @@ test('the owner adds a manager and a viewer, who enrol with what setup shows', a
   }
 })
 
-test('a refresh gives a new pair, and the old one is worth nothing', async () => {
+test('a refresh issues a new token pair and invalidates the old one', async () => {
   const refresh = (token: string) =>
     server.call('POST', '/user/auth/refresh', undefined, { grant_type: 'refresh_token', refresh_token: token })
   const oldTokens = tokens
@@ -73,7 +73,7 @@ test('revoking ends the session', async () => {
   expect((await server.call('GET', '/user/list', tokens.access_token)).body).toMatchObject({ errorId: 908 })
 })
 
-test('neither a secret nor a token nor a key came into the log', () => {
+test('the log contains no secret and no token', () => {
   const log = JSON.stringify(server.log)
   expect(log).toContain('/api/v1/user/auth/refresh')
   for (const credential of [owner.secret, tokens.access_token, tokens.refresh_token])

@@ -9,7 +9,7 @@ import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-pr
 import { metricNamesIn } from '../testkit/prometheus-text.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// What is in deploy/monitoring, by Prometheus' own tools, and held against what the binary tells.
+// Validates deploy/monitoring with Prometheus's own tools and against the metrics of the binary.
 
 interface Panel {
   id: number
@@ -25,7 +25,7 @@ const dashboard: { panels: Panel[]; annotations: { list: { expr: string }[] } } 
   readFileSync(filePath('grafana-dashboard.json'), 'utf8'),
 )
 const rules = readFileSync(filePath('cikit-api.rules.yml'), 'utf8')
-/** What Grafana would ask, for all there is. */
+/** All queries of the dashboard, with Grafana's variables replaced. */
 const queries = [
   ...dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
   ...dashboard.annotations.list.map(({ expr }) => expr),
@@ -50,7 +50,7 @@ afterAll(async () => {
   dir[Symbol.dispose]()
 })
 
-test('what is told is as Prometheus would have it', async () => {
+test('the metrics pass promtool check', async () => {
   const child = Bun.spawn(['promtool', 'check', 'metrics'], {
     stdin: new Blob([metricsText]),
     stdout: 'pipe',
@@ -60,7 +60,7 @@ test('what is told is as Prometheus would have it', async () => {
   expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: '', stderr: '' })
 })
 
-test('configuration and rules are valid, and each alert fires when it should', async () => {
+test('configuration and rules are valid, and each alert is tested', async () => {
   expect(await run(['promtool', 'check', 'config', filePath('prometheus.yml')])).toContain('SUCCESS')
   expect(await run(['promtool', 'check', 'rules', filePath('cikit-api.rules.yml')])).toContain('SUCCESS')
   expect(await run(['promtool', 'test', 'rules', filePath('cikit-api.rules.test.yml')])).toContain('SUCCESS')
@@ -69,7 +69,7 @@ test('configuration and rules are valid, and each alert fires when it should', a
   expect(tested.map(([, name = '']) => name).toSorted()).toEqual(alerts.toSorted())
 })
 
-test('every metric that rules and dashboard name is one that is told', () => {
+test('rules and dashboard use only metrics that exist', () => {
   const exportedNames = new Set(metricNamesIn(metricsText))
   const usedNames = [rules, ...queries].join('\n').match(/\b(cikit_api|process)_[a-z0-9_]+/g) ?? []
   const unknown = usedNames.filter(
@@ -78,24 +78,24 @@ test('every metric that rules and dashboard name is one that is told', () => {
   expect([usedNames.length > 50, unknown]).toEqual([true, []])
 })
 
-test('every metric that is told is told of', () => {
+test('every metric is documented', () => {
   const readme = readFileSync(filePath('README.md'), 'utf8')
   const described = [...readme.matchAll(/`(cikit_api_[a-z_]+)`/g)].map(([, name = '']) => name)
   const exportedNames = metricNamesIn(metricsText).filter(name => !name.startsWith('process_'))
   expect(exportedNames.toSorted()).toEqual([...new Set(described)].toSorted())
 })
 
-test('the dashboard needs nothing but Grafana itself', () => {
+test('the dashboard needs no Grafana plugins', () => {
   const types = new Set(dashboard.panels.map(({ type }) => type))
   expect([...types].toSorted()).toEqual(['row', 'stat', 'timeseries'])
   expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length)
 })
 
-describe('a Prometheus that has scraped it', () => {
-  test('has what it tells, answers every question of the dashboard, and has nothing to alarm about', async () => {
+describe('Prometheus after scraping the server', () => {
+  test('has the metrics, answers every query of the dashboard and fires no alert', async () => {
     await using prometheus = await startPrometheus(new URL(address).host)
     const queryValue = async (expression: string) => (await prometheus.query(expression)).data?.result[0]?.value[1]
-    // Twice, for what is a rate.
+    // Rates need two scrapes.
     expect(await pollUntil(15_000, async () => Number(await queryValue('count_over_time(up[1m])')) >= 2)).toBe(true)
     expect(await queryValue('up{job="cikit-api", matrix="matrix.example.com"}')).toBe('1')
     expect(await queryValue('cikit_api_engine_up')).toBe('1')

@@ -11,7 +11,7 @@ import { createMuslTree } from '../testkit/e2e/musl-tree.ts'
 import { startServerProcess } from '../testkit/e2e/server-process.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// What `npm run release` makes: of this tree, and of a copy of it at another place.
+// The output of `npm run release` in this tree, and in a copy elsewhere.
 
 const dir = join(root, 'dist/release')
 const systems = ['linux-arm64', 'linux-x64', 'linux-x64-baseline', 'linux-x64-musl']
@@ -23,14 +23,14 @@ beforeAll(async () => {
   await run(['npm', '--prefix', root, 'run', 'release'])
 })
 
-test('there is a binary for each system, an SBOM, and the sums of all, as sha256sum reads them', async () => {
+test('builds a binary for each system, an SBOM, and checksums that sha256sum accepts', async () => {
   const files = [...systems.map(system => `cikit-api-${version}-${system}`), `cikit-api-${version}.cdx.json`].sort()
   expect(readdirSync(dir).sort()).toEqual(['SHA256SUMS', ...files])
   const checkOutput = await run(['bash', '-c', `cd '${dir}' && sha256sum --strict -c SHA256SUMS`])
   expect(checkOutput.trim().split('\n').sort()).toEqual(files.map(file => `${file}: OK`).sort())
 })
 
-test('a copy of the tree, elsewhere and with the dependencies that are inside alone, makes the same bytes', async () => {
+test('a copy of the tree elsewhere, with only the bundled dependencies, builds identical files', async () => {
   using elsewhere = tempDir()
   const copy = join(elsewhere.path, 'deeper', 'cikit-api')
   await copyTree(copy)
@@ -45,7 +45,7 @@ test('a copy of the tree, elsewhere and with the dependencies that are inside al
 }, 60_000)
 
 describe.each(['linux-x64', 'linux-x64-baseline'])('%s', system => {
-  test('says its version, serves, and stops', async () => {
+  test('prints its version, serves and stops', async () => {
     expect(await run([binaryOf(system), '--version'])).toBe(`${version}\n`)
     await using server = await startServerProcess({ socket: '/nonexistent/docker.sock', program: binaryOf(system) })
     expect(server.log.find(({ message }) => message === 'listening')).toMatchObject({ version })
@@ -55,7 +55,7 @@ describe.each(['linux-x64', 'linux-x64-baseline'])('%s', system => {
   })
 })
 
-test('linux-x64-musl does the same where musl is all there is', async () => {
+test('linux-x64-musl runs in a root with only musl', async () => {
   using tree = await createMuslTree(binaryOf('linux-x64-musl'))
   expect(await run(tree.command('--version'))).toBe(`${version}\n`)
   const [program = '', ...commandPrefix] = tree.command().toReversed()
@@ -72,7 +72,7 @@ test('linux-x64-musl does the same where musl is all there is', async () => {
   expect(await server.stop()).toBe(0)
 })
 
-test('linux-arm64 is for that processor, and says its version on one', async () => {
+test('linux-arm64 is an AArch64 binary and prints its version in an emulator', async () => {
   const header = await Bun.file(binaryOf('linux-arm64')).slice(0, 20).bytes()
   // EM_AARCH64 in e_machine (ELF-64).
   expect(new DataView(header.buffer).getUint16(18, true)).toBe(183)
@@ -83,13 +83,13 @@ test('linux-arm64 is for that processor, and says its version on one', async () 
 describe('the SBOM', () => {
   const readSbom = () => readFileSync(join(dir, `cikit-api-${version}.cdx.json`), 'utf8')
 
-  test('is valid by the schema of CycloneDX 1.6', async () => {
+  test('is valid CycloneDX 1.6', async () => {
     const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6)
     expect(await validator.validate(readSbom())).toBeNull()
     expect(await validator.validate(readSbom().replace('"libr', '"liebr'))).not.toBeNull()
   })
 
-  test('names what is inside, with the versions and hashes of package-lock.json', async () => {
+  test('lists the contents with the versions and hashes of package-lock.json', async () => {
     const { metadata, components } = JSON.parse(readSbom())
     expect(metadata.component).toMatchObject({ name: 'cikit-api', version })
     const names: string[] = components.map(({ name }: { name: string }) => name)
@@ -108,7 +108,7 @@ describe('the SBOM', () => {
   })
 })
 
-/** The tree as git sees it, what is not committed as well, and what `npm ci --omit=dev` would put beside it. */
+/** Copies the tree including uncommitted changes, and the dependencies that `npm ci --omit=dev` would install. */
 async function copyTree(copy: string): Promise<void> {
   await run(['git', 'clone', '--quiet', '--no-hardlinks', root, copy])
   const files = await run([
@@ -124,7 +124,7 @@ async function copyTree(copy: string): Promise<void> {
   for (const file of files.trim().split('\n').filter(Boolean)) cpSync(join(root, file), join(copy, file))
   const bundled = Object.entries(readPackageLock()).filter(([path, { dev }]) => path !== '' && !dev)
   for (const [path] of bundled) {
-    // Of those for other systems none is here.
+    // Packages for other systems are not installed.
     if (existsSync(join(root, path))) cpSync(join(root, path), join(copy, path), { recursive: true })
   }
   mkdirSync(join(copy, '.cikit'))

@@ -24,7 +24,7 @@ import {
 import type { ServerProcess } from '../testkit/e2e/server-process.ts'
 import { useSharedServer } from '../testkit/e2e/shared-server.ts'
 
-// A request that hides in another one, from a proxy in front, say, that reads the bytes in another way.
+// Requests hidden inside another request, for example behind a proxy that parses the bytes differently.
 
 type RequestBytes = () => string | Buffer
 
@@ -36,7 +36,7 @@ useSharedServer((process, ownerToken) => {
   token = ownerToken
 })
 
-describe('a request in the body of another is no request:', () => {
+describe('does not execute a request hidden in the body', () => {
   const requestWithin = (method: string, target: string, headers = '') => {
     const innerRequest = listRequest(token)
     return `${method} ${target} HTTP/1.1\r\n${HOST_HEADER}${headers}Content-Length: ${innerRequest.length}\r\n\r\n${innerRequest}`
@@ -44,12 +44,12 @@ describe('a request in the body of another is no request:', () => {
 
   test.each<[string, RequestBytes, ResponseSummary]>([
     ['of a GET', () => requestWithin('GET', LIST_PATH), unknownToken],
-    ['of a GET that has a token', () => requestWithin('GET', LIST_PATH, bearerHeader(token)), success],
+    ['of a GET with a token', () => requestWithin('GET', LIST_PATH, bearerHeader(token)), success],
     ['of a POST', () => requestWithin('POST', LOGIN_PATH), malformed],
     ['of a DELETE', () => requestWithin('DELETE', '/api/v1/user/delete/x', bearerHeader(token)), malformed],
     ['of an OPTIONS', () => requestWithin('OPTIONS', LIST_PATH), notFound],
     ['of a TRACE', () => requestWithin('TRACE', LIST_PATH), notFound],
-    ['of a route that is none', () => requestWithin('POST', '/x'), notFound],
+    ['of an unknown route', () => requestWithin('POST', '/x'), notFound],
     [
       'in chunks',
       () => chunkedRequest(`${listRequest(token).length.toString(16)}\r\n${listRequest(token)}\r\n0\r\n\r\n`),
@@ -100,11 +100,11 @@ describe('a request in the body of another is no request:', () => {
           `{}${listRequest(token)}`,
         ),
     ],
-  ])('%s: the whole is refused', async (_, bytes) => {
+  ])('rejects the whole request: %s', async (_, bytes) => {
     expect(await sendAndSummarize(server.url, bytes())).toEqual([{ status: 400 }])
   })
 
-  test('while one that begins where a body ends is answered, and would be seen here', async () => {
+  test('but answers a request that starts where a body ends, which proves that the test would notice', async () => {
     expect(await sendAndSummarize(server.url, `${postRequest('{}')}${listRequest(token)}`, 2)).toEqual([
       missingFields,
       success,
@@ -112,7 +112,7 @@ describe('a request in the body of another is no request:', () => {
     ])
   })
 
-  test('in the place of trailers: the body is answered, and the rest refused', async () => {
+  test('in place of trailers: the body is answered and the rest rejected', async () => {
     for (const trailer of [
       listRequest(token),
       `XX${listRequest(token)}`,
@@ -125,10 +125,9 @@ describe('a request in the body of another is no request:', () => {
     }
   })
 
-  test('of a body that is too large, however much of it comes', async () => {
-    const large = tooLarge
+  test('of a body that is too large, complete or not', async () => {
     expect(await sendAndSummarize(server.url, postRequest(`${' '.repeat(20_000)}${listRequest(token)}`))).toEqual([
-      large,
+      tooLarge,
       LAST_RESPONSE,
     ])
     const announced = loginRequest(
@@ -140,6 +139,6 @@ describe('a request in the body of another is no request:', () => {
     await connection.waitForResponses(1)
     connection.send(LAST_REQUEST)
     connection.endWriting()
-    expect((await connection.waitForClose()).map(summarize)).toEqual([large])
+    expect((await connection.waitForClose()).map(summarize)).toEqual([tooLarge])
   })
 })

@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CreatedUser, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
-// The command line and the server on one data directory at once.
+// Host commands and the server use one data directory at the same time.
 
 let server: ServerProcess
 let token: string
@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-test('20 runs of create-user beside a server that writes all the time: nothing is refused, nothing is lost', async () => {
+test('20 runs of create-user during constant writes of the server all succeed and lose nothing', async () => {
   let done = false
   const added: string[] = []
   const serverLoad = (async () => {
@@ -35,20 +35,20 @@ test('20 runs of create-user beside a server that writes all the time: nothing i
   expect(listed.toSorted()).toEqual(['owner', ...created.map(({ username }) => username), ...added].toSorted())
 })
 
-test('what create-user changes counts from the next request on', async () => {
+test('changes by create-user take effect with the next request', async () => {
   expect((await server.call('GET', '/user/list', token)).status).toBe(200)
   await server.createUser('owner', 'owner', '-r')
   expect((await server.call('GET', '/user/list', token)).body).toMatchObject({ errorId: 908 })
 })
 
-test('the data directory and all in it are closed to others', () => {
+test('other users cannot access the data directory or its files', () => {
   expect(statSync(server.dataDir).mode & 0o777).toBe(0o700)
   const files = readdirSync(server.dataDir)
   expect(files).toContain('cikit-api.db-wal')
   for (const name of files) expect(statSync(join(server.dataDir, name)).mode & 0o077).toBe(0)
 })
 
-test('users and sessions outlive a kill -9', async () => {
+test('users and sessions survive kill -9', async () => {
   const viewer = await server.createUser('survivor', 'viewer')
   const { access_token } = await server.logIn(viewer)
   await server.stop('SIGKILL')

@@ -22,7 +22,7 @@ afterAll(async () => {
   dir[Symbol.dispose]()
 })
 
-/** A request by curl, with the certificate checked against the one that was given. */
+/** Sends a request with curl, which verifies the server's certificate. */
 async function curl(...flags: string[]): Promise<{ version: string; status: string; body: string }> {
   const { port } = new URL(server.url)
   const name = ['--cacert', cert, '--connect-to', `matrix.test:${port}:127.0.0.1:${port}`]
@@ -39,16 +39,16 @@ test('TLS serves HTTP/2 and HTTP/1.1', async () => {
   expect(await curl('--http1.1')).toEqual({ version: '1.1', ...expected })
 })
 
-test('with TLS the default is to listen on all addresses', () => {
+test('listens on all addresses by default', () => {
   expect(server.log).toContainEqual(
     expect.objectContaining({ message: 'listening', address: expect.stringMatching(/^https:\/\/0\.0\.0\.0:/) }),
   )
-  // That there is no engine here is told, and has nothing to do with it.
+  // The only warning is about the missing engine.
   const warnings = server.log.filter(({ level, message }) => level === 'warn' && message !== 'the engine is away')
   expect(warnings).toEqual([])
 })
 
-test('its health is told on the host, whatever name the certificate is for', async () => {
+test('the health command works whatever name the certificate has', async () => {
   expect(await server.runCli('health')).toBe('degraded: the engine is away (see that it runs)\n')
 })
 

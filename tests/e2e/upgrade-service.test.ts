@@ -6,9 +6,9 @@ import { currentCode } from '../testkit/e2e/server-process.ts'
 import { type SystemdHost, startSystemdHost } from '../testkit/e2e/systemd-host.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// An installed service goes from one true release to the next, and back.
+// Upgrades an installed service to the next release, and rolls it back.
 
-/** What an upgrade may take from those who ask, in milliseconds. */
+/** The allowed time without a response during an upgrade. */
 const DOWNTIME_MS = 1_000
 const builds = tempDir()
 let engine: TestEngine
@@ -20,7 +20,7 @@ beforeAll(async () => {
   const releases = [
     await buildRelease(builds.path, '1.0.0'),
     await buildRelease(builds.path, '2.0.0', [laterMigration]),
-    // Migrates, and then cannot go on.
+    // Fails in its last migration.
     await buildRelease(builds.path, '3.0.0', [
       laterMigration,
       'CREATE TABLE last (text TEXT)',
@@ -56,18 +56,18 @@ async function call(method: string, path: string, json?: unknown) {
 
 const version = async () => (await host.exec('cikit-api', '--version')).trim()
 
-/** Asks every few milliseconds, as long as the work goes on. @returns the longest time without an answer, in milliseconds */
+/** Polls the server every few milliseconds during an action. @returns the longest time without a response, in milliseconds */
 async function longestGap(action: () => Promise<unknown>): Promise<number> {
   let isDone = false
   let longest = 0
   const polling = (async () => {
     let lastResponse = performance.now()
     while (!isDone) {
-      const isAnswered = await call('GET', '/user/list').then(
+      const isSuccessful = await call('GET', '/user/list').then(
         ({ status }) => status === 200,
         () => false,
       )
-      if (isAnswered) {
+      if (isSuccessful) {
         longest = Math.max(longest, performance.now() - lastResponse)
         lastResponse = performance.now()
       }
@@ -86,7 +86,7 @@ async function upgrade(release: string) {
   return await host.tryExec('cikit-api', 'upgrade', '--from', `/opt/cikit-api-${release}`, '--sha256', sum)
 }
 
-test('an upgrade restarts the service, keeps sessions, and is noticed for less than a second', async () => {
+test('an upgrade restarts the service, keeps sessions and interrupts it for less than a second', async () => {
   const results: Awaited<ReturnType<typeof upgrade>>[] = []
   const gap = await longestGap(async () => results.push(await upgrade('2.0.0')))
   expect(results).toEqual([
@@ -97,11 +97,11 @@ test('an upgrade restarts the service, keeps sessions, and is noticed for less t
     },
   ])
   expect(await version()).toBe('2.0.0')
-  process.stdout.write(`upgrade: ${Math.round(gap)} ms without an answer\n`)
+  process.stdout.write(`upgrade: ${Math.round(gap)} ms without a response\n`)
   expect(gap).toBeLessThan(DOWNTIME_MS)
 })
 
-test('one that does not come up is taken back, its data too, and nobody has to log in anew', async () => {
+test('a release that fails to start is rolled back with its data, and sessions survive', async () => {
   const { exitCode, stderr } = await upgrade('3.0.0')
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(
@@ -111,7 +111,7 @@ test('one that does not come up is taken back, its data too, and nobody has to l
   expect(await call('GET', '/user/list')).toMatchObject({ status: 200, body: [{ username: 'ann' }] })
 })
 
-test('going back with the service: the data of then is served, by the previous version', async () => {
+test('a rollback serves the earlier data with the previous version', async () => {
   await call('POST', '/user/add', { username: 'bob', group: 'viewer' })
   const { exitCode, stdout } = await host.tryExec('cikit-api', 'upgrade', '--rollback', '--yes')
   expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/\nStarted .* answers\n$/) })
