@@ -8,7 +8,7 @@ import { currentCode } from '../testkit/e2e/server-process.ts'
 import { type SystemdHost, startSystemdHost } from '../testkit/e2e/systemd-host.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// The role of deploy/ansible over ssh, given what CIKit's launcher gives. The tests go on where the one before ended.
+// The role in deploy/ansible over ssh, with the variables of CIKit's launcher. Each test continues where the previous one ended.
 
 const OLD_SERVER_DIR = '/var/www/cikit-rest-api'
 const dir = tempDir()
@@ -16,7 +16,7 @@ const path = (name: string) => join(dir.path, name)
 const certificate = path('certificates/matrix.crt')
 let engine: TestEngine
 let host: SystemdHost
-/** What the first run printed. */
+/** The output of the first run. */
 let deployOutput: string
 let secret: string
 
@@ -47,7 +47,7 @@ afterAll(async () => {
   dir[Symbol.dispose]()
 })
 
-/** `CIKIT_TAGS=TAGS cikit matrix/provision --limit=matrix FLAGS`, but for the other roles of CIKit. */
+/** `CIKIT_TAGS=TAGS cikit matrix/provision --limit=matrix FLAGS`, without CIKit's other roles. */
 async function provision(tags: string, flags: Record<string, unknown>): Promise<string> {
   const extra = JSON.stringify({ limit: 'matrix', domain: 'matrix.test', ...flags })
   const playbook = join(root, 'deploy/ansible/matrix.yml')
@@ -68,7 +68,7 @@ async function provision(tags: string, flags: Record<string, unknown>): Promise<
 const changedCount = (output: string) => Number(/changed=(\d+)/.exec(output)?.[1])
 const mainPid = async () => (await host.exec('systemctl', 'show', '-P', 'MainPID', 'cikit-api')).trim()
 
-/** Over HTTPS, with the certificate checked against the one that was brought. */
+/** Calls the API over HTTPS and verifies the deployed certificate. */
 async function call(route: string, ...flags: string[]) {
   const name = ['--cacert', certificate, '--resolve', `matrix.test:1337:${host.address}`]
   return JSON.parse(await run(['curl', '-s', ...name, ...flags, `https://matrix.test:1337/api/v1${route}`]))
@@ -79,7 +79,7 @@ async function logIn(): Promise<string> {
   return (await call('/user/auth', '-H', 'Content-Type: application/json', '-d', body)).access_token
 }
 
-test('a run deploys the API where the Node.js server was, with TLS', async () => {
+test('a run replaces the Node.js server with the API and TLS', async () => {
   await startOldServer()
   deployOutput = await provision('api,ssl', { rest_api: true, ssl_src: path('certificates'), api_binary: binary })
   expect(await call('/user/list')).toMatchObject({ errorId: 908 })
@@ -88,16 +88,16 @@ test('a run deploys the API where the Node.js server was, with TLS', async () =>
   expect(await host.shell('ls -A /usr/local/bin')).toBe('cikit-api\n')
 })
 
-test('the Node.js server is stopped for good, and its files stay', async () => {
+test('the Node.js server is stopped permanently and its files stay', async () => {
   expect((await host.tryExec('pgrep', '-x', 'cikit-rest-api')).stdout).toBe('')
   expect((await host.tryExec('systemctl', 'is-enabled', 'cikit-rest-api')).stdout).toBe('disabled\n')
   expect((await host.tryExec('systemctl', 'is-active', 'bystander')).stdout).toBe('active\n')
   expect(await host.exec('ls', OLD_SERVER_DIR)).toContain('index.html')
 })
 
-test('the credentials of the owner are printed once, and log in', async () => {
+test('the owner logs in with the credentials, which are printed once', async () => {
   secret = /"secret": "([A-Z2-7]{32})"/.exec(deployOutput)?.[1] ?? ''
-  // Once by itself, and once in the address; whatever else is told of each step.
+  // Once by itself, and once in the otpauth URL.
   expect(deployOutput.match(new RegExp(secret, 'g'))).toHaveLength(2)
   expect(deployOutput.match(/"[a-z2-7]{4}(-[a-z2-7]{4}){3}"/g)).toHaveLength(10)
   expect(await call('/user/list', '-H', `Authorization: Bearer ${await logIn()}`)).toMatchObject([
@@ -105,7 +105,7 @@ test('the credentials of the owner are printed once, and log in', async () => {
   ])
 })
 
-test('a second run changes nothing, and prints no credentials', async () => {
+test('a second run changes nothing and prints no credentials', async () => {
   const before = await mainPid()
   const again = await provision('api,ssl', { rest_api: true, ssl_src: path('certificates'), api_binary: binary })
   expect(again).toMatch(/changed=0 .*failed=0/)
@@ -113,7 +113,7 @@ test('a second run changes nothing, and prints no credentials', async () => {
   expect(await mainPid()).toBe(before)
 })
 
-test('an update from a URL replaces the binary and restarts it; certificate, settings and data stay', async () => {
+test('an update from a URL replaces the binary and restarts it, and keeps certificate, settings and data', async () => {
   const [before, database] = [await mainPid(), await host.exec('stat', '-c', '%i', '/var/lib/cikit-api/cikit-api.db')]
   copyFileSync(binary, path('other'))
   writeFileSync(path('other'), '\n', { flag: 'a' })
@@ -132,7 +132,7 @@ test('an update from a URL replaces the binary and restarts it; certificate, set
   expect(changedCount(await provision('api', { rest_api: 'deploy', api_url, api_sha256 }))).toBe(0)
 })
 
-/** Something with the name of the old server, once in the background, as CIKit started it, and once as a unit. */
+/** Starts programs named like the old server: one in the background, as CIKit started it, and one as a systemd unit. */
 async function startOldServer(): Promise<void> {
   const program = `${OLD_SERVER_DIR}/cikit-rest-api`
   await host.shell(

@@ -20,7 +20,7 @@ import { type CreatedUser, type ServerProcess, startServerProcess } from '../tes
 import { fileMode } from '../testkit/file-modes.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// The compiled binary: backed up while it is busy, and put back on another host, which has nothing but the file.
+// Backs up a busy server and restores it on another host that has only the file.
 
 const NOBODY = 65_534
 const dir = tempDir()
@@ -32,9 +32,9 @@ let engine: FakeEngine
 let original: ServerProcess
 let owner: CreatedUser
 let token: string
-/** The code that opened a session before the backup. */
+/** The code of a login before the backup. */
 let usedCode: string
-/** The link of an enrolment that was open. */
+/** The token of a pending enrolment. */
 let link: string
 
 beforeAll(async () => {
@@ -56,7 +56,7 @@ afterAll(async () => {
   dir[Symbol.dispose]()
 })
 
-test('a backup of a server that adds droplets and users all the while, of which none is refused', async () => {
+test('a backup does not fail any concurrent request', async () => {
   let done = false
   const statuses: number[] = []
   const requestRepeatedly = async (send: () => Promise<{ status: number }>) => {
@@ -86,7 +86,7 @@ describe('on another host', () => {
   })
   afterAll(() => restored[Symbol.asyncDispose]())
 
-  test('its users are back, and every droplet with its keys', async () => {
+  test('the users and every droplet with its keys are back', async () => {
     const { access_token } = await logInWithNextCode(restored)
     expect((await restored.usernames(access_token)).slice(0, 2)).toEqual(['owner', 'ann'])
     const names = (await restored.callDroplets('GET', 'list', access_token)).map(({ name }) => name)
@@ -98,7 +98,7 @@ describe('on another host', () => {
     }
   })
 
-  test('no session of before is worth anything, and no code', async () => {
+  test('earlier sessions and codes are invalid', async () => {
     expect((await restored.call('GET', '/user/list', token)).body).toMatchObject({ errorId: 908 })
     for (const code of [usedCode, codeAt(owner.secret, Date.now() - 30_000)]) {
       const { body } = await restored.call('POST', '/user/auth', undefined, { username: 'owner', code })
@@ -106,35 +106,35 @@ describe('on another host', () => {
     }
   })
 
-  test('no link of before enrols', async () => {
+  test('earlier enrolment links are invalid', async () => {
     const { body } = await restored.call('POST', '/user/auth/enrol', undefined, { enrolment_token: link })
     expect(body).toMatchObject({ errorId: 926 })
   })
 
-  test('the audit is whole, and tells of it', async () => {
+  test('the audit log is intact and records the restore', async () => {
     const restoreRecords = await restored.runCli('audit', '--action', 'restore', '--json')
     expect(JSON.parse(restoreRecords)).toMatchObject({ user: 'host:root', address: 'host', result: 'ok' })
     expect(await restored.runCli('audit', '--verify')).toContain('none changed, removed or moved')
   })
 })
 
-test('root backs up for an owner to where only root may write, and restores for one; all files are that owner’s', async () => {
-  mkdirSync(path('theirs'), { mode: 0o700 })
+test('as root, backup and restore keep the owner of the data directory, and backup can write to a directory of root', async () => {
+  mkdirSync(path('other-owner'), { mode: 0o700 })
   chownSync(dir.path, 0, 0)
-  chownSync(path('theirs'), NOBODY, NOBODY)
-  // Who owns the data directory has to get there; nobody else need.
+  chownSync(path('other-owner'), NOBODY, NOBODY)
+  // The owner of the data directory must be able to reach it.
   await run(['chmod', '711', dir.path])
   mkdirSync(path('root-only'), { mode: 0o700 })
-  await runCli('restore', path('a.tar'), '--data-dir', path('theirs'), ...passphrase)
+  await runCli('restore', path('a.tar'), '--data-dir', path('other-owner'), ...passphrase)
   const file = join(path('root-only'), 'b.tar')
-  await runCli('backup', file, '--data-dir', path('theirs'))
+  await runCli('backup', file, '--data-dir', path('other-owner'))
   expect([statSync(file).uid, fileMode(file), readdirSync(path('root-only'))]).toEqual([0, '600', ['b.tar']])
-  const files = (await run(['find', path('theirs'), '-printf', '%U:%G\n'])).trim().split('\n')
+  const files = (await run(['find', path('other-owner'), '-printf', '%U:%G\n'])).trim().split('\n')
   expect(files.length).toBeGreaterThan(6)
   expect(new Set(files)).toEqual(new Set([`${NOBODY}:${NOBODY}`]))
 })
 
-test('what a backup by root leaves when it is killed is that owner’s, too, and goes with the next one', async () => {
+test('a killed backup by root leaves a partial file of that owner, which the next backup removes', async () => {
   const killAtFirstFsync = [
     'strace',
     '-f',
@@ -146,43 +146,43 @@ test('what a backup by root leaves when it is killed is that owner’s, too, and
     '-e',
     'inject=fsync:signal=SIGKILL:when=1',
   ]
-  const command = [binary, 'backup', path('killed.tar'), '--data-dir', path('theirs')]
+  const command = [binary, 'backup', path('killed.tar'), '--data-dir', path('other-owner')]
   expect(await Bun.spawn([...killAtFirstFsync, ...command], { stdout: 'ignore', stderr: 'ignore' }).exited).toBe(137)
-  const leftovers = () => readdirSync(path('theirs')).filter(name => name.startsWith('backup.part-'))
+  const leftovers = () => readdirSync(path('other-owner')).filter(name => name.startsWith('backup.part-'))
   expect(leftovers()).toHaveLength(1)
-  const owners = (await run(['find', path('theirs'), '-printf', '%U:%G\n'])).trim().split('\n')
+  const owners = (await run(['find', path('other-owner'), '-printf', '%U:%G\n'])).trim().split('\n')
   expect(new Set(owners)).toEqual(new Set([`${NOBODY}:${NOBODY}`]))
   await run(command)
   expect([leftovers(), readdirSync(dir.path).filter(name => name.includes('part'))]).toEqual([[], []])
 })
 
-test('a file that is damaged changes nothing', async () => {
+test('a damaged file changes nothing', async () => {
   const bytes = readFileSync(path('a.tar'))
   bytes[bytes.length - 3_000] = (bytes[bytes.length - 3_000] ?? 0) ^ 1
   writeFileSync(path('damaged.tar'), bytes)
-  const before = await run(['find', path('theirs'), '-printf', '%p %s %m %T@\n'])
-  const restore = runCli('restore', path('damaged.tar'), '--data-dir', path('theirs'), '--force', ...passphrase)
+  const before = await run(['find', path('other-owner'), '-printf', '%p %s %m %T@\n'])
+  const restore = runCli('restore', path('damaged.tar'), '--data-dir', path('other-owner'), '--force', ...passphrase)
   await expect(restore).rejects.toThrow('is no backup of cikit-api, or is damaged')
-  expect(await run(['find', path('theirs'), '-printf', '%p %s %m %T@\n'])).toBe(before)
+  expect(await run(['find', path('other-owner'), '-printf', '%p %s %m %T@\n'])).toBe(before)
 })
 
-test('while another command has the database open, it is not put aside', async () => {
-  const child = Bun.spawn([binary, 'audit', '--follow', '--data-dir', path('theirs')], {
+test('a restore is rejected while another command has the database open', async () => {
+  const child = Bun.spawn([binary, 'audit', '--follow', '--data-dir', path('other-owner')], {
     stdout: 'pipe',
     stderr: 'ignore',
   })
   try {
     await child.stdout.getReader().read()
-    const restore = runCli('restore', path('a.tar'), '--data-dir', path('theirs'), '--force', ...passphrase)
+    const restore = runCli('restore', path('a.tar'), '--data-dir', path('other-owner'), '--force', ...passphrase)
     await expect(restore).rejects.toThrow('Another command works on the database')
   } finally {
     child.kill('SIGKILL')
     await child.exited
   }
-  expect(readdirSync(path('theirs')).filter(name => name.includes('restore'))).toEqual([])
+  expect(readdirSync(path('other-owner')).filter(name => name.includes('restore'))).toEqual([])
 })
 
-test('serve --every 24h --keep 7 backs up by itself, and not again after a restart', async () => {
+test('serve --every 24h --keep 7 backs up automatically, and not again after a restart', async () => {
   const flags = ['--every', '24h', '--keep', '7']
   const backups = join(path('scheduled'), 'backups')
   const names = () => (existsSync(backups) ? readdirSync(backups) : [])
@@ -202,14 +202,14 @@ test('serve --every 24h --keep 7 backs up by itself, and not again after a resta
     expect(await server.stop()).toBe(0)
     expect(hasBackup(server)).toBe(false)
   }
-  // As if that had been a day ago.
+  // Makes the backup look a day old.
   renameSync(join(backups, first), join(backups, backupFileName(Date.now() - 86_400_000)))
   await using server = await serve()
   expect(await pollUntil(20_000, () => hasBackup(server))).toBe(true)
   expect(names()).toHaveLength(2)
 })
 
-test('a server that is stopped in the middle of a backup leaves no half of one behind', async () => {
+test('a server that is stopped during a backup leaves no partial file', async () => {
   await run([binary, 'create-user', '-u', 'owner', '-g', 'owner', '--data-dir', path('stopped')])
   const backups = join(path('stopped'), 'backups')
   fillDatabase(path('stopped'), 100)
@@ -224,14 +224,14 @@ test('a server that is stopped in the middle of a backup leaves no half of one b
   expect([readdirSync(backups), partialFiles()]).toEqual([[], []])
 })
 
-/** Makes a database so large that its backup takes a while. */
+/** Enlarges a database so that its backup takes a while. */
 function fillDatabase(dataDir: string, megabytes: number): void {
   using sql = new Sqlite(join(dataDir, 'cikit-api.db'), { readwrite: true })
   sql.run('CREATE TABLE filling (bytes BLOB)')
   for (let count = 0; count < megabytes; count++) sql.run('INSERT INTO filling VALUES (randomblob(1000000))')
 }
 
-/** A code of the step of the restore or an earlier one is refused: the next one is waited for. */
+/** Waits for the next time step if necessary: codes up to the step of the restore are rejected. */
 async function logInWithNextCode(server: ServerProcess): Promise<{ access_token: string }> {
   for (let attempt = 0; attempt < 4; attempt++) {
     const code = codeAt(owner.secret, Date.now())
@@ -239,5 +239,5 @@ async function logInWithNextCode(server: ServerProcess): Promise<{ access_token:
     if (status === 200) return body as { access_token: string }
     await Bun.sleep(30_000 - (Date.now() % 30_000))
   }
-  throw new Error('no code of the owner is accepted')
+  throw new Error('no code of the owner was accepted')
 }

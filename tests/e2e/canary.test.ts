@@ -28,13 +28,13 @@ import { requestPublicRoutes, scrapeMetrics } from '../testkit/e2e/canary/public
 import { validRequest } from '../testkit/e2e/canary/valid-requests.ts'
 import { parseSamples } from '../testkit/prometheus-text.ts'
 
-// Secrets that are known, made and sent in every way there is, and then looked for in every place where they have no
-// business: as they are, in hex, Base32 and Base64, percent-encoded, and as the bytes that they stand for.
+// Creates and sends known secrets in every possible way, and then searches every place where they do not belong: raw, in hex,
+// Base32 and Base64, percent-encoded, and as bytes.
 
 let engine: FakeEngine
 let instance: CanaryInstance
 let commandRuns: CommandRun[]
-/** Read at the end, when all secrets are known. */
+/** Searched at the end, when all secrets are known. */
 const searchedContents = new Map<string, Buffer>()
 const succeeded: string[] = []
 let liveTokenStatus: number
@@ -51,20 +51,20 @@ beforeAll(async () => {
     const { status } = await recorder.send(await validRequest(instance, route))
     if (status === 200) succeeded.push(route)
   }
-  snapshotFiles('after what is well-formed')
+  snapshotFiles('after valid requests')
 
   const { liveSession, misplacedSecrets } = await plantSecrets(instance)
   const publicResponses = await requestPublicRoutes(instance, misplacedSecrets)
   for (const route of routes) {
     const requests = misplacedSecrets.flatMap(secret => requestsWithSecret(route, secret, instance.ownerToken))
-    // Sixteen at a time, as from as many clients.
+    // Sixteen at a time.
     while (requests.length > 0) await Promise.all(requests.splice(0, 16).map(recorder.send))
   }
   liveTokenStatus = (await server.call('GET', '/droplet/list', liveSession.access_token)).status
   await removeDroplets(instance)
-  snapshotFiles('after what is misplaced')
+  snapshotFiles('after misplaced secrets')
 
-  // The guesses locked this address.
+  // The wrong codes locked this address.
   await server.runCli('user', 'unlock', 'owner')
   await requestAllWithEngineFaults(instance)
   await requestAllWithStoreFaults(instance)
@@ -73,13 +73,13 @@ beforeAll(async () => {
 
   commandRuns = await runCommands(instance)
   addPrivateKeyCanaries(instance)
-  // One of them replaced the sealing key.
+  // One command replaced the encryption key.
   addKeyCanaries(instance)
   snapshotFiles('after the commands')
   const metrics = await scrapeMetrics(server)
   searchedContents.set('the process', readProcess(server.process.pid))
   await server.stop()
-  snapshotFiles('after the end')
+  snapshotFiles('after the stop')
 
   const addContent = (name: string, lines: string[]) => searchedContents.set(name, Buffer.from(lines.join('\n')))
   addContent(
@@ -87,10 +87,10 @@ beforeAll(async () => {
     server.log.map(entry => JSON.stringify(entry)),
   )
   addContent('standard error', [await server.stderr])
-  addContent('the answers', [...recorder.responses, ...publicResponses])
+  addContent('the responses', [...recorder.responses, ...publicResponses])
   addContent('the metrics', [metrics])
   addContent(
-    'what the engine was asked',
+    'the requests to the engine',
     engine.requests.map(({ method, path, body }) => `${method} ${path} ${body}`),
   )
   addContent(
@@ -109,15 +109,15 @@ afterAll(async () => {
   await engine[Symbol.asyncDispose]()
 })
 
-test('no secret, code or token is where it does not belong', () => {
+test('no secret, code or token appears where it does not belong', () => {
   const results = [...searchedContents].map(([name, content]) => ({ name, found: instance.canaries.findIn(content) }))
-  // Named with their number: one leak may show itself a thousand times.
+  // Shows five matches and the count: one leak may match a thousand times.
   const leaks = results.filter(result => result.found.length > 0)
   expect(leaks.map(result => ({ ...result, found: result.found.slice(0, 5), count: result.found.length }))).toEqual([])
 })
 
-describe('the search saw all there is to see', () => {
-  test('every route succeeded, failed by what was sent, and failed by what is underneath', () => {
+describe('the search is complete', () => {
+  test('every route succeeded, failed by its request, and failed by store or engine', () => {
     expect(succeeded).toEqual(instance.routes)
     for (const route of instance.routes) {
       expect([route, [...(instance.recorder.statuses.get(route) ?? [])]]).toEqual([
@@ -127,7 +127,7 @@ describe('the search saw all there is to see', () => {
     }
   })
 
-  test('every route and status was one that the document of the API knows, and each way to succeed was among them', () => {
+  test('every response matched the OpenAPI document, and every kind of success occurred', () => {
     const { paths } = createApiDocument()
     const successes = instance.routes.flatMap(route => {
       const [method = '', path = ''] = route.split(' ')

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { pollUntil } from '../../scripts/lib/run.ts'
 import { expectedFailure } from '../testkit/cli.ts'
 import { type CliUser, createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
 import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { createTcpProxy } from '../testkit/e2e/tcp-proxy.ts'
+import { waitUntil } from '../testkit/wait-until.ts'
 
-// What a person at another computer does within a true droplet, by the binary on both sides.
+// Client commands that work inside a real droplet, with the binary as client and server.
 
-/** In regular expressions. */
+/** Escaped for regular expressions. */
 const ESC = '\\x1b'
 const CLEARED = `${ESC}\\[H${ESC}\\[2J`
 
@@ -35,7 +35,7 @@ afterAll(async () => {
 const exec = (...args: string[]) => cliUser.run('droplet', 'exec', droplet, '--', ...args)
 
 describe('exec', () => {
-  test('prints what the command prints, each where it belongs, and exits as it does', async () => {
+  test('passes on both output streams and the exit code', async () => {
     expect(await exec('sh', '-c', 'echo "$1"; echo oh >&2; exit 3', 'sh', '--json -h $(id)')).toEqual({
       exitCode: 3,
       stdout: '--json -h $(id)\n',
@@ -46,67 +46,72 @@ describe('exec', () => {
     expect(help).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^Usage: ls /) })
   })
 
-  test('says when there was too much', async () => {
+  test('reports truncated output', async () => {
     const { exitCode, stdout, stderr } = await exec('sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x')
     expect([exitCode, stdout.length]).toEqual([0, 1024 * 1024])
     expect(stderr).toBe('cikit-api: the output was cut after 1 MiB\n')
   })
 
-  test('ends what takes too long; a droplet that is not there is refused', async () => {
+  test('kills a command that times out, and rejects an unknown droplet', async () => {
     const timedOut = await cliUser.run('droplet', 'exec', droplet, '--timeout', '1', '--', 'sleep', '60')
     expect(timedOut).toEqual(expectedFailure(1, /did not end in time/))
     expect(await cliUser.run('droplet', 'exec', 'no/such', '--', 'true')).toMatchObject({ exitCode: 1, stdout: '' })
   })
 
-  test('of a droplet that is stopped meanwhile ends with it', async () => {
+  test('ends when the droplet is removed', async () => {
     const { name } = JSON.parse((await cliUser.run('droplet', 'add', '--ssh-keys', 'none', '--json')).stdout)[0]
     const running = cliUser.start('droplet', 'exec', name, '--', 'sleep', '600')
-    await pollUntil(10_000, async () => {
-      const { stdout } = await cliUser.run('droplet', 'exec', name, '--', 'pgrep', '-x', 'sleep')
-      return stdout !== ''
-    })
+    const isRunning = async () =>
+      (await cliUser.run('droplet', 'exec', name, '--', 'pgrep', '-x', 'sleep')).stdout !== ''
+    await waitUntil(isRunning, { what: 'the command to run' })
     await cliUser.run('droplet', 'rm', name)
     const { exitCode, stderr } = await running.result
-    // Either the engine still says by which signal it was ended, or nobody does.
+    // The engine may or may not report the signal before the droplet is gone.
     if (stderr === '') expect([129, 137, 143]).toContain(exitCode)
     else expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/was stopped/)])
   })
 })
 
 describe('logs', () => {
-  test('are the last lines of the journal, and go on with --follow until Ctrl-C', async () => {
+  test('are the last lines of the journal, and continue with --follow until Ctrl-C', async () => {
     await exec('logger', '-t', 'told', 'one')
     const isLogged = (text: string) => text.includes('told: one') || text.includes('told[')
-    await pollUntil(5_000, async () => isLogged((await cliUser.run('droplet', 'logs', droplet)).stdout))
+    await waitUntil(async () => isLogged((await cliUser.run('droplet', 'logs', droplet)).stdout), {
+      what: 'the first line in the journal',
+    })
     const { exitCode, stdout, stderr } = await cliUser.run('droplet', 'logs', droplet, '--lines', '2')
     expect({ exitCode, stderr, lines: stdout.split('\n').length }).toEqual({ exitCode: 0, stderr: '', lines: 3 })
     const following = cliUser.start('droplet', 'logs', droplet, '--follow', '--lines', '0')
     await following.stdout.waitFor(/^/)
-    await pollUntil(10_000, async () => (await exec('pgrep', '-f', '[j]ournalctl.*follow')).stdout !== '')
+    await waitUntil(async () => (await exec('pgrep', '-f', '[j]ournalctl.*follow')).stdout !== '', {
+      what: 'journalctl to follow',
+    })
     await exec('logger', '-t', 'told', 'one that is followed')
     await following.stdout.waitFor(/one that is followed\n/)
     following.kill('SIGINT')
     expect(await following.result).toMatchObject({ exitCode: 130, stderr: '' })
   })
 
-  test('drive no terminal', async () => {
+  test('do not send control characters to a terminal', async () => {
     await exec('logger', '-t', 'told', 'red \u001b[31m "quoted" \u009b2J')
     const hostile = /told.*: red /
-    await pollUntil(5_000, async () => hostile.test((await cliUser.run('droplet', 'logs', droplet)).stdout))
+    await waitUntil(async () => hostile.test((await cliUser.run('droplet', 'logs', droplet)).stdout), {
+      what: 'the hostile line in the journal',
+    })
     const { stdout } = await cliUser.startAtTerminal(200, 'droplet', 'logs', droplet).result
     expect(stdout).toMatch(/red \\u001b\[31m "quoted" \\u009b2J\r\n/)
     expect((await cliUser.run('droplet', 'logs', droplet)).stdout).toContain('red \u001b[31m "quoted" \u009b2J\n')
   })
 
-  test('of its console are what its init printed', async () => {
+  test('of the console are the output of its init', async () => {
     expect(await cliUser.run('droplet', 'logs', droplet, '--console')).toMatchObject({ exitCode: 0, stderr: '' })
   })
 
-  test('of nothing are refused in the words of the server', async () => {
+  test('of an unknown droplet are rejected', async () => {
     expect(await cliUser.run('droplet', 'logs', 'cikit98')).toMatchObject({ exitCode: 1, stdout: '' })
   })
 
-  test('that are followed end with the session, as exit 3', async () => {
+  test('that are followed end with the session and exit code 3', async () => {
     using other = createCliUser()
     await logIn(other, server, 'bob', 'viewer')
     const following = other.start('droplet', 'logs', droplet, '--follow', '--lines', '5')
@@ -120,8 +125,11 @@ describe('logs', () => {
 })
 
 describe('stats', () => {
-  test('are a line for each droplet, or a table of one', async () => {
-    await pollUntil(30_000, async () => /^cpu /m.test((await cliUser.run('droplet', 'stats', droplet)).stdout))
+  test('are a line per droplet, or a table for one droplet', async () => {
+    await waitUntil(async () => /^cpu /m.test((await cliUser.run('droplet', 'stats', droplet)).stdout), {
+      timeoutMs: 30_000,
+      what: 'the first sample',
+    })
     const all = await cliUser.run('droplet', 'stats')
     const [heading, ...rows] = all.stdout.trim().split('\n')
     expect(heading).toMatch(/^NAME +CPU +MEMORY +LIMIT$/)
@@ -134,7 +142,7 @@ describe('stats', () => {
     expect(one.stdout).toMatch(/^processes +\d+ +\d+ +\d+ +\d+$/m)
   })
 
-  test('as JSON are what the API answers, one line after another', async () => {
+  test('as JSON are the responses of the API, one per line', async () => {
     const { stdout } = await cliUser.run('droplet', 'stats', droplet, '--json')
     expect(JSON.parse(stdout)).toMatchObject({ droplet, interval: 10 })
     const following = cliUser.start('droplet', 'stats', '--json', '--follow')
@@ -146,7 +154,7 @@ describe('stats', () => {
     }
   })
 
-  test('are drawn anew on a terminal, and that ends with Ctrl-C', async () => {
+  test('are redrawn on a terminal until Ctrl-C', async () => {
     const following = cliUser.startAtTerminal(100, 'droplet', 'stats', '--follow')
     await following.stdout.waitFor(new RegExp(`(${CLEARED}NAME[^${ESC}]*){2}`))
     await following.typeKeys('\x03')
@@ -155,7 +163,7 @@ describe('stats', () => {
 })
 
 describe('console', () => {
-  test('is a shell as wide as the terminal, follows its size, and exits as the shell does', async () => {
+  test('is a shell with the size of the terminal, and exits with the shell’s code', async () => {
     const console = cliUser.startAtTerminal(93, 'droplet', 'console', droplet)
     await console.stdout.waitFor(/# $/)
     await console.typeKeys('echo size: $(stty size) $((6 * 7))\r')
@@ -165,7 +173,7 @@ describe('console', () => {
     expect([exitCode, stdout.includes('cikit-api:')]).toEqual([7, false])
   })
 
-  test('is left by Ctrl-], and what a program may have set at the terminal is taken back', async () => {
+  test('is left by Ctrl-], which resets terminal modes', async () => {
     const console = cliUser.startAtTerminal(93, 'droplet', 'console', droplet)
     await console.stdout.waitFor(/# $/)
     await console.typeKeys('\x1d')
@@ -176,7 +184,7 @@ describe('console', () => {
     ])
   })
 
-  test('comes back when the connection is lost, to the same shell', async () => {
+  test('reconnects to the same shell after a lost connection', async () => {
     await using proxy = await createTcpProxy(originOf(server))
     cliUser.patchSession({ url: proxy.url })
     using _ = { [Symbol.dispose]: () => cliUser.patchSession({ url: originOf(server) }) }
@@ -194,7 +202,7 @@ describe('console', () => {
     expect((await console.result).exitCode).toBe(0)
   })
 
-  test('ends with the right to it, as exit 3', async () => {
+  test('exits with 3 when the user loses the permission', async () => {
     using other = createCliUser()
     await logIn(other, server, 'eve', 'manager')
     const console = other.startAtTerminal(93, 'droplet', 'console', droplet)
@@ -204,7 +212,7 @@ describe('console', () => {
     expect([exitCode, stdout]).toEqual([3, expect.stringMatching(/cikit-api: Your session has ended, or your group/)])
   })
 
-  test('is refused without a terminal, and for a droplet that is not there', async () => {
+  test('is rejected without a terminal and for an unknown droplet', async () => {
     expect(await cliUser.run('droplet', 'console', droplet)).toEqual(
       expectedFailure(2, /droplet exec cikit\d\d -- COMMAND/),
     )

@@ -4,8 +4,9 @@ import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine
 import { type CliUser, createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { createTcpProxy } from '../testkit/e2e/tcp-proxy.ts'
+import { waitUntil } from '../testkit/wait-until.ts'
 
-// How a person at another computer follows a change, by the binary on both sides.
+// Progress, waiting and cancelling in the CLI, with the binary as client and server.
 
 let engine: FakeEngine
 let server: ServerProcess
@@ -32,12 +33,12 @@ const addDroplet = async (): Promise<string> =>
   JSON.parse((await cliUser.run('droplet', 'add', '--json')).stdout)[0].name
 const newestOperation = async () =>
   JSON.parse((await cliUser.run('operation', 'ls', '--json', '--limit', '1')).stdout)[0]
-/** As terminals are told it: to the end of the line nothing is left. */
+/** Erases to the end of the line. */
 const CLEAR_TO_END = '\x1b[K'
 const CLEAR_LINE = `\r${CLEAR_TO_END}`
 const uuid = /[0-9a-f]{8}-[0-9a-f-]{27}/
 
-/** The next request to the engine that matches arrives, and is answered only when it is released. */
+/** Holds the next matching request to the engine until it is released. */
 function holdNext(pattern: RegExp) {
   const arrived = Promise.withResolvers<void>()
   const released = Promise.withResolvers<void>()
@@ -49,7 +50,7 @@ function holdNext(pattern: RegExp) {
   return { arrived: arrived.promise, release: released.resolve }
 }
 
-/** The image is not there; its build says one step, and ends when it is released. */
+/** Makes the image missing. Its build reports one step and completes when it is released. */
 function holdBuild(step: string) {
   const released = Promise.withResolvers<void>()
   engine.respondNext(/^GET \/images\//, () => Response.json({ message: 'No such image' }, { status: 404 }))
@@ -69,7 +70,7 @@ function holdBuild(step: string) {
 describe('progress', () => {
   const step = 'Step 5/9 : RUN apt \x1b[31m and-much-more-than-there-is-room-for-on-this-terminal'
 
-  test('is one line at a terminal, as wide as that, and gone at the end', async () => {
+  test('is one line that fits the terminal and disappears at the end', async () => {
     const build = holdBuild(step)
     const adding = cliUser.startAtTerminal(72, 'droplet', 'add')
     await adding.stdout.waitFor(/44%/)
@@ -88,7 +89,7 @@ describe('progress', () => {
     }
   })
 
-  test('is nothing where there is no terminal, and with --json', async () => {
+  test('is not shown without a terminal or with --json', async () => {
     for (const run of [
       () => cliUser.start('droplet', 'add'),
       () => cliUser.startAtTerminal(72, 'droplet', 'add', '--json'),
@@ -105,13 +106,16 @@ describe('progress', () => {
   })
 
   async function waitForStep(name: string): Promise<void> {
-    while ((await newestOperation())?.steps.at(-1)?.name !== name || (await newestOperation()).state !== 'running')
-      await Bun.sleep(20)
+    const isAtStep = async () => {
+      const operation = await newestOperation()
+      return operation?.steps.at(-1)?.name === name && operation.state === 'running'
+    }
+    await waitUntil(isAtStep, { timeoutMs: 20_000, what: `the step ${name}` })
   }
 })
 
-describe('what does not come to its end', () => {
-  test('failed: exit 1 with the words of the server', async () => {
+describe('an operation that does not succeed', () => {
+  test('failed: exits with 1 and the message of the server', async () => {
     const name = await addDroplet()
     engine.respondNext(/\/stop/, () => Response.json({ message: 'cannot stop it' }, { status: 500 }))
     const failure = expectedFailure(1, /cannot stop it/)
@@ -127,7 +131,7 @@ describe('what does not come to its end', () => {
     expect(await cliUser.run('operation', 'cancel', id)).toEqual(expectedFailure(1, /cannot be undone/))
   })
 
-  test('cancelled by somebody: exit 1', async () => {
+  test('cancelled: exits with 1', async () => {
     const build = holdBuild('Step 1/9 : FROM debian')
     const adding = cliUser.start('droplet', 'add')
     const { id } = await runningAdd()
@@ -139,7 +143,7 @@ describe('what does not come to its end', () => {
     build.release()
   })
 
-  test('Ctrl-C: exit 130, and the change goes on', async () => {
+  test('Ctrl-C: exits with 130, and the change continues', async () => {
     const name = await addDroplet()
     const stop = holdNext(/\/stop/)
     const stopping = cliUser.startAtTerminal(80, 'droplet', 'stop', name)
@@ -158,16 +162,18 @@ describe('what does not come to its end', () => {
   })
 
   async function runningAdd() {
-    for (;;) {
-      const operation = await newestOperation()
-      if (operation?.kind === 'add' && operation.state === 'running') return operation
-      await Bun.sleep(20)
+    let operation = await newestOperation()
+    const isRunning = async () => {
+      operation = await newestOperation()
+      return operation?.kind === 'add' && operation.state === 'running'
     }
+    await waitUntil(isRunning, { timeoutMs: 20_000, what: 'the add to run' })
+    return operation
   }
 })
 
 describe('without waiting', () => {
-  test('--detach prints the id, by which it can be waited for, listed and shown', async () => {
+  test('--detach prints the id, with which the operation can be listed, shown and awaited', async () => {
     const name = await addDroplet()
     const stop = holdNext(/\/stop/)
     const detached = await cliUser.run('droplet', 'stop', name, '--detach')

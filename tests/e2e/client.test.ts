@@ -79,7 +79,7 @@ test('what was removed is said', async () => {
   })
 })
 
-test('the public keys of the person are laid in beside the droplet’s own', async () => {
+test('the user’s public keys are installed beside the droplet’s own', async () => {
   using cliUser = createCliUser()
   await logIn(cliUser, server, 'ann', 'manager')
   const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIbtjyO8tqhXrH0rhMbWjXwMhv7fJZIsuxj9sR0MZ7Yy ann@laptop'
@@ -91,7 +91,7 @@ test('the public keys of the person are laid in beside the droplet’s own', asy
   expect(archive.match(/ssh-ed25519 [^\n]+/g)).toEqual([expect.stringMatching(/ cikit\d\d$/), key])
 })
 
-test('an access token that expires is exchanged by itself, and kept', async () => {
+test('refreshes an expired access token and stores the new tokens', async () => {
   using cliUser = createCliUser()
   await logIn(cliUser, server, 'vic', 'viewer')
   const before = cliUser.readSession()
@@ -104,7 +104,7 @@ test('an access token that expires is exchanged by itself, and kept', async () =
   expect(cliUser.readSession()).toEqual(after)
 })
 
-test('ten commands at once with an expired access token refresh it once, and all succeed', async () => {
+test('ten concurrent commands refresh an expired access token once and all succeed', async () => {
   using cliUser = createCliUser()
   await logIn(cliUser, server, 'vic', 'viewer')
   cliUser.patchSession({ accessExpiresAt: 0 })
@@ -114,7 +114,7 @@ test('ten commands at once with an expired access token refresh it once, and all
 })
 
 describe('exit codes for scripts', () => {
-  test('1 for what the server refuses, in its words', async () => {
+  test('1 for a request that the server rejects, with its message', async () => {
     using cliUser = createCliUser()
     await logIn(cliUser, server, 'vic', 'viewer')
     expect(await cliUser.run('droplet', 'add')).toEqual(expectedFailure(1, 'Your group may not do this'))
@@ -123,7 +123,7 @@ describe('exit codes for scripts', () => {
     )
   })
 
-  test('2 for what is wrong on the command line', async () => {
+  test('2 for an invalid command line', async () => {
     using cliUser = createCliUser()
     expect(await cliUser.run('login', 'matrix.example')).toEqual(expectedFailure(2, /is not a server address/))
     expect(await cliUser.run('login', origin())).toEqual(expectedFailure(2, /not a terminal: give -u NAME/))
@@ -134,7 +134,7 @@ describe('exit codes for scripts', () => {
     )
   })
 
-  test('3 for nobody, and for a session that has ended', async () => {
+  test('3 without a session, or with one that has ended', async () => {
     using cliUser = createCliUser()
     expect(await cliUser.run('droplet', 'ls')).toEqual(
       expectedFailure(3, 'You are not logged in: run cikit-api login URL'),
@@ -144,7 +144,7 @@ describe('exit codes for scripts', () => {
     expect(await cliUser.run('droplet', 'ls')).toEqual(expectedFailure(3, /Your session at .* has ended/))
   })
 
-  test('4 for a server that cannot be reached', async () => {
+  test('4 for an unreachable server', async () => {
     using cliUser = createCliUser()
     await logIn(cliUser, server, 'vic', 'viewer')
     cliUser.patchSession({ url: 'http://127.0.0.1:9' })
@@ -152,7 +152,7 @@ describe('exit codes for scripts', () => {
   })
 })
 
-test('ssh goes to the droplet’s own port, with what it is to run', async () => {
+test('ssh connects to the droplet’s port and passes the command', async () => {
   using cliUser = createCliUser()
   await logIn(cliUser, server, 'ann', 'manager')
   const [droplet] = JSON.parse((await cliUser.run('droplet', 'add', '--json')).stdout)
@@ -168,7 +168,7 @@ test('ssh goes to the droplet’s own port, with what it is to run', async () =>
   )
 })
 
-test('a server that sends elsewhere, or is none, gets no token and is named', async () => {
+test('rejects a redirecting or foreign server without sending it a token', async () => {
   using cliUser = createCliUser()
   await logIn(cliUser, server, 'vic', 'viewer')
   const authorizationHeaders: (string | null)[] = []

@@ -10,7 +10,7 @@ import {
 } from '../testkit/e2e/server-process.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// Many at once, on the compiled binary: over the API, by processes of the command line, and by both.
+// Concurrent requests and commands on one data directory.
 
 let server: ServerProcess
 let token: string
@@ -24,7 +24,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 const runConcurrently = <T>(count: number, work: (index: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, index) => work(index)))
 
-/** A process of the command line over the running matrix's data: all that it wrote, and how it ended. */
+/** Runs a command on the data directory of the running server. */
 async function runCommand(...args: string[]) {
   const child = Bun.spawn([binary, ...args, '--data-dir', server.dataDir], { stdout: 'pipe', stderr: 'pipe' })
   const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
@@ -38,13 +38,13 @@ const usernames = async () =>
 const refresh = (refresh_token: string) =>
   server.call('POST', '/user/auth/refresh', undefined, { grant_type: 'refresh_token', refresh_token })
 
-test('of 100 posts of one code at once, exactly one logs in', async () => {
+test('exactly one of 100 concurrent logins with one code succeeds', async () => {
   const { secret } = await server.createUser('ada', 'viewer')
   const json = { username: 'ada', code: await currentCode(secret) }
   const responses = await runConcurrently(100, () => server.call('POST', '/user/auth', undefined, json))
   expect(responses.filter(({ status }) => status === 200)).toHaveLength(1)
   const rejected = responses.filter(({ status }) => status !== 200).map(errorIdOf)
-  // At the fifth wrong code the login is locked.
+  // The fifth wrong code locks the login.
   expect(rejected.filter(id => id === 902)).toHaveLength(5)
   expect(rejected.filter(id => id === 915)).toHaveLength(94)
   const sessions = await server.call('GET', '/user/sessions/ada', token)
@@ -52,7 +52,7 @@ test('of 100 posts of one code at once, exactly one logs in', async () => {
   await server.runCli('user', 'unlock', 'ada')
 })
 
-test('of 50 refreshes of one token at once, one succeeds; the others end that session, and no other', async () => {
+test('one of 50 concurrent refreshes with one token succeeds, and the others end only that session', async () => {
   const bob = await server.createUser('bob', 'viewer')
   const stolen = await server.logIn(bob)
   const responses = await runConcurrently(50, () => refresh(stolen.refresh_token))
@@ -60,7 +60,7 @@ test('of 50 refreshes of one token at once, one succeeds; the others end that se
   expect(others).toEqual([])
   for (const rejected of responses.filter(({ status }) => status !== 200))
     expect([910, 915]).toContain(errorIdOf(rejected))
-  // Nobody can tell whose the new pair is: it is worth nothing either (RFC 9700 section 4.14.2).
+  // The new pair may be in the wrong hands, so it is invalid as well (RFC 9700 section 4.14.2).
   const tokens = success?.body as typeof stolen
   expect(errorIdOf(await server.call('GET', '/droplet/list', tokens.access_token))).toBe(908)
   await server.runCli('user', 'unlock', 'bob')
@@ -69,7 +69,7 @@ test('of 50 refreshes of one token at once, one succeeds; the others end that se
   expect((await server.call('GET', '/user/list', token)).status).toBe(200)
 })
 
-test('of 20 owners made at once by 20 processes in a directory that is not there yet, one is', async () => {
+test('exactly one of 20 processes creates the owner in a new data directory', async () => {
   using dir = tempDir()
   const dataDir = `${dir.path}/data`
   const created = await Promise.allSettled(
@@ -86,22 +86,22 @@ test('of 20 owners made at once by 20 processes in a directory that is not there
   }
   const listed: CreatedUser[] = JSON.parse(await run([binary, 'user', 'list', '--json', '--data-dir', dataDir]))
   expect(listed).toMatchObject([{ username: owner.username, group: 'owner' }])
-  // What it was shown opens the door: one sealing key is in use, whoever made it.
+  // The secret works: all processes used one encryption key, whichever created it.
   await using restarted = await startServerProcess({ socket: '/nonexistent/docker.sock', dataDir })
   expect(await restarted.logIn(owner)).toMatchObject({ access_token: expect.any(String) })
 })
 
-test('20 adds of one name at once, in whatever case, make one user', async () => {
+test('20 concurrent adds of one name in different cases create one user', async () => {
   const spellings = ['carol', 'Carol', 'CAROL', 'cArOl']
   const responses = await runConcurrently(20, index =>
     server.call('POST', '/user/add', token, { username: spellings[index % spellings.length], group: 'viewer' }),
   )
   expect(responses.map(({ status }) => status).toSorted()).toEqual([200, ...Array<number>(19).fill(400)])
-  expect(responses.filter(({ status }) => status === 400).every(answer => errorIdOf(answer) === 914)).toBe(true)
+  expect(responses.filter(({ status }) => status === 400).every(response => errorIdOf(response) === 914)).toBe(true)
   expect((await usernames()).filter(name => name.toLowerCase() === 'carol')).toHaveLength(1)
 })
 
-test('one name made by ten processes and by ten requests at once is one user with one secret', async () => {
+test('ten processes and ten requests that create one name concurrently create one user with one secret', async () => {
   const [created, responses] = await Promise.all([
     runConcurrently(10, () => server.createUser('dave', 'viewer')),
     runConcurrently(10, () => server.call('POST', '/user/add', token, { username: 'dave', group: 'viewer' })),
@@ -112,7 +112,7 @@ test('one name made by ten processes and by ten requests at once is one user wit
   expect((await usernames()).filter(name => name === 'dave')).toEqual(['dave'])
 })
 
-test('20 processes of every command beside logins, refreshes and lists: no word of a busy store on either side', async () => {
+test('20 concurrent commands beside refreshes, lists and adds never fail because of a busy store', async () => {
   const eve = await server.createUser('eve', 'viewer')
   let tokens = await server.logIn(eve)
   for (const index of [3, 7, 11, 15, 19]) {
@@ -126,9 +126,9 @@ test('20 processes of every command beside logins, refreshes and lists: no word 
   }
   const backgroundLoad = Promise.all([
     repeat(async () => {
-      const answer = await refresh(tokens.refresh_token)
-      expect(answer.status).toBe(200)
-      tokens = answer.body as typeof tokens
+      const response = await refresh(tokens.refresh_token)
+      expect(response.status).toBe(200)
+      tokens = response.body as typeof tokens
     }),
     repeat(async () => expect((await server.call('GET', '/user/list', token)).status).toBe(200)),
     repeat(async () => {
@@ -157,7 +157,7 @@ test('20 processes of every command beside logins, refreshes and lists: no word 
     ...server.log.map(entry => JSON.stringify(entry)),
   ]
   expect(lines.filter(line => /SQLITE_|database is/.test(line))).toEqual([])
-  // There is no engine here, which is no matter of the store.
+  // The only expected warning is about the missing engine.
   const problems = server.log.filter(({ level, message }) => level !== 'info' && message !== 'the engine is away')
   expect(problems).toEqual([])
 })

@@ -55,7 +55,7 @@ async function openTerminal(page: Page): Promise<void> {
 }
 
 describe('a terminal', () => {
-  test('runs top, fits the window, is pasted into, and survives a lost connection', async () => {
+  test('runs top, fits the window, accepts pasted text and survives a lost connection', async () => {
     await using proxy = await createTcpProxy(server.url)
     await using opened = await openFor('manager', {}, proxy)
     const { page, pageErrors } = opened
@@ -79,7 +79,7 @@ describe('a terminal', () => {
     await terminalRows(page).getByText('pasted-42').waitFor()
     await typeLine(page, 'top -d 1')
     await terminalRows(page).getByText('load average').waitFor()
-    // All connections break, as when a laptop wakes up elsewhere.
+    // All connections break, as when a laptop moves to another network.
     proxy.dropConnections()
     await page.locator('.tab .terminal-status', { hasText: 'Reconnecting' }).waitFor()
     await page.locator('.tab .terminal-status', { hasText: 'Reconnecting' }).waitFor({ state: 'detached' })
@@ -90,7 +90,7 @@ describe('a terminal', () => {
     expect(pageErrors).toEqual([])
   })
 
-  test('stands beside another one, and ends when it is closed', async () => {
+  test('runs beside another terminal and ends when it is closed', async () => {
     await using opened = await openFor('manager')
     const { page } = opened
     await openTerminal(page)
@@ -107,7 +107,7 @@ describe('a terminal', () => {
     expect(await pollUntil(10_000, async () => (await runShell('pgrep -f "sleep 473[1]"; true')) === '')).toBe(true)
   })
 
-  test('is nothing for a viewer', async () => {
+  test('is not available to a viewer', async () => {
     await using opened = await openFor('viewer')
     await visit(opened.page, `droplet/${name}/terminal`, name)
     await opened.page.getByRole('heading', { name: 'Terminals need the manager role' }).waitFor()
@@ -115,7 +115,7 @@ describe('a terminal', () => {
   })
 })
 
-test('logs are followed, searched and saved, and hostile lines are text', async () => {
+test('logs can be followed, filtered and downloaded, and hostile lines stay text', async () => {
   await runShell("logger -t hostile 'one <img src=x onerror=alert(1)> \u001b[31mred \u202Eturned'")
   await using opened = await openFor('viewer')
   const { page, pageErrors } = opened
@@ -133,13 +133,13 @@ test('logs are followed, searched and saved, and hostile lines are text', async 
   expect(download.suggestedFilename()).toBe(`${name}-journal.log`)
   expect(await Bun.file(await download.path()).text()).toMatch(/what-comes-later\n$/)
   await page.getByLabel('Source').selectOption('console')
-  // Of a droplet with systemd it says nothing: no terminal is there to say it on.
+  // systemd prints nothing to the console without a terminal.
   await page.getByText('Waiting for the first line…').waitFor()
   expect((await log.textContent())?.trim()).toBe('')
   expect(pageErrors).toEqual([])
 })
 
-test('what it uses is drawn in the list, and over the hour on its page', async () => {
+test('usage is drawn in the list, and for the last hour on the droplet page', async () => {
   await runShell('timeout 120 sh -c "while :; do :; done" >/dev/null 2>&1 &')
   await using opened = await openFor('viewer')
   const { page, pageErrors } = opened
@@ -153,7 +153,7 @@ test('what it uses is drawn in the list, and over the hour on its page', async (
   expect(pageErrors).toEqual([])
 })
 
-test.each(displayVariants)('what is within can be used by everybody, and fits: %s', async (_, options) => {
+test.each(displayVariants)('the pages of a droplet are accessible and fit the window: %s', async (_, options) => {
   await using opened = await openFor('manager', options)
   const { page, pageErrors } = opened
   await visit(page, `droplet/${name}/logs`, name)

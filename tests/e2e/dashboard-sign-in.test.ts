@@ -24,7 +24,7 @@ const signInHeading = (page: Page) => page.getByRole('heading', { name: 'Sign in
 const sessionsOf = async (username: string) =>
   (await server.call('GET', `/user/sessions/${username}`, ownerToken)).body as unknown[]
 
-/** All that the browser keeps beyond the tab's memory, but for IndexedDB. */
+/** Everything that the browser stores beyond the tab's memory, except IndexedDB. */
 const browserStorageOf = (page: Page) =>
   page.evaluate('JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }, document.cookie])')
 
@@ -45,7 +45,7 @@ describe('signing in', () => {
     expect(pageErrors).toEqual([])
   })
 
-  test('digit by digit, and what is no digit is not taken', async () => {
+  test('accepts digits one by one and ignores other characters', async () => {
     const bob = await server.createUser('bob', 'viewer')
     await using opened = await openDashboard(browser, server)
     const { page } = opened
@@ -58,7 +58,7 @@ describe('signing in', () => {
     await menu(page).waitFor()
   })
 
-  test('that is refused is told, and the lock that follows counts down', async () => {
+  test('shows a rejected code, and counts down the lock that follows', async () => {
     await server.createUser('eve', 'viewer')
     await using opened = await openDashboard(browser, server)
     const { page } = opened
@@ -78,7 +78,7 @@ describe('signing in', () => {
     await expectAccessibleLayout(page)
   })
 
-  test.each(displayVariants)('can be used by everybody: %s', async (_, options) => {
+  test.each(displayVariants)('is accessible: %s', async (_, options) => {
     await using opened = await openDashboard(browser, server, options)
     await signInHeading(opened.page).waitFor()
     await expectAccessibleLayout(opened.page)
@@ -87,7 +87,7 @@ describe('signing in', () => {
 })
 
 describe('a session', () => {
-  test('is gone with the tab, unless the person wants to be remembered', async () => {
+  test('ends with the tab, unless the user chose to be remembered', async () => {
     const users = [await server.createUser('fay', 'viewer'), await server.createUser('gil', 'viewer')] as const
     for (const [index, user] of users.entries()) {
       const isRemembered = index === 1
@@ -100,7 +100,7 @@ describe('a session', () => {
     }
   })
 
-  test('that is remembered ends with a revoke, and nothing of it is left', async () => {
+  test('that is remembered ends with a revoke and leaves nothing behind', async () => {
     const hal = await server.createUser('hal', 'viewer')
     await using opened = await openDashboard(browser, server)
     const { page } = opened
@@ -113,7 +113,7 @@ describe('a session', () => {
     expect(await page.evaluate(rememberedSession)).toBeNull()
   })
 
-  test('ends on the server when its person signs out', async () => {
+  test('ends on the server when the user signs out', async () => {
     const ida = await server.createUser('ida', 'viewer')
     await using opened = await openDashboard(browser, server)
     const { page } = opened
@@ -124,13 +124,13 @@ describe('a session', () => {
     expect(await sessionsOf('ida')).toEqual([])
   })
 
-  test('goes on with new tokens when the old one is refused in the middle of work', async () => {
+  test('continues with new tokens when the old one is rejected', async () => {
     const jan = await server.createUser('jan', 'viewer')
     await using opened = await openDashboard(browser, server)
     const { page } = opened
     const requestPaths: string[] = []
     page.on('request', request => requestPaths.push(new URL(request.url()).pathname.replace('/api/v1', '')))
-    // As a server answers whose clock is ahead of the browser's.
+    // Simulates a server whose clock is ahead of the browser's.
     await page.route(
       '**/api/v1/user/me',
       route => route.fulfill({ status: 401, json: { error: 'Access token expired: refresh it', errorId: 909 } }),
@@ -143,14 +143,14 @@ describe('a session', () => {
     expect(await sessionsOf('jan')).toHaveLength(1)
   })
 
-  test('of two tabs that remember it is refreshed by one at a time', async () => {
+  test('shared by two tabs is refreshed by one tab at a time', async () => {
     const kim = await server.createUser('kim', 'viewer')
     await using opened = await openDashboard(browser, server)
     const { page } = opened
     await page.getByLabel('Remember me').check()
     await signIn(page, kim)
     await page.evaluate(expireRemembered)
-    // Of the tabs of a browser one is looked at; here they all would be.
+    // In headless Chromium all tabs are visible, unlike in a real browser.
     await page.context().addInitScript("Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })")
     const tabs = await Promise.all([1, 2, 3].map(() => page.context().newPage()))
     await Promise.all(tabs.map(tab => tab.goto(new URL('/', server.url).href)))
@@ -159,7 +159,7 @@ describe('a session', () => {
   })
 })
 
-test('who is in another group now sees at once what that one may', async () => {
+test('a changed group takes effect at once', async () => {
   const lea = await server.createUser('lea', 'viewer')
   await using opened = await openDashboard(browser, server)
   const { page } = opened

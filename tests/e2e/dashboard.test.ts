@@ -18,7 +18,7 @@ import { scanPicture } from '../testkit/e2e/qr.ts'
 import { currentCode, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { timed } from '../testkit/timed.ts'
 
-// The dashboard of the compiled binary in a browser, over a real engine.
+// The dashboard of the compiled binary in a browser, with a real engine.
 
 let browser: Browser
 let engine: TestEngine
@@ -59,7 +59,7 @@ const createUser = (group: 'viewer' | 'manager') =>
 const row = (page: Page, name: string) => page.locator(`[data-row="${name}"]`)
 const waitForState = (page: Page, name: string, state: string) => row(page, name).getByText(state).waitFor()
 
-/** A page of somebody who has just signed in as a member of this group. */
+/** Opens the dashboard and signs in as a new user of this group. */
 async function openFor(group: 'viewer' | 'manager', options = desktop) {
   const opened = await openDashboard(browser, server, options)
   await signIn(opened.page, await createUser(group))
@@ -82,7 +82,7 @@ describe.each([
   ['a desktop', desktop],
   ['a phone', phone],
 ])('on %s', (_, options) => {
-  test('a manager adds a droplet, stops, starts and restarts it, and deletes it by its name', async () => {
+  test('a manager adds, stops, starts, restarts and deletes a droplet', async () => {
     await using opened = await openFor('manager', options)
     const { page, pageErrors } = opened
     await page.getByRole('heading', { name: 'No droplets yet' }).waitFor()
@@ -111,7 +111,7 @@ describe.each([
     expect(pageErrors).toEqual([])
   })
 
-  test('a viewer sees what is, and nothing to change it by', async () => {
+  test('a viewer sees droplets but no controls to change them', async () => {
     const name = await addDroplet()
     await using opened = await openFor('viewer', options)
     const { page, pageErrors } = opened
@@ -129,7 +129,7 @@ describe.each([
   })
 })
 
-test('what one browser does another one sees within a second, with the steps of it', async () => {
+test('a change in one browser appears in another within a second, with its steps', async () => {
   const name = await addDroplet()
   await using first = await openFor('manager')
   await using second = await openFor('manager')
@@ -148,7 +148,7 @@ test('what one browser does another one sees within a second, with the steps of 
   expect(steps).toContain('stop')
 })
 
-test('droplets are found, ordered and gone through by the keyboard', async () => {
+test('droplets can be searched, sorted and navigated by keyboard', async () => {
   const [oldest, middle, newest] = await addThreeDroplets()
   await server.callDroplets('PATCH', `stop/${middle}`, ownerToken)
   await using opened = await openFor('viewer')
@@ -172,7 +172,7 @@ test('droplets are found, ordered and gone through by the keyboard', async () =>
   expect(await page.getByRole('dialog').count()).toBe(0)
 })
 
-test('those that are picked are stopped and started together', async () => {
+test('selected droplets are stopped and started together', async () => {
   const [oldest, middle, newest] = await addThreeDroplets()
   await using opened = await openFor('manager')
   const { page } = opened
@@ -188,7 +188,7 @@ test('those that are picked are stopped and started together', async () => {
   expect(states.sort()).toEqual([oldest, middle, newest].map(name => `${name} running`).sort())
 })
 
-test('the ssh command is copied as it stands', async () => {
+test('copies the ssh command verbatim', async () => {
   const name = await addDroplet()
   await using opened = await openFor('viewer', { ...desktop, permissions: ['clipboard-read', 'clipboard-write'] })
   const { page } = opened
@@ -197,7 +197,7 @@ test('the ssh command is copied as it stands', async () => {
   expect(await page.evaluate('navigator.clipboard.readText()')).toBe(`ssh -p 22${name.slice(-2)} root@matrix.test`)
 })
 
-test('of one droplet its page says what it is, what was done to it and, to the owner, what the audit has', async () => {
+test('the page of a droplet shows its details, its activity and, to the owner, its audit log', async () => {
   const name = await addDroplet()
   await server.callDroplets('PATCH', `stop/${name}`, ownerToken)
   await using opened = await openAsOwner()
@@ -213,7 +213,7 @@ test('of one droplet its page says what it is, what was done to it and, to the o
   expect(pageErrors).toEqual([])
 })
 
-test('an operation that failed is told to who began it, in the words of the server', async () => {
+test('a failed operation shows the message of the server to the user who started it', async () => {
   const name = await addDroplet()
   await using opened = await openFor('manager')
   const { page } = opened
@@ -224,7 +224,7 @@ test('an operation that failed is told to who began it, in the words of the serv
   await page.getByRole('list', { name: 'Notifications' }).getByText('No such container: cikit99').waitFor()
 })
 
-test('the owner adds a person, whose phone reads the link, and deletes that person', async () => {
+test('the owner adds a user with an enrolment link and deletes the user', async () => {
   await using opened = await openAsOwner()
   const { page, pageErrors } = opened
   await visit(page, 'users', 'Users')
@@ -253,7 +253,7 @@ test('the owner adds a person, whose phone reads the link, and deletes that pers
   expect(pageErrors).toEqual([])
 })
 
-test('the owner sees in the audit what was done, as text whatever it is, and takes it along', async () => {
+test('the owner reads and downloads the audit log, and hostile values stay text', async () => {
   const hostile = '<img src=x onerror=alert(1)>\u202E\u001b[31m'
   await server.call('GET', `/user/sessions/${encodeURIComponent(hostile)}`, await server.logInAs('viewer', 'mallory'))
   await using opened = await openAsOwner()
@@ -272,7 +272,7 @@ test('the owner sees in the audit what was done, as text whatever it is, and tak
   expect(pageErrors).toEqual([])
 })
 
-test('the audit is followed as it grows, until the owner wants to read', async () => {
+test('the audit log updates live until the owner turns it off', async () => {
   await using opened = await openAsOwner()
   const { page, pageErrors } = opened
   await visit(page, 'audit', 'Audit log')
@@ -290,11 +290,11 @@ test('the audit is followed as it grows, until the owner wants to read', async (
   expect(pageErrors).toEqual([])
 })
 
-test('a person keeps SSH keys, and makes other recovery codes', async () => {
+test('a user manages SSH keys and creates new recovery codes', async () => {
   const kim = await server.createUser('kim', 'manager')
   await using opened = await openDashboard(browser, server)
   const { page, pageErrors } = opened
-  // Each code counts once: here that of the step before, which is good for as long as this step lasts.
+  // Each code is valid once: this is the previous step's, which is valid until this step ends.
   await Bun.sleep(Math.max(0, (Date.now() % 30_000) - 20_000) && 30_000 - (Date.now() % 30_000))
   await page.getByLabel('Username').fill('kim')
   await page.getByLabel('Code from your authenticator app').fill(codeAt(kim.secret, Date.now() - 30_000))
@@ -323,7 +323,7 @@ test('a person keeps SSH keys, and makes other recovery codes', async () => {
   expect(pageErrors).toEqual([])
 })
 
-test('a person sees where it is signed in, and ends another session', async () => {
+test('a user lists sessions and ends another one', async () => {
   const nik = await server.createUser('nik', 'viewer')
   // Each code counts once: here that of the step before, and the browser has the present one.
   const code = codeAt(nik.secret, Date.now() - 30_000)
@@ -338,7 +338,7 @@ test('a person sees where it is signed in, and ends another session', async () =
   expect((await server.call('GET', '/user/sessions/nik', ownerToken)).body).toHaveLength(1)
 })
 
-test.each(displayVariants)('every page can be used by everybody, and fits: %s', async (_, options) => {
+test.each(displayVariants)('every page is accessible and fits the window: %s', async (_, options) => {
   const name = await addDroplet()
   await using opened = await openAsOwner(options)
   const { page, pageErrors } = opened
@@ -358,7 +358,7 @@ test.each(displayVariants)('every page can be used by everybody, and fits: %s', 
   expect(pageErrors).toEqual([])
 })
 
-test('an engine that goes away is told, what was known stays, and it comes back by itself', async () => {
+test('shows a lost engine, keeps the last known state and recovers automatically', async () => {
   const name = await addDroplet()
   await using opened = await openFor('manager')
   const { page } = opened
@@ -369,6 +369,6 @@ test('an engine that goes away is told, what was known stays, and it comes back 
   await expectAccessibleLayout(page)
   engine = await startEngine('host')
   await page.getByText('The container engine cannot be reached').waitFor({ state: 'detached' })
-  // An engine of this test begins with nothing.
+  // `startEngine` removes all containers.
   await page.getByRole('heading', { name: 'No droplets yet' }).waitFor()
 })

@@ -3,7 +3,7 @@ import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { engineKinds, SMALL_IMAGE, startEngine } from '../testkit/e2e/engines.ts'
 import { type ListedDroplet, startServerProcess } from '../testkit/e2e/server-process.ts'
 
-// What the list says of a droplet beyond that it runs, as seen by what really goes on in it.
+// The health of real droplets in the list.
 
 const BOOT_LIMIT_MS = 60_000
 const PROBE_LIMIT_MS = 10_000
@@ -21,7 +21,7 @@ async function startHost(kind: (typeof engineKinds)[number], ...flags: string[])
     token,
     docker,
     findDroplet,
-    /** What is up is looked into once a minute; what is restarted, soon. */
+    /** Triggers a probe: running droplets are probed once a minute, restarted ones at once. */
     restart: (name: string) => server.callDroplets('PATCH', `restart/${name}`, token),
     waitForHealth: (name: string, health: ListedDroplet['health'], limit = PROBE_LIMIT_MS) =>
       pollUntil(limit, async () => (await findDroplet(name))?.health === health),
@@ -42,7 +42,7 @@ describe.each(engineKinds)('a droplet with systemd on the engine %s', kind => {
 
   const systemctl = (...args: string[]) => host.docker('exec', 'cikit01', 'systemctl', ...args)
 
-  test('boots, and is ready when systemd says so and sshd greets', async () => {
+  test('is booting, then ready once systemd is up and sshd sends its banner', async () => {
     const [added] = await host.server.callDroplets('POST', 'add', host.token)
     expect(added).toMatchObject({ number: 1, hostname: 'cikit01.matrix.test', health: 'booting', exit_code: null })
     expect(added).toMatchObject({ image: 'localhost/cikit-droplet:bookworm', stopped_at: null })
@@ -52,7 +52,7 @@ describe.each(engineKinds)('a droplet with systemd on the engine %s', kind => {
     expect((await host.findDroplet('cikit01'))?.started_at).toBe(`${started}Z`)
   })
 
-  test('tells the key that ssh-keyscan gets from its port', async () => {
+  test('shows the host key that ssh-keyscan gets from its port', async () => {
     const scan = ['ssh-keyscan', '-t', 'ed25519', '-p', '2201', '127.0.0.1']
     const [, type, blob] = (await run(host.engine.inEngineNetwork(scan))).trim().split(' ')
     const key = `${type} ${blob}`
@@ -64,7 +64,7 @@ describe.each(engineKinds)('a droplet with systemd on the engine %s', kind => {
     })
   })
 
-  test('is degraded when a unit failed, and ready when that is put right', async () => {
+  test('is degraded when a unit failed, and ready after the fix', async () => {
     const unit = '[Service]\\nType=oneshot\\nExecStart=/bin/false\\n[Install]\\nWantedBy=multi-user.target\\n'
     const installUnit = `printf '${unit}' > /etc/systemd/system/fails.service && systemctl enable fails`
     await host.docker('exec', 'cikit01', 'sh', '-c', installUnit)
@@ -86,13 +86,13 @@ describe.each(engineKinds)('a droplet with systemd on the engine %s', kind => {
     expect(await pollUntil(BOOT_LIMIT_MS, isUp)).toBe(true)
     const deadline = performance.now() + 3_000
     while (performance.now() < deadline) expect((await host.findDroplet('cikit01'))?.health).toBe('booting')
-    // It was looked into meanwhile.
+    // Proves that it was probed meanwhile.
     expect((await host.findDroplet('cikit01'))?.ssh?.host_key).toMatch(/^ssh-ed25519 /)
     await systemctl('enable', '--now', 'ssh')
     expect(await host.waitForHealth('cikit01', 'ready')).toBe(true)
   })
 
-  test('is nothing of that when it is stopped, and boots again when it is restarted', async () => {
+  test('has no health while stopped, and boots again after a start', async () => {
     const [stopped] = await host.server.callDroplets('PATCH', 'stop/cikit01', host.token)
     expect(stopped).toMatchObject({ health: null, ssh: null, exit_code: expect.any(Number) })
     const [started] = await host.server.callDroplets('PATCH', 'start/cikit01', host.token)
@@ -110,20 +110,20 @@ describe('a droplet without systemd', () => {
 
   const dockerExec = (...args: string[]) => host.docker('exec', ...args)
 
-  test('that has no shell, and nothing that greets, boots for all that is known', async () => {
+  test('without a shell and an SSH banner stays booting', async () => {
     await host.docker('run', '-d', '--name', 'cikit41', '-p', '2241:22', SMALL_IMAGE)
     expect(await host.waitForHealth('cikit41', 'booting')).toBe(true)
     expect((await host.findDroplet('cikit41'))?.ssh).toMatchObject({ host_key: null, fingerprint: null })
   })
 
-  test('is ready when something greets as an sshd does', async () => {
+  test('is ready when its port 22 sends an SSH banner', async () => {
     await dockerExec('cikit41', '/bin/busybox', 'ln', '-s', 'busybox', '/bin/sh')
     const greet = 'while :; do echo SSH-2.0-small | /bin/busybox nc -l -p 22; done'
     await dockerExec('-d', 'cikit41', '/bin/busybox', 'sh', '-c', greet)
     expect(await host.waitForHealth('cikit41', 'ready', PROBE_LIMIT_MS)).toBe(true)
   })
 
-  test('whose shell never ends, or prints without an end, harms nobody', async () => {
+  test('whose shell hangs or prints endlessly does not affect others', async () => {
     for (const [name, loop] of [
       ['cikit42', 'while :; do /bin/busybox sleep 100; done'],
       ['cikit43', 'exec /bin/busybox yes'],
@@ -144,7 +144,7 @@ describe('a droplet without systemd', () => {
     expect(host.server.log.filter(({ level }) => level === 'error')).toEqual([])
   })
 
-  test('that was killed tells so', async () => {
+  test('that was killed shows its exit code', async () => {
     await host.docker('kill', 'cikit44')
     expect(await pollUntil(PROBE_LIMIT_MS, async () => (await host.findDroplet('cikit44'))?.exit_code === 137)).toBe(
       true,

@@ -9,13 +9,13 @@ import { type EventStreamReader, readEventStream, type StreamEvent } from '../te
 import { tempDir } from '../testkit/temp-dir.ts'
 import { timed } from '../testkit/timed.ts'
 
-// Streams of events of the compiled binary, over real connections.
+// Event streams of the compiled binary over real connections.
 
 const socket = '/nonexistent/docker.sock'
 
 async function openStream(server: ServerProcess, token: string, lastEventId?: string): Promise<EventStreamReader> {
   const headers = { authorization: `Bearer ${token}`, ...(lastEventId && { 'last-event-id': lastEventId }) }
-  // A connection of its own, which ends with it.
+  // A separate connection that closes with the stream.
   const response = await fetch(`${server.url}/event/stream`, { headers, timeout: false, keepalive: false })
   const stream = readEventStream(response)
   await stream.waitUntil(events => events.length > 0)
@@ -27,7 +27,7 @@ const openFileCount = ({ process }: ServerProcess) => readdirSync(`/proc/${proce
 const residentMegabytes = ({ process }: ServerProcess) =>
   Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${process.pid}/status`, 'utf8'))?.[1]) / 1024
 
-/** A client that asks for a stream and reads nothing of it. */
+/** Opens a stream without ever reading from it. */
 function openUnreadStream(server: ServerProcess, token: string) {
   const { hostname, port } = new URL(server.url)
   const client = connect(Number(port), hostname)
@@ -37,7 +37,7 @@ function openUnreadStream(server: ServerProcess, token: string) {
   return client
 }
 
-/** A droplet with so many ports that each start of it is an event of some 60 KB. */
+/** Creates a droplet with 1,000 ports, so that each start is an event of about 60 KB. @returns a function that restarts it */
 async function createBigDroplet(engine: FakeEngine) {
   const post = async (path: string, body?: unknown) => {
     const requestInit = body === undefined ? {} : { body: JSON.stringify(body) }
@@ -51,7 +51,7 @@ async function createBigDroplet(engine: FakeEngine) {
   ])
   const HostConfig = { PortBindings: Object.fromEntries(ports) }
   const { Id } = JSON.parse(await post('/containers/create?name=cikit30', { Labels: {}, HostConfig }))
-  /** Starts and stops it so often, as fast as one client takes it. */
+  /** Restarts the droplet `count` times, as fast as the client receives the events. */
   return async (count: number, client: EventStreamReader): Promise<void> => {
     for (let round = 0; round < count; round++) {
       for (const action of ['start', 'stop']) {
@@ -64,10 +64,10 @@ async function createBigDroplet(engine: FakeEngine) {
 }
 
 describe('a client that does not read', () => {
-  /** More than the kernel takes for a connection, and a megabyte. */
+  /** Exceeds the kernel's socket buffers by more than a megabyte. */
   const RESTARTS = 150
 
-  test('is dropped, while others go on and the memory stays small', async () => {
+  test('is dropped, while others continue and memory stays bounded', async () => {
     await using engine = createFakeEngine()
     await using server = await startServerProcess({ socket: engine.socket })
     const token = await server.logInAs('viewer')
@@ -81,25 +81,25 @@ describe('a client that does not read', () => {
     await restart(RESTARTS, reader)
     const droppedStreams = () => server.log.filter(({ message }) => String(message).startsWith('event stream dropped'))
     expect(await pollUntil(5_000, () => droppedStreams().length === 20)).toBe(true)
-    // Of 20 times 8 MB.
+    // The events amount to 20 times 8 MB.
     expect(residentMegabytes(server) - megabytes).toBeLessThan(80)
     await restart(1, reader)
     expect(new Set(eventNames(reader).slice(2))).toEqual(new Set(['droplet']))
-    // Some may be open to the engine.
+    // Connections to the engine may add a few.
     expect(await pollUntil(10_000, () => openFileCount(server) < fileCount + 10)).toBe(true)
     for (const client of clients) client.destroy()
     expect(await server.stop()).toBe(0)
     expect(await server.stderr).toBe('')
   })
 
-  test('does not hold up the end of the server', async () => {
+  test('does not delay the stop of the server', async () => {
     await using engine = createFakeEngine()
     await using server = await startServerProcess({ socket: engine.socket })
     const token = await server.logInAs('viewer')
     const restart = await createBigDroplet(engine)
     const client = openUnreadStream(server, token)
     await using reader = await openStream(server, token)
-    // It waits, but is not dropped yet.
+    // The client has unread data but is not dropped yet.
     await restart(78, reader)
     const { result, ms } = await timed(server.stop())
     expect(result).toBe(0)
@@ -108,7 +108,7 @@ describe('a client that does not read', () => {
   })
 })
 
-test('at SIGTERM streams end at once, and who comes back to the next process is told to read anew', async () => {
+test('SIGTERM ends streams at once, and clients of the next process receive a reset', async () => {
   await using server = await startServerProcess({ socket })
   const token = await server.logInAs('viewer')
   const streams = await Promise.all(Array.from({ length: 20 }, () => openStream(server, token)))
@@ -121,8 +121,8 @@ test('at SIGTERM streams end at once, and who comes back to the next process is 
   expect(eventNames(stream)).toEqual(['reset'])
 })
 
-describe('what is done on the host', () => {
-  test('ends the streams of a user that is deleted, within a second', async () => {
+describe('a host command', () => {
+  test('that deletes a user ends its streams within a second', async () => {
     await using server = await startServerProcess({ socket })
     await using other = await openStream(server, await server.logInAs('owner'))
     await using ann = await openStream(server, await server.logInAs('manager', 'ann'))
@@ -135,7 +135,7 @@ describe('what is done on the host', () => {
     expect(other.events.at(-1)).toMatchObject({ event: 'user', data: { change: 'removed', user: { username: 'ann' } } })
   })
 
-  test('ends those of a user whose login is made anew', async () => {
+  test('that resets a user ends its streams', async () => {
     await using server = await startServerProcess({ socket })
     await using ann = await openStream(server, await server.logInAs('viewer', 'ann'))
     await server.createUser('ann', 'viewer', '-r')
@@ -143,7 +143,7 @@ describe('what is done on the host', () => {
     expect(eventNames(ann)).toEqual(['begin', 'end'])
   })
 
-  test('changes what a new owner sees', async () => {
+  test('that hands over ownership changes the events of the new owner', async () => {
     await using server = await startServerProcess({ socket })
     await server.createUser('owner', 'owner')
     await using ann = await openStream(server, await server.logInAs('viewer', 'ann'))
@@ -156,7 +156,7 @@ describe('what is done on the host', () => {
   })
 })
 
-test('200 streams at once are told the same, and leave nothing behind', async () => {
+test('200 streams receive the same events and leave no open files', async () => {
   await using engine = createFakeEngine()
   await using server = await startServerProcess({ socket: engine.socket })
   const token = await server.logInAs('manager')
@@ -166,7 +166,7 @@ test('200 streams at once are told the same, and leave nothing behind', async ()
   await server.callDroplets('PATCH', 'stop/cikit01', token)
   const isDone = ({ data }: StreamEvent) => Reflect.get(Object(data), 'state') === 'done'
   for (const stream of streams) await stream.waitUntil(events => events.some(isDone))
-  // From where the last of them began on.
+  // Compares from the start of the last stream on.
   const numberOf = (event: StreamEvent | undefined) => Number(event?.id?.split('-')[1])
   const latest = Math.max(...streams.map(({ events }) => numberOf(events[0])))
   const received = streams.map(({ events }) => {
@@ -181,14 +181,14 @@ test('200 streams at once are told the same, and leave nothing behind', async ()
   expect(await server.stop()).toBe(0)
 })
 
-test('a stream on which nothing happens lives on, and shows it', async () => {
+test('an idle stream stays open and sends comments', async () => {
   await using server = await startServerProcess({ socket })
   await using stream = await openStream(server, await server.logInAs('viewer'))
   await stream.waitUntil(() => stream.received.comments > 1, 40_000)
   expect(eventNames(stream)).toEqual(['begin'])
 })
 
-test('over TLS it is the same, with HTTP/2 and HTTP/1.1', async () => {
+test('streams work over TLS with HTTP/2 and HTTP/1.1', async () => {
   using dir = tempDir()
   const [cert, key] = [join(dir.path, 'cert.pem'), join(dir.path, 'key.pem')]
   await run([

@@ -4,7 +4,7 @@ import { engineKinds, startEngine, type TestEngine } from '../testkit/e2e/engine
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { openTerminal, requestTicket } from '../testkit/e2e/terminal-client.ts'
 
-// What is done within a true droplet, on each engine there is: commands, terminals, logs, and what it uses.
+// Commands, terminals and logs in a real droplet, on each engine.
 
 const BOOT_LIMIT_MS = 60_000
 
@@ -46,7 +46,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
   }
 
   describe('a command', () => {
-    test('comes back with what it printed and its exit code', async () => {
+    test('returns its output and exit code', async () => {
       expect(await exec(['sh', '-c', 'echo "$1"; echo oh >&2; exit 3', 'sh', '$(id) ü'])).toMatchObject({
         status: 200,
         body: { exit: 3, stdout: '$(id) ü\n', stderr: 'oh\n', truncated: false },
@@ -55,19 +55,19 @@ describe.each(engineKinds)('on the engine %s', kind => {
       expect(newest).toMatchObject({ user: 'manager', action: 'droplet.exec', result: 'ok' })
     })
 
-    test('that is not there says so by its exit code', async () => {
+    test('that does not exist returns 126 or 127', async () => {
       const { status, body } = await exec(['no-such-program'])
       expect(status).toBe(200)
       expect([126, 127]).toContain((body as { exit: number }).exit)
     })
 
-    test('that prints without an end is cut off at a MiB', async () => {
+    test('that prints too much is truncated at a MiB', async () => {
       const { body } = await exec(['sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x'])
       const { stdout, truncated } = body as { stdout: string; truncated: boolean }
       expect([stdout.length, truncated]).toEqual([1024 * 1024, true])
     })
 
-    test('that takes too long is ended, with what it began', async () => {
+    test('that times out is killed with its child processes', async () => {
       const timedOut = await exec(['sh', '-c', 'sleep 4711 & sh -c "sleep 4712; true" & sleep 4713'], 1)
       expect(timedOut).toMatchObject({ status: 504, body: { errorId: 936 } })
       expect(await pollUntil(10_000, async () => (await runShell('pgrep -f "sleep 471[123]"; true')) === '')).toBe(true)
@@ -78,7 +78,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
   })
 
   describe('a terminal', () => {
-    test('runs top, is resized, and survives a lost connection', async () => {
+    test('runs top, resizes and survives a lost connection', async () => {
       const first = openTerminal(
         server,
         'cikit01',
@@ -104,15 +104,15 @@ describe.each(engineKinds)('on the engine %s', kind => {
       expect(await second.closed).toMatchObject({ code: 1000 })
       expect(second.messages.at(-1)).toEqual({ exit: 0 })
       await pollUntil(5_000, async () => (await auditRecords('droplet.exec.end')).length === 1)
-      const [end, begin] = await auditRecords('droplet.exec')
-      expect([begin, end]).toMatchObject([
+      const [end, start] = await auditRecords('droplet.exec')
+      expect([start, end]).toMatchObject([
         { user: 'manager', action: 'droplet.exec', result: 'ok' },
         { user: 'manager', action: 'droplet.exec.end', result: 'ok' },
       ])
-      expect(Date.parse(end?.time ?? '')).toBeGreaterThan(Date.parse(begin?.time ?? ''))
+      expect(Date.parse(end?.time ?? '')).toBeGreaterThan(Date.parse(start?.time ?? ''))
     })
 
-    test('ends with its session, and with it all that it began', async () => {
+    test('ends with its session, including its child processes', async () => {
       const user = await server.createUser('leaving', 'manager')
       const { access_token: ownToken } = await server.logIn(user)
       const terminal = openTerminal(server, 'cikit01', await requestTicket(server, ownToken, 'cikit01'))
@@ -124,7 +124,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
       expect(await pollUntil(10_000, async () => (await runShell('pgrep -f "sleep 472[1]"; true')) === '')).toBe(true)
     })
 
-    test('ends when its user may not do this any more', async () => {
+    test('ends when its user loses the permission', async () => {
       const user = await server.createUser('demoted', 'manager')
       const { access_token: ownToken } = await server.logIn(user)
       const terminal = openTerminal(server, 'cikit01', await requestTicket(server, ownToken, 'cikit01'))
@@ -135,7 +135,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
   })
 
   describe('logs', () => {
-    test('are the journal, so many lines of it', async () => {
+    test('are the requested number of lines of the journal', async () => {
       await exec(['logger', '-t', 'told', 'one'])
       await exec(['logger', '-t', 'told', 'two \u001b[31m<b>'])
       const isFound = await pollUntil(5_000, async () =>
@@ -146,7 +146,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
       expect([status, text.trim().split('\n').length]).toEqual([200, 2])
     })
 
-    test('are followed, until the session ends', async () => {
+    test('are followed until the session ends', async () => {
       const { access_token: ownToken } = await server.logIn(await server.createUser(`reader-${kind}`, 'viewer'))
       const headers = { authorization: `Bearer ${ownToken}` }
       const response = await fetch(`${server.url}/droplet/logs/cikit01?follow=true&lines=1`, { headers })
@@ -154,7 +154,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
       let text = ''
       for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
         text += chunk
-        // With this the stream ends.
+        // Ends the stream.
         if (text.includes('one that is followed')) await server.call('DELETE', '/user/session/current', ownToken)
       }
       expect(text).toContain('one that is followed')
@@ -163,7 +163,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
       ).toBe(true)
     })
 
-    test('of a stopped one are what its init printed', async () => {
+    test('of a stopped droplet are the output of its init', async () => {
       await server.callDroplets('PATCH', 'stop/cikit01', token)
       expect(await readLogs('source=console')).toMatchObject({ status: 200 })
       expect(await readLogs('source=journal')).toMatchObject({ status: 400 })

@@ -4,11 +4,11 @@ import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { currentCode } from '../testkit/e2e/server-process.ts'
 import { HOST_BINARY, type SystemdHost, startSystemdHost } from '../testkit/e2e/systemd-host.ts'
 
-// A host that systemd runs, from the first install to the uninstall. The tests go on where the one before ended.
+// A systemd host from the first install to the uninstall. Each test continues where the previous one ended.
 
 const API = 'http://127.0.0.1:1337/api/v1'
 const DATA_DIR = '/var/lib/cikit-api'
-/** As `systemd-analyze security` counts: 0 is closed, 100 wide open. */
+/** In units of `systemd-analyze security`: 0 is fully sandboxed, 100 not at all. */
 const EXPOSURE_LIMIT = 14
 
 let engine: TestEngine
@@ -33,7 +33,7 @@ const nothingToDoResult = {
   stderr: '',
 }
 
-test('a socket whose group has no name here is refused with what gives it one, and nothing was changed', async () => {
+test('rejects a socket whose group has no name, changes nothing and prints the remedy', async () => {
   const rejected = await install()
   expect(rejected).toMatchObject({ exitCode: 1, stdout: '' })
   const remedy = /groupadd --system --gid \d+ docker$/m.exec(rejected.stderr)?.[0] ?? ''
@@ -43,7 +43,7 @@ test('a socket whose group has no name here is refused with what gives it one, a
   await host.shell(remedy)
 })
 
-test('data of somebody else, and data that somebody serves, are left alone', async () => {
+test('rejects data of another user and data that is being served', async () => {
   await host.shell(`install -d -o nobody ${DATA_DIR}`)
   expect(await install()).toMatchObject({
     exitCode: 1,
@@ -61,7 +61,7 @@ test('data of somebody else, and data that somebody serves, are left alone', asy
   await host.exec('systemctl', 'stop', 'by-hand')
 })
 
-test('install makes a service that answers, and takes over data that root made', async () => {
+test('install creates a running service and takes over data that root created', async () => {
   await host.exec(HOST_BINARY, 'create-user', '-u', 'early', '-g', 'viewer', '--json')
   const { exitCode, stdout, stderr } = await install('--domain', 'matrix.test')
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
@@ -77,7 +77,7 @@ test('install makes a service that answers, and takes over data that root made',
   expect((await host.exec('getent', 'passwd', 'cikit-api')).trim()).toEndWith(`:${DATA_DIR}:/usr/sbin/nologin`)
 })
 
-test('systemd finds nothing wrong with the unit, and little that it could do', async () => {
+test('the unit is valid and its exposure is low', async () => {
   const unit = '/etc/systemd/system/cikit-api.service'
   expect(await host.tryExec('systemd-analyze', 'verify', unit)).toEqual({ exitCode: 0, stdout: '', stderr: '' })
   const security = ['security', '--offline=true', `--threshold=${EXPOSURE_LIMIT}`, '--no-pager', unit]
@@ -86,7 +86,7 @@ test('systemd finds nothing wrong with the unit, and little that it could do', a
   expect(stdout).toBe(await host.exec('cat', unit))
 })
 
-test('the process has no capability, and all but its data is read-only to it', async () => {
+test('the process has no capabilities, and everything but its data is read-only', async () => {
   const status = await host.shell(`cat /proc/${await mainPid()}/status`)
   expect(status).toMatch(/^CapBnd:\t0+$/m)
   expect(status).toMatch(/^NoNewPrivs:\t1$/m)
@@ -97,7 +97,7 @@ test('the process has no capability, and all but its data is read-only to it', a
   expect(optionsAt(DATA_DIR)).toMatch(/^rw,/)
 })
 
-test('root makes the owner, who logs in and lists droplets', async () => {
+test('root creates the owner, who logs in and lists droplets', async () => {
   const created = await host.exec('cikit-api', 'create-user', '-u', 'ann', '-g', 'owner', '--json')
   secret = JSON.parse(created).secret
   expect(await listOwners(`${DATA_DIR}/cikit-api.db`)).toBe('cikit-api 600 \n')
@@ -105,14 +105,14 @@ test('root makes the owner, who logs in and lists droplets', async () => {
   expect(await host.shell(`curl -s ${API}/droplet/list -H 'Authorization: Bearer ${token}'`)).toBe('[]')
 })
 
-test('a second install has nothing to do, and leaves the process alone', async () => {
+test('a second install does nothing and keeps the process', async () => {
   const before = await mainPid()
   expect(await install()).toEqual(nothingToDoResult)
   expect(await install('--domain', 'matrix.test')).toEqual(nothingToDoResult)
   expect(await mainPid()).toBe(before)
 })
 
-test('systemd starts it again after a kill -9', async () => {
+test('systemd restarts the service after kill -9', async () => {
   const before = await mainPid()
   await host.exec('kill', '-9', before)
   const isBack = async () =>
@@ -121,7 +121,7 @@ test('systemd starts it again after a kill -9', async () => {
   expect(await install()).toEqual(nothingToDoResult)
 })
 
-test('a setting that is given anew restarts it, and the others stay; so does one that was changed by hand', async () => {
+test('a changed setting, by flag or by hand, restarts the service and keeps the other settings', async () => {
   expect((await install('--port', '1400')).stdout).toContain('answers on http://127.0.0.1:1400/')
   const file = '/etc/cikit-api/cikit-api.env'
   expect(await host.exec('cat', file)).toEndWith('\nCIKIT_API_DOMAIN=matrix.test\nCIKIT_API_PORT=1400\n')
@@ -130,7 +130,7 @@ test('a setting that is given anew restarts it, and the others stay; so does one
   expect(await install()).toEqual(nothingToDoResult)
 })
 
-test('a key that the service could not read is refused with what lets it, which does', async () => {
+test('rejects a key that the service cannot read, with a remedy that works', async () => {
   await host.shell(`mkdir -p -m 0700 /etc/ssl/private && cd /etc/ssl/private &&
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=matrix.test -keyout m.key -out m.crt`)
   const flags = ['--tls-cert', '/etc/ssl/private/m.crt', '--tls-key', '/etc/ssl/private/m.key']
@@ -145,7 +145,7 @@ test('a key that the service could not read is refused with what lets it, which 
   expect((await install(...flags)).stdout).toContain('answers on https://0.0.0.0:1337/')
 })
 
-test('what does not start is told with what the service said of it', async () => {
+test('shows the error of a service that does not start', async () => {
   await host.shell('cp /etc/ssl/private/m.crt /root/; echo broken > /etc/ssl/private/m.crt')
   const { exitCode, stderr } = await install('--prefix', 'cikit')
   expect(exitCode).toBe(1)
@@ -154,7 +154,7 @@ test('what does not start is told with what the service said of it', async () =>
   expect((await install()).stdout).toContain('answers on https://0.0.0.0:1337/')
 })
 
-test('uninstall leaves the data and the settings, and another install takes them up', async () => {
+test('uninstall keeps data and settings, and another install uses them', async () => {
   await host.exec('cp', '/usr/local/bin/cikit-api', '/usr/local/bin/cikit-api.previous')
   expect(await host.tryExec('cikit-api', 'uninstall')).toMatchObject({ exitCode: 0, stderr: '' })
   expect(await host.shell('ls /usr/local/bin /etc/systemd/system')).not.toContain('cikit-api')

@@ -7,7 +7,7 @@ import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engine
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { startUnstoppable, watchStop } from '../testkit/e2e/unstoppable-droplet.ts'
 
-// Operations over the real engine, and a program that is killed in the middle of them.
+// Operations on a real engine, and servers that are killed during them.
 
 interface Operation {
   id: string
@@ -50,7 +50,7 @@ async function waitForEnd(server: ServerProcess, token: string, id: string): Pro
   return (await request(server, 'GET', `/operation/show/${id}?wait=60`, token)).body
 }
 
-/** Begins a change without waiting for it. */
+/** Starts a change without waiting for it. */
 async function startOperation(server: ServerProcess, method: string, path: string, token: string): Promise<string> {
   const { status, body } = await request(server, method, path, token, { prefer: 'respond-async' })
   expect(status).toBe(202)
@@ -59,7 +59,7 @@ async function startOperation(server: ServerProcess, method: string, path: strin
 
 const keyFolders = (server: ServerProcess) => readdirSync(join(server.dataDir, 'credentials'))
 
-test('20 requests at once with one key make one droplet, also when all connections are lost', async () => {
+test('20 concurrent requests with one idempotency key create one droplet, even if clients disconnect', async () => {
   await engine.removeContainers()
   await using server = await startServerProcess({ socket: engine.socket, flags })
   const token = await server.logInAs('manager')
@@ -76,8 +76,8 @@ test('20 requests at once with one key make one droplet, also when all connectio
   expect(await pollUntil(5_000, isStarted)).toBe(true)
   client.abort()
   await Promise.all(aborted)
-  for (const answer of await Promise.all(completed)) {
-    expect(await answer.json()).toMatchObject([{ name: 'cikit01', state: 'running' }])
+  for (const response of await Promise.all(completed)) {
+    expect(await response.json()).toMatchObject([{ name: 'cikit01', state: 'running' }])
   }
   expect(await server.callDroplets('GET', 'list', token)).toHaveLength(1)
 })
@@ -86,43 +86,40 @@ test.each([
   ['PATCH', 'stop', 'exited'],
   ['PATCH', 'restart', 'running'],
   ['DELETE', 'delete', undefined],
-] as const)(
-  '%s %s of a program that is killed in the middle is finished by the next one',
-  async (method, kind, state) => {
-    await engine.removeContainers()
-    await startUnstoppable(engine, 'cikit22', 3)
-    let server = await startServerProcess({ socket: engine.socket, flags })
-    const { dataDir } = server
-    const token = await server.logInAs('manager')
-    const before = await server.callDroplets('GET', 'list', token)
-    const stopWatch = await watchStop(engine, 'cikit22')
-    const id = await startOperation(server, method, `/droplet/${kind}/cikit22`, token)
-    await stopWatch.started()
-    await server.stop('SIGKILL')
-    server = await startServerProcess({ socket: engine.socket, flags, dataDir })
-    try {
-      expect(await waitForEnd(server, token, id)).toMatchObject({
-        id,
-        kind,
-        droplet: 'cikit22',
-        state: 'done',
-        error: null,
-      })
-      const after = await server.callDroplets('GET', 'list', token)
-      expect(after.map(droplet => droplet.state)).toEqual(state ? [state] : [])
-      if (kind === 'restart') expect(after[0]?.id).toBe(before[0]?.id)
-      const { body } = await request<Operation[]>(server, 'GET', '/operation/list', token)
-      expect(body).toMatchObject([{ id, state: 'done' }])
-    } finally {
-      await server[Symbol.asyncDispose]()
-    }
-  },
-)
+] as const)('%s %s is completed by the next start when the server is killed during it', async (method, kind, state) => {
+  await engine.removeContainers()
+  await startUnstoppable(engine, 'cikit22', 3)
+  let server = await startServerProcess({ socket: engine.socket, flags })
+  const { dataDir } = server
+  const token = await server.logInAs('manager')
+  const before = await server.callDroplets('GET', 'list', token)
+  const stopWatch = await watchStop(engine, 'cikit22')
+  const id = await startOperation(server, method, `/droplet/${kind}/cikit22`, token)
+  await stopWatch.started()
+  await server.stop('SIGKILL')
+  server = await startServerProcess({ socket: engine.socket, flags, dataDir })
+  try {
+    expect(await waitForEnd(server, token, id)).toMatchObject({
+      id,
+      kind,
+      droplet: 'cikit22',
+      state: 'done',
+      error: null,
+    })
+    const after = await server.callDroplets('GET', 'list', token)
+    expect(after.map(droplet => droplet.state)).toEqual(state ? [state] : [])
+    if (kind === 'restart') expect(after[0]?.id).toBe(before[0]?.id)
+    const { body } = await request<Operation[]>(server, 'GET', '/operation/list', token)
+    expect(body).toMatchObject([{ id, state: 'done' }])
+  } finally {
+    await server[Symbol.asyncDispose]()
+  }
+})
 
 test.each([
-  ['before it is created', /^POST \S+\/containers\/create$/],
-  ['before it is started', /^POST \S+\/start$/],
-])('an add of a program that is killed %s has failed, and nothing is left of it', async (_, pattern) => {
+  ['before the container is created', /^POST \S+\/containers\/create$/],
+  ['before the container is started', /^POST \S+\/start$/],
+])('an add fails and is rolled back when the server is killed %s', async (_, pattern) => {
   await engine.removeContainers()
   await using proxy = createEngineProxy(engine.socket)
   let server = await startServerProcess({ socket: proxy.socket, flags })
@@ -145,7 +142,7 @@ test.each([
   }
 })
 
-test('an add is cancelled while the engine starts it: the real container is gone, and the next add has its number', async () => {
+test('cancelling an add while the engine starts it removes the container and frees its number', async () => {
   await engine.removeContainers()
   await using proxy = createEngineProxy(engine.socket)
   await using server = await startServerProcess({ socket: proxy.socket, flags })

@@ -13,7 +13,7 @@ import {
 } from '../testkit/e2e/raw-requests.ts'
 import { currentCode, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
-// Requests that are sent without waiting for the answers before them (RFC 9112 section 9.3.2).
+// Requests sent without waiting for earlier responses (RFC 9112 section 9.3.2).
 
 const USERS = ['ada', 'bob', 'eve']
 
@@ -35,15 +35,15 @@ afterAll(() => server[Symbol.asyncDispose]())
 
 interface PipelinedRequest {
   request: string
-  /** For a success, whose sessions were shown. */
+  /** The user agents of the returned sessions, for a success. */
   expected: ResponseSummary & { agents?: string[] }
 }
 
-/** Each user asks for its own sessions, which tell by their agent whose they are, and is asked for by others. */
+/** For each user: a request for the own sessions, whose agents identify the user, and requests that must fail. */
 function createRequests(): PipelinedRequest[] {
   return USERS.flatMap((username, index) => {
-    const sessionsRequest = (caller?: string) =>
-      getRequest(`/api/v1/user/sessions/${username}`, caller ? bearerHeader(tokens.get(caller) ?? '') : '')
+    const sessionsRequest = (sender?: string) =>
+      getRequest(`/api/v1/user/sessions/${username}`, sender ? bearerHeader(tokens.get(sender) ?? '') : '')
     return [
       { request: sessionsRequest(username), expected: { status: 200, agents: [`of ${username}`] } },
       { request: sessionsRequest(USERS[(index + 1) % USERS.length]), expected: { status: 403, errorId: 912 } },
@@ -53,14 +53,14 @@ function createRequests(): PipelinedRequest[] {
   })
 }
 
-/** Sends all of them at once. @returns what was answered until the server closed, and what should be */
+/** Sends all requests at once. @returns the received and the expected responses */
 async function sendAll(requests: PipelinedRequest[]) {
   using connection = openRawConnection(server.url)
   connection.send(requests.map(({ request }) => request).join('') + LAST_REQUEST)
-  const answers = await connection.waitForClose()
+  const responses = await connection.waitForClose()
   return {
-    ids: answers.map(({ headers }) => headers.get('x-request-id')),
-    received: answers.map(summarizeResponse),
+    ids: responses.map(({ headers }) => headers.get('x-request-id')),
+    received: responses.map(summarizeResponse),
     expected: [...requests.map(({ expected }) => expected), LAST_RESPONSE],
   }
 }
@@ -70,9 +70,9 @@ function summarizeResponse(response: RawResponse): PipelinedRequest['expected'] 
   return { status: 200, agents: JSON.parse(response.body).map(({ agent }: { agent: string }) => agent) }
 }
 
-test('a hundred requests on each of 20 connections are answered in their order, each with its own', async () => {
+test('a hundred requests on each of 20 connections get their own responses in order', async () => {
   const requests = createRequests()
-  // Another order on each connection.
+  // A different order on each connection.
   const rounds = Array.from({ length: 20 }, (_, connection) =>
     Array.from({ length: 100 }, (_, turn) => requests[(turn * (connection + 1) + connection) % requests.length]),
   )
@@ -83,10 +83,10 @@ test('a hundred requests on each of 20 connections are answered in their order, 
   expect(new Set(exchanges.flatMap(({ ids }) => ids)).size).toBe(20 * 101)
 })
 
-test('behind one that takes its time, they are answered in their order or not at all', async () => {
-  // Bun hangs up on who does not wait for such an answer; what must not be is an answer to another request.
+test('requests behind a slow one get their own responses in order, or none', async () => {
+  // Bun may close the connection of a client that does not wait; it must never send the response to another request.
   const slow: PipelinedRequest = {
-    request: postRequest('{"username":"nobody","code":"000000"}'),
+    request: postRequest('{"username":"unknown","code":"000000"}'),
     expected: { status: 400, errorId: 902 },
   }
   const requests = createRequests()

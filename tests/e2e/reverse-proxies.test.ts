@@ -8,7 +8,7 @@ import { currentCode, type ServerProcess, startServerProcess } from '../testkit/
 import { readEventStream } from '../testkit/events/event-stream-reader.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// The settings of deploy/ for proxies with TLS, in Debian's nginx and Caddy, with other addresses and a certificate of our own.
+// The proxy configurations in deploy/ with Debian's nginx and Caddy, other addresses and a test certificate.
 
 const dir = tempDir()
 const cert = join(dir.path, 'cert.pem')
@@ -20,7 +20,7 @@ beforeAll(async () => {
 })
 afterAll(() => dir[Symbol.dispose]())
 
-/** The command line of a proxy that listens on this port, in front of `127.0.0.1:PORT`. */
+/** Writes the configuration of a proxy on this port. @returns the proxy's command line */
 type StartProxy = (port: number, upstream: string) => Promise<string[]>
 
 const startNginx: StartProxy = async (port, upstream) => {
@@ -66,12 +66,12 @@ describe.each([
     server = await startServerProcess({ socket: '/nonexistent/docker.sock', flags: ['--trusted-proxies', '127.0.0.1'] })
     const command = await startProxy(port, new URL(server.url).host)
     proxy = Bun.spawn(command, { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' })
-    const isAnswering = () =>
+    const isResponding = () =>
       curl('/user/list').then(
         () => true,
         () => false,
       )
-    expect(await pollUntil(10_000, isAnswering)).toBe(true)
+    expect(await pollUntil(10_000, isResponding)).toBe(true)
   })
   afterAll(async () => {
     proxy.kill('SIGKILL')
@@ -79,7 +79,7 @@ describe.each([
     await server[Symbol.asyncDispose]()
   })
 
-  test('a user logs in and lists, over TLS with HTTP/2', async () => {
+  test('a user logs in and lists users over TLS with HTTP/2', async () => {
     const { username, secret } = await server.createUser('owner', 'owner')
     const login = JSON.stringify({ username, code: await currentCode(secret) })
     const response = await curl('/user/auth', '-H', 'Content-Type: application/json', '-d', login)
@@ -97,14 +97,14 @@ describe.each([
     expect(version).toBe('2')
   })
 
-  test('the address of the client is known, and none that it claims', async () => {
+  test('the server sees the real client address, not one that the client claims', async () => {
     await curl('/user/list', '-H', 'X-Forwarded-For: 8.8.8.8')
     expect(server.log.filter(({ message }) => message === 'request').at(-1)).toMatchObject({ address: '127.0.0.2' })
     const sessions = JSON.parse(await curl('/user/sessions/owner', '-H', `Authorization: Bearer ${token}`))
     expect(sessions).toMatchObject([{ address: '127.0.0.2' }])
   })
 
-  test('events come through as they happen', async () => {
+  test('events pass through without delay', async () => {
     const headers = { authorization: `Bearer ${token}` }
     const tls = { ca: readFileSync(cert, 'utf8') }
     await using stream = readEventStream(
@@ -116,7 +116,7 @@ describe.each([
   })
 })
 
-test('compose.yaml asks for its domain, publishes the proxy alone, and knows its address', async () => {
+test('compose.yaml requires a domain, publishes only the proxy and trusts its address', async () => {
   const config = (env: Record<string, string>) =>
     run(['docker-compose', '-f', join(root, 'compose.yaml'), 'config'], { env })
   await expect(config({ DOMAIN: '' })).rejects.toThrow('set DOMAIN')
@@ -134,7 +134,7 @@ interface Service {
   networks: Record<string, unknown>
 }
 
-/** A file of deploy/ with other values; each of them has to be there. */
+/** A file of deploy/ with replaced values. @throws Error if a value is missing */
 function adaptedConfig(file: string, changes: [RegExp, string][]): string {
   return changes.reduce(
     (text, [from, to]) => {

@@ -85,14 +85,14 @@ describe('what others made', () => {
   })
 })
 
-describe('serve is killed in the middle of an add', () => {
+describe('when serve is killed during an add', () => {
   const isClean = async () => (await docker('ps', '-aq')).trim() === '' && keyFolders(server.dataDir).length === 0
 
   test.each([
     ['before the droplet starts', /\/containers\/\w+\/start$/, 5_000],
-    ['while the engine creates it, which it finishes later', /\/containers\/create$/, 35_000],
+    ['while the engine creates the container, which it completes later', /\/containers\/create$/, 35_000],
   ])(
-    '%s: the next start undoes it',
+    '%s, the next start rolls it back',
     async (_, pattern, limitMs) => {
       await using proxy = createEngineProxy(engine.socket)
       const proxied = await startServerProcess({ socket: proxy.socket, flags, dataDir: await stopAndGetDataDir() })
@@ -110,14 +110,14 @@ describe('serve is killed in the middle of an add', () => {
     60_000,
   )
 
-  /** The data directory of the running matrix, free for another one. */
+  /** Stops the server. @returns its data directory, for another server */
   async function stopAndGetDataDir(): Promise<string> {
     expect(await server.stop()).toBe(0)
     return server.dataDir
   }
 })
 
-test('serve that is told to stop lets a change end whose caller went away', async () => {
+test('a stopping server completes a change whose client disconnected', async () => {
   await using proxy = createEngineProxy(engine.socket)
   expect(await server.stop()).toBe(0)
   const proxied = await startServerProcess({ socket: proxy.socket, flags, dataDir: server.dataDir })
@@ -139,7 +139,7 @@ test('serve that is told to stop lets a change end whose caller went away', asyn
   expect(keyFolders(server.dataDir)).toEqual(['cikit01'])
 })
 
-test('an engine that is spoken to over TCP makes droplets as well', async () => {
+test('works with an engine over TCP', async () => {
   expect(await server.stop()).toBe(0)
   using forward = createTcpForward(engine.socket)
   await using remote = await startServerProcess({
@@ -152,7 +152,7 @@ test('an engine that is spoken to over TCP makes droplets as well', async () => 
   expect(await remote.callDroplets('DELETE', 'delete/cikit01', token)).toEqual([])
 })
 
-/** A TCP port on loopback behind which the socket lies, byte for byte. */
+/** Forwards a TCP port on loopback to the engine's socket. */
 function createTcpForward(socket: string) {
   const server = createServer(client => {
     const upstream = connect(socket)

@@ -3,11 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, type TLSSocket } from 'node:tls'
 import { binary } from '../../scripts/lib/paths.ts'
 import { type CertificatePair, certificateFiles, createCertificate } from '../testkit/certificates.ts'
-import { eventually } from '../testkit/droplets/informer.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
+import { waitUntil } from '../testkit/wait-until.ts'
 
-/** Where the kernel hands connections that are half made to the server that comes after, as the README advises. */
+/** Lets the kernel hand half-open connections to the next listener, as the docs advise. */
 const MIGRATION_SETTING = '/proc/sys/net/ipv4/tcp_migrate_req'
 
 const dir = tempDir()
@@ -36,7 +36,7 @@ function pairAt(index: number): CertificatePair {
   return match
 }
 
-/** A connection, and the name in the certificate that it was given. */
+/** Opens a connection. @returns it with the name in the server's certificate */
 async function openConnection(): Promise<{ socket: TLSSocket; name: string }> {
   const opened = Promise.withResolvers<void>()
   const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, opened.resolve)
@@ -51,7 +51,7 @@ async function currentName(): Promise<string> {
   return name
 }
 
-/** One request on a connection that is open, by HTTP/1.1. */
+/** Sends an HTTP/1.1 request on an open connection. */
 async function sendRequest(socket: TLSSocket, extraHeaders = ''): Promise<string> {
   const response = Promise.withResolvers<string>()
   let text = ''
@@ -78,18 +78,19 @@ async function sendSighup(): Promise<void> {
   ]
   const before = outcomes().map(logCount)
   server.process.kill('SIGHUP')
-  await eventually(async () => outcomes().some((message, index) => logCount(message) > (before[index] ?? 0)))
+  const isReloaded = () => outcomes().some((message, index) => logCount(message) > (before[index] ?? 0))
+  await waitUntil(isReloaded, { what: 'the outcome of SIGHUP in the log' })
 }
 
-test('SIGHUP takes the new certificate into use, and no request is lost of those that come all the time', async () => {
-  const answers = new Set<string>()
+test('SIGHUP activates the new certificate without losing requests', async () => {
+  const outcomes = new Set<string>()
   let isRunning = true
   const clients = Array.from({ length: 8 }, async () => {
     while (isRunning) {
       const { socket, name } = await openConnection()
-      answers.add((await sendRequest(socket, 'Connection: close\r\n')).split('\r\n')[0] ?? '')
+      outcomes.add((await sendRequest(socket, 'Connection: close\r\n')).split('\r\n')[0] ?? '')
       socket.destroy()
-      answers.add(name)
+      outcomes.add(name)
     }
   })
   for (const index of [1, 0, 1, 0, 1, 0, 1]) {
@@ -99,10 +100,10 @@ test('SIGHUP takes the new certificate into use, and no request is lost of those
   expect(await currentName()).toBe('two.test')
   isRunning = false
   await Promise.all(clients)
-  expect([...answers].sort()).toEqual(['HTTP/1.1 401 Unauthorized', 'one.test', 'two.test'])
+  expect([...outcomes].sort()).toEqual(['HTTP/1.1 401 Unauthorized', 'one.test', 'two.test'])
 }, 60_000)
 
-test('a stream that is open goes on, and tells what happens', async () => {
+test('an open event stream survives the renewal', async () => {
   const token = await server.logInAs('owner')
   const stream = await fetch(`${server.url}/event/stream`, {
     headers: { authorization: `Bearer ${token}` },
@@ -120,12 +121,13 @@ test('a stream that is open goes on, and tells what happens', async () => {
   expect(text).toContain('event: user')
 })
 
-test('files that change are enough, without a signal', async () => {
+test('changed files are noticed without a signal', async () => {
   files.install(pairAt(2))
-  await eventually(async () => (await currentName()) === 'three.test')
+  const isRenewed = async () => (await currentName()) === 'three.test'
+  await waitUntil(isRenewed, { timeoutMs: 50_000, what: 'the new certificate' })
 }, 60_000)
 
-test('a broken one is refused, and the old one stays in use', async () => {
+test('rejects a broken certificate and keeps the old one', async () => {
   files.install({ cert: pairAt(0).cert, key: pairAt(1).key })
   await sendSighup()
   expect(server.log).toContainEqual(
@@ -140,7 +142,7 @@ test('a broken one is refused, and the old one stays in use', async () => {
   files.install(pairAt(2))
 })
 
-test('a second serve at the same port is refused, although the port can be shared', async () => {
+test('rejects a second serve on the same port, although the port is shared', async () => {
   using other = tempDir()
   const flags = ['--data-dir', other.path, '--domain', 'matrix.test', '--port', String(port), ...files.flags]
   const second = Bun.spawn([binary, 'serve', ...flags], { stdout: 'pipe', stderr: 'pipe' })
@@ -148,7 +150,7 @@ test('a second serve at the same port is refused, although the port can be share
   expect(await second.exited).toBe(1)
 })
 
-test('SIGTERM ends it, whoever is still connected since an earlier certificate', async () => {
+test('SIGTERM stops the server despite connections with an earlier certificate', async () => {
   const { socket } = await openConnection()
   files.install(pairAt(0))
   await sendSighup()
@@ -156,9 +158,10 @@ test('SIGTERM ends it, whoever is still connected since an earlier certificate',
   socket.destroy()
 }, 8_000)
 
-test('without a certificate SIGHUP is heard, and changes nothing', async () => {
+test('SIGHUP without a certificate changes nothing', async () => {
   await using plain = await startServerProcess({ socket: '/nonexistent/docker.sock' })
   plain.process.kill('SIGHUP')
-  await eventually(async () => plain.log.some(({ message }) => String(message).startsWith('nothing to reload')))
+  const isHandled = () => plain.log.some(({ message }) => String(message).startsWith('nothing to reload'))
+  await waitUntil(isHandled, { what: 'SIGHUP in the log' })
   expect((await plain.call('GET', '/user/list')).status).toBe(401)
 })

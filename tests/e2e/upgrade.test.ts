@@ -15,7 +15,7 @@ import { buildRelease, NEWEST_MIGRATION } from '../testkit/e2e/releases.ts'
 import { currentCode, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// Two true releases of different versions, the later one with another migration, on a host without systemd.
+// Two real releases, the later one with an additional migration, on a host without systemd.
 
 const NOBODY = 65_534
 const builds = tempDir()
@@ -33,7 +33,7 @@ beforeEach(() => {
   return () => host[Symbol.dispose]()
 })
 
-/** The first release as it is installed, with data that is not root's. */
+/** A host with the first release installed and data of another user than root. */
 function createHost() {
   const dir = tempDir()
   const dataDir = join(dir.path, 'data')
@@ -48,7 +48,7 @@ function createHost() {
     return { exitCode, stdout, stderr }
   }
   const binaryFlags = ['--binary', binary]
-  // As whom the data belongs to.
+  // Runs as the owner of the data.
   const commandPrefix = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
   return {
     path: dir.path,
@@ -76,7 +76,7 @@ function sha256Of(path: string): string {
 
 const expectedFailure = (pattern: RegExp) => ({ exitCode: 1, stdout: '', stderr: expect.stringMatching(pattern) })
 
-test('another version takes the place of the installed one, which is kept; the data is migrated after a copy', async () => {
+test('an upgrade replaces the binary, keeps the previous one and migrates the data after a copy', async () => {
   await host.run('create-user', '-u', 'ann', '-g', 'owner')
   const { exitCode, stdout } = await host.upgrade(second)
   expect(exitCode).toBe(0)
@@ -94,7 +94,7 @@ test('another version takes the place of the installed one, which is kept; the d
   expect(sha256Of(`${host.binary}.previous`)).toBe(sha256Of(first))
 })
 
-test('the previous version refuses the new data, with a sentence', async () => {
+test('the previous version rejects the new data with a clear message', async () => {
   await host.run('create-user', '-u', 'ann', '-g', 'owner')
   await host.upgrade(second)
   await host.users()
@@ -107,10 +107,10 @@ test('the previous version refuses the new data, with a sentence', async () => {
   )
 })
 
-describe('nothing is changed by', () => {
+describe('changes nothing when given', () => {
   test.each<[string, (file: string) => void, RegExp]>([
     ['a file that others may write to', file => chmodSync(file, 0o775), /Others may write to/],
-    ['a file of somebody else', file => chownSync(file, NOBODY, NOBODY), /Others may write to/],
+    ['a file of another user', file => chownSync(file, NOBODY, NOBODY), /Others may write to/],
     ['a script', file => writeFileSync(file, `#!/bin/sh\ntouch ${file}.ran\n`), /is no program for/],
     ['another program', file => copyFileSync('/bin/true', file), /is no cikit-api that runs on this host/],
   ])('%s', async (_, corrupt, pattern) => {
@@ -122,7 +122,7 @@ describe('nothing is changed by', () => {
     expect(sha256Of(host.binary)).toBe(sha256Of(first))
   })
 
-  test('another sum, and nothing is run', async () => {
+  test('a wrong checksum', async () => {
     const pattern = /The SHA-256 of .* is [0-9a-f]{64}, and not the one that was given: download it again/
     expect(await host.upgrade(second, 'b'.repeat(64))).toEqual(expectedFailure(pattern))
     expect(host.siblings()).toEqual(['cikit-api', 'data'])
@@ -136,7 +136,7 @@ describe('nothing is changed by', () => {
     expect(await host.upgrade(file)).toEqual(expectedFailure(/is no program for (x64|arm64): take the one/))
   })
 
-  test('what is no file', async () => {
+  test('a missing file or a device', async () => {
     symlinkSync('/dev/zero', join(host.path, 'zero'))
     expect(await host.upgrade(join(host.path, 'zero'), 'b'.repeat(64))).toEqual(expectedFailure(/is no file/))
     expect(await host.upgrade(join(host.path, 'nothing'), 'b'.repeat(64))).toEqual(expectedFailure(/cannot be read/))
@@ -144,8 +144,8 @@ describe('nothing is changed by', () => {
   })
 })
 
-describe('going back', () => {
-  test('before anything was migrated brings back the binary alone, and again the other one', async () => {
+describe('a rollback', () => {
+  test('before any migration swaps only the binaries', async () => {
     await host.run('create-user', '-u', 'ann', '-g', 'owner')
     await host.upgrade(second)
     expect(await host.rollback()).toMatchObject({ exitCode: 0, stderr: '' })
@@ -155,7 +155,7 @@ describe('going back', () => {
     expect(host.siblings()).toEqual(['cikit-api', 'cikit-api.previous', 'data'])
   })
 
-  test('after that says what would be lost, and does it when that is meant', async () => {
+  test('after a migration lists the losses and proceeds with --yes', async () => {
     const ann = JSON.parse((await host.run('create-user', '-u', 'ann', '-g', 'owner', '--json')).stdout)
     await host.upgrade(second)
     await host.run('create-user', '-u', 'bob', '-g', 'viewer')
@@ -186,13 +186,13 @@ describe('going back', () => {
     expect([await host.version(), ...(await host.users())]).toEqual(['1.0.0', 'ann'])
     expect((await host.run('audit', '--verify')).exitCode).toBe(0)
     expect((await host.run('audit')).stdout).toMatch(/host:\w+ +host +upgrade\.rollback +2\.0\.0 to 1\.0\.0 +ok\n$/)
-    // The code of before is used, though the data of then does not know.
+    // The code stays used, although the restored data does not contain that login.
     expect(await login()).toMatchObject({ status: 400, body: { errorId: 902 } })
     const files = readdirSync(host.dataDir).map(name => statSync(join(host.dataDir, name)))
     expect(files.filter(({ mode }) => (mode & 0o077) !== 0)).toEqual([])
   })
 
-  test('while somebody serves says who that is, and changes nothing', async () => {
+  test('names the running server and changes nothing', async () => {
     await host.run('create-user', '-u', 'ann', '-g', 'owner')
     const upgraded = await host.upgrade(second)
     expect(upgraded.exitCode).toBe(0)
