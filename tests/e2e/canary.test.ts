@@ -139,7 +139,7 @@ describe('the search is complete', () => {
     expect([...seenResponses]).toEqual(expect.arrayContaining([...successes, 'POST /api/v1/droplet/add 202']))
   })
 
-  test('the tokens that were misplaced as live ones were live to the end', () => {
+  test('the misplaced live tokens stayed valid to the end', () => {
     expect(liveTokenStatus).toBe(200)
   })
 
@@ -150,15 +150,15 @@ describe('the search is complete', () => {
         .filter(({ commandLine }) => commandLine.startsWith(name))
         .map(({ exitCode }) => exitCode)
       expect([name, codes.some(code => code !== 0)]).toEqual([name, true])
-      // The `serve` that succeeds is the one that was driven, and `uninstall` may not: it would change this very host.
-      // `console` needs a terminal: tests/e2e/client-within.test.ts. Nothing but Ctrl-C ends `events` of one who is logged in.
+      // The tested server is the `serve` that succeeds; `uninstall` would change this host; `console` needs a terminal (see
+      // tests/e2e/client-inside-droplet.test.ts). Only Ctrl-C ends `events`, which gives 130.
       const succeeded = name === 'events' ? 130 : 0
       if (!['serve', 'uninstall', 'droplet console'].includes(name))
         expect([name, codes]).toEqual([name, expect.arrayContaining([succeeded])])
     }
   })
 
-  test('the files are those of a database in use, its WAL among them', () => {
+  test('the files include those of a database in use, such as its WAL', () => {
     const names = ['cikit-api.db', 'cikit-api.db-wal', 'cikit-api.db-shm', 'serve.json'].map(
       file => `${file} after faults`,
     )
@@ -166,19 +166,19 @@ describe('the search is complete', () => {
     for (const name of names) expect([name, searchedContents.get(name)?.length]).not.toEqual([name, 0])
   })
 
-  test('the metrics are those of all that was done', () => {
+  test('the metrics count the requests', () => {
     const names = parseSamples(String(searchedContents.get('the metrics')))
     expect(names.get('cikit_api_logins_total{result="ok"}')).toBeGreaterThan(10)
     expect(names.get('cikit_api_http_requests_total{route="none",method="GET",status="404"}')).toBeGreaterThan(10)
   })
 
-  test('what does belong somewhere is found there', () => {
+  test('the search finds secrets where they do belong', () => {
     const { server, canaries, ownerToken } = instance
     expect(canaries.findIn(readFileSync(join(server.dataDir, 'sealing.key')))).not.toEqual([])
     const shownSecrets = commandRuns.filter(showsSecret).map(({ stdout }) => canaries.findIn(Buffer.from(stdout)))
     expect(shownSecrets.map(matches => matches.length > 0)).toEqual(shownSecrets.map(() => true))
     const hashes = createCanaries()
     hashes.addBytes('the hash of the token', createHash('sha256').update(ownerToken).digest())
-    expect(hashes.findIn(searchedContents.get('cikit-api.db after the end') ?? Buffer.alloc(0))).not.toEqual([])
+    expect(hashes.findIn(searchedContents.get('cikit-api.db after the stop') ?? Buffer.alloc(0))).not.toEqual([])
   })
 })

@@ -7,11 +7,11 @@ import { dropletBody } from '../testkit/droplets/droplet-body.ts'
 import { doneBody } from '../testkit/droplets/operation-body.ts'
 import { type CliUser, createCliUser } from '../testkit/e2e/cli-user.ts'
 
-// What the client makes of what a server tells of its droplets. The server is the test's own, and tells whatever is wanted.
+// How the CLI handles health and host keys from a server. The server is a stub with canned responses.
 
 let cliUser: CliUser
 let server: ReturnType<typeof Bun.serve>
-/** What is listed, one after another; the last one stays. */
+/** Successive responses of the list; the last one repeats. */
 let listResponses: Partial<DropletBody>[] = []
 let requests: string[] = []
 
@@ -50,21 +50,21 @@ describe('--wait', () => {
     expect(requests.slice(1)).toEqual(Array(2).fill('GET /droplet/list'))
   })
 
-  test.each(['stop', 'rm', 'add'])('droplet %s does not, where there is nothing to wait for', async change => {
+  test.each(['stop', 'rm', 'add'])('droplet %s does not wait without need', async change => {
     listResponses = [booting]
     const args = change === 'add' ? argsFor(change) : [...argsFor(change), '--wait']
     expect(await cliUser.run(...args)).toMatchObject({ exitCode: 0, stderr: '' })
     expect(requests.slice(1)).toEqual(['GET /droplet/list'])
   })
 
-  test('one that is degraded is told as such, with exit 1', async () => {
+  test('exits with 1 when the droplet is degraded', async () => {
     listResponses = [{ ...booting, health: 'degraded' }]
     expect(await cliUser.run('droplet', 'start', 'cikit01', '--wait')).toEqual(
       expectedFailure(1, /cikit01 is degraded/),
     )
   })
 
-  test('a terminal shows that it boots, and Ctrl-C leaves it to that', async () => {
+  test('shows progress on a terminal, and Ctrl-C stops waiting', async () => {
     listResponses = [booting]
     const waiting = cliUser.startAtTerminal(80, 'droplet', 'start', 'cikit01', '--wait')
     await waiting.stdout.waitFor(/\rcikit01: booting, 0 s/)
@@ -76,7 +76,7 @@ describe('--wait', () => {
 })
 
 describe('the list', () => {
-  test('shows health where the server tells it', async () => {
+  test('shows health if the server sends it', async () => {
     listResponses = [{ ...booting, status: 'Up \u009b2J' }]
     const { stdout } = await cliUser.run('droplet', 'ls')
     expect(stdout).toBe(
@@ -84,7 +84,7 @@ describe('the list', () => {
     )
   })
 
-  test('has no such column for a server that does not', async () => {
+  test('has no health column for older servers', async () => {
     const { health: _, ...older } = booting
     listResponses = [older]
     expect((await cliUser.run('droplet', 'ls')).stdout).toStartWith('NAME     STATUS        CREATED        SSH\n')
@@ -96,7 +96,7 @@ describe('ssh', () => {
   const withKey = (host_key: string) =>
     dropletBody({ ssh: { command: 'ssh -p 2201 root@matrix.test', host_key, fingerprint: null } })
 
-  /** In its place, for which it gets its words as `$@`. */
+  /** Replaces ssh by a script, which gets the arguments as `$@`. */
   function fakeSsh(script: string): void {
     mkdirSync(join(cliUser.home, 'bin'))
     writeFileSync(join(cliUser.home, 'bin/ssh'), `#!/bin/sh\n${script}\n`)
@@ -104,7 +104,7 @@ describe('ssh', () => {
   }
   const leftovers = () => readdirSync(cliUser.home).filter(name => name.startsWith('cikit-api-'))
 
-  test('knows the key that the server tells, for this connection alone', async () => {
+  test('trusts the host key from the server for this connection only', async () => {
     listResponses = [withKey(key)]
     fakeSsh(`printf '%s\\n' "$@"
 file=$(printf '%s\\n' "$@" | sed -n 's/^UserKnownHostsFile="\\(.*\\)"$/\\1/p')
@@ -127,19 +127,19 @@ stat -c %a "$file" "$(dirname "$file")"; cat "$file"; exit 5`)
     expect(leftovers()).toEqual([])
   })
 
-  test('leaves nothing behind when it is ended from outside, and lets ssh end', async () => {
+  test('passes SIGTERM to ssh, waits for it and removes its temporary files', async () => {
     listResponses = [withKey(key)]
-    fakeSsh(`trap 'echo asked to end; exit 9' TERM; echo begun; while :; do sleep 0.05; done`)
+    fakeSsh(`trap 'echo terminating; exit 9' TERM; echo started; while :; do sleep 0.05; done`)
     const sshRun = cliUser.start('droplet', 'ssh', 'cikit01')
-    await sshRun.stdout.waitFor(/begun/)
+    await sshRun.stdout.waitFor(/started/)
     expect(leftovers()).toHaveLength(1)
     sshRun.kill('SIGTERM')
-    expect(await sshRun.result).toMatchObject({ exitCode: 9, stdout: 'begun\nasked to end\n' })
+    expect(await sshRun.result).toMatchObject({ exitCode: 9, stdout: 'started\nterminating\n' })
     expect(leftovers()).toEqual([])
   })
 
   test.each(['* ssh-ed25519 AAAA', `${key}\n* ${key}`, '@cert-authority', 'ssh-ed25519 AAAA extra'])(
-    'is not run with a key that is none: %j',
+    'does not run with the invalid host key %j',
     async invalidKey => {
       listResponses = [withKey(invalidKey)]
       fakeSsh('echo run')

@@ -74,8 +74,8 @@ describe('exec', () => {
 
 describe('logs', () => {
   test('are the last lines of the journal, and continue with --follow until Ctrl-C', async () => {
-    await exec('logger', '-t', 'told', 'one')
-    const isLogged = (text: string) => text.includes('told: one') || text.includes('told[')
+    await exec('logger', '-t', 'test', 'one')
+    const isLogged = (text: string) => text.includes('test: one') || text.includes('test[')
     await waitUntil(async () => isLogged((await cliUser.run('droplet', 'logs', droplet)).stdout), {
       what: 'the first line in the journal',
     })
@@ -86,15 +86,15 @@ describe('logs', () => {
     await waitUntil(async () => (await exec('pgrep', '-f', '[j]ournalctl.*follow')).stdout !== '', {
       what: 'journalctl to follow',
     })
-    await exec('logger', '-t', 'told', 'one that is followed')
+    await exec('logger', '-t', 'test', 'one that is followed')
     await following.stdout.waitFor(/one that is followed\n/)
     following.kill('SIGINT')
     expect(await following.result).toMatchObject({ exitCode: 130, stderr: '' })
   })
 
   test('do not send control characters to a terminal', async () => {
-    await exec('logger', '-t', 'told', 'red \u001b[31m "quoted" \u009b2J')
-    const hostile = /told.*: red /
+    await exec('logger', '-t', 'test', 'red \u001b[31m "quoted" \u009b2J')
+    const hostile = /test.*: red /
     await waitUntil(async () => hostile.test((await cliUser.run('droplet', 'logs', droplet)).stdout), {
       what: 'the hostile line in the journal',
     })
@@ -190,14 +190,14 @@ describe('console', () => {
     using _ = { [Symbol.dispose]: () => cliUser.patchSession({ url: originOf(server) }) }
     const console = cliUser.startAtTerminal(93, 'droplet', 'console', droplet)
     await console.stdout.waitFor(/# $/)
-    await console.typeKeys('kept=$((6 * 7))\r')
-    await console.stdout.waitFor(/kept=[^\n]*\n[\s\S]*# $/)
+    await console.typeKeys('saved=$((6 * 7))\r')
+    await console.stdout.waitFor(/saved=[^\n]*\n[\s\S]*# $/)
     proxy.redirectTo('http://127.0.0.1:9')
     proxy.dropConnections()
     await console.stdout.waitFor(/cikit-api: connection lost/)
     proxy.redirectTo(originOf(server))
     await console.stdout.waitFor(new RegExp(`${ESC}\\[2J[\\s\\S]*# $`))
-    await console.typeKeys('echo still $kept; exit\r')
+    await console.typeKeys('echo still $saved; exit\r')
     await console.stdout.waitFor(/still 42/)
     expect((await console.result).exitCode).toBe(0)
   })

@@ -203,8 +203,8 @@ describe('without waiting', () => {
   })
 })
 
-describe('a connection that breaks', () => {
-  test('when the answer is on its way: the change is done once', async () => {
+describe('a lost connection', () => {
+  test('during the response does not repeat the change', async () => {
     await using proxy = await createTcpProxy(originOf(server))
     cliUser.patchSession({ url: proxy.url })
     const before = JSON.parse((await cliUser.run('droplet', 'ls', '--json')).stdout)
@@ -215,7 +215,7 @@ describe('a connection that breaks', () => {
     expect(JSON.parse(stdout)).toHaveLength(before.length + 1)
   })
 
-  test('for as long as a server that was killed is being started anew', async () => {
+  test('to a killed server is retried until the server is back', async () => {
     await using first = await startServerProcess({ socket: engine.socket, dataDir: `${cliUser.home}/data` })
     await logIn(cliUser, first, 'ann', 'manager')
     await using proxy = await createTcpProxy(originOf(first))

@@ -7,7 +7,7 @@ import { createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { fileMode } from '../testkit/file-modes.ts'
 
-// The client commands of the binary, against the binary.
+// The client commands, with the binary as client and server.
 
 let engine: FakeEngine
 let server: ServerProcess
@@ -61,14 +61,14 @@ test('log in, add, list, stop, start, restart, remove, log out', async () => {
   expect((await server.call('GET', '/droplet/list', accessToken)).status).toBe(401)
 })
 
-test('login and logout tell programs what they did', async () => {
+test('login and logout print JSON with --json', async () => {
   using cliUser = createCliUser()
   const { stdout } = await logIn(cliUser, server, 'ann', 'manager', '--json')
   expect(JSON.parse(stdout)).toEqual({ url: origin(), username: 'ann' })
   expect(await cliUser.run('logout', '--json')).toEqual({ exitCode: 0, stdout: '{}\n', stderr: '' })
 })
 
-test('what was removed is said', async () => {
+test('rm prints the name of the removed droplet', async () => {
   using cliUser = createCliUser()
   await logIn(cliUser, server, 'ann', 'manager')
   const [droplet] = JSON.parse((await cliUser.run('droplet', 'add', '--json')).stdout)

@@ -6,8 +6,9 @@ import { displayVariants, expectAccessibleLayout, openDashboard, signIn, visit }
 import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { createTcpProxy } from '../testkit/e2e/tcp-proxy.ts'
+import { waitUntil } from '../testkit/wait-until.ts'
 
-// What the dashboard shows from within a true droplet: its terminal, its logs, and what it uses.
+// Terminal, logs and usage of a real droplet in the dashboard.
 
 const BOOT_LIMIT_MS = 60_000
 
@@ -23,7 +24,8 @@ beforeAll(async () => {
   server = await startServerProcess({ socket: engine.socket })
   token = await server.logInAs('owner')
   name = (await server.callDroplets('POST', 'add', token))[0]?.name ?? ''
-  await pollUntil(BOOT_LIMIT_MS, async () => (await server.callDroplets('GET', 'list', token))[0]?.health === 'ready')
+  const isReady = async () => (await server.callDroplets('GET', 'list', token))[0]?.health === 'ready'
+  await waitUntil(isReady, { timeoutMs: BOOT_LIMIT_MS, what: 'the droplet to boot' })
 })
 
 afterAll(async () => {
@@ -33,7 +35,7 @@ afterAll(async () => {
   await engine.stop()
 })
 
-/** @param target where the browser finds the server */
+/** @param target the URL that the browser uses */
 async function openFor(group: 'viewer' | 'manager', options = {}, target: Pick<ServerProcess, 'url'> = server) {
   const opened = await openDashboard(browser, { ...server, ...target }, options)
   await signIn(opened.page, await server.createUser(`${group}-${crypto.randomUUID().slice(0, 8)}`, group))
@@ -43,7 +45,7 @@ const runShell = async (script: string) => {
   const { body } = await server.call('POST', `/droplet/exec/${name}`, token, { command: ['sh', '-c', script] })
   return (body as { stdout: string }).stdout
 }
-/** What stands on the screen of the terminal that is shown. */
+/** The rows of the visible terminal. */
 const terminalRows = (page: Page) => page.locator('.tab:not([hidden]) .xterm-rows')
 const typeLine = async (page: Page, text: string) => {
   await page.keyboard.type(text)
@@ -123,7 +125,7 @@ test('logs can be followed, filtered and downloaded, and hostile lines stay text
   const log = page.getByRole('log')
   await log.getByText('<img src=x onerror=alert(1)> ␛[31mred <U+202E>turned').waitFor()
   expect(await log.locator('*').count()).toBe(0)
-  await runShell('logger -t told what-comes-later')
+  await runShell('logger -t test what-comes-later')
   await log.getByText('what-comes-later').waitFor()
   await page.getByPlaceholder('Filter lines').fill('COMES-later')
   expect((await log.textContent())?.trim().split('\n')).toHaveLength(1)

@@ -177,12 +177,12 @@ const openStore = (mode: string, onResult: string) => `new Promise((resolve, rej
   opening.onerror = () => reject(opening.error)
   opening.onsuccess = () => {
     const store = opening.result.transaction('session', '${mode}').objectStore('session')
-    const asked = store.get('present')
-    asked.onsuccess = () => { ${onResult} }
+    const request = store.get('present')
+    request.onsuccess = () => { ${onResult} }
   }
 })`
-const rememberedSession = openStore('readonly', 'resolve(asked.result ?? null)')
+const rememberedSession = openStore('readonly', 'resolve(request.result ?? null)')
 const expireRemembered = openStore(
   'readwrite',
-  "store.put({ ...asked.result, accessExpiresAt: 0 }, 'present').onsuccess = () => resolve(true)",
+  "store.put({ ...request.result, accessExpiresAt: 0 }, 'present').onsuccess = () => resolve(true)",
 )

@@ -47,7 +47,7 @@ beforeEach(async () => {
   }
 })
 
-/** Its name: of two numbers the lower one may be left out, since its ports are those of somebody's connection just then. */
+/** @returns its name. A number may be skipped when one of its ports is in use by a connection. */
 async function addDroplet(): Promise<string> {
   const [newest] = await server.callDroplets('POST', 'add', ownerToken)
   return newest?.name ?? ''
@@ -66,7 +66,7 @@ async function openFor(group: 'viewer' | 'manager', options = desktop) {
   return opened
 }
 
-/** As the owner, whose codes count once: by the token of the session that the test has. */
+/** Opens the dashboard as the owner with the token of an existing session, since each code is valid only once. */
 async function openAsOwner(options = desktop) {
   const opened = await openDashboard(browser, server, options)
   await server.runCli('user', 'unlock', 'owner')
@@ -135,9 +135,9 @@ test('a change in one browser appears in another within a second, with its steps
   await using second = await openFor('manager')
   await row(second.page, name).waitFor()
   const steps: string[] = []
-  await second.page.exposeFunction('heard', (text: string) => steps.push(text))
+  await second.page.exposeFunction('recordStep', (text: string) => steps.push(text))
   await second.page.evaluate(
-    "new MutationObserver(() => { for (const step of document.querySelectorAll('.progress li')) heard(step.textContent) }).observe(document.body, { childList: true, subtree: true, characterData: true })",
+    "new MutationObserver(() => { for (const step of document.querySelectorAll('.progress li')) recordStep(step.textContent) }).observe(document.body, { childList: true, subtree: true, characterData: true })",
   )
   await row(first.page, name)
     .getByRole('button', { name: `Stop ${name}` })

@@ -3,6 +3,7 @@ import { pollUntil } from '../../scripts/lib/run.ts'
 import { engineKinds, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { openTerminal, requestTicket } from '../testkit/e2e/terminal-client.ts'
+import { waitUntil } from '../testkit/wait-until.ts'
 
 // Commands, terminals and logs in a real droplet, on each engine.
 
@@ -20,10 +21,8 @@ describe.each(engineKinds)('on the engine %s', kind => {
     ownerToken = await server.logInAs('owner')
     token = await server.logInAs('manager')
     await server.callDroplets('POST', 'add', token)
-    await pollUntil(BOOT_LIMIT_MS, async () => {
-      const [droplet] = await server.callDroplets('GET', 'list', token)
-      return droplet?.health === 'ready'
-    })
+    const isReady = async () => (await server.callDroplets('GET', 'list', token))[0]?.health === 'ready'
+    await waitUntil(isReady, { timeoutMs: BOOT_LIMIT_MS, what: 'the droplet to boot' })
   })
   afterAll(async () => {
     await server[Symbol.asyncDispose]()
@@ -103,7 +102,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
       second.type('q')
       expect(await second.closed).toMatchObject({ code: 1000 })
       expect(second.messages.at(-1)).toEqual({ exit: 0 })
-      await pollUntil(5_000, async () => (await auditRecords('droplet.exec.end')).length === 1)
+      await waitUntil(async () => (await auditRecords('droplet.exec.end')).length === 1, { what: 'the audit record' })
       const [end, start] = await auditRecords('droplet.exec')
       expect([start, end]).toMatchObject([
         { user: 'manager', action: 'droplet.exec', result: 'ok' },
@@ -118,7 +117,9 @@ describe.each(engineKinds)('on the engine %s', kind => {
       const terminal = openTerminal(server, 'cikit01', await requestTicket(server, ownToken, 'cikit01'))
       terminal.type('su -\n')
       terminal.type('sleep 4721\n')
-      await pollUntil(10_000, async () => (await runShell('pgrep -f "sleep 472[1]"; true')) !== '')
+      await waitUntil(async () => (await runShell('pgrep -f "sleep 472[1]"; true')) !== '', {
+        what: 'the child process',
+      })
       await server.call('DELETE', '/user/session/current', ownToken)
       expect(await terminal.closed).toMatchObject({ code: 4401 })
       expect(await pollUntil(10_000, async () => (await runShell('pgrep -f "sleep 472[1]"; true')) === '')).toBe(true)
@@ -136,8 +137,8 @@ describe.each(engineKinds)('on the engine %s', kind => {
 
   describe('logs', () => {
     test('are the requested number of lines of the journal', async () => {
-      await exec(['logger', '-t', 'told', 'one'])
-      await exec(['logger', '-t', 'told', 'two \u001b[31m<b>'])
+      await exec(['logger', '-t', 'test', 'one'])
+      await exec(['logger', '-t', 'test', 'two \u001b[31m<b>'])
       const isFound = await pollUntil(5_000, async () =>
         (await readLogs('lines=20')).text.includes('two \u001b[31m<b>'),
       )
@@ -150,7 +151,7 @@ describe.each(engineKinds)('on the engine %s', kind => {
       const { access_token: ownToken } = await server.logIn(await server.createUser(`reader-${kind}`, 'viewer'))
       const headers = { authorization: `Bearer ${ownToken}` }
       const response = await fetch(`${server.url}/droplet/logs/cikit01?follow=true&lines=1`, { headers })
-      await exec(['logger', '-t', 'told', 'one that is followed'])
+      await exec(['logger', '-t', 'test', 'one that is followed'])
       let text = ''
       for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
         text += chunk

@@ -7,7 +7,7 @@ import { createEngineProxy } from '../testkit/e2e/engine-proxy.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 
-// Droplets beside everything else that lives on a host, with an image that starts in no time.
+// Droplets beside other containers and programs on a host, with an image that starts at once.
 
 const flags = ['--image', SMALL_IMAGE]
 let engine: TestEngine
@@ -34,16 +34,16 @@ const keyFolders = (dataDir: string) => {
   return existsSync(dir) ? readdirSync(dir).sort() : []
 }
 
-test('20 adds at once make 20 droplets with numbers of their own, the newest first', async () => {
-  const answers = await Promise.all(Array.from({ length: 20 }, () => server.call('POST', '/droplet/add', token)))
-  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200))
+test('20 concurrent adds create 20 droplets with different numbers, newest first', async () => {
+  const responses = await Promise.all(Array.from({ length: 20 }, () => server.call('POST', '/droplet/add', token)))
+  expect(responses.map(({ status }) => status)).toEqual(Array(20).fill(200))
   const expected = Array.from({ length: 20 }, (_, index) => `cikit${String(20 - index).padStart(2, '0')}`)
   expect(names(await server.callDroplets('GET', 'list', token))).toEqual(expected)
   expect(keyFolders(server.dataDir)).toEqual(expected.toReversed())
 }, 120_000)
 
-describe('what others made', () => {
-  test("a container that CIKit's own tooling made is a droplet, and the next one comes after it", async () => {
+describe('beside other containers and programs', () => {
+  test("a container of CIKit's own tooling is a droplet, and the next add gets the number after it", async () => {
     await docker('run', '-d', '--name', 'cikit41', '-p', '2241:22', '-p', '127.0.0.1:8041:80', SMALL_IMAGE)
     expect(await server.callDroplets('GET', 'list', token)).toMatchObject([
       { name: 'cikit41', ports: { 22: { from: { ip: '0.0.0.0', port: 2241 } }, 80: { from: { port: 8041 } } } },
@@ -54,7 +54,7 @@ describe('what others made', () => {
     expect(names(await server.callDroplets('DELETE', 'delete/cikit41', token))).toEqual(['cikit42'])
   })
 
-  test('any other container is neither listed nor touched, by whatever it is called', async () => {
+  test('other containers are neither listed nor changed, whatever their names', async () => {
     const id = (await docker('run', '-d', '--name', 'bystander', SMALL_IMAGE)).trim()
     await docker('run', '-d', '--name', 'cikit00', SMALL_IMAGE)
     await docker('run', '-d', '--name', 'cikit100', SMALL_IMAGE)
@@ -76,7 +76,7 @@ describe('what others made', () => {
     expect(running.trim().split('\n').sort()).toEqual(['bystander', 'cikit00', 'cikit100', 'mycikit05'])
   })
 
-  test('a host port that somebody else listens on costs its number, and leaves nothing behind', async () => {
+  test('an add skips a number whose host port is in use and leaves nothing behind', async () => {
     using listener = Bun.listen({ hostname: '0.0.0.0', port: 2201, socket: { data() {} } })
     expect(listener.port).toBe(2201)
     expect(names(await server.callDroplets('POST', 'add', token))).toEqual(['cikit02'])

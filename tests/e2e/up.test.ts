@@ -8,7 +8,7 @@ import { paintTerminal, scanPicture } from '../testkit/e2e/qr.ts'
 import { currentCode } from '../testkit/e2e/server-process.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// `npm run up` and `npm run down` on a host that has an engine already, and something else on it.
+// `npm run up` and `npm run down` on a host whose engine already runs another container.
 
 const PORT = '18399'
 const dir = tempDir()
@@ -37,38 +37,38 @@ afterAll(async () => {
   dir[Symbol.dispose]()
 })
 
-test('up shows the owner, with a QR code that can be scanned', async () => {
+test('up prints a QR code for the owner that can be scanned', async () => {
   expect(upOutput).toContain(`Using the Docker Engine on ${engine.socket}`)
   const address = await scanPicture(paintTerminal(upOutput), 'pgm')
   expect(new URL(address).searchParams.get('secret')).toBe(secret)
 })
 
-test('the three lines that it prints log in, add a droplet and list it', async () => {
+test('the three printed commands log in, add a droplet and list it', async () => {
   const lines = upOutput.split('\n').filter(line => /^(TOKEN=|curl )/.test(line))
   expect(lines).toHaveLength(3)
   const script = lines.join('\necho\n').replace('123456', await currentCode(secret))
   const [, added = '', listed = ''] = (await run(['bash', '-c', script])).split('\n')
-  for (const answer of [added, listed])
-    expect(JSON.parse(answer)).toMatchObject([{ name: 'cikit01', state: 'running' }])
+  for (const response of [added, listed])
+    expect(JSON.parse(response)).toMatchObject([{ name: 'cikit01', state: 'running' }])
 })
 
-test('up again goes on where it was: the same owner, and no new secret', async () => {
+test('a second up keeps the owner and the secret', async () => {
   const output = await runNpm('up')
   expect(output).toContain('Already serving')
   expect(output).toContain('The owner is owner')
   expect(output).not.toContain('Secret ')
 })
 
-test('down stops it and leaves the rest; up after it serves the same data', async () => {
+test('down stops the server and keeps the data for the next up', async () => {
   await runNpm('down')
-  expect(await fetch(`http://127.0.0.1:${PORT}/`).catch(() => 'nobody')).toBe('nobody')
+  expect(await fetch(`http://127.0.0.1:${PORT}/`).catch(() => 'unreachable')).toBe('unreachable')
   expect(await containerNames()).toEqual(['bystander', 'cikit01'])
   const output = await runNpm('up')
   expect(output).toContain('The owner is owner')
   expect((await fetch(`http://127.0.0.1:${PORT}/`)).status).toBe(200)
 })
 
-test('down --purge, also after down, removes its droplets and its data and nothing else', async () => {
+test('down --purge after down removes its droplets and data and nothing else', async () => {
   await runNpm('down')
   await runNpm('down', '--', '--purge')
   expect(existsSync(upDir)).toBe(false)
