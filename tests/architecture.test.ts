@@ -120,6 +120,13 @@ test('SQL statements contain no outside values', () => {
   const interpolated = statements.flatMap(({ statement }) =>
     [...statement.matchAll(/\$\{([^}]*)\}/g)].map(match => match[1]),
   )
-  expect([...new Set(interpolated)].sort()).toEqual(['column', 'columns', 'denialColumns', 'idColumns[table]', 'table'])
+  expect([...new Set(interpolated)].sort()).toEqual([
+    'column',
+    'columns',
+    'denialColumns',
+    'idColumns[table]',
+    'oldTable',
+    'table',
+  ])
   expect([...new Set(statements.map(({ file }) => file.split('/').slice(0, 2).join('/')))]).toEqual(['src/store'])
 })

@@ -1,5 +1,5 @@
-import { closeSync, constants, existsSync, openSync, readdirSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { closeSync, constants, existsSync, openSync, rmSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { type Backup, openBackup } from '../../src/backups/backup-reader.ts'
 import { readPassphrase } from '../../src/backups/encrypted-keys.ts'
 import { assertWritable, unpack } from '../../src/backups/restore.ts'
@@ -8,7 +8,7 @@ import { errorMessage } from '../../src/core/error-message.ts'
 import { ConfigError, OperatorError } from '../../src/core/errors.ts'
 import type { Secret } from '../../src/core/secret.ts'
 import { createCoreContext } from '../../src/core-context.ts'
-import { databaseFile } from '../../src/store/files.ts'
+import { databaseFile, listPreMigrationFiles, preMigrationFile } from '../../src/store/files.ts'
 import type { RestoreSummary } from '../../src/store/invalidate-restored.ts'
 import { swapData } from '../../src/store/swap-data.ts'
 import { defineCommand } from '../shared/command.ts'
@@ -96,7 +96,7 @@ async function prepareRestored(
   } finally {
     await context.close()
     // The backup is the copy.
-    for (const name of readdirSync(stagingDir)) if (name.startsWith('before-migration-')) rmSync(join(stagingDir, name))
+    for (const id of listPreMigrationFiles(stagingDir)) rmSync(preMigrationFile(stagingDir, id))
   }
 }
 

@@ -1,100 +1,96 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { AuditEntry, AuditMark, AuditRecord, AuditResult, AuditStore, Authenticated } from '../store/audit.ts'
+import type { AuditEntry, AuditRecord, AuditResult, AuditStore, Authenticated, ChainEnd } from '../store/audit.ts'
 import type { Key } from '../store/key-file.ts'
-import auditSchema from '../store/migrations/0003-audit.sql' with { type: 'text' }
+import schema from '../store/migrations/0001-schema.sql' with { type: 'text' }
 
-/** The mac before the first record of a chain. */
+/** MAC before the first record of a chain. */
 const EMPTY_MAC = new Uint8Array(32)
 const BATCH_SIZE = 1_000
 
-/** What `verify` found wrong, in words, with the numbers of the records. */
+/** Action of the record that reports a changed head. */
+const HEAD_MISMATCH = 'audit.head-lost'
+/** Action of the record that replaces a row without a valid MAC. */
+const FORGED = 'audit.forged'
+/** SQLite stores triggers exactly as the schema defines them. */
+const OWN_TRIGGERS: readonly string[] = schema.match(/CREATE TRIGGER audit_[\s\S]*?\nEND/g) ?? []
+
 export interface Verification {
-  /** How many records the chain has. */
+  /** Number of records in the chain. */
   records: number
-  /** How many there are before it, of an earlier key: they can be read, and not verified. */
+  /** Records before the chain, signed with an earlier key: readable, but not verifiable. */
   earlier: number
-  /** 0 for none. */
+  /** Number of the newest record; 0 for none. */
   newest: number
-  /** Of the newest record, in hex: noted elsewhere, it tells whether a whole older chain was put in the place of this one. */
+  /** MAC of the newest record in hex. A copy elsewhere detects that the whole chain was replaced by an older one. */
   mac: string
+  /** Problems, as sentences with record numbers. */
   findings: string[]
 }
 
-/** A record as the next one needs it. */
+/** What the next record needs of the previous one. */
 type ChainLink = Pick<AuditRecord, 'number' | 'mac'>
 
 export type Chain = ReturnType<typeof createChain>
 
 /**
- * Records that cannot be changed, removed or moved unseen by somebody without the key: each carries an HMAC-SHA-256 over
- * itself and the one before it (RFC 2104), and both ends of the chain are sealed by themselves.
+ * Tamper-evident records: each has an HMAC-SHA-256 (RFC 2104) over itself and the previous MAC, and both ends of the
+ * chain are signed separately. Without the key, no record can be changed, removed or moved unnoticed.
  */
 export function createChain(store: AuditStore, key: Key) {
   return {
-    /** Whether there is a chain of this key. */
+    /** Whether there is a chain, and this key signed it. */
     matchesKey(): boolean {
-      const start = store.findMark('start')
-      return start !== undefined && hasValidSeal('start', start)
+      const start = store.findEnd('start')
+      return start !== undefined && isSigned('start', start)
     },
 
-    /** Begins a chain after the records that there are, if any. Runs inside `database.write`. */
+    /** Starts a chain after the existing records, if any. Runs inside `database.write`. */
     start(time: number, user: string): void {
       const number = store.newest()?.number ?? 0
-      putMark('start', number, EMPTY_MAC)
+      saveEnd('start', number, EMPTY_MAC)
       appendRecord({ number, mac: EMPTY_MAC }, { ...systemEntry(time, 'audit.begin', 'ok'), user })
     },
 
-    /** What is no record yet, with a mac over it. */
+    /** Adds a MAC to a row that is not a record yet. */
     authenticate: <T extends Partial<AuditEntry>>(row: T): Authenticated<T> => ({ ...row, mac: rowMac(row) }),
 
     isAuthentic: ({ mac, ...row }: Authenticated<Partial<AuditEntry>>): boolean => macsEqual(mac, rowMac(row)),
 
-    /** Tells of a row that was to become a record, and that nobody with the key had written. */
+    /** The entry that replaces a row without a valid MAC. */
     forgedEntry: (time: number): AuditEntry => systemEntry(time, FORGED, 'failed'),
 
-    /** Runs inside `database.write`: head read and record written are one. @returns what was written */
+    /** Runs inside `database.write`, so that head and record are consistent. */
     append: (entry: AuditEntry): ChainLink => appendRecord(resolveHead(entry.time), entry),
 
-    /** Removes the records up to this number, if it is one of the chain's. Runs inside `database.write`. */
+    /** Removes the records of the chain up to this number. Runs inside `database.write`. */
     pruneUpTo(number: number): void {
       const last = store.find(number)
-      if (!last || number <= (store.findMark('start')?.number ?? 0)) return
-      putMark('start', number, last.mac)
+      if (!last || number <= (store.findEnd('start')?.number ?? 0)) return
+      saveEnd('start', number, last.mac)
       store.removeUpTo(number)
     },
 
-    /** Reads the whole chain: best in a transaction, so that nobody appends meanwhile. */
+    /** Reads the whole chain. Run it in a transaction, so that nothing is appended meanwhile. */
     verify(): Verification {
-      const findings: string[] = []
-      const start = store.findMark('start')
-      const head = store.findMark('head')
-      if (!start || !hasValidSeal('start', start)) findings.push('The mark of the beginning was changed')
+      const start = store.findEnd('start')
       const { count, lowest } = store.countUpTo(start?.number ?? 0)
-      const restarted = start !== undefined && macsEqual(start.mac, EMPTY_MAC)
-      if (count > 0 && !(restarted && (lowest ?? 0) > 0))
-        findings.push(`${count} records before the first are not written by us`)
-      findings.push(...findForeignTriggers())
+      const isRestarted = start !== undefined && macsEqual(start.mac, EMPTY_MAC)
+      const findings = [...verifyStart(start, count, isRestarted && (lowest ?? 0) > 0), ...findTriggerProblems()]
       let last: ChainLink = { number: start?.number ?? 0, mac: start?.mac ?? EMPTY_MAC }
       let records = 0
       for (;;) {
         const batch = store.after(last.number, BATCH_SIZE)
         if (batch.length === 0) break
         for (const record of batch) {
-          const finding = checkRecord(last, record)
-          if (finding) findings.push(finding)
+          findings.push(...verifyRecord(last, record))
           last = record
           records += 1
         }
       }
-      if (!head || !hasValidSeal('head', head)) findings.push('The mark of the end was changed')
-      else if (head.number > last.number)
-        findings.push(`${formatRange(last.number + 1, head.number)} missing at the end`)
-      else if (head.number < last.number)
-        findings.push(`${formatRange(head.number + 1, last.number)} not written by us`)
-      else if (!macsEqual(head.mac, last.mac)) findings.push('The mark of the end does not fit the last record')
+      findings.push(...verifyHead(last))
       return {
         records,
-        earlier: restarted ? count : 0,
+        earlier: isRestarted ? count : 0,
         newest: last.number,
         mac: Buffer.from(last.mac).toString('hex'),
         findings,
@@ -103,10 +99,10 @@ export function createChain(store: AuditStore, key: Key) {
   }
 
   function resolveHead(time: number): ChainLink {
-    const mark = store.findMark('head')
+    const head = store.findEnd('head')
     const newest = store.newest() ?? { number: 0, mac: EMPTY_MAC }
-    if (mark && hasValidSeal('head', mark) && mark.number >= newest.number) return mark
-    // Somebody tampered with it. The chain goes on, and says so for ever.
+    if (head && isSigned('head', head) && head.number >= newest.number) return head
+    // The head was changed. The chain continues with a permanent record of that.
     return appendRecord(newest, systemEntry(time, HEAD_MISMATCH, 'failed'))
   }
 
@@ -114,47 +110,65 @@ export function createChain(store: AuditStore, key: Key) {
     const number = previous.number + 1
     const mac = computeMac(previous.mac, { ...entry, number })
     store.insert({ ...entry, number, mac })
-    putMark('head', number, mac)
+    saveEnd('head', number, mac)
     return { number, mac }
   }
 
-  function checkRecord(previous: ChainLink, record: AuditRecord): string | undefined {
-    // After a gap there is nothing to hold the record against; the gap itself is the finding.
-    if (record.number !== previous.number + 1) return `${formatRange(previous.number + 1, record.number - 1)} missing`
-    if (!macsEqual(record.mac, computeMac(previous.mac, record))) return `Record ${record.number} was changed or moved`
-    if (record.action === FORGED) return `Record ${record.number} stands for one that somebody else wrote`
-    if (record.action === HEAD_MISMATCH)
-      return `Record ${record.number} says that the end did not fit: look at what is before it`
-    return undefined
+  function verifyStart(start: ChainEnd | undefined, recordsBefore: number, mayHaveRecordsBefore: boolean): string[] {
+    return [
+      ...(start && isSigned('start', start) ? [] : ['The start of the chain was changed']),
+      ...(recordsBefore > 0 && !mayHaveRecordsBefore
+        ? [`${recordsBefore} records before the start were not written by cikit-api`]
+        : []),
+    ]
   }
 
-  /** Whatever else runs when a row is written could hide or change it. */
-  function findForeignTriggers(): string[] {
+  function verifyRecord(previous: ChainLink, record: AuditRecord): string[] {
+    // A record after a gap has no previous MAC to compare with; the gap is the finding.
+    if (record.number !== previous.number + 1) return [`${formatRange(previous.number + 1, record.number - 1)} missing`]
+    if (!macsEqual(record.mac, computeMac(previous.mac, record)))
+      return [`Record ${record.number} was changed or moved`]
+    if (record.action === FORGED) return [`Record ${record.number} replaces a forged one`]
+    if (record.action === HEAD_MISMATCH)
+      return [`Record ${record.number} reports that the head was changed: check the records before it`]
+    return []
+  }
+
+  function verifyHead(last: ChainLink): string[] {
+    const head = store.findEnd('head')
+    if (!head || !isSigned('head', head)) return ['The head of the chain was changed']
+    if (head.number > last.number) return [`${formatRange(last.number + 1, head.number)} missing at the end`]
+    if (head.number < last.number) return [`${formatRange(head.number + 1, last.number)} not written by cikit-api`]
+    return macsEqual(head.mac, last.mac) ? [] : ['The head of the chain does not match the last record']
+  }
+
+  /** Any other trigger could hide or change what is written. */
+  function findTriggerProblems(): string[] {
     const existing = store.triggers()
-    const missing = OWN_TRIGGERS.filter(sql => !existing.includes(sql)).map(
-      () => 'A trigger that guards the records is gone',
-    )
     return [
-      ...missing,
-      ...existing.filter(sql => !OWN_TRIGGERS.includes(sql)).map(() => 'A trigger is not written by us'),
+      ...OWN_TRIGGERS.filter(sql => !existing.includes(sql)).map(
+        () => 'A trigger that protects the records is missing',
+      ),
+      ...existing.filter(sql => !OWN_TRIGGERS.includes(sql)).map(() => 'A trigger was not created by cikit-api'),
     ]
   }
 
   function rowMac(row: Partial<AuditEntry>): Uint8Array {
     const { time, user, address, action, target, errorId = null, count = 1 } = row
+    // The first element separates these MACs from those of records.
     const text = JSON.stringify(['not yet', time, user, address, action, target, errorId, count])
     return createHmac('sha256', key.reveal()).update(text).digest()
   }
 
-  function putMark(name: 'start' | 'head', number: number, mac: Uint8Array): void {
-    store.saveMark(name, { number, mac, seal: computeSeal(name, number, mac) })
+  function saveEnd(name: 'start' | 'head', number: number, mac: Uint8Array): void {
+    store.saveEnd(name, { number, mac, signature: sign(name, number, mac) })
   }
 
-  function hasValidSeal(name: 'start' | 'head', { number, mac, seal }: AuditMark): boolean {
-    return macsEqual(seal, computeSeal(name, number, mac))
+  function isSigned(name: 'start' | 'head', { number, mac, signature }: ChainEnd): boolean {
+    return macsEqual(signature, sign(name, number, mac))
   }
 
-  function computeSeal(name: 'start' | 'head', number: number, mac: Uint8Array): Uint8Array {
+  function sign(name: 'start' | 'head', number: number, mac: Uint8Array): Uint8Array {
     return createHmac('sha256', key.reveal()).update(`${name} ${number} `).update(mac).digest()
   }
 
@@ -165,14 +179,7 @@ export function createChain(store: AuditStore, key: Key) {
   }
 }
 
-/** The action of the record that tells of a head that was tampered with. */
-const HEAD_MISMATCH = 'audit.head-lost'
-/** The action of the record in the place of a row that nobody with the key had written. */
-const FORGED = 'audit.forged'
-/** As the migration makes them, which is how SQLite keeps them. */
-const OWN_TRIGGERS: readonly string[] = auditSchema.match(/CREATE TRIGGER [\s\S]*?\nEND/g) ?? []
-
-/** What the audit says of itself. */
+/** An entry that the audit log writes about itself. */
 function systemEntry(time: number, action: string, result: AuditResult): AuditEntry {
   return { time, user: '', address: 'host', action, target: '', result, errorId: null, count: 1 }
 }

@@ -5,6 +5,7 @@ import { OperatorError } from '../core/errors.ts'
 import type { RandomBytes } from '../core/random.ts'
 import type { AuditStore } from '../store/audit.ts'
 import type { Database } from '../store/database.ts'
+import { AUDIT_KEY_FILE } from '../store/files.ts'
 import { ensureKeyFile, type Key, readKeyFile } from '../store/key-file.ts'
 import { type Chain, createChain } from './chain.ts'
 
@@ -12,46 +13,46 @@ export interface ChainOptions {
   db: Database
   dataDir: string
   sealingKeyFile: string
-  /** Whether nothing was ever sealed in this data directory. */
+  /** Whether nothing has ever been encrypted in this data directory. */
   isFirstStart: boolean
   now: () => number
   random: RandomBytes
-  /** Begins a new chain, with a new key where there is none, after the records of a key that is lost. */
+  /** Starts a new chain after the existing records when their key is lost; creates a key if there is none. */
   restart?: { by: string }
 }
 
 /**
- * The chain of this data directory, begun where there is none yet. Its key (`audit.key`) lies beside the sealing key, or
- * in the data directory where that was put elsewhere, and is made once.
- * @throws OperatorError naming the file, when the key is missing or wrong, and when the records were taken away
+ * Opens the chain of a data directory, or starts it. Its key (`audit.key`) is beside the sealing key or in the data
+ * directory, and is created once.
+ * @throws OperatorError naming the file when the key is missing or wrong, or the records were removed
  */
 export async function openChain(store: AuditStore, options: ChainOptions): Promise<Chain> {
   const { db, now, restart } = options
   const file = auditKeyFile(options)
-  const isEmpty = () => store.findMark('start') === undefined && store.newest() === undefined
+  const isEmpty = () => store.findEnd('start') === undefined && store.newest() === undefined
   const isKeyMissing = !existsSync(file)
-  // An empty audit that has its key already was emptied, unless this system is only just being made.
+  // An empty log with an existing key was tampered with, except during the first start.
   const isNew = isEmpty() && (isKeyMissing || options.isFirstStart)
   if (isNew || (restart && isKeyMissing)) ensureKeyFile(file, options.random)
   const chain = createChain(store, readAuditKey(file))
   if (isNew || (restart && !chain.matchesKey())) {
     await db.write(() => {
-      // Another process may do the same at this moment.
+      // Checked again: another process may have started it.
       if (isEmpty() || restart) chain.start(now(), restart?.by ?? '')
     })
   }
   if (!chain.matchesKey()) {
     throw new OperatorError(
-      `The audit does not fit its key ${file}, or was tampered with: put key and database back from a backup, or begin anew with cikit-api audit --restart`,
+      `The audit log does not match its key ${file}, or was tampered with: restore key and database from a backup, or start a new log with cikit-api audit --restart`,
     )
   }
   return chain
 }
 
-/** Where the key of the audit is, or would be made. */
+/** Path of the existing audit key, or of the one to be created. */
 export function auditKeyFile({ dataDir, sealingKeyFile }: Pick<ChainOptions, 'dataDir' | 'sealingKeyFile'>): string {
-  const beside = join(dirname(sealingKeyFile), 'audit.key')
-  return existsSync(beside) ? beside : join(dataDir, 'audit.key')
+  const beside = join(dirname(sealingKeyFile), AUDIT_KEY_FILE)
+  return existsSync(beside) ? beside : join(dataDir, AUDIT_KEY_FILE)
 }
 
 function readAuditKey(file: string): Key {
@@ -59,6 +60,6 @@ function readAuditKey(file: string): Key {
     return readKeyFile(file)
   } catch (cause) {
     const reason = errorMessage(cause)
-    throw new OperatorError(`${reason}, or begin a new audit with cikit-api audit --restart`, { cause })
+    throw new OperatorError(`${reason}, or start a new audit log with cikit-api audit --restart`, { cause })
   }
 }

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { createChain } from '../audit/chain.ts'
+import { errorMessage } from '../core/error-message.ts'
 import { OperatorError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 import { createAuditStore } from '../store/audit.ts'
 import { bytesEqual, hashKey } from '../store/encryption-key.ts'
+import { convertCopy } from '../store/migrate.ts'
 import { migrations } from '../store/migrations/index.ts'
 import { inspectSnapshot, type SnapshotInfo } from '../store/snapshot.ts'
 import { corruptBackup, type LocatedEntry, listEntries, readChunks } from './archive.ts'
@@ -51,12 +53,6 @@ export function openBackup(fd: number): Backup {
     for (const chunk of readChunks(fd, entryOf(name))) hash.update(chunk)
     if (hash.digest('hex') !== sha256) throw corruptBackup(`${name} does not have its hash`)
   }
-  const newest = migrations.at(-1)?.id ?? 0
-  if (manifest.migration > newest) {
-    throw new OperatorError(
-      `The backup was written by a newer cikit-api (${manifest.version}, migration ${manifest.migration}; this one knows ${newest}): use that binary or a newer one`,
-    )
-  }
   return { manifest, read: name => readEntry(entryOf(name)), extract, decryptKeys: decryptOwnKeys }
 
   function entryOf(name: string): LocatedEntry {
@@ -95,15 +91,35 @@ export function openBackup(fd: number): Backup {
 export function extractDatabase(backup: Backup, directory: string, keys: SystemKeys | undefined): SnapshotInfo {
   const path = join(directory, DATABASE)
   backup.extract(DATABASE, path, 0o600)
+  const developmentMigration = convertExtracted(path)
+  if (developmentMigration === undefined) rejectNewer(backup.manifest)
   const info = inspectSnapshot(path, sql => {
     if (keys && !createChain(createAuditStore({ sql }), keys.audit).matchesKey()) {
       throw new OperatorError('The key of the audit in the backup is not the one of its database: take another backup')
     }
   })
-  if (info.migration !== backup.manifest.migration)
+  if ((developmentMigration ?? info.migration) !== backup.manifest.migration)
     throw corruptBackup('its database is not the one that was put into it')
   if (keys && info.keyHash && !bytesEqual(info.keyHash, hashKey(keys.sealing))) {
     throw new OperatorError('The sealing key in the backup is not the one of its database: take another backup')
   }
   return info
+}
+
+/** @returns the migration of a development build; undefined for a database of a release */
+function convertExtracted(path: string): number | undefined {
+  try {
+    return convertCopy(path)
+  } catch (cause) {
+    if (cause instanceof OperatorError) throw cause
+    throw corruptBackup(`its database cannot be read: ${errorMessage(cause)}`)
+  }
+}
+
+function rejectNewer({ version, migration }: Manifest): void {
+  const newest = migrations.at(-1)?.id ?? 0
+  if (migration <= newest) return
+  throw new OperatorError(
+    `The backup was written by a newer cikit-api (${version}, migration ${migration}; this one knows ${newest}): use that binary or a newer one`,
+  )
 }

@@ -111,7 +111,7 @@ function snapshotWithKeys(
 
 function findMatchingKey(location: KeyLocation, { keyHash }: SnapshotInfo): Key | undefined {
   const file = sealingKeyFile(location)
-  // Of a database from before there were rotations; no server of today leaves it so.
+  // Nothing is encrypted yet.
   if (!keyHash) return readKeyFile(file)
   for (const candidate of [file, nextKeyFile(file)]) {
     if (!bytesEqual(keyHash, hashKeyFile(candidate))) continue

@@ -1,9 +1,10 @@
+import { DATABASE_FILE } from '../store/files.ts'
 import { corruptBackup } from './archive.ts'
 import { isKeyEncryptionParams, type KeyEncryptionParams } from './encrypted-keys.ts'
 
 /** The first file of a backup, which tells of the others. */
 export const MANIFEST = 'manifest.json'
-export const DATABASE = 'cikit-api.db'
+export const DATABASE = DATABASE_FILE
 export const SEALED_KEYS = 'keys.sealed'
 /** Another one when older programs could not read it. */
 const FORMAT = 1

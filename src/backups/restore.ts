@@ -1,10 +1,12 @@
 import { accessSync, constants, copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { auditKeyFile } from '../audit/open-chain.ts'
+import { CREDENTIALS_DIR } from '../config/config.ts'
 import { errorMessage } from '../core/error-message.ts'
 import { ConfigError, OperatorError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 import { bytesEqual, hashKeyFile, type KeyLocation, nextKeyFile, sealingKeyFile } from '../store/encryption-key.ts'
+import { AUDIT_KEY_FILE, SEALING_KEY_FILE } from '../store/files.ts'
 import { writeKeyFile } from '../store/key-file.ts'
 import type { SnapshotInfo } from '../store/snapshot.ts'
 import type { Backup } from './backup-reader.ts'
@@ -34,13 +36,13 @@ export async function unpack(
   const keys = passphrase && (await backup.decryptKeys(passphrase))
   const info = extractDatabase(backup, directory, keys)
   if (keys) {
-    if (location.keyFile === undefined) writeKeyFile(join(directory, 'sealing.key'), keys.sealing)
+    if (location.keyFile === undefined) writeKeyFile(join(directory, SEALING_KEY_FILE), keys.sealing)
     else assertMatchingKey(location.keyFile, info, location)
-    if (!existsSync(auditKeyBeside(location))) writeKeyFile(join(directory, 'audit.key'), keys.audit)
+    if (!existsSync(auditKeyBeside(location))) writeKeyFile(join(directory, AUDIT_KEY_FILE), keys.audit)
   } else copyExistingKeys(directory, location, info, restartAudit)
   for (const { name } of backup.manifest.files) {
     if (!parseCredential(name)) continue
-    const { folder, path, mode } = locateCredential(join(directory, 'credentials'), name)
+    const { folder, path, mode } = locateCredential(join(directory, CREDENTIALS_DIR), name)
     createKeyFolder(folder)
     backup.extract(name, path, mode)
   }
@@ -68,7 +70,7 @@ function copyExistingKeys(directory: string, location: KeyLocation, info: Snapsh
     assertMatchingKey(file, info, location)
     throw new Error('a key that fits is one')
   }
-  if (location.keyFile === undefined) copyFileSync(existing, join(directory, 'sealing.key'))
+  if (location.keyFile === undefined) copyFileSync(existing, join(directory, SEALING_KEY_FILE))
   const auditKey = auditKeyFile({ dataDir: location.dataDir, sealingKeyFile: file })
   if (!existsSync(auditKey) && !restartAudit) {
     throw new OperatorError(
@@ -76,17 +78,17 @@ function copyExistingKeys(directory: string, location: KeyLocation, info: Snapsh
     )
   }
   if (existsSync(auditKey) && auditKey !== auditKeyBeside(location))
-    copyFileSync(auditKey, join(directory, 'audit.key'))
+    copyFileSync(auditKey, join(directory, AUDIT_KEY_FILE))
 }
 
 /** Where the key of the audit is used from and never moved. */
 function auditKeyBeside({ keyFile }: KeyLocation): string {
-  return keyFile === undefined ? '' : join(dirname(sealingKeyFile({ dataDir: '', keyFile })), 'audit.key')
+  return keyFile === undefined ? '' : join(dirname(sealingKeyFile({ dataDir: '', keyFile })), AUDIT_KEY_FILE)
 }
 
 function matchesSnapshot(file: string, { keyHash }: SnapshotInfo): boolean {
   const hash = hashKeyFile(file)
-  // A database from before there were rotations notes no hash: whether its key is the one is found out by opening it.
+  // Without encrypted secrets any key fits.
   return hash !== undefined && (keyHash === undefined || bytesEqual(keyHash, hash))
 }
 

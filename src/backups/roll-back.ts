@@ -1,11 +1,12 @@
 import { chmodSync, copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openAudit } from '../audit/service.ts'
+import { CREDENTIALS_DIR } from '../config/config.ts'
 import type { Actor } from '../core/actor.ts'
 import { systemRandom } from '../core/random.ts'
 import { openDatabase } from '../store/database.ts'
 import { type KeyLocation, sealingKeyFile } from '../store/encryption-key.ts'
-import { databaseFile } from '../store/files.ts'
+import { AUDIT_KEY_FILE, databaseFile, SEALING_KEY_FILE } from '../store/files.ts'
 import { invalidateRestoredState } from '../store/invalidate-restored.ts'
 import { type Migration, migrations as ownMigrations } from '../store/migrations/index.ts'
 import { carryForward, type PreMigrationBackup } from '../store/pre-migration-backup.ts'
@@ -32,10 +33,10 @@ export async function rollBackData(
 ): Promise<string> {
   const { dataDir } = location
   // Whatever keys the droplets have, they have today.
-  const { previousDataDir } = await swapData(dataDir, join(dataDir, 'credentials'), async draft => {
+  const { previousDataDir } = await swapData(dataDir, join(dataDir, CREDENTIALS_DIR), async draft => {
     copyPrivateFile(backup.path, databaseFile(draft))
     // They are put aside with the database, and are the same after that.
-    for (const name of ['sealing.key', 'audit.key']) {
+    for (const name of [SEALING_KEY_FILE, AUDIT_KEY_FILE]) {
       if (existsSync(join(dataDir, name))) copyPrivateFile(join(dataDir, name), join(draft, name))
     }
     await prepareDraft(location, draft, actor, {

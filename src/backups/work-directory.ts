@@ -1,7 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-
-const WORK_NAME = 'backup'
+import { BACKUP_WORK_NAME } from '../store/files.ts'
 
 /**
  * A path of this process's own beside `path`, for what is not finished; those of processes that are gone are removed.
@@ -24,12 +23,12 @@ export function removeOrphans(path: string): void {
 
 /** Removes the work directories of processes that were killed. */
 export function removeOrphanedWork(dataDir: string): void {
-  removeOrphans(join(dataDir, WORK_NAME))
+  removeOrphans(join(dataDir, BACKUP_WORK_NAME))
 }
 
 /** A directory in the data directory (0700) for the time of a backup: `using work = openWorkDirectory(dataDir)`. */
 export function openWorkDirectory(dataDir: string) {
-  const path = tempPathFor(join(dataDir, WORK_NAME))
+  const path = tempPathFor(join(dataDir, BACKUP_WORK_NAME))
   rmSync(path, { recursive: true, force: true })
   mkdirSync(path, { mode: 0o700 })
   chmodSync(path, 0o700)

@@ -22,6 +22,9 @@ import {
 } from './parse.ts'
 import type { EngineAddress } from './types.ts'
 
+/** Directory of the droplets' SSH keys in the data directory, unless `--credentials-dir` names another place. */
+export const CREDENTIALS_DIR = 'credentials'
+
 /** The settings an operator can make: each is the flag `--<name>` and the variable `CIKIT_API_<NAME>`; the flag wins. */
 export const settings = {
   host: { hint: 'ADDRESS', description: 'Address to listen on (127.0.0.1, or 0.0.0.0 with TLS)' },
@@ -198,7 +201,7 @@ export function toCoreConfig(flags: Flags, env: Env, hostFacts: HostFacts): Core
 export function toDataLocations(flags: Flags, env: Env, hostFacts: HostFacts): DataLocations {
   const coreConfig = toCoreConfig(flags, env, hostFacts)
   const credentialsDir =
-    createSettingReader(flags, env)('credentials-dir')?.value ?? join(coreConfig.dataDir, 'credentials')
+    createSettingReader(flags, env)('credentials-dir')?.value ?? join(coreConfig.dataDir, CREDENTIALS_DIR)
   return { ...coreConfig, credentialsDir: resolve(credentialsDir) }
 }
 

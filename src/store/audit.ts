@@ -1,21 +1,21 @@
 import type { Database } from './database.ts'
 
-/** What was done or refused. Texts hold no control characters. */
+/** An action or a denial. Texts contain no control characters. */
 export interface AuditEntry {
   /** Milliseconds since 1970. */
   time: number
-  /** Who did it; empty for a stranger, `*` for several. */
+  /** Empty for anonymous callers, `*` for several users. */
   user: string
   address: string
   action: string
   target: string
   result: AuditResult
-  /** Of the error catalogue; null where there was no error, or more than one. */
+  /** From the error catalogue; null for no error, or several. */
   errorId: number | null
   count: number
 }
 
-/** `interrupted`: this program ended in the middle of it. */
+/** `interrupted`: the process ended before the work did. */
 export type AuditResult = 'ok' | 'refused' | 'failed' | 'interrupted'
 
 export interface AuditRecord extends AuditEntry {
@@ -24,45 +24,45 @@ export interface AuditRecord extends AuditEntry {
   mac: Uint8Array
 }
 
-/** An end of the chain, sealed by itself. */
-export interface AuditMark {
+/** A signed end of the chain. */
+export interface ChainEnd {
   number: number
   mac: Uint8Array
-  seal: Uint8Array
+  signature: Uint8Array
 }
 
 export interface AuditFilter {
   /** Records after this number only, and before that one. */
   after: number
   before: number
-  /** Records of this moment or later only, milliseconds since 1970. */
+  /** Inclusive, milliseconds since 1970. */
   since: number
-  /** Of this user only; empty for all. */
+  /** Empty for all. */
   user: string
-  /** This action only, and those below it (`user` for all of `user.add`, `user.delete`, …); empty for all. */
+  /** An action or a prefix (`user` matches `user.add`, `user.delete`, …); empty for all. */
   action: string
-  /** To whom or what; empty for all. */
+  /** Empty for all. */
   target: string
   limit: number
 }
 
-/** Refusals of one kind that are still counted up. */
+/** Denials of one kind that are still being aggregated. */
 export type PendingDenial = Omit<AuditEntry, 'result'>
 
-/** Work that has begun and not ended. */
+/** Work that has started and not ended. */
 export type PendingEntry = Pick<AuditEntry, 'time' | 'user' | 'address' | 'action' | 'target'>
 
-/** A row that is no record yet: nobody without the key can make it one. */
+/** A row that is not a record yet, with a MAC so that only the key's owner can create one. */
 export type Authenticated<T> = T & { mac: Uint8Array }
 
 export type AuditStore = ReturnType<typeof createAuditStore>
 
-/** The tables of the audit. Whatever changes them must run inside `database.write`. */
+/** The audit log's tables. Changes must run inside `database.write`. */
 export function createAuditStore({ sql }: Pick<Database, 'sql'>) {
   const columns = 'number, time, user, address, action, target, result, error_id AS errorId, count, mac'
-  const selectMark = sql.query<AuditMark, [string]>('SELECT number, mac, seal FROM audit_marks WHERE name = ?')
-  const upsertMark = sql.query<null, [string, number, Uint8Array, Uint8Array]>(
-    'INSERT OR REPLACE INTO audit_marks (name, number, mac, seal) VALUES (?, ?, ?, ?)',
+  const selectEnd = sql.query<ChainEnd, [string]>('SELECT number, mac, signature FROM audit_chain_ends WHERE name = ?')
+  const upsertEnd = sql.query<null, [string, number, Uint8Array, Uint8Array]>(
+    'INSERT OR REPLACE INTO audit_chain_ends (name, number, mac, signature) VALUES (?, ?, ?, ?)',
   )
   const selectOne = sql.query<AuditRecord, [number]>(`SELECT ${columns} FROM audit WHERE number = ?`)
   const selectNewest = sql.query<AuditRecord, []>(`SELECT ${columns} FROM audit ORDER BY number DESC LIMIT 1`)
@@ -93,41 +93,41 @@ export function createAuditStore({ sql }: Pick<Database, 'sql'>) {
 
   const denialColumns = 'since AS time, user, address, action, target, error_id AS errorId, count, mac'
   const selectDenial = sql.query<Authenticated<PendingDenial>, [string]>(
-    `SELECT ${denialColumns} FROM audit_refusals WHERE key = ?`,
+    `SELECT ${denialColumns} FROM audit_denials WHERE key = ?`,
   )
   const countDenials = sql.query<{ open: number }, [string]>(
-    'SELECT count(*) AS open FROM audit_refusals WHERE substr(key, 1, length(?1)) = ?1',
+    'SELECT count(*) AS open FROM audit_denials WHERE substr(key, 1, length(?1)) = ?1',
   )
   const upsertDenial = sql.query<
     null,
     [string, number, string, string, string, string, number | null, number, Uint8Array]
   >(`
-    INSERT INTO audit_refusals (key, since, user, address, action, target, error_id, count, mac)
+    INSERT INTO audit_denials (key, since, user, address, action, target, error_id, count, mac)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET (since, user, address, action, target, error_id, count, mac) =
       (excluded.since, excluded.user, excluded.address, excluded.action, excluded.target, excluded.error_id,
        excluded.count, excluded.mac)`)
   const selectDenialsUntil = sql.query<Authenticated<PendingDenial>, [number]>(
-    `SELECT ${denialColumns} FROM audit_refusals WHERE since <= ? ORDER BY number`,
+    `SELECT ${denialColumns} FROM audit_denials WHERE since <= ? ORDER BY number`,
   )
-  const deleteDenials = sql.query<null, [number]>('DELETE FROM audit_refusals WHERE since <= ?')
+  const deleteDenials = sql.query<null, [number]>('DELETE FROM audit_denials WHERE since <= ?')
 
   const insertPending = sql.query<null, [string, number, string, string, string, string, Uint8Array]>(
-    'INSERT INTO audit_begun (id, time, user, address, action, target, mac) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO audit_pending (id, time, user, address, action, target, mac) VALUES (?, ?, ?, ?, ?, ?, ?)',
   )
-  const deletePending = sql.query<null, [string]>('DELETE FROM audit_begun WHERE id = ?')
+  const deletePending = sql.query<null, [string]>('DELETE FROM audit_pending WHERE id = ?')
   const deleteAllPending = sql.query<Authenticated<PendingEntry>, []>(
-    'DELETE FROM audit_begun RETURNING time, user, address, action, target, mac',
+    'DELETE FROM audit_pending RETURNING time, user, address, action, target, mac',
   )
 
   return {
-    findMark: (name: 'start' | 'head'): AuditMark | undefined => selectMark.get(name) ?? undefined,
-    saveMark: (name: 'start' | 'head', { number, mac, seal }: AuditMark): void =>
-      void upsertMark.run(name, number, mac, seal),
+    findEnd: (name: 'start' | 'head'): ChainEnd | undefined => selectEnd.get(name) ?? undefined,
+    saveEnd: (name: 'start' | 'head', { number, mac, signature }: ChainEnd): void =>
+      void upsertEnd.run(name, number, mac, signature),
 
     find: (number: number): AuditRecord | undefined => selectOne.get(number) ?? undefined,
     newest: (): AuditRecord | undefined => selectNewest.get() ?? undefined,
-    /** In the order of their numbers. */
+    /** Oldest first. */
     after: (number: number, limit: number): AuditRecord[] => selectAfter.all(number, limit),
     /** Newest first. */
     list: (filter: AuditFilter): AuditRecord[] => selectFiltered.all({ ...filter }),
@@ -137,17 +137,16 @@ export function createAuditStore({ sql }: Pick<Database, 'sql'>) {
       insert.run(number, time, user, address, action, target, result, errorId, count, mac)
     },
 
-    /** Only what lies before the mark `start` can be removed. */
+    /** A trigger rejects records after the start of the chain. */
     removeUpTo: (number: number): void => void deleteUpTo.run(number),
 
     findDenial: (key: string): Authenticated<PendingDenial> | undefined => selectDenial.get(key) ?? undefined,
-    /** How many there are whose key begins so. */
     countPendingDenials: (prefix: string): number => countDenials.get(prefix)?.open ?? 0,
     saveDenial(key: string, denial: Authenticated<PendingDenial>): void {
       const { time, user, address, action, target, errorId, count, mac } = denial
       upsertDenial.run(key, time, user, address, action, target, errorId, count, mac)
     },
-    /** Those that began at `time` or before, in the order in which they did. */
+    /** Denials first seen at `time` or before, oldest first. */
     denialsUntil: (time: number): Authenticated<PendingDenial>[] => selectDenialsUntil.all(time),
     removeDenialsUntil: (time: number): void => void deleteDenials.run(time),
 
@@ -155,12 +154,12 @@ export function createAuditStore({ sql }: Pick<Database, 'sql'>) {
       insertPending.run(id, time, user, address, action, target, mac)
     },
     removePending: (id: string): void => void deletePending.run(id),
-    /** Removes and returns all of it. */
+    /** Removes and returns all entries. */
     takePending: (): Authenticated<PendingEntry>[] => deleteAllPending.all(),
 
-    /** The triggers on these tables, as they were written. */
+    /** SQL of the triggers on these tables. */
     triggers: (): string[] => selectTriggers.all().map(row => row.sql),
-    /** How many records have this number or a lower one, and the lowest. */
+    /** Number of records up to and including this one, and the lowest number. */
     countUpTo: (number: number) => selectUpTo.get(number) ?? { count: 0, lowest: null },
   }
 }

@@ -4,10 +4,10 @@ export type ClockHighWaterMark = ReturnType<typeof createClockHighWaterMark>
 
 /** The latest time that was shown here, so that a later process never shows an earlier one. */
 export function createClockHighWaterMark(db: Database) {
-  const select = db.sql.query<{ time: number }, []>('SELECT time FROM clock_mark')
+  const select = db.sql.query<{ time: number }, []>('SELECT time FROM clock_high_water_mark')
   const upsert = db.sql.query<null, [number]>(`
-    INSERT INTO clock_mark (one, time) VALUES (1, ?)
-    ON CONFLICT (one) DO UPDATE SET time = max(time, excluded.time)`)
+    INSERT INTO clock_high_water_mark (id, time) VALUES (1, ?)
+    ON CONFLICT (id) DO UPDATE SET time = max(time, excluded.time)`)
   return {
     /** Milliseconds since 1970; 0 at the very first start. */
     get: (): number => select.get()?.time ?? 0,

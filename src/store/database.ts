@@ -53,8 +53,9 @@ export function openDatabase(
       sql.run('PRAGMA synchronous = FULL')
       // 16 MiB of WAL: fewer of the commits have to wait for what is written into the database itself.
       sql.run('PRAGMA wal_autocheckpoint = 4000')
-      sql.run('PRAGMA foreign_keys = ON')
       migrate(sql, { dataDir, migrations: options.migrations ?? allMigrations, now: options.now() })
+      // Not before: SQLite rebuilds tables with foreign keys off (https://www.sqlite.org/lang_altertable.html section 7).
+      sql.run('PRAGMA foreign_keys = ON')
       checkIntegrity(sql, path)
       // bun:sqlite is synchronous: a statement that waits stops the event loop. The patience is in `write`.
       sql.run('PRAGMA busy_timeout = 0')

@@ -5,6 +5,7 @@ import { ApiError, OperatorError } from '../core/errors.ts'
 import type { RandomBytes } from '../core/random.ts'
 import type { Database } from './database.ts'
 import { createSecretBox, type SecretBox } from './encryption.ts'
+import { NEXT_KEY_SUFFIX, SEALING_KEY_FILE } from './files.ts'
 import { ensureKeyFile, fsyncDirectory, type Key, readKeyFile } from './key-file.ts'
 
 /** The sealer of a data directory, whose key may be replaced by another process at any time. */
@@ -27,7 +28,7 @@ export interface KeyLocation {
 
 /** The file itself, where a link leads to it. */
 export function sealingKeyFile({ dataDir, keyFile }: KeyLocation): string {
-  const file = keyFile ?? join(dataDir, 'sealing.key')
+  const file = keyFile ?? join(dataDir, SEALING_KEY_FILE)
   return existsSync(file) ? realpathSync(file) : file
 }
 
@@ -111,15 +112,12 @@ export async function openSecretBox(
       // Another process may do the same at this moment: one check counts, and the key is held against that.
       await db.write(() => keyCheck.insertIfMissing(encrypted, loadedKey.hash))
     }
-    const storedCheck = keyCheck.get()
-    await secretBox.decrypt(storedCheck?.sealed ?? new Uint8Array(), KEY_CHECK_CONTEXT).catch(cause => {
+    await secretBox.decrypt(keyCheck.get()?.encrypted ?? new Uint8Array(), KEY_CHECK_CONTEXT).catch(cause => {
       throw new OperatorError(
         `The key in ${file} is not the one that the secrets in ${dataDir} were sealed with: put the right one back`,
         { cause },
       )
     })
-    // Of a database that was made before there were rotations.
-    if (!storedCheck?.hash) await db.write(() => keyCheck.setMissingHash(loadedKey.hash))
     return loadedKey
   }
 
@@ -146,17 +144,15 @@ export function encryptKeyCheck(secretBox: SecretBox): Promise<Uint8Array> {
 
 /** The text by which a wrong key is found out, and the hash of the right one. */
 export function createKeyCheck({ sql }: Pick<Database, 'sql'>) {
-  const select = sql.query<{ sealed: Uint8Array; hash: Uint8Array | null }, []>(
-    'SELECT sealed, key_hash AS hash FROM sealing_check',
+  const select = sql.query<{ encrypted: Uint8Array; hash: Uint8Array }, []>(
+    'SELECT encrypted, key_hash AS hash FROM encryption_key_check',
   )
   const insert = sql.query<null, [Uint8Array, Uint8Array]>(
-    'INSERT OR IGNORE INTO sealing_check (one, sealed, key_hash) VALUES (1, ?, ?)',
+    'INSERT OR IGNORE INTO encryption_key_check (id, encrypted, key_hash) VALUES (1, ?, ?)',
   )
-  const updateHash = sql.query<null, [Uint8Array]>('UPDATE sealing_check SET key_hash = ? WHERE key_hash IS NULL')
   return {
     get: () => select.get() ?? undefined,
-    insertIfMissing: (sealed: Uint8Array, hash: Uint8Array): void => void insert.run(sealed, hash),
-    setMissingHash: (hash: Uint8Array): void => void updateHash.run(hash),
+    insertIfMissing: (encrypted: Uint8Array, hash: Uint8Array): void => void insert.run(encrypted, hash),
   }
 }
 
@@ -193,7 +189,7 @@ export function hashKeyFile(file: string): Uint8Array | undefined {
 }
 
 export function nextKeyFile(file: string): string {
-  return `${file}.new`
+  return file + NEXT_KEY_SUFFIX
 }
 
 export function hashKey(key: Key): Uint8Array {

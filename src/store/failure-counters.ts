@@ -16,29 +16,29 @@ export function createThrottleBucketStore({ sql }: Database) {
   const selectOne = sql.query<ThrottleBucket, [string]>(`
     SELECT consecutive, locked_until AS lockedUntil, window_failures AS windowFailures,
            window_starts_at AS windowStartsAt, last_failure_at AS lastFailureAt
-    FROM lanes WHERE lane = ?`)
+    FROM throttle_buckets WHERE bucket = ?`)
   const upsert = sql.query<null, [string, number, number, number, number, number]>(`
-    INSERT OR REPLACE INTO lanes (lane, consecutive, locked_until, window_failures, window_starts_at, last_failure_at)
+    INSERT OR REPLACE INTO throttle_buckets (bucket, consecutive, locked_until, window_failures, window_starts_at, last_failure_at)
     VALUES (?, ?, ?, ?, ?, ?)`)
-  const deleteOne = sql.query<null, [string]>('DELETE FROM lanes WHERE lane = ?')
-  const deleteRange = sql.query<null, [string, string]>('DELETE FROM lanes WHERE lane >= ? AND lane < ?')
+  const deleteOne = sql.query<null, [string]>('DELETE FROM throttle_buckets WHERE bucket = ?')
+  const deleteRange = sql.query<null, [string, string]>('DELETE FROM throttle_buckets WHERE bucket >= ? AND bucket < ?')
   const deleteOldestAddresses = sql.query<null, [number]>(`
-    DELETE FROM lanes WHERE lane IN
-      (SELECT lane FROM lanes WHERE lane >= 'address:' AND lane < 'address;' ORDER BY last_failure_at DESC LIMIT -1 OFFSET ?)`)
+    DELETE FROM throttle_buckets WHERE bucket IN
+      (SELECT bucket FROM throttle_buckets WHERE bucket >= 'address:' AND bucket < 'address;' ORDER BY last_failure_at DESC LIMIT -1 OFFSET ?)`)
   const selectProvenAddress = sql.query<{ at: number }, [string, string]>(
-    'SELECT last_used_at AS at FROM proven_addresses WHERE user_id = ? AND address = ?',
+    'SELECT last_used_at AS at FROM known_addresses WHERE user_id = ? AND address = ?',
   )
   const upsertProvenAddress = sql.query<null, [string, string, number]>(
-    'INSERT OR REPLACE INTO proven_addresses (user_id, address, last_used_at) VALUES (?, ?, ?)',
+    'INSERT OR REPLACE INTO known_addresses (user_id, address, last_used_at) VALUES (?, ?, ?)',
   )
   const deleteOldestProvenAddresses = sql.query<null, [string, string, number]>(`
-    DELETE FROM proven_addresses WHERE user_id = ? AND address NOT IN
-      (SELECT address FROM proven_addresses WHERE user_id = ? ORDER BY last_used_at DESC LIMIT ?)`)
+    DELETE FROM known_addresses WHERE user_id = ? AND address NOT IN
+      (SELECT address FROM known_addresses WHERE user_id = ? ORDER BY last_used_at DESC LIMIT ?)`)
 
   const selectLockedCount = sql.query<{ count: number }, [string, string, number, number, number]>(`
-    SELECT count(*) AS count FROM lanes
-    WHERE lane >= ? AND lane < ? AND (locked_until > ? OR (window_failures >= ? AND window_starts_at > ?))`)
-  const salt = sql.query<{ salt: Uint8Array }, []>('SELECT salt FROM bucket_salt').get()?.salt ?? new Uint8Array()
+    SELECT count(*) AS count FROM throttle_buckets
+    WHERE bucket >= ? AND bucket < ? AND (locked_until > ? OR (window_failures >= ? AND window_starts_at > ?))`)
+  const salt = sql.query<{ salt: Uint8Array }, []>('SELECT salt FROM throttle_salt').get()?.salt ?? new Uint8Array()
 
   return {
     /** What names fall into buckets by, in this system and no other. */

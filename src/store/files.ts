@@ -1,17 +1,73 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { CREDENTIALS_DIR } from '../config/config.ts'
 import { errorMessage } from '../core/error-message.ts'
 import { ConfigError, OperatorError } from '../core/errors.ts'
 
-/** What may lie in a data directory before we do: a mount's own folder, and what the operator put there for us. */
-const ALLOWED_BEFORE_FIRST_START = new Set(['lost+found', 'credentials', 'sealing.key', 'audit.key'])
-/** What is made first: by `serve` its lock, by the commands on the host the database. */
-const CREATED_FIRST = ['serve.lock', 'cikit-api.db']
+// All names in a data directory, except that of the SSH keys, which belongs to the configuration (CREDENTIALS_DIR).
+
+export const DATABASE_FILE = 'cikit-api.db'
+export const SEALING_KEY_FILE = 'sealing.key'
+export const AUDIT_KEY_FILE = 'audit.key'
+/** SQLite files beside the database. */
+export const DATABASE_SIDECARS = ['-wal', '-shm', '-journal'].map(suffix => DATABASE_FILE + suffix)
+/** A new sealing key, until it replaces the current one. */
+export const NEXT_KEY_SUFFIX = '.new'
+/** Locked by the serving process. */
+export const SERVE_LOCK_FILE = 'serve.lock'
+/** Process id and address of the serving process. */
+export const LOCK_HOLDER_FILE = 'serve.json'
+/** Directories of a restore in its three stages, and its plan: see restore-journal.ts. */
+export const RESTORE_DRAFT_DIR = 'restore-draft'
+export const RESTORE_READY_DIR = 'restore-ready'
+export const RESTORE_PLACING_DIR = 'restore-placing'
+export const RESTORE_PLAN_FILE = 'restore.json'
+/** Prefix of the work directories of backups. */
+export const BACKUP_WORK_NAME = 'backup'
+
+const PRE_MIGRATION_PREFIX = 'before-migration-'
+
+/** Entries that may exist before the first start: of a mount, and files that the operator put there. */
+const ALLOWED_BEFORE_FIRST_START = new Set(['lost+found', CREDENTIALS_DIR, SEALING_KEY_FILE, AUDIT_KEY_FILE])
+/** The first file that `serve` creates, and the first of the commands on the host. */
+const CREATED_FIRST = [SERVE_LOCK_FILE, DATABASE_FILE]
+
+export function databaseFile(dataDir: string): string {
+  return join(dataDir, DATABASE_FILE)
+}
+
+/** Copy of the database from before this migration. */
+export function preMigrationFile(dataDir: string, migration: number): string {
+  return join(dataDir, `${PRE_MIGRATION_PREFIX}${migration}.db`)
+}
+
+/** The same, while it is being written by this process. */
+export function preMigrationTempFile(dataDir: string): string {
+  return join(dataDir, `before-migration.${process.pid}`)
+}
+
+/** The migrations from before which there are copies. */
+export function listPreMigrationFiles(dataDir: string): number[] {
+  return readdirSync(dataDir).flatMap(name => {
+    const number =
+      name.startsWith(PRE_MIGRATION_PREFIX) && /^\d+(?=\.db$)/.exec(name.slice(PRE_MIGRATION_PREFIX.length))
+    return number ? Number(number[0]) : []
+  })
+}
+
+/** Name of the directory for the data that a restore replaces. */
+export function asideName(time: Date): string {
+  return `before-restore-${time.toISOString().replaceAll(':', '')}`
+}
+
+export function isAsideName(name: string): boolean {
+  return /^before-restore-[\w.-]+$/.test(name)
+}
 
 /**
- * Makes the data directory, or takes an existing one, and closes it to everybody else (0700) whatever the umask.
- * @throws OperatorError for a directory that is somebody else's: closing `/etc` to others would be no service
- * @throws ConfigError for a path that can be no directory of ours
+ * Creates the data directory, or takes an existing one, and restricts it to its owner (0700) whatever the umask.
+ * @throws OperatorError for a directory with foreign files: restricting `/etc` would break the host
+ * @throws ConfigError for a path that cannot be used as a directory
  */
 export function prepareDataDir(path: string): void {
   try {
@@ -36,11 +92,7 @@ function createDataDir(path: string): void {
   chmodSync(path, 0o700)
 }
 
-export function databaseFile(dataDir: string): string {
-  return join(dataDir, 'cikit-api.db')
-}
-
-/** Creates a file that only its owner may read (0600) whatever the umask; leaves an existing one, unless `empty` is asked. */
+/** Creates a file that only its owner may access (0600) whatever the umask; keeps an existing one unless `empty` is set. */
 export function createPrivateFile(path: string, options: { empty?: boolean } = {}): void {
   closeSync(openSync(path, options.empty ? 'w' : 'a', 0o600))
   chmodSync(path, 0o600)

@@ -1,5 +1,7 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { existsSync } from 'node:fs'
+import { errorMessage } from '../core/error-message.ts'
+import { needsConversion } from './development-database.ts'
 import { createSecretBox } from './encryption.ts'
 import { createKeyCheck, KEY_CHECK_CONTEXT, type KeyLocation, nextKeyFile, sealingKeyFile } from './encryption-key.ts'
 import { databaseFile } from './files.ts'
@@ -10,8 +12,11 @@ import { migrations } from './migrations/index.ts'
 export interface StoreReport {
   /** What SQLite found wrong with it; empty for a sound one. */
   damage: string[]
-  /** The newest that it has, and the newest that this program knows. */
+  /** The newest migration of the database; 0 for one of a development build. */
   migration: number
+  /** Whether a development build wrote the database, and why it cannot be converted. */
+  conversion: 'unneeded' | 'next start' | { problem: string }
+  /** The newest migration that this program knows. */
   newestMigration: number
   users: number
   owner: string | undefined
@@ -35,13 +40,24 @@ export async function inspectStore(location: KeyLocation): Promise<StoreReport |
     const damage = findDamage(sql)
     const newestMigration = migrations.at(-1)?.id ?? 0
     const keyFile = sealingKeyFile(location)
-    const unknown = { newestMigration, users: 0, owner: undefined, key: 'unknown', keyFile } as const
-    if (damage.length > 0) return { damage, migration: 0, ...unknown }
+    const report = { damage, newestMigration, conversion: 'unneeded', keyFile } as const
+    const unknown = { ...report, users: 0, owner: undefined, key: 'unknown' } as const
+    if (damage.length > 0) return { ...unknown, migration: 0 }
     const migration = appliedMigration(sql)
-    if (migration !== newestMigration) return { damage, migration, ...unknown }
-    return { damage, migration, newestMigration, ...countUsers(sql), key: await checkKey(sql, keyFile), keyFile }
+    if (migration !== newestMigration) {
+      return { ...unknown, migration, conversion: checkConversion(sql) }
+    }
+    return { ...report, migration, ...countUsers(sql), key: await checkKey(sql, keyFile) }
   } finally {
     sql.close()
+  }
+}
+
+function checkConversion(sql: Sqlite): StoreReport['conversion'] {
+  try {
+    return needsConversion(sql) ? 'next start' : 'unneeded'
+  } catch (error) {
+    return { problem: errorMessage(error) }
   }
 }
 
@@ -69,7 +85,7 @@ async function checkKey(sql: Sqlite, file: string): Promise<StoreReport['key']> 
   if (files.length === 0) return 'missing'
   const canDecrypt = (name: string) =>
     createSecretBox(readKeyFile(name), () => new Uint8Array())
-      .decrypt(keyCheck.sealed, KEY_CHECK_CONTEXT)
+      .decrypt(keyCheck.encrypted, KEY_CHECK_CONTEXT)
       .then(
         () => true,
         () => false,

@@ -25,7 +25,7 @@ export function invalidateRestoredState(db: Database, now: number): RestoreSumma
   sql.query<null, []>('DELETE FROM recovery_codes WHERE pending = 1').run()
   // RFC 6238 section 5.2: a code that was accepted after the backup must not be accepted again.
   sql.query<null, [number]>('UPDATE users SET last_step = max(last_step, ?)').run(Math.floor(now / TOTP_STEP_MS))
-  sql.query<null, []>('DELETE FROM unfinished_adds').run()
+  sql.query<null, []>('DELETE FROM provisioning_journal').run()
   const { id, text } = catalogue.operationInterrupted
   const unfinished = operations.listUnfinished()
   for (const operation of unfinished)

@@ -59,7 +59,7 @@ export async function rotateKey(
           .query(`UPDATE ${table} SET secret = ? WHERE ${idColumns[table]} = ?`)
           .run(encrypted[index] ?? null, userId)
       }
-      db.sql.query('UPDATE sealing_check SET sealed = ?, key_hash = ?').run(nextKeyCheck, hashKey(key))
+      db.sql.query('UPDATE encryption_key_check SET encrypted = ?, key_hash = ?').run(nextKeyCheck, hashKey(key))
       record()
       return true
     })

@@ -1,9 +1,9 @@
 import { Database as Sqlite } from 'bun:sqlite'
-import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
 import type { Database } from './database.ts'
 import { bytesEqual, createKeyCheck } from './encryption-key.ts'
-import { databaseFile } from './files.ts'
+import { databaseFile, listPreMigrationFiles, preMigrationFile } from './files.ts'
+import { appliedMigration } from './migrate.ts'
 
 /** A copy of the database that was made before it was migrated. */
 export interface PreMigrationBackup {
@@ -38,26 +38,30 @@ const identityColumns = {
   sessions: 'id, user_id, access_hash, refresh_hash',
   enrolments: 'user_id, token_hash, secret',
   recovery_codes: 'user_id, hash, pending',
-  unfinished_adds: 'mark',
+  provisioning_journal: 'mark',
   operations: 'id, state',
   audit: 'number, mac',
 }
 
-/** The newest migration of the database of a data directory; 0 where there is none. */
+/** The newest migration of a data directory; 0 where no release has written a database. */
 export function currentMigration(dataDir: string): number {
   if (!existsSync(databaseFile(dataDir))) return 0
   using sql = openCurrent(dataDir)
-  return sql.query<{ id: number | null }, []>('SELECT max(id) AS id FROM migrations').get()?.id ?? 0
+  return appliedMigration(sql)
 }
 
-/** The newest copy that a program can read which knows this migration and none after it. */
+/** The newest copy of the database that a program with this newest migration can read. */
 export function findPreMigrationBackup(dataDir: string, migration: number): PreMigrationBackup | undefined {
-  const names = readdirSync(dataDir).map(name => Number(/^before-migration-(\d+)\.db$/.exec(name)?.[1] ?? Number.NaN))
-  const id = Math.max(...names.filter(number => number <= migration + 1))
-  if (id === Number.NEGATIVE_INFINITY) return undefined
   using sql = openCurrent(dataDir)
-  const row = sql.query<{ time: number }, [number]>('SELECT applied_at AS time FROM migrations WHERE id = ?').get(id)
-  return row ? { path: join(dataDir, `before-migration-${id}.db`), migration: id - 1, time: row.time } : undefined
+  // The copy from before migration 1 is of a development build, which releases cannot read.
+  const applied = sql
+    .query<{ id: number; time: number }, [number]>(
+      'SELECT id, applied_at AS time FROM schema_migrations WHERE id BETWEEN 2 AND ? ORDER BY id DESC',
+    )
+    .all(migration + 1)
+  const copies = listPreMigrationFiles(dataDir)
+  const newest = applied.find(({ id }) => copies.includes(id))
+  return newest && { path: preMigrationFile(dataDir, newest.id), migration: newest.id - 1, time: newest.time }
 }
 
 /** Compares the present database, which others may be using, with a copy of it. */
@@ -73,7 +77,7 @@ export function diffWithCurrent(dataDir: string, backup: PreMigrationBackup): Ro
            + (SELECT count(*) FROM (SELECT ${columns} FROM past.${table} EXCEPT SELECT ${columns} FROM main.${table})) AS count`)
   const commonTables = Object.entries(identityColumns).filter(([table]) => isInBackup(table))
   const backupKeyCheck = sql
-    .query<{ hash: Uint8Array | null }, []>('SELECT key_hash AS hash FROM past.sealing_check')
+    .query<{ hash: Uint8Array }, []>('SELECT key_hash AS hash FROM past.encryption_key_check')
     .get()
   return {
     users: count('SELECT count(*) AS count FROM main.users WHERE id NOT IN (SELECT id FROM past.users)'),
@@ -101,7 +105,9 @@ export function diffWithCurrent(dataDir: string, backup: PreMigrationBackup): Ro
 export async function carryForward(db: Database, dataDir: string): Promise<void> {
   db.sql.query('ATTACH ? AS present').run(databaseFile(dataDir))
   await db.write(() => {
-    db.sql.run('INSERT OR IGNORE INTO main.unfinished_adds SELECT mark, name, started_at FROM present.unfinished_adds')
+    db.sql.run(
+      'INSERT OR IGNORE INTO main.provisioning_journal SELECT mark, name, started_at FROM present.provisioning_journal',
+    )
     db.sql.run(`
       UPDATE main.users SET last_step =
         max(last_step, coalesce((SELECT now.last_step FROM present.users AS now WHERE now.id = users.id), -1))`)
@@ -109,7 +115,9 @@ export async function carryForward(db: Database, dataDir: string): Promise<void>
       DELETE FROM main.recovery_codes WHERE NOT EXISTS (
         SELECT 1 FROM present.recovery_codes AS now
         WHERE now.user_id = main.recovery_codes.user_id AND now.hash = main.recovery_codes.hash)`)
-    db.sql.run('UPDATE main.clock_mark SET time = max(time, (SELECT max(time) FROM present.clock_mark))')
+    db.sql.run(
+      'UPDATE main.clock_high_water_mark SET time = max(time, (SELECT max(time) FROM present.clock_high_water_mark))',
+    )
   })
   db.sql.run('DETACH present')
 }

@@ -13,11 +13,11 @@ export type ProvisioningJournal = ReturnType<typeof createProvisioningJournal>
 /** The journal of adds that have begun: an entry is durable before the engine hears of the droplet. */
 export function createProvisioningJournal(db: Database) {
   const insert = db.sql.query<null, [string, string, number]>(
-    'INSERT INTO unfinished_adds (mark, name, started_at) VALUES (?, ?, ?)',
+    'INSERT INTO provisioning_journal (mark, name, started_at) VALUES (?, ?, ?)',
   )
-  const remove = db.sql.query<null, [string]>('DELETE FROM unfinished_adds WHERE mark = ?')
+  const remove = db.sql.query<null, [string]>('DELETE FROM provisioning_journal WHERE mark = ?')
   const selectAll = db.sql.query<ProvisioningEntry, []>(
-    'SELECT mark, name, started_at AS startedAt FROM unfinished_adds ORDER BY started_at',
+    'SELECT mark, name, started_at AS startedAt FROM provisioning_journal ORDER BY started_at',
   )
 
   return {

@@ -10,27 +10,30 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { CREDENTIALS_DIR as CREDENTIALS } from '../config/config.ts'
 import { errorMessage } from '../core/error-message.ts'
 import { OperatorError } from '../core/errors.ts'
+import {
+  AUDIT_KEY_FILE,
+  DATABASE_FILE,
+  DATABASE_SIDECARS,
+  RESTORE_DRAFT_DIR as DRAFT,
+  isAsideName,
+  NEXT_KEY_SUFFIX,
+  RESTORE_PLACING_DIR as PLACING,
+  RESTORE_PLAN_FILE as PLAN,
+  RESTORE_READY_DIR as READY,
+  SEALING_KEY_FILE,
+} from './files.ts'
 import { fsyncDirectory } from './key-file.ts'
 
 // A restore is made ready in a directory of its own inside the data directory. One renaming makes it count; whatever is
 // left to be done then is done by whoever takes the data directory next, however often that is killed.
 
-/** Being made; counts for nothing. */
-const DRAFT = 'restore-draft'
-/** Counts. What is in its way is put aside. */
-const READY = 'restore-ready'
-/** Nothing is in its way any more. */
-const PLACING = 'restore-placing'
-/** Says where the rest goes. The last that is removed. */
-const PLAN = 'restore.json'
-const CREDENTIALS = 'credentials'
-
 /** What there is one of in a data directory, the database last. */
-const DATA_FILES = ['audit.key', 'sealing.key', 'cikit-api.db']
+const DATA_FILES = [AUDIT_KEY_FILE, SEALING_KEY_FILE, DATABASE_FILE]
 /** What belongs to those, and must not stay beside others. */
-const SIDECAR_FILES = ['cikit-api.db-wal', 'cikit-api.db-shm', 'cikit-api.db-journal', 'sealing.key.new']
+const SIDECAR_FILES = [...DATABASE_SIDECARS, SEALING_KEY_FILE + NEXT_KEY_SUFFIX]
 
 export interface RestorePlan {
   /** Where the droplets' SSH keys belong. Absolute path. */
@@ -140,7 +143,6 @@ function installFile(from: string, to: string): void {
 function readPlan(directory: string): RestorePlan {
   const plan: Partial<RestorePlan> = JSON.parse(readFileSync(join(directory, PLAN), 'utf8'))
   const { credentialsDir, aside } = plan
-  if (typeof credentialsDir !== 'string' || !/^before-restore-[\w.-]+$/.test(aside ?? ''))
-    throw new Error('its plan is damaged')
+  if (typeof credentialsDir !== 'string' || !isAsideName(aside ?? '')) throw new Error('its plan is damaged')
   return { credentialsDir, aside: aside ?? '' }
 }

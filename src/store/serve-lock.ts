@@ -2,7 +2,7 @@ import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../core/errors.ts'
-import { createPrivateFile, prepareDataDir } from './files.ts'
+import { createPrivateFile, LOCK_HOLDER_FILE, prepareDataDir, SERVE_LOCK_FILE } from './files.ts'
 import { finishRestore } from './restore-journal.ts'
 
 export interface ServeLock {
@@ -20,7 +20,7 @@ const heldLocks = new Set<Sqlite>()
  * @throws OperatorError naming the process that has it, or as `finishRestore`
  */
 export function acquireServeLock(dataDir: string): ServeLock {
-  const lockFile = join(dataDir, 'serve.lock')
+  const lockFile = join(dataDir, SERVE_LOCK_FILE)
   const holderFile = holderFileOf(dataDir)
   prepareDataDir(dataDir)
   createPrivateFile(lockFile)
@@ -88,7 +88,7 @@ export interface LockHolder {
 }
 
 function holderFileOf(dataDir: string): string {
-  return join(dataDir, 'serve.json')
+  return join(dataDir, LOCK_HOLDER_FILE)
 }
 
 function readHolder(file: string): LockHolder | undefined {

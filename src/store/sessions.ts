@@ -78,9 +78,9 @@ export function createSessionStore({ sql }: Database) {
     null,
     [string, string, number, string, string, number, Uint8Array, number, Uint8Array, number]
   >(`
-    INSERT INTO sessions (id, user_id, created_at, address, agent, last_used_at,
+    INSERT INTO sessions (id, user_id, number, created_at, address, agent, last_used_at,
                           access_hash, access_expires_at, refresh_hash, refresh_expires_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    VALUES (?1, ?2, (SELECT coalesce(max(number), 0) + 1 FROM sessions WHERE user_id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`)
   const updateLastUsed = sql.query<null, [number, string]>('UPDATE sessions SET last_used_at = ? WHERE id = ?')
   const insertRotated = sql.query<{ number: number }, [Uint8Array, string]>(`
     INSERT INTO rotated_refresh_tokens (hash, session_id, number)

@@ -4,13 +4,14 @@ import { errorMessage } from '../core/error-message.ts'
 import { OperatorError } from '../core/errors.ts'
 import { createKeyCheck } from './encryption-key.ts'
 import { createPrivateFile, databaseFile } from './files.ts'
+import { appliedMigration, convertCopy } from './migrate.ts'
 import { isRestorePending } from './restore-journal.ts'
 import { acquireServeLock } from './serve-lock.ts'
 
 /** What a copy of the database says of itself. */
 export interface SnapshotInfo {
   migration: number
-  /** SHA-256 of the key that its secrets are sealed with; undefined for one that was made before there were rotations. */
+  /** SHA-256 of the key that its secrets are encrypted with; undefined while nothing is encrypted. */
   keyHash: Uint8Array | undefined
 }
 
@@ -30,7 +31,9 @@ export function writeSnapshot(dataDir: string, path: string): void {
     sql.run('PRAGMA busy_timeout = 5000')
     createPrivateFile(path, { empty: true })
     sql.query('VACUUM INTO ?').run(path)
+    convertCopy(path)
   } catch (cause) {
+    if (cause instanceof OperatorError) throw cause
     throw new OperatorError(
       `The database ${source} cannot be copied (${singleLineMessage(cause)}): check it and the disk`,
       {
@@ -54,12 +57,10 @@ export function inspectSnapshot(path: string, inspect: (sql: Sqlite) => void = (
       integrity_check: 'nothing',
     }
     if (integrity !== 'ok') throw new Error(integrity)
-    const { migration } = sql.query<{ migration: number }, []>('SELECT max(id) AS migration FROM migrations').get() ?? {
-      migration: 0,
-    }
-    const keyHash = migration < KEY_HASH_MIGRATION ? undefined : createKeyCheck({ sql }).get()?.hash
+    const migration = appliedMigration(sql)
+    const keyHash = createKeyCheck({ sql }).get()?.hash
     inspect(sql)
-    return { migration, keyHash: keyHash ?? undefined }
+    return { migration, keyHash }
   } catch (cause) {
     if (cause instanceof OperatorError) throw cause
     throw new OperatorError(
@@ -91,9 +92,6 @@ export function checkpointExclusively(dataDir: string): void {
     // One that cannot be opened is a good reason for what comes next.
   }
 }
-
-/** The migration that noted the hash of the key. */
-const KEY_HASH_MIGRATION = 5
 
 function singleLineMessage(cause: unknown): string {
   return errorMessage(cause).replace(/\s*\n\s*/g, ' ')

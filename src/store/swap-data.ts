@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { asideName } from './files.ts'
 import { commitRestore, createRestoreDraft, discardRestoreDraft, finishRestore } from './restore-journal.ts'
 import { acquireServeLock } from './serve-lock.ts'
 import { checkpointExclusively } from './snapshot.ts'
@@ -27,10 +28,10 @@ export async function swapData<T>(
     const result = await fillDraft(createRestoreDraft(dataDir))
     // Last, since a command may come meanwhile.
     checkpointExclusively(dataDir)
-    const asideName = `before-restore-${new Date().toISOString().replaceAll(':', '')}`
-    commitRestore(dataDir, { credentialsDir, aside: asideName })
+    const aside = asideName(new Date())
+    commitRestore(dataDir, { credentialsDir, aside })
     finishRestore(dataDir)
-    const previousDataDir = join(dataDir, asideName)
+    const previousDataDir = join(dataDir, aside)
     return { result, previousDataDir: existsSync(previousDataDir) ? previousDataDir : null }
   } finally {
     try {

@@ -39,20 +39,24 @@ describe('somebody without the key who', () => {
     [
       'adds one',
       'INSERT INTO audit SELECT 12, time, user, address, action, target, result, error_id, count, mac FROM audit WHERE number = 11',
-      ['Record 12 was changed or moved', 'Record 12 is not written by us'],
+      ['Record 12 was changed or moved', 'Record 12 is not written by cikit-api'],
     ],
     ['removes all', 'DELETE FROM audit', ['Records 1 to 11 are missing at the end']],
-    ['removes the head', "DELETE FROM audit_marks WHERE name = 'head'", ['The mark of the end was changed']],
-    ['moves the head', "UPDATE audit_marks SET number = 8 WHERE name = 'head'", ['The mark of the end was changed']],
+    ['removes the head', "DELETE FROM audit_chain_ends WHERE name = 'head'", ['The head of the chain was changed']],
+    [
+      'moves the head',
+      "UPDATE audit_chain_ends SET number = 8 WHERE name = 'head'",
+      ['The head of the chain was changed'],
+    ],
     [
       'changes the mac of the head',
-      "UPDATE audit_marks SET mac = (SELECT mac FROM audit WHERE number = 8) WHERE name = 'head'",
-      ['The mark of the end was changed'],
+      "UPDATE audit_chain_ends SET mac = (SELECT mac FROM audit WHERE number = 8) WHERE name = 'head'",
+      ['The head of the chain was changed'],
     ],
     [
       'moves the start',
-      "UPDATE audit_marks SET number = 3, mac = (SELECT mac FROM audit WHERE number = 3) WHERE name = 'start'",
-      ['The mark of the beginning was changed', '3 records before the first are not written by us'],
+      "UPDATE audit_chain_ends SET number = 3, mac = (SELECT mac FROM audit WHERE number = 3) WHERE name = 'start'",
+      ['The start of the chain was changed', '3 records before the start were not written by cikit-api'],
     ],
   ])('%s is found out', async (_, sql, findings) => {
     using host = await createAuditChain()
@@ -62,23 +66,23 @@ describe('somebody without the key who', () => {
 
   test('removes all and makes the end the beginning is found out', async () => {
     using host = await createAuditChain()
-    const headColumns = "SELECT number, mac, seal FROM audit_marks WHERE name = 'head'"
-    host.tamper(`UPDATE audit_marks SET (number, mac, seal) = (${headColumns}) WHERE name = 'start'`)
+    const headColumns = "SELECT number, mac, signature FROM audit_chain_ends WHERE name = 'head'"
+    host.tamper(`UPDATE audit_chain_ends SET (number, mac, signature) = (${headColumns}) WHERE name = 'start'`)
     host.tamper('DELETE FROM audit')
-    expect(host.findings()).toEqual(['The mark of the beginning was changed'])
+    expect(host.findings()).toEqual(['The start of the chain was changed'])
   })
 
   test('puts the end of an earlier state back is found out', async () => {
     using host = await createAuditChain()
     const store = createAuditStore(host.db)
-    const earlier = store.findMark('head')
+    const earlier = store.findEnd('head')
     host.tamper('DELETE FROM audit WHERE number > 9')
-    host.tamper("DELETE FROM audit_marks WHERE name = 'head'")
+    host.tamper("DELETE FROM audit_chain_ends WHERE name = 'head'")
     await host.db.write(() => host.audit.record(auditEntry(11), 'cikit01'))
-    await host.db.write(() => earlier && store.saveMark('head', earlier))
+    await host.db.write(() => earlier && store.saveEnd('head', earlier))
     expect(host.findings()).toEqual([
-      'Record 10 says that the end did not fit: look at what is before it',
-      'The mark of the end does not fit the last record',
+      'Record 10 reports that the head was changed: check the records before it',
+      'The head of the chain does not match the last record',
     ])
   })
 
@@ -93,10 +97,12 @@ describe('somebody without the key who', () => {
   test('cuts the end off and mends the head is found out, now and after what comes next', async () => {
     using host = await createAuditChain()
     host.tamper('DELETE FROM audit WHERE number > 8')
-    host.tamper("UPDATE audit_marks SET number = 8, mac = (SELECT mac FROM audit WHERE number = 8) WHERE name = 'head'")
-    expect(host.findings()).toEqual(['The mark of the end was changed'])
+    host.tamper(
+      "UPDATE audit_chain_ends SET number = 8, mac = (SELECT mac FROM audit WHERE number = 8) WHERE name = 'head'",
+    )
+    expect(host.findings()).toEqual(['The head of the chain was changed'])
     await host.db.write(() => host.audit.record(auditEntry(12), 'cikit01'))
-    expect(host.findings()).toEqual(['Record 9 says that the end did not fit: look at what is before it'])
+    expect(host.findings()).toEqual(['Record 9 reports that the head was changed: check the records before it'])
     expect(host.audit.verify().newest).toBe(10)
   })
 
@@ -108,13 +114,13 @@ describe('somebody without the key who', () => {
   })
 })
 
-test('the database itself refuses to change or remove a record', async () => {
+test('a trigger rejects the change and the removal of a record', async () => {
   using host = await createAuditChain()
-  expect(() => host.db.sql.run("UPDATE audit SET user = 'eve' WHERE number = 5")).toThrow('never changed')
-  expect(() => host.db.sql.run('DELETE FROM audit WHERE number = 5')).toThrow('never removed')
+  expect(() => host.db.sql.run("UPDATE audit SET user = 'eve' WHERE number = 5")).toThrow('cannot be changed')
+  expect(() => host.db.sql.run('DELETE FROM audit WHERE number = 5')).toThrow('can only be removed by pruning')
 })
 
-test('pruning leaves a mark from which the rest is verified', async () => {
+test('after pruning the remaining records are verified from the new start', async () => {
   using host = await createAuditChain()
   const store = createAuditStore(host.db)
   const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
@@ -128,7 +134,7 @@ test('pruning leaves a mark from which the rest is verified', async () => {
   expect(host.findings()).toEqual(['Record 7 is missing'])
 })
 
-test('pruning never brings back records of an earlier key', async () => {
+test('pruning does not restore records of an earlier key', async () => {
   using host = await createAuditChain()
   rmSync(host.keyFile)
   const restarted = await host.openAudit({ restart: { by: 'host:root' } })
@@ -137,25 +143,28 @@ test('pruning never brings back records of an earlier key', async () => {
   expect(restarted.verify()).toMatchObject({ records: 1, newest: 12, findings: [] })
 })
 
-test('the newest 500,000 records are kept', async () => {
+test('only the newest 500,000 records are retained', async () => {
   using host = await createAuditChain()
   const store = createAuditStore(host.db)
   await host.db.write(() => {
     for (let number = 12; number <= 1_005; number++) host.audit.record(auditEntry(number), 'cikit01')
   })
   const record = store.newest()
-  // As if all up to here had been written; the next is 500,999, which tells that somebody else wrote this one.
+  // As if all records before it existed. Record 500,999 then reports the changed head.
   await host.db.write(() => record && store.insert({ ...record, number: 500_998 }))
   await host.db.write(() => host.audit.record(auditEntry(0), 'cikit01'))
   expect(store.newest()?.number).toBe(501_000)
   expect(store.after(0, 1)).toMatchObject([{ number: 1_001 }])
 })
 
-test('a trigger that hides what comes, and one that is gone, are found out', async () => {
+test('verification finds foreign and missing triggers', async () => {
   using host = await createAuditChain()
-  host.db.sql.run('CREATE TRIGGER quiet BEFORE INSERT ON audit_refusals BEGIN SELECT raise(IGNORE); END')
-  host.db.sql.run('DROP TRIGGER audit_is_only_pruned')
-  expect(host.findings()).toEqual(['A trigger that guards the records is gone', 'A trigger is not written by us'])
+  host.db.sql.run('CREATE TRIGGER quiet BEFORE INSERT ON audit_denials BEGIN SELECT raise(IGNORE); END')
+  host.db.sql.run('DROP TRIGGER audit_reject_delete')
+  expect(host.findings()).toEqual([
+    'A trigger that protects the records is missing',
+    'A trigger was not created by cikit-api',
+  ])
 })
 
 test.each([
@@ -166,5 +175,5 @@ test.each([
   const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
   if (pruned > 0) await host.db.write(() => createChain(createAuditStore(host.db), key).pruneUpTo(pruned))
   host.tamper("INSERT INTO audit VALUES (-1, 0, 'eve', '', 'droplet.add', '', 'ok', NULL, 1, x'00')")
-  expect(host.findings()).toEqual(['1 records before the first are not written by us'])
+  expect(host.findings()).toEqual(['1 records before the start were not written by cikit-api'])
 })

@@ -88,9 +88,9 @@ test.each([
   await using host = await createTestAudit()
   host.audit.recordDenial(loginBy('ada', '192.0.2.1'), 'ada', denialError, false)
   await host.audit.flush()
-  host.db.sql.run(`UPDATE audit_refusals SET ${change}`)
+  host.db.sql.run(`UPDATE audit_denials SET ${change}`)
   expect(await flushAll(host)).toMatchObject([{ action: 'audit.forged', result: 'failed' }])
-  expect(host.audit.verify().findings).toEqual(['Record 2 stands for one that somebody else wrote'])
+  expect(host.audit.verify().findings).toEqual(['Record 2 replaces a forged one'])
 })
 
 test('who looks for a user or an action is shown the sums that may hold it', async () => {

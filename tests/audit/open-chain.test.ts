@@ -17,7 +17,7 @@ describe('the key', () => {
   test('that is missing or wrong stops the start, and is named', async () => {
     using host = await createAuditChain()
     writeFileSync(host.keyFile, `${'0'.repeat(64)}\n`)
-    await expect(host.openAudit()).rejects.toThrow(`The audit does not fit its key ${host.keyFile}`)
+    await expect(host.openAudit()).rejects.toThrow(`The audit log does not match its key ${host.keyFile}`)
     rmSync(host.keyFile)
     await expect(host.openAudit()).rejects.toThrow(`The key file ${host.keyFile} is missing`)
   })
@@ -47,14 +47,14 @@ describe('the key', () => {
 test('a table that was emptied, marks and all, is not taken for a new one', async () => {
   using host = await createAuditChain()
   host.tamper('DELETE FROM audit')
-  host.tamper('DELETE FROM audit_marks')
+  host.tamper('DELETE FROM audit_chain_ends')
   await expect(host.openAudit()).rejects.toThrow('or was tampered with')
 })
 
 test('a first start that was killed between its key and its first record goes on', async () => {
   using host = await createAuditChain()
   host.tamper('DELETE FROM audit')
-  host.tamper('DELETE FROM audit_marks')
+  host.tamper('DELETE FROM audit_chain_ends')
   const audit = await host.openAudit({ isFirstStart: true })
   expect(audit.verify()).toMatchObject({ records: 1, findings: [] })
 })
@@ -67,6 +67,6 @@ test('of many processes that start at once, one begins the chain', async () => {
 
 test('records whose marks are gone are not taken for a new beginning', async () => {
   using host = await createAuditChain()
-  host.tamper('DELETE FROM audit_marks')
+  host.tamper('DELETE FROM audit_chain_ends')
   await expect(host.openAudit({ isFirstStart: true })).rejects.toThrow('or was tampered with')
 })

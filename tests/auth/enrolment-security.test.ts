@@ -38,11 +38,12 @@ describe('an enrolment link', () => {
     const { api, owner } = host
     const link = await issueLink(api, owner.token)
     const { sql } = api.context.db
-    const hash = sql.query<{ hash: Uint8Array }, []>('SELECT key_hash AS hash FROM sealing_check').get()?.hash ?? null
-    replaceKey = () => void sql.run("UPDATE sealing_check SET key_hash = x'00'")
+    const hash =
+      sql.query<{ hash: Uint8Array }, []>('SELECT key_hash AS hash FROM encryption_key_check').get()?.hash ?? null
+    replaceKey = () => void sql.run("UPDATE encryption_key_check SET key_hash = x'00'")
     expect(await redeemLink(api, link.enrolment_token)).toMatchObject({ status: 503, body: { errorId: 922 } })
     replaceKey = () => {}
-    sql.run('UPDATE sealing_check SET key_hash = ?', [hash])
+    sql.run('UPDATE encryption_key_check SET key_hash = ?', [hash])
     expect((await redeemLink(api, link.enrolment_token)).status).toBe(200)
   })
 

@@ -100,7 +100,7 @@ describe('an address', () => {
 test('records the last use of a verified address to the hour', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const readTimes = () => api.context.db.sql.query('SELECT last_used_at FROM proven_addresses').values().flat()
+  const readTimes = () => api.context.db.sql.query('SELECT last_used_at FROM known_addresses').values().flat()
   const times: unknown[] = []
   for (const elapsed of [0, HOUR - MINUTE, MINUTE]) {
     api.clock.advance(elapsed)

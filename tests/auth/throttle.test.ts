@@ -91,8 +91,8 @@ test('a long username takes no more space in the table', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   await attempt(api, { ...ada, username: 'x'.repeat(10_000) }, HOME, '000000')
-  const buckets = api.context.db.sql.query<{ lane: string }, []>('SELECT lane FROM lanes').all()
-  expect(buckets.map(({ lane }) => lane.length).filter(length => length > 40)).toEqual([])
+  const buckets = api.context.db.sql.query<{ bucket: string }, []>('SELECT bucket FROM throttle_buckets').all()
+  expect(buckets.map(({ bucket }) => bucket.length).filter(length => length > 40)).toEqual([])
 })
 
 test('a lock on one user does not affect another', async () => {
@@ -135,7 +135,9 @@ test('each system assigns usernames to anonymous buckets differently', async () 
   for (let count = 0; count < 3; count++) {
     await using api = await createTestApi()
     await attempt(api, { username: 'owner', secret: '' }, HOME, '000000')
-    const [row] = api.context.db.sql.query("SELECT lane FROM lanes WHERE lane LIKE 'strangers:%'").values()
+    const [row] = api.context.db.sql
+      .query("SELECT bucket FROM throttle_buckets WHERE bucket LIKE 'strangers:%'")
+      .values()
     buckets.add(String(row?.[0]))
   }
   expect(buckets.size).toBe(3)

@@ -1,7 +1,9 @@
+import { Database as Sqlite } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { extractDatabase, openBackup } from '../../src/backups/backup-reader.ts'
 import {
   createBackupHost,
   openBackupFile,
@@ -98,9 +100,15 @@ describe('refused is a file with', () => {
   })
 })
 
-test('a backup of a newer program is refused with its version', async () => {
-  await expect(openArchive(withManifest([database], { migration: 1_000 }))).rejects.toThrow(
-    'The backup was written by a newer cikit-api (1.2.3, migration 1000; this one knows ',
+test('a backup of a newer program is rejected with its version', async () => {
+  using dir = tempDir()
+  using sql = new Sqlite(':memory:')
+  sql.run('CREATE TABLE future (id INTEGER)')
+  const file = join(dir.path, 'a.tar')
+  writeRawArchive(file, withManifest([{ name: 'cikit-api.db', bytes: sql.serialize() }], { migration: 2 }))
+  const extract = (fd: number) => extractDatabase(openBackup(fd), dir.path, undefined)
+  await expect(withFile(file, 'r', extract)).rejects.toThrow(
+    'The backup was written by a newer cikit-api (1.2.3, migration 2; this one knows ',
   )
 })
 

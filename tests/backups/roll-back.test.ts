@@ -57,13 +57,13 @@ test('a code that was used while the clock was ahead does not count again', asyn
   using data = await createMigratedDataDir()
   const futureStep = Math.floor(Date.now() / STEP_MS) + 100
   await data.withLaterRelease(({ db }) => void db.sql.run('UPDATE users SET last_step = ?', [futureStep]))
-  await data.withLaterRelease(({ db }) => void db.sql.run('UPDATE clock_mark SET time = 9000'))
+  await data.withLaterRelease(({ db }) => void db.sql.run('UPDATE clock_high_water_mark SET time = 9000'))
   await rollBack(data)
   await data.withThisRelease(async ({ db, users }) => {
     const ann = users.find('ann')
     if (!ann) throw new Error('no ann')
     expect(await db.write(() => users.consumeTimeStep(ann, futureStep))).toBe(false)
-    expect(db.sql.query('SELECT time FROM clock_mark').get()).toEqual({ time: 9000 })
+    expect(db.sql.query('SELECT time FROM clock_high_water_mark').get()).toEqual({ time: 9000 })
   })
 })
 

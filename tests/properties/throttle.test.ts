@@ -69,7 +69,7 @@ function createThrottleFixture() {
     /** Runs a case in one transaction, starting without failures. */
     async runCase(work: () => void): Promise<void> {
       await store.db.write(() => {
-        store.db.sql.run('DELETE FROM lanes')
+        store.db.sql.run('DELETE FROM throttle_buckets')
         store.db.sql.run('DELETE FROM users')
         store.users.insert(ada)
         work()

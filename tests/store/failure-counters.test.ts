@@ -19,8 +19,10 @@ test('of the addresses those that failed last are kept, and every lane of users 
     for (const time of [1, 2, 3]) buckets.save(`address:192.0.2.${time}`, failedAt(time))
     buckets.retainNewestAddresses(2)
   })
-  const remaining = store.db.sql.query<{ lane: string }, []>('SELECT lane FROM lanes ORDER BY lane').all()
-  expect(remaining.map(({ lane }) => lane)).toEqual([
+  const remaining = store.db.sql
+    .query<{ bucket: string }, []>('SELECT bucket FROM throttle_buckets ORDER BY bucket')
+    .all()
+  expect(remaining.map(({ bucket }) => bucket)).toEqual([
     'address:192.0.2.2',
     'address:192.0.2.3',
     'strangers:7',

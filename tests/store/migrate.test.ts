@@ -1,5 +1,6 @@
 import { Database as Sqlite } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
+import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../../src/core/errors.ts'
@@ -29,6 +30,12 @@ function columnsOf(sql: Sqlite, table: string): string[] {
     .map(({ name }) => name)
 }
 
+test('released migrations never change', () => {
+  const hashes = migrations.map(({ sql }) => createHash('sha256').update(sql).digest('hex'))
+  // May be updated until the first release is tagged, never after: add a migration instead.
+  expect(hashes).toEqual(['3cdc7a2cad46391d9083b6f371da39c25c507091b88b6a01f6dbc1c8f9766193'])
+})
+
 test('our own migrations are numbered from 1 on without gaps', () => {
   expect(migrations.map(({ id }) => id)).toEqual(migrations.map((_, index) => index + 1))
 })
@@ -36,7 +43,7 @@ test('our own migrations are numbered from 1 on without gaps', () => {
 test('a new database is migrated and recorded, with nothing to copy', () => {
   using dir = tempDir()
   const db = open(dir.path, [first, second], 1_000)
-  expect(db.sql.query('SELECT * FROM migrations ORDER BY id').all()).toEqual([
+  expect(db.sql.query('SELECT * FROM schema_migrations ORDER BY id').all()).toEqual([
     { id: 1, name: 'notes', applied_at: 1_000 },
     { id: 2, name: 'authors', applied_at: 1_000 },
   ])
@@ -76,7 +83,7 @@ test('a migration that fails leaves the database as it was', () => {
 
   const db = open(dir.path, [first])
   expect(db.sql.query('SELECT * FROM notes').all()).toEqual([{ text: 'kept' }])
-  expect(db.sql.query('SELECT id FROM migrations').all()).toEqual([{ id: 1 }])
+  expect(db.sql.query('SELECT id FROM schema_migrations').all()).toEqual([{ id: 1 }])
   db.close()
 })
 

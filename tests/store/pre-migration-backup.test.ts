@@ -11,24 +11,28 @@ import { tempDir } from '../testkit/temp-dir.ts'
 const NEWEST = migrations.length
 const noLoss = { users: 0, deletedUsers: 0, changedUsers: 0, auditRecords: 0, operations: 0 }
 
-test('the newest migration of a data directory', async () => {
+test('reads the newest migration of a data directory', async () => {
   using data = await createMigratedDataDir()
   expect(currentMigration(data.dataDir)).toBe(NEWEST + 1)
   using empty = tempDir()
   expect(currentMigration(empty.path)).toBe(0)
 })
 
-test('the copy for a program is the newest that it can read', async () => {
+test('finds the newest copy that a program can read', async () => {
   using data = await createMigratedDataDir()
-  copyFileSync(data.backup.path, join(data.dataDir, 'before-migration-3.db'))
+  await data.withLaterRelease(
+    ({ db }) => void db.sql.run('INSERT INTO schema_migrations VALUES (?, ?, ?)', [NEWEST + 2, 'latest', 6_000]),
+  )
+  const latest = join(data.dataDir, `before-migration-${NEWEST + 2}.db`)
+  copyFileSync(data.backup.path, latest)
   expect(findPreMigrationBackup(data.dataDir, NEWEST)).toEqual(data.backup)
-  expect(findPreMigrationBackup(data.dataDir, NEWEST - 1)).toMatchObject({ migration: 2, time: 5_000 })
-  expect(findPreMigrationBackup(data.dataDir, 1)).toBeUndefined()
-  rmSync(data.backup.path)
-  expect(findPreMigrationBackup(data.dataDir, NEWEST)).toMatchObject({ migration: 2 })
+  expect(findPreMigrationBackup(data.dataDir, NEWEST + 1)).toEqual({ path: latest, migration: NEWEST + 1, time: 6_000 })
+  expect(findPreMigrationBackup(data.dataDir, NEWEST - 1)).toBeUndefined()
+  rmSync(latest)
+  expect(findPreMigrationBackup(data.dataDir, NEWEST + 1)).toEqual(data.backup)
 })
 
-test('where nothing was written since, nothing would be lost', async () => {
+test('reports no loss if nothing was written since the copy', async () => {
   using data = await createMigratedDataDir()
   expect(diffWithCurrent(data.dataDir, data.backup)).toEqual({
     ...noLoss,
@@ -38,7 +42,7 @@ test('where nothing was written since, nothing would be lost', async () => {
   })
 })
 
-test('what was done since is counted', async () => {
+test('counts the changes since the copy', async () => {
   using data = await createMigratedDataDir()
   await data.withLaterRelease(async ({ db, users, audit }) => {
     await db.write(() => {
@@ -56,18 +60,18 @@ test('what was done since is counted', async () => {
 })
 
 test.each<[string, string]>([
-  ['a code that was used', 'UPDATE users SET last_step = 8'],
-  ['a token that was exchanged', "UPDATE sessions SET refresh_hash = x'02'"],
-  ['a recovery code that was used', 'DELETE FROM recovery_codes WHERE pending = 0'],
-  ['a session that ended', 'DELETE FROM sessions'],
-])('%s since is not nothing', async (_, statement) => {
+  ['a used code', 'UPDATE users SET last_step = 8'],
+  ['an exchanged token', "UPDATE sessions SET refresh_hash = x'02'"],
+  ['a used recovery code', 'DELETE FROM recovery_codes WHERE pending = 0'],
+  ['an ended session', 'DELETE FROM sessions'],
+])('%s counts as a change', async (_, statement) => {
   using data = await createMigratedDataDir()
   await data.withLaterRelease(({ db }) => void db.sql.run(statement))
   expect(diffWithCurrent(data.dataDir, data.backup).isUnchanged).toBe(false)
 })
 
-test('a key that was replaced since is noticed', async () => {
+test('notices a key rotation since the copy', async () => {
   using data = await createMigratedDataDir()
-  await data.withLaterRelease(({ db }) => void db.sql.run("UPDATE sealing_check SET key_hash = x'02'"))
+  await data.withLaterRelease(({ db }) => void db.sql.run("UPDATE encryption_key_check SET key_hash = x'02'"))
   expect(diffWithCurrent(data.dataDir, data.backup).sameKey).toBe(false)
 })

@@ -12,7 +12,11 @@ export async function checkStore(config: CoreConfig): Promise<Finding[]> {
   return [ok('database', 'it is sound'), checkMigration(report), ...checkKey(report), ...checkOwner(report)]
 }
 
-function checkMigration({ migration, newestMigration }: StoreReport): Finding {
+function checkMigration({ migration, newestMigration, conversion }: StoreReport): Finding {
+  if (typeof conversion === 'object') return failed('migrations', conversion.problem)
+  if (conversion === 'next start') {
+    return warning('migrations', 'a development build wrote the database: the next start copies and converts it')
+  }
   const [current, supported] = [`the database is at migration ${migration}`, `this program knows ${newestMigration}`]
   if (migration > newestMigration) return failed('migrations', `${current}, ${supported}: use the newer binary`)
   if (migration < newestMigration) {

@@ -26,6 +26,8 @@ export interface BinaryDescription {
   version: string
   /** The newest it knows: data of a newer one it refuses. */
   migration: number
+  /** Identifies the numbering of `migration`; development builds before the first release lack it. */
+  schema: 1
 }
 
 const DESCRIBE_LIMIT_MS = 20_000
@@ -33,7 +35,12 @@ const CHUNK_BYTES = 1_048_576
 /** `e_machine` of the ELF header, by Bun's names of architectures. */
 const elfMachines: Partial<Record<NodeJS.Architecture, number>> = { x64: 62, arm64: 183 }
 
-export const ownDescription: BinaryDescription = { name: 'cikit-api', version, migration: migrations.at(-1)?.id ?? 0 }
+export const ownDescription: BinaryDescription = {
+  name: 'cikit-api',
+  version,
+  migration: migrations.at(-1)?.id ?? 0,
+  schema: 1,
+}
 
 const stagedPath = (binary: string) => `${binary}.new`
 
@@ -76,19 +83,27 @@ export async function describeBinary(path: string): Promise<BinaryDescription> {
   try {
     const { code, stdout } = await runProgram([path, 'upgrade', '--describe'], AbortSignal.timeout(DESCRIBE_LIMIT_MS))
     const output: Partial<BinaryDescription> = code === 0 ? JSON.parse(stdout) : {}
-    const { name, version, migration } = output
+    const { name, version, migration, schema } = output
     if (
       name === 'cikit-api' &&
       typeof version === 'string' &&
       /^[\w.+-]{1,64}$/.test(version) &&
       Number.isInteger(migration)
     ) {
-      return { name, version, migration: Number(migration) }
+      if (schema !== 1) throw developmentBuildError(path)
+      return { name, version, migration: Number(migration), schema }
     }
-  } catch {
+  } catch (error) {
+    if (error instanceof OperatorError) throw error
     // It does not run, or says something else.
   }
   throw new OperatorError(`${path} is no cikit-api that runs on this host: take the one that is made for it`)
+}
+
+function developmentBuildError(path: string): OperatorError {
+  return new OperatorError(
+    `${path} is a development build from before the first release, whose data only converts forwards: stop it and put the new binary in its place with cikit-api install`,
+  )
 }
 
 /**

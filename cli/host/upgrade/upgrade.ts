@@ -1,9 +1,9 @@
 import { existsSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { rollBackData } from '../../../src/backups/roll-back.ts'
 import type { CoreConfig } from '../../../src/config/config.ts'
 import { errorMessage } from '../../../src/core/error-message.ts'
 import { OperatorError } from '../../../src/core/errors.ts'
+import { preMigrationFile } from '../../../src/store/files.ts'
 import { currentMigration, diffWithCurrent, findPreMigrationBackup } from '../../../src/store/pre-migration-backup.ts'
 import { findLockHolder } from '../../../src/store/serve-lock.ts'
 import { runAsOwner } from '../drop-privileges.ts'
@@ -57,7 +57,7 @@ export async function upgrade({ from, sum, binary, config, user, printLine }: Up
       throw await revertUpgrade({ failure, next, current, service, swap, migrationBefore, config, user })
     }
     swap.commit()
-    const copy = join(dataDir, `before-migration-${migrationBefore + 1}.db`)
+    const copy = preMigrationFile(dataDir, migrationBefore + 1)
     if (next.migration > migrationBefore && migrationBefore > 0)
       printLine(`Migrated the data, after a copy: ${copy}. Back with cikit-api upgrade --rollback`)
   } finally {

@@ -156,7 +156,7 @@ test('audit --verify finds what was changed, and says so to scripts', async () =
   db.run("UPDATE audit SET target = 'eve' WHERE number = 2")
   expect(await host.run('audit', '--verify')).toEqual({
     exitCode: 1,
-    stdout: 'A trigger that guards the records is gone\nRecord 2 was changed or moved\n',
+    stdout: 'A trigger that protects the records is missing\nRecord 2 was changed or moved\n',
     stderr: 'cikit-api: The audit was tampered with: look at backups of the database\n',
   })
   const output = await host.run('audit', '--verify', '--json')

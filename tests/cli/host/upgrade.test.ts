@@ -17,5 +17,5 @@ test.each<[string[], RegExp]>([
 
 test('upgrade --describe tells what this program is', async () => {
   const { stdout } = await runCli(['upgrade', '--describe'])
-  expect(JSON.parse(stdout)).toEqual({ name: 'cikit-api', version, migration: migrations.length })
+  expect(JSON.parse(stdout)).toEqual({ name: 'cikit-api', version, migration: migrations.length, schema: 1 })
 })

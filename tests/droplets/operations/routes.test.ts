@@ -253,7 +253,7 @@ test('whose end cannot be stored shows that end, also after another try that fai
   expect(await show()).toMatchObject({ state: 'done' })
   sql.run('PRAGMA query_only = OFF')
   // The last thing that the transaction writes fails, as a commit does on a full disk.
-  sql.run("CREATE TEMP TRIGGER full BEFORE INSERT ON main.audit_refusals BEGIN SELECT RAISE(ABORT, 'full'); END")
+  sql.run("CREATE TEMP TRIGGER full BEFORE INSERT ON main.audit_denials BEGIN SELECT RAISE(ABORT, 'full'); END")
   await api.call('GET', '/user/list', { token })
   await expect(api.context.audit.flush()).rejects.toThrow('full')
   expect(await show()).toMatchObject({ state: 'done' })

@@ -87,10 +87,10 @@ test('it is told once in the log that the store cannot be written, and that it c
 
 test('a store that cannot be read is of no use: 503', async () => {
   await using api = await createTestApi()
-  api.context.db.sql.run('ALTER TABLE clock_mark RENAME TO gone')
+  api.context.db.sql.run('ALTER TABLE clock_high_water_mark RENAME TO gone')
   const response = await get(api)
   expect([response.status, await response.json()]).toEqual([503, { status: 'failed', engine: 'ok', store: 'unusable' }])
-  api.context.db.sql.run('ALTER TABLE gone RENAME TO clock_mark')
+  api.context.db.sql.run('ALTER TABLE gone RENAME TO clock_high_water_mark')
   expect(await health(api)).toMatchObject({ status: 'ok' })
 })
 
@@ -99,9 +99,9 @@ test('who asks every second fills no log and no audit; a failure is logged', asy
   const { token } = await api.logInAs('owner')
   const before = (await api.call('GET', '/audit/list', { token })).body
   for (let count = 0; count < 5; count++) await get(api)
-  api.context.db.sql.run('ALTER TABLE clock_mark RENAME TO gone')
+  api.context.db.sql.run('ALTER TABLE clock_high_water_mark RENAME TO gone')
   await get(api)
-  api.context.db.sql.run('ALTER TABLE gone RENAME TO clock_mark')
+  api.context.db.sql.run('ALTER TABLE gone RENAME TO clock_high_water_mark')
   expect(await pollUntil(1_000, () => requestEntries(api).length > 0)).toBe(true)
   expect(requestEntries(api)).toMatchObject([{ method: 'GET', path: '/health', status: 503 }])
   expect((await api.call('GET', '/audit/list', { token })).body).toEqual(before)

@@ -182,12 +182,12 @@ test('records of the audit and streams of events are counted', async () => {
 
 test('a store that cannot be read is told, and the rest with it', async () => {
   await using api = await createApi()
-  for (const table of ['audit', 'lanes', 'clock_mark'])
+  for (const table of ['audit', 'throttle_buckets', 'clock_high_water_mark'])
     api.context.db.sql.run(`ALTER TABLE ${table} RENAME TO gone_${table}`)
   expect(await samplesOf(api, 'cikit_api_store_writable')).toEqual({ '': 0 })
   expect(await samplesOf(api, 'cikit_api_locks')).toEqual({})
   expect(await samplesOf(api, 'cikit_api_engine_up')).toEqual({ '': 1 })
-  for (const table of ['audit', 'lanes', 'clock_mark'])
+  for (const table of ['audit', 'throttle_buckets', 'clock_high_water_mark'])
     api.context.db.sql.run(`ALTER TABLE gone_${table} RENAME TO ${table}`)
 })
 

@@ -116,7 +116,7 @@ export async function createTestApi(
       app = createApp(context)
     },
     /** Removes all locks and failed attempts. */
-    clearFailures: () => context.db.write(() => void context.db.sql.run('DELETE FROM lanes')),
+    clearFailures: () => context.db.write(() => void context.db.sql.run('DELETE FROM throttle_buckets')),
     config,
     clock,
     memoryEngine,

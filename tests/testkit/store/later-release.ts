@@ -46,8 +46,8 @@ export async function createMigratedDataDir() {
       const session = { id: 'first', userId: ann.id, createdAt: 0, lastUsedAt: 0, address: '', agent: '' }
       sessions.insert(session, createTokenPair('first', { access: 1, refresh: 1 }))
       enrolments.replaceCodes(ann.id, [Buffer.from('one'), Buffer.from('two')])
-      db.sql.run("INSERT INTO sealing_check (one, sealed, key_hash) VALUES (1, x'00', x'01')")
-      db.sql.run('INSERT INTO clock_mark (one, time) VALUES (1, 1000)')
+      db.sql.run("INSERT INTO encryption_key_check (id, encrypted, key_hash) VALUES (1, x'00', x'01')")
+      db.sql.run('INSERT INTO clock_high_water_mark (id, time) VALUES (1, 1000)')
     })
     await provisioningJournal.start({ mark: 'made-since', name: 'cikit01', startedAt: 0 })
   })

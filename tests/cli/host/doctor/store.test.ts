@@ -62,15 +62,14 @@ test('a key that is lost or another is told, and none is made', async () => {
 
 test('a database that is to be migrated is left as it is, and so is a newer one', async () => {
   using dir = tempDir()
-  const older = migrations.slice(0, -1)
-  openDatabase(dir.path, { now: () => 0, migrations: older }).close()
+  openDatabase(dir.path, { now: () => 0, migrations: [] }).close()
   const config = { dataDir: dir.path, hostLabel: 'x' }
   expect((await runStoreCheck(config)).migrations).toMatch(
     /^warning: .*the next start copies the database and migrates it/,
   )
   // What it may hold, this program does not know.
   expect(Object.keys(await runStoreCheck(config))).toEqual(['database', 'migrations'])
-  expect((await runStoreCheck(config)).migrations).toContain(`at migration ${older.at(-1)?.id},`)
+  expect((await runStoreCheck(config)).migrations).toContain('at migration 0,')
   using other = tempDir()
   const newer = [...migrations, { id: 9_999, name: 'future', sql: 'CREATE TABLE future (id INTEGER) STRICT' }]
   openDatabase(other.path, { now: () => 0, migrations: newer }).close()
