@@ -81,6 +81,7 @@ test('ignores fields of a __proto__ object', async () => {
 
 test.each<[string, unknown]>([
   ['an operator', { $ne: null }],
+  ['an object that cannot be converted to a string', { toString: false }],
   ['an array', ['ada']],
   ['a number', 7],
   ['true', true],

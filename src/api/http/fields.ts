@@ -37,9 +37,11 @@ export function checkedField<T>(accepts: (value: unknown) => boolean, keywords: 
   return t.Unsafe<T>(checked({ accepts, ...keywords }))
 }
 
-/** Text that is not empty. */
+/** Text that is not empty. For a plain string, Elysia prints the invalid value, which fails for `{"toString": false}`. */
 export function textField(keywords: Keywords & { pattern?: string } = {}) {
-  return t.String({ minLength: 1, ...keywords })
+  const pattern = new RegExp(keywords.pattern ?? '')
+  const accepts = (value: unknown) => typeof value === 'string' && value !== '' && pattern.test(value)
+  return checkedField<string>(accepts, { type: 'string', minLength: 1, ...keywords })
 }
 
 /** One of these words. Elysia's own enumerations have a default value, which it would fill in. */
