@@ -16,10 +16,10 @@ import { createUserRoutes } from './users/routes.ts'
 import { createSshKeyRoutes } from './users/ssh-keys/routes.ts'
 import { createWebRoutes } from './web/routes.ts'
 
-/** For typed clients. */
+/** The API's type, for typed clients. */
 export type App = ReturnType<typeof createApp>
 
-/** The API as a function of its context: a request's way is exchange, guard, route, service, and back. */
+/** A request passes through the request context, the guard and its route. */
 export function createApp(context: Context) {
   const guard = createGuard(context.auth)
   return new Elysia({ name: 'cikit-api' })

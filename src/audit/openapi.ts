@@ -1,16 +1,16 @@
 import type { TagSection } from '../api/openapi/description.ts'
 import { auditList, auditQuery } from './schema.ts'
 
-/** What the document says of the audit. */
 export const auditTagSection: TagSection = {
   name: 'Audit',
-  description: 'What was done and what was refused, by whom and from where. Refusals are counted up.',
+  description:
+    'Completed and rejected actions, with user and address. Repeated rejections share a record with a count.',
   models: { AuditList: auditList },
   routes: {
     'GET /api/v1/audit/list': {
-      summary: 'List the audit',
+      summary: 'List audit records',
       description:
-        'The next page is `cursor` with the `id` of the last record of this one. The newest 500,000 are kept.',
+        'For the next page, pass the `id` of the last record as `cursor`. The newest 500,000 records are retained.',
       access: 'owner',
       query: auditQuery,
       responses: {

@@ -3,15 +3,19 @@ import { integerParameter, requestQuery } from '../api/http/fields.ts'
 
 export const auditList = t.Array(
   t.Object({
-    id: t.Nullable(t.Integer({ description: 'From 1 on without gaps; null for refusals that are still counted up' })),
-    time: t.String({ description: 'ISO 8601, UTC; of the first one, where several were counted up' }),
-    user: t.String({ description: 'Who did it, or claimed to; empty for a stranger, * for several' }),
-    address: t.String({ description: 'From where; host for a command on the host' }),
-    action: t.String({ description: 'The words of the route or of the command, with dots between' }),
-    target: t.String({ description: 'To whom or what' }),
+    id: t.Nullable(
+      t.Integer({
+        description: 'Sequence number from 1, without gaps; null for rejections that are still being counted',
+      }),
+    ),
+    time: t.String({ description: 'ISO 8601, UTC; with a count, the time of the first' }),
+    user: t.String({ description: 'The user, possibly only claimed; empty for anonymous clients, * for several' }),
+    address: t.String({ description: 'Address of the client; `host` for a command on the host' }),
+    action: t.String({ description: 'The words of the route or the command, joined by dots' }),
+    target: t.String({ description: 'The affected user, droplet or session' }),
     result: t.UnionEnum(['ok', 'refused', 'failed', 'interrupted']),
-    error_id: t.Nullable(t.Integer({ description: 'Of the error that was answered' })),
-    count: t.Integer({ description: 'More than 1 where refusals were counted up' }),
+    error_id: t.Nullable(t.Integer({ description: 'Error id of the response' })),
+    count: t.Integer({ description: 'More than 1 for aggregated rejections' }),
   }),
   { description: 'Newest first' },
 )

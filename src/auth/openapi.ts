@@ -17,8 +17,6 @@ import {
 } from './schema.ts'
 import { provisioningUri, toBase32 } from './totp.ts'
 
-// What the document says of logging in, of phones and of sessions.
-
 const ACCESS_TOKEN = '5e1183c0a9f42d76b8e05c1f9a3d7e640b2c85f1d49e7a360c8b5f2e9d147a36'
 const REFRESH_TOKEN = '3ead70f1c5b2984e6d0a7f3c81e95b24d6f0a83c7e19b5428f6d0c3a91e7b548'
 const ENROLMENT_TOKEN = '9a0c4e71d8b35f2609e7c1a4d6f8b3025e9c7a41f0d8b6325c4e9a7f1d0b8362'
@@ -37,7 +35,7 @@ const tokensResponse = {
   },
 }
 const linkResponse = {
-  description: 'The link, good for one use within 24 hours',
+  description: 'The link, valid for one use within 24 hours',
   schema: enrolmentLinkBody,
   example: {
     url: `https://matrix.example.com/enrol#${ENROLMENT_TOKEN}`,
@@ -49,13 +47,13 @@ const linkResponse = {
 export const loginSection: TagSection = {
   name: 'Login',
   description:
-    'A name and six digits of an authenticator app buy a pair of tokens. The access token goes with every other request and is good for two hours; the refresh token gets the next pair.',
+    'A username and a code from an authenticator app are exchanged for a pair of tokens. The access token authenticates every other request for two hours; the refresh token is exchanged for the next pair.',
   models: { Tokens: tokenBody },
   routes: {
     'POST /api/v1/user/auth': {
       summary: 'Log in',
       description:
-        'A code is worth one login: the next one needs the next code. An unknown user and a wrong code get the same answer. Five wrong codes in a row lock the login for a minute, each further one for twice as long.',
+        'Each code is valid for one login. An unknown user and a wrong code get the same response. Five wrong codes in a row lock the login for a minute; each further one doubles that time.',
       access: 'open',
       request: {
         schema: loginRequest,
@@ -65,9 +63,9 @@ export const loginSection: TagSection = {
       errors: ['credentialsMissing', 'codeRefused', 'tooManyAttempts'],
     },
     'POST /api/v1/user/auth/refresh': {
-      summary: 'Get the next pair of tokens',
+      summary: 'Refresh the tokens',
       description:
-        'The old pair is worth nothing from then on. An old refresh token that is used again ends its session: somebody has a copy. A session ends after 7 days without a refresh, and after 30 days in any case.',
+        'The old pair becomes invalid. Reusing an old refresh token ends its session, because the token may have been stolen. A session ends after 7 days without a refresh, and after 30 days in any case.',
       access: 'open',
       request: {
         schema: refreshRequest,
@@ -79,7 +77,7 @@ export const loginSection: TagSection = {
     'DELETE /api/v1/user/auth/revoke/:user': {
       summary: 'End all sessions of a user',
       description:
-        'Everybody may do it for themselves, with the access token or the refresh token; the owner for anyone.',
+        'Users may end their own sessions, with the access token or the refresh token; the owner may end those of any user.',
       access: 'anyToken',
       responses: { 200: okResponse },
       errors: ['userNotFound', 'revokeForbidden'],
@@ -90,7 +88,7 @@ export const loginSection: TagSection = {
 export const enrolmentSection: TagSection = {
   name: 'Phones',
   description:
-    'How an authenticator app gets to know the secret of its user: shown by the owner, or by a link that is good once. The page `/enrol` uses the same routes.',
+    'Enrolment transfers a user’s secret to an authenticator app: the owner shows it, or a link reveals it once. The page `/enrol` uses the same routes.',
   models: { Enrolment: enrolmentBody, EnrolmentLink: enrolmentLinkBody, ShownEnrolment: redeemedEnrolmentBody },
   routes: {
     'GET /api/v1/user/auth/setup/:user': {
@@ -106,16 +104,16 @@ export const enrolmentSection: TagSection = {
       errors: ['userNotFound', 'storeUnavailable'],
     },
     'POST /api/v1/user/enrol/:user': {
-      summary: 'Make a link for a new phone',
+      summary: 'Create an enrolment link',
       description:
-        'To be handed to the user. The new secret takes effect with the first code of it; until then the old one counts. Revoking the user withdraws the link.',
+        'Give it to the user. The new secret takes effect with its first code; until then the old one remains valid. Revoking the user withdraws the link.',
       access: 'owner',
       responses: { 200: linkResponse },
       errors: ['userNotFound'],
     },
     'POST /api/v1/user/auth/recover': {
-      summary: 'Get such a link for a recovery code',
-      description: 'Each recovery code buys one link, and never a session.',
+      summary: 'Exchange a recovery code for a link',
+      description: 'Each recovery code is exchanged for one link, never for a session.',
       access: 'open',
       request: {
         schema: recoveryRequest,
@@ -125,8 +123,8 @@ export const enrolmentSection: TagSection = {
       errors: ['credentialsMissing', 'recoveryRefused', 'tooManyAttempts'],
     },
     'POST /api/v1/user/auth/enrol': {
-      summary: 'Use a link, and see the new secret',
-      description: 'Shown once. Confirm it with a code within 24 hours, or it is forgotten.',
+      summary: 'Redeem an enrolment link',
+      description: 'Returns a new secret, once. It is discarded unless a code confirms it within 24 hours.',
       access: 'open',
       request: {
         schema: enrolmentRequest,
@@ -151,7 +149,7 @@ export const enrolmentSection: TagSection = {
     'POST /api/v1/user/auth/confirm': {
       summary: 'Confirm the new secret',
       description:
-        'From here on the codes of this secret count, and no session of before does. A login with such a code does the same.',
+        'Activates the secret and ends all earlier sessions. A login with one of its codes has the same effect.',
       access: 'open',
       request: {
         schema: confirmationRequest,
@@ -165,15 +163,15 @@ export const enrolmentSection: TagSection = {
 
 export const sessionSection: TagSection = {
   name: 'Sessions',
-  description: 'Where a user is logged in. A user has ten sessions at most; the oldest makes room.',
+  description: 'A user has at most ten sessions; an eleventh login ends the oldest.',
   models: { SessionList: sessionList, Me: meBody },
   routes: {
     'GET /api/v1/user/me': {
-      summary: 'Who you are',
+      summary: 'Get your account',
       access: 'viewer',
       responses: {
         200: {
-          description: 'The user of the token, and its session',
+          description: 'The token’s user and session',
           schema: meBody,
           example: {
             username: 'ann',
@@ -186,8 +184,9 @@ export const sessionSection: TagSection = {
       },
     },
     'POST /api/v1/user/recovery-codes': {
-      summary: 'Get other recovery codes',
-      description: 'For a fresh code of your phone: ten new ones, shown this once. Those before do not count any more.',
+      summary: 'Replace your recovery codes',
+      description:
+        'Needs an unused code from your authenticator app. Returns ten new codes, once; the previous ones become invalid.',
       access: 'viewer',
       request: {
         schema: recoveryCodesRequest,
@@ -204,7 +203,7 @@ export const sessionSection: TagSection = {
     },
     'GET /api/v1/user/sessions/:user': {
       summary: "List a user's sessions",
-      description: 'For the user itself, and for the owner.',
+      description: 'For the user and for the owner.',
       access: 'viewer',
       responses: {
         200: {
@@ -225,7 +224,7 @@ export const sessionSection: TagSection = {
     },
     'DELETE /api/v1/user/session/:id': {
       summary: 'End one session',
-      description: 'One of your own, or any as the owner; `current` is that of the token itself.',
+      description: 'One of your own, or any as the owner; `current` is the session of the token.',
       access: 'viewer',
       responses: { 200: okResponse },
       errors: ['sessionNotFound'],

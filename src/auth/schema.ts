@@ -27,8 +27,8 @@ export const sessionList = t.Array(
     id: t.String(),
     created: t.String({ description: 'ISO 8601, UTC' }),
     last_used: t.String({ description: 'ISO 8601, UTC, to the minute' }),
-    address: t.String({ description: 'From where the user logged in' }),
-    agent: t.String({ description: 'The User-Agent of that login' }),
+    address: t.String({ description: 'Address of the client at login' }),
+    agent: t.String({ description: 'User-Agent of the client at login' }),
   }),
   { description: 'Oldest first' },
 )
@@ -47,31 +47,31 @@ export const meBody = t.Object({
   username: t.String(),
   group: t.UnionEnum(groups),
   created: t.String({ description: 'ISO 8601, UTC' }),
-  session: t.String({ description: 'Id of the session that asks' }),
+  session: t.String({ description: 'Id of the current session' }),
   recovery_codes_left: t.Integer(),
 })
 
 export const recoveryCodesBody = t.Object({
-  recovery_codes: t.Array(t.String(), { description: 'Shown this once' }),
+  recovery_codes: t.Array(t.String(), { description: 'Returned only once' }),
 })
 
 export const enrolmentBody = t.Object({
-  qr: t.String({ description: 'The QR code for an authenticator app, a PNG as data: address' }),
-  secret: t.String({ description: 'The same secret for typing in, Base32' }),
+  qr: t.String({ description: 'QR code for an authenticator app: a PNG as a data: URL' }),
+  secret: t.String({ description: 'The same secret in Base32, for manual entry' }),
 })
 
 export const enrolmentLinkBody = t.Object({
   url: t.String({
-    description: 'The page that shows the new secret, once; relative to this server without --public-url',
+    description: 'The page that reveals the new secret once; without --public-url, relative to this server',
   }),
-  enrolment_token: t.String({ description: 'The same, for POST /user/auth/enrol: 64 hex digits' }),
+  enrolment_token: t.String({ description: 'The token in the link, for POST /user/auth/enrol: 64 hex digits' }),
   expires: t.String({ description: 'ISO 8601, UTC' }),
 })
 
-/** @param publicUrl of this server, ending in a slash; empty where the operator named none: `Host` is anybody's word */
+/** @param publicUrl with a trailing slash; empty if not configured, because the `Host` header is not trustworthy */
 export function toEnrolmentLinkBody(link: EnrolmentLink, publicUrl: string): typeof enrolmentLinkBody.static {
   const token = link.token.reveal()
-  // In the fragment, which browsers send to nobody (RFC 3986 section 3.5).
+  // Browsers do not send the fragment (RFC 3986 section 3.5).
   const url = `${publicUrl || '/'}enrol#${token}`
   return { url, enrolment_token: token, expires: new Date(link.expiresAt).toISOString() }
 }
@@ -80,9 +80,9 @@ export const redeemedEnrolmentBody = t.Object({
   username: t.String(),
   secret: t.String({ description: 'Base32' }),
   otpauth_url: t.String(),
-  qr: t.String({ description: 'The QR code for an authenticator app, a PNG as data: address' }),
+  qr: t.String({ description: 'QR code for an authenticator app: a PNG as a data: URL' }),
   recovery_codes: t.Array(t.String()),
-  expires: t.String({ description: 'ISO 8601, UTC: log in with a code of this secret by then, or it is forgotten' }),
+  expires: t.String({ description: 'ISO 8601, UTC: the secret is discarded unless a code of it is used by then' }),
 })
 
 export async function toRedeemedEnrolmentBody(

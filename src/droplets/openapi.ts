@@ -38,13 +38,13 @@ const listResponse = { description: 'The droplets, newest first', schema: drople
 const headers: Record<string, Parameter> = {
   Prefer: {
     description:
-      '`respond-async` for who does not want to wait; `wait=SECONDS` (60 at most) waits so long all the same (RFC 7240)',
+      '`respond-async` returns the operation immediately; with `wait=SECONDS` (at most 60) after that time (RFC 7240)',
     schema: { type: 'string' },
     example: 'respond-async, wait=10',
   },
   'Idempotency-Key': {
     description:
-      'Names the change, so that asking again after a lost connection does nothing twice: visible characters',
+      'Identifies the change, so that a retry after a lost connection does not repeat it: visible characters',
     schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
     example: 'build-4711',
   },
@@ -60,11 +60,10 @@ const changeErrors: ErrorName[] = [
   'tooManyOperations',
 ]
 
-/** What the document says of droplets. */
 export const dropletSection: TagSection = {
   name: 'Droplets',
   description:
-    'Containers that behave as virtual machines. Each change answers the list as it is after it, or, to who prefers not to wait, the operation.',
+    'Containers that behave as virtual machines. A change returns the updated list or, with `Prefer: respond-async`, its operation.',
   models: { Droplet: dropletBody, DropletList: dropletList, ...statsModels, ...execModels },
   routes: {
     'GET /api/v1/droplet/list': {
@@ -75,7 +74,7 @@ export const dropletSection: TagSection = {
     },
     'POST /api/v1/droplet/add': changeRoute('Add a droplet', {
       description:
-        'It gets the number after the highest in use; when 99 is taken, the lowest free one. The image is pulled or built when it is absent.',
+        'It gets the number after the highest in use or, if 99 is taken, the lowest free number. A missing image is pulled or built.',
       request: {
         schema: addDropletRequest,
         example: { ssh_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGk7… ann@laptop'] },
@@ -84,9 +83,9 @@ export const dropletSection: TagSection = {
     }),
     'PATCH /api/v1/droplet/start/:droplet': changeRoute('Start a droplet'),
     'PATCH /api/v1/droplet/stop/:droplet': changeRoute('Stop a droplet'),
-    'PATCH /api/v1/droplet/restart/:droplet': changeRoute('Stop and start a droplet'),
+    'PATCH /api/v1/droplet/restart/:droplet': changeRoute('Restart a droplet'),
     'DELETE /api/v1/droplet/delete/:droplet': changeRoute('Delete a droplet', {
-      description: 'Its data and its keys go with it.',
+      description: 'Also deletes its data and keys.',
     }),
     ...statsRoutes,
     ...logRoutes,

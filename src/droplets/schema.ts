@@ -9,32 +9,30 @@ const portBinding = t.Object({
 const nullableString = (description: string) => t.Union([t.String(), t.Null()], { description })
 
 const sshBody = t.Object({
-  command: t.String({ description: 'What opens a shell in it: ssh -p 2207 root@matrix.example.com' }),
-  host_key: nullableString(
-    'Its public host key, as a line of known_hosts has it after the host; null as long as it is unknown',
-  ),
-  fingerprint: nullableString('Of that key, as ssh and ssh-keygen -l show it: SHA256:…'),
+  command: t.String({ description: 'Command that opens a shell: ssh -p 2207 root@matrix.example.com' }),
+  host_key: nullableString('Public host key, as in known_hosts after the host; null if unknown'),
+  fingerprint: nullableString('Fingerprint of the host key, as ssh and ssh-keygen -l show it: SHA256:…'),
 })
 
 export const dropletBody = t.Object({
   id: t.String({ description: 'The first 12 characters of the container id' }),
   name: t.String(),
-  created: t.String({ description: 'As docker ps words it: 9 minutes ago' }),
+  created: t.String({ description: 'As in docker ps: 9 minutes ago' }),
   created_at: t.String({ description: 'ISO 8601, UTC' }),
-  created_by: nullableString('The user who added it; null for one that was not added through this API'),
-  status: t.String({ description: 'As docker ps words it: Up 8 minutes' }),
+  created_by: nullableString('The user who added it; null if it was not added through this API'),
+  status: t.String({ description: 'As in docker ps: Up 8 minutes' }),
   state: t.UnionEnum(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']),
-  ports: t.Record(t.String(), portBinding, { description: 'By the port inside the droplet; empty for a stopped one' }),
+  ports: t.Record(t.String(), portBinding, { description: 'By the port inside the droplet; empty if stopped' }),
   number: t.Integer({ description: 'The two digits of its name' }),
   hostname: t.String(),
-  image: t.String({ description: 'What it was made from' }),
-  started_at: nullableString('When it was started last'),
-  stopped_at: nullableString('When it stopped last; null while it runs'),
-  exit_code: t.Union([t.Integer(), t.Null()], { description: 'Of its init; null while it runs' }),
+  image: t.String({ description: 'Image it was created from' }),
+  started_at: nullableString('Time of the last start'),
+  stopped_at: nullableString('Time of the last stop; null while running'),
+  exit_code: t.Union([t.Integer(), t.Null()], { description: 'Exit code of its init; null while running' }),
   health: t.Union([t.UnionEnum(['booting', 'ready', 'degraded']), t.Null()], {
-    description: 'Whether it can be worked with; null for one that does not run, or was not looked into yet',
+    description: 'Whether it is usable; null if it is not running or was not checked yet',
   }),
-  ssh: t.Union([sshBody, t.Null()], { description: 'null for one whose port 22 is not published' }),
+  ssh: t.Union([sshBody, t.Null()], { description: 'null if port 22 is not published' }),
 })
 
 export const dropletList = t.Array(dropletBody, { description: 'Newest first' })

@@ -24,7 +24,7 @@ const me = {
 const audit = {
   type: 'object',
   required: ['last'],
-  properties: { last: { type: 'integer', description: 'The id of the newest record' } },
+  properties: { last: { type: 'integer', description: 'Id of the newest record' } },
 }
 const end = {
   type: 'object',
@@ -32,29 +32,29 @@ const end = {
   properties: { error: { type: 'string' }, errorId: { type: 'integer' } },
 }
 
-/** What the document says of the stream of events. */
 export const eventSection: TagSection = {
   name: 'Events',
-  description: 'Whatever a list would show to your group, at the moment in which it changes, whoever changed it.',
+  description: 'Changes to everything that your group can list, as they happen.',
   models: { DropletEvent: droplet, EngineEvent: engine, UserEvent: user, MeEvent: me },
   routes: {
     'GET /api/v1/event/stream': {
-      summary: 'Follow what happens',
+      summary: 'Follow events',
       description: [
-        'Server-sent events. `droplet` and `engine` are for all, `operation` is for managers, `user` and `audit` (there are new records, up to this one) for the owner. `begin` says that the stream begins here: read the lists now, and nothing is missed. After `reset` read them anew. `me` says that you are in another group from now on: read anew what that one may see. `end` is the end of the session.',
-        'A stream lives as long as its session, beyond the two hours of the access token. Who does not read is dropped.',
+        'Server-sent events. All groups receive `droplet` and `engine`, managers also `operation`, and the owner also `user` and `audit` (new audit records exist). `begin` marks the start of the stream: load the lists after it and no change is missed. After `reset`, load them again. `me` reports that your group has changed: load what the new group may see. `end` reports the end of the session.',
+        'A stream lasts as long as its session, longer than the two hours of the access token. Streams of clients that stop reading are dropped.',
       ].join('\n\n'),
       access: 'viewer',
       headers: {
         'Last-Event-ID': {
-          description: 'The last id that was seen: what was missed is told, as long as it is among the last 1,000',
+          description:
+            'Id of the last event received; events missed since then are sent if they are among the last 1,000',
           schema: { type: 'string' },
           example: '5f0c2a9be113-41',
         },
       },
       responses: {
         200: {
-          description: 'The stream, which ends with the session',
+          description: 'The stream, until the session ends',
           type: 'text/event-stream',
           schema: { type: 'string' },
           example:

@@ -21,17 +21,16 @@ const userListResponse = {
   ],
 }
 
-/** What the document says of users. */
 export const userSection: TagSection = {
   name: 'Users',
   description:
-    'The people of a system, for its owner. A viewer sees droplets; a manager changes them as well; the owner, of whom there is exactly one, manages users, too.',
+    'User management, for the owner. Viewers see droplets, managers also change them, and the one owner also manages users.',
   models: { User: userBody, UserList: userList },
   routes: {
     'GET /api/v1/user/list': { summary: 'List the users', access: 'owner', responses: { 200: userListResponse } },
     'POST /api/v1/user/add': {
       summary: 'Add a user',
-      description: 'Its secret is shown by `GET /api/v1/user/auth/setup/NAME`, or by a link.',
+      description: 'Get the secret with `GET /api/v1/user/auth/setup/NAME`, or create an enrolment link.',
       access: 'owner',
       request: {
         schema: newUserRequest,
@@ -41,9 +40,9 @@ export const userSection: TagSection = {
       errors: ['userFieldsMissing', 'groupUnknown', 'usernameTaken', 'ownerExists'],
     },
     'PATCH /api/v1/user/group/:user': {
-      summary: 'Put a user into another group',
+      summary: 'Change a user’s group',
       description:
-        'Its sessions stay, with other rights from the next request on. The owner is handed over on the host.',
+        'Sessions continue with the new permissions from the next request on. Ownership is transferred on the host.',
       access: 'owner',
       request: {
         schema: newGroupRequest,
@@ -53,14 +52,14 @@ export const userSection: TagSection = {
       errors: ['userNotFound', 'userFieldsMissing', 'groupUnknown', 'ownerExists'],
     },
     'PATCH /api/v1/user/unlock/:user': {
-      summary: "Lift the locks on a user's login",
+      summary: "Unlock a user's login",
       access: 'owner',
       responses: { 200: okResponse },
       errors: ['userNotFound'],
     },
     'DELETE /api/v1/user/delete/:user': {
       summary: 'Delete a user',
-      description: 'Its sessions end with it.',
+      description: 'Ends the user’s sessions.',
       access: 'owner',
       responses: { 200: userListResponse },
       errors: ['userNotFound', 'ownerUndeletable'],

@@ -2,7 +2,7 @@ import { basename, extname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { DashboardBundle } from './dashboard-bundle.ts'
 
-// Prints the files of the dashboard as JSON, for `dashboard-bundle.ts`.
+// Prints the bundled dashboard as JSON, for `dashboard-bundle.ts`.
 
 const folder = join(import.meta.dir, 'dashboard')
 const types: Record<string, string> = { '.js': 'text/javascript', '.css': 'text/css' }

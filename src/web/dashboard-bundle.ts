@@ -1,28 +1,29 @@
 import { join } from 'node:path'
 
-/** A file of the dashboard as the compiler carries it. */
+/** A dashboard file in the compiled binary. */
 export interface DashboardFile {
   name: string
-  /** Of its content, with the character set. */
+  /** MIME type with the character set. */
   type: string
-  /** Whether the page names it; the others are asked for when they are needed. */
+  /** Whether the page references it; the other files are loaded on demand. */
   isEntry: boolean
-  /** The content, compressed (RFC 1952), in base64. */
+  /** The content, gzip (RFC 1952) in base64. */
   gzip: string
 }
 
-/** What `bundle-dashboard.ts` prints. */
+/** The output of `bundle-dashboard.ts`. */
 export interface DashboardBundle {
   files: DashboardFile[]
-  /** The files that it was made from, by their path from the root. */
+  /** Source files, relative to the repository. */
   inputs: string[]
 }
 
-/** A macro: runs when the program is compiled or, from its sources, when this is first imported. Bun bundles only in another process meanwhile. */
+/** A macro: runs at compile time or, from sources, at the first import. Bun cannot bundle in the same process meanwhile. */
 export function bundleDashboard(): DashboardBundle {
   const result = Bun.spawnSync([process.execPath, join(import.meta.dir, 'bundle-dashboard.ts')], {
     cwd: join(import.meta.dir, '../..'),
   })
   if (!result.success) throw new Error(`The dashboard could not be bundled: ${result.stderr}`)
-  return JSON.parse(String(result.stdout))
+  const bundle: DashboardBundle = JSON.parse(String(result.stdout))
+  return bundle
 }

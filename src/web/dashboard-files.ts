@@ -1,7 +1,6 @@
 import page from './dashboard/page.html' with { type: 'text' }
 import { bundleDashboard } from './dashboard-bundle.ts' with { type: 'macro' }
 
-/** What the dashboard is made of, from when this program was compiled. */
 export interface DashboardFile {
   type: string
   gzip: Uint8Array<ArrayBuffer>
@@ -9,12 +8,12 @@ export interface DashboardFile {
 
 const { files } = bundleDashboard()
 
-/** By name; each name holds a hash of the content. */
+/** Files by name; each name contains a hash of the content. */
 export const dashboardFiles: ReadonlyMap<string, DashboardFile> = new Map(
   files.map(({ name, type, gzip }) => [name, { type, gzip: Uint8Array.fromBase64(gzip) }]),
 )
 
-/** The page, with the names of the files that it begins with. */
+/** The page with references to its entry files. */
 export const dashboardPage = page.replace(
   '<!-- files -->',
   files

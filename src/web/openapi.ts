@@ -6,9 +6,9 @@ const textResponse = (type: string, description: string, example: string): Respo
   schema: { type: 'string' },
   example,
 })
-const notModified = { description: 'The same as `If-None-Match` names' }
+const notModified = { description: 'Not modified since the version in `If-None-Match`' }
 const trailingSlashRedirect = {
-  description: 'To the same without the slash at its end',
+  description: 'Redirect to the URL without the trailing slash',
   headers: ['Location'] as const,
 }
 const withEtag = (response: ResponseDescription) => ({
@@ -19,32 +19,31 @@ const pageResponse = textResponse('text/html', 'The page', '<!doctype html>…')
 const scriptResponse = textResponse('text/javascript', 'The script', '// …')
 const styleResponse = textResponse('text/css', 'The style sheet', ':root { … }')
 
-/** What the document says of the pages for people, itself among them. */
 export const pageSection: TagSection = {
   name: 'Pages',
-  description: 'The same for everybody. They use nothing but the API, and nothing of them comes from another server.',
+  description: 'Static and public. They use only the API and load nothing from other servers.',
   routes: {
     'GET /': { summary: 'The dashboard', access: 'open', responses: withEtag(pageResponse) },
     'GET /app/:file': {
-      summary: 'A part of the dashboard',
-      description: 'The page names them, and a name changes with the content.',
+      summary: 'A file of the dashboard',
+      description: 'The page references the files; a name changes with the content.',
       access: 'open',
       responses: { 200: scriptResponse },
       errors: ['routeNotFound'],
     },
     'GET /enrol': {
-      summary: 'The page that sets up a phone',
-      description: 'By a link that the owner gave, or by a recovery code.',
+      summary: 'The enrolment page',
+      description: 'Sets up an authenticator app with a link from the owner or a recovery code.',
       access: 'open',
       responses: { 200: pageResponse, 308: trailingSlashRedirect },
     },
-    'GET /enrol/page.css': { summary: 'Its style sheet', access: 'open', responses: { 200: styleResponse } },
-    'GET /enrol/page.js': { summary: 'Its script', access: 'open', responses: { 200: scriptResponse } },
+    'GET /enrol/page.css': { summary: 'Style sheet of the page', access: 'open', responses: { 200: styleResponse } },
+    'GET /enrol/page.js': { summary: 'Script of the page', access: 'open', responses: { 200: scriptResponse } },
     'GET /openapi.json': {
       summary: 'This document',
       access: 'open',
       responses: withEtag({
-        description: 'All of the API, in OpenAPI 3.1',
+        description: 'The whole API in OpenAPI 3.1',
         schema: {
           type: 'object',
           required: ['openapi', 'info', 'paths'],
@@ -61,11 +60,11 @@ export const pageSection: TagSection = {
       }),
     },
     'GET /docs': {
-      summary: 'The same for people to read',
+      summary: 'The API reference as a page',
       access: 'open',
       responses: { ...withEtag(pageResponse), 308: trailingSlashRedirect },
     },
-    'GET /docs/page.css': { summary: 'Its style sheet', access: 'open', responses: withEtag(styleResponse) },
-    'GET /docs/page.js': { summary: 'Its script', access: 'open', responses: withEtag(scriptResponse) },
+    'GET /docs/page.css': { summary: 'Style sheet of the page', access: 'open', responses: withEtag(styleResponse) },
+    'GET /docs/page.js': { summary: 'Script of the page', access: 'open', responses: withEtag(scriptResponse) },
   },
 }

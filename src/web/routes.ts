@@ -9,7 +9,7 @@ import enrolStyle from './enrol/page.css' with { type: 'text' }
 import enrolPage from './enrol/page.html' with { type: 'text' }
 import enrolScript from './enrol/page.js' with { type: 'text' }
 
-/** The pages for people, which use nothing but the API. They are the same for everybody and hold nothing of anybody. */
+/** The web pages. They are static and public; all data comes from the API. */
 export function createWebRoutes(guard: Guard) {
   return new Elysia({ name: 'web-routes' })
     .use(guard)
@@ -38,7 +38,7 @@ interface Context {
   set: { status?: number | string; headers: Record<string, string | number | undefined> }
 }
 
-/** The page finds its files beside itself, which is elsewhere for a path with a slash at its end. The fragment goes along. */
+/** Pages use relative URLs, which a trailing slash would break. Browsers keep the fragment. */
 function redirectTrailingSlash<T>(handler: (context: Context) => T) {
   return (context: Context) => {
     if (!context.path.endsWith('/')) return handler(context)
@@ -55,7 +55,7 @@ function staticText(text: string, type: string) {
   }
 }
 
-// Nobody reads them in most lives of the program: they are made when somebody does.
+// Loaded on the first request: most processes never serve these pages.
 
 async function renderDocument(): Promise<string> {
   const { createApiDocument } = await import('./api-document.ts')
@@ -66,7 +66,7 @@ async function renderDashboard(): Promise<string> {
   return (await import('./dashboard-files.ts')).dashboardPage
 }
 
-/** A part of the dashboard. Its name changes with its content, so that it is never asked for a second time. */
+/** The name contains a hash of the content, so browsers cache the file for ever. */
 async function serveDashboardFile({ request, params, set }: Context & { params: { file: string } }): Promise<Response> {
   const { dashboardFiles } = await import('./dashboard-files.ts')
   const file = dashboardFiles.get(params.file)
@@ -74,7 +74,7 @@ async function serveDashboardFile({ request, params, set }: Context & { params: 
   set.headers['content-type'] = file.type
   set.headers['cache-control'] = 'public, max-age=31536000, immutable'
   set.headers.vary = 'Accept-Encoding'
-  // RFC 9110 section 12.5.3; what a client does not want to have compressed is a rare thing.
+  // RFC 9110 section 12.5.3. Files are stored compressed; few clients refuse gzip.
   const acceptsGzip = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(request.headers.get('accept-encoding') ?? '')
   if (!acceptsGzip) return new Response(Bun.gunzipSync(file.gzip))
   set.headers['content-encoding'] = 'gzip'

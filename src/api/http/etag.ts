@@ -4,15 +4,14 @@ interface Context {
 }
 
 /**
- * A text that is the same for everybody as long as this program runs: made when it is first asked for, and sent anew only
- * to who has another one (RFC 9110 section 13.1.2).
+ * Serves immutable text, built on first use and revalidated by ETag (RFC 9110 section 13.1.2).
  */
 export function cachedText(contentType: string, render: () => Promise<string>) {
   let rendering: Promise<{ text: string; tag: string }> | undefined
   return async ({ request, set }: Context): Promise<string> => {
     rendering ??= render().then(text => ({ text, tag: `"${Bun.hash(text).toString(16)}"` }))
     const { text, tag } = await rendering
-    // It may be kept, and is asked for all the same: the next version of this program has another one.
+    // Caches must revalidate: the text changes with the next version of the program.
     set.headers['cache-control'] = 'no-cache'
     set.headers.etag = tag
     if (etagMatches(request.headers.get('if-none-match'), tag)) {
@@ -24,7 +23,7 @@ export function cachedText(contentType: string, render: () => Promise<string>) {
   }
 }
 
-/** A proxy that compresses makes a weak tag of ours, which is as good here. */
+/** A compressing proxy turns our tag into a weak one, which is sufficient here. */
 function etagMatches(header: string | null, tag: string): boolean {
   const tags = header?.split(',').map(value => value.trim().replace(/^W\//, '')) ?? []
   return tags.includes(tag) || tags.includes('*')

@@ -3,10 +3,10 @@ import type { IdempotencyKey } from '../../store/operations.ts'
 import type { Fields } from './body.ts'
 
 /**
- * The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): up to 255 visible characters, with the
- * quotes of a structured field or without.
- * @param requested the words of what is asked for, beside the fields of the body
- * @returns undefined when there is none
+ * The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): up to 255 visible characters, with or
+ * without the quotes of a structured field.
+ * @param requested kind and target of the change; together with the body they identify the request
+ * @returns undefined without the header
  * @throws ApiError 917
  */
 export function readIdempotencyKey(
@@ -24,7 +24,7 @@ export function readIdempotencyKey(
   return { userId, key: sha256(key), fingerprint: fingerprintOf(requested, fields) }
 }
 
-/** The token may be another one the next time. */
+/** Without the token, which may have been refreshed before a retry. */
 function fingerprintOf(requested: string[], { access_token: _, ...fields }: Fields): Uint8Array {
   const entries = Object.entries(fields).toSorted(([left], [right]) => (left < right ? -1 : 1))
   return sha256(JSON.stringify([requested, entries]))

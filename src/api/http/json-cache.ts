@@ -1,8 +1,8 @@
 import type { HTTPHeaders } from 'elysia'
 
 /**
- * The text of what is told to many as it is: made once, for as long as the same value is told. `afterHandle` is the hook
- * of the route that tells it; what was not kept goes its usual way.
+ * Caches a value's JSON, so that it is serialised once and not per request. `respond` is the route's `afterHandle` hook;
+ * values that were not remembered are serialised as usual.
  */
 export function createJsonCache<T extends object>() {
   const cachedJson = new WeakMap<object, string>()

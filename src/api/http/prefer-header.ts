@@ -1,15 +1,15 @@
 export interface Preferences {
-  /** Not to wait for the end of what is asked for. */
+  /** Whether to respond before the change is complete. */
   respondAsync: boolean
-  /** How long it would wait all the same. */
+  /** How long to wait for completion nevertheless. */
   waitSeconds: number
 }
 
 const MAX_WAIT_SECONDS = 60
 
 /**
- * The header `Prefer` (RFC 7240): `respond-async` and `wait=SECONDS`, of which the first of each counts. What is not
- * understood is ignored, as section 2 has it.
+ * The header `Prefer` (RFC 7240): `respond-async` and `wait=SECONDS`; the first of each counts. Other preferences are
+ * ignored (section 2).
  */
 export function readPreferences(header: string | null): Preferences {
   const preferences = new Map<string, string>()

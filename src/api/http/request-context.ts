@@ -18,27 +18,27 @@ interface RequestState {
   errorId?: number
 }
 
-/** What a request is about, as soon as it has a route. */
+/** Who tries to do what; known once the request has a route. */
 export interface Attempt {
   actor: Actor
   target: string
-  /** Whether the user of the act is known to be that user, and not only claimed. */
+  /** False as long as `actor.user` is only claimed. */
   isAuthenticated: boolean
 }
 
 const requestStates = new WeakMap<Request, RequestState>()
 
-/** Names the request in the log, and to the client in `X-Request-Id`. */
+/** The request's id in the log and in `X-Request-Id`. */
 export function requestIdOf(request: Request): string {
   return requestStates.get(request)?.id ?? 'unknown'
 }
 
-/** Where the request comes from, as far as the trusted proxies tell. */
+/** The client's address; `X-Forwarded-For` counts only from trusted proxies. */
 export function addressOf(request: Request): string {
   return requestStates.get(request)?.address ?? 'unknown'
 }
 
-/** Remembers what a request is about, for the audit. */
+/** Records the attempt for the audit log. */
 export function recordAttempt(request: Request, attempt: Attempt): void {
   const state = requestStates.get(request)
   if (state) state.attempt = attempt
@@ -48,28 +48,28 @@ export function attemptOf(request: Request): Attempt | undefined {
   return requestStates.get(request)?.attempt
 }
 
-/** Remembers what a request was told that went wrong. */
+/** Records the error id of the response. */
 export function recordError(request: Request, errorId: number): void {
   const state = requestStates.get(request)
   if (state) state.errorId = errorId
 }
 
-/** Keeps a request out of the log: one that comes every few seconds, and is answered as always. */
+/** For successful health checks, which arrive every few seconds. */
 export function excludeFromLog(request: Request): void {
   const state = requestStates.get(request)
   if (state) state.isExcludedFromLog = true
 }
 
 /**
- * One request and its answer: the id, the headers that every answer has, the line in the log.
- * @param onServed is told of every request that is over
+ * Gives each request an id, each response the common headers, and both a line in the log.
+ * @param onServed called after each response
  */
 export function createRequestContext(
   log: Log,
   listen: Pick<Config['listen'], 'allowedHosts' | 'trustedProxies'>,
   onServed?: (request: ServedRequest) => void,
 ) {
-  return new Elysia({ name: 'exchange' })
+  return new Elysia({ name: 'request-context' })
     .onRequest(({ request, server, set }) => {
       const id = crypto.randomUUID()
       const peer = server?.requestIP(request)?.address ?? 'unknown'
@@ -98,7 +98,7 @@ export function createRequestContext(
     })
 }
 
-/** An API's answer is data for its client and nothing else: never cached, framed, sniffed or run. */
+/** Responses must not be cached, framed, sniffed or executed. */
 const defaultHeaders = {
   'cache-control': 'no-store',
   'content-security-policy':
@@ -109,28 +109,28 @@ const defaultHeaders = {
   'x-frame-options': 'DENY',
 }
 
-/** RFC 9112 section 3.2: of two, nobody knows which one a proxy in front went by. No name holds a comma. */
+/** RFC 9112 section 3.2: a proxy may have used either header. Two arrive joined by a comma, which is in no host name. */
 function rejectDuplicateHost(request: Request): void {
   if (!request.headers.get('host')?.includes(',')) return
-  throw new ApiError('malformed', { text: 'Two Host headers in one request: send one' })
+  throw new ApiError('malformed', { text: 'The request has two Host headers; send one' })
 }
 
 /**
- * Elysia looks for the path from the 11th character of the address on, which a host of up to three characters does
- * not reach: it would take a later part of the path for the whole. Refused before any route is chosen.
+ * Elysia searches for the path from the URL's 11th character on. With a host of up to three characters it would start
+ * at a later slash and route to the wrong path.
  */
 function rejectAmbiguousPath(url: string): void {
   const afterScheme = url.indexOf('//') + 2
   if (url.indexOf('/', 11) !== url.indexOf('/', afterScheme)) {
     throw new ApiError('malformed', {
-      text: 'The Host of the request cannot be used: call this server by its full name',
+      text: 'The Host of the request is too short; use the full name of this server',
     })
   }
 }
 
 /**
- * RFC 9110 section 15.5.20: a request for another host was misdirected, be it by DNS rebinding. Who asks for the health
- * often knows nothing but an address, and is told nothing that anybody could not know.
+ * RFC 9110 section 15.5.20, against DNS rebinding. Health checks are exempt: load balancers use an address, and the
+ * response is public.
  */
 function rejectUnknownHost(url: string, allowedHosts: readonly string[]): void {
   if (allowedHosts.length === 0) return

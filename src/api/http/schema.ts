@@ -1,4 +1,4 @@
 import { t } from 'elysia'
 
-/** The answer to a change that has nothing else to tell. */
+/** The response to a change that returns no data. */
 export const okBody = t.Object({ status: t.Literal('ok') })

@@ -1,10 +1,10 @@
-/** A request to the API that is over. */
+/** A finished request. */
 export interface ServedRequest {
   method: string
-  /** As it was written: `/api/v1/droplet/stop/:droplet`; undefined where there is none, or it was refused before it had one. */
+  /** The pattern, `/api/v1/droplet/stop/:droplet`; undefined if no route matched or the request was rejected before. */
   route: string | undefined
   status: number
-  /** Of the error catalogue; undefined where nothing went wrong. */
+  /** An id of the error catalogue; undefined for success. */
   errorId: number | undefined
   ms: number
 }

@@ -1,4 +1,4 @@
-// Of the API, and not of the build: which commit runs here is nobody else's business.
+// The API's version, not the build's: the running commit is not public.
 import { version } from '../../../package.json'
 import { okBody } from '../http/schema.ts'
 import type { RouteDescription, TagSection } from './description.ts'
@@ -11,15 +11,15 @@ import { createSchemas } from './schemas.ts'
 export type OpenApiDocument = ReturnType<typeof createDocument>
 export type DocumentedOperation = ReturnType<typeof toOperation>
 
-const description = `The REST API of a CIKit Matrix: a host that runs Docker, and on it droplets, containers that behave as virtual machines.
+const description = `The REST API of a CIKit Matrix: a Docker host whose droplets are containers that behave as virtual machines.
 
-Log in with a name and the six digits of an authenticator app, and send the access token with every other request: as \`Authorization: Bearer TOKEN\`, or as \`access_token\` in the body of a POST, PATCH or DELETE. Never in the address: that is refused.
+Log in with a username and a six-digit code from an authenticator app. Send the access token with every other request: as \`Authorization: Bearer TOKEN\`, or as \`access_token\` in the body of a POST, PATCH or DELETE. Tokens in the query string are rejected.
 
-Bodies are JSON or \`application/x-www-form-urlencoded\`, 16 KiB at most; answers are JSON. An error is always \`{"error":"…","errorId":917}\`, and its id never changes its meaning. Every answer names its request in \`X-Request-Id\`, as the log does. What is no route answers 404.`
+Request bodies are JSON or \`application/x-www-form-urlencoded\`, at most 16 KiB; responses are JSON. Errors are always \`{"error":"…","errorId":917}\`, and an id never changes its meaning. Every response has the request's id in \`X-Request-Id\`, which the log also shows. Unknown routes return 404.`
 
 /**
- * The whole API in the words of OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1), made from what each feature says of
- * its routes, their models and the catalogue of errors.
+ * The OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1), built from the features' descriptions, the routes'
+ * schemas and the error catalogue.
  */
 export function createDocument(tagSections: readonly TagSection[]) {
   const models = Object.assign({ Error: errorBody, Ok: okBody }, ...tagSections.map(({ models }) => models))
@@ -47,7 +47,7 @@ export function createDocument(tagSections: readonly TagSection[]) {
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: 'The access token of a login, 64 hex digits. What it may do is up to the group of its user.',
+          description: 'The access token from a login, 64 hex digits. Its permissions are those of the user’s group.',
         },
       },
     },

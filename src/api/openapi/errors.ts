@@ -6,12 +6,12 @@ export const errorBody = {
   type: 'object',
   required: ['error', 'errorId'],
   properties: {
-    error: { type: 'string', description: 'For people; may be more exact than the text of the catalogue' },
+    error: { type: 'string', description: 'For people; may be more specific than the text of the catalogue' },
     errorId: { type: 'integer', description: 'For programs: never changes its meaning' },
   },
 }
 
-/** One example for each error there is. */
+/** One example per error of the catalogue. */
 export const errorExamples = Object.fromEntries(
   (Object.keys(catalogue) as ErrorName[]).map(name => {
     const { id, text } = catalogue[name]
@@ -19,7 +19,7 @@ export const errorExamples = Object.fromEntries(
   }),
 )
 
-/** All that a route may refuse, by its own description and by what every route of its kind has in common; by status. */
+/** The errors of a route by status: those it declares and those that all routes of its kind have in common. */
 export function errorsOf(method: string, { access, errors = [] }: RouteDescription): Map<number, ErrorName[]> {
   const names = new Set<ErrorName>(['malformed', 'hostUnknown', 'internal', ...errors])
   if (access !== 'open') names.add('accessTokenUnknown').add('accessTokenExpired')
@@ -30,7 +30,7 @@ export function errorsOf(method: string, { access, errors = [] }: RouteDescripti
   return Map.groupBy(sorted, name => catalogue[name].status)
 }
 
-/** A status of errors: each with its id, its text and an example. */
+/** The response for an error status, with an example for each of its errors. */
 export function errorResponse(status: number, names: readonly ErrorName[]) {
   const ids = names.map(name => catalogue[name].id)
   return {

@@ -1,7 +1,7 @@
-/** The headers that the document names; every answer has the first one. */
+/** Response headers; every response has `X-Request-Id`. */
 export const headerComponents = {
   'X-Request-Id': {
-    description: 'What the log calls this request',
+    description: 'Id of the request, also in the log',
     required: true,
     schema: { type: 'string', format: 'uuid' },
     example: '0d5f3a52-3c1e-4b8e-9a57-5b0c5f1e9d22',
@@ -13,12 +13,12 @@ export const headerComponents = {
     example: 'Bearer realm="cikit-api", error="invalid_token", error_description="Access token expired: refresh it"',
   },
   'Retry-After': {
-    description: 'Seconds after which it is worth trying again, where that is known',
+    description: 'Seconds until a retry can succeed, if known',
     schema: { type: 'integer', minimum: 1 },
     example: 60,
   },
   Location: {
-    description: 'Where to look next',
+    description: 'URL of the operation or page',
     required: true,
     schema: { type: 'string' },
     example: '/api/v1/operation/show/2f0c9c0e-6d0e-4a51-8f9b-9f1f9a4d5c11',
@@ -30,7 +30,7 @@ export const headerComponents = {
     example: 'respond-async',
   },
   ETag: {
-    description: 'Of this very text, for `If-None-Match`',
+    description: 'Version of the content, for `If-None-Match`',
     required: true,
     schema: { type: 'string' },
     example: '"0b2c85f1d49e7a36"',

@@ -1,4 +1,4 @@
 import { okBody } from '../http/schema.ts'
 
-/** The answer of a change that has nothing else to tell. */
+/** The response to a change that returns no data. */
 export const okResponse = { description: 'Done', schema: okBody, example: { status: 'ok' } }

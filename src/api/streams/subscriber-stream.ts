@@ -1,17 +1,17 @@
 export type SubscriberStream = ReturnType<typeof createSubscriberStream>
 
-/** How much may wait for a client that does not read, beside what it began with. */
+/** Unread data after which a stream is cut, in addition to its initial chunks. */
 const MAX_BUFFERED_BYTES = 1_000_000
-/** Who reads has taken the end of its stream by then. */
+/** An active client has read the end of its stream by then. */
 const END_TIMEOUT_MS = 100
 
-/** Its end was taken, what waited was given up, or the client went away. */
+/** The client read the end, its unread data was dropped, or it disconnected. */
 export type StreamEnd = 'ended' | 'cut' | 'gone'
 
 /**
- * One client's stream. What the client has not read yet waits here, up to a limit, and nobody waits for the client.
- * @param initialChunks sent at once, whatever its size
- * @param onEnd called once, when the stream is over
+ * One client's stream. Unread data is buffered up to a limit, so a slow client blocks nobody.
+ * @param initialChunks sent at once, whatever their size
+ * @param onEnd called once
  */
 export function createSubscriberStream(initialChunks: Uint8Array[], onEnd: (reason: StreamEnd) => void) {
   const highWaterMark = initialChunks.reduce((sum, bytes) => sum + bytes.byteLength, MAX_BUFFERED_BYTES)
@@ -32,10 +32,10 @@ export function createSubscriberStream(initialChunks: Uint8Array[], onEnd: (reas
   return {
     body,
 
-    /** How many bytes wait for the client. */
+    /** Unread bytes. */
     bufferedBytes: (): number => (controller ? highWaterMark - (controller.desiredSize ?? highWaterMark) : 0),
 
-    /** @returns false when the client was too far behind: its stream is cut */
+    /** @returns false if the client was too far behind and the stream was cut */
     send(bytes: Uint8Array): boolean {
       controller?.enqueue(bytes)
       if ((controller?.desiredSize ?? 0) >= 0) return true
@@ -43,13 +43,12 @@ export function createSubscriberStream(initialChunks: Uint8Array[], onEnd: (reas
       return false
     },
 
-    /** @param lastChunk what the client is still told */
     end(lastChunk?: Uint8Array): void {
       const streamController = takeController()
       if (!streamController) return
       if (lastChunk) streamController.enqueue(lastChunk)
       setTimeout(() => {
-        // A stream that is closed with something in it lasts until that is read.
+        // A closed stream would stay open until its unread data is read.
         if (streamController.desiredSize !== highWaterMark) return failStream(streamController)
         streamController.close()
         onEnd('ended')
@@ -59,19 +58,19 @@ export function createSubscriberStream(initialChunks: Uint8Array[], onEnd: (reas
     drop,
   }
 
-  /** What waits is forgotten, and the connection breaks. */
+  /** Discards unread data and breaks the connection. */
   function drop(): void {
     const streamController = takeController()
     if (streamController) failStream(streamController)
   }
 
   function failStream(streamController: ReadableStreamDefaultController<Uint8Array>): void {
-    // Without a reason, which Bun would print.
+    // Bun would print a reason.
     streamController.error()
     onEnd('cut')
   }
 
-  /** Nothing is sent from then on. */
+  /** After this, nothing more is sent. */
   function takeController(): ReadableStreamDefaultController<Uint8Array> | undefined {
     const streamController = controller
     controller = undefined

@@ -7,18 +7,17 @@ import { encodeSseEvent, HEARTBEAT_FRAME } from './sse-frame.ts'
 import { createSubscriberStream, type StreamEnd, type SubscriberStream } from './subscriber-stream.ts'
 
 const MAX_STREAMS_PER_USER = 2_000
-/** May wait for all clients together: those who come back may have missed much, each of them. */
+/** Unread data of all clients together: each reconnecting client may have missed many events. */
 const MAX_BUFFERED_BYTES = 64_000_000
 
 const { id: errorId, text: error } = catalogue.accessTokenUnknown
 const END_FRAME = encodeSseEvent('end', { error, errorId })
 
-/** A stream, and for whom it is. */
 interface Subscriber {
   stream: SubscriberStream
   userId: string
   username: string
-  /** As its client was told last. */
+  /** The group the client was last informed of. */
   group: Group
   sessionId: string
 }
@@ -26,9 +25,9 @@ interface Subscriber {
 export type Broadcaster = ReturnType<typeof createBroadcaster>
 
 /**
- * Those who follow one thing: each stream is for a session, ends with it, and tells what its user may see at that moment.
- * @param name of what is followed, for the log
- * @param regrouped what is told to somebody who is in another group from now on
+ * Streams of one kind. Each belongs to a session, ends with it, and carries what its user may see at that moment.
+ * @param name kind of stream, for the log
+ * @param onGroupChange the frame for a user whose group has changed
  */
 export function createBroadcaster(deps: {
   auth: Pick<AuthService, 'userOfSession'>
@@ -44,8 +43,7 @@ export function createBroadcaster(deps: {
 
   return {
     /**
-     * @param initialFrames what the stream begins with, for this user
-     * @param onEnd called when the stream is over
+     * @param onEnd called once, when the stream has ended
      * @throws ApiError 908 for a session that has ended, 928 for a user with 2,000 streams
      */
     open(
@@ -70,10 +68,9 @@ export function createBroadcaster(deps: {
       return stream.body
     },
 
-    /** How many there are. */
+    /** Number of streams. */
     count: (): number => subscribers.size,
 
-    /** @param isVisibleTo whether somebody of this group is told */
     broadcast(bytes: Uint8Array, isVisibleTo: (group: Group) => boolean): void {
       for (const subscriber of subscribers) {
         const user = activeUserOf(subscriber)
@@ -82,17 +79,17 @@ export function createBroadcaster(deps: {
       shedLoad()
     },
 
-    /** Ends the streams whose session has ended, and tells who is in another group now. */
+    /** Ends the streams of ended sessions and reports changed groups. */
     checkSessions(): void {
       for (const subscriber of subscribers) activeUserOf(subscriber)
     },
 
-    /** Something now and then, by which a client and what is between sees that the stream is alive. */
+    /** Shows clients and proxies that the streams are alive. */
     heartbeat(): void {
       for (const subscriber of subscribers) send(subscriber, HEARTBEAT_FRAME)
     },
 
-    /** Ends them all, and from now on each that is opened, at its beginning. */
+    /** Ends all streams, and any that is opened later. */
     close(): void {
       closed = true
       for (const subscriber of subscribers) endStream(subscriber)
@@ -103,7 +100,7 @@ export function createBroadcaster(deps: {
     if (!stream.send(bytes)) logDropped(username)
   }
 
-  /** Drops those who are furthest behind, when too much waits for all together. */
+  /** Drops the streams with the most unread data while the total is above the limit. */
   function shedLoad(): void {
     let totalBytes = 0
     for (const { stream } of subscribers) totalBytes += stream.bufferedBytes()
@@ -123,7 +120,7 @@ export function createBroadcaster(deps: {
     log.info(`${name} dropped: its client does not read`, { user: username })
   }
 
-  /** The user of a stream as it is now; undefined when the session is over, and then the stream is, too. */
+  /** The current user of a stream; undefined, with the stream ended, if the session has ended. */
   function activeUserOf(subscriber: Subscriber): User | undefined {
     try {
       const user = auth.userOfSession(subscriber.sessionId)
@@ -131,7 +128,7 @@ export function createBroadcaster(deps: {
       else if (user.group !== subscriber.group) updateGroup(subscriber, user)
       return user
     } catch {
-      // Of a store that cannot be read nobody knows; the client comes back, and is told then.
+      // If the store is unreadable, the session cannot be verified; fail closed. The client reconnects.
       subscriber.stream.drop()
       return undefined
     }

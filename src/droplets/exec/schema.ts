@@ -21,8 +21,9 @@ const MAX_ARGUMENTS = 256
 export const DEFAULT_TIMEOUT_SECONDS = 60
 const MAX_TIMEOUT_SECONDS = 600
 
-const COMMAND_TEXT = '"command" is a list of texts, the program first: ["ls","-l"]; for a shell ["sh","-c","…"]'
-const TIMEOUT_TEXT = `"timeout" is a whole number of seconds, 1 to ${MAX_TIMEOUT_SECONDS}`
+const COMMAND_TEXT =
+  'The "command" must be a list of strings, the program first: ["ls","-l"]; for a shell ["sh","-c","…"]'
+const TIMEOUT_TEXT = `The "timeout" must be a whole number of seconds from 1 to ${MAX_TIMEOUT_SECONDS}`
 
 function isCommand(value: unknown): value is string[] {
   const isArgument = (argument: unknown) => typeof argument === 'string' && !argument.includes('\0')

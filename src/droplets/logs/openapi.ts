@@ -1,12 +1,11 @@
 import type { RouteDescriptions } from '../../api/openapi/description.ts'
 import { logQuery } from './schema.ts'
 
-/** What the document says of what droplets say. */
 export const logRoutes: RouteDescriptions = {
   'GET /api/v1/droplet/logs/:droplet': {
-    summary: 'Read what a droplet says',
+    summary: 'Get logs',
     description:
-      'Its bytes as they are: show them to people as text only. With `follow` the answer goes on until the session ends, the droplet stops, or the client goes.',
+      'Unmodified bytes: display them only as text. With `follow` the response continues until the session ends, the droplet stops or the client disconnects.',
     access: 'viewer',
     query: logQuery,
     responses: {

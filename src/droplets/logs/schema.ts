@@ -5,9 +5,9 @@ import { DEFAULT_LINES, sources } from './options.ts'
 export const logQuery = requestQuery({
   source: t.Optional(
     choiceField(sources, {
-      description: '`journal`: its services (journalctl); `console`: output of its init, also after it stopped',
+      description: '`journal`: its services (journalctl); `console`: output of its init, available also when stopped',
       defaultValue: 'journal',
-      errors: { invalid: ['malformed', '"source" is journal or console'] },
+      errors: { invalid: ['malformed', 'The "source" must be journal or console'] },
     }),
   ),
   lines: t.Optional(
@@ -20,7 +20,7 @@ export const logQuery = requestQuery({
     choiceField(['true', 'false'], {
       description: 'Whether to keep sending new lines',
       defaultValue: 'false',
-      errors: { invalid: ['malformed', '"follow" is true or false'] },
+      errors: { invalid: ['malformed', 'The "follow" must be true or false'] },
     }),
   ),
 })

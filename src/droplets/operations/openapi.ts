@@ -28,43 +28,42 @@ const endedExample = {
   progress: null,
 }
 
-/** The answer of a change that nobody waits for. */
+/** The response to a change with `Prefer: respond-async`. */
 export const acceptedResponse = {
-  description: 'It goes on, for a request with `Prefer: respond-async`',
+  description: 'The running operation, for a request with `Prefer: respond-async`',
   schema: operationBody,
   example,
   headers: ['Location', 'Preference-Applied'] as const,
 }
 
-/** What the document says of operations. */
 export const operationSection: TagSection = {
   name: 'Operations',
   description:
-    'Each change of a droplet is an operation, which runs to its end whether or not somebody waits for it. The steps of an add are `image`, `create` and `start`, of a deletion `stop` and `remove`; what is taken back is `undo`. An operation is kept for 7 days after its end.',
+    'Each change of a droplet is an operation. It completes even if the client disconnects. The steps of an add are `image`, `create` and `start`, those of a deletion `stop` and `remove`; a rollback is `undo`. Operations are retained for 7 days after their end.',
   models: { Operation: operationBody, OperationList: operationList },
   routes: {
     'GET /api/v1/operation/list': {
-      summary: 'List what is being done, and was',
+      summary: 'List operations',
       access: 'manager',
       query: operationListQuery,
       responses: { 200: { description: 'Newest first', schema: operationList, example: [endedExample] } },
       errors: ['operationNotFound'],
     },
     'GET /api/v1/operation/show/:operation': {
-      summary: 'Show an operation, or wait for its end',
+      summary: 'Get an operation, optionally after its end',
       access: 'manager',
       query: operationQuery,
-      responses: { 200: { description: 'The operation as it is', schema: operationBody, example: endedExample } },
+      responses: { 200: { description: 'The operation', schema: operationBody, example: endedExample } },
       errors: ['operationNotFound'],
     },
     'DELETE /api/v1/operation/cancel/:operation': {
-      summary: 'Undo an operation',
+      summary: 'Cancel an operation',
       description:
-        'Undoes an add as long as it is not done, and takes any other change back as long as it waits for its turn. Answers when nothing is left; asked a second time it answers the same.',
+        'Rolls back an unfinished add; cancels any other change that is still queued. Responds when the rollback is complete; repeating the request returns the same.',
       access: 'manager',
       responses: {
         200: {
-          description: 'The operation as it was cancelled',
+          description: 'The cancelled operation',
           schema: operationBody,
           example: {
             ...endedExample,

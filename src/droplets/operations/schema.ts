@@ -6,31 +6,28 @@ const isoTime = t.String({ description: 'ISO 8601, UTC' })
 export const operationBody = t.Object({
   id: t.String(),
   kind: t.UnionEnum(['add', 'start', 'stop', 'restart', 'delete']),
-  droplet: t.Nullable(t.String({ description: 'Null as long as an add has chosen none' })),
-  user: t.String({ description: 'By whom' }),
+  droplet: t.Nullable(t.String({ description: 'Null until an add has chosen a name' })),
+  user: t.String({ description: 'User who requested the change' }),
   state: t.UnionEnum(['queued', 'running', 'done', 'failed', 'cancelled']),
   created_at: isoTime,
   started_at: t.Nullable(isoTime),
   ended_at: t.Nullable(isoTime),
-  cancellable: t.Boolean({ description: 'Whether it can still be undone' }),
+  cancellable: t.Boolean({ description: 'Whether it can still be cancelled' }),
   steps: t.Array(
     t.Object({
       name: t.String({ description: 'image, create, start, stop, remove or undo' }),
       started_at: isoTime,
-      ended_at: t.Nullable(t.String({ description: 'Null for the one that it is at, or failed at' })),
+      ended_at: t.Nullable(t.String({ description: 'Null for the current step, or the one that failed' })),
     }),
   ),
   progress: t.Nullable(
     t.Object(
       { text: t.String(), done: t.Nullable(t.Number()), total: t.Nullable(t.Number()) },
-      { description: 'How far the present step is, where that is known' },
+      { description: 'Progress of the current step, if known' },
     ),
   ),
   error: t.Nullable(
-    t.Object(
-      { error: t.String(), errorId: t.Integer() },
-      { description: 'What a caller that waited was told, or would have been' },
-    ),
+    t.Object({ error: t.String(), errorId: t.Integer() }, { description: 'The error that a waiting client gets' }),
   ),
 })
 

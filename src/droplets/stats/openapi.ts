@@ -5,16 +5,15 @@ const memory_limit = 8_326_381_568
 
 export const statsModels = { Sample: sampleBody, DropletStats: statsBody }
 
-/** What the document says of what droplets use. */
 export const statsRoutes: RouteDescriptions = {
   'GET /api/v1/droplet/stats/:droplet': {
-    summary: 'What a droplet used in the last hour',
+    summary: 'Get resource usage of the last hour',
     description:
-      'Measured every 10 seconds and kept in memory: it begins with the start of the server. CPU, network and disk are averages since the sample before.',
+      'Measured every 10 seconds since the start of the server. CPU, network and disk are averages since the previous sample.',
     access: 'viewer',
     responses: {
       200: {
-        description: 'Its samples, oldest first',
+        description: 'Samples, oldest first',
         schema: statsBody,
         example: {
           droplet: 'cikit01',
@@ -39,13 +38,13 @@ export const statsRoutes: RouteDescriptions = {
   },
   'GET /api/v1/droplet/stats': {
     operationId: 'dropletStatsStream',
-    summary: 'Follow what the droplets use',
+    summary: 'Follow resource usage',
     description:
-      'Server-sent events. `history` comes first, with up to five minutes of each droplet, and then `stats` every 2 seconds. `end` is the end of the session.',
+      'Server-sent events: first `history`, with up to five minutes of each droplet, then `stats` every 2 seconds. `end` reports the end of the session.',
     access: 'viewer',
     responses: {
       200: {
-        description: 'The stream, which ends with the session',
+        description: 'The stream, until the session ends',
         type: 'text/event-stream',
         schema: { type: 'string' },
         example: `retry: 1000\n\nevent: history\ndata: {"interval":10,"droplets":{}}\n\nevent: stats\ndata: {"time":"2026-11-23T16:21:10.000Z","droplets":{"cikit01":{"cpu":0.042,"memory":48234496,"memory_limit":${memory_limit}}}}\n\n`,

@@ -4,7 +4,7 @@ import { excludeFromLog } from '../../api/http/request-context.ts'
 import { serverHealthBody } from './schema.ts'
 import type { ServerHealthChecker } from './service.ts'
 
-/** For whoever watches over the server: open to all, and nothing in it that not everybody could find out. */
+/** For load balancers and monitoring. The response is public. */
 export function createHealthRoutes(guard: Guard, serverHealth: Pick<ServerHealthChecker, 'check'>) {
   return new Elysia({ name: 'health-routes' }).use(guard).get(
     '/health',

@@ -3,15 +3,15 @@ import { t } from 'elysia'
 export const serverHealthBody = t.Object(
   {
     status: t.UnionEnum(['ok', 'degraded', 'failed'], {
-      description: 'degraded: it serves, and not all of it works; failed: it cannot serve',
+      description: 'degraded: works partially; failed: does not work',
     }),
     engine: t.UnionEnum(['ok', 'away'], {
-      description: 'away: not heard of for a second; droplets cannot be listed nor changed',
+      description: 'away: no response for a second; droplets can be neither listed nor changed',
     }),
     store: t.UnionEnum(['ok', 'read-only', 'unusable'], {
       description:
-        'read-only: the last write failed (a full disk, say), and with it logins and changes do; unusable: nor can it be read',
+        'read-only: the last write failed (for example, the disk is full), so logins and changes fail; unusable: reads fail as well',
     }),
   },
-  { description: 'How the server is, true to the second' },
+  { description: 'Health of the server, at most a second old' },
 )

@@ -15,10 +15,9 @@ const sshKeyListResponse: ResponseDescription = {
   ],
 }
 
-/** What the document says of people's SSH keys. */
 export const sshKeySection: TagSection = {
   name: 'SSH keys',
-  description: 'Your public keys: they are let into every droplet that you add from then on.',
+  description: 'Your public keys. Every droplet that you add afterwards accepts them.',
   models: { SshKeyList: sshKeyList },
   routes: {
     'GET /api/v1/user/ssh-keys': {
@@ -29,7 +28,7 @@ export const sshKeySection: TagSection = {
     'POST /api/v1/user/ssh-keys': {
       operationId: 'userSshKeysAdd',
       summary: 'Add one of your SSH keys',
-      description: '20 at most. One that is there already is not added a second time.',
+      description: 'At most 20. A key that exists already is not added again.',
       access: 'viewer',
       request: {
         schema: newSshKeyRequest,
@@ -40,7 +39,7 @@ export const sshKeySection: TagSection = {
     },
     'DELETE /api/v1/user/ssh-key/:key': {
       summary: 'Remove one of your SSH keys',
-      description: 'Droplets that have it already keep it.',
+      description: 'Existing droplets still accept it.',
       access: 'viewer',
       responses: { 200: sshKeyListResponse },
       errors: ['sshKeyNotFound'],

@@ -7,7 +7,7 @@ export const sshKeyBody = t.Object({
   id: t.String(),
   type: t.String(),
   comment: t.String(),
-  fingerprint: t.String({ description: 'As ssh-keygen -l shows it: SHA256:…' }),
+  fingerprint: t.String({ description: 'In the format of ssh-keygen -l: SHA256:…' }),
   created: t.String({ description: 'ISO 8601, UTC' }),
 })
 
@@ -23,7 +23,7 @@ export function toSshKeyList(keys: readonly StoredSshKey[]): SshKeyList {
   })
 }
 
-const SSH_KEY_TEXT = '"ssh_key" is one public key such as "ssh-ed25519 AAAA… name"'
+const SSH_KEY_TEXT = 'The "ssh_key" must be one public key such as "ssh-ed25519 AAAA… name"'
 
 export const newSshKeyRequest = requestBody({
   ssh_key: textField({ errors: { invalid: ['malformed', SSH_KEY_TEXT] } }),

@@ -1,7 +1,7 @@
 import type { Schema } from '../../api/openapi/description.ts'
 import { type Html, html, inline } from './html.ts'
 
-/** What a body or a parameter is, in few words: `string or null`, `list of Droplet`, `viewer | manager | owner`. */
+/** A short type: `string or null`, `list of Droplet`, `viewer | manager | owner`. */
 export function typeOf(schema: Schema): Html {
   const { $ref, type, items, enum: values, oneOf, anyOf } = schema
   if (typeof $ref === 'string') return linkTo(nameOfReference($ref))
@@ -17,24 +17,24 @@ export function typeOf(schema: Schema): Html {
   return html`${Array.isArray(type) ? type.join(' or ') : typeof type === 'string' ? type : 'anything'}`
 }
 
-/** The fields of a body, those within them with dots between: `ports.*.from.port`. */
+/** The fields of a body; nested ones are joined by dots: `ports.*.from.port`. */
 export function fieldList(schema: Schema): Html {
   const rows = [...fieldsOf(schema, '')]
   if (rows.length === 0) return html`<p>${typeOf(schema)}</p>`
   return html`<ul class="fields">
 ${rows.map(
   ({ name, schema, required }) =>
-    html`<li><code>${name}</code> <span class="type">${typeOf(schema)}${!required && ', may be absent'}</span>${describeSchema(schema)}</li>
+    html`<li><code>${name}</code> <span class="type">${typeOf(schema)}${!required && ', optional'}</span>${describeSchema(schema)}</li>
 `,
 )}</ul>`
 }
 
-/** The bounds and the words of a schema. */
+/** Bounds, default, description and pattern. */
 export function describeSchema({ description, minimum, maximum, default: defaultValue, pattern }: Schema): Html {
   const bounds = [
     minimum !== undefined && maximum !== undefined && `${minimum} to ${maximum}`,
-    minimum !== undefined && maximum === undefined && `from ${minimum} on`,
-    defaultValue !== undefined && `${defaultValue} unless told`,
+    minimum !== undefined && maximum === undefined && `at least ${minimum}`,
+    defaultValue !== undefined && `default ${defaultValue}`,
   ].filter(text => text !== false)
   return html`${bounds.length > 0 && html` <span class="type">${bounds.join(', ')}</span>`}${
     typeof description === 'string' && html` <span>${inline(description)}</span>`

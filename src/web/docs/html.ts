@@ -1,11 +1,11 @@
-/** Text that is HTML already; every other text is escaped before it gets into a page. */
+/** HTML that needs no escaping. */
 export class Html {
   constructor(readonly text: string) {}
 }
 
 type Part = Html | string | number | false | undefined | readonly Part[]
 
-/** A piece of a page, of which all that is put in is text or HTML of ours. */
+/** Builds HTML; inserted text is escaped. */
 export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
   return new Html(strings.map((text, index) => text + render(parts[index])).join(''))
 }
@@ -15,7 +15,7 @@ export function paragraphs(text: string): Html[] {
   return text.split('\n\n').map(paragraph => html`<p>${inline(paragraph)}</p>\n`)
 }
 
-/** One line of such a text. */
+/** Text with code in backquotes. */
 export function inline(text: string): Html[] {
   return text.split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : html`${part}`))
 }

@@ -3,10 +3,10 @@ import type { DocumentedOperation } from '../../api/openapi/document.ts'
 import { describeSchema, fieldList, isSchema, typeOf } from './fields.ts'
 import { type Html, html, inline, paragraphs } from './html.ts'
 
-/** What stands in the components of the document, by its reference. */
+/** Looks up a component of the document. */
 export type ResolveReference = (reference: string) => Schema
 
-/** A route, as people read about it: what it does, how to ask, what it answers. */
+/** One route: description, curl example, parameters, responses. */
 export function operationArticle(
   { method, path, operation }: { method: string; path: string; operation: DocumentedOperation },
   resolve: ResolveReference,
@@ -20,7 +20,7 @@ ${paragraphs(description)}
 ${operation['x-codeSamples'].map(({ source }) => curlBlock(source))}
 ${parameters.length > 0 && parameterList(parameters, resolve)}
 ${requestBody && html`<h4>Body</h4>\n${fieldList(contentOf(requestBody).schema)}`}
-<h4>Answer</h4>
+<h4>Response</h4>
 ${responseEntries.filter(([, response]) => !isError(response)).map(([status, response]) => responseBlock(status, response))}
 ${errorList(
   responseEntries.filter(([, response]) => isError(response)),
@@ -78,12 +78,12 @@ ${errors.map(({ status, errorId, error }) => html`<li><strong>${errorId}</strong
 `
 }
 
-/** The document has an example for each error there is. */
+/** Only error responses have several examples. */
 function isError(response: Schema): boolean {
   return contentOf(response).examples !== undefined
 }
 
-/** Of the forms that a body may have, the first. */
+/** The first media type; all have the same schema. */
 function contentOf({ content }: Schema): { schema: Schema; example?: unknown; examples?: unknown } {
   const [first] = Object.values(isSchema(content) ? content : {})
   if (!isSchema(first)) return { schema: {} }
@@ -94,7 +94,7 @@ function formatExample(example: unknown): string {
   return typeof example === 'string' ? example.trimEnd() : JSON.stringify(example, null, 2)
 }
 
-/** A long path is broken where its parts begin. */
+/** Allows line breaks before slashes. */
 export function breakablePath(path: string): Html[] {
   return path.split(/(?=\/)/).map(part => html`${part}<wbr>`)
 }

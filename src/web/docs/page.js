@@ -1,4 +1,4 @@
-// Finds what is looked for among the routes, says where this server is, and copies an example. The page reads without it.
+// Search, the address of this server, and copy buttons. The page is readable without this script.
 
 const search = document.querySelector('[type=search]')
 const status = document.querySelector('[role=status]')
@@ -10,7 +10,7 @@ const articles = [...document.querySelectorAll('article')].map(article => ({
 
 document.getElementById('api').textContent = new URL('api/v1', document.baseURI).href
 search.hidden = false
-// Where it stands above the text, and not beside it, it is in the way.
+// On narrow screens the contents are above the text and start collapsed.
 contents.open = matchMedia('(min-width: 60rem)').matches
 
 search.addEventListener('input', filter)
@@ -20,7 +20,7 @@ addEventListener('keydown', event => {
     search.focus()
   } else if (event.key === 'Escape' && search.value !== '') clear()
 })
-// A link leads to what the search may have hidden.
+// A link may lead to an article that the search has hidden.
 addEventListener('click', event => {
   const link = event.target.closest('a[href^="#"]')
   if (!link) return
@@ -29,12 +29,12 @@ addEventListener('click', event => {
 })
 
 for (const button of document.querySelectorAll('.curl button')) {
-  // Browsers lend the clipboard to pages over TLS and on this machine only.
+  // Browsers provide the clipboard only over TLS and on localhost.
   button.hidden = navigator.clipboard === undefined
   button.addEventListener('click', async () => {
     button.textContent = await navigator.clipboard.writeText(button.previousElementSibling.textContent).then(
       () => 'Copied',
-      () => 'Refused',
+      () => 'Copy failed',
     )
     status.textContent = button.textContent
     setTimeout(() => {
@@ -50,10 +50,10 @@ function clear() {
 
 function filter() {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean)
-  let found = 0
+  let matches = 0
   for (const { article, text } of articles) {
     article.hidden = !words.every(word => text.includes(word))
-    if (!article.hidden) found += 1
+    if (!article.hidden) matches += 1
     const item = article.id && document.querySelector(`nav [data-for="${article.id}"]`)
     if (item) item.hidden = article.hidden
   }
@@ -62,5 +62,5 @@ function filter() {
     section.hidden = parts.length > 0 && parts.every(part => part.hidden)
   }
   document.querySelector('.intro').hidden = words.length > 0
-  status.textContent = words.length > 0 ? `${found} found` : ''
+  status.textContent = words.length > 0 ? `${matches} ${matches === 1 ? 'match' : 'matches'}` : ''
 }

@@ -4,7 +4,7 @@ import { fieldList } from './fields.ts'
 import { type Html, html, paragraphs } from './html.ts'
 import { operationArticle, type ResolveReference } from './operation.ts'
 
-/** The document as a page for people, of which every word is in the text: nothing has to be loaded, or run, to read it. */
+/** The API reference as one page, readable without scripts. */
 export function docsPage(document: OpenApiDocument): string {
   const { info, tags, components } = document
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -14,7 +14,6 @@ export function docsPage(document: OpenApiDocument): string {
     ...tag,
     operations: operations.filter(({ operation }) => operation.tags.includes(tag.name)),
   }))
-  // What a reference names, which this very document has made.
   const resolve: ResolveReference = reference => {
     const [kind = '', name = ''] = reference.split('/').slice(-2)
     const group: Record<string, Schema> = kind === 'parameters' ? components.parameters : components.examples
@@ -40,7 +39,7 @@ export function docsPage(document: OpenApiDocument): string {
 <nav aria-label="Routes">
 <details open><summary>Contents</summary>
 ${sections.map(
-  section => html`<section><h2><a href="#chapter-${section.name}">${section.name}</a></h2>
+  section => html`<section><h2><a href="#section-${section.name}">${section.name}</a></h2>
 <ul>
 ${section.operations.map(({ operation }) => navItem(operation.operationId, operation.summary))}</ul></section>
 `,
@@ -51,14 +50,14 @@ ${section.operations.map(({ operation }) => navItem(operation.operationId, opera
 <section class="intro">
 <h1>${info.title}</h1>
 ${paragraphs(info.description)}
-<p>The examples are lines for a shell that knows where the API is, and an access token:</p>
+<p>The examples use two shell variables, the base URL of the API and an access token:</p>
 <pre tabindex="0"><code>API=<span id="api">http://127.0.0.1:1337/api/v1</span>
 TOKEN=…</code></pre>
-<p>For programs there is the same as <a href="openapi.json">openapi.json</a> (OpenAPI ${document.openapi}).</p>
+<p>Programs can read the same as <a href="openapi.json">openapi.json</a> (OpenAPI ${document.openapi}).</p>
 </section>
 ${sections.map(
   section => html`<section class="chapter">
-<h2 id="chapter-${section.name}">${section.name}</h2>
+<h2 id="section-${section.name}">${section.name}</h2>
 ${paragraphs(section.description)}
 ${section.operations.map(operation => operationArticle(operation, resolve))}</section>
 `,
@@ -74,7 +73,7 @@ ${fieldList(schema)}
 )}</section>
 <section class="chapter">
 <h2 id="errors">Errors</h2>
-<p>Always <code>{"error":"…","errorId":…}</code>, whatever went wrong. The text may be more exact than here; the id never changes its meaning.</p>
+<p>Always <code>{"error":"…","errorId":…}</code>, for every failure. The text may be more specific than here; an id never changes its meaning.</p>
 <article>
 <ul class="errors">
 ${Object.values(components.examples).map(

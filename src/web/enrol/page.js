@@ -1,9 +1,9 @@
-// Sets up a phone: by the link that the owner gave, whose key is in the address's fragment, or by a recovery code.
-// The key is used up by a click and not by opening the page, so that nothing that only looks at links spends it.
+// Enrols a phone with a link from the owner, whose token is in the URL fragment, or with a recovery code. Only a click
+// redeems the token, so that link previews do not use it up.
 
 const API = new URL('api/v1/user/', document.baseURI)
 const WRONG_CODE =
-  'That is not the code of the new entry. Wait for its next one; if it is refused again, let your phone set its clock by itself.'
+  'This is not the code of the new entry. Try the next code; if it is rejected as well, set your phone to automatic time.'
 const parts = ['open', 'recover', 'shown', 'done'].map(find)
 const headings = {
   open: 'Set up your phone',
@@ -14,7 +14,7 @@ const headings = {
 let token = location.hash.slice(1)
 let username = ''
 
-// Nobody who looks over a shoulder, or copies the address, gets the key. (The browser's own history has it all the same.)
+// Hides the token from onlookers and copied addresses. (It stays in the browser's history.)
 history.replaceState(null, '', location.pathname)
 show(token ? 'open' : 'recover')
 
@@ -23,7 +23,7 @@ find('open-button').addEventListener('click', event => run(event.currentTarget, 
 onSubmit('recover', async fields => {
   const link = await post('auth/recover', fields)
   token = link.enrolment_token
-  // From here on it is a link like any other: should the next request fail, it can be asked again.
+  // If the next request fails, the user can retry as with a link.
   show('open')
   await openLink()
 })
@@ -42,13 +42,13 @@ find('download').addEventListener('click', () => {
   }).click()
 })
 for (const button of document.querySelectorAll('[data-copy]')) {
-  // Browsers lend the clipboard to pages over TLS and on this machine only.
+  // Browsers provide the clipboard only over TLS and on localhost.
   button.hidden = navigator.clipboard === undefined
   button.addEventListener('click', async () => {
     const label = button.textContent
     const copied = await navigator.clipboard.writeText(textOf(button.dataset.copy)).then(
       () => 'Copied',
-      () => 'The browser refused: copy it by hand',
+      () => 'Copy failed: copy it manually',
     )
     find('copied').textContent = copied
     button.textContent = copied
@@ -66,12 +66,12 @@ async function openLink() {
   find('secret').textContent = enrolment.secret.replace(/(.{4})(?=.)/g, '$1 ')
   find('codes').replaceChildren(...enrolment.recovery_codes.map(toItem))
   find('expires').textContent =
-    `Finish by ${new Date(enrolment.expires).toLocaleString()}. Until you do, your old phone goes on to work.`
+    `Finish by ${new Date(enrolment.expires).toLocaleString()}. Until then, your old phone keeps working.`
   addEventListener('beforeunload', askBeforeLeaving)
   show('shown')
 }
 
-/** What is shown is not shown again. */
+/** The secret and the recovery codes are shown only once. */
 function askBeforeLeaving(event) {
   event.preventDefault()
 }
@@ -85,11 +85,11 @@ async function post(path, fields) {
     throw new Error('The server cannot be reached. Try again.')
   })
   const body = await response.json().catch(() => {
-    throw new Error(`The server answered ${response.status}, and nothing that can be read here. Try again.`)
+    throw new Error(`The server returned an unexpected response (${response.status}). Try again.`)
   })
   if (response.ok) return body
   const wait = response.headers.get('retry-after')
-  if (wait) throw new Error(`Too many attempts: try again in ${inWords(Number(wait))}.`)
+  if (wait) throw new Error(`Too many attempts. Try again in ${inWords(Number(wait))}.`)
   const hint = path === 'auth/confirm' && body.errorId === 902
   throw new Error(hint ? WRONG_CODE : `${body.error}.`)
 }
@@ -116,7 +116,7 @@ async function run(button, work) {
     problem.scrollIntoView({ block: 'nearest' })
   } finally {
     button.disabled = false
-    // A button that is disabled loses the focus.
+    // Disabling the button has removed its focus.
     if (!problem.hidden) focused?.focus()
   }
 }

@@ -106,7 +106,7 @@ test('references every error of the catalogue, and every reference resolves', ()
   const text = JSON.stringify(document.paths)
   const named = new Set([...text.matchAll(/#\/components\/examples\/(\w+)/g)].map(([, name]) => name))
   expect([...named].toSorted()).toEqual(Object.keys(catalogue).toSorted())
-  expect(document.info.description).toContain('What is no route answers 404')
+  expect(document.info.description).toContain('Unknown routes return 404')
   for (const [, reference = ''] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
     const target = reference.split('/').reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], document)
     expect([reference, target]).not.toEqual([reference, undefined])
