@@ -8,7 +8,7 @@ test('a user logs in and lists droplets', async () => {
   expect(added.status).toBe(200)
   const { status, body } = await api.call('GET', '/droplet/list', { token: owner.token })
   expect(status).toBe(200)
-  // What else is told of it, and of what form, is in tests/droplets.
+  // The other fields are tested in tests/droplets.
   expect(body).toMatchObject([
     {
       id: expect.stringMatching(/^[0-9a-f]{12}$/),

@@ -52,14 +52,14 @@ const expectedBody = (number: string, overrides: object = {}) => ({
   ...overrides,
 })
 
-test('the list is empty where there are no droplets', async () => {
+test('the list is empty without droplets', async () => {
   await using api = await createManagerApi()
   const { status, body, headers } = await api.callAsManager('GET', '/droplet/list')
   expect({ status, body }).toEqual({ status: 200, body: [] })
   expect(headers.get('content-type')).toContain('application/json')
 })
 
-test('the list is newest first, and its ages are true at the moment of the answer', async () => {
+test('the list is newest first, with ages as of the response', async () => {
   await using api = await createManagerApi()
   await api.callAsManager('POST', '/droplet/add')
   api.clock.advance(9 * 60_000)
@@ -71,7 +71,7 @@ test('the list is newest first, and its ages are true at the moment of the answe
   ])
 })
 
-test('the list holds the id of the container, short, and nothing of how it was made', async () => {
+test('the list has the short container id and no creation parameters', async () => {
   await using api = await createManagerApi()
   const { body } = await api.callAsManager('POST', '/droplet/add')
   const text = JSON.stringify(body)
@@ -80,7 +80,7 @@ test('the list holds the id of the container, short, and nothing of how it was m
   expect(text).not.toContain(api.memoryEngine.droplets[0]?.mark ?? 'no mark')
 })
 
-test('every change answers the list as it is after it', async () => {
+test('every change returns the updated list', async () => {
   await using api = await createManagerApi()
   const stopped = {
     state: 'exited',
@@ -110,11 +110,11 @@ test('every change answers the list as it is after it', async () => {
 })
 
 describe.each(routes)('%s %s', (method, path) => {
-  test('answers 918 while the engine is away, and works again when it is back', async () => {
+  test('returns 918 while the engine is away, and recovers', async () => {
     await using api = await createManagerApi()
     await api.callAsManager('POST', '/droplet/add')
     api.memoryEngine.disconnect()
-    // What ends the stream of events is seen at the next turn of the event loop.
+    // The end of the event stream is noticed in the next turn of the event loop.
     while ((await api.callAsManager('GET', '/droplet/list')).status === 200) await new Promise(setImmediate)
     const { status, body } = await api.callAsManager(method, path)
     expect({ status, body }).toEqual({
@@ -127,7 +127,7 @@ describe.each(routes)('%s %s', (method, path) => {
 })
 
 describe.each(routes.filter(([method]) => method !== 'GET'))('%s %s', (method, path) => {
-  test('answers an unforeseen failure without its details', async () => {
+  test('reports an unexpected failure without details', async () => {
     await using api = await createManagerApi()
     await api.callAsManager('POST', '/droplet/add')
     api.memoryEngine.failNext('list', new Error('secret of the engine'))
@@ -138,7 +138,7 @@ describe.each(routes.filter(([method]) => method !== 'GET'))('%s %s', (method, p
 })
 
 describe('adding', () => {
-  test('answers 919 with 409 when every number is taken', async () => {
+  test('returns 919 with 409 when every number is taken', async () => {
     await using api = await createManagerApi()
     for (let number = 1; number <= 99; number++) api.memoryEngine.takenPorts.add(Number(`${8000 + number}`))
     const { status, body } = await api.callAsManager('POST', '/droplet/add')
@@ -159,7 +159,7 @@ describe('adding', () => {
     expect({ status, body }).toEqual({ status: 503, body: { error: text, errorId } })
   })
 
-  test('answers what the engine refused as 900, in its words', async () => {
+  test('returns 900 with the text of the engine', async () => {
     await using api = await createManagerApi()
     const text = 'Error response from daemon: no space left on device'
     api.memoryEngine.failNext('start', new ApiError('engineRefused', { text }))
@@ -169,7 +169,7 @@ describe('adding', () => {
 })
 
 describe.each(changes)('%s %s', (method, path) => {
-  test('answers 900 for a droplet that is not there', async () => {
+  test('returns 900 for an unknown droplet', async () => {
     await using api = await createManagerApi()
     const { status, body } = await api.callAsManager(method, `${path}cikit42`)
     const error = 'Error response from daemon: No such container: cikit42'
@@ -201,7 +201,7 @@ describe.each(changes)('%s %s', (method, path) => {
     expect(api.memoryEngine.calls).toEqual([])
   })
 
-  test('takes the first 12 characters of an id for no name', async () => {
+  test('does not accept a short id as a name', async () => {
     await using api = await createManagerApi()
     await api.callAsManager('POST', '/droplet/add')
     api.memoryEngine.calls.length = 0
@@ -211,7 +211,7 @@ describe.each(changes)('%s %s', (method, path) => {
   })
 })
 
-test('a viewer may look and not touch', async () => {
+test('a viewer can list and not change', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const statuses = []
@@ -220,7 +220,7 @@ test('a viewer may look and not touch', async () => {
   expect(api.memoryEngine.calls).toEqual([])
 })
 
-test('what a change logs on its way carries the id of its request, also while others wait behind it', async () => {
+test('the log entries of a change have the id of its request, also while other changes wait', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   const answers = await Promise.all([1, 2, 3].map(() => api.call('POST', '/droplet/add', { token })))
@@ -229,7 +229,7 @@ test('what a change logs on its way carries the id of its request, also while ot
   expect(entries.map(({ requestId }) => requestId)).toEqual(answers.map(({ headers }) => headers.get('x-request-id')))
 })
 
-test('the ages of a list grow while nothing changes', async () => {
+test('the ages grow while nothing changes', async () => {
   await using api = await createManagerApi()
   await api.callAsManager('POST', '/droplet/add')
   const ages = []
@@ -240,7 +240,7 @@ test('the ages of a list grow while nothing changes', async () => {
   expect(ages).toEqual(['Less than a second ago', 'About a minute ago', '2 minutes ago'])
 })
 
-test('a change is in its answer, although the engine has not told of it yet', async () => {
+test('a response includes its change before the engine reports it', async () => {
   await using api = await createManagerApi()
   await api.callAsManager('POST', '/droplet/add')
   api.memoryEngine.stopEvents()

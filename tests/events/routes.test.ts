@@ -7,7 +7,7 @@ import { type EventStreamReader, readEventStream, type StreamEvent } from '../te
 
 const DAY = 86_400_000
 
-/** As a line: `droplet added cikit01`. */
+/** One line per event: `droplet added cikit01`. */
 function summarize({ event, data }: StreamEvent): string {
   const { change, droplet, user, state } = data as Record<string, unknown>
   const { name } = (droplet ?? {}) as { name?: string }
@@ -22,15 +22,15 @@ const endEvent: StreamEvent = {
   data: { error: 'Access token unknown or missing: log in', errorId: 908 },
 }
 
-/** A stream that has begun. */
+/** A stream after its first event. */
 async function openStream(api: TestApi, token: string, lastEventId?: string) {
   const stream = await api.openEventStream(token, lastEventId)
   await stream.waitUntil(events => events.length > 0)
   return stream
 }
 
-describe('a stream tells', () => {
-  test('of droplets, as they are listed at that moment', async () => {
+describe('a stream', () => {
+  test('sends droplets as they are listed at that moment', async () => {
     await using api = await createRunningTestApi()
     const { token } = await api.logInAs('manager')
     await using stream = await openStream(api, (await api.logInAs('viewer')).token)
@@ -52,7 +52,7 @@ describe('a stream tells', () => {
     ])
   })
 
-  test('of users whom the API adds and deletes before the answer, so that nobody comes and goes unseen', async () => {
+  test('sends added and deleted users before the response, so that none is missed', async () => {
     await using api = await createRunningTestApi()
     const { token } = await api.logInAs('owner')
     await using stream = await openStream(api, token)
@@ -62,12 +62,12 @@ describe('a stream tells', () => {
     await api.call('DELETE', '/user/delete/ann', { token })
     await using afterDelete = await openStream(api, token)
     await stream.waitUntil(() => lines(stream).at(-1) === 'user removed ann')
-    // The last id at the time of each answer.
+    // The last event id at the time of each response.
     const reported = [afterAdd, afterDelete].map(({ events }) => stream.events.find(({ id }) => id === events[0]?.id))
     expect(reported.map(event => event && summarize(event))).toEqual(['user added ann', 'user removed ann'])
   })
 
-  test('managers, and not viewers, of operations, as they are shown', async () => {
+  test('sends operations to managers and not to viewers', async () => {
     await using api = await createRunningTestApi()
     const { token } = await api.logInAs('manager')
     await using stream = await openStream(api, token)
@@ -84,7 +84,7 @@ describe('a stream tells', () => {
     expect(viewers.events.map(({ event }) => event)).not.toContain('operation')
   })
 
-  test('of an engine that goes away, and comes back', async () => {
+  test('reports an engine that goes away and returns', async () => {
     await using api = await createRunningTestApi()
     const { token } = await api.logInAs('viewer')
     await using stream = await openStream(api, token)
@@ -94,7 +94,7 @@ describe('a stream tells', () => {
     await stream.waitUntil(() => lines(stream).includes('engine back'))
   })
 
-  test('the owner, and nobody else, of users', async () => {
+  test('sends users only to the owner', async () => {
     await using api = await createRunningTestApi()
     const owner = await api.logInAs('owner')
     const manager = await api.logInAs('manager')
@@ -112,8 +112,8 @@ describe('a stream tells', () => {
   })
 })
 
-describe('who comes back', () => {
-  test('gets what was missed, once', async () => {
+describe('a reconnecting client', () => {
+  test('gets the missed events once', async () => {
     await using api = await createRunningTestApi()
     const { token } = await api.logInAs('manager')
     const viewer = await api.logInAs('viewer')
@@ -127,7 +127,7 @@ describe('who comes back', () => {
     expect(second.received.retry).toBe('1000')
   })
 
-  test('with an id that is empty begins', async () => {
+  test('with an empty id starts from the beginning', async () => {
     await using api = await createRunningTestApi()
     const { token } = await api.logInAs('viewer')
     const headers = { authorization: `Bearer ${token}`, 'last-event-id': '' }
@@ -138,7 +138,7 @@ describe('who comes back', () => {
     expect(lines(stream)).toEqual(['begin'])
   })
 
-  test('after a restart of the server is told to read anew', async () => {
+  test('gets a reset after a restart of the server', async () => {
     await using api = await createRunningTestApi()
     const { token } = await api.logInAs('viewer')
     const first = await openStream(api, token)
@@ -153,7 +153,7 @@ describe('who comes back', () => {
   }, 20_000)
 })
 
-describe('a stream ends within a second when its session', () => {
+describe('a stream ends within a second after its session', () => {
   type EndSession = (
     api: TestApi,
     ann: { secret: string; username: string; token: string },
@@ -181,7 +181,7 @@ describe('a stream ends within a second when its session', () => {
     await using ownerStream = await openStream(api, owner.token)
     const ann = await api.logInAs('manager', 'ann')
     await using stream = await openStream(api, ann.token)
-    // From here on nothing happens by which a stream would be looked at anyway.
+    // No further event triggers a check of the stream.
     await ownerStream.waitUntil(() => lines(ownerStream).includes('user added ann'))
     const startedAt = performance.now()
     await end(api, ann, owner.token)
@@ -191,7 +191,7 @@ describe('a stream ends within a second when its session', () => {
     expect(await api.openEventStream(ann.token)).toMatchObject({ response: { status: 401 } })
   })
 
-  test('and not by a refresh, which is the same session', async () => {
+  test('but not after a refresh, which continues the session', async () => {
     await using api = await createRunningTestApi()
     const tokens = await api.logIn(await api.createUser('ann', 'viewer'))
     await using stream = await openStream(api, tokens.access_token)
@@ -205,7 +205,7 @@ describe('a stream ends within a second when its session', () => {
   })
 })
 
-test('what a user sees changes with its group', async () => {
+test('the visible events change with the group', async () => {
   await using api = await createRunningTestApi()
   await api.createUser('owner', 'owner')
   const ann = await api.logInAs('viewer', 'ann')
@@ -218,7 +218,7 @@ test('what a user sees changes with its group', async () => {
   expect(operations.map(({ data }) => data)).toEqual([{ number: 2 }])
 })
 
-test('the answer has the headers of every answer, and those of a stream', async () => {
+test('the response has the common headers and those of a stream', async () => {
   await using api = await createRunningTestApi()
   const { token } = await api.logInAs('viewer')
   await using stream = await api.openEventStream(token)
@@ -233,7 +233,7 @@ test('the answer has the headers of every answer, and those of a stream', async 
   expect(stream.response.headers.get('x-request-id')).not.toBe(list.headers.get('x-request-id'))
 })
 
-test('a stream is one line of the log, as soon as it has begun', async () => {
+test('a stream is logged when it starts', async () => {
   await using api = await createRunningTestApi()
   const { token } = await api.logInAs('viewer')
   await using stream = await openStream(api, token)
@@ -247,7 +247,7 @@ test('a stream is one line of the log, as soon as it has begun', async () => {
   ])
 })
 
-describe('refused are', () => {
+describe('rejects', () => {
   test.each(['?x=1', '?lastEventId=1', '?since', '?access_token=1'])('the query %s', async query => {
     await using api = await createRunningTestApi()
     const { token } = await api.logInAs('viewer')
@@ -255,7 +255,7 @@ describe('refused are', () => {
     expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
   })
 
-  test('strangers, and refresh tokens', async () => {
+  test('anonymous clients and refresh tokens', async () => {
     await using api = await createRunningTestApi()
     const { refresh_token } = await api.logIn(await api.createUser('ann', 'viewer'))
     for (const token of [undefined, refresh_token, '0'.repeat(64)]) {
@@ -264,7 +264,7 @@ describe('refused are', () => {
     }
   })
 
-  test('other methods; HEAD tells the headers and opens nothing', async () => {
+  test('other methods; HEAD returns the headers without opening a stream', async () => {
     await using api = await createRunningTestApi()
     const { token } = await api.logInAs('viewer')
     for (const method of ['POST', 'OPTIONS', 'DELETE']) {
@@ -281,7 +281,7 @@ describe('refused are', () => {
   })
 })
 
-test('a stream may be silent for as long as it lives, and its connection not after that', async () => {
+test('a stream lifts the idle timeout until its end', async () => {
   await using api = await createRunningTestApi()
   const { token } = await api.logInAs('viewer')
   const app = createApp(api.context)

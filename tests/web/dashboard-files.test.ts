@@ -4,13 +4,13 @@ import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
 const get = (api: TestApi, path: string, headers: Record<string, string> = {}) =>
   api.app.handle(new Request(`http://localhost/${path}`, { headers }))
 
-/** What the page asks for by itself. */
+/** The files that the page references. */
 async function referencedFiles(api: TestApi): Promise<string[]> {
   const page = await (await get(api, '')).text()
   return [...page.matchAll(/(?:src|href)="(app\/[^"]+)"/g)].map(([, name = '']) => name)
 }
 
-test('the page has no script, style or handler of its own, and asks for nothing of others', async () => {
+test('the page has no inline script, style or handler and loads nothing from other servers', async () => {
   await using api = await createTestApi()
   const page = await (await get(api, '')).text()
   expect(page).not.toMatch(/<style|style=|<[^>]*\son\w+=|javascript:|(src|href)="(https?:)?\/\//i)
@@ -20,7 +20,7 @@ test('the page has no script, style or handler of its own, and asks for nothing 
   ])
 })
 
-test('what is loaded at first is 60 KB at most, and is kept by browsers for good', async () => {
+test('the initial files are at most 60 KB and cached for ever', async () => {
   await using api = await createTestApi()
   let size = 0
   for (const name of await referencedFiles(api)) {
@@ -35,7 +35,7 @@ test('what is loaded at first is 60 KB at most, and is kept by browsers for good
 })
 
 test.each(['', 'identity', 'gzip;q=0', 'br, gzip; q=0.0, *'])(
-  'who takes nothing compressed (%p) gets it as it is',
+  'sends uncompressed files for Accept-Encoding %p',
   async acceptEncoding => {
     await using api = await createTestApi()
     const [name = ''] = (await referencedFiles(api)).filter(file => file.endsWith('.css'))
@@ -45,7 +45,10 @@ test.each(['', 'identity', 'gzip;q=0', 'br, gzip; q=0.0, *'])(
   },
 )
 
-test.each(['app/none.js', 'app/..%2f..%2fetc%2fpasswd', 'app/__proto__'])('%s is none of its files', async path => {
-  await using api = await createTestApi()
-  expect((await get(api, path)).status).toBe(404)
-})
+test.each(['app/none.js', 'app/..%2f..%2fetc%2fpasswd', 'app/__proto__'])(
+  '%s is not a file of the dashboard',
+  async path => {
+    await using api = await createTestApi()
+    expect((await get(api, path)).status).toBe(404)
+  },
+)

@@ -5,7 +5,7 @@ test.each([
   ['/enrol', 'text/html'],
   ['/enrol/page.css', 'text/css'],
   ['/enrol/page.js', 'text/javascript'],
-])('%s is %s for everybody, with the headers of every answer', async (path, type) => {
+])('%s is public %s with the common headers', async (path, type) => {
   await using api = await createTestApi()
   const response = await api.app.handle(new Request(`http://localhost${path}`))
   expect(response.status).toBe(200)
@@ -23,7 +23,7 @@ test.each([
   ['/docs', 'text/html; charset=utf-8'],
   ['/docs/page.css', 'text/css; charset=utf-8'],
   ['/docs/page.js', 'text/javascript; charset=utf-8'],
-])('%s is %s for everybody, and sent only to who has it not', async (path, type) => {
+])('%s is public %s, revalidated by ETag', async (path, type) => {
   await using api = await createTestApi()
   const get = (headers: Record<string, string> = {}, method = 'GET') =>
     api.app.handle(new Request(`http://localhost${path}`, { method, headers }))
@@ -47,7 +47,7 @@ test.each([
 })
 
 test.each(['enrol', 'docs'])(
-  '/%s holds no script, style or handler of its own, and loads nothing from elsewhere',
+  '/%s has no inline script, style or handler and loads nothing from other servers',
   async page => {
     await using api = await createTestApi()
     const html = await (await api.app.handle(new Request(`http://localhost/${page}`))).text()
@@ -58,7 +58,7 @@ test.each(['enrol', 'docs'])(
   },
 )
 
-test.each(['enrol', 'docs'])('a slash at the end leads to /%s', async page => {
+test.each(['enrol', 'docs'])('a trailing slash redirects to /%s', async page => {
   await using api = await createTestApi()
   const response = await api.app.handle(new Request(`http://localhost/${page}/`))
   expect([response.status, response.headers.get('location')]).toEqual([308, `../${page}`])

@@ -39,7 +39,7 @@ test.each<[string, string, { id?: string; event?: string; data: string }[]]>([
   expect(parse(text)).toEqual(events.map(event => ({ id: '', event: 'message', ...event })))
 })
 
-test('an event is told with its last byte, whichever way its lines end', () => {
+test('emits an event with its last byte, for every kind of line ending', () => {
   for (const end of ['\n', '\r', '\r\n']) {
     const parser = createEventParser()
     expect(parser.push(bytes(`data: x${end}`))).toEqual([])
@@ -49,7 +49,7 @@ test('an event is told with its last byte, whichever way its lines end', () => {
   }
 })
 
-test('the id of an event without data counts for the next connection', () => {
+test('remembers the id of an event without data', () => {
   const parser = createEventParser()
   parser.push(bytes('id: 1\ndata: x\n\nid: 2\n'))
   expect(parser.lastEventId()).toBe('1')
@@ -57,7 +57,7 @@ test('the id of an event without data counts for the next connection', () => {
   expect(parser.lastEventId()).toBe('2')
 })
 
-test('the pause that the server asks for is told, if it is a number', () => {
+test('reports the retry time if it is a number', () => {
   const retryDelays: number[] = []
   const parser = createEventParser(ms => retryDelays.push(ms))
   parser.push(bytes('retry: 1500\nretry: soon\nretry: -1\nretry: 1e3\nretry\n'))

@@ -8,7 +8,7 @@ const FORM_TYPE = { 'content-type': 'application/x-www-form-urlencoded' }
 const malformed = { status: 400, body: { errorId: 917 } }
 const tooLarge = { status: 413, body: { errorId: 920 } }
 
-/** What the API makes of a body shows at a route that anybody may call: 901 when it was read and holds no login. */
+/** Login is open to all, so it shows how a body is read: 901 means that it was read and has no credentials. */
 function send(api: TestApi, options: CallOptions) {
   return api.call('POST', '/user/auth', options)
 }
@@ -37,7 +37,7 @@ test.each<[string, CallOptions]>([
   ['JSON with brackets in a text', { body: `{"a":"${'['.repeat(100)}\\"["}`, headers: JSON_TYPE }],
   ['JSON 32 deep', { body: `${'{"a":'.repeat(31)}{}${'}'.repeat(31)}`, headers: JSON_TYPE }],
   ['a key twice in JSON', { body: '{"code":"123456","code":""}', headers: JSON_TYPE }],
-])('%s is read', async (_, options) => {
+])('reads %s', async (_, options) => {
   await using api = await createTestApi()
   expect(await send(api, options)).toMatchObject({ status: 400, body: { errorId: 901 } })
 })
@@ -62,12 +62,12 @@ test.each<[string, CallOptions]>([
   ['UTF-16 that is called UTF-8', { body: Buffer.from('\ufeff{"a":1}', 'utf16le'), headers: JSON_TYPE }],
   ['Latin-1', { body: Buffer.from('{"a":"é"}', 'latin1'), headers: JSON_TYPE }],
   ['a charset that is not UTF-8', { body: '{}', headers: { 'content-type': 'application/json; charset=latin1' } }],
-])('%s is malformed: 917', async (_, options) => {
+])('rejects %s as malformed: 917', async (_, options) => {
   await using api = await createTestApi()
   expect(await send(api, options)).toMatchObject(malformed)
 })
 
-test('a bad body is complained of only to who may call: 401 and 403 come first', async () => {
+test('reports a malformed body only to clients with access: 401 and 403 come first', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const malformedBody = { body: '{', headers: JSON_TYPE }
@@ -81,7 +81,7 @@ test('a bad body is complained of only to who may call: 401 and 403 come first',
   expect(api.memoryEngine.calls).toEqual([])
 })
 
-test('what was sent is not repeated in the answer', async () => {
+test('does not repeat the input in the response', async () => {
   await using api = await createTestApi()
   for (const headers of [JSON_TYPE, FORM_TYPE, { 'content-type': 'text/hunter2' }]) {
     const { body } = await send(api, { body: 'hunter2&hunter2=1&hunter2=2', headers })
@@ -89,7 +89,7 @@ test('what was sent is not repeated in the answer', async () => {
   }
 })
 
-test('a body of 16 KiB is read', async () => {
+test('reads a body of 16 KiB', async () => {
   await using api = await createTestApi()
   const body = `{"a":"${'x'.repeat(LIMIT - 8)}"}`
   expect(body).toHaveLength(LIMIT)
@@ -104,7 +104,7 @@ test.each<[string, () => CallOptions]>([
   ['sent in pieces', () => ({ body: chunkedBody(LIMIT + 1), headers: JSON_TYPE })],
   ['sent in very many pieces', () => ({ body: chunkedBody(10_000_000), headers: JSON_TYPE })],
   ['sent as a form', () => ({ body: `a=${'b'.repeat(LIMIT)}`, headers: FORM_TYPE })],
-])('more than 16 KiB, %s, is too large: 920', async (_, options) => {
+])('rejects more than 16 KiB, %s: 920', async (_, options) => {
   await using api = await createTestApi()
   const { status, headers, body } = await send(api, options())
   expect({ status, body }).toMatchObject(tooLarge)
@@ -112,7 +112,7 @@ test.each<[string, () => CallOptions]>([
   expect(headers.get('cache-control')).toBe('no-store')
 })
 
-test('a body that is too large reaches no handler', async () => {
+test('does not call the handler for a body that is too large', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   const response = await api.call('POST', '/droplet/add', { token, body: ' '.repeat(LIMIT + 1), headers: JSON_TYPE })
@@ -120,7 +120,7 @@ test('a body that is too large reaches no handler', async () => {
   expect(api.memoryEngine.calls).toEqual([])
 })
 
-test('where nothing is required, an empty body is fine', async () => {
+test('accepts an empty body where nothing is required', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   expect(await api.call('POST', '/droplet/add', { token })).toMatchObject({ status: 200 })
@@ -128,7 +128,7 @@ test('where nothing is required, an empty body is fine', async () => {
   expect(await api.call('DELETE', '/droplet/delete/cikit01', { token, json: {} })).toMatchObject({ status: 200 })
 })
 
-test('a body that does not come to its end in time is given up', async () => {
+test('rejects a body that does not arrive in time', async () => {
   const endless = new ReadableStream<Uint8Array>({ start: controller => controller.enqueue(new Uint8Array([123])) })
   const request = new Request('http://localhost/', { method: 'POST', body: endless })
   const body = await readFields(request, 20)

@@ -7,10 +7,10 @@ const malformed = { status: 400, body: { errorId: 917 } }
 test.each<[string, (token: string) => string]>([
   ['Bearer', token => `Bearer ${token}`],
   ['Bearer with a colon', token => `Bearer: ${token}`],
-  ['bearer in small letters', token => `bearer ${token}`],
+  ['bearer in lower case', token => `bearer ${token}`],
   ['BEARER: in capitals', token => `BEARER: ${token}`],
   ['Bearer and several spaces', token => `Bearer   ${token}  `],
-])('the header %s is understood', async (_, authorization) => {
+])('accepts the header %s', async (_, authorization) => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const headers = { authorization: authorization(token) }
@@ -19,7 +19,7 @@ test.each<[string, (token: string) => string]>([
 
 test.each<[string, (token: string) => string]>([
   ['of another scheme', token => `Basic ${token}`],
-  ['of a scheme that only begins so', token => `BearerX ${token}`],
+  ['of a scheme that begins with Bearer', token => `BearerX ${token}`],
   ['without a scheme', token => token],
   ['without a space', token => `Bearer${token}`],
   ['with a colon and no space', token => `Bearer:${token}`],
@@ -27,14 +27,14 @@ test.each<[string, (token: string) => string]>([
   ['with quotes', token => `Bearer "${token}"`],
   ['without a token', () => 'Bearer'],
   ['that is empty', () => ''],
-])('a header %s is no token', async (_, authorization) => {
+])('ignores a header %s', async (_, authorization) => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const headers = { authorization: authorization(token) }
   expect(await api.call('GET', '/droplet/list', { headers })).toMatchObject(noToken)
 })
 
-test('the body of a POST, PATCH or DELETE may carry the token, as JSON or as a form', async () => {
+test('accepts the token in the body of a POST, PATCH or DELETE, as JSON or as a form', async () => {
   await using api = await createTestApi()
   const { token: access_token } = await api.logInAs('manager')
   const form = () => new URLSearchParams({ access_token })
@@ -54,7 +54,7 @@ test.each<[string, (token: string) => unknown]>([
   ['null', () => null],
   ['a number', () => 7],
   ['true', () => true],
-])('a field access_token that is %s is no token', async (_, field) => {
+])('ignores a field access_token %s', async (_, field) => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   const json = { access_token: field(token) }
@@ -62,14 +62,14 @@ test.each<[string, (token: string) => unknown]>([
   expect(api.memoryEngine.calls).toEqual([])
 })
 
-test('a token in two places is one token', async () => {
+test('accepts the same token in two places', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   const response = await api.call('POST', '/droplet/add', { token, json: { access_token: token } })
   expect(response).toMatchObject({ status: 200 })
 })
 
-test('two different tokens are refused, though both are good', async () => {
+test('rejects two different tokens, even if both are valid', async () => {
   await using api = await createTestApi()
   const first = await api.logInAs('manager')
   const second = await api.logInAs('owner')
@@ -92,7 +92,7 @@ test.each([
   'access%5Ftoken',
   'a=b&access_token',
   'access_token[$ne]=x&token',
-])('a token in the address as %s is refused, though it is good, and one in a header too', async name => {
+])('rejects a valid token in the query string as %s, also with a token in the header', async name => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const path = `/droplet/list?${name}=${token}`
@@ -100,7 +100,7 @@ test.each([
   expect(await api.call('GET', path, { token })).toMatchObject(malformed)
 })
 
-test('a token in the address is refused at the login too', async () => {
+test('open routes reject a token in the query string', async () => {
   await using api = await createTestApi()
   for (const path of ['/user/auth', '/user/auth/refresh', '/user/auth/revoke/ada']) {
     const method = path.includes('revoke') ? 'DELETE' : 'POST'
@@ -108,19 +108,19 @@ test('a token in the address is refused at the login too', async () => {
   }
 })
 
-test('an operator in the address lets nobody in', async () => {
+test('an operator in the query string is not a token', async () => {
   await using api = await createTestApi()
   await api.logInAs('owner')
   expect(await api.call('GET', '/user/list?access_token[$ne]=x')).toMatchObject(noToken)
 })
 
-test('a query without a token is nothing to complain of', async () => {
+test('accepts a query without a token', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   expect(await api.call('GET', '/droplet/list?page=1&x=token', { token })).toMatchObject({ status: 200 })
 })
 
-test('two Authorization headers with different tokens are refused, with the same one they are one', async () => {
+test('rejects two Authorization headers with different tokens, and accepts them with the same token', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const list = (authorization: string) => api.call('GET', '/droplet/list', { headers: { authorization } })
@@ -128,7 +128,7 @@ test('two Authorization headers with different tokens are refused, with the same
   expect(await list(`Bearer ${token}, Bearer ${'0'.repeat(64)}`)).toMatchObject({ status: 400, body: { errorId: 917 } })
 })
 
-test('two different tokens are refused on the open routes, too', async () => {
+test('open routes reject two different tokens', async () => {
   await using api = await createTestApi()
   const json = { username: 'ada', code: '123456', access_token: '1'.repeat(64) }
   const response = await api.call('POST', '/user/auth', { token: '0'.repeat(64), json })

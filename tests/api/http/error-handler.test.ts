@@ -4,7 +4,7 @@ import { createErrorHandler } from '../../../src/api/http/error-handler.ts'
 import { ApiError } from '../../../src/core/errors.ts'
 import { createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
 
-/** The entry of the log about the failure of the request that this answer is to. */
+/** The log entry about the failure of the request with this response. */
 function failureEntryOf(api: TestApi, headers: Headers): unknown {
   const entries: Record<string, unknown>[] = api.logLines.map(line => JSON.parse(line))
   return entries.find(
@@ -12,7 +12,7 @@ function failureEntryOf(api: TestApi, headers: Headers): unknown {
   )
 }
 
-test('what nobody expected is told to the log, and to the client without a word of it', async () => {
+test('logs an unexpected error in full and reports it without details', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   api.memoryEngine.failNext('list', new TypeError('hunter2 at /var/lib', { cause: new Error('underneath') }))
@@ -27,7 +27,7 @@ test('what nobody expected is told to the log, and to the client without a word 
   })
 })
 
-test('the cause of an error of the catalogue is told to the log only', async () => {
+test('logs the cause of a catalogued error and does not report it', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   api.memoryEngine.failNext('list', new ApiError('engineUnavailable', { cause: new Error('hunter2') }))
@@ -37,7 +37,7 @@ test('the cause of an error of the catalogue is told to the log only', async () 
   expect(failureEntryOf(api, headers)).toMatchObject({ level: 'error', error: expect.stringContaining('hunter2') })
 })
 
-test('an answer of ours that is not as promised is our failure, not one of the caller', async () => {
+test('a response that does not match its schema is an internal error', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   await api.call('POST', '/droplet/add', { token })
@@ -47,7 +47,7 @@ test('an answer of ours that is not as promised is our failure, not one of the c
   expect(status).toBe(500)
   expect(body).toEqual({ error: 'Internal server error', errorId: 0 })
   expect(failureEntryOf(api, headers)).toMatchObject({ level: 'error' })
-  // Another answer would be a secret: the log says what is wrong with it, and not what it was.
+  // A response may be secret, so the log names the mismatch without the content.
   expect(JSON.stringify(failureEntryOf(api, headers))).not.toContain('cikit01')
 })
 
@@ -64,7 +64,7 @@ test.each([
   ['PATCH', '/droplet/start/'],
   ['GET', '/USER/LIST'],
   ['GET', '/user//list'],
-])('%s %s is no route: 404', async (method, path) => {
+])('%s %s is an unknown route: 404', async (method, path) => {
   await using api = await createTestApi()
   const { status, body } = await api.call(method, path)
   expect(status).toBe(404)
@@ -72,7 +72,7 @@ test.each([
 })
 
 test.each(['/favicon.ico', '//api/v1/user/list', '/api/v2/user/list', '/api/v1', '/api/v1/%zz', '/..%2f', '/%00'])(
-  'GET %s is no route: 404',
+  'GET %s is an unknown route: 404',
   async path => {
     await using api = await createTestApi()
     const response = await api.app.handle(new Request(`http://localhost${path}`))
@@ -81,7 +81,7 @@ test.each(['/favicon.ico', '//api/v1/user/list', '/api/v2/user/list', '/api/v1',
   },
 )
 
-test.each(['x', 'x:1', 'ab', 'abc'])('with a Host as short as %s, no path is taken for another: 917', async host => {
+test.each(['x', 'x:1', 'ab', 'abc'])('rejects the short Host %s, which would confuse the routing: 917', async host => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   for (const path of ['/aa/api/v1/user/list', '/a/api/v1/user/list', '/aaa/api/v1/user/list']) {
@@ -93,7 +93,7 @@ test.each(['x', 'x:1', 'ab', 'abc'])('with a Host as short as %s, no path is tak
 })
 
 test.each(['%zz', '%', '%c3', '%c3%28', '%u0041', '%00', '%E0%A4%A'])(
-  'the broken part of a path %s gives an answer in words, and not a failure',
+  'broken percent-encoding %s in a path is not an internal error',
   async part => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('owner')
@@ -109,7 +109,7 @@ test.each(['%zz', '%', '%c3', '%c3%28', '%u0041', '%00', '%E0%A4%A'])(
   },
 )
 
-test('the connection of a client that may go on sending ends with the answer, and no other', async () => {
+test('closes the connection only if the client may still be sending', async () => {
   await using api = await createTestApi()
   const fail = (closeConnection: boolean) => () => {
     throw new ApiError('malformed', { closeConnection })

@@ -5,7 +5,7 @@ import { createGuard } from '../../../src/api/http/guards.ts'
 import { createRequestContext } from '../../../src/api/http/request-context.ts'
 import { createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
 
-/** An app with a route that says who may call it, and one that forgot to, both as our route files mount theirs. */
+/** An app with guarded and unguarded routes, mounted as our features mount theirs. */
 function createAppWithUnguardedRoutes({ context }: TestApi) {
   const reached: string[] = []
   const guard = createGuard(context.auth)
@@ -13,12 +13,12 @@ function createAppWithUnguardedRoutes({ context }: TestApi) {
     reached.push(name)
     return { name }
   }
-  const routes = new Elysia({ name: 'forgetful-routes', prefix: '/things' })
+  const routes = new Elysia({ name: 'test-routes', prefix: '/things' })
     .use(guard)
-    .get('/decided', handler('decided'), { group: 'viewer' })
+    .get('/guarded', handler('guarded'), { group: 'viewer' })
     .get('/open', handler('open'), { open: true })
-    .get('/forgotten', handler('forgotten'))
-    .post('/forgotten/:thing', handler('forgotten'))
+    .get('/unguarded', handler('unguarded'))
+    .post('/unguarded/:thing', handler('unguarded'))
   const app = new Elysia()
     .use(createRequestContext(context.log, context.config.listen))
     .use(createErrorHandler(context.log, context.audit))
@@ -29,10 +29,10 @@ function createAppWithUnguardedRoutes({ context }: TestApi) {
 }
 
 test.each([
-  ['GET', '/api/things/forgotten'],
-  ['POST', '/api/things/forgotten/x'],
+  ['GET', '/api/things/unguarded'],
+  ['POST', '/api/things/unguarded/x'],
   ['GET', '/beside'],
-])('a route that forgot to say who may call it answers nobody, not even the owner: %s %s', async (method, path) => {
+])('a route without a guard answers nobody, not even the owner: %s %s', async (method, path) => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const { app, reached } = createAppWithUnguardedRoutes(api)
@@ -46,14 +46,14 @@ test.each([
   expect(api.logLines.filter(line => line.includes('A route without a guard was called'))).toHaveLength(2)
 })
 
-test('a route that said so answers whom it named', async () => {
+test('a guarded route answers its group, an open route everybody', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const { app, reached } = createAppWithUnguardedRoutes(api)
   const get = async (path: string, headers: Record<string, string>) =>
     (await app.handle(new Request(`http://localhost/api/things${path}`, { headers }))).status
-  expect(await get('/decided', {})).toBe(401)
-  expect(await get('/decided', { authorization: `Bearer ${token}` })).toBe(200)
+  expect(await get('/guarded', {})).toBe(401)
+  expect(await get('/guarded', { authorization: `Bearer ${token}` })).toBe(200)
   expect(await get('/open', {})).toBe(200)
-  expect(reached).toEqual(['decided', 'open'])
+  expect(reached).toEqual(['guarded', 'open'])
 })

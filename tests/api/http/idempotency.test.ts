@@ -11,7 +11,7 @@ const readKey = (key: string | undefined, requested = ['add', ''], fields: Field
     fields,
   )
 
-test('without the header there is none', () => {
+test('there is no key without the header', () => {
   expect(readKey(undefined)).toBeUndefined()
 })
 
@@ -20,22 +20,22 @@ test.each([
   ['"build-4711"', 'build-4711'],
   ['"', '"'],
   ['x'.repeat(255), 'x'.repeat(255)],
-])('%s is the key %s', (header, key) => {
+])('the header %s is the key %s', (header, key) => {
   const sha256 = createHash('sha256').update(key).digest('hex')
   const idempotencyKey = readKey(header)
   expect([idempotencyKey?.userId, Buffer.from(idempotencyKey?.key ?? []).toString('hex')]).toEqual(['ada', sha256])
 })
 
-test.each(['', '""', 'a b', 'a, b', 'x'.repeat(256), 'ä'])('%j is refused', header => {
+test.each(['', '""', 'a b', 'a, b', 'x'.repeat(256), 'ä'])('rejects %j', header => {
   expect(() => readKey(header)).toThrow('Idempotency-Key')
 })
 
-describe('two requests are the same', () => {
+describe('the fingerprint of a request', () => {
   const fingerprint = (requested: string[], fields: Fields) =>
     Buffer.from(readKey('k', requested, fields)?.fingerprint ?? []).toString('hex')
   const reference = fingerprint(['add', ''], { ssh_keys: ['a'], note: 1 })
 
-  test('in whatever order their fields are, and with whatever token', () => {
+  test('ignores the order of fields and the token', () => {
     expect(fingerprint(['add', ''], { note: 1, access_token: 'x', ssh_keys: ['a'] })).toBe(reference)
   })
 

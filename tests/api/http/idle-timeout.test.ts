@@ -3,7 +3,7 @@ import { IDLE_TIMEOUT_SECONDS } from '../../../src/api/http/idle-timeout.ts'
 import { createApp } from '../../../src/app.ts'
 import { createTestApi } from '../../testkit/api/test-api.ts'
 
-/** The limits, in seconds, that were set on connections while a request was answered. */
+/** The idle timeouts, in seconds, set during a request. */
 async function timeoutsDuring(method: string, path: string, token?: string): Promise<number[]> {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
@@ -22,15 +22,15 @@ async function timeoutsDuring(method: string, path: string, token?: string): Pro
   return timeouts
 }
 
-test('a change of a droplet may take longer than a connection may be silent, and only the change', async () => {
+test('a change of a droplet lifts the idle timeout until its end', async () => {
   expect(await timeoutsDuring('POST', '/droplet/add', 'owner')).toEqual([0, IDLE_TIMEOUT_SECONDS])
 })
 
-test('a change that fails brings the limit back', async () => {
+test('a failed change restores the idle timeout', async () => {
   expect(await timeoutsDuring('PATCH', '/droplet/stop/cikit07', 'owner')).toEqual([0, IDLE_TIMEOUT_SECONDS])
 })
 
-test('nobody without the right to change lifts the limit', async () => {
+test('requests without permission do not lift the idle timeout', async () => {
   expect(await timeoutsDuring('POST', '/droplet/add')).toEqual([])
   expect(await timeoutsDuring('GET', '/droplet/list')).toEqual([])
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { Elysia } from 'elysia'
 import { createJsonCache } from '../../../src/api/http/json-cache.ts'
 
-test('what was kept is told as its text, made once, as JSON', async () => {
+test('serialises a remembered value once', async () => {
   let serializations = 0
   const { remember, respond } = createJsonCache<object>()
   const list = remember([{ name: 'ada', toJSON: () => ++serializations }])
@@ -17,9 +17,9 @@ test('what was kept is told as its text, made once, as JSON', async () => {
 
 test.each([
   ['an object', { error: 'x' }],
-  ['a text', 'text'],
+  ['text', 'text'],
   ['nothing', null],
-])('%s, which was not kept, goes its usual way', async (_, value) => {
+])('leaves %s that was not remembered to Elysia', async (_, value) => {
   const { remember, respond } = createJsonCache<object>()
   remember({ error: 'x' })
   const plain = await new Elysia().get('/', () => value).handle(new Request('http://localhost/'))

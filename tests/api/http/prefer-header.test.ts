@@ -11,7 +11,7 @@ test.each([
   ['respond-async; x=1, wait="5"', true, 5],
   ['  respond-async  ,  wait = 7 ', true, 7],
   ['return=minimal, respond-async', true, 0],
-  // RFC 7240 section 2: the first one counts.
+  // RFC 7240 section 2: the first counts.
   ['wait=3, wait=9', false, 3],
   ['wait=100', false, 60],
   ['wait=-1', false, 0],
@@ -20,6 +20,6 @@ test.each([
   ['respond-asynchronously', false, 0],
   ['x-respond-async', false, 0],
   [',,;=,"', false, 0],
-])('Prefer: %s', (header, respondAsync, waitSeconds) => {
+])('reads Prefer: %s', (header, respondAsync, waitSeconds) => {
   expect(readPreferences(header)).toEqual({ respondAsync, waitSeconds })
 })

@@ -6,7 +6,7 @@ import { codeAt } from '../../testkit/auth/totp.ts'
 
 type LogEntry = Record<string, unknown>
 
-/** The line of a request is written after its answer: this waits until as many are there. */
+/** Entries are written after the response, so this waits for `count` of them. */
 async function waitForRequestEntries(api: TestApi, count: number): Promise<LogEntry[]> {
   for (;;) {
     const entries: LogEntry[] = api.logLines
@@ -17,7 +17,7 @@ async function waitForRequestEntries(api: TestApi, count: number): Promise<LogEn
   }
 }
 
-test('every request is one line of the log, with its id, who asked and what became of it', async () => {
+test('logs every request with its id, user and result', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const responses = [
@@ -44,14 +44,14 @@ test('every request is one line of the log, with its id, who asked and what beca
   ])
 })
 
-test('a line feed in the path forges no line', async () => {
+test('a line feed in the path does not forge a log line', async () => {
   await using api = await createTestApi()
   await api.call('GET', '/nowhere%0a{"level":"error"}%0d')
   await waitForRequestEntries(api, 1)
   for (const line of api.logLines) expect(line).toMatch(/^[^\r\n]*\n$/)
 })
 
-test('no line of the log holds a secret, a code or a token, whatever is asked and however it fails', async () => {
+test('never logs secrets, codes or tokens', async () => {
   await using api = await createTestApi()
   const owner = await api.createUser('owner', 'owner')
   const code = codeAt(owner.secret, api.clock.now())
@@ -79,7 +79,7 @@ test('no line of the log holds a secret, a code or a token, whatever is asked an
   expect(log).not.toMatch(new RegExp(`\\b${code}\\b`))
 })
 
-test('a token that was put into the path by mistake does not come into the log', async () => {
+test('does not log a token in the path', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   await api.call('DELETE', `/user/auth/revoke/${token}`, { token })
@@ -89,7 +89,7 @@ test('a token that was put into the path by mistake does not come into the log',
   expect(log).not.toContain(token)
 })
 
-test('who only claimed to be somebody is not in the log: it may be a code in the wrong field', async () => {
+test('does not log a claimed username, which may be a code in the wrong field', async () => {
   await using api = await createTestApi()
   await api.call('POST', '/user/auth', { json: { username: '492751', code: '000000' } })
   const [entry] = await waitForRequestEntries(api, 1)
@@ -97,7 +97,7 @@ test('who only claimed to be somebody is not in the log: it may be a code in the
   expect(JSON.stringify(entry)).not.toContain('492751')
 })
 
-test('behind a trusted proxy, log and audit name the address of the client', async () => {
+test('log and audit have the client address behind a trusted proxy', async () => {
   await using api = await createTestApi({}, { 'trusted-proxies': '127.0.0.1' })
   const { token } = await api.logInAs('owner')
   const app = createApp(api.context)

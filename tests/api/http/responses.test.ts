@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { type CallOptions, createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
 
-/** One request for every way in which an answer can come about. */
+/** One request for each kind of response. */
 const cases: [number, string, (api: TestApi, token: string) => [string, string, CallOptions?]][] = [
   [200, 'a list', (_, token) => ['GET', '/user/list', { token }]],
   [200, 'the list of droplets', (_, token) => ['GET', '/droplet/list', { token }]],
@@ -32,7 +32,7 @@ const cases: [number, string, (api: TestApi, token: string) => [string, string, 
   ],
 ]
 
-test.each(cases)('%i for %s has every header that an answer has', async (status, _, request) => {
+test.each(cases)('%i for %s has the common headers', async (status, _, request) => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const response = await api.call(...request(api, token))
@@ -53,15 +53,18 @@ test.each(cases)('%i for %s has every header that an answer has', async (status,
   expect(response.headers.get('content-security-policy')).not.toContain('unsafe')
 })
 
-test.each(cases.filter(([status]) => status >= 400))('%i for %s is JSON of two fields', async (_status, _, request) => {
-  await using api = await createTestApi()
-  const { token } = await api.logInAs('owner')
-  const { body } = await api.call(...request(api, token))
-  expect(body).toEqual({ error: expect.stringMatching(/^.+$/), errorId: expect.any(Number) })
-  expect(JSON.stringify(body)).not.toMatch(/ at |\.ts|node_modules|Elysia|Bun/)
-})
+test.each(cases.filter(([status]) => status >= 400))(
+  '%i for %s is JSON with two fields',
+  async (_status, _, request) => {
+    await using api = await createTestApi()
+    const { token } = await api.logInAs('owner')
+    const { body } = await api.call(...request(api, token))
+    expect(body).toEqual({ error: expect.stringMatching(/^.+$/), errorId: expect.any(Number) })
+    expect(JSON.stringify(body)).not.toMatch(/ at |\.ts|node_modules|Elysia|Bun/)
+  },
+)
 
-test.each(cases)('%i for %s asks for a token when that is what is wrong, and only then', async (status, _, request) => {
+test.each(cases)('%i for %s has WWW-Authenticate only if it is 401', async (status, _, request) => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const challenge = (await api.call(...request(api, token))).headers.get('www-authenticate')
@@ -71,7 +74,7 @@ test.each(cases)('%i for %s asks for a token when that is what is wrong, and onl
 
 // RFC 6750 section 3.1: "If the request lacks any authentication information, the resource server SHOULD NOT include
 // an error code or other error information."
-test('who showed no token is not told that it is wrong; who showed one is', async () => {
+test('WWW-Authenticate names an error only if a token was sent', async () => {
   await using api = await createTestApi()
   const anonymous = await api.call('GET', '/user/list')
   expect(anonymous.headers.get('www-authenticate')).toBe('Bearer realm="cikit-api"')
@@ -79,14 +82,14 @@ test('who showed no token is not told that it is wrong; who showed one is', asyn
   expect(invalid.headers.get('www-authenticate')).toContain('error="invalid_token"')
 })
 
-test('who may not revoke for others is told that it is about permission', async () => {
+test('WWW-Authenticate reports a missing permission to revoke', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const { headers } = await api.call('DELETE', '/user/auth/revoke/owner', { token })
   expect(headers.get('www-authenticate')).toContain('error="insufficient_scope"')
 })
 
-test('every request has an id of its own', async () => {
+test('every request has a unique id', async () => {
   await using api = await createTestApi()
   const ids = await Promise.all(
     Array.from({ length: 10 }, async () => (await api.call('GET', '/nowhere')).headers.get('x-request-id')),

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type CallOptions, createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
 
-type Caller = 'nobody' | 'viewer' | 'manager' | 'owner'
+type Caller = 'anonymous' | 'viewer' | 'manager' | 'owner'
 
-const callers: Caller[] = ['nobody', 'viewer', 'manager', 'owner']
+const callers: Caller[] = ['anonymous', 'viewer', 'manager', 'owner']
 const anyone = callers
 const viewers: Caller[] = ['viewer', 'manager', 'owner']
 const managers: Caller[] = ['manager', 'owner']
 const owners: Caller[] = ['owner']
 
-/** Who may call each route. A route that is not here, and a row that is no route, fail the first test. */
+/** Access to each route. The first test fails for a missing or an unknown route. */
 const allowedCallers: Record<string, Caller[]> = {
   'POST /user/auth/': anyone,
   'POST /user/auth/refresh': anyone,
@@ -17,10 +17,10 @@ const allowedCallers: Record<string, Caller[]> = {
   'POST /user/auth/enrol': anyone,
   'POST /user/auth/confirm': anyone,
   'POST /user/enrol/:user': owners,
-  // For somebody else; that everybody may revoke for itself is told in tests/auth/revoke.test.ts.
+  // For other users; tests/auth/revoke.test.ts covers users' own sessions.
   'DELETE /user/auth/revoke/:user': owners,
   'GET /user/auth/setup/:user': owners,
-  // For somebody else; that everybody sees and ends its own is told in tests/auth/sessions.test.ts.
+  // For other users; tests/auth/sessions.test.ts covers users' own sessions.
   'GET /user/sessions/:user': owners,
   'DELETE /user/session/:id': viewers,
   'GET /user/me': viewers,
@@ -51,30 +51,30 @@ const allowedCallers: Record<string, Caller[]> = {
   'DELETE /operation/cancel/:operation': managers,
 }
 
-/** The same for everybody, and with nothing of anybody in them: tests/web, tests/health. */
+/** Routes with public content: tests/web, tests/monitoring/health. */
 const publicRoutes = [
-  // By a ticket, which only a manager gets: tests/exec.
+  // Needs a ticket, which only managers get: tests/droplets/exec.
   'GET /droplet/exec/:droplet',
   ...['GET /', 'GET /app/:file', 'GET /enrol', 'GET /enrol/page.css', 'GET /enrol/page.js', 'GET /health'],
   ...['GET /openapi.json', 'GET /docs', 'GET /docs/page.css', 'GET /docs/page.js'],
 ]
 
 const forbidden = { status: 403, body: { errorId: 912 } }
-/** Every user may call this one, and is then told for whom: with a bad body only of that. */
+/** Open to every user for their own sessions; a malformed body is reported first. */
 const revokeForbidden = { status: 401, body: { errorId: 904 } }
 const malformed = { status: 400, body: { errorId: 917 } }
 
 function expectedRejection(route: string, caller: Caller, body: string) {
-  if (caller === 'nobody') return { status: 401, body: { errorId: 908 } }
+  if (caller === 'anonymous') return { status: 401, body: { errorId: 908 } }
   if (!route.includes('/revoke/')) return forbidden
-  return body === 'a bad body' ? malformed : revokeForbidden
+  return body === 'a malformed body' ? malformed : revokeForbidden
 }
 
 const bodies: [string, CallOptions][] = [
   ['no body', {}],
   ['a JSON body', { json: { username: 'new', group: 'viewer' } }],
   ['a form', { body: 'username=new&group=viewer', headers: { 'content-type': 'application/x-www-form-urlencoded' } }],
-  ['a bad body', { body: '{', headers: { 'content-type': 'application/json' } }],
+  ['a malformed body', { body: '{', headers: { 'content-type': 'application/json' } }],
   ['an empty token', { json: { access_token: '' } }],
 ]
 
@@ -93,7 +93,7 @@ beforeAll(async () => {
 
 afterAll(async () => await api[Symbol.asyncDispose]())
 
-test('every route of the app has a row, and every row is a route', () => {
+test('covers every route of the app', () => {
   const routes = api.app.routes.map(({ method, path }) => `${method} ${path.replace('/api/v1', '')}`)
   expect(routes.toSorted()).toEqual([...Object.keys(allowedCallers), ...publicRoutes].toSorted())
 })

@@ -3,7 +3,7 @@ import { createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
 import { eventually } from '../../testkit/droplets/informer.ts'
 import { finishedExecution, printedOutput } from '../../testkit/droplets/memory-engine.ts'
 
-/** The API with a manager, and a droplet that runs. */
+/** The API with a manager and a running droplet. */
 async function createExecHarness() {
   const api = await createTestApi({}, { 'public-url': 'https://matrix.example.com' })
   const { token } = await api.logInAs('manager')
@@ -25,7 +25,7 @@ async function openTerminal(api: TestApi, protocols: string, headers: Record<str
 }
 const protocols = (ticket: string) => `cikit.exec.v1, ticket.${ticket}`
 
-test('a command comes back with what became of it', async () => {
+test('returns the result of a command', async () => {
   await using harness = await createExecHarness()
   harness.api.memoryEngine.programs.push(() => finishedExecution('out\n', 3))
   const { status, body } = await harness.exec({ command: ['ls', '-l'] })
@@ -45,14 +45,14 @@ test.each([
   [{ command: ['ls'], timeout: 601 }],
   [{ command: ['ls'], timeout: 1.5 }],
   [{ command: ['ls'], timeout: '10' }],
-])('%p is no command', async json => {
+])('rejects the command %p', async json => {
   await using harness = await createExecHarness()
   const calls = harness.api.memoryEngine.calls.length
   expect(await harness.exec(json)).toMatchObject({ status: 400, body: { errorId: 917 } })
   expect(harness.api.memoryEngine.calls).toHaveLength(calls)
 })
 
-test('nothing runs in a droplet that does not, or is not there', async () => {
+test('rejects commands for a stopped or unknown droplet', async () => {
   await using harness = await createExecHarness()
   await harness.api.call('PATCH', '/droplet/stop/cikit01', { token: harness.token })
   expect(await harness.exec({ command: ['ls'] })).toMatchObject({ status: 400, body: { errorId: 900 } })
@@ -60,7 +60,7 @@ test('nothing runs in a droplet that does not, or is not there', async () => {
   expect(body).toMatchObject({ errorId: 900 })
 })
 
-test('a command that does not end in time is ended, with an error of its own', async () => {
+test('kills a command after its timeout: 936', async () => {
   await using harness = await createExecHarness()
   const ended: string[] = []
   harness.api.memoryEngine.programs.push(() => ({
@@ -77,7 +77,7 @@ test('a command that does not end in time is ended, with an error of its own', a
   expect(ended).toEqual(['ended'])
 })
 
-test('of each output a MiB comes back, and whether that is all', async () => {
+test('returns at most a MiB of each output, and whether it is truncated', async () => {
   await using harness = await createExecHarness()
   harness.api.memoryEngine.programs.push(
     () => finishedExecution('x'.repeat(1024 * 1024)),
@@ -97,7 +97,7 @@ test('of each output a MiB comes back, and whether that is all', async () => {
   ])
 })
 
-test('a user has twenty commands at a time', async () => {
+test('a user can run twenty commands at a time', async () => {
   await using harness = await createExecHarness()
   const end = new AbortController()
   for (let count = 0; count < 20; count++) {
@@ -123,7 +123,7 @@ test('a ticket opens a terminal once', async () => {
   expect(shells()).toHaveLength(1)
 })
 
-test('a page of another site opens nothing, and does not use the ticket up', async () => {
+test('rejects pages of other sites without using up the ticket', async () => {
   await using harness = await createExecHarness()
   const ticket = await harness.ticket()
   for (const origin of [
@@ -146,13 +146,13 @@ test.each([
   ['none at all', () => 'cikit.exec.v1'],
   ['one that nobody made', () => protocols('0'.repeat(64))],
   ['no protocol that is known', (ticket: string) => `ticket.${ticket}`],
-])('%s is no ticket', async (_, protocolsFor) => {
+])('rejects %s as a ticket', async (_, protocolsFor) => {
   await using harness = await createExecHarness()
   expect(await openTerminal(harness.api, protocolsFor(await harness.ticket()))).toMatchObject({ errorId: 935 })
   expect(harness.api.context.terminals.count()).toBe(0)
 })
 
-test('a ticket is for one droplet, half a minute, and as long as its user is a manager', async () => {
+test('a ticket is valid for one droplet, for 30 seconds, and while its user is a manager', async () => {
   await using harness = await createExecHarness()
   await harness.api.call('POST', '/droplet/add', { token: harness.token })
   expect(await openTerminal(harness.api, protocols(await harness.ticket()), {}, 'cikit02')).toMatchObject({
@@ -167,14 +167,14 @@ test('a ticket is for one droplet, half a minute, and as long as its user is a m
   expect(await openTerminal(harness.api, protocols(early))).toMatchObject({ errorId: 935 })
 })
 
-test('who opens no websocket is told how to', async () => {
+test('explains how to open a terminal to other requests', async () => {
   await using harness = await createExecHarness()
   const { body } = await harness.api.call('GET', '/droplet/exec/cikit01', { token: harness.token })
   expect(body).toMatchObject({ errorId: 917, error: expect.stringContaining('websocket') })
 })
 
 test.each(['columns=0', 'rows=1001', 'columns=a', 'columns=1.5', 'token=x', 'lines=3'])(
-  'the size %s is none',
+  'rejects the query %s',
   async query => {
     await using harness = await createExecHarness()
     expect(await openTerminal(harness.api, protocols(await harness.ticket()), {}, `cikit01?${query}`)).toMatchObject({

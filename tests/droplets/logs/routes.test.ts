@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { createTestApi } from '../../testkit/api/test-api.ts'
 import { finishedExecution, printedOutput } from '../../testkit/droplets/memory-engine.ts'
 
-/** The API with a viewer, and a droplet that runs and says this by its journal. */
+/** The API with a viewer and a running droplet with this journal. */
 async function createLogHarness(...journal: string[]) {
   const api = await createTestApi()
   const manager = await api.logInAs('manager')
@@ -23,7 +23,7 @@ async function createLogHarness(...journal: string[]) {
 
 const errorIdOf = async (response: Response) => ((await response.json()) as { errorId: number }).errorId
 
-test('the journal comes as text, without the line by which it is known', async () => {
+test('returns the journal as text, without the marker line', async () => {
   await using harness = await createLogHarness('\none\n', 'two \u001b[31m<b>\n')
   const response = await harness.read('?lines=20')
   expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/plain; charset=utf-8'])
@@ -31,19 +31,19 @@ test('the journal comes as text, without the line by which it is known', async (
   const [command = ''] = harness.api.memoryEngine.calls.slice(-1)
   expect(command).toStartWith('execute cikit01: sh -c command -v journalctl')
   expect(command).toEndWith('sh 20')
-  // It has ended by itself: nobody looks in the droplet for what is left.
+  // The program has ended by itself; nothing needs to be killed.
   expect(harness.ended).toEqual([])
 })
 
-test.each([[[]], [['sh: not found\n']]])('a droplet that says %p has no journal', async journal => {
+test.each([[[]], [['sh: not found\n']]])('a droplet that prints %p has no journal', async journal => {
   await using harness = await createLogHarness(...journal)
   const response = await harness.read()
   expect([response.status, await errorIdOf(response)]).toEqual([409, 939])
-  // What says something else goes on until it is ended.
+  // A program with other output is killed.
   expect(harness.ended).toHaveLength(journal.length)
 })
 
-test('of a stopped one there is the console, and no journal', async () => {
+test('a stopped droplet has a console log and no journal', async () => {
   await using harness = await createLogHarness('\none\n')
   await harness.api.call('PATCH', '/droplet/stop/cikit01', { token: harness.manager.token })
   expect(await (await harness.read('?source=console&lines=5')).text()).toBe('booted\n')
@@ -51,7 +51,7 @@ test('of a stopped one there is the console, and no journal', async () => {
   expect((await harness.read()).status).toBe(400)
 })
 
-test('what is followed ends with the session, and the program with it', async () => {
+test('following ends with the session and kills the program', async () => {
   await using harness = await createLogHarness('\n')
   harness.api.memoryEngine.programs.splice(0)
   harness.api.memoryEngine.programs.push(() => ({
@@ -67,7 +67,7 @@ test('what is followed ends with the session, and the program with it', async ()
   expect(harness.ended).toEqual(['ended'])
 })
 
-test('a user reads twenty at a time, and one that is over makes room', async () => {
+test('a user can read twenty logs at a time', async () => {
   await using harness = await createLogHarness('\n')
   const query = '?source=console&follow=true'
   const responses = await Promise.all(Array.from({ length: 20 }, () => harness.read(query)))
@@ -78,7 +78,7 @@ test('a user reads twenty at a time, and one that is over makes room', async () 
 })
 
 test.each(['source=disk', 'lines=-1', 'lines=10001', 'lines=a', 'follow=1', 'since=now'])(
-  'the query %s is refused',
+  'rejects the query %s',
   async query => {
     await using harness = await createLogHarness()
     const response = await harness.read(`?${query}`)

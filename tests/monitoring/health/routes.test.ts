@@ -5,7 +5,7 @@ import { createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
 const get = async (api: TestApi, path = '/health') => await api.app.handle(new Request(`http://localhost${path}`))
 const health = async (api: TestApi) => (await (await get(api)).json()) as Record<string, string>
 
-/** Has SQLite refuse every write, as on a disk that is full. */
+/** Makes SQLite reject every write, like a full disk. */
 const setWritable = (api: TestApi, isWritable: boolean) =>
   api.context.db.sql.run(`PRAGMA query_only = ${isWritable ? 'OFF' : 'ON'}`)
 
@@ -17,14 +17,14 @@ const expectWriteRejected = async (api: TestApi, token: string) => {
 const requestEntries = (api: TestApi) =>
   api.logLines.map(line => JSON.parse(line)).filter(({ message, path }) => message === 'request' && path === '/health')
 
-test('all is well: three words and nothing else, for everybody', async () => {
+test('returns only three states, without authentication', async () => {
   await using api = await createTestApi()
   const response = await get(api)
   expect([response.status, await response.json()]).toEqual([200, { status: 'ok', engine: 'ok', store: 'ok' }])
   expect(response.headers.get('cache-control')).toBe('no-store')
 })
 
-test('an engine that is away is told at once, and costs nobody a wait', async () => {
+test('reports an unavailable engine without waiting for it', async () => {
   await using api = await createTestApi()
   api.memoryEngine.disconnect()
   const degraded = { status: 'degraded', engine: 'away', store: 'ok' }
@@ -33,7 +33,7 @@ test('an engine that is away is told at once, and costs nobody a wait', async ()
   expect([response.status, await response.json()]).toEqual([200, degraded])
 })
 
-test('an engine that was silent for a second is away', async () => {
+test('an engine that is silent for a second is away', async () => {
   await using api = await createTestApi()
   api.clock.advance(999)
   expect(await health(api)).toMatchObject({ engine: 'ok' })
@@ -41,13 +41,13 @@ test('an engine that was silent for a second is away', async () => {
   expect(await health(api)).toMatchObject({ status: 'degraded', engine: 'away' })
 })
 
-test('the engine is asked nothing', async () => {
+test('does not call the engine', async () => {
   await using api = await createTestApi()
   for (let count = 0; count < 10; count++) await get(api)
   expect(api.memoryEngine.calls).toEqual([])
 })
 
-test('a store that cannot be written is read-only from the first write that failed until one succeeds, which is tried', async () => {
+test('the store is read-only from the first failed write until a probe write succeeds', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   setWritable(api, false)
@@ -61,7 +61,7 @@ test('a store that cannot be written is read-only from the first write that fail
   expect(await pollUntil(1_000, async () => (await health(api)).store === 'ok')).toBe(true)
 })
 
-test('what is refused for its own sake says nothing of the store', async () => {
+test('rejected requests do not affect the state of the store', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.call('POST', '/user/add', { token, json: { username: 'OWNER', group: 'viewer' } })
@@ -69,7 +69,7 @@ test('what is refused for its own sake says nothing of the store', async () => {
   expect(await health(api)).toEqual({ status: 'ok', engine: 'ok', store: 'ok' })
 })
 
-test('it is told once in the log that the store cannot be written, and that it can be again', async () => {
+test('logs the failure and the recovery of the store once', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   setWritable(api, false)
@@ -85,7 +85,7 @@ test('it is told once in the log that the store cannot be written, and that it c
   ])
 })
 
-test('a store that cannot be read is of no use: 503', async () => {
+test('an unreadable store is unusable: 503', async () => {
   await using api = await createTestApi()
   api.context.db.sql.run('ALTER TABLE clock_high_water_mark RENAME TO gone')
   const response = await get(api)
@@ -94,7 +94,7 @@ test('a store that cannot be read is of no use: 503', async () => {
   expect(await health(api)).toMatchObject({ status: 'ok' })
 })
 
-test('who asks every second fills no log and no audit; a failure is logged', async () => {
+test('successful checks are not logged or audited; failures are logged', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const before = (await api.call('GET', '/audit/list', { token })).body
@@ -107,7 +107,7 @@ test('who asks every second fills no log and no audit; a failure is logged', asy
   expect((await api.call('GET', '/audit/list', { token })).body).toEqual(before)
 })
 
-test('a token in the address is refused here, too', async () => {
+test('rejects a token in the query string', async () => {
   await using api = await createTestApi()
   expect((await get(api, '/health?access_token=x')).status).toBe(400)
 })

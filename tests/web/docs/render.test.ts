@@ -7,7 +7,7 @@ import { docsPage } from '../../../src/web/docs/render.ts'
 const document = createApiDocument()
 const page = docsPage(document)
 
-test('the page tells of every operation, every body and every error', () => {
+test('the page has every operation, body and error', () => {
   for (const methods of Object.values(document.paths)) {
     for (const { operationId, summary, 'x-codeSamples': samples } of Object.values(methods)) {
       expect(page).toContain(`<article id="${operationId}">`)
@@ -22,13 +22,13 @@ test('the page tells of every operation, every body and every error', () => {
   }
 })
 
-test('every link within it leads somewhere, and no two places have one name', () => {
+test('internal links resolve and ids are unique', () => {
   const ids = [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id)
   expect(new Set(ids).size).toBe(ids.length)
   for (const [, target] of page.matchAll(/ href="#([^"]*)"/g)) expect(ids).toContain(target)
 })
 
-test('what is put into a page is text', () => {
+test('inserted text is escaped', () => {
   expect(html`<p>${'<b>&"'}${['a', html`<i>${1}</i>`]}${false}${undefined}</p>`.text).toBe(
     '<p>&lt;b&gt;&amp;&quot;a<i>1</i></p>',
   )
