@@ -15,7 +15,6 @@ test.concurrent.each(pages)('the commands of $file work', async ({ commands }) =
   await using shell = await startDocShell({
     program: [process.execPath, join(root, 'cli/main.ts')],
     engineSocket: engine.socket,
-    hasRealDroplets: false,
   })
   await shell.run(commands)
 })

@@ -11,7 +11,7 @@ const pages = runnablePages().filter(({ file }) => files.includes(file))
 let engine: TestEngine
 
 beforeAll(async () => {
-  engine = await startEngine('host')
+  engine = await startEngine('cgroup2')
 })
 afterAll(async () => {
   await engine.removeContainers()
@@ -20,6 +20,8 @@ afterAll(async () => {
 
 test.each(pages)('the commands of $file work', async ({ commands }) => {
   await engine.removeContainers()
-  await using shell = await startDocShell({ program: [binary], engineSocket: engine.socket, hasRealDroplets: true })
+  // This engine publishes its ports in a network of its own, so ssh has to run there.
+  const ssh = engine.inEngineNetwork([Bun.which('ssh') ?? 'ssh'])
+  await using shell = await startDocShell({ program: [binary], engineSocket: engine.socket, ssh })
   await shell.run(commands)
 })

@@ -16,8 +16,8 @@ interface DocShellOptions {
   /** How `cikit-api` is started. */
   program: string[]
   engineSocket: string
-  /** Whether droplets become ready and can be entered. */
-  hasRealDroplets: boolean
+  /** The ssh client that reaches real droplets. Without it, droplets neither become ready nor can be entered. */
+  ssh?: string[]
 }
 
 interface User {
@@ -29,7 +29,7 @@ interface User {
  * A bash in which the documented commands work: with `cikit-api`, its server on a free port, the owner of the
  * documentation, and a manager for the client commands.
  */
-export async function startDocShell({ program, engineSocket, hasRealDroplets }: DocShellOptions) {
+export async function startDocShell({ program, engineSocket, ssh }: DocShellOptions) {
   const dir = tempDir()
   const home = join(dir.path, 'home')
   const bin = join(dir.path, 'bin')
@@ -43,7 +43,7 @@ export async function startDocShell({ program, engineSocket, hasRealDroplets }: 
   }
   writeScript('cikit-api', `exec ${program.join(' ')} "$@"`)
   writeScript('curl', `exec ${Bun.which('curl')} --fail-with-body "$@"`)
-  writeScript('ssh', hasRealDroplets ? `exec ${Bun.which('ssh')} -i ~/.ssh/id_ed25519 -o BatchMode=yes "$@"` : 'exit 0')
+  writeScript('ssh', ssh ? `exec ${ssh.join(' ')} -i ~/.ssh/id_ed25519 -o BatchMode=yes "$@"` : 'exit 0')
   writeFileSync(join(home, 'passphrase'), 'a passphrase for the tests\n')
   writeFileSync(join(home, 'users.json'), formatExport(exportedUser('imported', 'viewer')))
 
@@ -54,7 +54,7 @@ export async function startDocShell({ program, engineSocket, hasRealDroplets }: 
     stderr: 'inherit',
   })
   const address = await readAddress(server.stdout)
-  if (hasRealDroplets) await runScript("ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519")
+  if (ssh) await runScript("ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519")
   const owner = await createUser('owner', 'owner')
   const client = await createUser('client', 'manager')
 
@@ -88,7 +88,7 @@ export async function startDocShell({ program, engineSocket, hasRealDroplets }: 
       .replace('CODE=123456', `CODE=${code(owner)}`)
       .replace('"ann", "recovery_code": "abcd-efgh-ijkl-mnop"', `"client", "recovery_code": "${recoveryCode}"`)
       .replace('operation show ID', `operation show "$(cikit-api operation ls --json | cut -d'"' -f4)"`)
-      .replace('droplet add --wait', hasRealDroplets ? '$&' : 'droplet add')
+      .replace('droplet add --wait', ssh ? '$&' : 'droplet add')
       .replace('/backup/matrix.tar', '~/matrix.tar')
       .replace('/root/passphrase', '~/passphrase')
       .replace(/ > \/usr\/\S+/, ' > /dev/null')
