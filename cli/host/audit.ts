@@ -10,26 +10,30 @@ const POLL_INTERVAL_MS = 1_000
 const MAX_RECORDS_PER_POLL = 100_000
 
 export const audit = defineCommand({
-  description: 'Show what was done on this system and what was refused, newest last',
+  description: 'Show the audit log, newest record last',
   args: {
-    since: { type: 'string', valueHint: 'TIME', description: 'From this time on, such as 2026-11-23T16:00:00Z' },
-    user: { type: 'string', valueHint: 'NAME', description: 'Of this user only' },
+    since: {
+      type: 'string',
+      valueHint: 'TIME',
+      description: 'Only records since this time, such as 2026-11-23T16:00:00Z',
+    },
+    user: { type: 'string', valueHint: 'NAME', description: 'Only actions of this user' },
     action: {
       type: 'string',
       valueHint: 'WORDS',
-      description: 'This action only, such as droplet.add, or all of droplet',
+      description: 'Only this action, such as droplet.add, or droplet for all of them',
     },
-    target: { type: 'string', valueHint: 'NAME', description: 'To this user, droplet or session only' },
-    limit: { type: 'string', valueHint: 'NUMBER', description: 'The newest so many, 1000 at most (100)' },
-    follow: { type: 'boolean', description: 'Go on with what comes, until Ctrl-C' },
-    json: { type: 'boolean', description: 'Print one JSON object a line' },
-    verify: { type: 'boolean', description: 'Check that no record was changed, removed or moved' },
-    restart: { type: 'boolean', description: 'Begin a new chain, after audit.key was lost' },
+    target: { type: 'string', valueHint: 'NAME', description: 'Only actions on this user, droplet or session' },
+    limit: { type: 'string', valueHint: 'NUMBER', description: 'Number of records, at most 1000 (100)' },
+    follow: { type: 'boolean', description: 'Keep following until Ctrl-C' },
+    json: { type: 'boolean', description: 'Print one JSON object per line' },
+    verify: { type: 'boolean', description: 'Verify that no record was changed, removed or moved' },
+    restart: { type: 'boolean', description: 'Start a new chain after audit.key was lost' },
     ...settingArgs('data-dir', 'secret-key-file'),
   },
   run: async ({ args }) => {
     const filter = parseFilter(args)
-    if (args.verify && args.restart) throw new ConfigError('--verify and --restart do not go together: verify first')
+    if (args.verify && args.restart) throw new ConfigError('--verify and --restart cannot be combined: verify first')
     if (args.restart)
       return await withCoreContext(args, printRestarted, { exclusive: true, restartAudit: { by: hostActor() } })
     await withCoreContext(args, async ({ audit }) => {
@@ -66,7 +70,7 @@ function toQuery({ since, user, action, target, limit }: Record<string, unknown>
   }
 }
 
-/** @throws OperatorError when something does not fit, so that scripts see it */
+/** @throws OperatorError if a record was tampered with, so that scripts see it */
 function verify(audit: Audit, json: boolean): void {
   const { records, earlier, newest, mac, findings } = audit.verify()
   if (json)
@@ -76,18 +80,18 @@ function verify(audit: Audit, json: boolean): void {
       `${records} records, none changed, removed or moved. The newest is ${newest}, its mac ${mac}\n`,
     )
   } else process.stdout.write(`${findings.join('\n')}\n`)
-  if (earlier > 0 && !json)
-    process.stdout.write(`${earlier} records before them are of an earlier key, and not verified\n`)
-  if (findings.length > 0) throw new OperatorError('The audit was tampered with: look at backups of the database')
+  if (earlier > 0 && !json) process.stdout.write(`${earlier} older records use an earlier key and were not verified\n`)
+  if (findings.length > 0)
+    throw new OperatorError('The audit log was tampered with: compare it with backups of the database')
 }
 
 function printRestarted(): void {
   process.stdout.write(
-    'The audit goes on with the key that is there. Records of an earlier key can be read, and not verified\n',
+    'The audit log continues with the current key. Records of an earlier key can be read, but not verified\n',
   )
 }
 
-/** @returns the number of the newest, 0 for none */
+/** @returns the number of the newest record; 0 for none */
 async function printRecords(records: ListedEntry[], format: (record: ListedEntry) => string): Promise<number> {
   await Bun.write(Bun.stdout, records.toReversed().map(format).join(''))
   return records.find(({ number }) => number !== null)?.number ?? 0

@@ -18,12 +18,12 @@ import { pluralize } from '../shared/pluralize.ts'
 import { runAsOwner } from './drop-privileges.ts'
 
 export const backup = defineCommand({
-  description: 'Write everything into one file, while serve runs or not',
+  description: 'Write a backup of the database and the SSH keys to one file, even while serve runs',
   args: {
-    file: { type: 'positional', description: 'The file to write', required: true, valueHint: 'FILE' },
-    'with-key': { type: 'boolean', description: 'The keys too, sealed with a passphrase' },
-    'passphrase-file': { type: 'string', valueHint: 'FILE', description: 'Where the passphrase for the keys is' },
-    force: { type: 'boolean', description: 'Replace a file that is there' },
+    file: { type: 'positional', description: 'File to write', required: true, valueHint: 'FILE' },
+    'with-key': { type: 'boolean', description: 'Include the encryption and audit keys, encrypted with a passphrase' },
+    'passphrase-file': { type: 'string', valueHint: 'FILE', description: 'File with the passphrase for the keys' },
+    force: { type: 'boolean', description: 'Replace an existing file' },
     json: { type: 'boolean', description: 'Print one JSON object' },
     ...settingArgs('data-dir', 'secret-key-file', 'credentials-dir'),
   },
@@ -44,32 +44,32 @@ export const backup = defineCommand({
   },
 })
 
-/** Whoever is served goes first. */
+/** Requests to the server take precedence. */
 function lowerPriority(): void {
   try {
     setPriority(constants.priority.PRIORITY_LOW)
   } catch {
-    // Where that is not allowed, it takes its share.
+    // Without permission, the backup runs at normal priority.
   }
 }
 
 function readPassphraseOption(args: { 'with-key'?: boolean | undefined; 'passphrase-file'?: string | undefined }) {
   const file = args['passphrase-file']
   if (args['with-key'] && !file) {
-    throw new ConfigError('--with-key needs --passphrase-file: the keys go into a backup only under a passphrase')
+    throw new ConfigError('--with-key needs --passphrase-file: a backup contains the keys only in encrypted form')
   }
-  if (file && !args['with-key']) throw new ConfigError('--passphrase-file is for the keys: give --with-key too')
+  if (file && !args['with-key']) throw new ConfigError('--passphrase-file is only used with --with-key: add it')
   return file === undefined ? undefined : readPassphrase(file)
 }
 
 function rejectExisting(file: string, force: boolean): void {
   const existing = lstatSync(file, { throwIfNoEntry: false })
   if (!existing) return
-  if (!existing.isFile()) throw new ConfigError(`${file} is there and is no plain file: name another one`)
-  if (!force) throw new ConfigError(`${file} is there already: name another file, or replace it with --force`)
+  if (!existing.isFile()) throw new ConfigError(`${file} exists and is not a regular file: name another file`)
+  if (!force) throw new ConfigError(`${file} already exists: name another file, or replace it with --force`)
 }
 
-/** The file has its name only when all of it is there; root may write where the owner of the data directory may not. */
+/** The file gets its name once it is complete. Opened by root, which may write where the data directory's owner may not. */
 async function writeAtomically(file: string, write: (fd: number) => Promise<Manifest>) {
   const tempPath = tempPathFor(file)
   let fd: number
@@ -79,7 +79,7 @@ async function writeAtomically(file: string, write: (fd: number) => Promise<Mani
   } catch (error) {
     const reason = errorMessage(error)
     throw new ConfigError(
-      `${file} cannot be written (${reason}): name a file in a directory that this user may write to`,
+      `${file} cannot be written (${reason}): name a file in a directory that this user can write to`,
     )
   }
   try {
@@ -91,7 +91,7 @@ async function writeAtomically(file: string, write: (fd: number) => Promise<Mani
   } catch (error) {
     rmSync(tempPath, { force: true })
     throw error instanceof Error && 'code' in error && error.code === 'ENOSPC'
-      ? new OperatorError(`There is no room for ${file}, or for a copy of the database beside it: make some`)
+      ? new OperatorError(`There is not enough space for ${file}, or for a copy of the database: free some space`)
       : error
   } finally {
     closeSync(fd)
@@ -100,9 +100,9 @@ async function writeAtomically(file: string, write: (fd: number) => Promise<Mani
 
 function toText(file: string, size: number, { files, keys }: Manifest, locations: DataLocations): string {
   const droplets = files.filter(({ name }) => name.endsWith('.private.key')).length
-  const contents = `the database and the SSH keys of ${pluralize(droplets, 'droplet')}${keys ? ', and the keys under their passphrase' : ''}`
+  const contents = `the database and the SSH keys of ${pluralize(droplets, 'droplet')}${keys ? ', and the keys, encrypted with the passphrase' : ''}`
   const keyAdvice = keys
-    ? 'Whoever has the file and the passphrase has the system: keep them apart\n'
-    : `The keys are not in it: keep ${sealingKeyFile(locations)} and the audit.key elsewhere, for without the former nobody can log in after a restore\n`
-  return `${file}: ${contents}, ${(size / 1_048_576).toFixed(1)} MB, opened and checked\n${keyAdvice}`
+    ? 'Anyone with the file and the passphrase controls the system: store them separately\n'
+    : `The keys are not included: back up ${sealingKeyFile(locations)} and audit.key separately. Without the first, nobody can log in after a restore\n`
+  return `${file}: ${contents}, ${(size / 1_048_576).toFixed(1)} MB, opened and verified\n${keyAdvice}`
 }

@@ -8,17 +8,16 @@ import { zshCompletion } from './manual/zsh-completion.ts'
 
 const shells = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion }
 
-/** @param root the root of all commands, of which this one is one */
+/** @param root the command tree, which includes this command */
 export function createCompletionCommand(root: CommandDef) {
   return defineCommand({
-    description: 'Print what a shell needs to complete these commands',
+    description: 'Print a completion script for a shell',
     args: {
       shell: { type: 'positional', required: true, valueHint: 'bash|zsh|fish', description: 'bash, zsh or fish' },
     },
     run: async ({ args }) => {
       const shell = Object.entries(shells).find(([name]) => name === args.shell)
-      if (!shell)
-        throw new ConfigError(`${JSON.stringify(args.shell)} is no shell that is known here: give bash, zsh or fish`)
+      if (!shell) throw new ConfigError(`unknown shell ${JSON.stringify(args.shell)}: give bash, zsh or fish`)
       process.stdout.write(shell[1](await readCommandTree(root, PROGRAM_NAME)))
     },
   })

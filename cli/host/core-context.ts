@@ -9,7 +9,7 @@ import { dropPrivilegesToOwner } from './drop-privileges.ts'
 
 /**
  * Users, sessions and audit for a command on the host.
- * @param options `alone`: while nobody serves; `auditAnew`: as `openAudit`
+ * @param options `exclusive` requires that no server runs; `restartAudit` as in `openAudit`
  */
 export async function withCoreContext(
   args: Record<string, unknown>,
@@ -53,12 +53,12 @@ export async function withAuditedContext(
   })
 }
 
-/** Who gives the command, asked before root becomes somebody else. No user of the API has a colon in its name. */
+/** The calling user, as the audit names it. Call before dropping privileges. API usernames contain no colon. */
 export function hostActor(): string {
   return `host:${processUsername()}`
 }
 
-/** Whose process this is. `os.userInfo` believes $USER, which anybody may set. */
+/** Looked up by uid: `os.userInfo` trusts $USER, which anyone can set. */
 function processUsername(): string {
   const uid = String(process.getuid?.())
   try {

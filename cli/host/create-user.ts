@@ -9,7 +9,7 @@ import { settingArgs } from '../shared/flags.ts'
 import { withAuditedContext } from './core-context.ts'
 
 export const createUser = defineCommand({
-  description: 'Make a user, or show the secret of an existing one and end its sessions',
+  description: 'Create a user, or show the secret of an existing one and end its sessions',
   args: {
     username: { type: 'string', alias: 'u', required: true, valueHint: 'NAME', description: 'Name of the user' },
     group: {
@@ -17,9 +17,9 @@ export const createUser = defineCommand({
       alias: 'g',
       required: true,
       valueHint: groups.join('|'),
-      description: 'What the user may do; each group includes the one before',
+      description: 'Permissions of the user; each group includes the one before it',
     },
-    regenerate: { type: 'boolean', alias: 'r', description: 'Make a new secret, and end all sessions' },
+    regenerate: { type: 'boolean', alias: 'r', description: 'Create a new secret and end all sessions' },
     json: { type: 'boolean', description: 'Print one JSON object' },
     ...settingArgs('data-dir', 'secret-key-file'),
   },
@@ -50,7 +50,7 @@ function toText({ username, group, secret, otpauthUrl, recoveryCodes }: Provisio
 
 ${qrForTerminal(otpauthUrl.reveal())}
 Scan the code with an authenticator app (Google Authenticator, Aegis, FreeOTP, ...) or type the secret into it.
-Then log in with the name and the six digits that the app shows.
+Then log in with the username and the six digits that the app shows.
 ${recoveryCodes ? recoveryText(recoveryCodes) : ''}`
 }
 
@@ -58,7 +58,7 @@ function recoveryText(codes: Secret[]): string {
   const [left, right] = [codes.slice(0, 5), codes.slice(5)]
   const lines = left.map((code, row) => `  ${code.reveal()}   ${right[row]?.reveal() ?? ''}\n`)
   return `
-Recovery codes, shown this once. Each lets its user set up another phone, once, when this one is lost:
+Recovery codes, shown only once. If the phone is lost, each code sets up another phone, once:
 
 ${lines.join('')}`
 }

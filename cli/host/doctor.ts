@@ -2,6 +2,7 @@ import { type Config, readEnv, readHostFacts, toConfig } from '../../src/config/
 import { escapeText } from '../../src/core/log.ts'
 import { defineCommand } from '../shared/command.ts'
 import { serverSettings, settingArgs, toFlags } from '../shared/flags.ts'
+import { pluralize } from '../shared/pluralize.ts'
 import { toTable } from '../shared/table.ts'
 import { checkDataDir } from './doctor/data-dir.ts'
 import { checkEngine } from './doctor/engine.ts'
@@ -12,8 +13,7 @@ import { checkStore } from './doctor/store.ts'
 import { dropPrivilegesToOwner } from './drop-privileges.ts'
 
 export const doctor = defineCommand({
-  description:
-    'Look whether all that serve needs is as it should be, and change nothing; exit 1 when something has failed',
+  description: "Check this host's configuration without changing it; exit 1 if a check fails",
   args: {
     ...settingArgs(...serverSettings),
     json: { type: 'boolean', description: 'Print a list of {check, status, text}' },
@@ -26,7 +26,7 @@ export const doctor = defineCommand({
 })
 
 async function runChecks(config: Config): Promise<Finding[]> {
-  // As whoever runs this: root sees every socket and file. The database is the service's, and opened as it is.
+  // Run as the caller, because root sees every socket and file. The database is opened as its owner.
   const network = await runCheck('tls', () => checkListener(config.listen, Date.now()))
   const { findings: engine, droplets } = await checkEngine(config, Date.now)
   const ports = droplets ? [checkPorts(droplets, listeningPorts())] : []
@@ -42,11 +42,7 @@ function toText(findings: readonly Finding[]): string {
   const [failures, warnings] = [count('failed'), count('warning')]
   const summary =
     failures + warnings === 0
-      ? 'All is as it should be.'
+      ? 'All checks passed.'
       : `${pluralize(failures, 'failure')}, ${pluralize(warnings, 'warning')}.`
   return `${toTable(rows)}\n${summary}\n`
-}
-
-function pluralize(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`
 }

@@ -1,9 +1,9 @@
 import { constants, statSync } from 'node:fs'
 
 /**
- * Root becomes the owner of the data directory, for the rest of this process: a file that root made there (a WAL, a
- * key) could not be read by the service. Anybody else, and a directory that is still to be made, stay as they are.
- * @param engineSocket the engine's, for who needs it: its group is kept, if that may use it
+ * As root, switches to the owner of the data directory for the rest of this process: the service could not read a file
+ * that root created there (a WAL, a key). Does nothing for other users, or if the directory does not exist.
+ * @param engineSocket keep this socket's group, if the group may use it
  */
 export function dropPrivilegesToOwner(dataDir: string, engineSocket?: string): void {
   const owner = nonRootOwner(dataDir)
@@ -13,7 +13,7 @@ export function dropPrivilegesToOwner(dataDir: string, engineSocket?: string): v
   process.setuid?.(owner.uid)
 }
 
-/** The same for the time of some work, after which root may go on where that owner may not. */
+/** Like `dropPrivilegesToOwner`, only while `work` runs. */
 export async function runAsOwner<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
   const owner = nonRootOwner(dataDir)
   if (!owner) return await work()

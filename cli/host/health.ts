@@ -7,21 +7,25 @@ import { findLockHolder } from '../../src/store/serve-lock.ts'
 import { defineCommand } from '../shared/command.ts'
 import { settingArgs, toFlags } from '../shared/flags.ts'
 
-/** Less than the three seconds that whoever asks may wait for this program as a whole. */
+/** Less than the three seconds that a monitoring system may allow for the whole command. */
 const TIMEOUT_MS = 2_500
 
-/** What is wrong, and where to look. Whatever is not here is all right. */
+/** Texts for the states that are a problem. */
 const problemTexts: Record<string, string> = {
-  away: 'the engine is away (see that it runs)',
-  'read-only': 'the store cannot be written (see that its disk has space)',
-  unusable: 'the store cannot be used (see what the log says)',
+  away: 'the engine is away (check that it runs)',
+  'read-only': 'the store cannot be written (check that its disk has space)',
+  unusable: 'the store cannot be used (see the log)',
 }
 
 export const health = defineCommand({
-  description: 'Ask the server of this host how it is; exit 1 when it does not serve',
+  description: 'Check the health of the server on this host; exit 1 if it does not serve',
   args: {
-    url: { type: 'string', valueHint: 'URL', description: 'Where to ask (as the server of the data directory says)' },
-    json: { type: 'boolean', description: 'Print what GET /health answers' },
+    url: {
+      type: 'string',
+      valueHint: 'URL',
+      description: 'Address of the server (default: the one that serves the data directory)',
+    },
+    json: { type: 'boolean', description: 'Print the response of GET /health' },
     ...settingArgs('data-dir'),
   },
   run: async ({ args }) => {
@@ -39,37 +43,41 @@ interface HealthTarget {
   verifyCertificate: boolean
 }
 
-/** The process that serves the data directory. One that listens on 0.0.0.0 is reached by that very address, as Linux has it. */
+/** The server of the data directory. On Linux, one that listens on 0.0.0.0 can be reached at that address. */
 function localServer(args: Record<string, unknown>): HealthTarget {
   const { dataDir } = toCoreConfig(toFlags(args), readEnv(), readHostFacts())
   const url = URL.parse(findLockHolder(dataDir)?.address ?? '')
   if (!url)
-    throw new OperatorError(`Nobody serves ${dataDir}: start cikit-api serve, or name another --data-dir or a --url`)
-  // Its certificate is for the name by which others call it, and perhaps of no authority: it is this host that is asked.
+    throw new OperatorError(
+      `No server runs for ${dataDir}: start cikit-api serve, or give another --data-dir or a --url`,
+    )
+  // The certificate names the public host and may be self-signed. The connection does not leave this host.
   return { url, verifyCertificate: false }
 }
 
 function parseTarget(text: string): HealthTarget {
   const url = URL.parse(text)
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw new ConfigError(`--url ${JSON.stringify(text)} is no address of a server: give http://HOST[:PORT]`)
+    throw new ConfigError(`--url ${JSON.stringify(text)} is not a server address: give http://HOST[:PORT]`)
   }
   return { url, verifyCertificate: true }
 }
 
-/** @throws OperatorError when it does not answer, or not as a cikit-api */
+/** @throws OperatorError if it does not answer, or is not cikit-api */
 async function fetchHealth({ url, verifyCertificate }: HealthTarget): Promise<ServerHealth> {
   const signal = AbortSignal.timeout(TIMEOUT_MS)
   const options = { signal, redirect: 'manual', tls: { rejectUnauthorized: verifyCertificate } } as const
   const response = await fetch(new URL('/health', url), options).catch(cause => {
     const reason = errorMessage(cause)
-    throw new OperatorError(`${url} does not answer (${escapeText(reason)}): see that cikit-api serve runs there`, {
+    throw new OperatorError(`${url} does not answer (${escapeText(reason)}): check that cikit-api serve runs there`, {
       cause,
     })
   })
   const body: unknown = await response.json().catch(() => undefined)
   if (isServerHealth(body)) return body
-  throw new OperatorError(`${url} answered ${response.status}, and not as a cikit-api does: name the server by --url`)
+  throw new OperatorError(
+    `${url} answered ${response.status}, but not as cikit-api: give the server's address with --url`,
+  )
 }
 
 function isServerHealth(body: unknown): body is ServerHealth {

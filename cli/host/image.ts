@@ -15,6 +15,6 @@ const build = defineCommand({
 })
 
 export const image = defineGroup({
-  description: 'The image that droplets are made from',
+  description: 'Build the image that droplets use',
   subCommands: { build },
 })

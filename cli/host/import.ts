@@ -10,29 +10,29 @@ import { settingArgs } from '../shared/flags.ts'
 import { toTable } from '../shared/table.ts'
 import { withAuditedContext, withCoreContext } from './core-context.ts'
 
-/** 10,000 users take a quarter of it. */
+/** 10,000 users take a quarter of this. */
 const MAX_EXPORT_BYTES = 10_000_000
 
 export const importUsers = defineCommand({
-  description: 'Take over the users of the original system; shows what it would do, unless --write',
+  description: 'Import the users of the original system; a dry run without --write',
   args: {
     file: {
       type: 'positional',
       required: true,
-      description: 'Its collection users, as mongoexport writes it, with --jsonArray or without',
+      description: 'Its users collection, exported by mongoexport with or without --jsonArray',
     },
-    write: { type: 'boolean', description: 'Do it' },
+    write: { type: 'boolean', description: 'Import the users' },
     encoding: {
       type: 'string',
       valueHint: encodings.join('|'),
-      description: "How secrets are written, security.totp.type of the original's config.json (base32)",
+      description: "Encoding of the secrets, security.totp.type in the original's config.json (base32)",
     },
     json: { type: 'boolean', description: 'Print one JSON object' },
     ...settingArgs('data-dir', 'secret-key-file'),
   },
   run: async ({ args, path }) => {
     const encoding = parseEncoding(args.encoding ?? 'base32')
-    // Before root becomes the owner of the data directory, who may not be able to read it.
+    // Read before dropping privileges: the data directory's owner may not be allowed to read the file.
     const candidates = readDocuments(readExport(args.file)).map(document =>
       parseCandidate(document, encoding, Date.now()),
     )
@@ -51,11 +51,12 @@ export const importUsers = defineCommand({
 
 function parseEncoding(name: string): Encoding {
   const encoding = encodings.find(supported => supported === name)
-  if (!encoding) throw new ConfigError(`--encoding ${JSON.stringify(name)} is none: use ${encodings.join(', ')}`)
+  if (!encoding)
+    throw new ConfigError(`--encoding ${JSON.stringify(name)} is not supported: use ${encodings.join(', ')}`)
   return encoding
 }
 
-/** Says so when others can read the secrets in it. */
+/** Warns if others can read the file: it contains secrets. */
 function readExport(path: string): Uint8Array {
   try {
     const file = openSync(path, 'r')
@@ -64,7 +65,7 @@ function readExport(path: string): Uint8Array {
       const isFile = (mode & 0o170000) === 0o100000
       if (isFile && size > MAX_EXPORT_BYTES) throw new OperatorError(tooLargeMessage(path))
       if (isFile && (mode & 0o044) !== 0) {
-        process.stderr.write(`cikit-api: warning: others can read ${path} and the secrets in it: chmod 600 it\n`)
+        process.stderr.write(`cikit-api: warning: others can read ${path} and its secrets: run chmod 600 ${path}\n`)
       }
       const bytes = readFileSync(file)
       if (bytes.length > MAX_EXPORT_BYTES) throw new OperatorError(tooLargeMessage(path))
@@ -80,7 +81,7 @@ function readExport(path: string): Uint8Array {
 }
 
 function tooLargeMessage(path: string): string {
-  return `The export ${path} is larger than ${MAX_EXPORT_BYTES / 1_000_000} MB: export the collection users, and no other`
+  return `The export ${path} is larger than ${MAX_EXPORT_BYTES / 1_000_000} MB: export only the users collection`
 }
 
 const countOutcome = (results: ImportResult[], outcome: ImportResult['outcome']) =>
@@ -99,7 +100,7 @@ function toJson(results: ImportResult[], written: boolean): string {
 }
 
 function toText(results: ImportResult[], written: boolean): string {
-  const labels = { taken: written ? 'taken' : 'can be taken', there: 'there already', refused: 'NOT TAKEN' }
+  const labels = { taken: written ? 'imported' : 'can be imported', there: 'already exists', refused: 'REJECTED' }
   const rows = results.map(({ position, username = '-', group = '-', outcome, remark }) => {
     return [String(position), username, group, labels[outcome], remark]
   })
@@ -111,7 +112,7 @@ ${totals.join(', ').toLowerCase()}.
 ${written ? WRITTEN_NOTE : DRY_RUN_NOTE}`
 }
 
-const WRITTEN_NOTE = `Who was taken keeps the authenticator app as it is, and logs in anew: tokens of the original count no more.
+const WRITTEN_NOTE = `Imported users keep their authenticator app. They have to log in again: tokens of the original are invalid.
 `
-const DRY_RUN_NOTE = `Nothing was written: run it again with --write for that.
+const DRY_RUN_NOTE = `Nothing was written: run it again with --write to import these users.
 `

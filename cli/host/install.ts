@@ -10,9 +10,9 @@ import { planService } from './service/plan.ts'
 import { uninstallService } from './service/uninstall.ts'
 
 export const install = defineCommand({
-  description: 'Make this binary a service of this host, or bring it up to date',
+  description: 'Install this binary as a systemd service, or update the service',
   args: {
-    print: { type: 'boolean', description: 'Print the systemd unit, and change nothing' },
+    print: { type: 'boolean', description: 'Print the systemd unit without installing it' },
     ...settingArgs(...serverSettings),
   },
   run: async ({ args }) => {
@@ -22,16 +22,16 @@ export const install = defineCommand({
       process.stdout.write(unit)
       return
     }
-    requireRoot('install', 'or see what it would be with --print')
+    requireRoot('install', 'or print the unit with --print')
     await installService(newSettings, printLine)
   },
 })
 
 export const uninstall = defineCommand({
-  description: 'Take the service and the binary away; data and settings stay',
+  description: 'Remove the service and the binary; keep data and settings',
   args: {},
   run: async () => {
-    requireRoot('uninstall', 'with sudo, say')
+    requireRoot('uninstall', 'for example with sudo')
     await uninstallService(printLine)
   },
 })
@@ -40,7 +40,7 @@ function printLine(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** What is set anew: by a flag, or by a variable of this very shell. Paths are as seen from here. */
+/** Settings given by flags or variables. Paths are resolved from the current directory. */
 function readNewSettings(flags: Flags): Flags {
   const env = readEnv()
   const newSettings: Flags = {}
@@ -58,12 +58,14 @@ function requireRoot(name: string, alternative: string): void {
   throw new OperatorError(`${name} changes this host: run it as root, ${alternative}`)
 }
 
-/** Only root may read them. */
+/** Only root can read the settings file. */
 function readSettingsIfAllowed(): string | undefined {
   try {
     return readText(layout.settings)
   } catch {
-    process.stderr.write(`cikit-api: ${layout.settings} is for root to read: this is the unit without it\n`)
+    process.stderr.write(
+      `cikit-api: ${layout.settings} is readable by root only: this unit does not include its settings\n`,
+    )
     return undefined
   }
 }

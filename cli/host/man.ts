@@ -3,7 +3,7 @@ import { defineCommand } from '../shared/command.ts'
 import { PROGRAM_NAME, readCommandTree } from './manual/command-tree.ts'
 import { renderManPage } from './manual/man-page.ts'
 
-/** @param root the root of all commands, of which this one is one */
+/** @param root the command tree, which includes this command */
 export function createManCommand(root: CommandDef) {
   return defineCommand({
     description: 'Print the manual page: cikit-api man | man -l -',

@@ -19,30 +19,30 @@ import { dropPrivilegesToOwner } from './drop-privileges.ts'
 
 interface RestoreReport extends RestoreSummary {
   dataDir: string
-  /** Of the backup. */
+  /** Time of the backup. */
   time: string
   version: string
   users: number
   droplets: number
-  /** What the audit that was restored has wrong, in words. */
+  /** Problems of the restored audit log. */
   findings: string[]
-  /** Where what was there before is; null when there was nothing. */
+  /** Directory with the replaced data; null if there was none. */
   before: string | null
 }
 
 export const restore = defineCommand({
-  description: 'Put back what a backup holds, while nobody serves',
+  description: 'Restore a backup while no server runs',
   args: {
-    file: { type: 'positional', description: 'A file that backup wrote', required: true, valueHint: 'FILE' },
-    'passphrase-file': { type: 'string', valueHint: 'FILE', description: 'Where the passphrase of its keys is' },
-    force: { type: 'boolean', description: 'Also where there is a database already, which is put aside' },
-    'restart-audit': { type: 'boolean', description: 'Begin a new audit when audit.key is lost' },
+    file: { type: 'positional', description: 'File written by cikit-api backup', required: true, valueHint: 'FILE' },
+    'passphrase-file': { type: 'string', valueHint: 'FILE', description: 'File with the passphrase of its keys' },
+    force: { type: 'boolean', description: 'Restore over an existing database, which is moved aside' },
+    'restart-audit': { type: 'boolean', description: 'Start a new audit log if audit.key is lost' },
     json: { type: 'boolean', description: 'Print one JSON object' },
     ...settingArgs('data-dir', 'secret-key-file', 'credentials-dir'),
   },
   run: async ({ args }) => {
     const locations = toDataLocations(toFlags(args), readEnv(), readHostFacts())
-    // All that only the caller may read, before root becomes the owner of the data directory.
+    // Read before dropping privileges: the data directory's owner may not be allowed to read these files.
     const passphrase = args['passphrase-file'] ? readPassphrase(args['passphrase-file']) : undefined
     const fd = openFile(resolve(args.file))
     const by = hostActor()
@@ -63,9 +63,7 @@ async function replaceWithBackup(
   const { dataDir, credentialsDir } = locations
   const { result, previousDataDir } = await swapData(dataDir, credentialsDir, async stagingDir => {
     if (existsSync(databaseFile(dataDir)) && !options.force) {
-      throw new OperatorError(
-        `There is a database in ${dataDir} already: with --force it is put aside, and nothing of it is deleted`,
-      )
+      throw new OperatorError(`${dataDir} already contains a database: --force moves it aside without deleting it`)
     }
     assertWritable(credentialsDir)
     return await prepareRestored(backup, locations, stagingDir, options)
@@ -74,7 +72,7 @@ async function replaceWithBackup(
   return { dataDir, time, version, ...result, before: previousDataDir }
 }
 
-/** Opens what was unpacked as `serve` would, and ends in it what belongs to the past. */
+/** Opens the unpacked data as `serve` would, and invalidates sessions, enrolments and operations in it. */
 async function prepareRestored(
   backup: Backup,
   locations: DataLocations,
@@ -95,28 +93,28 @@ async function prepareRestored(
     return { ...restored, users: context.users.list().length, droplets, findings }
   } finally {
     await context.close()
-    // The backup is the copy.
+    // The backup itself serves as the copy.
     for (const id of listPreMigrationFiles(stagingDir)) rmSync(preMigrationFile(stagingDir, id))
   }
 }
 
 function openFile(file: string): number {
   try {
-    // A pipe that nobody writes to must not hold this up.
+    // Does not block on a pipe without a writer.
     return openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     const reason = errorMessage(error)
-    throw new ConfigError(`${file} cannot be read (${reason}): name a file that cikit-api backup wrote`)
+    throw new ConfigError(`${file} cannot be read (${reason}): name a file written by cikit-api backup`)
   }
 }
 
 function toText({ dataDir, time, version, users, droplets, findings, before, ...invalidated }: RestoreReport): string {
   const lines = [
     `Restored into ${dataDir}: ${pluralize(users, 'user')} and the SSH keys of ${pluralize(droplets, 'droplet')}, as of ${time} (cikit-api ${version})`,
-    `Ended: ${pluralize(invalidated.sessions, 'session')}, ${pluralize(invalidated.enrolments, 'enrolment link')}, ${pluralize(invalidated.operations, 'operation')} under way. Everybody logs in anew, with the next code`,
-    'Recovery codes that were used since then count again: give new ones to who used any',
-    ...(before ? [`What was there before is in ${before}; remove it when it is not needed any more`] : []),
-    ...(findings.length > 0 ? [`The audit in the backup does not fit: ${findings.join('; ')}`] : []),
+    `Ended: ${pluralize(invalidated.sessions, 'session')}, ${pluralize(invalidated.enrolments, 'enrolment link')}, ${pluralize(invalidated.operations, 'operation')} in progress. All users have to log in again, with their next code`,
+    'Recovery codes used since then are valid again: issue new ones to users who used any',
+    ...(before ? [`The previous data is in ${before}; delete it when it is no longer needed`] : []),
+    ...(findings.length > 0 ? [`The audit log in the backup failed verification: ${findings.join('; ')}`] : []),
   ]
   return `${lines.join('\n')}\n`
 }

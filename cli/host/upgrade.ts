@@ -13,24 +13,27 @@ import { rollback } from './upgrade/rollback.ts'
 import { upgrade as upgradeTo } from './upgrade/upgrade.ts'
 
 export const upgrade = defineCommand({
-  description: 'Put another version into the place of the installed one and restart the service, or go back',
+  description: 'Install another version and restart the service, or roll back',
   args: {
     from: { type: 'string', valueHint: 'FILE', description: 'The new binary' },
     sha256: { type: 'string', valueHint: 'SUM', description: 'Its SHA-256, from SHA256SUMS of the release' },
-    rollback: { type: 'boolean', description: 'Go back to the previous binary, and to the data of then if need be' },
-    yes: { type: 'boolean', description: 'Do not ask whether the data may go back' },
-    binary: { type: 'string', valueHint: 'PATH', description: `The one to be replaced (${layout.binary})` },
-    describe: { type: 'boolean', description: 'Print what this binary is, as one JSON object, and nothing else' },
+    rollback: {
+      type: 'boolean',
+      description: 'Restore the previous binary, and its data if it cannot read the current data',
+    },
+    yes: { type: 'boolean', description: 'Restore the data without asking' },
+    binary: { type: 'string', valueHint: 'PATH', description: `Binary to replace (${layout.binary})` },
+    describe: { type: 'boolean', description: 'Print name, version and migration of this binary as one JSON object' },
     ...settingArgs('data-dir', 'secret-key-file'),
   },
   run: async ({ args }) => {
     if (args.describe) return void process.stdout.write(`${JSON.stringify(ownDescription)}\n`)
     const { from, sha256 } = args
     if (args.rollback ? from !== undefined || sha256 !== undefined : from === undefined || sha256 === undefined) {
-      throw new ConfigError('Give --from FILE and --sha256 SUM for another version, or --rollback alone to go back')
+      throw new ConfigError('Give --from FILE and --sha256 SUM to install a version, or --rollback alone to roll back')
     }
     if (sha256 !== undefined && !/^[0-9a-fA-F]{64}$/.test(sha256)) {
-      throw new ConfigError(`--sha256 ${JSON.stringify(sha256)} is no SHA-256: give its 64 hex digits`)
+      throw new ConfigError(`--sha256 ${JSON.stringify(sha256)} is not a SHA-256: give 64 hex digits`)
     }
     const binary = resolve(args.binary ?? layout.binary)
     const options = { binary, config: readServiceConfig(args), user: hostActor(), printLine }
@@ -40,7 +43,7 @@ export const upgrade = defineCommand({
   },
 })
 
-/** Where the service has its data, unless another place is named. */
+/** The service's settings, unless flags or variables override them. */
 function readServiceConfig(args: Record<string, unknown>) {
   const env = { ...readServiceSettings(), ...readEnv() }
   return toCoreConfig(toFlags(args), env, readHostFacts())
@@ -51,7 +54,7 @@ function readServiceSettings(): Record<string, string> {
     return parseSettings(readText(layout.settings) ?? '', layout.settings)
   } catch (error) {
     if (error instanceof OperatorError) throw error
-    // For root only; then this is somebody else with a binary and data of its own.
+    // Only root can read the file; other users have their own binary and data.
     return {}
   }
 }
@@ -59,7 +62,7 @@ function readServiceSettings(): Record<string, string> {
 async function confirmRollback(): Promise<boolean> {
   if (!process.stdin.isTTY) return false
   using terminal = createInterface({ input: process.stdin, output: process.stderr })
-  return (await terminal.question('Type "go back" if that is meant: ')).trim() === 'go back'
+  return (await terminal.question('Type "go back" to confirm: ')).trim() === 'go back'
 }
 
 function printLine(line: string): void {

@@ -30,23 +30,23 @@ const remove = createUserActionCommand({
 })
 
 const unlock = createUserActionCommand({
-  description: 'Lift the locks on a login, and on addresses',
+  description: 'Unlock the login of a user, and locked addresses',
   run: ({ users }, actor, username) => users.unlockOnHost(actor, username),
   successMessage: username => `Unlocked ${username}`,
 })
 
 const handOver = createUserActionCommand({
-  description: 'Make a user the owner, and the present owner a manager',
+  description: 'Make a user the owner; the current owner becomes a manager',
   run: ({ users }, actor, username) => users.handOver(actor, username),
-  successMessage: username => `The owner is ${username}`,
+  successMessage: username => `${username} is now the owner`,
 })
 
 export const user = defineGroup({
-  description: 'List, delete and unlock users, hand the ownership over',
+  description: 'List, delete and unlock users, and hand over ownership',
   subCommands: { list, delete: remove, unlock, 'hand-over': handOver },
 })
 
-/** A command that does one thing to the user that it names, and says so. */
+/** A command that performs one action on a user. */
 function createUserActionCommand(options: {
   description: string
   run: (context: CoreContext, actor: Actor, username: string) => Promise<void>

@@ -36,15 +36,15 @@ async function doctor(...args: string[]) {
 test('reports no problem with a running server and droplet', async () => {
   const { stdout, stderr, exitCode } = await doctor()
   expect(stdout).toMatch(/^ok +engine +Docker [\d.]+.* with cgroup v[12] at .*, with 1 droplet$/m)
-  expect(stdout).toMatch(/^ok +ports +22NN, 80NN and 443NN are free here, or a droplet has them$/m)
-  expect(stdout).toEndWith('\n\nAll is as it should be.\n')
+  expect(stdout).toMatch(/^ok +ports +22NN, 80NN and 443NN are free or used by droplets$/m)
+  expect(stdout).toEndWith('\n\nAll checks passed.\n')
   expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 })
 })
 
 test('reports a port that is in use as a warning, not a failure', async () => {
   using _ = Bun.listen({ hostname: '127.0.0.1', port: 8042, socket: { data() {} } })
   const { stdout, exitCode } = await doctor()
-  expect(stdout).toMatch(/^warning +ports +somebody else listens on 8042: an add skips these numbers/m)
+  expect(stdout).toMatch(/^warning +ports +other programs listen on 8042: new droplets skip these numbers/m)
   expect(stdout).toEndWith('\n\n0 failures, 1 warning.\n')
   expect(exitCode).toBe(0)
 })
@@ -56,7 +56,7 @@ test('reports a failure beside the other results and exits with 1', async () => 
     {
       check: 'engine',
       status: 'failed',
-      text: '/nowhere.sock does not answer (there is no such socket): start Docker, let this user use its socket, or name it by --docker-host',
+      text: '/nowhere.sock does not answer (no such socket): start Docker, give this user access to its socket, or set --docker-host',
     },
   ])
   expect(findings.length).toBeGreaterThan(5)

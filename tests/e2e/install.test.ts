@@ -29,7 +29,7 @@ const mainPid = async () => (await host.exec('systemctl', 'show', '-P', 'MainPID
 const listOwners = (path: string) => host.shell(`find ${path} -printf '%u %m %P\n' | sort`)
 const nothingToDoResult = {
   exitCode: 0,
-  stdout: expect.stringMatching(/^Nothing to do: .*serves already, on http/),
+  stdout: expect.stringMatching(/^Nothing to do: .*already serves on http/),
   stderr: '',
 }
 
@@ -55,7 +55,7 @@ test('rejects data of another user and data that is being served', async () => {
     await pollUntil(20_000, async () => (await host.tryExec('test', '-e', `${DATA_DIR}/serve.json`)).exitCode === 0),
   ).toBe(true)
   const alreadyServed = expect.stringMatching(
-    /^cikit-api: Process \d+ serves .* on http:.*1337\/ already: stop it first\n$/,
+    /^cikit-api: Process \d+ already serves .* on http:.*1337\/: stop it first\n$/,
   )
   expect(await install()).toEqual({ exitCode: 1, stdout: '', stderr: alreadyServed })
   await host.exec('systemctl', 'stop', 'by-hand')
@@ -65,9 +65,9 @@ test('install creates a running service and takes over data that root created', 
   await host.exec(HOST_BINARY, 'create-user', '-u', 'early', '-g', 'viewer', '--json')
   const { exitCode, stdout, stderr } = await install('--domain', 'matrix.test')
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-  expect(stdout).toContain('Made     the user cikit-api; the service is in the group docker, too')
-  expect(stdout).toContain(`Took     ${DATA_DIR}: it was root's`)
-  expect(stdout).toContain('answers on http://127.0.0.1:1337/')
+  expect(stdout).toContain('Created  the user cikit-api; the service is also in the group docker')
+  expect(stdout).toContain(`Changed  ${DATA_DIR}: owner changed from root`)
+  expect(stdout).toContain('listening on http://127.0.0.1:1337/')
   expect(await host.exec('systemctl', 'is-enabled', 'cikit-api')).toBe('enabled\n')
   expect(await host.shell(`curl -s ${API}/user/list`)).toContain('908')
   expect((await listOwners(DATA_DIR)).split('\n').filter(line => line && !/^cikit-api (600|700) /.test(line))).toEqual(
@@ -122,11 +122,11 @@ test('systemd restarts the service after kill -9', async () => {
 })
 
 test('a changed setting, by flag or by hand, restarts the service and keeps the other settings', async () => {
-  expect((await install('--port', '1400')).stdout).toContain('answers on http://127.0.0.1:1400/')
+  expect((await install('--port', '1400')).stdout).toContain('listening on http://127.0.0.1:1400/')
   const file = '/etc/cikit-api/cikit-api.env'
   expect(await host.exec('cat', file)).toEndWith('\nCIKIT_API_DOMAIN=matrix.test\nCIKIT_API_PORT=1400\n')
   await host.shell(`sed -i s/1400/1337/ ${file}`)
-  expect((await install()).stdout).toContain('answers on http://127.0.0.1:1337/')
+  expect((await install()).stdout).toContain('listening on http://127.0.0.1:1337/')
   expect(await install()).toEqual(nothingToDoResult)
 })
 
@@ -138,11 +138,11 @@ test('rejects a key that the service cannot read, with a remedy that works', asy
     const rejected = await install(...flags)
     expect(rejected).toMatchObject({ exitCode: 2, stdout: '' })
     const [, remedy = ''] =
-      new RegExp(`${flag} .* cannot be read by the service's user cikit-api.* by (.*)`).exec(rejected.stderr) ?? []
+      new RegExp(`${flag} .* cannot be read by the service's user cikit-api.* access with (.*)`).exec(rejected.stderr) ?? []
     await host.shell(remedy)
   }
   expect(await host.exec('stat', '-c', '%a %G', '/etc/ssl/private/m.key')).toBe('640 ssl-cert\n')
-  expect((await install(...flags)).stdout).toContain('answers on https://0.0.0.0:1337/')
+  expect((await install(...flags)).stdout).toContain('listening on https://0.0.0.0:1337/')
 })
 
 test('shows the error of a service that does not start', async () => {
@@ -151,7 +151,7 @@ test('shows the error of a service that does not start', async () => {
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(/^cikit-api: cikit-api.service does not start: --tls-cert .*m\.crt.*\n$/)
   await host.shell('cat /root/m.crt > /etc/ssl/private/m.crt')
-  expect((await install()).stdout).toContain('answers on https://0.0.0.0:1337/')
+  expect((await install()).stdout).toContain('listening on https://0.0.0.0:1337/')
 })
 
 test('uninstall keeps data and settings, and another install uses them', async () => {
@@ -165,7 +165,7 @@ test('uninstall keeps data and settings, and another install uses them', async (
     stdout: expect.stringMatching(/^Nothing to do: .*\nKept .*cikit-api.env/),
   })
   expect(await listOwners(`${DATA_DIR}/cikit-api.db`)).toBe('cikit-api 600 \n')
-  expect((await install()).stdout).toContain('answers on https://0.0.0.0:1337/')
+  expect((await install()).stdout).toContain('listening on https://0.0.0.0:1337/')
   expect(await host.exec('cikit-api', 'user', 'list')).toMatch(/early.*\n.*ann/)
 })
 

@@ -49,7 +49,7 @@ test('listens on all addresses by default', () => {
 })
 
 test('the health command works whatever name the certificate has', async () => {
-  expect(await server.runCli('health')).toBe('degraded: the engine is away (see that it runs)\n')
+  expect(await server.runCli('health')).toBe('degraded: the engine is away (check that it runs)\n')
 })
 
 test('a user logs in over TLS', async () => {

@@ -81,7 +81,7 @@ test('an upgrade replaces the binary, keeps the previous one and migrates the da
   const { exitCode, stdout } = await host.upgrade(second)
   expect(exitCode).toBe(0)
   expect(stdout).toBe(
-    `Placed   ${host.binary}: 2.0.0 in the place of 1.0.0, which is ${host.binary}.previous now\nNobody serves now: the next start takes it\n`,
+    `Replaced ${host.binary}: 1.0.0 with 2.0.0; the old binary is now ${host.binary}.previous\nNo server runs; the next start uses the new version\n`,
   )
   expect(host.siblings()).toEqual(['cikit-api', 'cikit-api.previous', 'data'])
   expect(sha256Of(`${host.binary}.previous`)).toBe(sha256Of(first))
@@ -103,16 +103,16 @@ test('the previous version rejects the new data with a clear message', async () 
     expectedFailure(/was written by a newer cikit-api \(migration \d+, this one knows \d+\): use the newer binary\n$/),
   )
   expect(await host.upgrade(first)).toEqual(
-    expectedFailure(/knows migration \d+, and the data is at \d+: go back with .*--rollback/),
+    expectedFailure(/supports data up to migration \d+, but the data is at \d+: use .*--rollback/),
   )
 })
 
 describe('changes nothing when given', () => {
   test.each<[string, (file: string) => void, RegExp]>([
-    ['a file that others may write to', file => chmodSync(file, 0o775), /Others may write to/],
-    ['a file of another user', file => chownSync(file, NOBODY, NOBODY), /Others may write to/],
-    ['a script', file => writeFileSync(file, `#!/bin/sh\ntouch ${file}.ran\n`), /is no program for/],
-    ['another program', file => copyFileSync('/bin/true', file), /is no cikit-api that runs on this host/],
+    ['a file that others may write to', file => chmodSync(file, 0o775), /Other users can write to/],
+    ['a file of another user', file => chownSync(file, NOBODY, NOBODY), /Other users can write to/],
+    ['a script', file => writeFileSync(file, `#!/bin/sh\ntouch ${file}.ran\n`), /is not a program for/],
+    ['another program', file => copyFileSync('/bin/true', file), /is not a cikit-api binary for this host/],
   ])('%s', async (_, corrupt, pattern) => {
     const file = join(host.path, 'downloaded')
     copyFileSync(second, file)
@@ -123,7 +123,7 @@ describe('changes nothing when given', () => {
   })
 
   test('a wrong checksum', async () => {
-    const pattern = /The SHA-256 of .* is [0-9a-f]{64}, and not the one that was given: download it again/
+    const pattern = /The SHA-256 of .* is [0-9a-f]{64}, which does not match: download it again/
     expect(await host.upgrade(second, 'b'.repeat(64))).toEqual(expectedFailure(pattern))
     expect(host.siblings()).toEqual(['cikit-api', 'data'])
   })
@@ -133,14 +133,14 @@ describe('changes nothing when given', () => {
     const bytes = Buffer.from(await Bun.file(second).slice(0, 4096).arrayBuffer())
     bytes.writeUInt16LE(process.arch === 'x64' ? 183 : 62, 18)
     writeFileSync(file, bytes, { mode: 0o755 })
-    expect(await host.upgrade(file)).toEqual(expectedFailure(/is no program for (x64|arm64): take the one/))
+    expect(await host.upgrade(file)).toEqual(expectedFailure(/is not a program for (x64|arm64): download the binary/))
   })
 
   test('a missing file or a device', async () => {
     symlinkSync('/dev/zero', join(host.path, 'zero'))
-    expect(await host.upgrade(join(host.path, 'zero'), 'b'.repeat(64))).toEqual(expectedFailure(/is no file/))
+    expect(await host.upgrade(join(host.path, 'zero'), 'b'.repeat(64))).toEqual(expectedFailure(/is not a regular file/))
     expect(await host.upgrade(join(host.path, 'nothing'), 'b'.repeat(64))).toEqual(expectedFailure(/cannot be read/))
-    expect(await host.rollback()).toEqual(expectedFailure(/There is no .*previous: an upgrade leaves one/))
+    expect(await host.rollback()).toEqual(expectedFailure(/previous does not exist: only an upgrade/))
   })
 })
 
@@ -171,17 +171,17 @@ describe('a rollback', () => {
     const confirmation = await host.rollback()
     expect(confirmation).toMatchObject({
       exitCode: 1,
-      stderr: 'cikit-api: Nothing was changed: say --yes if that is meant\n',
+      stderr: 'cikit-api: Nothing was changed: confirm with --yes\n',
     })
     expect(confirmation.stdout).toMatch(
-      /^1\.0\.0 cannot read the present data\. With the copy of 20\S+Z in its place would be lost:\n/,
+      /^1\.0\.0 cannot read the current data\. Restoring the copy of 20\S+Z would lose:\n/,
     )
-    expect(confirmation.stdout).toMatch(/users +1 made since;.*\n +sessions +1; .*\n.*\n +audit +2 records\n/)
+    expect(confirmation.stdout).toMatch(/users +1 created since;.*\n +sessions +1; .*\n.*\n +audit +2 records\n/)
     expect(await host.users()).toEqual(['ann', 'bob'])
 
     const { exitCode, stdout } = await host.rollback('--yes')
     expect(exitCode).toBe(0)
-    const movedTo = /that of now is in (\S+)\n/.exec(stdout)?.[1] ?? ''
+    const movedTo = /the replaced data is in (\S+)\n/.exec(stdout)?.[1] ?? ''
     expect(existsSync(join(movedTo, 'cikit-api.db'))).toBe(true)
     expect([await host.version(), ...(await host.users())]).toEqual(['1.0.0', 'ann'])
     expect((await host.run('audit', '--verify')).exitCode).toBe(0)

@@ -43,7 +43,7 @@ test('health reports the full disk after the first failed write, and free space 
   disk.fill()
   expect(await server.addUser(token, 'rejected')).toMatchObject(unwritableResponse)
   expect(await health()).toMatchObject({ status: 'degraded', store: 'read-only' })
-  expect(await server.runCli('health')).toContain('the store cannot be written (see that its disk has space)')
+  expect(await server.runCli('health')).toContain('the store cannot be written (check that its disk has space)')
   disk.freeSpace()
   expect(await pollUntil(1_000, async () => (await health()).store === 'ok')).toBe(true)
   const storeMessages = server.log

@@ -81,7 +81,7 @@ async function readFirstSnapshot(file: SessionFile): Promise<StatsOutput> {
     clearTimeout(timer)
     connection.abort()
   }
-  const message = 'The server sent no stats: its engine may be unavailable, see cikit-api droplet ls'
+  const message = 'The server sent no stats: its engine may be away, see cikit-api droplet ls'
   throw new ClientError('refused', message)
 }
 

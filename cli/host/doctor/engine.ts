@@ -5,13 +5,14 @@ import type { Droplet } from '../../../src/droplets/engine.ts'
 import { createDockerClient } from '../../../src/engines/docker/client.ts'
 import { createDockerEngine } from '../../../src/engines/docker/engine.ts'
 import { type EngineReport, inspectEngine } from '../../../src/engines/docker/inspect.ts'
+import { pluralize } from '../../shared/pluralize.ts'
 import { type Finding, failed, ok, warning } from './finding.ts'
 
-/** A code is good for 30 seconds and the 30 after: a phone goes by the true time, and so should this host. */
+/** TOTP codes are valid for 30 seconds and the 30 after, by the phone's clock. */
 const CLOCK_SKEW_WARNING_MS = 5_000
 const CLOCK_SKEW_FAILED_MS = 30_000
 
-/** Whether droplets can be made there, and which there are; undefined where that cannot be said. */
+/** Checks that the engine can run droplets. @returns also its droplets; undefined if it does not answer */
 export async function checkEngine(
   config: Config,
   now: () => number,
@@ -24,7 +25,7 @@ export async function checkEngine(
     const engine = createDockerEngine(docker, { image, prefix })
     const droplets = await Promise.all((await engine.list()).map(({ id }) => engine.inspect(id)))
     const findings = [
-      ok('engine', `${report.description} at ${address}, with ${formatDropletCount(droplets.length)}`),
+      ok('engine', `${report.description} at ${address}, with ${pluralize(droplets.length, 'droplet')}`),
       checkCgroups(report),
       checkImage(report, image),
       checkClock(report),
@@ -32,7 +33,7 @@ export async function checkEngine(
     return { findings, droplets: droplets.filter(droplet => droplet !== undefined) }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
-    const text = `${address} does not answer (${describeCause(error)}): start Docker, let this user use its socket, or name it by --docker-host`
+    const text = `${address} does not answer (${describeCause(error)}): start Docker, give this user access to its socket, or set --docker-host`
     return { findings: [failed('engine', text)], droplets: undefined }
   }
 }
@@ -47,20 +48,20 @@ function checkImage({ hasImage }: EngineReport, image: string): Finding {
   if (hasImage) return ok('droplet image', `${image} is on the engine`)
   const remedy =
     image === DEFAULT_IMAGE
-      ? 'the first add builds it, or cikit-api image build does now'
-      : 'the first add pulls it, or docker pull does now'
+      ? 'the first add builds it, or build it now with cikit-api image build'
+      : 'the first add pulls it, or pull it now with docker pull'
   return warning('droplet image', `${image} is not on the engine: ${remedy}`)
 }
 
 function checkClock({ clockAheadMs }: EngineReport): Finding {
   if (Number.isNaN(clockAheadMs))
-    return warning('clock', "the engine does not tell its time: see that this host's is right")
+    return warning('clock', "the engine does not report its time: check this host's clock")
   const seconds = Math.round(Math.abs(clockAheadMs) / 1000)
   const text = `the engine's clock is ${seconds} s ${clockAheadMs > 0 ? 'ahead of' : 'behind'} this host's`
-  const remedy = 'let both be set by NTP, or codes are refused'
+  const remedy = 'synchronise both with NTP, or codes are rejected'
   if (Math.abs(clockAheadMs) >= CLOCK_SKEW_FAILED_MS) return failed('clock', `${text}: ${remedy}`)
   if (Math.abs(clockAheadMs) >= CLOCK_SKEW_WARNING_MS) return warning('clock', `${text}: ${remedy}`)
-  return ok('clock', "it goes with the engine's")
+  return ok('clock', "in step with the engine's")
 }
 
 function describeCause({ cause, message }: ApiError): string {
@@ -69,11 +70,7 @@ function describeCause({ cause, message }: ApiError): string {
 }
 
 const socketErrors: Record<string, string> = {
-  ENOENT: 'there is no such socket',
-  EACCES: 'this user may not use it',
-  ECONNREFUSED: 'nobody listens there',
-}
-
-function formatDropletCount(droplets: number): string {
-  return droplets === 1 ? '1 droplet' : `${droplets} droplets`
+  ENOENT: 'no such socket',
+  EACCES: 'permission denied',
+  ECONNREFUSED: 'connection refused',
 }

@@ -1,6 +1,6 @@
 import { errorMessage } from '../../../src/core/error-message.ts'
 
-/** What was looked at, how it is, and what to do where it is not as it should be. */
+/** The result of one check; `text` includes the remedy for a problem. */
 export interface Finding {
   check: string
   status: 'ok' | 'warning' | 'failed'
@@ -11,7 +11,7 @@ export const ok = (check: string, text: string): Finding => ({ check, status: 'o
 export const warning = (check: string, text: string): Finding => ({ check, status: 'warning', text })
 export const failed = (check: string, text: string): Finding => ({ check, status: 'failed', text })
 
-/** Findings of a check that may break itself: that is one, too. */
+/** An error of the check itself becomes a failed finding. */
 export async function runCheck(check: string, run: () => Finding[] | Promise<Finding[]>): Promise<Finding[]> {
   try {
     return await run()

@@ -1,26 +1,27 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { Config } from '../../../src/config/config.ts'
 import { type CertificateFiles, invalidReason, readCertificate } from '../../../src/core/certificate.ts'
+import { pluralize } from '../../shared/pluralize.ts'
 import { type Finding, failed, ok, warning } from './finding.ts'
 
 const DAY_MS = 24 * 3_600_000
 const EXPIRY_WARNING_DAYS = 14
 
-/** Where the kernel says whether connections that are half made go on to the server that takes over (Linux 5.14). */
+/** Whether half-open connections move to the listener that takes over the port (Linux 5.14). */
 const MIGRATE_REQ_FILE = '/proc/sys/net/ipv4/tcp_migrate_req'
 
-/** Whether what is said on the way can be read by others. */
+/** Checks that traffic is encrypted. */
 export function checkListener({ host, tls, exposedWithoutTls }: Config['listen'], now: number): Finding[] {
   if (tls) return [...checkCertificate(tls, now), ...checkKeyFile(tls), ...checkSocketMigration()]
   if (exposedWithoutTls) {
     return [
       warning(
         'tls',
-        `plain HTTP on ${host}: codes and tokens can be read on the way: give --tls-cert and --tls-key, or take --host 127.0.0.1 and a proxy`,
+        `plain HTTP on ${host} exposes codes and tokens: give --tls-cert and --tls-key, or use --host 127.0.0.1 behind a proxy`,
       ),
     ]
   }
-  return [ok('tls', `none, and ${host} is reached from this host only: a proxy in front has to have it`)]
+  return [ok('tls', `none; ${host} can be reached from this host only, so a proxy in front must provide TLS`)]
 }
 
 function checkCertificate(files: CertificateFiles, now: number): Finding[] {
@@ -28,20 +29,18 @@ function checkCertificate(files: CertificateFiles, now: number): Finding[] {
   const reason = invalidReason(certificate, now)
   if (reason) return [failed('tls', `${files.certFile}: ${reason}`)]
   const days = Math.floor((certificate.validTo - now) / DAY_MS)
-  const text = `${files.certFile} (${certificate.names}) is good for ${days} more ${days === 1 ? 'day' : 'days'}`
+  const text = `${files.certFile} (${certificate.names}) is valid for ${pluralize(days, 'more day')}`
   return [days < EXPIRY_WARNING_DAYS ? warning('tls', `${text}: renew it`) : ok('tls', text)]
 }
 
 function checkKeyFile({ keyFile }: CertificateFiles): Finding[] {
-  // The group may be one that is made for this, as Debian's ssl-cert.
+  // Group access is fine: Debian has ssl-cert for this.
   if ((statSync(keyFile).mode & 0o007) === 0) return []
-  return [failed('tls key', `${keyFile} can be read by everybody: chmod o= ${keyFile}`)]
+  return [failed('tls key', `${keyFile} can be read by everyone: run chmod o= ${keyFile}`)]
 }
 
 function checkSocketMigration(): Finding[] {
   if (!existsSync(MIGRATE_REQ_FILE) || readFileSync(MIGRATE_REQ_FILE, 'utf8').trim() !== '0') return []
-  const remedy = 'sysctl -w net.ipv4.tcp_migrate_req=1, and in /etc/sysctl.d to keep it'
-  return [
-    warning('tls renewal', `a connection that is just being made is lost when the certificate is renewed: ${remedy}`),
-  ]
+  const remedy = 'set net.ipv4.tcp_migrate_req=1 with sysctl -w, and in /etc/sysctl.d to persist it'
+  return [warning('tls renewal', `connections being opened during a certificate renewal are lost: ${remedy}`)]
 }

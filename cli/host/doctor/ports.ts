@@ -2,44 +2,43 @@ import { existsSync, readFileSync } from 'node:fs'
 import type { Droplet } from '../../../src/droplets/engine.ts'
 import { type Finding, ok, warning } from './finding.ts'
 
-/** TCP_LISTEN, as the kernel numbers the states in /proc/net/tcp (proc(5)). */
+/** TCP_LISTEN in /proc/net/tcp (proc(5)). */
 const LISTEN_STATE = '0A'
 
 /**
- * Whether the host ports that droplets take, 22NN, 80NN and 443NN, are free, or a droplet's.
- * @param droplets those that there are: a port that one of them has is where it should be
- * @param listening the ports on which somebody listens
+ * Checks that the host ports of droplets, 22NN, 80NN and 443NN, are free or used by a droplet.
+ * @param listening ports with a listener
  */
 export function checkPorts(droplets: readonly Droplet[], listening: ReadonlySet<number>): Finding {
   const dropletPorts = new Set(droplets.flatMap(({ ports }) => Object.values(ports).map(({ from }) => from.port)))
-  // From within a container, or with the engine on another host, it is another network that is seen here.
+  // In a container, or with the engine on another host, this process sees another network.
   if ([...dropletPorts].some(port => !listening.has(port))) {
-    return ok('ports', 'not looked at: the network in which the droplets are cannot be seen from here')
+    return ok('ports', 'not checked: the droplets are in a network that cannot be seen from here')
   }
   const conflicts = dropletNumbers().flatMap(number =>
     portsOf(number)
       .filter(port => listening.has(port) && !dropletPorts.has(port))
       .map(port => ({ number, port })),
   )
-  if (conflicts.length === 0) return ok('ports', '22NN, 80NN and 443NN are free here, or a droplet has them')
+  if (conflicts.length === 0) return ok('ports', '22NN, 80NN and 443NN are free or used by droplets')
   const portList = [...new Set(conflicts.map(({ port }) => port))].join(', ')
   const stopped = droplets.filter(
     ({ name, state }) => state !== 'running' && includesNumber(conflicts, Number(name.slice(-2))),
   )
   const remedy =
     stopped.length === 0
-      ? 'an add skips these numbers; stop what listens there to have them'
-      : `${stopped.map(({ name }) => name).join(', ')} cannot be started: stop what listens there`
-  return warning('ports', `somebody else listens on ${portList}: ${remedy}`)
+      ? 'new droplets skip these numbers; stop those programs to use them'
+      : `${stopped.map(({ name }) => name).join(', ')} cannot be started: stop those programs`
+  return warning('ports', `other programs listen on ${portList}: ${remedy}`)
 }
 
-/** The TCP ports on which somebody listens, as far as this process sees the network. */
+/** TCP ports with a listener, in this process's network namespace. */
 export function listeningPorts(): Set<number> {
   const tables = ['/proc/net/tcp', '/proc/net/tcp6'].filter(file => existsSync(file))
   return new Set(tables.flatMap(file => parseListening(readFileSync(file, 'utf8'))))
 }
 
-/** @param table as /proc/net/tcp has it: local address and port in hex in the second column, the state in the fourth */
+/** @param table in the format of /proc/net/tcp: hex address and port in the second column, state in the fourth */
 export function parseListening(table: string): number[] {
   return table.split('\n').flatMap(line => {
     const [, local = '', , state] = line.trim().split(/\s+/)

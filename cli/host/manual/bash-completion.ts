@@ -1,20 +1,20 @@
 import { type CommandNode, type Flag, flatten, type Value } from './command-tree.ts'
 
-/** Completion for bash 4 and later, with nothing of the package bash-completion. */
+/** Completion for bash 4 and later. Does not need the package bash-completion. */
 export function bashCompletion(tree: CommandNode): string {
   const entries = flatten(tree)
   return `# bash completion for cikit-api: source <(cikit-api completion bash)
 _cikit_api() {
   local word=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} command= words= kind= at
   COMPREPLY=()
-  # bash takes the = of --flag=value for a word of its own.
+  # bash splits --flag=value into three words.
   if [[ $word == = ]]; then
     word=
   elif [[ $previous == = ]]; then
     previous=\${COMP_WORDS[COMP_CWORD-2]}
   fi
   for ((at = 1; at < COMP_CWORD; at++)); do
-    # What comes after it is not ours.
+    # Words after -- belong to another program.
     [[ \${COMP_WORDS[at]} == -- ]] && return
   done
   for ((at = 1; at < COMP_CWORD; at++)); do

@@ -1,26 +1,26 @@
 import type { ArgDef, CommandDef } from 'citty'
 import { resolveValue } from '../../shared/resolve-command.ts'
 
-/** A command as its manual and its completions have it: all of the tree, with the commands below it. */
+/** A command with its sub-commands, as help, manual and completions need it. */
 export interface CommandNode {
-  /** After the name of the program: `user list`; empty for the program itself. */
+  /** Words after the program's name: `user list`; empty for the program itself. */
   path: string
   name: string
   description: string
   flags: Flag[]
-  /** In the order in which they are given. */
+  /** In the order of the command line. */
   positionals: Positional[]
   commands: CommandNode[]
 }
 
 export interface Flag {
-  /** Without its dashes. */
+  /** Without dashes. */
   name: string
-  /** One letter each. */
+  /** Single letters. */
   aliases: string[]
   description: string
   required: boolean
-  /** Absent for one that takes no value. */
+  /** Absent for a flag without a value. */
   value?: Value
 }
 
@@ -31,7 +31,7 @@ export interface Positional {
   value: Value
 }
 
-/** What a flag takes, or a word of the command line is. */
+/** The value of a flag or positional argument. */
 export interface Value {
   /** FILE, NAME … */
   hint: string
@@ -39,7 +39,7 @@ export interface Value {
   choices: string[]
 }
 
-/** Reads the whole tree of commands, from their own definitions. */
+/** Reads the command tree from the commands' definitions. */
 export async function readCommandTree(
   command: CommandDef,
   name: string,
@@ -68,12 +68,12 @@ export async function readCommandTree(
 
 export const PROGRAM_NAME = 'cikit-api'
 
-/** A command and all below it, in the order of the help. */
+/** A command and all its descendants, in the order of the help. */
 export function flatten(node: CommandNode): CommandNode[] {
   return [node, ...node.commands.flatMap(flatten)]
 }
 
-/** Those that do something. */
+/** Commands that can be run. */
 export function leafCommands(node: CommandNode): CommandNode[] {
   return flatten(node).filter(({ commands }) => commands.length === 0)
 }

@@ -3,14 +3,14 @@ import { type CommandNode, type Flag, flatten, type Value } from './command-tree
 /** Completion for fish 3 and later. */
 export function fishCompletion(tree: CommandNode): string {
   return `# fish completion for cikit-api: cikit-api completion fish | source
-# Whether these words are the command so far: exactly these, or these and others.
+# Whether the words so far are exactly these (at), or start with these (in).
 function __cikit_api_at
     set -l given (commandline -opc)[2..-1]
     test "$given" = "$argv"
 end
 function __cikit_api_in
     set -l given (commandline -opc)[2..-1]
-    # What comes after -- is not ours.
+    # Words after -- belong to another program.
     contains -- -- $given; and return 1
     test (count $given) -ge (count $argv); and test "$given[1..$(count $argv)]" = "$argv"
 end
@@ -29,7 +29,7 @@ function commandLines({ path, flags, positionals, commands }: CommandNode): stri
   return [
     ...(first ? valueLines(prefix, first.value) : []),
     ...flags.map(flag => flagLine(prefix, flag)),
-    `${prefix} -l help -d ${quote('Show the help')}`,
+    `${prefix} -l help -d ${quote('Show help')}`,
   ].join('\n')
 }
 

@@ -5,7 +5,7 @@ import { environment, examples, exitCodes, files } from './sections.ts'
 
 const PAGE_DATE = 'November 24, 2026'
 
-/** The manual page, section 1, in mdoc(7): what the commands and the settings say of themselves, and a little more. */
+/** The manual page, section 1, in mdoc(7). */
 export function renderManPage(tree: CommandNode): string {
   const lines = [
     `.Dd ${PAGE_DATE}`,
@@ -25,17 +25,17 @@ export function renderManPage(tree: CommandNode): string {
     '.Fl -help',
     '.Sh DESCRIPTION',
     'A Matrix is a host that runs Docker.',
-    'On it live droplets: containers that behave as virtual machines.',
+    'It hosts droplets: containers that behave like virtual machines.',
     '.Nm',
-    'serves the API by which teams manage them, works on its data on the host, and is a client of a server elsewhere.',
+    'serves the API that manages them, administers its data on the host, and acts as a client of a remote server.',
     '.Sh COMMANDS',
     ...leafCommands(tree).flatMap(commandLines),
     '.Sh SETTINGS',
-    'Each setting is a flag of the commands that need it, and a variable of the environment; the flag wins.',
-    'In parentheses stands what counts where neither is given.',
+    'Each setting is a flag of the commands that use it, and an environment variable; the flag takes precedence.',
+    'The default is given in parentheses.',
     ...tagList(settingNames.map(settingItem)),
     '.Sh ENVIRONMENT',
-    'The variables of the settings, and:',
+    'The variables of the settings, and these:',
     ...section(environment, 'Ev'),
     '.Sh FILES',
     ...section(files, 'Pa'),
@@ -43,11 +43,11 @@ export function renderManPage(tree: CommandNode): string {
     ...section(exitCodes, 'Er'),
     'As a client,',
     '.Ic droplet ssh',
-    'exits as ssh does,',
+    'exits with the exit status of ssh, and',
     '.Ic droplet exec',
     'and',
     '.Ic droplet console',
-    'as what ran there.',
+    'with that of the remote program.',
     '.Sh EXAMPLES',
     ...section(examples, 'Li'),
     '.Sh SEE ALSO',

@@ -1,12 +1,12 @@
-// The words of mdoc(7), in which mandoc and groff understand one another.
+// The subset of mdoc(7) that mandoc and groff agree on.
 
-/** Text as it stands on a line of its own. */
+/** Escapes text for a line of its own. */
 export function textLine(words: string): string {
   const escaped = words.replaceAll('\\', '\\e').replaceAll('--', '\\-\\-')
   return /^[.']/.test(escaped) ? `\\&${escaped}` : escaped
 }
 
-/** What describes something in a few words, as sentences: each on a line of its own, as mdoc has them. */
+/** Puts each sentence on a line of its own, as mdoc requires. */
 export function sentenceLines(words: string): string {
   const ended = /[.!?]$/.test(words) ? words : `${words}.`
   return ended
@@ -15,13 +15,13 @@ export function sentenceLines(words: string): string {
     .join('\n')
 }
 
-/** A list of terms with their descriptions; each term is a line of macros. */
+/** A list of terms, which are lines of macros, with descriptions. */
 export function tagList(items: readonly (readonly [term: string, description: string])[]): string[] {
   if (items.length === 0) return []
   return ['.Bl -tag -width Ds', ...items.flatMap(([term, description]) => [`.It ${term}`, description]), '.El']
 }
 
-/** An argument of a macro as it stands, be it the name of another one. */
+/** Escapes a macro argument, which may be the name of a macro. */
 export function macroArgument(word: string): string {
   const escaped = word.replaceAll('\\', '\\e').replaceAll('"', '\\(dq')
   return /\s/.test(escaped) ? `"${escaped}"` : escaped

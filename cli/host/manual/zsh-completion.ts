@@ -1,6 +1,6 @@
 import { type CommandNode, type Flag, flatten, type Value } from './command-tree.ts'
 
-/** Completion for zsh: to be sourced, or as a file _cikit-api in a directory of $fpath. */
+/** Completion for zsh, to be sourced or installed as _cikit-api in a directory of $fpath. */
 export function zshCompletion(tree: CommandNode): string {
   return `#compdef cikit-api
 # zsh completion for cikit-api: source <(cikit-api completion zsh)
@@ -17,7 +17,7 @@ function shellFunction(node: CommandNode): string {
   return `${functionName(node.path)}() {\n${node.commands.length > 0 ? subCommandBody(node) : argumentsBody(node)}}`
 }
 
-/** The next word is a command, or belongs to one. */
+/** Completes a sub-command, or passes on to it. */
 function subCommandBody({ commands }: CommandNode): string {
   return `  if (( CURRENT > 2 )); then
     shift words
@@ -39,7 +39,7 @@ function argumentsBody({ flags, positionals }: CommandNode): string {
   const positionalSpecs = positionals.map(
     ({ description, required, value }) => `${required ? ':' : '::'}${escapeColons(description)}:${actionOf(value)}`,
   )
-  const all = [...flags.flatMap(flagSpecs), '--help[Show the help]', ...positionalSpecs]
+  const all = [...flags.flatMap(flagSpecs), '--help[Show help]', ...positionalSpecs]
   return `  _arguments -S \\\n${all.map(spec => `    ${quote(spec)}`).join(' \\\n')}\n`
 }
 

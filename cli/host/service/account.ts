@@ -2,15 +2,15 @@ import { OperatorError } from '../../../src/core/errors.ts'
 import { runProgram } from '../../shared/run-program.ts'
 import { layout } from './layout.ts'
 
-/** Who the service is, in numbers. */
+/** The service's user and groups, by number. */
 export interface Account {
   uid: number
   gid: number
-  /** Those of the account itself, beside what the unit adds. */
+  /** Groups of the account itself, without those that the unit adds. */
   groups: number[]
 }
 
-/** The service's account, where there is one. */
+/** @returns undefined if the service's account does not exist */
 export async function findAccount(): Promise<Account | undefined> {
   const { stdout } = await runProgram(['getent', 'passwd', layout.account])
   const [, , uid, gid] = stdout.trim().split(':')
@@ -19,13 +19,14 @@ export async function findAccount(): Promise<Account | undefined> {
   return { uid: Number(uid), gid: Number(gid), groups: groups.trim().split(' ').map(Number) }
 }
 
-/** Makes the service's account and its group: a system's one, without a shell, a password or a home that is made. */
+/** Creates the service's system account and its group, without shell, password or home directory. */
 export async function createAccount(): Promise<Account> {
   const group = (await groupId(layout.account)) === undefined ? ['--user-group'] : ['--gid', layout.account]
   const home = ['--no-create-home', '--home-dir', layout.dataDir, '--shell', '/usr/sbin/nologin']
   await runOrThrow(['useradd', '--system', ...group, ...home, layout.account])
   const account = await findAccount()
-  if (!account) throw new OperatorError(`useradd made no ${layout.account}: make a system user of this name first`)
+  if (!account)
+    throw new OperatorError(`useradd did not create ${layout.account}: create a system user with this name first`)
   return account
 }
 
@@ -33,14 +34,14 @@ export async function removeAccount(): Promise<void> {
   await runOrThrow(['userdel', layout.account])
 }
 
-/** The number of a group by its name, if there is such a group. */
+/** @returns undefined if there is no such group */
 export async function groupId(name: string): Promise<number | undefined> {
   const { stdout } = await runProgram(['getent', 'group', name])
   const id = stdout.split(':')[2]
   return id === undefined ? undefined : Number(id)
 }
 
-/** The name of a group by its number, if it has one. */
+/** @returns undefined if the group has no name */
 export async function groupName(id: number): Promise<string | undefined> {
   const { stdout } = await runProgram(['getent', 'group', String(id)])
   return stdout.split(':')[0] || undefined
@@ -51,7 +52,7 @@ export async function groupNames(ids: readonly number[]): Promise<string[]> {
   return names.filter(name => name !== undefined)
 }
 
-/** The name of a user by its number, for people. */
+/** The name of a user, or its number if it has none. */
 export async function userName(id: number): Promise<string> {
   const { stdout } = await runProgram(['getent', 'passwd', String(id)])
   return stdout.split(':')[0] || String(id)

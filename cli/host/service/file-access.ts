@@ -5,26 +5,26 @@ import { runProgram } from '../../shared/run-program.ts'
 import { type Account, groupId } from './account.ts'
 import { layout } from './layout.ts'
 
-/** Debian's group for those who may read the keys of TLS. */
+/** Debian's group for access to TLS keys. */
 export const TLS_GROUP = 'ssl-cert'
 
-/** What the unit hides from the service: ProtectHome and PrivateTmp. */
+/** Hidden from the service by ProtectHome and PrivateTmp. */
 const HIDDEN_DIRECTORIES = ['/home', '/root', '/run/user', '/tmp', '/var/tmp']
 
-/** @throws ConfigError for a path that the service does not see */
+/** @throws ConfigError for a path that is hidden from the service */
 export function rejectHidden(flag: string, path: string): void {
   const real = existsSync(path) ? realpathSync(path) : path
   const hidden = HIDDEN_DIRECTORIES.find(directory => real === directory || real.startsWith(`${directory}/`))
   if (!hidden) return
-  throw new ConfigError(`${flag} ${path} lies below ${hidden}, which the service does not see: name another place`)
+  throw new ConfigError(`${flag} ${path} lies below ${hidden}, which is hidden from the service: name another path`)
 }
 
 /**
- * Asks the kernel, as the service will: with its user and groups and nothing of root's.
- * @throws ConfigError with what lets it read the file
+ * Tests access as the service will have it: with its user and groups, and without root's capabilities.
+ * @throws ConfigError with the commands that grant access
  */
 export async function requireReadable(flag: string, path: string, account: Account): Promise<void> {
-  if (!existsSync(path)) throw new ConfigError(`${flag} ${path} does not exist: name a file that does`)
+  if (!existsSync(path)) throw new ConfigError(`${flag} ${path} does not exist: name an existing file`)
   const { uid, gid } = account
   const groups = account.groups.length > 0 ? ['--groups', account.groups.join(',')] : ['--clear-groups']
   const ids = ['--reuid', String(uid), '--regid', String(gid), ...groups]
@@ -40,5 +40,5 @@ async function unreadableMessage(flag: string, path: string): Promise<string> {
   const files = isClosed ? `${directory} ${real}` : real
   const modes = `chmod g+r ${real}${isClosed ? ` && chmod g+x ${directory}` : ''}`
   const remedy = `${createGroup}chgrp ${TLS_GROUP} ${files} && ${modes}`
-  return `${flag} ${path} cannot be read by the service's user ${layout.account}: let its group do so, by ${remedy}`
+  return `${flag} ${path} cannot be read by the service's user ${layout.account}: grant its group access with ${remedy}`
 }

@@ -16,7 +16,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 
 /**
- * Puts a text where it belongs, whole or not at all, also when the power fails: written beside, and renamed.
+ * Writes a file atomically, even if the power fails: to a temporary file, then renamed.
  * @returns whether anything changed
  */
 export function writeAtomic(path: string, text: string, mode: number): boolean {
@@ -30,8 +30,8 @@ export function writeAtomic(path: string, text: string, mode: number): boolean {
 }
 
 /**
- * The same with a copy of another file.
- * @param previous what was there before is kept under this name, if it was another content
+ * Like `writeAtomic`, with a copy of another file.
+ * @param previous the replaced file keeps this name, if its content differs
  * @returns whether anything changed
  */
 export async function copyAtomic(path: string, source: string, mode: number, previous?: string): Promise<boolean> {
@@ -48,12 +48,12 @@ export async function copyAtomic(path: string, source: string, mode: number, pre
   return true
 }
 
-/** @returns undefined when there is no such file */
+/** @returns undefined if there is no such file */
 export function readText(path: string): string | undefined {
   return statSync(path, { throwIfNoEntry: false }) && readFileSync(path, 'utf8')
 }
 
-/** Whatever the umask says. */
+/** Sets the mode regardless of the umask. */
 function commitFile(file: number, tempPath: string, path: string, mode: number): void {
   fchmodSync(file, mode)
   fsyncSync(file)
@@ -64,7 +64,7 @@ function commitFile(file: number, tempPath: string, path: string, mode: number):
   closeSync(directory)
 }
 
-/** The one that an earlier try left behind is written over. */
+/** A fixed name, so that a leftover of an interrupted run is overwritten. */
 function tempPathFor(path: string): string {
   return join(dirname(path), `.${basename(path)}.new`)
 }
@@ -74,7 +74,7 @@ function modeOf(path: string): number | undefined {
   return stats && stats.mode & 0o7777
 }
 
-async function hasSameContent(one: string, other: string): Promise<boolean> {
+export async function hasSameContent(one: string, other: string): Promise<boolean> {
   const [a, b] = [statSync(one), statSync(other)]
   if (a.dev === b.dev && a.ino === b.ino) return true
   return a.size === b.size && (await digestOf(one)) === (await digestOf(other))

@@ -11,14 +11,13 @@ import { filesReadBy, type InstallPlan, planService } from './plan.ts'
 import { restartService, runsInstalledVersion, waitUntilServing } from './restart.ts'
 import { requireSystemd, systemctl, unitState } from './systemd.ts'
 
-/** Somebody without any right, for whom is asked what the service may read before it has an account. */
+/** Stands in for the service's account until that exists: the user `nobody`. */
 const UNPRIVILEGED: Account = { uid: 65_534, gid: 65_534, groups: [] }
 
 /**
- * Makes the running binary a service of this host. What would not work is refused before anything is changed, and a
- * second time changes nothing.
- * @param newSettings the settings that are set anew
- * @param printLine prints a line
+ * Installs the running binary as a service of this host. Checks everything before changing anything; a second run
+ * changes nothing.
+ * @param newSettings replace the settings of the same name
  */
 export async function installService(newSettings: Flags, printLine: (line: string) => void): Promise<void> {
   requireSystemd()
@@ -37,16 +36,16 @@ export async function installService(newSettings: Flags, printLine: (line: strin
   for (const line of changes) printLine(line)
   const address = await ensureRunning(plan, changes.length > 0)
   if (address === undefined) {
-    printLine(`Nothing to do: ${layout.unitName} serves already, on ${await waitUntilServing(dataDir)}`)
+    printLine(`Nothing to do: ${layout.unitName} already serves on ${await waitUntilServing(dataDir)}`)
     return
   }
-  printLine(`Started  ${layout.unitName}, which answers on ${address}`)
+  printLine(`Started  ${layout.unitName}, listening on ${address}`)
   if (isFirstInstall)
-    printLine(`\nNow make the first user, whose QR code is for your phone:\n\n  ${createUserExample(plan)}\n`)
-  printLine(`Its log: journalctl -u cikit-api    Its settings: ${layout.settings}, and then cikit-api install`)
+    printLine(`\nNow create the first user and scan its QR code with your phone:\n\n  ${createUserExample(plan)}\n`)
+  printLine(`Log: journalctl -u cikit-api    Settings: edit ${layout.settings}, then run cikit-api install`)
 }
 
-/** @returns a line for each thing that was changed */
+/** @returns one line per change */
 async function applyPlan(
   plan: InstallPlan,
   existingAccount: Account | undefined,
@@ -54,16 +53,16 @@ async function applyPlan(
 ): Promise<string[]> {
   const changes: string[] = []
   if (await copyAtomic(layout.binary, process.execPath, 0o755, previousPath(layout.binary)))
-    changes.push(`Placed   ${layout.binary}`)
+    changes.push(`Copied   ${layout.binary}`)
   const account = existingAccount ?? (await createAccount())
   if (!existingAccount) {
     const groups = await groupNames(plan.groups)
-    const groupNote = groups.length > 0 ? `; the service is in the group ${groups.join(' and ')}, too` : ''
-    changes.push(`Made     the user ${layout.account}${groupNote}`)
+    const groupNote = groups.length > 0 ? `; the service is also in the group ${groups.join(' and ')}` : ''
+    changes.push(`Created  the user ${layout.account}${groupNote}`)
   }
   for (const path of plan.directories) {
     const claimed = claimDirectory(path, account)
-    if (claimed) changes.push(`${claimed === path ? 'Made    ' : 'Took    '} ${claimed}`)
+    if (claimed) changes.push(`${claimed === path ? 'Created ' : 'Changed '} ${claimed}`)
   }
   if (writeAtomic(layout.settings, plan.settings, 0o600)) {
     changes.push(
@@ -74,7 +73,7 @@ async function applyPlan(
   return changes
 }
 
-/** @returns where it answers; undefined when nothing had to be done for it */
+/** @returns the address of the service; undefined if it already ran */
 async function ensureRunning(plan: InstallPlan, changed: boolean): Promise<string | undefined> {
   if (changed || (await unitState()).stale) await systemctl('daemon-reload')
   const { active, pid, enabled } = await unitState()
@@ -83,7 +82,7 @@ async function ensureRunning(plan: InstallPlan, changed: boolean): Promise<strin
   return await restartService(plan.config.dataDir)
 }
 
-/** The command as it finds the same data and the same key. */
+/** With the flags that lead to the service's data and key. */
 function createUserExample({ config }: InstallPlan): string {
   const dataDir = config.dataDir === layout.dataDir ? '' : ` --data-dir ${config.dataDir}`
   const keyFile = config.keyFile ? ` --secret-key-file ${config.keyFile}` : ''
@@ -92,5 +91,5 @@ function createUserExample({ config }: InstallPlan): string {
 
 function requireCompiled(): void {
   if (Bun.main.startsWith('/$bunfs/')) return
-  throw new OperatorError('This is the source and not the binary: npm run build, and run dist/cikit-api install')
+  throw new OperatorError('Only the compiled binary can be installed: run npm run build, then dist/cikit-api install')
 }

@@ -1,4 +1,4 @@
-/** Where the service lies on a host, and under which name. */
+/** Paths and names of the service on a host. */
 export const layout = {
   binary: '/usr/local/bin/cikit-api',
   settings: '/etc/cikit-api/cikit-api.env',
@@ -10,5 +10,5 @@ export const layout = {
   account: 'cikit-api',
 } as const
 
-/** Where `upgrade` keeps the binary it replaced. */
+/** Where the replaced binary is kept. */
 export const previousPath = (binary: string) => `${binary}.previous`

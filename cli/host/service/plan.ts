@@ -7,28 +7,28 @@ import { layout } from './layout.ts'
 import { parseSettings, withSettings } from './settings-file.ts'
 import { renderUnit } from './unit.ts'
 
-/** What `install` is to bring about. */
+/** The state that `install` establishes. */
 export interface InstallPlan {
   config: Config
-  /** The text of the settings file, and the variables in it. */
+  /** Text of the settings file, and its variables. */
   settings: string
   variables: Record<string, string>
   unit: string
-  /** What the service writes to. Absolute paths. */
+  /** Directories that the service writes to. Absolute paths. */
   directories: string[]
-  /** The numbers of the groups that the unit adds. */
+  /** Numbers of the groups that the unit adds. */
   groups: number[]
 }
 
 /**
- * Looks at the host, and changes nothing.
- * @param newSettings what is set anew
- * @param currentText the text of the settings file that is there
- * @throws ConfigError for a setting that the service could not work with
+ * Plans an installation without changing the host.
+ * @param newSettings replace the settings of the same name
+ * @param currentText text of the existing settings file
+ * @throws ConfigError for a setting that the service could not use
  */
 export async function planService(newSettings: Flags, currentText: string | undefined): Promise<InstallPlan> {
   const currentVariables = currentText === undefined ? {} : parseSettings(currentText, layout.settings)
-  // By default the service keeps its data where root does.
+  // The service's default data directory is root's.
   const config = toConfig(newSettings, { CIKIT_API_DATA_DIR: layout.dataDir, ...currentVariables }, readHostFacts())
   const settings = withSettings(currentText, newSettings)
   const variables = parseSettings(settings, layout.settings)
@@ -42,7 +42,7 @@ export async function planService(newSettings: Flags, currentText: string | unde
   return { config, settings, variables, unit, directories: [dataDir, ...writable], groups }
 }
 
-/** The files that the service reads, by their flags. */
+/** Files that the service reads, by flag. */
 export function filesReadBy({ listen, keyFile }: Config): [flag: string, path: string][] {
   const tls: [string, string][] = listen.tls
     ? [
@@ -64,18 +64,18 @@ async function groupsFor({ engine, listen }: Config): Promise<number[]> {
   return [...new Set([docker, tls].filter(id => id !== undefined))]
 }
 
-/** Who may open the engine's socket; where there is no socket yet, the group that Docker's package makes. */
+/** The group with access to the engine's socket. Without a socket yet, the group that Docker's package creates. */
 async function socketGroup(path: string): Promise<number | undefined> {
   const socket = statSync(path, { throwIfNoEntry: false })
   if (!socket) return await groupId('docker')
   if (socket.gid === 0) {
     throw new OperatorError(
-      `The engine's socket ${path} belongs to the group root, which is no group for a service: start dockerd with a group of its own (groupadd --system docker; dockerd --group docker)`,
+      `The engine's socket ${path} belongs to the group root, which a service should not be in: give dockerd a group of its own (groupadd --system docker; dockerd --group docker)`,
     )
   }
-  // systemd takes the number of a group as well, but of none that has no name.
+  // systemd does not accept a group without a name.
   if ((await groupName(socket.gid)) !== undefined) return socket.gid
   throw new OperatorError(
-    `The engine's socket ${path} belongs to the group ${socket.gid}, which has no name here: groupadd --system --gid ${socket.gid} docker`,
+    `The engine's socket ${path} belongs to the group ${socket.gid}, which has no name on this host: run groupadd --system --gid ${socket.gid} docker`,
   )
 }

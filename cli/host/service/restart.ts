@@ -5,14 +5,11 @@ import { runProgram } from '../../shared/run-program.ts'
 import { layout } from './layout.ts'
 import { failureReasonSince, unitState } from './systemd.ts'
 
-/** How long a start may take; an old database may have to be migrated. */
+/** Allows for the migration of an old database. */
 const START_TIMEOUT_MS = 60_000
 const POLL_INTERVAL_MS = 100
 
-/**
- * Whether the service listens, and has begun to after all that it is made of was put in place, by an earlier run of
- * ours or by hand.
- */
+/** Whether the service listens, and was started after its binary, settings and unit last changed. */
 export function runsInstalledVersion(dataDir: string, pid: number): boolean {
   const server = findLockHolder(dataDir)
   if (server?.pid !== pid) return false
@@ -21,9 +18,9 @@ export function runsInstalledVersion(dataDir: string, pid: number): boolean {
 }
 
 /**
- * Starts the service, anew if it runs, and waits until it answers requests.
- * @returns where it does
- * @throws OperatorError with what it complained of
+ * Starts or restarts the service, and waits until it answers requests.
+ * @returns its address
+ * @throws OperatorError with the service's own error message
  */
 export async function restartService(dataDir: string): Promise<string> {
   const since = Date.now()
@@ -33,8 +30,10 @@ export async function restartService(dataDir: string): Promise<string> {
 }
 
 /**
- * The same for one that runs.
- * @param since when what it complains of counts; milliseconds since 1970
+ * Waits until a started service answers requests.
+ * @param since errors logged before this time are ignored; milliseconds since 1970
+ * @returns its address
+ * @throws OperatorError with the service's own error message
  */
 export async function waitUntilServing(dataDir: string, since = Date.now()): Promise<string> {
   const deadline = performance.now() + START_TIMEOUT_MS
@@ -50,7 +49,7 @@ export async function waitUntilServing(dataDir: string, since = Date.now()): Pro
 
 async function isResponding(address: string): Promise<boolean> {
   try {
-    // Whatever it says: who it says it is, is not asked here.
+    // Any response counts, and the certificate is not checked.
     await fetch(address, { tls: { rejectUnauthorized: false }, signal: AbortSignal.timeout(2_000) })
     return true
   } catch {
@@ -59,6 +58,6 @@ async function isResponding(address: string): Promise<boolean> {
 }
 
 async function startError(problem: string, since: number): Promise<OperatorError> {
-  const reason = (await failureReasonSince(since)) ?? 'it does not say why'
-  return new OperatorError(`${layout.unitName} ${problem}: ${reason} (the log: journalctl -u cikit-api)`)
+  const reason = (await failureReasonSince(since)) ?? 'it logged no reason'
+  return new OperatorError(`${layout.unitName} ${problem}: ${reason} (see journalctl -u cikit-api)`)
 }

@@ -1,13 +1,13 @@
 import { type Flags, type SettingName, variableOf } from '../../../src/config/config.ts'
 import { OperatorError } from '../../../src/core/errors.ts'
 
-// The settings of the service as systemd reads them: `EnvironmentFile=` of systemd.exec(5).
+// The service's settings file, in the format of `EnvironmentFile=` (systemd.exec(5)).
 
-const HEADER = '# Settings of cikit-api.service. After a change here: cikit-api install\n'
+const HEADER = '# Settings of cikit-api.service. To apply changes, run: cikit-api install\n'
 
 /**
- * The variables of a settings file.
- * @throws OperatorError for a line that is not understood: what would be guessed might be another setting
+ * Reads the variables of a settings file.
+ * @throws OperatorError for an invalid line; guessing could apply a wrong setting
  */
 export function parseSettings(text: string, file: string): Record<string, string> {
   const variables: Record<string, string> = {}
@@ -16,14 +16,14 @@ export function parseSettings(text: string, file: string): Record<string, string
     const value = parseValue(line)
     const name = parseName(line)
     if (name === undefined || value === undefined) {
-      throw new OperatorError(`${file}: line ${index + 1} is not understood: write NAME="VALUE"`)
+      throw new OperatorError(`${file}: line ${index + 1} is invalid: write NAME="VALUE"`)
     }
     variables[name] = value
   }
   return variables
 }
 
-/** The text with these settings in the place of the earlier ones of their names; everything else stays as it is. */
+/** Replaces settings in the text, or appends them; all other lines stay unchanged. */
 export function withSettings(text: string | undefined, newSettings: Flags): string {
   const lines = (text ?? HEADER).split('\n')
   if (lines.at(-1) === '') lines.pop()
@@ -50,7 +50,7 @@ function parseName(line: string): string | undefined {
 function parseValue(line: string): string | undefined {
   const text = line.slice(line.indexOf('=') + 1).trim()
   const double = /^"((?:[^"\\]|\\.)*)"$/.exec(text)?.[1]
-  // Within double quotes a backslash counts before these alone: systemd, parse_env_file.
+  // Between double quotes, a backslash escapes only these characters (systemd, parse_env_file).
   if (double !== undefined) return double.replaceAll(/\\(["\\`$])/g, '$1')
   const single = /^'([^']*)'$/.exec(text)?.[1]
   if (single !== undefined) return single
@@ -58,7 +58,8 @@ function parseValue(line: string): string | undefined {
 }
 
 function quoteValue(value: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
-  if (/[\x00-\x1f\x7f]/.test(value)) throw new OperatorError(`${JSON.stringify(value)}: a setting is one line of text`)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to reject
+  if (/[\x00-\x1f\x7f]/.test(value))
+    throw new OperatorError(`${JSON.stringify(value)}: a setting must be one line without control characters`)
   return /^[\w./:@,+-]+$/.test(value) ? value : `"${value.replaceAll(/["\\`$]/g, '\\$&')}"`
 }

@@ -3,25 +3,25 @@ import { OperatorError } from '../../../src/core/errors.ts'
 import { runProgram } from '../../shared/run-program.ts'
 import { layout } from './layout.ts'
 
-/** What systemd says of the service. */
+/** The state of the service in systemd. */
 export interface UnitState {
   /** `active`, `activating`, `failed`, `inactive` … */
   active: string
   /** `running`, `auto-restart` … */
   sub: string
-  /** Of the service itself; 0 for none. */
+  /** Main process of the service; 0 for none. */
   pid: number
   enabled: boolean
-  /** Its unit is another one than systemd has read. */
+  /** The unit file has changed since systemd read it. */
   stale: boolean
 }
 
-/** @throws OperatorError where systemd is not what runs this host */
+/** @throws OperatorError if this host does not run systemd */
 export function requireSystemd(): void {
   // sd_booted(3)
   if (existsSync('/run/systemd/system')) return
   throw new OperatorError(
-    'No systemd runs this host: let whatever starts services here run cikit-api serve, under a user of its own',
+    'This host does not run systemd: let its service manager run cikit-api serve, under a separate user',
   )
 }
 
@@ -39,8 +39,8 @@ export async function unitState(): Promise<UnitState> {
 }
 
 /**
- * @returns what it printed
- * @throws OperatorError with what it complained of
+ * @returns its output
+ * @throws OperatorError with its error output
  */
 export async function systemctl(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runProgram(['systemctl', ...args])
@@ -50,7 +50,7 @@ export async function systemctl(...args: string[]): Promise<string> {
 }
 
 /**
- * What the service said last of why it does not serve, or else what systemd says of its end.
+ * The service's last error message, or else systemd's message about its exit.
  * @param since milliseconds since 1970
  */
 export async function failureReasonSince(since: number): Promise<string | undefined> {

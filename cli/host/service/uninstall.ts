@@ -7,9 +7,7 @@ import { parseSettings } from './settings-file.ts'
 import { requireSystemd, systemctl } from './systemd.ts'
 
 /**
- * Takes away what `installService` made: the service and the binary. What cannot be had again stays: the data, and the
- * settings; the account, too, as long as there is data of its own.
- * @param printLine prints a line
+ * Removes the service and the binary. Data and settings stay, and the account while it has data.
  */
 export async function uninstallService(printLine: (line: string) => void): Promise<void> {
   requireSystemd()
@@ -33,7 +31,7 @@ export async function uninstallService(printLine: (line: string) => void): Promi
   const retained = [layout.settings, dataDir].filter(path => existsSync(path))
   for (const line of removed) printLine(line)
   if (removed.length === 0) printLine('Nothing to do: cikit-api is not installed here')
-  if (retained.length > 0) printLine(`Kept     ${retained.join(' and ')}, and cikit-api install takes them up again`)
+  if (retained.length > 0) printLine(`Kept     ${retained.join(' and ')}; cikit-api install uses them again`)
 }
 
 function serviceDataDir(): string {

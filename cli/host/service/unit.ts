@@ -1,14 +1,14 @@
 import { layout } from './layout.ts'
 
-/** What of the unit depends on settings and host. */
+/** The parts of the unit that depend on settings and host. */
 export interface UnitOptions {
   /** Absolute path. */
   dataDir: string
-  /** Directories outside of the data directory that are written to. Absolute paths. */
+  /** Directories outside the data directory that the service writes to. Absolute paths. */
   writable: readonly string[]
-  /** Names or numbers: that of the engine's socket, and that of TLS keys. */
+  /** Names of the groups of the engine's socket and of TLS keys. */
   groups: readonly string[]
-  /** Where it listens, which below 1024 takes a capability. */
+  /** Port to listen on. Below 1024 it needs a capability. */
   port: number
 }
 
@@ -18,18 +18,18 @@ export function renderUnit({ dataDir, writable, groups, port }: UnitOptions): st
   const paths = usesStateDirectory ? writable : [dataDir, ...writable]
   const capability = port > 0 && port < 1024 ? 'CAP_NET_BIND_SERVICE' : ''
   const lines = [
-    '# Written by `cikit-api install`, which replaces it. Changes of your own go into a drop-in: systemctl edit cikit-api',
+    '# Written by `cikit-api install`, which overwrites changes. Put your own into a drop-in: systemctl edit cikit-api',
     '[Unit]',
     'Description=REST API of a CIKit Matrix',
     'Wants=network-online.target',
     'After=network-online.target docker.service',
-    '# What fails is tried again for as long as it takes.',
+    '# Restart without a limit.',
     'StartLimitIntervalSec=0',
     '',
     '[Service]',
     'Type=exec',
     `ExecStart=${layout.binary} serve`,
-    '# Takes a renewed certificate into use.',
+    '# Loads a renewed certificate.',
     'ExecReload=/bin/kill -HUP $MAINPID',
     `Environment="CIKIT_API_DATA_DIR=${escapeValue(dataDir)}"`,
     `EnvironmentFile=${layout.settings}`,
@@ -42,10 +42,10 @@ export function renderUnit({ dataDir, writable, groups, port }: UnitOptions): st
     'LimitNOFILE=65536',
     'Restart=on-failure',
     'RestartSec=1',
-    '# 2 is a setting that is wrong, which another start does not mend.',
+    '# 2 means an invalid setting, which a restart cannot fix.',
     'RestartPreventExitStatus=2',
     'KillSignal=SIGTERM',
-    '# Running changes of droplets have 60 s to end.',
+    '# Running droplet operations have 60 s to end.',
     'TimeoutStopSec=75',
     '',
     ...sandboxOptions(capability),
@@ -56,7 +56,7 @@ export function renderUnit({ dataDir, writable, groups, port }: UnitOptions): st
   return `${lines.join('\n')}\n`
 }
 
-/** What the service cannot do, whatever becomes of it. */
+/** Restrictions that hold even if the service is compromised. */
 function sandboxOptions(capability: string): string[] {
   return [
     'NoNewPrivileges=yes',
@@ -84,11 +84,11 @@ function sandboxOptions(capability: string): string[] {
     'SystemCallFilter=@system-service',
     'SystemCallFilter=~@privileged @resources',
     'SystemCallErrorNumber=EPERM',
-    '# No MemoryDenyWriteExecute: the JavaScript engine writes the machine code that it runs.',
+    '# No MemoryDenyWriteExecute: the JavaScript engine compiles at run time.',
   ]
 }
 
-/** For what stands between double quotes: systemd.syntax(7), and `%` begins a specifier. */
+/** Escapes text between double quotes (systemd.syntax(7)); `%` starts a specifier. */
 function escapeValue(text: string): string {
   return text.replaceAll(/["\\]/g, '\\$&').replaceAll('%', '%%')
 }

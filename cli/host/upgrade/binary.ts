@@ -20,11 +20,11 @@ import { version } from '../../../src/version.ts'
 import { runProgram } from '../../shared/run-program.ts'
 import { previousPath } from '../service/layout.ts'
 
-/** What a binary of ours says of itself. */
+/** How a binary describes itself. */
 export interface BinaryDescription {
   name: 'cikit-api'
   version: string
-  /** The newest it knows: data of a newer one it refuses. */
+  /** The newest migration it supports; it rejects newer data. */
   migration: number
   /** Identifies the numbering of `migration`; development builds before the first release lack it. */
   schema: 1
@@ -32,7 +32,7 @@ export interface BinaryDescription {
 
 const DESCRIBE_LIMIT_MS = 20_000
 const CHUNK_BYTES = 1_048_576
-/** `e_machine` of the ELF header, by Bun's names of architectures. */
+/** `e_machine` of the ELF header, by Bun's architecture names. */
 const elfMachines: Partial<Record<NodeJS.Architecture, number>> = { x64: 62, arm64: 183 }
 
 export const ownDescription: BinaryDescription = {
@@ -45,8 +45,8 @@ export const ownDescription: BinaryDescription = {
 const stagedPath = (binary: string) => `${binary}.new`
 
 /**
- * Copies a file to beside the binary, where nobody else may write, and checks the copy: its sum before anything else.
- * Nothing of it is run before that.
+ * Copies a file next to the binary, where other users cannot write, and checks the copy. It is not run before its checksum
+ * matches.
  * @param sum SHA-256 in hex
  * @returns the path of the copy, executable
  * @throws OperatorError
@@ -59,7 +59,7 @@ export function stageBinary(file: string, sum: string, binary: string): string {
     try {
       const { hash, head } = copyAndHash(from, to)
       if (hash !== sum.toLowerCase())
-        throw new OperatorError(`The SHA-256 of ${file} is ${hash}, and not the one that was given: download it again`)
+        throw new OperatorError(`The SHA-256 of ${file} is ${hash}, which does not match: download it again`)
       rejectForeignBinary(file, head)
       fchmodSync(to, 0o755)
       fsyncSync(to)
@@ -76,8 +76,8 @@ export function stageBinary(file: string, sum: string, binary: string): string {
 }
 
 /**
- * Asks a binary what it is.
- * @throws OperatorError when it is none of ours, or cannot run here
+ * Runs a binary to get its version.
+ * @throws OperatorError if it is not cikit-api, or cannot run on this host
  */
 export async function describeBinary(path: string): Promise<BinaryDescription> {
   try {
@@ -95,9 +95,9 @@ export async function describeBinary(path: string): Promise<BinaryDescription> {
     }
   } catch (error) {
     if (error instanceof OperatorError) throw error
-    // It does not run, or says something else.
+    // It does not run, or prints something else.
   }
-  throw new OperatorError(`${path} is no cikit-api that runs on this host: take the one that is made for it`)
+  throw new OperatorError(`${path} is not a cikit-api binary for this host: download the right one`)
 }
 
 function developmentBuildError(path: string): OperatorError {
@@ -107,9 +107,8 @@ function developmentBuildError(path: string): OperatorError {
 }
 
 /**
- * Puts a file into the place of the binary, and keeps that as the previous one. At every moment there is a whole binary
- * in its place.
- * @returns how to take it back, as long as that may be needed
+ * Replaces the binary atomically, and keeps the old one as the previous binary.
+ * @returns `undo` restores both; `commit` removes what `undo` needs
  */
 export function swapBinary(staged: string, binary: string): { undo: () => void; commit: () => void } {
   const previous = previousPath(binary)
@@ -128,14 +127,14 @@ export function swapBinary(staged: string, binary: string): { undo: () => void; 
   }
 }
 
-/** The previous binary as something to be swapped in. */
+/** Stages the previous binary for `swapBinary`. */
 export function stagePrevious(binary: string): string {
   const staged = stagedPath(binary)
   replaceLink(previousPath(binary), staged)
   return staged
 }
 
-/** Another name for a file, in the place of what has that name. */
+/** Hard-links a file to a name, replacing what has that name. */
 function replaceLink(file: string, name: string): void {
   const tempPath = `${name}.link`
   rmSync(tempPath, { force: true })
@@ -145,7 +144,7 @@ function replaceLink(file: string, name: string): void {
 
 function replaceFile(from: string, to: string): void {
   renameSync(from, to)
-  // Of two names for one file rename(2) leaves both.
+  // rename(2) does nothing if both names are links to the same file.
   rmSync(from, { force: true })
   fsyncDirectory(dirname(to))
 }
@@ -155,16 +154,16 @@ function openTrustedFile(file: string): number {
   try {
     fd = openSync(file, 'r')
   } catch (error) {
-    throw new OperatorError(`${file} cannot be read (${errorMessage(error)}): name the binary that was downloaded`)
+    throw new OperatorError(`${file} cannot be read (${errorMessage(error)}): name the downloaded binary`)
   }
   const { mode, uid } = fstatSync(fd)
   const isFile = (mode & 0o170000) === 0o100000
   const isWritableByOthers = (mode & 0o022) !== 0 || (uid !== 0 && uid !== process.geteuid?.())
   if (isFile && !isWritableByOthers) return fd
   closeSync(fd)
-  if (!isFile) throw new OperatorError(`${file} is no file: name the binary that was downloaded`)
+  if (!isFile) throw new OperatorError(`${file} is not a regular file: name the downloaded binary`)
   throw new OperatorError(
-    `Others may write to ${file}: chown root it, chmod 755 it, and check again where it comes from`,
+    `Other users can write to ${file}: check where it comes from, then run chown root and chmod 755 on it`,
   )
 }
 
@@ -174,7 +173,7 @@ function createStagedFile(staged: string, binary: string): number {
     return openSync(staged, 'wx', 0o700)
   } catch (error) {
     throw new OperatorError(
-      `Nothing can be written beside ${binary} (${errorMessage(error)}): run this as root, or name another --binary`,
+      `The directory of ${binary} is not writable (${errorMessage(error)}): run this as root, or name another --binary`,
     )
   }
 }
@@ -197,5 +196,5 @@ function rejectForeignBinary(file: string, head: Uint8Array): void {
   const bytes = Buffer.from(head)
   const isElf = bytes.length === 20 && bytes.readUInt32BE(0) === 0x7f454c46
   if (isElf && bytes.readUInt16LE(18) === elfMachines[process.arch]) return
-  throw new OperatorError(`${file} is no program for ${process.arch}: take the one that is made for this host`)
+  throw new OperatorError(`${file} is not a program for ${process.arch}: download the binary for this host`)
 }

@@ -20,28 +20,32 @@ interface RollbackOptions {
   binary: string
   config: CoreConfig
   user: string
-  /** Asked once it was said what would be lost. */
+  /** Called after the losses are shown. */
   confirm: () => Promise<boolean>
   printLine: (line: string) => void
 }
 
 /**
- * Brings the previous binary back, and the copy of the data that it can read where it cannot read the present one.
+ * Restores the previous binary. If that cannot read the current data, also restores the copy from before the migration.
  * @throws OperatorError
  */
 export async function rollback({ binary, config, user, confirm, printLine }: RollbackOptions): Promise<void> {
   const { dataDir } = config
   const previous = previousPath(binary)
   if (!existsSync(previous))
-    throw new OperatorError(`There is no ${previous}: an upgrade leaves one, and an install over another version`)
+    throw new OperatorError(
+      `${previous} does not exist: only an upgrade, or an install over another version, creates it`,
+    )
   const [target, current] = [await describeBinary(previous), await describeBinary(binary)]
   const backup = await runAsOwner(dataDir, async () => findRequiredBackup(target.migration, dataDir, target.version))
   if (backup) {
     const loss = await runAsOwner(dataDir, async () => diffWithCurrent(dataDir, backup))
     if (!loss.sameKey)
-      throw new OperatorError('The sealing key was replaced since the copy was made: restore a backup that has its key')
+      throw new OperatorError(
+        'The encryption key was replaced after the copy was made: restore a backup that contains the old key',
+      )
     printLine(describeRollback(target.version, backup, loss))
-    if (!(await confirm())) throw new OperatorError('Nothing was changed: say --yes if that is meant')
+    if (!(await confirm())) throw new OperatorError('Nothing was changed: confirm with --yes')
   }
   const service = await findService(binary, dataDir)
   if (backup) {
@@ -51,29 +55,29 @@ export async function rollback({ binary, config, user, confirm, printLine }: Rol
     const replacedData = await runAsOwner(dataDir, () =>
       rollBackData(config, backup, actor, { invalidate: true, auditNote }),
     )
-    printLine(`Restored the data of ${new Date(backup.time).toISOString()}; that of now is in ${replacedData}`)
+    printLine(`Restored the data of ${new Date(backup.time).toISOString()}; the replaced data is in ${replacedData}`)
   }
   swapBinary(stagePrevious(binary), binary).commit()
-  printLine(`Placed   ${binary}: ${target.version} in the place of ${current.version}, which is ${previous} now`)
-  printLine(service ? `Started  ${await service.restart()} answers` : restartHint(dataDir))
+  printLine(`Replaced ${binary}: ${current.version} with ${target.version}; the old binary is now ${previous}`)
+  printLine(service ? `Started  the service on ${await service.restart()}` : restartHint(dataDir))
 }
 
-/** @returns undefined when the present data can be read with it */
+/** @returns undefined if that version can read the current data */
 function findRequiredBackup(migration: number, dataDir: string, version: string): PreMigrationBackup | undefined {
   const dataMigration = currentMigration(dataDir)
   if (dataMigration <= migration) return undefined
   const backup = findPreMigrationBackup(dataDir, migration)
   if (backup) return backup
   throw new OperatorError(
-    `${version} cannot read the data, which is at migration ${dataMigration}, and there is no copy from before: restore a backup`,
+    `${version} cannot read the data, which is at migration ${dataMigration}, and there is no older copy: restore a backup`,
   )
 }
 
 function describeRollback(version: string, backup: PreMigrationBackup, loss: RollbackLoss): string {
-  return `${version} cannot read the present data. With the copy of ${new Date(backup.time).toISOString()} in its place would be lost:
-  users       ${loss.users} made since; ${loss.deletedUsers} deleted since come back; ${loss.changedUsers} get back an earlier group or secret
-  sessions    ${loss.sessions}; everybody logs in anew, with the next code
-  operations  ${loss.operations} begun since, as records; droplets stay as they are
+  return `${version} cannot read the current data. Restoring the copy of ${new Date(backup.time).toISOString()} would lose:
+  users       ${loss.users} created since; ${loss.deletedUsers} deleted since would return; ${loss.changedUsers} would get back an earlier group or secret
+  sessions    ${loss.sessions}; all users have to log in again, with their next code
+  operations  ${loss.operations} records since; droplets stay as they are
   audit       ${loss.auditRecords} records
-The present data would be put aside, and not deleted.`
+The current data would be moved aside, not deleted.`
 }

@@ -7,44 +7,44 @@ import { preMigrationFile } from '../../../src/store/files.ts'
 import { currentMigration, diffWithCurrent, findPreMigrationBackup } from '../../../src/store/pre-migration-backup.ts'
 import { findLockHolder } from '../../../src/store/serve-lock.ts'
 import { runAsOwner } from '../drop-privileges.ts'
+import { hasSameContent } from '../service/install-file.ts'
+import { hasSameContent } from '../service/install-file.ts'
 import { previousPath } from '../service/layout.ts'
 import { type BinaryDescription, describeBinary, stageBinary, swapBinary } from './binary.ts'
 import { findService, type Service } from './service.ts'
 
 interface UpgradeOptions {
-  /** The file with the new binary, and its SHA-256 in hex. */
+  /** File with the new binary, and its SHA-256 in hex. */
   from: string
   sum: string
-  /** The one to be replaced. Absolute path. */
+  /** Binary to replace. Absolute path. */
   binary: string
   config: CoreConfig
-  /** Who asks for it. */
+  /** Caller, for the audit log. */
   user: string
   printLine: (line: string) => void
 }
 
 /**
- * Puts another binary into the place of the installed one and restarts the service with it. Where that does not come up,
- * all is as it was before, the data too.
+ * Replaces the installed binary and restarts the service. If that fails, the previous binary and data are restored.
  * @throws OperatorError
  */
 export async function upgrade({ from, sum, binary, config, user, printLine }: UpgradeOptions): Promise<void> {
   const { dataDir } = config
-  if (!existsSync(binary))
-    throw new OperatorError(`There is no ${binary} to be replaced: cikit-api install puts one there`)
+  if (!existsSync(binary)) throw new OperatorError(`${binary} does not exist: install it first with cikit-api install`)
   const staged = stageBinary(from, sum, binary)
   try {
     const [next, current] = [await describeBinary(staged), await describeBinary(binary)]
     const migrationBefore = await runAsOwner(dataDir, async () => currentMigration(dataDir))
     if (next.migration < migrationBefore) throw tooOldError(next, migrationBefore)
     if (await hasSameContent(staged, binary)) {
-      printLine(`Nothing to do: ${binary} is ${next.version} already, with this very sum`)
+      printLine(`Nothing to do: ${binary} is already ${next.version} with this SHA-256`)
       return
     }
     const service = await findService(binary, dataDir)
     const swap = swapBinary(staged, binary)
     printLine(
-      `Placed   ${binary}: ${next.version} in the place of ${current.version}, which is ${previousPath(binary)} now`,
+      `Replaced ${binary}: ${current.version} with ${next.version}; the old binary is now ${previousPath(binary)}`,
     )
     if (!service) {
       swap.commit()
@@ -52,14 +52,14 @@ export async function upgrade({ from, sum, binary, config, user, printLine }: Up
       return
     }
     try {
-      printLine(`Started  ${await service.restart()} answers`)
+      printLine(`Started  the service on ${await service.restart()}`)
     } catch (failure) {
       throw await revertUpgrade({ failure, next, current, service, swap, migrationBefore, config, user })
     }
     swap.commit()
     const copy = preMigrationFile(dataDir, migrationBefore + 1)
     if (next.migration > migrationBefore && migrationBefore > 0)
-      printLine(`Migrated the data, after a copy: ${copy}. Back with cikit-api upgrade --rollback`)
+      printLine(`Migrated the data after copying it to ${copy}. To go back: cikit-api upgrade --rollback`)
   } finally {
     rmSync(staged, { force: true })
   }
@@ -71,13 +71,13 @@ interface FailedUpgrade {
   current: BinaryDescription
   service: Service
   swap: { undo: () => void }
-  /** The newest migration of the data, before. */
+  /** The data's migration before the upgrade. */
   migrationBefore: number
   config: CoreConfig
   user: string
 }
 
-/** @returns what is to be told */
+/** @returns the error to report */
 async function revertUpgrade({
   failure,
   next,
@@ -94,15 +94,15 @@ async function revertUpgrade({
     restoreData(migrationBefore, config, user, `${next.version} failed`),
   )
   swap.undo()
-  const data = replacedData ? `, with the data of before (that of ${next.version} is in ${replacedData})` : ''
+  const data = replacedData ? `, with its data (that of ${next.version} is in ${replacedData})` : ''
   const outcome = await service.restart().then(
-    address => `${current.version} is back${data}, and answers on ${address}`,
-    error => `${current.version} is back${data}, and does not start either: ${errorMessage(error)}`,
+    address => `${current.version} was restored${data} and runs on ${address}`,
+    error => `${current.version} was restored${data}, but does not start either: ${errorMessage(error)}`,
   )
-  return new OperatorError(`${next.version} did not come up: ${reason}. ${outcome}`)
+  return new OperatorError(`${next.version} did not start: ${reason}. ${outcome}`)
 }
 
-/** @returns where the data is that was migrated, if it was */
+/** @returns directory with the migrated data; undefined if it was not migrated */
 async function restoreData(
   migrationBefore: number,
   config: CoreConfig,
@@ -112,7 +112,9 @@ async function restoreData(
   if (migrationBefore === 0 || currentMigration(config.dataDir) === migrationBefore) return undefined
   const backup = findPreMigrationBackup(config.dataDir, migrationBefore)
   if (!backup)
-    throw new OperatorError(`There is no copy of the data of before: restore a backup into ${config.dataDir}`)
+    throw new OperatorError(
+      `There is no copy of the data from before the migration: restore a backup into ${config.dataDir}`,
+    )
   const invalidate = !diffWithCurrent(config.dataDir, backup).isUnchanged
   return await rollBackData(
     config,
@@ -124,23 +126,14 @@ async function restoreData(
 
 function tooOldError({ version, migration }: BinaryDescription, dataMigration: number): OperatorError {
   return new OperatorError(
-    `${version} knows migration ${migration}, and the data is at ${dataMigration}: go back with cikit-api upgrade --rollback, or take a newer one`,
+    `${version} supports data up to migration ${migration}, but the data is at ${dataMigration}: use cikit-api upgrade --rollback, or a newer version`,
   )
 }
 
-async function hasSameContent(one: string, other: string): Promise<boolean> {
-  const hash = async (path: string) => {
-    const hasher = new Bun.CryptoHasher('sha256')
-    for await (const chunk of Bun.file(path).stream()) hasher.update(chunk)
-    return hasher.digest('hex')
-  }
-  return (await hash(one)) === (await hash(other))
-}
-
-/** What the caller has to do where no service is restarted. */
+/** The next step if no service was restarted. */
 export function restartHint(dataDir: string): string {
   const server = findLockHolder(dataDir)
   return server
-    ? `Now restart process ${server.pid}, which serves on ${server.address} still as before`
-    : 'Nobody serves now: the next start takes it'
+    ? `Now restart process ${server.pid}, which still runs the old version on ${server.address}`
+    : 'No server runs; the next start uses the new version'
 }

@@ -157,7 +157,7 @@ test('audit --verify finds what was changed, and says so to scripts', async () =
   expect(await host.run('audit', '--verify')).toEqual({
     exitCode: 1,
     stdout: 'A trigger that protects the records is missing\nRecord 2 was changed or moved\n',
-    stderr: 'cikit-api: The audit was tampered with: look at backups of the database\n',
+    stderr: 'cikit-api: The audit log was tampered with: compare it with backups of the database\n',
   })
   const output = await host.run('audit', '--verify', '--json')
   expect(JSON.parse(output.stdout)).toMatchObject({
@@ -173,9 +173,7 @@ test('a lost audit.key stops everything, until audit --restart begins a new chai
   expect(await host.run('user', 'list')).toEqual(expectedFailure(1, /audit\.key is missing/))
   expect(await host.run('audit', '--restart')).toMatchObject({ exitCode: 0, stderr: '' })
   const { stdout } = await host.run('audit', '--verify')
-  expect(stdout).toMatch(
-    /^1 records, none changed[^\n]*\n2 records before them are of an earlier key, and not verified\n$/,
-  )
+  expect(stdout).toMatch(/^1 records, none changed[^\n]*\n2 older records use an earlier key and were not verified\n$/)
   const output = (await host.run('audit', '--action', 'audit.begin')).stdout
   expect(output.match(/\S+ +host +audit\.begin/g)?.map(words => words.split(' ')[0])).toEqual(['-', `host:${USER}`])
 })

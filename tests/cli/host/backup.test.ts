@@ -26,8 +26,8 @@ test('backup says what is in the file, and what is not', async () => {
   using host = await createHost()
   const { exitCode, stdout, stderr } = await host.run('backup', host.file)
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-  expect(stdout).toMatch(/a\.tar: the database and the SSH keys of 0 droplets, 0\.\d MB, opened and checked\n/)
-  expect(stdout).toContain(`The keys are not in it: keep ${host.dataDir}/sealing.key and the audit.key elsewhere`)
+  expect(stdout).toMatch(/a\.tar: the database and the SSH keys of 0 droplets, 0\.\d MB, opened and verified\n/)
+  expect(stdout).toContain(`The keys are not included: back up ${host.dataDir}/sealing.key and audit.key separately`)
   expect(fileMode(host.file)).toBe('600')
   expect(readdirSync(host.path('.')).toSorted()).toEqual(['a.tar', 'data', 'passphrase'])
 })
@@ -35,7 +35,7 @@ test('backup says what is in the file, and what is not', async () => {
 test('a file that is there stays as it is, unless --force is given', async () => {
   using host = await createHost()
   writeFileSync(host.file, 'mine')
-  expect(await host.run('backup', host.file)).toEqual(expectedFailure(2, /a\.tar is there already.*--force/))
+  expect(await host.run('backup', host.file)).toEqual(expectedFailure(2, /a\.tar already exists.*--force/))
   expect(readFileSync(host.file, 'utf8')).toBe('mine')
   const { stdout } = await host.run('backup', host.file, '--force', '--json')
   const { file, size, keys, files } = JSON.parse(stdout)
@@ -49,12 +49,12 @@ test('what cannot be done is refused with its remedy', async () => {
   mkdirSync(host.path('folder'))
   const cases = [
     [['backup', host.path('no/such/a.tar')], 2, /cannot be written .*ENOENT.*name a file in a directory/],
-    [['backup', host.path('folder'), '--force'], 2, /folder is there and is no plain file/],
+    [['backup', host.path('folder'), '--force'], 2, /folder exists and is not a regular file/],
     [['backup', host.file, '--with-key'], 2, /--with-key needs --passphrase-file/],
-    [['backup', host.file, '--passphrase-file', host.path('passphrase')], 2, /give --with-key too/],
+    [['backup', host.file, '--passphrase-file', host.path('passphrase')], 2, /only used with --with-key/],
     [['backup', host.file, '--with-key', '--passphrase-file', host.path('short')], 2, /fewer than 12 characters/],
     [['backup', host.file, '--with-key', '--passphrase-file', host.path('none')], 2, /none cannot be read/],
-    [['restore', host.path('none')], 2, /none cannot be read .*name a file that cikit-api backup wrote/],
+    [['restore', host.path('none')], 2, /none cannot be read .*name a file written by cikit-api backup/],
     [['restore', host.path('passphrase')], 1, /is no backup of cikit-api, or is damaged/],
   ] as const
   for (const [words, code, text] of cases) expect(await host.run(...words)).toEqual(expectedFailure(code, text))
@@ -73,7 +73,7 @@ test('restore puts it all back, says what is different now, and records that', a
   const { exitCode, stdout, stderr } = await restore('--passphrase-file', host.path('passphrase'))
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   expect(stdout).toContain(`Restored into ${otherDir}: 1 user and the SSH keys of 0 droplets`)
-  expect(stdout).toContain('Recovery codes that were used since then count again')
+  expect(stdout).toContain('Recovery codes used since then are valid again')
   expect((await runCli(['user', 'list', '--data-dir', otherDir])).stdout).toContain('ann')
   const verified = await runCli(['audit', '--verify', '--data-dir', otherDir])
   expect(verified).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('none changed, removed or moved') })

@@ -21,7 +21,7 @@ describe.each(['bash', 'zsh', 'fish'])('%s', shell => {
 })
 
 test.each([
-  [['completion', 'tcsh'], /"tcsh" is no shell that is known here: give bash, zsh or fish/],
+  [['completion', 'tcsh'], /unknown shell "tcsh": give bash, zsh or fish/],
   [['completion', 'bash', 'zsh'], /unexpected argument "zsh": see cikit-api completion --help/],
   [['man', 'serve'], /unexpected argument "serve": see cikit-api man --help/],
 ])('%j is refused', async (args, words) => {

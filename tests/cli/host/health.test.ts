@@ -26,18 +26,18 @@ test.each(['127.0.0.1', '0.0.0.0', '::'])('a server on %s is found and asked, wh
     'matrix.test',
   ])
   await server.address()
-  const text = 'degraded: the engine is away (see that it runs)\n'
+  const text = 'degraded: the engine is away (check that it runs)\n'
   expect(await health(dir.path)).toEqual({ exitCode: 0, stdout: text, stderr: '' })
   const json = '{"status":"degraded","engine":"away","store":"ok"}\n'
   expect(await health(dir.path, '--json')).toEqual({ exitCode: 0, stdout: json, stderr: '' })
   await server.stop('SIGKILL')
-  expect(await health(dir.path)).toEqual(expectedFailure(1, /Nobody serves.*start cikit-api serve/))
+  expect(await health(dir.path)).toEqual(expectedFailure(1, /No server runs for.*start cikit-api serve/))
 })
 
 test('where nobody serves that is said, with the directory', async () => {
   using dir = tempDir()
   expect(await health(dir.path)).toEqual(
-    expectedFailure(1, new RegExp(`Nobody serves ${dir.path}: start .*--data-dir`)),
+    expectedFailure(1, new RegExp(`No server runs for ${dir.path}: start .*--data-dir`)),
   )
 })
 
@@ -46,7 +46,7 @@ test.each([
   [
     'degraded',
     { status: 'degraded', engine: 'away', store: 'read-only' },
-    'degraded: the engine is away (see that it runs), the store cannot be written (see that its disk has space)\n',
+    'degraded: the engine is away (check that it runs), the store cannot be written (check that its disk has space)\n',
   ],
 ])('a server that is %s is told in a line, with exit code 0', async (_, body, stdout) => {
   using dir = tempDir()
@@ -58,7 +58,7 @@ test('one that fails is told with exit code 1, for programs too', async () => {
   using dir = tempDir()
   const body = { status: 'failed', engine: 'ok', store: 'unusable' }
   using _ = createFakeServer(dir.path, () => Response.json(body, { status: 503 }))
-  const refused = expectedFailure(1, 'failed: the store cannot be used (see what the log says)')
+  const refused = expectedFailure(1, 'failed: the store cannot be used (see the log)')
   expect(await health(dir.path)).toEqual(refused)
   expect(await health(dir.path, '--json')).toEqual({ ...refused, stdout: `${JSON.stringify(body)}\n` })
 })
@@ -70,7 +70,7 @@ test.each<[string, () => Response]>([
 ])('%s is no answer of a cikit-api', async (_, answer) => {
   using dir = tempDir()
   using server = createFakeServer(dir.path, answer)
-  expect(await health(dir.path)).toEqual(expectedFailure(1, new RegExp(`${server.url} answered \\d+, and not as`)))
+  expect(await health(dir.path)).toEqual(expectedFailure(1, new RegExp(`${server.url} answered \\d+, but not as`)))
 })
 
 test('one that is silent is given up within 3 seconds', async () => {

@@ -21,18 +21,18 @@ test('import shows what it would do, and does it with --write', async () => {
   expect({ exitCode: dryRun.exitCode, stderr: dryRun.stderr }).toEqual({ exitCode: 1, stderr: '' })
   expect(lines(dryRun.stdout)).toEqual([
     ['LINE', 'USERNAME', 'GROUP', 'OUTCOME', 'REMARK'],
-    ['1', 'BR0kEN', 'owner', 'can be taken'],
-    ['2', 'ann@home', 'viewer', 'NOT TAKEN', expect.stringContaining('rename it')],
+    ['1', 'BR0kEN', 'owner', 'can be imported'],
+    ['2', 'ann@home', 'viewer', 'REJECTED', expect.stringContaining('rename it')],
     [''],
-    ['1 can be taken, 0 there already, 1 not taken.'],
-    ['Nothing was written: run it again with --write for that.'],
+    ['1 can be imported, 0 already exists, 1 rejected.'],
+    ['Nothing was written: run it again with --write to import these users.'],
     [''],
   ])
   expect((await host.run('user', 'list', '--json')).stdout).toBe('[]\n')
 
   const written = await host.run('import', host.file, '--write')
   expect({ exitCode: written.exitCode, stderr: written.stderr }).toEqual({ exitCode: 1, stderr: '' })
-  expect(lines(written.stdout)[1]).toEqual(['1', 'BR0kEN', 'owner', 'taken'])
+  expect(lines(written.stdout)[1]).toEqual(['1', 'BR0kEN', 'owner', 'imported'])
   expect(JSON.parse((await host.run('user', 'list', '--json')).stdout)).toMatchObject([
     { username: 'BR0kEN', group: 'owner', created: '2018-05-30T07:12:31.114Z' },
   ])
@@ -57,7 +57,7 @@ test('import warns of a file that others can read', async () => {
   using host = createHost()
   chmodSync(host.file, 0o640)
   expect((await host.run('import', host.file)).stderr).toMatch(
-    /^cikit-api: warning: others can read .*: chmod 600 it\n$/,
+    /^cikit-api: warning: others can read [^ ]* and its secrets: run chmod 600 .*\n$/,
   )
 })
 
@@ -66,7 +66,9 @@ test('import refuses what is no export, and does not repeat it', async () => {
   expect(await host.run('import', host.file)).toEqual(expectedFailure(1, /begins as an array and is none/))
   expect(await host.run('import', '/nonexistent')).toEqual(expectedFailure(1, /cannot be read/))
   expect(await host.run('import', '/')).toEqual(expectedFailure(1, /cannot be read/))
-  expect(await host.run('import', '/dev/zero', '--encoding', 'x')).toEqual(expectedFailure(2, /--encoding "x" is none/))
+  expect(await host.run('import', '/dev/zero', '--encoding', 'x')).toEqual(
+    expectedFailure(2, /--encoding "x" is not supported/),
+  )
   writeFileSync(host.file, 'x'.repeat(10_000_001))
   expect(await host.run('import', host.file)).toEqual(expectedFailure(1, /larger than 10 MB/))
 })

@@ -10,7 +10,7 @@ test.each<[string[], RegExp]>([
   [['--from', 'x'], /Give --from FILE and --sha256 SUM/],
   [['--sha256', SUM], /Give --from FILE and --sha256 SUM/],
   [['--rollback', '--from', 'x', '--sha256', SUM], /--rollback alone/],
-  [['--from', 'x', '--sha256', SUM.slice(1)], /is no SHA-256/],
+  [['--from', 'x', '--sha256', SUM.slice(1)], /is not a SHA-256/],
 ])('upgrade %j is refused', async (flags, words) => {
   expect(await runCli(['upgrade', ...flags])).toEqual(expectedFailure(2, words))
 })

@@ -56,6 +56,6 @@ test('rotate-key says how many secrets it sealed anew, and the audit that it was
   using host = await createHost()
   const { exitCode, stdout, stderr } = await host.run('rotate-key')
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-  expect(stdout).toStartWith('Sealed 2 secrets with a new key. ')
+  expect(stdout).toStartWith('Re-encrypted 2 secrets with a new key. ')
   expect((await host.run('audit', '--action', 'rotate-key')).stdout).toMatch(/rotate-key +- +ok/)
 })

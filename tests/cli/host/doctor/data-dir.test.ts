@@ -27,7 +27,7 @@ test('a file that others can read is named, with the remedy, however deep it lie
   expect(finding).toEqual({
     check: 'data directory',
     status: 'failed',
-    text: `${dir.key} can be read by others: chmod -R go= ${dir.path}`,
+    text: `${dir.key} can be read by others: run chmod -R go= ${dir.path}`,
   })
 })
 

@@ -33,7 +33,7 @@ test('one that runs droplets is as it should be, and is only asked', async () =>
     engine: expect.stringMatching(/^ok: Docker 28\.5\.2 with cgroup v2 at .*docker\.sock, with 0 droplets$/),
     cgroups: 'ok: systemd boots in droplets with Docker 28.5.2 with cgroup v2',
     'droplet image': 'ok: localhost/cikit-droplet:bookworm is on the engine',
-    clock: "ok: it goes with the engine's",
+    clock: "ok: in step with the engine's",
   })
 })
 
@@ -44,7 +44,9 @@ test('one on which no systemd boots says why', async () => {
 
 test('an image that is not there says when it will be', async () => {
   const result = await runEngineCheck({}, { hasImage: false })
-  expect(result).toMatchObject({ 'droplet image': expect.stringMatching(/^warning: .*cikit-api image build does now/) })
+  expect(result).toMatchObject({
+    'droplet image': expect.stringMatching(/^warning: .*build it now with cikit-api image build/),
+  })
 })
 
 test.each<[number, RegExp]>([

@@ -36,9 +36,9 @@ function createCertificateFixture() {
 }
 
 test.each<[number, string, RegExp]>([
-  [0, 'ok', /\(DNS:matrix\.test\) is good for 29 more days$/],
-  [17, 'warning', /is good for 12 more days: renew it$/],
-  [29, 'warning', /is good for 0 more days: renew it$/],
+  [0, 'ok', /\(DNS:matrix\.test\) is valid for 29 more days$/],
+  [17, 'warning', /is valid for 12 more days: renew it$/],
+  [29, 'warning', /is valid for 0 more days: renew it$/],
   [31, 'failed', /it is over since .*Z: renew it$/],
 ])('a certificate of 30 days, after %d days', (days, status, text) => {
   using fixture = createCertificateFixture()
@@ -54,6 +54,6 @@ test('a key that everybody can read is told, one of a group is not', () => {
   expect(fixture.check(Date.now())).toContainEqual({
     check: 'tls key',
     status: 'failed',
-    text: `${fixture.files.keyFile} can be read by everybody: chmod o= ${fixture.files.keyFile}`,
+    text: `${fixture.files.keyFile} can be read by everyone: run chmod o= ${fixture.files.keyFile}`,
   })
 })

@@ -35,7 +35,7 @@ test('a port of somebody else is named, and that its number is skipped', () => {
   const finding = checkPorts([runningDroplet('cikit01', 2201)], new Set([2201, 2207, 44399]))
   expect(finding.status).toBe('warning')
   expect(finding.text).toBe(
-    'somebody else listens on 2207, 44399: an add skips these numbers; stop what listens there to have them',
+    'other programs listen on 2207, 44399: new droplets skip these numbers; stop those programs to use them',
   )
 })
 
@@ -47,5 +47,5 @@ test('a stopped droplet whose port somebody else has is named', () => {
 
 test('says so where the network of the droplets is another one', () => {
   const finding = checkPorts([runningDroplet('cikit01', 2201)], new Set([8001]))
-  expect(finding).toMatchObject({ status: 'ok', text: expect.stringContaining('not looked at') })
+  expect(finding).toMatchObject({ status: 'ok', text: expect.stringContaining('not checked') })
 })

@@ -31,10 +31,10 @@ test('a sound system is as it should be', async () => {
   using sound = await createDataDir()
   const newest = migrations.at(-1)?.id
   expect(await runStoreCheck(sound.config)).toEqual({
-    database: 'ok: it is sound',
+    database: 'ok: no corruption found',
     migrations: `ok: the database is at migration ${newest}`,
-    'sealing key': `ok: ${sound.key} is the right one`,
-    owner: 'ok: own, and 1 user in all',
+    'sealing key': `ok: ${sound.key} is the key of this database`,
+    owner: 'ok: own (1 user in total)',
   })
 })
 
@@ -46,7 +46,7 @@ test('without an owner it says how to make one', async () => {
 test('before the first start nothing is made', async () => {
   using dir = tempDir()
   expect(await runStoreCheck({ dataDir: dir.path, hostLabel: 'x' })).toEqual({
-    database: 'warning: there is none yet: it is made at the first start',
+    database: 'warning: does not exist yet: the first start creates it',
   })
 })
 
@@ -57,7 +57,7 @@ test('a key that is lost or another is told, and none is made', async () => {
     /^failed: .*sealing\.key is not the key of this database/,
   )
   rmSync(sound.key)
-  expect((await runStoreCheck(sound.config))['sealing key']).toMatch(/^failed: .*sealing\.key is missing: put it back/)
+  expect((await runStoreCheck(sound.config))['sealing key']).toMatch(/^failed: .*sealing\.key is missing: restore it/)
 })
 
 test('a database that is to be migrated is left as it is, and so is a newer one', async () => {
@@ -81,5 +81,5 @@ test('a database that is to be migrated is left as it is, and so is a newer one'
 test('damage is found', async () => {
   using broken = await createDataDir()
   flipByte(join(broken.config.dataDir, 'cikit-api.db'), 4096 * 2)
-  expect((await runStoreCheck(broken.config)).database).toMatch(/^failed: it is corrupt \(.*restore a backup/)
+  expect((await runStoreCheck(broken.config)).database).toMatch(/^failed: corrupt \(.*restore a backup/)
 })

@@ -5,7 +5,7 @@ const read = (text: string) => parseSettings(text, 'file.env')
 
 test('a new file tells what to do after a change of it', () => {
   expect(withSettings(undefined, { domain: 'matrix.test' })).toBe(
-    '# Settings of cikit-api.service. After a change here: cikit-api install\nCIKIT_API_DOMAIN=matrix.test\n',
+    '# Settings of cikit-api.service. To apply changes, run: cikit-api install\nCIKIT_API_DOMAIN=matrix.test\n',
   )
 })
 
@@ -41,7 +41,7 @@ test('quotes and comments are read as systemd does', () => {
 })
 
 test.each(['A', 'A=one\\', 'A="open', 'A="a" "b"', '1A=x'])('%p is refused with its line', line => {
-  expect(() => read(`X=1\n${line}\n`)).toThrow('file.env: line 2 is not understood')
+  expect(() => read(`X=1\n${line}\n`)).toThrow('file.env: line 2 is invalid')
 })
 
 test('a value of two lines is refused: it would be two settings', () => {
