@@ -138,7 +138,9 @@ test('rejects a key that the service cannot read, with a remedy that works', asy
     const rejected = await install(...flags)
     expect(rejected).toMatchObject({ exitCode: 2, stdout: '' })
     const [, remedy = ''] =
-      new RegExp(`${flag} .* cannot be read by the service's user cikit-api.* access with (.*)`).exec(rejected.stderr) ?? []
+      new RegExp(`${flag} .* cannot be read by the service's user cikit-api.* access with (.*)`).exec(
+        rejected.stderr,
+      ) ?? []
     await host.shell(remedy)
   }
   expect(await host.exec('stat', '-c', '%a %G', '/etc/ssl/private/m.key')).toBe('640 ssl-cert\n')

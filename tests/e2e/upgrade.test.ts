@@ -138,7 +138,9 @@ describe('changes nothing when given', () => {
 
   test('a missing file or a device', async () => {
     symlinkSync('/dev/zero', join(host.path, 'zero'))
-    expect(await host.upgrade(join(host.path, 'zero'), 'b'.repeat(64))).toEqual(expectedFailure(/is not a regular file/))
+    expect(await host.upgrade(join(host.path, 'zero'), 'b'.repeat(64))).toEqual(
+      expectedFailure(/is not a regular file/),
+    )
     expect(await host.upgrade(join(host.path, 'nothing'), 'b'.repeat(64))).toEqual(expectedFailure(/cannot be read/))
     expect(await host.rollback()).toEqual(expectedFailure(/previous does not exist: only an upgrade/))
   })
