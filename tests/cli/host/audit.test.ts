@@ -152,7 +152,7 @@ test('audit --verify finds what was changed, and says so to scripts', async () =
   expect(intact).toMatchObject({ exitCode: 0, stderr: '' })
   expect(intact.stdout).toMatch(/^2 records, none changed, removed or moved\. The newest is 2, its mac [0-9a-f]{64}\n$/)
   using db = new Database(join(host.path, 'cikit-api.db'))
-  db.run('DROP TRIGGER audit_is_not_changed')
+  db.run('DROP TRIGGER audit_reject_update')
   db.run("UPDATE audit SET target = 'eve' WHERE number = 2")
   expect(await host.run('audit', '--verify')).toEqual({
     exitCode: 1,
