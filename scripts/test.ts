@@ -32,6 +32,9 @@ const testPackages: DebianPackage[] = [
 /** Only a hanging test reaches this: a real droplet boots in seconds, on a busy machine in many. */
 const TEST_TIMEOUT_MS = 120_000
 
+/** Unit tests spend half of their time waiting, so two workers nearly halve it; more would disturb those that measure time. */
+const UNIT_TEST_WORKERS = 2
+
 /** Rounds of `test:faults` for faults that strike at a random moment, such as kill -9. */
 const FAULT_ROUNDS = 200
 
@@ -44,10 +47,13 @@ await runScript(async () => {
   const onlyFaults = scriptArguments()[0] === 'faults'
   const skipReason = await findSkipReason()
   if (skipReason && (process.env.CI || onlyFaults)) throw new UserError(`The fault tests cannot run. ${skipReason}`)
+  // Build and engines are prepared while the checks run: the first time this takes minutes, mostly downloads.
+  const preparing = skipReason ? undefined : prepareEngineTests()
+  preparing?.catch(() => undefined)
   const counts: TestCount[] = []
   if (!onlyFaults) counts.push(...(await runChecks()))
-  if (skipReason) logStep(`Skipped: the end-to-end and fault tests. ${skipReason}`)
-  else counts.push(...(await runEngineTests(onlyFaults)))
+  if (preparing) counts.push(await preparing, ...(await runEngineTests(onlyFaults)))
+  else logStep(`Skipped: the end-to-end and fault tests. ${skipReason}`)
   const passed = counts.reduce((sum, count) => sum + count.passed, 0)
   const failed = counts.reduce((sum, count) => sum + count.failed, 0)
   if (failed > 0) process.exitCode = 1
@@ -56,19 +62,27 @@ await runScript(async () => {
 
 /** Everything that needs neither root nor an engine. */
 async function runChecks(): Promise<TestCount[]> {
-  return [
-    await runStep('Lint', ['biome', 'check', '--error-on-warnings', '.']),
-    await runStep('Types', ['tsc', '--noEmit']),
-    await runStep('Types of the dashboard', ['tsc', '--noEmit', '-p', 'src/web/dashboard']),
-    await runBunTest('Unit and HTTP tests', ['--path-ignore-patterns', 'tests/{e2e,faults}/**']),
-  ]
+  const staticChecks = await Promise.all([
+    runStep('Lint', ['biome', 'check', '--error-on-warnings', '.']),
+    runStep('Types', ['tsc', '--noEmit']),
+    runStep('Types of the dashboard', ['tsc', '--noEmit', '-p', 'src/web/dashboard']),
+  ])
+  // Files share a worker's modules: loading them for each file would cost more than the parallel run saves.
+  const parallel = [`--parallel=${UNIT_TEST_WORKERS}`, '--no-isolate']
+  const unitTests = ['--path-ignore-patterns', 'tests/{e2e,faults}/**']
+  return [...staticChecks, await runBunTest('Unit and HTTP tests', [...parallel, ...unitTests])]
 }
 
-async function runEngineTests(onlyFaults: boolean): Promise<TestCount[]> {
-  const counts = [await runStep('Build', ['bun', 'scripts/build.ts'])]
+async function prepareEngineTests(): Promise<TestCount> {
+  const built = await runStep('Build', ['bun', 'scripts/build.ts'])
   const { prepareEngines } = await import('../tests/testkit/e2e/engines.ts')
   logStep('Preparing the Docker Engines of the tests (minutes the first time, then cached in .cikit/cache)')
   await prepareEngines()
+  return built
+}
+
+async function runEngineTests(onlyFaults: boolean): Promise<TestCount[]> {
+  const counts: TestCount[] = []
   if (onlyFaults) process.env.CIKIT_FAULT_ROUNDS ??= String(FAULT_ROUNDS)
   else counts.push(await runBunTest('End-to-end tests', ['tests/e2e']))
   counts.push(await runBunTest('Fault tests', ['tests/faults']))
@@ -91,11 +105,13 @@ async function findSkipReason(): Promise<string | undefined> {
   return undefined
 }
 
-/** A step that passes or fails as a whole. */
+/** A step that passes or fails as a whole. Its output is printed at its end, since steps run concurrently. */
 async function runStep(name: string, command: string[]): Promise<TestCount> {
-  logStep(name)
-  const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' })
-  return (await child.exited) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
+  const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+  const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  logStep(`${name}: ${exitCode === 0 ? 'passed' : 'FAILED'}`)
+  process.stdout.write(stdout + stderr)
+  return exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
 }
 
 /** Runs `bun test` and reads the counts from its closing lines (` 5 pass`, ` 0 fail`, ` 1 error`). */

@@ -34,7 +34,7 @@ test(`recovers from 500 connections with a limit of ${MAX_FILES} files`, async (
   expect(await restarted.usernames(token)).toEqual(['owner', 'meanwhile', 'after'])
 })
 
-test('1,000 idle connections do not slow requests down and are closed within 15 seconds', async () => {
+test.concurrent('1,000 idle connections do not slow requests down and are closed within 15 seconds', async () => {
   await using server = await startServerProcess({ socket })
   const token = await server.logInAs('owner')
   using silentConnections = await openConnections(server.url, 500)
@@ -54,7 +54,7 @@ test('1,000 idle connections do not slow requests down and are closed within 15 
 })
 
 const head = `POST /api/v1/user/auth HTTP/1.1\r\nHost: matrix.test\r\nContent-Type: application/json\r\n`
-test('disconnects a client that sends a byte a second within 15 seconds', async () => {
+test.concurrent('disconnects a client that sends a byte a second within 15 seconds', async () => {
   await using server = await startServerProcess({ socket })
   const slowClients: [label: string, head: string, byte: string][] = [
     ['first line', 'P', 'P'],

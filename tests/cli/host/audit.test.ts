@@ -9,13 +9,13 @@ import { createCoreContext } from '../../../src/core-context.ts'
 import { acquireServeLock } from '../../../src/store/serve-lock.ts'
 import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { expectedFailure, runCli, spawnCli } from '../../testkit/cli.ts'
-import { tempDir } from '../../testkit/temp-dir.ts'
+import { memoryDir } from '../../testkit/temp-dir.ts'
 
 /** Who runs the tests. */
 const USER = execFileSync('id', ['-un'], { encoding: 'utf8' }).trim()
 
 async function createHost() {
-  const dir = tempDir()
+  const dir = memoryDir()
   const run = (...args: string[]) => runCli([...args, '--data-dir', dir.path])
   await run('create-user', '-u', 'ann', '-g', 'owner')
   return { path: dir.path, run, [Symbol.dispose]: dir[Symbol.dispose] }
@@ -182,6 +182,6 @@ test.each([
   [['--limit', '0'], '--limit must be a number'],
   [['--since', 'yesterday'], '--since must be a time'],
 ])('audit %p is refused', async (flags, words) => {
-  using dir = tempDir()
+  using dir = memoryDir()
   expect(await runCli(['audit', ...flags, '--data-dir', dir.path])).toEqual(expectedFailure(2, new RegExp(words)))
 })

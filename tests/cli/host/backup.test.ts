@@ -3,11 +3,11 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { expectedFailure, runCli, startServe } from '../../testkit/cli.ts'
 import { fileMode, setUmask } from '../../testkit/file-modes.ts'
-import { tempDir } from '../../testkit/temp-dir.ts'
+import { memoryDir } from '../../testkit/temp-dir.ts'
 
 /** A host with a user, and a directory beside it. */
 async function createHost() {
-  const dir = tempDir()
+  const dir = memoryDir()
   const path = (name: string) => join(dir.path, name)
   const dataDir = path('data')
   await runCli(['create-user', '-u', 'ann', '-g', 'owner', '--data-dir', dataDir])

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { create } from 'qrcode'
 import { expectedFailure, runCli } from '../../testkit/cli.ts'
-import { tempDir } from '../../testkit/temp-dir.ts'
+import { memoryDir } from '../../testkit/temp-dir.ts'
 
 type Enrolment = Record<'username' | 'group' | 'secret' | 'otpauth_url' | 'qr', string> & { recovery_codes?: string[] }
 
 function createHost() {
-  const dir = tempDir()
+  const dir = memoryDir()
   const dataDirFlags = ['--data-dir', join(dir.path, 'data')]
   const createUser = (...args: string[]) => runCli(['create-user', ...args, ...dataDirFlags])
   return {

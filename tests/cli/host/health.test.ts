@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expectedFailure, runCli, startServe } from '../../testkit/cli.ts'
-import { tempDir } from '../../testkit/temp-dir.ts'
+import { memoryDir } from '../../testkit/temp-dir.ts'
 import { timed } from '../../testkit/timed.ts'
 
 const health = (dataDir: string, ...words: string[]) => runCli(['health', '--data-dir', dataDir, ...words])
@@ -15,7 +15,7 @@ function createFakeServer(dataDir: string, handler: () => Response | Promise<Res
 }
 
 test.each(['127.0.0.1', '0.0.0.0', '::'])('a server on %s is found and asked, wherever it listens', async host => {
-  using dir = tempDir()
+  using dir = memoryDir()
   const flags = ['--data-dir', dir.path, '--port', '0', '--domain', 'matrix.test', '--host', host]
   // That it answers for another name only is nothing to who asks from the host.
   await using server = startServe([
@@ -35,7 +35,7 @@ test.each(['127.0.0.1', '0.0.0.0', '::'])('a server on %s is found and asked, wh
 })
 
 test('where nobody serves that is said, with the directory', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   expect(await health(dir.path)).toEqual(
     expectedFailure(1, new RegExp(`No server runs for ${dir.path}: start .*--data-dir`)),
   )
@@ -49,13 +49,13 @@ test.each([
     'degraded: the engine is away (check that it runs), the store cannot be written (check that its disk has space)\n',
   ],
 ])('a server that is %s is told in a line, with exit code 0', async (_, body, stdout) => {
-  using dir = tempDir()
+  using dir = memoryDir()
   using __ = createFakeServer(dir.path, () => Response.json(body))
   expect(await health(dir.path)).toEqual({ exitCode: 0, stdout, stderr: '' })
 })
 
 test('one that fails is told with exit code 1, for programs too', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   const body = { status: 'failed', engine: 'ok', store: 'unusable' }
   using _ = createFakeServer(dir.path, () => Response.json(body, { status: 503 }))
   const refused = expectedFailure(1, 'failed: the store cannot be used (see the log)')
@@ -68,13 +68,13 @@ test.each<[string, () => Response]>([
   ['other JSON', () => Response.json({ status: 'green' })],
   ['a redirection', () => Response.redirect('http://127.0.0.1:1/health')],
 ])('%s is no answer of a cikit-api', async (_, answer) => {
-  using dir = tempDir()
+  using dir = memoryDir()
   using server = createFakeServer(dir.path, answer)
   expect(await health(dir.path)).toEqual(expectedFailure(1, new RegExp(`${server.url} answered \\d+, but not as`)))
 })
 
 test('one that is silent is given up within 3 seconds', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   using _ = createFakeServer(dir.path, () => new Promise<Response>(() => undefined))
   const { result, ms } = await timed(health(dir.path))
   expect(result).toEqual(expectedFailure(1, /does not answer/))
@@ -82,8 +82,8 @@ test('one that is silent is given up within 3 seconds', async () => {
 })
 
 test('--url names another one, and an address that is none is refused', async () => {
-  using dir = tempDir()
-  using other = tempDir()
+  using dir = memoryDir()
+  using other = memoryDir()
   using server = createFakeServer(other.path, () => Response.json({ status: 'ok', engine: 'ok', store: 'ok' }))
   expect(await health(dir.path, '--url', server.url)).toEqual({ exitCode: 0, stdout: 'ok\n', stderr: '' })
   expect(await health(dir.path, '--url', 'matrix')).toEqual(expectedFailure(2, /--url "matrix".*http:\/\//))

@@ -3,10 +3,10 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EXPORTED_SECRET, exportedUser, formatExport } from '../../testkit/backups/users-export.ts'
 import { expectedFailure, runCli } from '../../testkit/cli.ts'
-import { tempDir } from '../../testkit/temp-dir.ts'
+import { memoryDir } from '../../testkit/temp-dir.ts'
 
 function createHost(text = formatExport(exportedUser('BR0kEN', 'owner'), exportedUser('ann@home', 'viewer'))) {
-  const dir = tempDir()
+  const dir = memoryDir()
   const file = join(dir.path, 'users.json')
   writeFileSync(file, text, { mode: 0o600 })
   const run = (...words: string[]) => runCli([...words, '--data-dir', join(dir.path, 'data')])

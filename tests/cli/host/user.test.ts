@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
 import { expectedFailure, runCli } from '../../testkit/cli.ts'
-import { tempDir } from '../../testkit/temp-dir.ts'
+import { memoryDir } from '../../testkit/temp-dir.ts'
 
 async function createHost() {
-  const dir = tempDir()
+  const dir = memoryDir()
   const run = (...args: string[]) => runCli([...args, '--data-dir', dir.path])
   await run('create-user', '-u', 'ann', '-g', 'owner')
   await run('create-user', '-u', 'bob', '-g', 'viewer')

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { expectedFailure, runCli, startServe } from '../../testkit/cli.ts'
 import { metricNamesIn } from '../../testkit/prometheus-text.ts'
-import { tempDir } from '../../testkit/temp-dir.ts'
+import { memoryDir } from '../../testkit/temp-dir.ts'
 
 const args = (dataDir: string, ...more: string[]) => [
   ...['--data-dir', dataDir, '--port', '0', '--domain', 'matrix.test'],
@@ -12,7 +12,7 @@ const args = (dataDir: string, ...more: string[]) => [
 const WARNING = 'metrics use plain HTTP on an address that others can reach: restrict the port to your own network'
 
 test('GET /metrics is there and nothing else, beside the API and not in it', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   await using server = startServe(args(dir.path, '--metrics-listen', '0'))
   const address = String((await server.waitForLog('metrics listening')).address)
   expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/)
@@ -31,7 +31,7 @@ test('GET /metrics is there and nothing else, beside the API and not in it', asy
 })
 
 test('a name that leads here is not enough, but for those that were named', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   const flags = ['--metrics-listen', '127.0.0.1:0', '--allowed-hosts', 'matrix.test']
   await using server = startServe(args(dir.path, ...flags))
   const address = String((await server.waitForLog('metrics listening')).address)
@@ -45,7 +45,7 @@ test('a name that leads here is not enough, but for those that were named', asyn
 })
 
 test('on an address that others can reach it is warned of', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   await using server = startServe(args(dir.path, '--metrics-listen', '0.0.0.0:0'))
   expect(await server.waitForLog(WARNING)).toMatchObject({ level: 'warn' })
   const address = String((await server.waitForLog('metrics listening')).address)
@@ -53,7 +53,7 @@ test('on an address that others can reach it is warned of', async () => {
 })
 
 test('an address that is taken is refused with its flag, and leaves nothing behind', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   using taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const data = join(dir.path, 'data')
   const refused = await runCli(['serve', ...args(data), '--metrics-listen', String(taken.port)])
@@ -66,7 +66,7 @@ test('an address that is taken is refused with its flag, and leaves nothing behi
 })
 
 test('without the setting nothing listens', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   await using server = startServe(args(dir.path))
   await server.address()
   await server.stop()

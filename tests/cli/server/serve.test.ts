@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { version } from '../../../src/version.ts'
 import { expectedFailure, runCli, startServe } from '../../testkit/cli.ts'
-import { tempDir } from '../../testkit/temp-dir.ts'
+import { memoryDir } from '../../testkit/temp-dir.ts'
 
 const args = (dataDir: string, ...more: string[]) => [
   ...['--data-dir', dataDir, '--port', '0', '--domain', 'matrix.test'],
@@ -10,7 +10,7 @@ const args = (dataDir: string, ...more: string[]) => [
 ]
 
 test('it answers, logs one JSON object a line, and ends with 0 at SIGTERM', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   await using server = startServe(args(dir.path))
   const address = await server.address()
   const response = await fetch(`${address}api/v1/nowhere`)
@@ -25,14 +25,14 @@ test('it answers, logs one JSON object a line, and ends with 0 at SIGTERM', asyn
 })
 
 test('SIGINT ends it as well', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   await using server = startServe(args(dir.path))
   await server.address()
   expect(await server.stop('SIGINT')).toEqual({ exitCode: 0, stderr: '' })
 })
 
 test('a second one on the same data directory is refused, naming the first; it goes on', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   await using server = startServe(args(dir.path))
   const address = await server.address()
   const second = await runCli(['serve', ...args(dir.path)])
@@ -41,7 +41,7 @@ test('a second one on the same data directory is refused, naming the first; it g
 })
 
 test('after a kill -9 the next one starts', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   await using first = startServe(args(dir.path))
   await first.address()
   await first.stop('SIGKILL')
@@ -50,21 +50,21 @@ test('after a kill -9 the next one starts', async () => {
 })
 
 test('a port in use is refused with the remedy', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   using listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const refused = await runCli(['serve', ...args(dir.path), '--port', String(listener.port)])
   expect(refused).toEqual(expectedFailure(1, new RegExp(`127.0.0.1:${listener.port}.*--port`)))
 })
 
 test('a TLS file that is missing is refused with its flag', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   const files = ['--tls-cert', join(dir.path, 'no.crt'), '--tls-key', join(dir.path, 'no.key')]
   const refused = await runCli(['serve', ...args(join(dir.path, 'data')), ...files])
   expect(refused).toEqual(expectedFailure(2, /--tls-cert .*no\.crt cannot be read.*name a readable file/))
 })
 
 test('plain HTTP on all addresses is warned of, on loopback it is not', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   await using exposed = startServe(args(join(dir.path, 'one'), '--host', '0.0.0.0'))
   expect(
     await exposed.waitForLog(
@@ -79,7 +79,7 @@ test('plain HTTP on all addresses is warned of, on loopback it is not', async ()
 })
 
 test('variables are read, and a flag wins over its variable', async () => {
-  using dir = tempDir()
+  using dir = memoryDir()
   using taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const env = { CIKIT_API_PORT: String(taken.port), CIKIT_API_DATA_DIR: dir.path, CIKIT_API_DOMAIN: 'matrix.test' }
   expect(await runCli(['serve'], env)).toEqual(expectedFailure(1, new RegExp(`127.0.0.1:${taken.port}`)))

@@ -8,7 +8,7 @@ import { codeAt } from '../auth/totp.ts'
 import { createMemoryEngine } from '../droplets/memory-engine.ts'
 import { isEventStream, readEventStream, readFirstChunk } from '../events/event-stream-reader.ts'
 import { createManualClock } from '../manual-clock.ts'
-import { tempDir } from '../temp-dir.ts'
+import { memoryDir } from '../temp-dir.ts'
 import { validateExchange } from './openapi-contract.ts'
 
 export interface ApiResponse {
@@ -33,7 +33,7 @@ export async function createTestApi(
   flags: Flags = {},
   onOpen: (context: Context) => void = () => undefined,
 ) {
-  const dir = tempDir()
+  const dir = memoryDir()
   const clock = createManualClock()
   const memoryEngine = createMemoryEngine(clock.now)
   const logLines: string[] = []

@@ -6,13 +6,13 @@ import { type BackupOptions, writeBackup } from '../../../src/backups/backup-wri
 import { type CoreContext, createCoreContext } from '../../../src/core-context.ts'
 import { createDropletKeys } from '../../../src/droplets/keys.ts'
 import { TEST_ACTOR } from '../actor.ts'
-import { tempDir } from '../temp-dir.ts'
+import { memoryDir } from '../temp-dir.ts'
 
 export const systemRandom = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 
 /** A host to back up: it has an owner and the SSH keys of one droplet. */
 export async function createBackupHost() {
-  const dir = tempDir()
+  const dir = memoryDir()
   const dataDir = join(dir.path, 'data')
   const credentialsDir = join(dataDir, 'credentials')
   const coreContext: CoreContext = await createCoreContext({ dataDir, hostLabel: 'matrix.test' })

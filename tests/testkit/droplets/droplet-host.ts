@@ -10,13 +10,13 @@ import { openDatabase } from '../../../src/store/database.ts'
 import { createOperationStore } from '../../../src/store/operations.ts'
 import { createProvisioningJournal } from '../../../src/store/provisioning-journal.ts'
 import { createManualClock } from '../manual-clock.ts'
-import { tempDir } from '../temp-dir.ts'
+import { memoryDir } from '../temp-dir.ts'
 import { createTestDroplet } from './droplet.ts'
 import { createMemoryEngine } from './memory-engine.ts'
 
 /** Services of droplets over one memory engine and one real store: two of them are two processes, one after the other. */
 export function createTestDropletHost() {
-  const dir = tempDir()
+  const dir = memoryDir()
   const clock = createManualClock()
   const db = openDatabase(dir.path, { now: clock.now })
   const memoryEngine = createMemoryEngine(clock.now)

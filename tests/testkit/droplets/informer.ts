@@ -2,6 +2,7 @@ import { createLog } from '../../../src/core/log.ts'
 import type { Droplet, DropletEngine } from '../../../src/droplets/engine.ts'
 import { createDropletInformer } from '../../../src/droplets/informer.ts'
 import { createManualClock } from '../manual-clock.ts'
+import { waitUntil } from '../wait-until.ts'
 import { createTestDroplet } from './droplet.ts'
 import { createMemoryEngine } from './memory-engine.ts'
 
@@ -47,7 +48,7 @@ export function createHeldInformer() {
   return Object.assign(host, { heldReleases, setHolding })
 }
 
-/** Resolves when it holds. */
+/** Waits up to 10 seconds until the condition holds; a rejection counts as false. */
 export async function eventually(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition().catch(() => false))) await new Promise(setImmediate)
+  await waitUntil(() => condition().catch(() => false), { what: String(condition) })
 }

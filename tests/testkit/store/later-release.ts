@@ -7,7 +7,7 @@ import { createProvisioningJournal } from '../../../src/store/provisioning-journ
 import { createSessionStore } from '../../../src/store/sessions.ts'
 import { createUserStore } from '../../../src/store/users.ts'
 import { openTestAudit } from '../audit/audit.ts'
-import { tempDir } from '../temp-dir.ts'
+import { memoryDir } from '../temp-dir.ts'
 import { createAccount, createTokenPair } from './test-store.ts'
 
 const NEWEST_MIGRATION = migrations.length
@@ -19,7 +19,7 @@ export const laterMigrations: readonly Migration[] = [
 
 /** A data directory with a user, a session and recovery codes, created by this release and migrated by a later one. */
 export async function createMigratedDataDir() {
-  const dir = tempDir()
+  const dir = memoryDir()
   const dataDir = dir.path
   /** Opens the stores with the migrations of one release. */
   const withTables = async (migrationList: readonly Migration[], work: (tables: Tables) => void | Promise<void>) => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openDatabase } from '../../../src/store/database.ts'
 import { createReadCache } from '../../../src/store/read-cache.ts'
-import { tempDir } from '../temp-dir.ts'
+import { memoryDir } from '../temp-dir.ts'
 
 const sql = `
   CREATE TABLE t (n INTEGER PRIMARY KEY, data BLOB);
@@ -9,7 +9,7 @@ const sql = `
 
 /** A database with a table of numbers, for tests of the write queue. */
 export function openNumberTable() {
-  const dir = tempDir()
+  const dir = memoryDir()
   const db = openDatabase(dir.path, { now: () => 0, migrations: [{ id: 1, name: 't', sql }] })
   const insertRow = (n: number | null = null, bytes = 0): void =>
     void db.sql.query('INSERT INTO t VALUES (?, ?)').run(n, new Uint8Array(bytes))

@@ -2,11 +2,11 @@ import type { Group } from '../../../src/core/groups.ts'
 import { openDatabase } from '../../../src/store/database.ts'
 import { createSessionStore, type TokenPair } from '../../../src/store/sessions.ts'
 import { type Account, createUserStore } from '../../../src/store/users.ts'
-import { tempDir } from '../temp-dir.ts'
+import { memoryDir } from '../temp-dir.ts'
 
 /** The user and session stores with a data directory of their own, without the layers above. */
 export function createTestStore() {
-  const dir = tempDir()
+  const dir = memoryDir()
   const db = openDatabase(dir.path, { now: () => 0 })
   return {
     db,
