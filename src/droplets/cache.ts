@@ -1,9 +1,9 @@
 import type { Droplet, Health, ListedDroplet } from './engine.ts'
 
-/** What is told of one droplet when it is not as it was. */
+/** A difference between two states of the cache. */
 export type DropletChange = { change: 'added' | 'changed' | 'removed'; droplet: ListedDroplet }
 
-/** What a look from within a droplet found. */
+/** What a probe found inside a droplet. */
 export interface ProbeFacts {
   health: Health | undefined
   hostKey: string | undefined
@@ -11,22 +11,22 @@ export interface ProbeFacts {
 
 export type DropletCache = ReturnType<typeof createDropletCache>
 
-/** The droplets as they were known last. Whatever is put in, what comes back is how that differs from before. */
+/** The last known state of the droplets. Every update returns what it changed. */
 export function createDropletCache() {
   let droplets: Map<string, ListedDroplet> | undefined
   let sorted: readonly ListedDroplet[] | undefined
 
   return {
-    /** Newest first; the same list as long as nothing changes. */
+    /** Newest first; the same array as long as nothing changes. */
     list(): readonly ListedDroplet[] {
-      // Of two that were made at the same moment, the one that was seen last is the newer one.
+      // Of two created at the same moment, the one seen last counts as newer.
       sorted ??= [...(droplets?.values() ?? [])].reverse().sort((left, right) => right.createdAt - left.createdAt)
       return sorted
     },
 
     ids: (): string[] => [...(droplets?.keys() ?? [])],
 
-    /** All of them anew. The first time there is nothing that this could differ from. */
+    /** Replaces all droplets. The first call reports no changes. */
     replace(fetched: readonly Droplet[]): DropletChange[] {
       const before = droplets
       droplets = new Map(fetched.map(droplet => [droplet.id, toListed(droplet, before?.get(droplet.id))]))
@@ -37,11 +37,11 @@ export function createDropletCache() {
       return [...gone, ...after.keys()].flatMap(id => diff(before.get(id), after.get(id)))
     },
 
-    /** One as it was found; undefined when it is gone. */
+    /** Sets one droplet; undefined removes it. */
     set: (id: string, fetched: Droplet | undefined): DropletChange[] =>
       apply(id, fetched && toListed(fetched, droplets?.get(id))),
 
-    /** One whose init has ended. */
+    /** Applies an exit event. */
     markStopped(id: string, { exitCode, at }: { exitCode: number; at: number }): DropletChange[] {
       const before = droplets?.get(id)
       if (before?.state !== 'running') return []
@@ -49,13 +49,13 @@ export function createDropletCache() {
       return apply(id, { ...before, ...cleared, state: 'exited', exitCode, finishedAt: at, ports: {} })
     },
 
-    /** One whose image's own check says something else than before. */
+    /** Applies a new result of the image's health check. */
     setHealthCheck(id: string, healthCheck: Droplet['healthCheck']): DropletChange[] {
       const before = droplets?.get(id)
       return before?.state === 'running' ? apply(id, { ...before, healthCheck }) : []
     },
 
-    /** What was found in one that was started at this moment; of a start that is over it says nothing. */
+    /** Applies probe results to the run that started at `startedAt`; ignored for any other run. */
     applyFacts(id: string, startedAt: number | undefined, facts: ProbeFacts): DropletChange[] {
       const before = droplets?.get(id)
       if (before?.state !== 'running' || before.startedAt !== startedAt) return []
@@ -73,7 +73,7 @@ export function createDropletCache() {
   }
 }
 
-/** What was found in it holds until it stops. */
+/** Probe results stay valid until the droplet stops. */
 function toListed(droplet: Droplet, before: ListedDroplet | undefined): ListedDroplet {
   const isSameRun = droplet.state === 'running' && droplet.startedAt === before?.startedAt
   return {

@@ -1,37 +1,37 @@
 import { ApiError } from '../core/errors.ts'
 
 /**
- * The seam between droplets and what runs them. It speaks of droplets only, so that another engine (a cluster of
- * hosts, say) can stand behind it. Every call may throw `ApiError` 918 when the engine is away, slow or broken,
- * and 900 when it answers and refuses.
+ * The seam between droplets and whatever runs them. It uses droplet terms only, so that another engine, such as a
+ * cluster of hosts, fits behind it. Every call may throw `ApiError` 918 when the engine is unreachable, slow or broken,
+ * and 900 when it rejects the request.
  */
 export interface DropletEngine {
-  /** All droplets of the host and nothing else, true at the moment of the answer. */
+  /** The host's droplets, and nothing else that the engine runs. */
   list(): Promise<DropletRef[]>
 
-  /** A droplet as it is at the moment of the answer; undefined when it is gone, or none. */
+  /** The current state of a droplet; undefined if it is gone or is not a droplet. */
   inspect(id: string): Promise<Droplet | undefined>
 
   /**
-   * What happens to droplets, whoever did it, from the moment on at which this resolves.
-   * Ends by throwing when the engine goes away, or `signal` is aborted.
+   * Changes of droplets, whoever made them, from the moment this resolves.
+   * The iterator throws when the engine goes away or `signal` is aborted.
    */
   events(signal: AbortSignal): Promise<AsyncIterable<DropletEvent>>
 
-  /** Looks into a droplet. One that runs, and whatever goes wrong within it, gives no error: then nothing was found. */
+  /** Probes a running droplet from inside. Problems inside the droplet are not errors: they yield an empty result. */
   probe(id: string): Promise<Probe>
 
-  /** What a droplet uses at the moment of the answer; undefined for one that does not run, or is gone. */
+  /** The current resource usage; undefined if the droplet is stopped or gone. */
   usage(id: string): Promise<Usage | undefined>
 
   /**
    * Starts a program in a droplet.
-   * @throws ApiError 900 for a droplet that does not run, or when the engine cannot start the program
+   * @throws ApiError 900 if the droplet is not running or the engine cannot start the program
    */
   execute(id: string, program: Program): Promise<Execution>
 
   /**
-   * What the init of a droplet printed, last `lines` of it, and with `follow` what it prints from then on, until `signal`.
+   * The last `lines` of the init's output, and with `follow` new output until `signal` is aborted.
    * @throws DropletGoneError
    */
   console(
@@ -40,72 +40,71 @@ export interface DropletEngine {
     signal: AbortSignal,
   ): Promise<AsyncIterable<OutputChunk>>
 
-  /** Whether the engine answers, and that soon. */
+  /** Resolves if the engine responds promptly. */
   ping(): Promise<void>
 
   /**
-   * Sees to it that a droplet could be created now: the host is fit, the image is there (built or pulled when it is not).
-   * @param signal gives it up: a build or a pull ends
-   * @throws ApiError 923 for an engine that cannot run droplets, 924 for an image that is not to be had
+   * Prepares the creation of a droplet: checks the host, and builds or pulls a missing image.
+   * @param signal cancels the build or pull
+   * @throws ApiError 923 for an engine that cannot run droplets, 924 if the image is not available
    */
   prepare(onProgress: ProgressCallback, signal: AbortSignal): Promise<void>
 
   /**
-   * Creates a droplet without starting it, with `authorizedKeys` laid in.
+   * Creates a droplet with `authorizedKeys` installed, without starting it.
    * @returns its id
    * @throws NameTakenError
    */
   create(droplet: NewDroplet): Promise<string>
 
   /**
-   * Starts a droplet; one that runs is left alone.
+   * Starts a droplet; does nothing if it is running.
    * @throws PortTakenError, DropletGoneError
    */
   start(id: string): Promise<void>
 
   /**
-   * Stops a droplet as a machine is stopped, by its init; one that is stopped is left alone.
+   * Shuts a droplet down through its init; does nothing if it is stopped.
    * @throws DropletGoneError
    */
   stop(id: string): Promise<void>
 
-  /** Removes a droplet with its data; one that is gone already is no error. */
+  /** Removes a droplet and its data. A droplet that is already gone is not an error. */
   remove(id: string): Promise<void>
 
   /**
-   * Removes what was created under this mark, finished or not, running or not.
-   * @param createAnswered whether the engine said of the creation that it is over; else it may just be at it
-   * @returns whether there was anything
+   * Removes everything created under this mark, in whatever state.
+   * @param createAnswered whether the engine responded to the creation; otherwise it may still be in progress
+   * @returns whether anything was found
    */
   removeMarked(mark: string, createAnswered: boolean): Promise<boolean>
 }
 
-/** One request to an engine that is over. */
+/** A completed request to the engine. */
 export interface EngineCall {
-  /** Of which kind it was: one of few, and no word about what droplet. */
+  /** A low-cardinality label that names no droplet. */
   kind: string
-  /** `refused` is the engine's own word, `failed` is none at all. */
+  /** `refused`: the engine responded with an error; `failed`: no valid response. */
   result: 'ok' | 'refused' | 'failed'
-  /** Until its answer was there, or began where it has no end. */
+  /** Until the response, or until a stream began. */
   ms: number
 }
 
-/** How far a piece of work is. */
 export interface Progress {
   text: string
-  /** In units of `total`, where there is such a number. */
+  /** In units of `total`, where known. */
   done?: number
   total?: number
 }
 
 export type ProgressCallback = (progress: Progress) => void
 
-/** Something happened to a droplet, of which `inspect` tells what. */
+/** A droplet changed; `inspect` returns its new state. */
 export interface DropletEvent {
   id: string
-  /** Its init has ended, and how. An engine may take a while to answer for it then. */
+  /** Set when its init exited. The engine may still report the droplet as running for a moment. */
   stopped: { exitCode: number; at: number } | undefined
-  /** What the image's own check says from now on, where that is what happened. */
+  /** The new result of the image's health check, if that is what changed. */
   healthCheck: Droplet['healthCheck']
 }
 
@@ -116,46 +115,46 @@ export interface DropletRef {
 }
 
 export interface Droplet extends DropletRef {
-  /** Its name in full, as it was given when it was made. */
+  /** The full host name given at creation. */
   hostname: string
-  /** What it was made from, by the name that was used then. */
+  /** The image name given at creation. */
   image: string
-  /** The name of the user who made it through this program; undefined for what was made in another way. */
+  /** The user who created it; undefined if it was not created by this program. */
   createdBy: string | undefined
   /** Milliseconds since 1970, as all times here. */
   createdAt: number
-  /** When it was started last; undefined for one that never was. */
+  /** The last start; undefined if it was never started. */
   startedAt: number | undefined
-  /** When it stopped last; undefined for one that never did. */
+  /** The last stop; undefined if it never stopped. */
   finishedAt: number | undefined
-  /** Of its init, when it stopped last. */
+  /** Of its init at the last stop. */
   exitCode: number
   state: DropletState
-  /** What the image's own check says, where it has one. */
+  /** The result of the image's health check, if it has one. */
   healthCheck: 'starting' | 'healthy' | 'unhealthy' | undefined
-  /** By the port inside the droplet. */
+  /** Keyed by the port inside the droplet. */
   ports: Record<string, PortBinding>
 }
 
-/** What was found within a droplet. It says so itself, and may say what it likes. */
+/** What a probe found. The droplet itself reports it, so it is untrusted. */
 export interface Probe {
-  /** What its init says of all that it started; undefined when it has no word for it, as others than systemd have none. */
+  /** The init's overall state; undefined for an init other than systemd. */
   init: 'booting' | 'running' | 'degraded' | undefined
-  /** Whether its sshd does. */
+  /** Whether sshd sends its banner. */
   sshResponds: boolean
-  /** As `ListedDroplet` has it. */
+  /** As in `ListedDroplet`. */
   hostKey: string | undefined
 }
 
-/** What a droplet has used since it was started last, and what it uses. */
+/** Counters since the last start, and current gauges. */
 export interface Usage {
   /** By the engine's clock, milliseconds since 1970. */
   at: number
-  /** Seconds of one core. */
+  /** Core-seconds. */
   cpuSeconds: number
-  /** Bytes, without what the kernel could take back at once. */
+  /** Bytes, without reclaimable cache. */
   memory: number
-  /** Bytes: its own limit, or what the host has. */
+  /** Bytes: its own limit, or the host's memory. */
   memoryLimit: number
   /** Bytes, over all its networks. */
   networkIn: number
@@ -168,7 +167,7 @@ export interface Usage {
 }
 
 export interface Program {
-  /** With its arguments; no shell looks at them. */
+  /** The program and its arguments; no shell is involved. */
   command: readonly string[]
   /** Runs it on a terminal of this size; without one there is no standard input. */
   terminal?: TerminalSize
@@ -181,17 +180,17 @@ export interface TerminalSize {
 
 /** A program that runs in a droplet. */
 export interface Execution {
-  /** What it prints, as it comes; on a terminal all of it is standard output. Who does not read lets it wait. */
+  /** Its output; on a terminal all of it is standard output. An unread stream blocks the program. */
   output: AsyncIterable<OutputChunk>
   /**
-   * What is typed on its terminal.
-   * @returns false when it does not take that any more: too much waits already
+   * Writes terminal input.
+   * @returns false if the input was dropped because too much is buffered
    */
   write(bytes: Uint8Array): boolean
   resize(size: TerminalSize): Promise<void>
-  /** Ends it, with all that it began. */
+  /** Kills it and everything it started. */
   kill(): Promise<void>
-  /** When its output has ended: how it ended itself; undefined when nobody knows. */
+  /** Call after its output has ended. Undefined if the exit code is unknown. */
   exitCode(): Promise<number | undefined>
 }
 
@@ -200,22 +199,22 @@ export interface OutputChunk {
   bytes: Uint8Array
 }
 
-/** A droplet as it is listed: with what was found within it, as far as that was looked for. */
+/** A droplet with its last probe results. */
 export interface ListedDroplet extends Droplet {
-  /** Undefined for one that does not run, or was not looked into yet. */
+  /** Undefined if it is not running or was not probed yet. */
   health: Health | undefined
-  /** Its public SSH host key, as `ssh-ed25519 AAAA…`. */
+  /** Its public SSH host key, such as `ssh-ed25519 AAAA…`. */
   hostKey: string | undefined
 }
 
-/** Whether it can be worked with: its init is still at it, it is up and greets, or something in it failed. */
+/** Still booting; up with sshd responding; or a failure inside. */
 export type Health = 'booting' | 'ready' | 'degraded'
 
 export type DropletState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead'
 
 export interface PortBinding {
   type: string
-  /** Where the host listens for it. */
+  /** The address on the host. */
   from: { ip: string; port: number }
 }
 
@@ -225,27 +224,27 @@ export interface NewDroplet {
   ports: { host: string; hostPort: number; dropletPort: number }[]
   /** The text of `/root/.ssh/authorized_keys`. */
   authorizedKeys: string
-  /** Kept with the droplet, to find it again after a crash. */
+  /** Stored with the droplet, to find it again after a crash. */
   mark: string
-  /** Kept with the droplet: the name of the user who wants it. */
+  /** A username, stored with the droplet. */
   createdBy: string
 }
 
-/** The name is in use, by whatever it may be. */
+/** The name is in use, by a droplet or anything else. */
 export class NameTakenError extends ApiError {
   constructor(cause: unknown) {
     super('engineRefused', { text: 'The name of the droplet is taken', cause })
   }
 }
 
-/** A host port of the droplet is in use, by whatever it may be. */
+/** A host port of the droplet is in use, by any program. */
 export class PortTakenError extends ApiError {
   constructor(cause: unknown) {
-    super('engineRefused', { text: 'A host port of the droplet is taken by somebody else', cause })
+    super('engineRefused', { text: 'A host port of the droplet is in use by another program', cause })
   }
 }
 
-/** There is no droplet of that id any more. */
+/** The droplet no longer exists. */
 export class DropletGoneError extends ApiError {
   constructor(cause: unknown) {
     super('engineRefused', { text: 'The droplet is gone', cause })

@@ -4,30 +4,29 @@ import { describeError, type Log } from '../core/log.ts'
 import type { Droplet, DropletEngine, Health, ListedDroplet, Probe } from './engine.ts'
 import type { DropletInformer, InformerChange } from './informer.ts'
 
-/** How long a boot is given before a droplet that does not greet is not just booting any more. */
+/** After this long without an SSH banner a droplet is degraded, not booting. */
 const BOOT_TIMEOUT_MS = 120_000
-/** A look costs the host some processes. */
+/** Each probe costs the host some processes. */
 const MAX_CONCURRENT_PROBES = 4
 const MIN_INTERVAL_MS = 1_000
 const MAX_INTERVAL_MS = 60_000
-/** One that boots is looked at again after so much of the time that it has taken already. */
+/** While booting, the interval grows with the age of the run. */
 const INTERVAL_PER_AGE = 1 / 60
-/** And one in which a look takes long, after so many times that: on a busy host it is not the looks that keep it busy. */
+/** While booting, the interval is at least this many times the last probe's duration, so that probes do not load a busy host. */
 const INTERVAL_PER_PROBE_DURATION = 10
 /**
- * Who does one thing with a droplet may do the next at once, such as to pause it: it is not to be met by a look that just
- * begins, which not every engine can bear.
+ * A change is often followed by another, such as a pause. Waiting avoids a probe that starts at the same moment, which
+ * some engines cannot handle.
  */
 const INITIAL_DELAY_MS = 500
-/** When nothing was to be found out, or something that is not yet believed. */
+/** After a failed probe, or one whose result needs confirmation. */
 const RETRY_DELAY_MS = 5_000
 const TICK_INTERVAL_MS = 250
 
-/** A droplet from its start to its stop. */
+/** A droplet from a start to the next stop. Times are those of the monotonic clock. */
 interface HealthRun {
   id: string
   startedAt: number | undefined
-  /** As are all moments here, by the monotonic clock. */
   firstSeenAt: number
   dueAt: number
   isProbing: boolean
@@ -38,10 +37,10 @@ interface HealthRun {
 export type HealthChecker = ReturnType<typeof createHealthChecker>
 
 /**
- * Looks into the droplets that run, and notes in the live model how they are: soon after a start, often while they boot,
- * once a minute when they are up. While the engine is away, nothing is looked into.
+ * Probes the running droplets and records their health in the informer: soon after a start, often while booting, once a
+ * minute when up, never while the engine is away.
  * @param now milliseconds since 1970
- * @param monotonic milliseconds since some moment
+ * @param monotonic milliseconds since an arbitrary moment
  */
 export function createHealthChecker(deps: {
   engine: Pick<DropletEngine, 'probe'>
@@ -66,7 +65,7 @@ export function createHealthChecker(deps: {
       loadDroplets()
     },
 
-    /** Looks into what is due; it is called again and again from the start on. */
+    /** Probes what is due. Called periodically after `start`. */
     tick,
 
     close(): void {
@@ -86,7 +85,7 @@ export function createHealthChecker(deps: {
     tick()
   }
 
-  /** What the first reading of all finds is not told. */
+  /** The informer reports no changes for its first synchronisation, so the list has to be read. */
   function loadDroplets(): void {
     hasListed = true
     informer.list().then(
@@ -112,7 +111,7 @@ export function createHealthChecker(deps: {
     if (unsubscribe === undefined || isAway) return
     if (!hasListed) loadDroplets()
     const due = [...runs.values()].filter(run => !run.isProbing && run.dueAt <= monotonic())
-    // Who waits longest is next, so that none that takes its time keeps the others waiting for long.
+    // The longest overdue first, so that slow droplets do not starve the others.
     due.sort((left, right) => left.dueAt - right.dueAt)
     for (const run of due.slice(0, MAX_CONCURRENT_PROBES - activeProbes)) void runProbe(run)
   }
@@ -126,10 +125,10 @@ export function createHealthChecker(deps: {
       isFailing = false
     } catch (error) {
       run.dueAt = monotonic() + RETRY_DELAY_MS
-      // An engine that cannot be reached is told of already; of anything else, once.
+      // The informer already logs an unreachable engine. Anything else is logged once.
       if (!isFailing && !(error instanceof ApiError)) {
         isFailing = true
-        log.error('droplets cannot be looked into', { error: describeError(error) })
+        log.error('droplets cannot be probed', { error: describeError(error) })
       }
     } finally {
       run.isProbing = false
@@ -141,10 +140,10 @@ export function createHealthChecker(deps: {
   function applyProbe(run: HealthRun, probe: Probe, durationMs: number): void {
     if (unsubscribe === undefined) return
     const at = monotonic()
-    // The clock of the engine may be ahead of ours.
+    // The engine's clock may be ahead of ours.
     const age = Math.max(at - run.firstSeenAt, run.startedAt === undefined ? 0 : now() - run.startedAt)
     const health = evaluateHealth(probe, age, run.health)
-    // A busy host may take too long for a greeting once. What init says is no matter of time.
+    // A busy host may miss one banner timeout, so a single failure is probed again. The init's own verdict is final.
     run.isFlapping = run.health === 'ready' && health !== 'ready' && probe.init !== 'degraded' && !run.isFlapping
     if (run.isFlapping) {
       run.dueAt = at + RETRY_DELAY_MS
@@ -162,17 +161,17 @@ export function createHealthChecker(deps: {
 
 /**
  * @param age milliseconds since its start
- * @param previous what was known of it since then
+ * @param previous the last known health in this run
  */
 export function evaluateHealth({ init, sshResponds }: Probe, age: number, previous: Health | undefined): Health {
   if (init === 'booting' || init === 'degraded') return init
   if (sshResponds) return 'ready'
-  // What was up once in this run is not on its way any more.
+  // A droplet that was up in this run is no longer booting.
   return age < BOOT_TIMEOUT_MS && (previous ?? 'booting') === 'booting' ? 'booting' : 'degraded'
 }
 
 /**
- * What may be said of a droplet that was not looked into yet.
+ * The health of a droplet that was not probed yet.
  * @param now milliseconds since 1970
  */
 export function assumedHealth({ state, startedAt }: Droplet, now: number): Health | undefined {
@@ -183,7 +182,7 @@ function clampInterval(milliseconds: number): number {
   return Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, milliseconds))
 }
 
-/** Each has a moment of its own in the minute: they are not all looked into together, though all were at the beginning. */
+/** Spreads the probes over the interval: each droplet has its own slot, derived from its id. */
 function msUntilSlot(id: string, at: number): number {
   const slotOffset = Bun.hash.crc32(id) % MAX_INTERVAL_MS
   return MAX_INTERVAL_MS - ((((at - slotOffset) % MAX_INTERVAL_MS) + MAX_INTERVAL_MS) % MAX_INTERVAL_MS)

@@ -4,7 +4,7 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
 /**
- * How long ago something was, in the words of `docker ps`: `9 minutes ago`, `About an hour ago`.
+ * An age in the words of `docker ps`: `9 minutes ago`, `About an hour ago`.
  * @param elapsed milliseconds
  */
 export function formatAgo(elapsed: number): string {
@@ -12,8 +12,7 @@ export function formatAgo(elapsed: number): string {
 }
 
 /**
- * For how long, in the same words: `8 minutes`. The steps are Docker's own (HumanDuration of docker/go-units), so that a
- * list reads the same here and there.
+ * A duration in the words of `docker ps`: `8 minutes`. The thresholds are those of HumanDuration in docker/go-units.
  * @param elapsed milliseconds
  */
 export function formatDuration(elapsed: number): string {

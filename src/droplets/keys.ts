@@ -8,14 +8,14 @@ import { Secret } from '../core/secret.ts'
 export type DropletKeys = ReturnType<typeof createDropletKeys>
 
 export interface KeyPair {
-  /** In OpenSSH's own format. */
+  /** In OpenSSH format. */
   privateKey: Secret
-  /** A line of `authorized_keys`, with its line feed. */
+  /** A line of `authorized_keys`, including the line feed. */
   publicLine: string
 }
 
 /**
- * The SSH key pairs of the droplets (Ed25519), where CIKit looks for them:
+ * The SSH key pairs of the droplets (Ed25519), where CIKit expects them:
  * `<directory>/cikitNN/cikitNN.private.key` (0400) and `cikitNN.public.key`.
  */
 export function createDropletKeys(directory: string, random: RandomBytes) {
@@ -26,7 +26,7 @@ export function createDropletKeys(directory: string, random: RandomBytes) {
     },
 
     /**
-     * Keeps a pair; what an earlier droplet of that name left behind is replaced.
+     * Stores a pair, replacing that of an earlier droplet of the same name.
      * @throws ApiError 922 when it cannot be written
      */
     save(name: string, keyPair: KeyPair): void {
@@ -41,14 +41,14 @@ export function createDropletKeys(directory: string, random: RandomBytes) {
       }
     },
 
-    /** Removes the pair, and its folder unless somebody keeps other things in it. */
+    /** Removes the pair, and its folder unless it contains other files. */
     remove(name: string): void {
       rmSync(privateKeyPath(name), { force: true })
       rmSync(publicKeyPath(name), { force: true })
       try {
         rmdirSync(folderPath(name))
       } catch {
-        // Absent, or not empty: both are as they should be.
+        // Absent, or not empty: both are fine.
       }
     },
   }

@@ -3,7 +3,7 @@ import type { NewDroplet } from './engine.ts'
 /** 443NN must stay a port, and the host's nginx matches two digits: there is no cikit100. */
 const MAX_NUMBER = 99
 
-/** `cikit07` is 7. Undefined for every other text: the one validator of droplet names. */
+/** The only validator of droplet names: `cikit07` yields 7, an invalid name undefined. */
 export function numberOf(name: string, prefix: string): number | undefined {
   if (!name.startsWith(prefix)) return undefined
   const digits = name.slice(prefix.length)
@@ -15,8 +15,8 @@ export function nameOf(number: number, prefix: string): string {
 }
 
 /**
- * The numbers that a new droplet may get, best first: those after the highest in use, then, when 99 is taken or
- * nothing above is free, the free ones from the lowest on.
+ * The numbers a new droplet may get, in order of preference: those above the highest in use, then the free ones below
+ * from the lowest.
  */
 export function candidateNumbers(inUse: ReadonlySet<number>): number[] {
   const highest = Math.max(0, ...inUse)

@@ -8,10 +8,10 @@ import { candidateNumbers, nameOf, numberOf, portsOf } from './naming.ts'
 import type { OperationContext } from './operations/runner.ts'
 import type { Queue } from './queue.ts'
 
-/** All adds of a host go through one line. */
+/** All adds of a host run one after another. */
 const ADD_QUEUE_KEY = 'add'
 
-/** A request to create may still be under way inside the engine when its sender was killed: look again for that long. */
+/** An engine may complete a creation after its client was killed, so orphans are searched for this long. */
 const LATE_CREATE_WINDOW_MS = 30_000
 const RECONCILE_INTERVAL_MS = 1_000
 
@@ -28,20 +28,20 @@ export interface ProvisionerDeps {
 
 export type Provisioner = ReturnType<typeof createProvisioner>
 
-/** Making droplets. What an add leaves undone is undone: at once, or at the next start. */
+/** Creates droplets, and rolls failed or interrupted adds back: at once, or at the next start. */
 export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
   const { engine, informer, keys, journal, prefix, domain, now, log } = deps
-  /** Adds that this process is still at; every other entry of the journal was left behind by one that crashed. */
+  /** Marks of this process's running adds. Every other journal entry is an orphan of a crash. */
   const inProgress = new Set<string>()
-  /** When the engine did not answer for these adds. */
+  /** When a creation under this mark got no response. */
   const unansweredAtByMark = new Map<string, number>()
   const closing = new AbortController()
   let reconciling: Promise<void> | undefined
 
   return {
     /**
-     * Makes and starts the next droplet.
-     * @param sshKeys lines of `authorized_keys` to lay in beside the droplet's own
+     * Creates and starts the next droplet.
+     * @param sshKeys lines of `authorized_keys` to install beside the droplet's own
      * @throws ApiError 919 when every number or its ports are taken, 923 and 924 as `DropletEngine.prepare`
      */
     add: (context: OperationContext, sshKeys: string[]): Promise<void> =>
@@ -50,13 +50,13 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
         await add(context, sshKeys)
       }),
 
-    /** Undoes, in the background and until it is done, the adds that an earlier process left unfinished. */
+    /** Rolls back orphans in the background, retrying until none is left. */
     reconcile,
 
     /**
-     * Undoes what an add of an earlier process left behind.
-     * @returns the name that the droplet had, if there was anything
-     * @throws ApiError 918 when this program ends before it is done
+     * Rolls back the orphan of this operation.
+     * @returns the droplet's name, if there was one
+     * @throws ApiError 918 when this process stops first
      */
     async rollBackOperation(operationId: string): Promise<string | undefined> {
       const findOrphan = () => orphans().find(({ mark }) => isMarkOf(operationId, mark))
@@ -68,7 +68,7 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
       return name
     },
 
-    /** Ends the tidying up; what is left of it is done at the next start. */
+    /** Stops reconciling; the next start continues it. */
     async close(): Promise<void> {
       closing.abort()
       await reconciling
@@ -85,7 +85,7 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
     const inUse = (await engine.list()).flatMap(droplet => numberOf(droplet.name, prefix) ?? [])
     for (const number of candidateNumbers(new Set(inUse))) {
       try {
-        // In the line of the name, too: who deletes the last one that had it may not be done with its keys.
+        // Queued by name as well: a deletion of the previous droplet of that name may still be removing its keys.
         await queue.run(nameOf(number, prefix), () => addWithNumber(number, context, sshKeys))
         return
       } catch (error) {
@@ -114,21 +114,21 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
         mark: entry.mark,
         createdBy: context.user,
       })
-      // Only now is the name ours, and with it the folder of its keys.
+      // The name is reserved once create succeeds, so the key folder can be replaced.
       keys.save(name, keyPair)
       context.signal.throwIfAborted()
       context.startStep('start')
       await engine.start(id)
-      // So that the answer tells of it. When the engine is not there for that, the list says so itself.
+      // So that the response includes it. If the engine is away, the list reports that.
       await informer.refresh(id).catch(() => undefined)
       await context.complete(() => journal.remove(entry.mark))
       log.info('droplet added', { droplet: name, id: id.slice(0, 12) })
     } catch (error) {
       context.startStep('undo')
-      // An engine that answered is done with this droplet; one that did not may still create it.
+      // After a response the creation is over; without one it may still complete.
       const engineAnswered = !(error instanceof ApiError && error.kind === 'engineUnavailable')
       const isRolledBack = await rollBack(entry, engineAnswered ? 0 : now()).catch(rollbackError => {
-        log.error('add not undone yet', { droplet: name, error: describeError(rollbackError) })
+        log.error('add not rolled back yet', { droplet: name, error: describeError(rollbackError) })
         return false
       })
       if (isRolledBack) context.endStep()
@@ -144,20 +144,20 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
   }
 
   /**
-   * @param unansweredAt when the engine was last asked for this droplet without an answer, 0 for an engine that answered
-   * @returns whether nothing is left of it for good
+   * @param unansweredAt when the creation was requested without a response; 0 if the engine responded
+   * @returns whether nothing is left, and nothing can appear later
    */
   async function rollBack(entry: ProvisioningEntry, unansweredAt: number): Promise<boolean> {
     if (unansweredAt > 0) unansweredAtByMark.set(entry.mark, unansweredAt)
     const removed = await engine.removeMarked(entry.mark, unansweredAt === 0)
-    // A droplet that got the name in another way keeps the keys that lie there.
+    // A droplet that took the name meanwhile keeps its keys.
     const droplets = await engine.list()
     if (!droplets.some(droplet => droplet.name === entry.name)) keys.remove(entry.name)
     const elapsed = now() - unansweredAt
     if (!removed && elapsed >= 0 && elapsed < LATE_CREATE_WINDOW_MS) return false
     await journal.finish(entry.mark)
     unansweredAtByMark.delete(entry.mark)
-    log.warn('unfinished add undone', { droplet: entry.name })
+    log.warn('unfinished add rolled back', { droplet: entry.name })
     return true
   }
 
@@ -175,8 +175,8 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
     let hasLogged = false
     while (!closing.signal.aborted && orphans().length > 0) {
       await queue.run(ADD_QUEUE_KEY, rollBackOrphans).catch(error => {
-        // Told once: an engine may be away for days.
-        if (!hasLogged) log.warn('unfinished adds not undone yet, trying on', { error: describeError(error) })
+        // Logged once: an engine may be away for days.
+        if (!hasLogged) log.warn('unfinished adds not rolled back yet, retrying', { error: describeError(error) })
         hasLogged = true
       })
       if (orphans().length > 0) await sleepUnlessClosing()
@@ -196,7 +196,7 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
   }
 }
 
-/** By which a droplet is found again, and the operation that made it. An add may try several numbers. */
+/** Identifies a droplet and the operation that created it. An add may try several numbers. */
 function markOf(operationId: string, number: number): string {
   return `${operationId}.${number}`
 }

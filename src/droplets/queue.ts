@@ -1,8 +1,7 @@
 export type Queue = ReturnType<typeof createQueue>
 
 /**
- * Runs pieces of work of one key one after another, in the order in which they came; different keys do not wait
- * for each other.
+ * Runs work of the same key one after another, in order of arrival. Different keys run independently.
  */
 export function createQueue() {
   const tails = new Map<string, Promise<void>>()
@@ -11,7 +10,7 @@ export function createQueue() {
     run<T>(key: string, work: () => Promise<T>): Promise<T> {
       const previous = tails.get(key) ?? Promise.resolve()
       const current = previous.then(work)
-      // The tail never fails: a failed piece of work is its caller's matter, not its successor's.
+      // The tail never rejects: a failure concerns the caller, not the next in the queue.
       const tail: Promise<void> = current.then(ignore, ignore).then(() => {
         if (tails.get(key) === tail) tails.delete(key)
       })
@@ -19,7 +18,7 @@ export function createQueue() {
       return current
     },
 
-    /** Resolves when all that was queued until now has ended, well or not. */
+    /** Resolves when all work queued so far has ended, successfully or not. */
     idle: async (): Promise<void> => void (await Promise.all(tails.values())),
   }
 }

@@ -9,16 +9,16 @@ import type { Operations } from './operations/service.ts'
 import { createProvisioner, type ProvisionerDeps } from './provisioner.ts'
 import { createQueue } from './queue.ts'
 
-/** What was interrupted is finished at the next start when it was asked for so recently; nobody waits for an older one. */
+/** Interrupted changes are resumed at the next start only if they are younger than this. */
 const RESUMABLE_FOR_MS = 600_000
 
 export type DropletService = ReturnType<typeof createDropletService>
 
 export type DropletChangeRequest =
-  /** @param sshKeys lines of `authorized_keys` to lay in beside the droplet's own */
+  /** @param sshKeys lines of `authorized_keys` to install beside the droplet's own */
   { kind: 'add'; sshKeys: string[] } | { kind: 'start' | 'stop' | 'restart' | 'delete'; droplet: string }
 
-/** The life of droplets. Changes are operations: they run to their end even if their caller went away. */
+/** The life cycle of droplets. Changes are operations: they run to completion even if the client disconnects. */
 export function createDropletService(
   deps: ProvisionerDeps & {
     informer: Pick<DropletInformer, 'list' | 'cachedList' | 'refresh'>
@@ -26,7 +26,7 @@ export function createDropletService(
   },
 ) {
   const { engine, informer, keys, operations, prefix, now, log } = deps
-  /** A droplet's own changes go through the line of its name. */
+  /** Keyed by droplet name: changes of one droplet run one after another. */
   const queue = createQueue()
   const provisioner = createProvisioner(deps, queue)
 
@@ -34,12 +34,11 @@ export function createDropletService(
     /** Newest first. */
     list: informer.list,
 
-    /** The same without waiting; undefined when the engine has to be asked first. */
+    /** The list without waiting; undefined when the engine has to be asked first. */
     cachedList: informer.cachedList,
 
     /**
-     * One of the list, by its name.
-     * @throws ApiError 900 for a name that is no droplet here, 918
+     * @throws ApiError 900 for an unknown name, 918
      */
     async find(name: string): Promise<ListedDroplet> {
       const droplet = (await informer.list()).find(candidate => candidate.name === name)
@@ -48,19 +47,18 @@ export function createDropletService(
     },
 
     /**
-     * The same, of one that something can be done in.
-     * @throws ApiError 900 for one that does not run, too
+     * @throws ApiError 900 for an unknown name or a droplet that is not running, 918
      */
     async findRunning(name: string): Promise<ListedDroplet> {
       const droplet = await this.find(name)
       if (droplet.state === 'running') return droplet
-      throw new ApiError('engineRefused', { text: `${droplet.name} does not run: start it first` })
+      throw new ApiError('engineRefused', { text: `${droplet.name} is not running: start it first` })
     },
 
     /**
-     * Begins a change, which is durable when this resolves; `operations.outcome` says what came of it.
-     * @returns the earlier one for a claim that was made already
-     * @throws ApiError 900 for a name that is no droplet here, 918, 922, 930 and 934; then nothing is begun
+     * Starts a change. It is durable when this resolves; `operations.outcome` waits for its result.
+     * @returns the earlier operation if the idempotency key was used before
+     * @throws ApiError 900 for an unknown name, 918, 922, 930 and 934; then nothing is started
      */
     async change(actor: Actor, change: DropletChangeRequest, idempotencyKey?: IdempotencyKey): Promise<OperationView> {
       const existing = idempotencyKey && operations.findByIdempotencyKey(idempotencyKey)
@@ -70,7 +68,7 @@ export function createDropletService(
         return await operations.start({ ...addOperation, actor, idempotencyKey, work })
       }
       const { kind, droplet: name } = change
-      // Decided before the engine hears a word: a name that cannot be a droplet's is asked of nobody.
+      // The engine is only asked for valid droplet names.
       if (numberOf(name, prefix) === undefined) throw noSuchDroplet(name)
       const droplet = await findAtEngine(name)
       const work = (context: OperationContext) => enqueueChange(context, kind, droplet)
@@ -86,27 +84,26 @@ export function createDropletService(
     },
 
     /**
-     * Takes up what an earlier process was at when it ended: adds are undone, other changes finished when they are not
-     * old. What cannot be done has failed.
+     * Resumes the operations that an earlier process left unfinished: adds are rolled back, recent changes completed,
+     * and the rest fail.
      */
     async resume(): Promise<void> {
       for (const operation of operations.unfinished()) {
-        // An add is undone only when the engine is there, which may take days.
+        // Rolling an add back needs the engine, which may be away for days.
         await operations.resume(operation.id, context => resumeOperation(context, operation), operation.kind === 'add')
       }
       provisioner.reconcile()
     },
 
-    /** Resolves when no change is under way any more, but for the undoing of what an earlier process left. */
+    /** Resolves when no change is running, apart from the rollback of orphans. */
     async idle(): Promise<void> {
       await Promise.all([queue.idle(), operations.idle()])
     },
 
-    /** Ends what goes on in the background; what is left of it is done at the next start. */
+    /** Stops the background work; the next start continues it. */
     close: (): Promise<void> => provisioner.close(),
   }
 
-  /** One change of a droplet after another. */
   function enqueueChange(context: OperationContext, kind: Operation['kind'], droplet: DropletRef): Promise<void> {
     return queue.run(droplet.name, async () => {
       context.start()
@@ -120,10 +117,10 @@ export function createDropletService(
     { id, name }: DropletRef,
   ): Promise<void> {
     await runSteps(context, kind, { id, name }).catch(error => {
-      // It may have waited for a change that removed it.
+      // A change queued before this one may have removed the droplet.
       throw error instanceof DropletGoneError ? noSuchDroplet(name) : error
     })
-    // So that the answer tells of it. When the engine is not there for that, the list says so itself.
+    // So that the response includes the change. If the engine is away, the list reports that.
     await informer.refresh(id).catch(() => undefined)
   }
 
@@ -145,22 +142,22 @@ export function createDropletService(
 
   async function resumeOperation(context: OperationContext, operation: Operation): Promise<void> {
     const { id, kind, droplet: name, dropletId, createdAt } = operation
-    log.info('an interrupted operation is taken up', { operation: id, kind, droplet: name })
+    log.info('resuming an interrupted operation', { operation: id, kind, droplet: name })
     context.start()
     if (kind === 'add') {
       context.startStep('undo')
       const removedName = await provisioner.rollBackOperation(id)
       if (removedName !== undefined) context.setDroplet(removedName)
       context.endStep()
-      throw interruptedError('what it had begun is undone')
+      throw interruptedError('the unfinished droplet was removed')
     }
     if (name === null || dropletId === null || now() - createdAt > RESUMABLE_FOR_MS) {
-      throw interruptedError('look at the droplet')
+      throw interruptedError('check the state of the droplet')
     }
-    // In its line from here on: what is asked for now is done after it.
+    // Queued, so that new changes of this droplet run after it.
     await queue.run(name, async () => {
       const current = await engine.inspect(dropletId)
-      // By another name it is another droplet, or none: somebody put it out of the way.
+      // A droplet that was renamed meanwhile is left alone.
       if (current?.name === name) {
         if (kind === 'restart' && (current.startedAt ?? 0) > createdAt) return
         await applyChange(context, kind, { id: dropletId, name })
@@ -169,7 +166,7 @@ export function createDropletService(
     })
   }
 
-  /** A droplet that got the name meanwhile keeps the keys that lie there. */
+  /** A droplet that took the name meanwhile keeps its keys. */
   async function removeOrphanedKeys(name: string): Promise<void> {
     const droplets = await engine.list()
     if (!droplets.some(droplet => droplet.name === name)) keys.remove(name)
@@ -185,10 +182,12 @@ export function createDropletService(
 const addOperation = { kind: 'add', droplet: null, dropletId: null, undoable: true } as const
 
 function interruptedError(hint: string): ApiError {
-  return new ApiError('operationInterrupted', { text: `cikit-api was stopped in the middle: ${hint}` })
+  return new ApiError('operationInterrupted', {
+    text: `The operation was interrupted by a restart of cikit-api: ${hint}`,
+  })
 }
 
-/** The words of the Docker daemon, which clients of the original system know. Only a harmless name is repeated. */
+/** Worded like the Docker daemon, as clients of the original system expect. Only a harmless name is repeated. */
 function noSuchDroplet(name: string): ApiError {
   const text = 'Error response from daemon: No such container'
   return new ApiError('engineRefused', { text: /^[A-Za-z0-9_.-]{1,64}$/.test(name) ? `${text}: ${name}` : text })

@@ -2,8 +2,8 @@ import type { Droplet } from './engine.ts'
 import { formatAgo, formatDuration } from './human-duration.ts'
 
 /**
- * What a droplet is at, in the words of `docker ps`, true at the moment of `now`. The forms are those of Docker's own
- * daemon (`State.String` in moby's container/state.go), so that a list reads the same here and there.
+ * The status of a droplet in the words of `docker ps` (`State.String` in moby's container/state.go), so that lists read
+ * the same in both.
  * @param now milliseconds since 1970
  */
 export function statusOf(droplet: Droplet, now: number): string {

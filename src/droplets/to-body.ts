@@ -5,9 +5,10 @@ import { formatAgo } from './human-duration.ts'
 import type { DropletBody, DropletList } from './schema.ts'
 import { statusOf } from './status.ts'
 
-/** The moment, in milliseconds since 1970, for which an answer is true, and the name by which clients reach the host. */
 export interface RenderContext {
+  /** Milliseconds since 1970. */
   now: number
+  /** The name by which clients reach the host. */
   domain: string
 }
 
@@ -31,7 +32,7 @@ interface StaticFields {
   createdSecond: number
 }
 
-/** What no time changes: a droplet that is not as it was is another object. */
+/** Fields that do not depend on the time. A changed droplet is a new object. */
 const staticFieldsCache = new WeakMap<ListedDroplet, StaticFields>()
 
 function staticFields(droplet: ListedDroplet, domain: string): StaticFields {
@@ -40,7 +41,7 @@ function staticFields(droplet: ListedDroplet, domain: string): StaticFields {
   const fields = {
     domain,
     body: staticBody(droplet, domain),
-    // Docker knows of the creation to the second here.
+    // Docker's list has the creation time in whole seconds.
     createdSecond: Math.floor(droplet.createdAt / 1000) * 1000,
   }
   staticFieldsCache.set(droplet, fields)

@@ -5,7 +5,7 @@ export type Topic = 'droplet' | 'engine' | 'operation' | 'user'
 
 export interface LoggedEvent {
   topic: Topic
-  /** As it goes to every reader: made once, however many there are. */
+  /** The encoded frame, shared by all subscribers. */
   bytes: Uint8Array
 }
 
@@ -15,18 +15,18 @@ const EPOCH_BYTES = 6
 export type EventLog = ReturnType<typeof createEventLog>
 
 /**
- * What happens, in one order, with the last 1,000 of it kept for those who come back. The ids are `<boot>-<number>`:
- * those of an earlier process are none of ours.
+ * Ordered event log with a replay buffer of the last 1,000 events. Ids are `<epoch>-<number>`; ids of an earlier process
+ * have another epoch and are unknown.
  */
 export function createEventLog(random: RandomBytes) {
   const epoch = random(EPOCH_BYTES).toHex()
-  /** Oldest first; the newest one has the number `last`. */
+  /** Oldest first; the newest has the number `lastSequence`. */
   const replayBuffer: LoggedEvent[] = []
   const listeners = new Set<(event: LoggedEvent) => void>()
   let lastSequence = 0
 
   return {
-    /** @param data any value of JSON */
+    /** @param data any JSON value */
     publish(topic: Topic, data: unknown): void {
       lastSequence += 1
       const event = { topic, bytes: encodeSseEvent(topic, data, lastId()) }
@@ -35,12 +35,12 @@ export function createEventLog(random: RandomBytes) {
       for (const listener of listeners) listener(event)
     },
 
-    /** The id of what was published last, or of the beginning before that. */
+    /** The id of the last event; before the first event, the id that precedes it. */
     lastId,
 
     /**
-     * All that was published after this id, oldest first. What follows goes to the listeners.
-     * @returns undefined for an id that is none of ours, and when not all of it is kept any more
+     * The events after this id, oldest first.
+     * @returns undefined for an unknown id, or when some of them are no longer in the buffer
      */
     since(id: string): LoggedEvent[] | undefined {
       const sequence = sequenceOf(id)

@@ -12,20 +12,20 @@ import { createEventLog, type Topic } from './event-log.ts'
 import { createEventStreams } from './streams.ts'
 import { toDropletEvent, toOperationEvent, toUserEvent } from './to-event.ts'
 
-/** So soon is seen what was committed, by a command on the host, too. */
+/** Polling interval for commits by other processes. */
 const POLL_INTERVAL_MS = 250
 const HEARTBEAT_INTERVAL_MS = 15_000
 
 export type EventService = ReturnType<typeof createEventService>
 
-/** What happens to droplets, operations and users, for those who follow it. */
+/** Publishes changes of droplets, operations and users as events. */
 export function createEventService(deps: {
   auth: Pick<AuthService, 'userOfSession'>
   audit: Pick<Audit, 'records'>
   users: Pick<UserService, 'list'>
   informer: Pick<DropletInformer, 'watch'>
   operations: Pick<Operations, 'watch'>
-  /** By which clients reach the host. */
+  /** The name by which clients reach the host. */
   domain: string
   now: () => number
   random: RandomBytes
@@ -40,7 +40,7 @@ export function createEventService(deps: {
     informer.watch(change => publish(toDropletEvent(change, { now: now(), domain }))),
     operations.watch(operation => publish(toOperationEvent(operation))),
   ]
-  /** The number of the record that was told of last. */
+  /** The number of the last audit record that was broadcast. */
   let lastReportedRecord = latestRecordNumber()
   let isFailing = false
   const intervals = createIntervals(
@@ -52,17 +52,16 @@ export function createEventService(deps: {
     /** Polls users and sessions, and sends heartbeats, until `close`. */
     start: intervals.start,
 
-    /** @param data any value of JSON */
+    /** @param data any JSON value */
     publish: eventLog.publish,
 
-    /** As the streams do. */
     open: streams.open,
     count: streams.count,
 
-    /** Looks at once at what is looked at now and then: users and sessions. */
+    /** Checks users, sessions and the audit log now, instead of at the next interval. */
     poll,
 
-    /** Ends all streams, and hears of nothing any more. */
+    /** Ends all streams and unsubscribes. */
     close(): void {
       intervals.stop()
       for (const unsubscribe of unsubscribers) unsubscribe()
@@ -71,8 +70,8 @@ export function createEventService(deps: {
   }
 
   /**
-   * Told without an id, and not kept: a Matrix on which many log in would push out all that is. Who comes back reads the
-   * audit anew.
+   * Broadcast without an id and not logged: frequent logins would push everything else out of the replay buffer. A client
+   * that reconnects reads the audit log again.
    */
   function pollAudit(): void {
     const last = latestRecordNumber()
@@ -92,8 +91,8 @@ export function createEventService(deps: {
       userChangeDetector.poll()
       isFailing = false
     } catch (error) {
-      // Told once: it is tried again four times a second.
-      if (!isFailing) log.warn('users and sessions cannot be looked at', { error: describeError(error) })
+      // Logged once: it is retried four times a second.
+      if (!isFailing) log.warn('users and sessions cannot be read', { error: describeError(error) })
       isFailing = true
     }
   }

@@ -7,7 +7,7 @@ import type { Log } from '../core/log.ts'
 import type { User } from '../store/users.ts'
 import type { EventLog, Topic } from './event-log.ts'
 
-/** What each group would be shown by the lists. */
+/** The topics that each group may see, as in the lists. */
 const visibleTopics: Record<Group, ReadonlySet<Topic>> = {
   viewer: new Set(['droplet', 'engine']),
   manager: new Set(['droplet', 'engine', 'operation']),
@@ -16,10 +16,10 @@ const visibleTopics: Record<Group, ReadonlySet<Topic>> = {
 
 export type EventStreams = ReturnType<typeof createEventStreams>
 
-/** The streams of what happens: to each client what its group may see. */
+/** Event streams, filtered by each client's group. */
 export function createEventStreams(deps: { eventLog: EventLog; auth: Pick<AuthService, 'userOfSession'>; log: Log }) {
   const { eventLog, auth, log } = deps
-  // Without an id: who comes back asks who it is.
+  // Without an id, because a client that reconnects asks for its group anyway.
   const onGroupChange = ({ username, group }: User) => encodeSseEvent('me', { username, group })
   const broadcaster = createBroadcaster({ auth, log, name: 'event stream', onGroupChange })
   eventLog.listen(({ topic, bytes }) => broadcaster.broadcast(bytes, group => visibleTopics[group].has(topic)))
@@ -28,10 +28,10 @@ export function createEventStreams(deps: { eventLog: EventLog; auth: Pick<AuthSe
     ...broadcaster,
 
     /**
-     * Begins where the client left off: after the event with the id `lastEventId`, else with `begin`, or with `reset`
-     * when what was missed since then is not known. None of it is lost or told twice.
-     * @param onEnd called when the stream is over
-     * @throws ApiError as `Followers.open`
+     * Continues after `lastEventId`, without loss or duplicates. Starts with `begin` if there is none, and with `reset` if
+     * the missed events are no longer known.
+     * @param onEnd called when the stream has ended
+     * @throws ApiError as `Broadcaster.open`
      */
     open(
       sessionId: string,

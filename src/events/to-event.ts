@@ -6,7 +6,7 @@ import type { UserChange } from '../users/change-detector.ts'
 import { toUserList } from '../users/to-body.ts'
 import type { Topic } from './event-log.ts'
 
-/** What is published of a change: a droplet as it would be listed at that moment, or the engine. */
+/** A droplet as it would be listed now, or the state of the engine. */
 export function toDropletEvent(change: InformerChange, context: RenderContext): { topic: Topic; data: unknown } {
   if (!('droplet' in change)) return { topic: 'engine', data: { state: change.change } }
   return { topic: 'droplet', data: { change: change.change, droplet: toDropletBody(change.droplet, context) } }

@@ -361,7 +361,7 @@ describe('a look that fails', () => {
     expect(await host.healthOf(droplet)).toBeUndefined()
     expect(await host.advance(4_999)).toBe(0)
     expect(await host.advance(1)).toBe(1)
-    expect(host.logLines.map(line => JSON.parse(line).message)).toEqual(['droplets cannot be looked into'])
+    expect(host.logLines.map(line => JSON.parse(line).message)).toEqual(['droplets cannot be probed'])
     host.setProbe(droplet, up)
     await host.advance(5 * SECOND)
     expect(await host.healthOf(droplet)).toBe('ready')

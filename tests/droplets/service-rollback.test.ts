@@ -72,7 +72,7 @@ describe('a failed add', () => {
     host.memoryEngine.failNext('start', rejectedError())
     host.memoryEngine.failNext('removeMarked', unavailableError())
     await expect(host.startService().add(TEST_ACTOR)).rejects.toMatchObject({ errorId: 900 })
-    await host.waitForLog('unfinished add undone')
+    await host.waitForLog('unfinished add rolled back')
     expectNothingLeft(host)
   })
 
@@ -81,7 +81,7 @@ describe('a failed add', () => {
     host.memoryEngine.failNext('start', rejectedError())
     for (let failure = 0; failure < 2; failure++) host.memoryEngine.failNext('removeMarked', unavailableError())
     await expect(host.startService().add(TEST_ACTOR)).rejects.toMatchObject({ errorId: 900 })
-    await host.waitForLog('unfinished add undone')
+    await host.waitForLog('unfinished add rolled back')
     expectNothingLeft(host)
   })
 })
@@ -106,7 +106,7 @@ describe('what a crashed process left', () => {
     await reached.promise
     expect(host.names()).toEqual(['cikit01'])
     await host.startService().resume()
-    await host.waitForLog('unfinished add undone')
+    await host.waitForLog('unfinished add rolled back')
     expectNothingLeft(host)
   })
 
@@ -144,7 +144,7 @@ describe('what a crashed process left', () => {
     await second.idle()
     expect(host.provisioningJournal.list()).toHaveLength(1)
     host.addDroplet('cikit01', 'crashed')
-    await host.waitForLog('unfinished add undone')
+    await host.waitForLog('unfinished add rolled back')
     expectNothingLeft(host)
   })
 
@@ -164,8 +164,8 @@ describe('what a crashed process left', () => {
     await host.leaveOrphan('cikit01', 'crashed')
     host.memoryEngine.failNext('removeMarked', unavailableError())
     await host.startService().resume()
-    await host.waitForLog('unfinished adds not undone yet, trying on')
-    await host.waitForLog('unfinished add undone')
+    await host.waitForLog('unfinished adds not rolled back yet, retrying')
+    await host.waitForLog('unfinished add rolled back')
     expectNothingLeft(host)
   })
 

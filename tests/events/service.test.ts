@@ -60,7 +60,7 @@ test('users that cannot be looked at are told of once, and looked at again', asy
   showUsers(failing)
   for (let time = 0; time < 3; time++) await nextPoll()
   const lines = logged.map(line => JSON.parse(line))
-  expect(lines).toEqual([expect.objectContaining({ level: 'warn', message: 'users and sessions cannot be looked at' })])
+  expect(lines).toEqual([expect.objectContaining({ level: 'warn', message: 'users and sessions cannot be read' })])
   expect(logged[0]).toContain('no such table')
 
   const text = service.open('of the owner', undefined, () => undefined).getReader()

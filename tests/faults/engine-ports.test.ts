@@ -46,7 +46,7 @@ test('a stopped droplet whose port was taken starts only when the port is free a
     using _http = listen('127.0.0.1', 8005)
     expect(await server.call('PATCH', '/droplet/start/cikit05', token)).toMatchObject({
       status: 400,
-      body: { error: 'A host port of the droplet is taken by somebody else', errorId: 900 },
+      body: { error: 'A host port of the droplet is in use by another program', errorId: 900 },
     })
     expect(await server.callDroplets('GET', 'list', token)).toMatchObject([
       { name: 'cikit05', state: 'exited', ports: {} },

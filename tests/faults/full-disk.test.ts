@@ -49,7 +49,7 @@ test('health reports the full disk after the first failed write, and free space 
   const storeMessages = server.log
     .map(({ message }) => String(message))
     .filter(message => message.startsWith('the store'))
-  expect(storeMessages).toEqual(['the store cannot be written', 'the store can be written again'])
+  expect(storeMessages).toEqual(['the store cannot be written', 'the store is writable again'])
 })
 
 test('the command line reports a full disk in one line', async () => {

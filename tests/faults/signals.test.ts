@@ -93,7 +93,7 @@ test('SIGTERM while an interrupted add cannot be rolled back, because the engine
   await server.stop('SIGKILL')
   expect(await add).toBeInstanceOf(Error)
   await using restarted = await startServerProcess({ socket: '/nonexistent/docker.sock', dataDir: server.dataDir })
-  await waitForLog(restarted, 'unfinished adds not undone yet, trying on')
+  await waitForLog(restarted, 'unfinished adds not rolled back yet, retrying')
   const { ms, result } = await timed(restarted.stop())
   expect(result).toBe(0)
   expect(ms).toBeLessThan(10_000)

@@ -8,22 +8,21 @@ import type { DropletEngine, Execution, OutputChunk } from '../engine.ts'
 import type { DropletService } from '../service.ts'
 import type { ConnectionSlots } from './slots.ts'
 
-/** Of each of its two outputs. */
+/** Limit of `stdout` and of `stderr`. */
 const MAX_OUTPUT_BYTES = 1024 * 1024
 
-/** What a command came to. */
 export interface CommandResult {
-  /** Its exit code; 128 and more is a signal, as shells have it. Undefined when nobody knows: its droplet was stopped. */
+  /** 128 + n for signal n, as in shells. Undefined if it is unknown because the droplet was stopped. */
   exit: number | undefined
   stdout: string
   stderr: string
-  /** Whether one of the two was longer than a MiB: the beginning is here. */
+  /** Whether `stdout` or `stderr` was cut off after 1 MiB. */
   truncated: boolean
 }
 
 export type Commands = ReturnType<typeof createCommands>
 
-/** Commands in droplets, for scripts: begun, waited for, and told of in the audit. */
+/** Non-interactive commands in droplets, recorded in the audit log. */
 export function createCommands(deps: {
   engine: Pick<DropletEngine, 'execute'>
   droplets: Pick<DropletService, 'findRunning'>
@@ -35,8 +34,8 @@ export function createCommands(deps: {
 
   return {
     /**
-     * @param signal ends the command: nobody waits for what it comes to
-     * @throws ApiError 900, 918, 922, 936 when it took longer than that, 938
+     * @param signal kills the command when the client disconnects
+     * @throws ApiError 900, 918, 922, 936 after `timeoutMs`, 938
      */
     async run(
       caller: { actor: Actor; user: User },
@@ -46,7 +45,7 @@ export function createCommands(deps: {
     ): Promise<CommandResult> {
       const droplet = await droplets.findRunning(name)
       using _ = slots.acquire(caller.user.id)
-      // Durable before the engine hears of it.
+      // Durable before the command starts.
       const pendingRecord = await db.write(() => audit.recordStart(caller.actor, name))
       try {
         const result = await waitForResult(await engine.execute(droplet.id, { command }), timeoutMs, signal)
@@ -59,7 +58,7 @@ export function createCommands(deps: {
     },
   }
 
-  /** What was done is not undone because it cannot be recorded yet. */
+  /** A command that has run is not failed because it cannot be recorded yet. */
   async function recordEnd(write: () => void): Promise<void> {
     await db.write(write).catch(() => audit.defer(write, () => undefined))
   }

@@ -1,18 +1,18 @@
 import { ApiError } from '../../core/errors.ts'
 
-/** Each is a process on the host, and a connection to its engine. */
+/** Each slot stands for a process on the host and a connection to the engine. */
 const MAX_SLOTS_PER_USER = 20
 
 export type ConnectionSlots = ReturnType<typeof createConnectionSlots>
 
-/** How many commands, terminals and followed logs each user has open, together. */
+/** Limits how many commands, terminals and followed logs a user has open in total. */
 export function createConnectionSlots() {
-  /** By the id of a user. */
+  /** Keyed by user id. */
   const usedByUser = new Map<string, number>()
 
   return {
     /**
-     * Takes a place, until it is disposed of.
+     * Takes a slot, which is released when disposed of.
      * @throws ApiError 938 when the user has 20
      */
     acquire(userId: string): Disposable {

@@ -2,16 +2,16 @@ import { timedOut, withTimeout } from '../../core/timeout.ts'
 import type { Execution, TerminalSize } from '../engine.ts'
 import { closeCodes, encodeServerMessage } from './protocol.ts'
 
-/** What was printed last, for who comes back. */
+/** Recent output, replayed to a client that reconnects. */
 const SCROLLBACK_BYTES = 256 * 1024
-/** May wait for a client before the program has to wait, too. */
+/** Back-pressure limit: unread output before the program is paused. */
 const MAX_BUFFERED_BYTES = 1024 * 1024
-/** A client that reads nothing for so long has gone. */
+/** A client that reads nothing for this long is disconnected. */
 const SLOW_CLIENT_TIMEOUT_MS = 30_000
 
-/** A client's end of a websocket. */
+/** The client's side of a WebSocket. */
 export interface TerminalClient {
-  /** How many bytes wait for the client. */
+  /** Bytes sent but not yet read. */
   bufferedBytes(): number
   send(data: Uint8Array | string): void
   close(code: number, reason: string): void
@@ -20,8 +20,7 @@ export interface TerminalClient {
 export type Terminal = ReturnType<typeof createTerminal>
 
 /**
- * A terminal in a droplet, with a client or for a while without one. Bytes go as they are; everything else is JSON:
- * `{"opened":{"terminal":ID,"resumed":false}}` first, `{"exit":CODE}` last.
+ * A terminal in a droplet, which may be without a client for a while. See `protocol.ts` for the messages.
  * @param onEnd called once, when its program has ended
  * @param slowClientTimeoutMs how long a client may read nothing
  */
@@ -34,7 +33,7 @@ export function createTerminal(
   const scrollback: Uint8Array[] = []
   let scrollbackBytes = 0
   let client: TerminalClient | undefined
-  /** Resolves when the client has read on, or is another one, or none. */
+  /** Resolves when the client has caught up, was replaced or has gone. */
   let drain = Promise.withResolvers<void>()
   let isEnded = false
   pipeOutput()
@@ -42,7 +41,10 @@ export function createTerminal(
   return {
     id,
 
-    /** Gives the terminal to a client, from whom comes `resumed` when it was another one's before: what was printed last is sent first. */
+    /**
+     * Connects a client, replacing the previous one, and sends it the scrollback.
+     * @param resumed whether the terminal had a client before
+     */
     attach(nextClient: TerminalClient, resumed: boolean): void {
       client?.close(closeCodes.takenOver, 'The terminal was opened elsewhere')
       client = nextClient
@@ -51,21 +53,21 @@ export function createTerminal(
       notifyDrain()
     },
 
-    /** Takes it from this client, if it is still its. */
+    /** Does nothing if another client has taken over. */
     detach(detached: TerminalClient): void {
       if (client !== detached) return
       client = undefined
       notifyDrain()
     },
 
-    /** Its client has read what waited. */
+    /** Call when the client has read the buffered output. */
     onDrain: notifyDrain,
 
     isAttached: (): boolean => client !== undefined,
     write: (bytes: Uint8Array): boolean => execution.write(bytes),
     resize: (size: TerminalSize): Promise<void> => execution.resize(size),
 
-    /** Ends its program. */
+    /** Kills the program and disconnects the client. */
     async end(code: number, reason: string): Promise<void> {
       isEnded = true
       client?.close(code, reason)
@@ -92,7 +94,7 @@ export function createTerminal(
         client?.close(closeCodes.ended, 'The program has ended')
       }
     } catch {
-      // The engine is away: so is the program, as far as anybody can tell.
+      // Without the engine, the program's state is unknown.
       client?.close(closeCodes.ended, 'The engine cannot be reached')
     }
     onEnd()
@@ -106,13 +108,13 @@ export function createTerminal(
   }
 
   function appendScrollback(bytes: Uint8Array): void {
-    // Of its own: what came from a connection may be part of something larger.
+    // A copy, because the chunk may be a view of a larger buffer.
     scrollback.push(bytes.slice(-SCROLLBACK_BYTES))
     scrollbackBytes += Math.min(bytes.byteLength, SCROLLBACK_BYTES)
     for (let first = scrollback[0]; first && scrollbackBytes > SCROLLBACK_BYTES; first = scrollback[0]) {
       const surplus = Math.min(scrollbackBytes - SCROLLBACK_BYTES, first.byteLength)
       scrollbackBytes -= surplus
-      // A piece may be as large as all that is kept: then its end is still of use.
+      // Keep the end of a chunk that only partly fits.
       if (surplus === first.byteLength) scrollback.shift()
       else scrollback[0] = first.subarray(surplus)
     }

@@ -15,11 +15,11 @@ import type { ConnectionSlots } from './slots.ts'
 import { createTerminal, type Terminal, type TerminalClient } from './terminal.ts'
 import { createTickets, type TicketGrant } from './tickets.ts'
 
-/** How long a terminal waits for a client that lost it. */
+/** How long a terminal waits for its client to reconnect. */
 const RECONNECT_WINDOW_MS = 60_000
 const CHECK_INTERVAL_MS = 250
 
-/** What root's own shell would be; not every droplet has it. */
+/** A login shell: bash where the droplet has it, else sh. */
 const SHELL = ['sh', '-c', 'cd; command -v bash >/dev/null && exec bash -l; exec sh -l']
 
 interface OpenTerminal {
@@ -36,9 +36,9 @@ interface OpenTerminal {
 export type Terminals = ReturnType<typeof createTerminals>
 
 /**
- * Terminals in droplets: each is for a session of a manager, ends with it or with the right to it, and is kept for a minute
- * when its client is lost.
- * @param monotonic milliseconds since some moment
+ * Terminals in droplets. Each belongs to a manager's session and ends with it, or when the user loses the manager role.
+ * A terminal whose client was lost is kept for a minute.
+ * @param monotonic milliseconds since an arbitrary moment
  * @param now milliseconds since 1970
  */
 export function createTerminals(deps: {
@@ -52,12 +52,12 @@ export function createTerminals(deps: {
   monotonic: () => number
   now: () => number
   log: Log
-  /** As `createTerminal`. */
+  /** As in `createTerminal`. */
   slowClientTimeoutMs?: number
 }) {
   const { engine, droplets, auth, audit, db, slots, random, monotonic, now, log, slowClientTimeoutMs } = deps
   const tickets = createTickets(random, monotonic)
-  /** By the id of the terminal. */
+  /** Keyed by terminal id. */
   const openTerminals = new Map<string, OpenTerminal>()
   const intervals = createIntervals({ run: endExpired, everyMs: CHECK_INTERVAL_MS })
   let isClosed = false
@@ -67,8 +67,8 @@ export function createTerminals(deps: {
     start: intervals.start,
 
     /**
-     * A ticket for one terminal in this droplet.
-     * @throws ApiError 900 for a droplet that is not there or does not run, 918
+     * Issues a ticket for one terminal.
+     * @throws ApiError 900 if the droplet does not exist or is not running, 918
      */
     async issue(grant: TicketGrant): Promise<string> {
       await droplets.findRunning(grant.droplet)
@@ -76,8 +76,8 @@ export function createTerminals(deps: {
     },
 
     /**
-     * Takes a ticket.
-     * @throws ApiError 935, also when its session is over or its user may do this no more
+     * Redeems a ticket.
+     * @throws ApiError 935, also if its session has ended or its user is no longer a manager
      */
     redeem(ticket: string, droplet: string): { grant: TicketGrant; user: User } {
       const grant = tickets.redeem(ticket, droplet)
@@ -87,7 +87,7 @@ export function createTerminals(deps: {
     },
 
     /**
-     * Opens a terminal, which begins with a client when one is attached.
+     * Opens a terminal without a client; `attach` connects one.
      * @throws ApiError 900, 918, 922, 938
      */
     async open({ sessionId, actor, droplet: name }: TicketGrant, user: User, size: TerminalSize): Promise<Terminal> {
@@ -112,7 +112,7 @@ export function createTerminals(deps: {
           detachedSince: monotonic(),
         }
         openTerminals.set(id, entry)
-        if (isClosed) endTerminal(entry, closeCodes.goingAway, 'The server stops')
+        if (isClosed) endTerminal(entry, closeCodes.goingAway, 'The server is stopping')
         return terminal
       } catch (error) {
         slot[Symbol.dispose]()
@@ -122,8 +122,8 @@ export function createTerminals(deps: {
     },
 
     /**
-     * The same terminal again, for who lost it: from now on it is this session's.
-     * @returns undefined when it is over, or never was this user's
+     * Resumes a terminal, which belongs to this session from now on.
+     * @returns undefined if it has ended or is another user's
      */
     resume({ sessionId, droplet }: TicketGrant, user: User, id: string): Terminal | undefined {
       const entry = openTerminals.get(id)
@@ -132,7 +132,7 @@ export function createTerminals(deps: {
       return entry.terminal
     },
 
-    /** A client begins with its terminal. */
+    /** Connects a client to its terminal. */
     attach(terminal: Terminal, client: TerminalClient, resumed: boolean): void {
       const entry = openTerminals.get(terminal.id)
       if (entry) {
@@ -141,41 +141,42 @@ export function createTerminals(deps: {
       } else client.close(closeCodes.ended, 'The program has ended')
     },
 
-    /** A client is gone; its terminal waits for it. */
+    /** The client was lost; its terminal waits for it to reconnect. */
     detachClient(terminal: Terminal, client: TerminalClient): void {
       const entry = openTerminals.get(terminal.id)
       terminal.detach(client)
-      // One that was given up as too slow was taken off already.
+      // A client that was too slow is already detached.
       if (entry && !terminal.isAttached()) entry.detachedSince ??= monotonic()
     },
 
-    /** A client is done with its terminal. */
+    /** The client closed its terminal for good. */
     endByClient(terminal: Terminal, client: TerminalClient): void {
       const entry = openTerminals.get(terminal.id)
       terminal.detach(client)
-      if (entry && !terminal.isAttached()) void endTerminal(entry, closeCodes.ended, 'The client is done')
+      if (entry && !terminal.isAttached())
+        void endTerminal(entry, closeCodes.ended, 'The client has closed the terminal')
     },
 
-    /** Ends those whose session or right is over, and those that nobody came back to. It is called again and again. */
+    /** Ends terminals whose session or permission has ended, and abandoned ones. Called periodically after `start`. */
     endExpired,
 
     count: (): number => openTerminals.size,
 
-    /** Ends all of them, and from now on each that is opened. */
+    /** Ends all terminals, and any that is opened from now on. */
     async close(): Promise<void> {
       isClosed = true
       intervals.stop()
       await Promise.all(
-        [...openTerminals.values()].map(entry => endTerminal(entry, closeCodes.goingAway, 'The server stops')),
+        [...openTerminals.values()].map(entry => endTerminal(entry, closeCodes.goingAway, 'The server is stopping')),
       )
     },
   }
 
   function endExpired(): void {
     for (const entry of openTerminals.values()) {
-      if (!isStillAllowed(entry)) endTerminal(entry, closeCodes.notAllowed, 'The session is over')
+      if (!isStillAllowed(entry)) endTerminal(entry, closeCodes.notAllowed, 'The session has ended')
       else if (entry.detachedSince !== undefined && monotonic() - entry.detachedSince > RECONNECT_WINDOW_MS) {
-        endTerminal(entry, closeCodes.ended, 'Nobody came back')
+        endTerminal(entry, closeCodes.ended, 'The client did not reconnect')
       }
     }
   }
@@ -184,7 +185,7 @@ export function createTerminals(deps: {
     try {
       return managerOfSession(sessionId) !== undefined
     } catch {
-      // Of a store that cannot be read nobody knows. A terminal is not left to somebody who may have lost it.
+      // If the store is unreadable the session cannot be verified; fail closed.
       return false
     }
   }
@@ -199,12 +200,12 @@ export function createTerminals(deps: {
     try {
       await entry.terminal.end(code, reason)
     } catch (error) {
-      log.warn('a terminal could not be ended within its droplet', {
+      log.warn('a terminal program could not be killed', {
         droplet: entry.droplet,
         error: describeError(error),
       })
     }
-    // With the end of the server the store is closed next: what is not in it by then was interrupted.
+    // At shutdown the store is closed next; an end not recorded by then counts as interrupted.
     await recorded
   }
 

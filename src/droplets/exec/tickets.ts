@@ -4,10 +4,10 @@ import type { RandomBytes } from '../../core/random.ts'
 
 export const TICKET_LIFETIME_SECONDS = 30
 const TICKET_BYTES = 32
-/** Of one session. The oldest gives way: who takes that many uses none of them. */
+/** When a session exceeds this, its oldest ticket is revoked. */
 const MAX_TICKETS_PER_SESSION = 20
 
-/** For whom a ticket was made out, and for what. */
+/** What a ticket entitles its holder to. */
 export interface TicketGrant {
   sessionId: string
   actor: Actor
@@ -18,12 +18,12 @@ export interface TicketGrant {
 export type Tickets = ReturnType<typeof createTickets>
 
 /**
- * Tickets, by which a websocket is opened: a browser can send no token with it, and none belongs into an address. Each
- * counts once and for half a minute. What is kept is their hashes, in memory.
- * @param monotonic milliseconds since some moment
+ * Single-use tickets for opening WebSockets: a browser cannot send an `Authorization` header with one, and tokens do not
+ * belong in URLs. Only hashes are stored, in memory.
+ * @param monotonic milliseconds since an arbitrary moment
  */
 export function createTickets(random: RandomBytes, monotonic: () => number) {
-  /** By the hash of the ticket, oldest first. */
+  /** Keyed by the ticket's hash, oldest first. */
   const issued = new Map<string, TicketGrant & { expiresAt: number }>()
 
   return {
@@ -35,7 +35,10 @@ export function createTickets(random: RandomBytes, monotonic: () => number) {
       return ticket
     },
 
-    /** @throws ApiError 935 for one that is unknown, over or used, or was made out for another droplet; it is used then */
+    /**
+     * Uses the ticket up, whatever the result.
+     * @throws ApiError 935 if it is unknown, expired, used, or for another droplet
+     */
     redeem(ticket: string, droplet: string): TicketGrant {
       const key = hashOf(ticket)
       const grant = issued.get(key)

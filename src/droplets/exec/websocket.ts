@@ -3,19 +3,19 @@ import { closeCodes, parseClientMessage } from './protocol.ts'
 import type { Terminal, TerminalClient } from './terminal.ts'
 import type { Terminals } from './terminals.ts'
 
-/** A websocket that was asked for, and what it is to be the client of. */
+/** What belongs to one WebSocket. */
 export interface TerminalSocketData {
   terminals: Terminals
   terminal: Terminal
   resumed: boolean
-  /** From its opening on. */
+  /** Set once the WebSocket is open. */
   client?: TerminalClient
 }
 
-/** A paste is long, and nothing else is. */
+/** Large enough for a long paste. */
 const MAX_MESSAGE_BYTES = 256 * 1024
 
-/** The websockets of terminals (RFC 6455): binary messages are bytes of the terminal, text is JSON. */
+/** WebSockets of terminals (RFC 6455); see `protocol.ts` for the messages. */
 export const terminalSocketHandler: WebSocketHandler<TerminalSocketData> = {
   maxPayloadLength: MAX_MESSAGE_BYTES,
   idleTimeout: 60,
@@ -43,7 +43,7 @@ export const terminalSocketHandler: WebSocketHandler<TerminalSocketData> = {
 
   close({ data: { terminals, terminal, client } }, code) {
     if (!client) return
-    // Who says that all is done is not coming back (RFC 6455 section 7.4.1).
+    // A normal closure means that the client will not reconnect (RFC 6455 section 7.4.1).
     if (code === closeCodes.ended) terminals.endByClient(terminal, client)
     else terminals.detachClient(terminal, client)
   },

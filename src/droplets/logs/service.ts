@@ -7,11 +7,11 @@ import type { DropletService } from '../service.ts'
 import type { LogOptions } from './options.ts'
 
 const SESSION_CHECK_INTERVAL_MS = 250
-/** Says that there is a journal, before any of it: following a quiet one would say nothing for long. */
+/** Printed before the journal, so that a quiet journal can be told from a missing one. */
 const READY_MARKER = '\n'
 const MISSING_EXIT_CODE = 127
 
-/** Who reads, and is told when it is over. */
+/** The client that reads a log. */
 export interface LogReader {
   userId: string
   sessionId: string
@@ -20,7 +20,7 @@ export interface LogReader {
 
 export type LogService = ReturnType<typeof createLogService>
 
-/** What droplets say: their journal, and what their init prints. */
+/** Logs of droplets: the journal, and the console output of their init. */
 export function createLogService(deps: {
   engine: Pick<DropletEngine, 'execute' | 'console'>
   droplets: Pick<DropletService, 'find' | 'findRunning'>
@@ -28,7 +28,7 @@ export function createLogService(deps: {
   slots: ConnectionSlots
 }) {
   const { engine, droplets, auth, slots } = deps
-  /** What is being read, and by which session. */
+  /** The active reads and their session ids. */
   const activeReads = new Map<AbortController, string>()
   const intervals = createIntervals({ run: checkSessions, everyMs: SESSION_CHECK_INTERVAL_MS })
 
@@ -37,7 +37,7 @@ export function createLogService(deps: {
     start: intervals.start,
 
     /**
-     * @returns the bytes as they come. With `follow` until the session ends, the droplet stops, or nobody reads any more.
+     * @returns the log's bytes; with `follow` until the session ends, the droplet stops or the client disconnects
      * @throws ApiError 900, 918, 938, 939 for a droplet without a journal
      */
     async read(name: string, options: LogOptions, reader: LogReader): Promise<ReadableStream<Uint8Array>> {
@@ -61,7 +61,7 @@ export function createLogService(deps: {
       }
     },
 
-    /** Ends what is read for a session that is over. It is called again and again. */
+    /** Ends the reads of ended sessions. Called periodically after `start`. */
     checkSessions,
 
     close(): void {
@@ -100,12 +100,12 @@ export function createLogService(deps: {
     const journal = await engine.execute(id, { command: journalctlCommand(options) })
     const kill = () => void journal.kill().catch(() => undefined)
     signal.addEventListener('abort', kill, { once: true })
-    // What has ended by itself has nothing left to be ended.
+    // A process that has exited by itself does not need to be killed.
     return await awaitJournal(journal, () => signal.removeEventListener('abort', kill))
   }
 }
 
-/** journalctl(1); times with the date and the zone, since nobody knows those of the droplet. */
+/** journalctl(1), with dates and time zones, because the droplet's zone is unknown. */
 function journalctlCommand({ lines, follow }: LogOptions): string[] {
   const script = `command -v journalctl >/dev/null || exit ${MISSING_EXIT_CODE}
 echo
@@ -113,13 +113,13 @@ exec journalctl --quiet --no-pager --all --output=short-iso --lines="$1" \${2:+"
   return ['sh', '-c', script, 'sh', String(lines), ...(follow ? ['--follow'] : [])]
 }
 
-/** @param onEnd called when it has ended by itself */
+/** @param onEnd called when the process has exited by itself */
 async function awaitJournal(execution: Execution, onEnd: () => void): Promise<AsyncIterator<OutputChunk>> {
   const output = execution.output[Symbol.asyncIterator]()
   const first = await output.next()
   if (first.done) {
     onEnd()
-    // A droplet without a shell says nothing at all, one without journald has no such program.
+    // There is no output without a shell or without journalctl.
     throw new ApiError('journalMissing')
   }
   const { bytes, stream } = first.value
@@ -134,7 +134,7 @@ async function awaitJournal(execution: Execution, onEnd: () => void): Promise<As
   })()
 }
 
-/** Who does not read lets the droplet wait. */
+/** Reads on demand: an unread stream blocks the program in the droplet. */
 function toStream(
   output: AsyncIterator<OutputChunk>,
   onEnd: () => void,
@@ -151,9 +151,9 @@ function toStream(
   })
 }
 
-/** What is printed next; undefined at the end, however it comes. */
+/** The next chunk; undefined at the end, for whatever reason. */
 async function nextChunk(output: AsyncIterator<OutputChunk>, signal: AbortSignal): Promise<OutputChunk | undefined> {
-  // Of its own for each: a promise that all of them were raced against would hold on to all that was ever printed.
+  // A new promise per chunk: racing every chunk against one long-lived promise would retain all of them.
   const { promise, resolve } = Promise.withResolvers<OutputChunk | undefined>()
   const onAbort = () => resolve(undefined)
   signal.addEventListener('abort', onAbort, { once: true })

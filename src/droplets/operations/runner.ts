@@ -6,63 +6,62 @@ import type { Database } from '../../store/database.ts'
 import type { Operation, OperationStore } from '../../store/operations.ts'
 import type { Progress } from '../engine.ts'
 
-/** So often at most the progress of one operation is told. */
+/** Minimum interval between progress notifications of one operation. */
 const PROGRESS_INTERVAL_MS = 250
 
-/** An operation as it is now. */
+/** An operation and its current progress. */
 export interface OperationView extends Operation {
   progress: Progress | null
-  /** Whether it can still be undone. */
+  /** Whether it can still be cancelled. */
   cancellable: boolean
 }
 
-/** What the work of an operation has in hand. */
+/** How the work of an operation reports its course. */
 export interface OperationContext {
   readonly id: string
-  /** The name of the user who wants it. */
+  /** The username of the requester. */
   readonly user: string
-  /** Aborted when somebody wants it undone. */
+  /** Aborted when the operation is cancelled. */
   readonly signal: AbortSignal
-  /** It is its turn. */
+  /** Leaves the queue: the state becomes `running`. */
   start(): void
-  /** The droplet that it turned out to be about. */
+  /** Sets the name of the droplet once it is known. */
   setDroplet(droplet: string): void
-  /** The next step begins, and with it the one before is over. */
+  /** Starts a step and ends the previous one. */
   startStep(name: string): void
-  /** The present one is over. */
+  /** Ends the current step. */
   endStep(): void
   reportProgress(progress: Progress): void
   /**
-   * Done, durably, with `also` in the same transaction: from here on nothing is undone. Without this the operation is
-   * done when its work is.
-   * @throws ApiError 922 when the store cannot be written, 932 when it was cancelled in the last moment
+   * Stores the successful end, with `alsoWrite` in the same transaction; nothing is rolled back after this. Without it,
+   * the operation is done when its work resolves.
+   * @throws ApiError 922 when the store cannot be written, 932 if it was cancelled at the last moment
    */
   complete(alsoWrite: () => void): Promise<void>
 }
 
-/** One that has not ended, or whose end is not in the store yet. */
+/** An operation that has not ended, or whose end is not stored yet. */
 export interface OperationEntry {
   operation: OperationView
-  /** Undefined for one that an earlier process left open, until it is taken up. */
+  /** Undefined for an unfinished operation of an earlier process until it is resumed. */
   pendingRecord: PendingRecord | undefined
   undoable: boolean
-  /** As `resume` has it. */
+  /** As in `resume`. */
   postponable: boolean
   abortController: AbortController
-  /** Who cancelled it. */
   cancelledBy: Actor | undefined
-  /** Its end is being written. */
+  /** Whether its end is being stored. */
   isSettling: boolean
-  /** Resolves at its end, or rejects with its error. */
+  /** Resolves when it is done, or rejects with its error. */
   completion: PromiseWithResolvers<void>
-  /** Wake who waits for its end, but only for some time. */
+  /** Callbacks of the clients that wait for its end with a time limit. */
   waiters: Set<() => void>
   notifiedAt: number
 }
 
 /**
- * Carries operations out, each from its turn to its end, and tells of every change.
- * @param stored called with the id of one whose end is durable
+ * Runs operations to their end and notifies listeners of every change.
+ * @param onStored called with the id of an operation whose end is durable
  */
 export function createOperationRunner(deps: {
   db: Database
@@ -77,21 +76,24 @@ export function createOperationRunner(deps: {
   let isClosed = false
 
   return {
-    /** Begins with the work. */
+    /** Starts the work. */
     run,
 
-    /** Ends one that has not begun, or whose work is over. */
+    /** Ends an operation that has not started, or whose work has ended. */
     settle,
 
     update,
 
-    /** Told of every change of an operation. */
+    /**
+     * Calls the listener with every change of an operation.
+     * @returns unsubscribes
+     */
     watch(listener: (operation: OperationView) => void): () => void {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
 
-    /** From now on what ends stays open in the store. */
+    /** Operations that end from now on stay unfinished in the store, and are resumed at the next start. */
     close(): void {
       isClosed = true
     },
@@ -99,7 +101,7 @@ export function createOperationRunner(deps: {
 
   function run(entry: OperationEntry, work: (context: OperationContext) => Promise<void>): void {
     notify(entry)
-    // Whoever waits is told; nobody has to wait.
+    // Nothing may be waiting for the result.
     entry.completion.promise.catch(error => {
       if (error.cause) log.info('operation failed', { operation: entry.operation.id, error: describeError(error) })
     })
@@ -152,7 +154,7 @@ export function createOperationRunner(deps: {
     return { ...operation, state: 'done', endedAt: now(), steps: withEndTimes(operation.steps) }
   }
 
-  /** What came of it: kept at once, or later when the store cannot be written. */
+  /** Stores the result now, or later if the store cannot be written. */
   async function settle(entry: OperationEntry, thrown?: unknown): Promise<void> {
     if (entry.isSettling || isClosed) return
     entry.isSettling = true
@@ -164,14 +166,14 @@ export function createOperationRunner(deps: {
       onStored(result.id)
     } catch (writeError) {
       log.warn('the end of an operation is stored later', { operation: result.id, error: describeError(writeError) })
-      // Until then it is shown from memory.
+      // Until then it is served from memory.
       audit.defer(write, () => onStored(result.id))
     }
     finish(entry, result, error)
   }
 
   function toApiError(thrown: unknown, { abortController }: OperationEntry): ApiError {
-    // Whatever it was that ended it, it was ended because somebody wanted that.
+    // Whatever the error, the cause is the cancellation.
     if (abortController.signal.aborted) return new ApiError('operationCancelled', { cause: thrown })
     return thrown instanceof ApiError ? thrown : new ApiError('internal', { cause: thrown })
   }
@@ -186,7 +188,6 @@ export function createOperationRunner(deps: {
     }
   }
 
-  /** What writes the end down. */
   function createEndWrite(
     entry: OperationEntry,
     result: Operation,
@@ -223,14 +224,14 @@ export function createOperationRunner(deps: {
       try {
         listener(structuredClone(entry.operation))
       } catch (error) {
-        // What is done is done all the same, and the others are told.
+        // One failing listener must not keep the others from being notified.
         log.error('an operation listener failed', { error: describeError(error) })
       }
     }
   }
 }
 
-/** One that nobody works at yet. */
+/** An entry whose work has not started. */
 export function createEntry(operation: Operation, flags: { undoable: boolean; cancellable: boolean }): OperationEntry {
   return {
     operation: { ...operation, progress: null, cancellable: flags.cancellable },

@@ -7,27 +7,26 @@ import type { IdempotencyKey, Operation, OperationFilter, OperationStore } from 
 import { createEntry, createOperationRunner, type OperationContext, type OperationView } from './runner.ts'
 
 const RETENTION_MS = 7 * 86_400_000
-/** Against those who ask without end: some 50 MB. */
+/** Caps the table at about 50 MB. */
 const MAX_RETAINED = 100_000
-/** That have not ended: more than 99 droplets and who waits for them come to in earnest. */
+/** Maximum unfinished operations; well above what 99 droplets need. */
 const MAX_UNFINISHED = 500
 const RETRY_AFTER_SECONDS = 10
 
-/** What is asked for. */
 export interface OperationRequest extends Pick<Operation, 'kind' | 'droplet' | 'dropletId'> {
   actor: Actor
   idempotencyKey: IdempotencyKey | undefined
-  /** Whether it can be undone once it has begun. */
+  /** Whether it can be cancelled after it has started. */
   undoable: boolean
-  /** Must undo what it did before it throws. */
+  /** Must roll back its changes before it throws. */
   work: (context: OperationContext) => Promise<void>
 }
 
 export type Operations = ReturnType<typeof createOperations>
 
 /**
- * Changes that take a while. Each is in the store before it begins and for 7 days after its end, and tells what it is at.
- * It runs to its end whether or not somebody waits for it.
+ * Long-running changes. Each is stored before it starts and kept for 7 days after its end, and reports its progress. It
+ * runs to completion whether or not a client waits for it.
  */
 export function createOperations(deps: {
   db: Database
@@ -43,15 +42,16 @@ export function createOperations(deps: {
       .map(operation => [operation.id, createEntry(operation, { undoable: false, cancellable: false })]),
   )
   const runner = createOperationRunner({ ...deps, onStored: id => void entries.delete(id) })
-  /** Accepted, and not in the store yet. */
+  /** Accepted, but not stored yet. */
   let pendingStarts = 0
   let isClosed = false
 
   return {
     /**
-     * Begins an operation; it is durable when this resolves.
-     * @returns the earlier one for a key that was used for the same already
-     * @throws ApiError 922 when it cannot be stored, 934 when too many wait already, and then nothing is begun; 930
+     * Starts an operation; it is durable when this resolves.
+     * @returns the earlier operation if the idempotency key was used for the same request
+     * @throws ApiError 922 when it cannot be stored, 930 for a key used for another request, 934 when too many are
+     * unfinished; then nothing is started
      */
     async start(request: OperationRequest): Promise<OperationView> {
       const { actor, idempotencyKey, kind, droplet, dropletId, undoable } = request
@@ -80,19 +80,20 @@ export function createOperations(deps: {
       return toView(operation)
     },
 
-    /** What an earlier process left open, oldest first. */
+    /** The unfinished operations of earlier processes that are not resumed yet, oldest first. */
     unfinished: (): Operation[] =>
       [...entries.values()].flatMap(({ operation, pendingRecord }) => (pendingRecord ? [] : [operation])),
 
     /**
-     * Goes on with one that an earlier process left open.
-     * @param work does what is still to be done, or undoes it
-     * @param postponable whether the next process may as well do that: then nobody waits for it when this one ends
-     * @throws ApiError 922 when the store cannot be written; then nothing is begun
+     * Resumes an unfinished operation of an earlier process.
+     * @param work completes the operation, or rolls it back
+     * @param postponable whether the next process may do this instead: then a shutdown does not wait for it
+     * @throws ApiError 922 when the store cannot be written; then nothing is started
      */
     async resume(id: string, work: (context: OperationContext) => Promise<void>, postponable: boolean): Promise<void> {
       const entry = entries.get(id)
-      if (!entry || entry.pendingRecord) throw new Error('Only what was left open can be resumed')
+      if (!entry || entry.pendingRecord)
+        throw new Error('Only an unfinished operation of an earlier process can be resumed')
       entry.postponable = postponable
       const { user, address, action, droplet } = entry.operation
       entry.pendingRecord = await db.write(() => audit.recordStart({ user, address, action }, droplet ?? ''))
@@ -100,8 +101,8 @@ export function createOperations(deps: {
     },
 
     /**
-     * The operation that this key was used for already.
-     * @throws ApiError 930 when it was used for something else
+     * The operation that this key was used for.
+     * @throws ApiError 930 if it was used for another request
      */
     findByIdempotencyKey,
 
@@ -116,8 +117,8 @@ export function createOperations(deps: {
     },
 
     /**
-     * Resolves at the end of the operation.
-     * @throws ApiError as the operation failed, 929
+     * Resolves when the operation is done.
+     * @throws ApiError the operation's error, or 929
      */
     async outcome(id: string): Promise<void> {
       const entry = entries.get(id)
@@ -128,13 +129,13 @@ export function createOperations(deps: {
     },
 
     /**
-     * Resolves at the end of the operation, after that time, or when `signal` is aborted, whichever comes first.
+     * Resolves when the operation ends, after `ms`, or when `signal` is aborted, whichever comes first.
      * @throws ApiError 929
      */
     async wait(id: string, ms: number, signal?: AbortSignal): Promise<OperationView> {
       const entry = entries.get(id)
       if (!entry || ms === 0 || entry.operation.endedAt !== null || isClosed || signal?.aborted) return show(id)
-      // Not a race of promises: one that lasts would keep hold of all who ever waited for it.
+      // Promise.race against a long-lived promise would retain every waiter until it settles.
       const done = Promise.withResolvers<void>()
       const wake = () => done.resolve()
       const timer = setTimeout(wake, ms)
@@ -147,7 +148,7 @@ export function createOperations(deps: {
     },
 
     /**
-     * Undoes an operation, and resolves when that is done. The audit tells who wanted it together with its end.
+     * Cancels an operation, and resolves when it is rolled back. The audit records the cancellation with its end.
      * @throws ApiError 929; 931 when it is too late
      */
     async cancel(actor: Actor, id: string): Promise<OperationView> {
@@ -156,10 +157,10 @@ export function createOperations(deps: {
         entry.cancelledBy = actor
         entry.abortController.abort(new ApiError('operationCancelled'))
         runner.update(entry, { cancellable: false })
-        // One that waits for its turn has done nothing: it need not wait for that.
+        // A queued operation has done nothing yet, so it ends at once.
         if (entry.operation.state === 'queued') await runner.settle(entry, new ApiError('operationCancelled'))
       }
-      // Who asks a second time waits for the same end.
+      // A repeated cancellation waits for the same end.
       if (entry?.abortController.signal.aborted) await entry.completion.promise.catch(() => undefined)
       const operation = show(id)
       if (operation.state !== 'cancelled') throw new ApiError('operationNotCancellable')
@@ -168,20 +169,20 @@ export function createOperations(deps: {
 
     watch: runner.watch,
 
-    /** Resolves when none is under way that could not be left to the next process. */
+    /** Resolves when no operation is running, apart from postponable ones. */
     async idle(): Promise<void> {
       const pending = () =>
         [...entries.values()].filter(({ operation, postponable }) => operation.endedAt === null && !postponable)
       while (pending().length > 0) await Promise.allSettled(pending().map(({ completion }) => completion.promise))
     },
 
-    /** Forgets those that ended long ago. Runs inside `database.write`. */
+    /** Removes operations past their retention. Runs inside `database.write`. */
     removeOld(): void {
       store.removeEndedBefore(now() - RETENTION_MS)
       store.retainNewest(MAX_RETAINED)
     },
 
-    /** Lets go who waits; what is still open stays so in the store. */
+    /** Releases waiting clients; unfinished operations stay so in the store. */
     close(): void {
       isClosed = true
       runner.close()

@@ -1,18 +1,18 @@
 import type { Usage } from '../engine.ts'
 
-/** Between two samples that are kept. */
+/** Interval of the stored samples. */
 export const SAMPLE_INTERVAL_SECONDS = 10
 
-/** What a droplet used: on an average since the sample before, or at that moment. */
+/** Rates since the previous sample, and current values. */
 export interface Sample {
   /** Milliseconds since 1970. */
   at: number
-  /** Cores: 1.5 is one and a half of them. */
+  /** Cores: 1.5 is one and a half. */
   cpu: number
   /** Bytes. */
   memory: number
   memoryLimit: number
-  /** Bytes a second. */
+  /** Bytes per second. */
   networkIn: number
   networkOut: number
   diskRead: number
@@ -20,10 +20,10 @@ export interface Sample {
   processes: number
 }
 
-/** What was used between two moments, of which the later one is called `at`. */
+/** @param at the time of the sample, milliseconds since 1970 */
 export function toSample(at: number, previous: Usage, usage: Usage): Sample {
   const seconds = (usage.at - previous.at) / 1000
-  // A network that is gone takes with it what it has counted.
+  // Counters drop when a network is removed.
   const rate = (counterOf: (usage: Usage) => number) =>
     seconds > 0 ? Math.max(counterOf(usage) - counterOf(previous), 0) / seconds : 0
   return {

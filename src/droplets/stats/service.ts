@@ -10,18 +10,18 @@ import { SAMPLE_INTERVAL_SECONDS, type Sample, toSample } from './sample.ts'
 import { toHistoryBody, toStatsSnapshot } from './to-body.ts'
 
 const SAMPLE_INTERVAL_MS = SAMPLE_INTERVAL_SECONDS * 1000
-/** An hour of them. */
+/** One hour. */
 const MAX_SAMPLES = 360
-/** What a stream begins with: five minutes. */
+/** Sent first on a stream: five minutes. */
 const HISTORY_SAMPLES = 30
-/** While somebody follows. */
+/** Interval while there are subscribers. */
 const LIVE_INTERVAL_MS = 2_000
 const TICK_INTERVAL_MS = 250
 const HEARTBEAT_INTERVAL_MS = 15_000
-/** An engine that reads them for one droplet after another takes some milliseconds for each. */
+/** Reading the usage takes an engine some milliseconds per droplet. */
 const MAX_CONCURRENT_REQUESTS = 8
 
-/** From its start to its stop. */
+/** A droplet from a start to the next stop. */
 interface UsageRun {
   startedAt: number | undefined
   lastUsage: Usage | undefined
@@ -31,9 +31,9 @@ interface UsageRun {
 export type StatsService = ReturnType<typeof createStatsService>
 
 /**
- * What the droplets use: measured every 10 s and kept for an hour, in memory, and every 2 s for those who follow. While the
- * engine is away, nothing is measured.
- * @param monotonic milliseconds since some moment
+ * Resource usage of the droplets: sampled every 10 s and kept in memory for an hour, and measured every 2 s while there
+ * are subscribers. Nothing is measured while the engine is away.
+ * @param monotonic milliseconds since an arbitrary moment
  * @param now milliseconds since 1970
  */
 export function createStatsService(deps: {
@@ -46,9 +46,9 @@ export function createStatsService(deps: {
 }) {
   const { engine, informer, auth, monotonic, now, log } = deps
   const broadcaster = createBroadcaster({ auth, log, name: 'stream of statistics' })
-  /** By the id of a droplet. */
+  /** Keyed by droplet id. */
   const runs = new Map<string, UsageRun>()
-  /** By the id of a droplet, oldest first. */
+  /** Keyed by droplet id, oldest first. */
   const samplesById = new Map<string, Sample[]>()
   let measuredAt = Number.NEGATIVE_INFINITY
   let sampledAt = Number.NEGATIVE_INFINITY
@@ -64,22 +64,22 @@ export function createStatsService(deps: {
     /** Measures and sends heartbeats until `close`. */
     start: intervals.start,
 
-    /** Measures when it is time to; it is called again and again from the start on. Resolves when that is done. */
+    /** Measures if it is due. Called periodically after `start`; resolves when the measurement is done. */
     tick,
 
-    /** Of a droplet, oldest first: of the last hour, as far as it was there and running. */
+    /** The samples of the last hour in which the droplet was running, oldest first. */
     samplesOf: (id: string): readonly Sample[] => samplesById.get(id) ?? [],
 
     /**
-     * Begins with `history`, the last five minutes of each droplet; then comes `stats` every 2 s.
-     * @param onEnd called when the stream is over
-     * @throws ApiError as `Followers.open`
+     * Sends `history`, the last five minutes of each droplet, then `stats` every 2 s.
+     * @param onEnd called when the stream has ended
+     * @throws ApiError as `Broadcaster.open`
      */
     open(sessionId: string, onEnd: (reason: StreamEnd) => void): ReadableStream<Uint8Array> {
       return broadcaster.open(sessionId, () => [RETRY_FRAME, encodeSseEvent('history', historyBody())], onEnd)
     },
 
-    /** Ends the streams whose session has ended. */
+    /** Ends the streams of ended sessions. */
     checkSessions: broadcaster.checkSessions,
 
     close(): void {
@@ -122,7 +122,7 @@ export function createStatsService(deps: {
           const sample = recordUsage(droplet, at, await engine.usage(droplet.id), shouldSample)
           if (sample) samples.set(droplet.name, sample)
         } catch (error) {
-          // Of one droplet, it may be: the others are measured all the same.
+          // It may concern one droplet only, so the others are measured anyway.
           failure ??= error
         }
       }
@@ -133,15 +133,16 @@ export function createStatsService(deps: {
       broadcaster.broadcast(encodeSseEvent('stats', toStatsSnapshot(at, samples)), () => true)
   }
 
-  /** Told once: it is tried again every few seconds, and the list says itself when the engine is away. */
+  /** Logged once: it is retried every few seconds, and the informer logs an unreachable engine. */
   function logFailure(failure: unknown): void {
-    if (failure && !isFailing) log.warn('what droplets use is not known', { error: describeError(failure) })
+    if (failure && !isFailing)
+      log.warn('the resource usage of droplets cannot be read', { error: describeError(failure) })
     isFailing = failure !== undefined
   }
 
-  /** @returns how it is since the last time that it was measured; undefined the first time */
+  /** @returns usage since the previous measurement; undefined for the first one */
   function recordUsage({ id, startedAt }: ListedDroplet, at: number, usage: Usage | undefined, shouldSample: boolean) {
-    // It may have gone while it was asked for.
+    // The droplet may have been removed meanwhile.
     const stillExists = informer.cachedList()?.some(droplet => droplet.id === id)
     if (!usage || !stillExists) return void runs.delete(id)
     const previous = runs.get(id)

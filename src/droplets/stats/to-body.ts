@@ -39,7 +39,7 @@ function toIsoTime({ at }: Pick<Sample, 'at'>): string {
   return new Date(at).toISOString()
 }
 
-/** To a thousandth of one. */
+/** To three decimals. */
 function roundCores({ cpu: cores }: Sample): number {
   return Math.round(cores * 1000) / 1000
 }

@@ -1,6 +1,6 @@
 import { ApiError } from '../../core/errors.ts'
 
-/** What `GET /info` tells of the host. */
+/** Facts from `GET /info`. */
 export interface EngineInfo {
   serverVersion: string
   osType: string
@@ -9,7 +9,7 @@ export interface EngineInfo {
   securityOptions: readonly string[]
 }
 
-/** The part of the Docker `HostConfig` by which systemd gets a cgroup tree that it can write to. */
+/** The part of Docker's `HostConfig` that gives systemd a writable cgroup tree. */
 export interface CgroupHostConfig {
   Binds?: string[]
   CgroupnsMode?: 'host' | 'private'
@@ -17,10 +17,10 @@ export interface CgroupHostConfig {
 }
 
 /**
- * Chooses how systemd boots as PID 1 on this engine. Each row was seen to boot, and the others not to:
- * with cgroup v1 the tree read-only; with v2 the engine's own writable cgroups from Docker 28 on, and before that a
- * branch of the host's tree for each droplet, which sees no other branch.
- * @throws ApiError 923, in words, for an engine on which no recipe works
+ * Chooses how systemd boots as PID 1 on this engine. These are the combinations that were tested and boot: with cgroup
+ * v1, the tree read-only; with v2, the engine's writable cgroups from Docker 28, and before that a branch of the host's
+ * tree per droplet, which hides the other branches.
+ * @throws ApiError 923 with the reason, for an engine on which none works
  */
 export function cgroupHostConfig(info: EngineInfo, dropletName: string): CgroupHostConfig {
   const major = Number.parseInt(info.serverVersion, 10)
@@ -37,7 +37,7 @@ export function cgroupHostConfig(info: EngineInfo, dropletName: string): CgroupH
     throw unfitError(`${engineName} is not known to boot systemd: use Docker 20.10 or newer`)
   }
   if (major >= 28) {
-    // With mapped users and rootless the cgroups are writable already, and asking for it is refused (moby#48828).
+    // With user namespaces or rootless, cgroups are already writable and the option is rejected (moby#48828).
     return { CgroupnsMode: 'private', ...(!hasMappedUsers && { SecurityOpt: ['writable-cgroups=true'] }) }
   }
   if (hasMappedUsers)

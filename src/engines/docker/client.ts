@@ -3,7 +3,7 @@ import { ApiError } from '../../core/errors.ts'
 import type { EngineCall } from '../../droplets/engine.ts'
 import { hijack, type UpgradedConnection } from './hijack.ts'
 
-/** What the engine answered and refused: the status of its own API and the `message` of the body. */
+/** An error response of the engine: its status and the `message` of its body. */
 export class DockerApiError extends Error {
   override readonly name = 'DockerApiError'
 
@@ -17,29 +17,29 @@ export class DockerApiError extends Error {
 
 export interface DockerRequest {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** Below the version, beginning with a slash. Made of ids that the engine gave and of constants: `fetch` would resolve a `..`. */
+  /** Path after the version, with a leading slash. Built only from the engine's ids and constants: `fetch` resolves `..`. */
   path: string
   query?: Record<string, string>
   json?: unknown
   tar?: Uint8Array
-  /** Until the whole answer is here. */
+  /** Until the response is complete. */
   timeoutMs: number
 }
 
 export type DockerClient = ReturnType<typeof createDockerClient>
 
-/** The newest Engine API that this client was written against; an older engine is spoken to in its own. */
+/** The newest Engine API that this client supports. Older engines are used with their own version. */
 const MAX_API_VERSION = '1.51'
-/** Nothing that is asked for comes near; a body beyond it is no engine's. */
+/** Far above any expected response. */
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-/** Of a stream: an event is some hundred bytes. With every piece that comes, a line is looked through from its beginning. */
+/** Events have some hundred bytes. The limit also bounds rescanning, since each chunk is appended to the pending line. */
 const MAX_LINE_LENGTH = 1024 * 1024
 const VERSION_TIMEOUT_MS = 2_000
 
 /**
- * The Docker Engine API over its unix socket or TCP. Every failure to get a proper answer is `ApiError` 918; an error
- * that the engine itself words is a `DockerRefusal`.
- * @param onCall is told of every request that is over
+ * The Docker Engine API over a unix socket or TCP. Any failure to get a valid response is `ApiError` 918; an error
+ * response is a `DockerApiError`.
+ * @param onCall called after every request
  */
 export function createDockerClient(address: EngineAddress, onCall?: (call: EngineCall) => void) {
   const origin = address.kind === 'unix' ? 'http://localhost' : address.origin
@@ -47,7 +47,7 @@ export function createDockerClient(address: EngineAddress, onCall?: (call: Engin
   let apiVersion: Promise<string> | undefined
 
   return {
-    /** @returns the parsed body; undefined for a body that is empty, as with 204 and 304 */
+    /** @returns the parsed body; undefined for an empty one, as with 204 and 304 */
     async request(request: DockerRequest): Promise<unknown> {
       const signal = AbortSignal.timeout(request.timeoutMs)
       return await withVersion(request, async () => {
@@ -57,26 +57,26 @@ export function createDockerClient(address: EngineAddress, onCall?: (call: Engin
     },
 
     /**
-     * A request whose answer is a stream of JSON lines without an end (events), once the engine has begun it.
-     * @param request `timeoutMs` here is how long that may take
-     * @param signal ends the stream, by throwing
+     * A request for an endless stream of JSON lines (events). Resolves when the stream starts.
+     * @param request `timeoutMs` limits the time until then
+     * @param signal ends the stream with an error
      */
     async stream(request: DockerRequest, signal: AbortSignal): Promise<AsyncGenerator<unknown>> {
       return jsonLines(await requestStreamWithTimeout(request, signal), () => undefined)
     },
 
     /**
-     * A request whose answer is bytes without an end (logs), once the engine has begun it.
-     * @param request `timeoutMs` here is how long that may take
-     * @param signal ends it, by throwing
+     * A request for an endless stream of bytes (logs). Resolves when the stream starts.
+     * @param request `timeoutMs` limits the time until then
+     * @param signal ends the stream with an error
      */
     async bytes(request: DockerRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
       return (await requestStreamWithTimeout(request, signal)).body ?? new ReadableStream()
     },
 
     /**
-     * A request that makes the connection one of bytes both ways (exec).
-     * @param request `timeoutMs` here is how long it may take until then
+     * A request that upgrades the connection to a two-way byte stream (exec).
+     * @param request `timeoutMs` limits the time until then
      */
     async hijack(request: DockerRequest): Promise<UpgradedConnection> {
       return await withVersion(request, async () => {
@@ -84,14 +84,14 @@ export function createDockerClient(address: EngineAddress, onCall?: (call: Engin
         const response = await hijack(address, path, request.json, request.timeoutMs)
         if ('output' in response) return response
         parseBody(response.status, response.text)
-        throw new Error(`The engine answered ${response.status} where it should hand the connection over`)
+        throw new Error(`The engine answered ${response.status} instead of upgrading the connection`)
       })
     },
 
     /**
-     * A request that answers with bytes, as they are printed somewhere, and what of them came within these limits.
-     * @param request `timeoutMs` here is how long it may take until the engine begins to answer
-     * @param onChunk called with each piece that comes
+     * Collects output until it ends or reaches a limit.
+     * @param request `timeoutMs` limits the time until the response starts
+     * @param onChunk called with each chunk
      */
     async collectOutput(
       request: DockerRequest,
@@ -121,9 +121,9 @@ export function createDockerClient(address: EngineAddress, onCall?: (call: Engin
     },
 
     /**
-     * A request that answers with a stream of JSON lines (pull, build), each handed on as it comes.
-     * @param request `timeoutMs` here is the longest silence
-     * @param signal ends it, by throwing
+     * A request for a finite stream of JSON lines (pull, build).
+     * @param request `timeoutMs` limits the time without data
+     * @param signal ends the stream with an error
      */
     async *lines(request: DockerRequest, signal?: AbortSignal): AsyncGenerator<unknown> {
       const idleTimeout = createIdleTimeout(request.timeoutMs)
@@ -144,20 +144,20 @@ export function createDockerClient(address: EngineAddress, onCall?: (call: Engin
       method: request.method,
       redirect: 'manual',
       signal,
-      // The limits are ours.
+      // Disables Bun's own timeout; ours applies.
       timeout: false,
       ...bodyOf(request),
     })
   }
 
-  /** @returns an answer that is good, and may still be coming */
+  /** @returns a successful response, whose body may still be arriving */
   async function requestStream(request: DockerRequest, signal: AbortSignal): Promise<Response> {
     const response = await send(request, signal)
     if (response.status >= 300) parseBody(response.status, await readBody(response))
     return response
   }
 
-  /** As `begin`, and it may take `timeoutMs` until then, whatever comes after that. */
+  /** Like `requestStream`, with `timeoutMs` as the limit until the response starts. */
   async function requestStreamWithTimeout(request: DockerRequest, signal: AbortSignal): Promise<Response> {
     const startTimeout = new AbortController()
     const onTimeout = () => startTimeout.abort(new Error(`silent for ${request.timeoutMs} ms`))
@@ -180,14 +180,14 @@ export function createDockerClient(address: EngineAddress, onCall?: (call: Engin
     try {
       return chooseApiVersion(parseBody(response.status, await readBody(response)))
     } catch (error) {
-      // No word on the request that waits for the version, and none to keep: the next one asks again.
+      // An error here does not concern the request itself. Nothing is cached, so the next request asks again.
       throw error instanceof DockerApiError ? new ApiError('engineUnavailable', { cause: error }) : error
     }
   }
 
   /**
-   * What both sides speak is asked once, and again after the engine was away: it may come back as another version.
-   * It may have done so between two requests, too, and then says that ours is wrong.
+   * The API version is negotiated once, and again after the engine was away, since it may have been upgraded. It may
+   * also change between two requests, in which case the engine rejects ours.
    */
   async function withVersion<T>(request: DockerRequest, work: () => Promise<T>): Promise<T> {
     const recordCall = onCall && startCall(request, onCall)
@@ -229,7 +229,7 @@ function startCall(request: DockerRequest, onCall: (call: EngineCall) => void) {
     onCall({ kind: requestKind(request), result, ms: performance.now() - startedAt })
 }
 
-/** What is asked for, without the container, the exec or the image that it is asked for: `GET /containers/:id/json`. */
+/** The request without container, exec and image names, for metrics: `GET /containers/:id/json`. */
 export function requestKind({ method, path }: Pick<DockerRequest, 'method' | 'path'>): string {
   const kind = path
     .replace(/^\/(containers|exec)\/[0-9a-f]{12,}(?=\/|$)/, '/$1/:id')
@@ -242,17 +242,17 @@ function isVersionMismatch(error: DockerApiError): boolean {
 }
 
 /**
- * The newest API version that engine and client both know (`GET /version`: `ApiVersion`, `MinAPIVersion`).
- * @throws ApiError 923 for an engine that no longer speaks any version known here
+ * The newest API version that engine and client share (`GET /version`: `ApiVersion`, `MinAPIVersion`).
+ * @throws ApiError 923 if there is none
  */
 export function chooseApiVersion(response: unknown): string {
   const versions = response as { ApiVersion?: unknown; MinAPIVersion?: unknown } | undefined
   const newest = versions?.ApiVersion
   const oldest = versions?.MinAPIVersion ?? '1.12'
-  if (!isApiVersion(newest) || !isApiVersion(oldest)) throw new Error('The answer to /version is not an engine’s')
+  if (!isApiVersion(newest) || !isApiVersion(oldest)) throw new Error('The response to /version is not an engine’s')
   if (compareVersions(oldest, MAX_API_VERSION) > 0) {
     throw new ApiError('engineUnfit', {
-      text: `The container engine speaks API ${oldest} and newer, this program ${MAX_API_VERSION} at most: update cikit-api`,
+      text: `The container engine requires API ${oldest} or newer, but this program supports up to ${MAX_API_VERSION}: update cikit-api`,
     })
   }
   return compareVersions(newest, MAX_API_VERSION) < 0 ? newest : MAX_API_VERSION
@@ -282,7 +282,7 @@ async function readBody(response: Response): Promise<string> {
   let text = ''
   for await (const chunk of response.body ?? []) {
     size += chunk.byteLength
-    if (size > MAX_RESPONSE_BYTES) throw new Error(`The engine's answer is larger than ${MAX_RESPONSE_BYTES} bytes`)
+    if (size > MAX_RESPONSE_BYTES) throw new Error(`The engine's response is larger than ${MAX_RESPONSE_BYTES} bytes`)
     text += decoder.decode(chunk, { stream: true })
   }
   return text + decoder.decode()
@@ -305,7 +305,7 @@ async function* jsonLines(response: Response, onChunk: () => void): AsyncGenerat
       onChunk()
       const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
       rest = lines.pop() ?? ''
-      if (rest.length > MAX_LINE_LENGTH) throw new Error('A line of the engine’s answer does not end')
+      if (rest.length > MAX_LINE_LENGTH) throw new Error('A line of the engine’s response is too long')
       for (const line of lines) if (line.trim() !== '') yield JSON.parse(line)
     }
     if (rest.trim() !== '') yield JSON.parse(rest)
@@ -314,7 +314,7 @@ async function* jsonLines(response: Response, onChunk: () => void): AsyncGenerat
   }
 }
 
-/** Aborts when nothing was heard for that long. */
+/** Aborts after `limitMs` without a reset. */
 function createIdleTimeout(limitMs: number) {
   const controller = new AbortController()
   const start = () => setTimeout(() => controller.abort(new Error(`silent for ${limitMs} ms`)), limitMs)

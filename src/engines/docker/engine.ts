@@ -28,36 +28,36 @@ import {
   parseUsage,
 } from './responses.ts'
 
-/** Carried by the containers that we create, to find them again. What CIKit's own tooling made carries none. */
+/** Label of the containers that we create, to find them again. CIKit's own containers do not have it. */
 const MARK_LABEL = 'cikit-api.add'
 
-/** A question must be answered, or refused, within 3 seconds in all. */
+/** Keeps the total response time of a query under 3 seconds. */
 const QUERY_TIMEOUT_MS = 2_500
 const PING_TIMEOUT_MS = 2_000
-/** Unpacking a large image or waiting for a busy disk. */
+/** Long enough to unpack a large image on a busy disk. */
 const CREATE_TIMEOUT_MS = 60_000
-/** The engine itself waits 10 s for the init before it kills. */
+/** The engine gives the init 10 s before it kills it. */
 const STOP_TIMEOUT_MS = 60_000
 
 /**
- * Docker lists a container a moment before it is done creating it, and one that is removed in that moment stays in its
- * listing as a ghost that cannot be removed.
+ * Docker lists a container shortly before its creation is complete. One that is removed in that moment stays listed and
+ * cannot be removed any more.
  */
 const CREATE_SETTLE_MS = 500
 
-/** An exec is started in less, and then Docker can be asked whatever it is. */
+/** Starting an exec takes less than this. */
 const EXEC_START_TIMEOUT_MS = 1_000
 const EXEC_START_POLL_MS = 50
 
-/** Droplets as containers of one Docker Engine, over its API: what a droplet is, in Docker's terms. */
+/** Runs droplets as containers of one Docker Engine. */
 export function createDockerEngine(docker: DockerClient, options: { image: string; prefix: string }): DropletEngine {
   const { image, prefix } = options
-  // A pattern for the engine to narrow its answer down; what is a droplet is decided on our side, by the exact name.
+  // Narrows the engine's response. Which containers are droplets is decided here, by the exact name.
   const nameFilter = JSON.stringify({ name: [`^/?${prefix}[0-9]{2}$`] })
 
   const { probe, execStarting } = createDockerProbe(docker)
   const { execute } = createDockerExec(docker)
-  /** By their ids, as they were when they were looked at last. */
+  /** The last inspected state, keyed by id. */
   const lastInspected = new Map<string, Droplet>()
 
   return {
@@ -89,7 +89,7 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
     probe,
 
     async usage(id) {
-      // Without `one-shot` the engine would measure for a second, and answer then.
+      // Without `one-shot` the engine measures for a second before it responds.
       const query = { stream: 'false', 'one-shot': 'true' }
       const request = { method: 'GET', path: `/containers/${id}/stats`, query, timeoutMs: QUERY_TIMEOUT_MS } as const
       const response = await asQuery(() =>
@@ -148,7 +148,7 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
         docker
           .request({ method: 'POST', path: `/containers/${id}/start`, timeoutMs: CREATE_TIMEOUT_MS })
           .catch(error => {
-            // The words of the allocator (the engine gave the port away) and of the kernel (somebody else listens there).
+            // Messages of Docker's allocator (another container) and of the kernel (another program).
             const isPortTaken =
               error instanceof DockerApiError && /port is already allocated|address already in use/.test(error.message)
             throw isPortTaken ? new PortTakenError(error) : notFoundAsGone(error)
@@ -175,8 +175,9 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
   }
 
   /**
-   * A droplet that was paused in the moment in which an exec was being started in it. Docker 20.10 then hangs with all that is
-   * asked of that container, until what is frozen is thawed or killed on the host. It is still listed, and the others are to be shown.
+   * A droplet that was paused while an exec was starting in it. Docker 20.10 then blocks every request about this
+   * container until its processes are thawed or killed on the host. The container list still works, so that the other
+   * droplets can be shown.
    */
   async function pausedDuringExecStart(id: string): Promise<Droplet | undefined> {
     const lastKnown = lastInspected.get(id)
@@ -196,7 +197,7 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
     }
   }
 
-  /** `GET /containers/json`. Whatever goes wrong with it, it is never an empty list. */
+  /** `GET /containers/json`. An error never yields an empty list. */
   async function listContainers(filters: string): Promise<unknown> {
     const query = { all: '1', filters }
     return await asQuery(() =>
@@ -219,7 +220,7 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
     )
   }
 
-  /** `PUT /containers/ID/archive` works before the first start: the keys are there when sshd comes up. */
+  /** `PUT /containers/ID/archive` works before the first start, so the keys are in place when sshd comes up. */
   async function installAuthorizedKeys(id: string, authorizedKeys: string): Promise<void> {
     const root = { uid: 0, gid: 0, user: 'root', group: 'root' }
     const tar = createTar([
@@ -255,12 +256,12 @@ function containerConfig(droplet: NewDroplet, image: string, info: EngineInfo) {
   }
 }
 
-/** The engine's words would name the id, which nobody asked for. */
+/** Docker's message would contain the internal id. */
 function notFoundAsGone(error: unknown): unknown {
   return error instanceof DockerApiError && error.status === 404 ? new DropletGoneError(error) : error
 }
 
-/** A command that the engine answers with an error of its own was refused: 900, in the daemon's words. */
+/** For commands, an error response means that the engine rejected it: 900, with the daemon's message. */
 async function asCommand<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -270,7 +271,7 @@ async function asCommand<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A question about the host that is answered with an error: the engine is broken (918). */
+/** For queries, an error response means that the engine is broken: 918. */
 async function asQuery<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()

@@ -4,19 +4,19 @@ import { demultiplexOutput, readTerminalOutput } from './multiplexed-output.ts'
 import { parseExecState, parseId } from './responses.ts'
 
 const QUERY_TIMEOUT_MS = 2_500
-/** A busy host takes its time to start a process. */
+/** Starting a process takes long on a busy host. */
 const START_TIMEOUT_MS = 10_000
-/** The engine says a moment after the end of the output how it ended. */
+/** The exit code is available shortly after the output ends. */
 const EXIT_CODE_ATTEMPTS = 40
 const EXIT_CODE_POLL_MS = 50
 
-/** In the environment of all that a program begins, unless that puts on another one: by it they are found again. */
+/** Environment variable inherited by everything a program starts, used to find those processes again. */
 const MARKER_VARIABLE = 'CIKIT_API_EXEC'
 
 /**
- * An engine cannot end what it has started in a container. So that is done from within: by the mark are found what carries
- * it, what that began, and what is on its terminal, which is told as when a terminal is closed, and then ended for good. All
- * that this needs is there in the smallest of systems.
+ * The Engine API cannot kill an exec, so a script inside the container does: it finds the processes with the marker, their
+ * children and those on their terminals, sends them SIGHUP as a closing terminal does, and then SIGKILL. It only needs
+ * tools of minimal systems.
  */
 const KILL_SCRIPT = `exec 2>/dev/null
 mark=$1 pids=' ' ttys=' '
@@ -25,7 +25,7 @@ is_ours() {
   case $ttys in *" $3 "*) return 0 ;; esac
   grep -qF "${MARKER_VARIABLE}=$mark" "/proc/$1/environ"
 }
-look() {
+find_processes() {
   for dir in /proc/[0-9]*; do
     pid=\${dir#/proc/}
     case $pids in *" $pid "*) continue ;; esac
@@ -37,19 +37,19 @@ look() {
   done
 }
 before=
-while [ "$before" != "$pids" ]; do before=$pids; look; done
+while [ "$before" != "$pids" ]; do before=$pids; find_processes; done
 [ "$pids" = ' ' ] && exit
 kill -HUP $pids
 kill -CONT $pids
 sleep 1
-look
+find_processes
 kill -KILL $pids`
 
 /** Runs programs in droplets: `POST /containers/ID/exec`, `POST /exec/ID/start`, `POST /exec/ID/resize`. */
 export function createDockerExec(docker: DockerClient) {
   return { execute }
 
-  /** @throws DockerRefusal when the engine does not start it, ApiError 918 */
+  /** @throws DockerApiError when the engine does not start it, ApiError 918 */
   async function execute(id: string, { command, terminal }: Program): Promise<Execution> {
     const marker = crypto.randomUUID()
     const hasTerminal = terminal !== undefined
@@ -67,7 +67,7 @@ export function createDockerExec(docker: DockerClient) {
     const resize = async ({ columns, rows }: TerminalSize) => {
       const query = { w: String(columns), h: String(rows) }
       const request = { method: 'POST', path: `/exec/${execId}/resize`, query, timeoutMs: QUERY_TIMEOUT_MS } as const
-      // One that has just ended has no size any more.
+      // Fails harmlessly if the program has just exited.
       await docker.request(request).catch(ignoreApiError)
     }
     if (terminal) await resize(terminal)
@@ -94,12 +94,12 @@ export function createDockerExec(docker: DockerClient) {
       const json = { Detach: true, Tty: false }
       await docker.request({ method: 'POST', path: `/exec/${execId}/start`, json, timeoutMs: START_TIMEOUT_MS })
     } catch (error) {
-      // A droplet that was stopped meanwhile has ended all of it.
+      // If the droplet was stopped meanwhile, nothing is left to kill.
       ignoreApiError(error)
     }
   }
 
-  /** `GET /exec/ID/json`. An exec that is forgotten, or never says how it ended, has none. */
+  /** `GET /exec/ID/json`. Undefined if the engine no longer knows the exec or does not report an exit code in time. */
   async function exitCodeOf(execId: string): Promise<number | undefined> {
     for (let attempt = 0; attempt < EXIT_CODE_ATTEMPTS; attempt++) {
       const request = { method: 'GET', path: `/exec/${execId}/json`, timeoutMs: QUERY_TIMEOUT_MS } as const

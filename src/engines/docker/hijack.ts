@@ -3,31 +3,30 @@ import type { EngineAddress } from '../../config/types.ts'
 
 const MAX_HEAD_BYTES = 16 * 1024
 const MAX_ERROR_BYTES = 64 * 1024
-/** May wait for an engine that does not take it. */
+/** Limit of unsent input. */
 const MAX_BUFFERED_BYTES = 1024 * 1024
 const HEAD_END = '\r\n\r\n'
 
-/** A connection that the engine has given over: bytes both ways from here on. */
+/** A two-way byte stream. */
 export interface UpgradedConnection {
-  /** What the engine sends, as it comes. Who does not read lets it wait. */
+  /** An unread stream blocks the sender. */
   output: AsyncIterable<Uint8Array>
-  /** @returns false when too much waits already; then it is not taken */
+  /** @returns false if the bytes were dropped because too much is buffered */
   write(bytes: Uint8Array): boolean
-  /** Breaks it off. */
   close(): void
 }
 
-/** An answer that is none of that kind. */
+/** Any other response. */
 export interface UpgradeRejection {
   status: number
   text: string
 }
 
 /**
- * Asks the engine to take a connection out of HTTP (Engine API, "Attach to a container": `Upgrade: tcp`), which `fetch`
- * cannot.
- * @param path with the version
- * @throws Error when the engine is not there, or says nothing that can be understood in time
+ * Upgrades a connection from HTTP to a raw stream (Engine API, "Attach to a container": `Upgrade: tcp`), which `fetch`
+ * cannot do.
+ * @param path including the version
+ * @throws Error when the engine is unreachable or does not send a valid response in time
  */
 export async function hijack(
   address: EngineAddress,
@@ -43,7 +42,7 @@ export async function hijack(
     const lines = [`POST ${path} HTTP/1.1`, ...head, `Content-Length: ${Buffer.byteLength(body)}`]
     socket.write(`${lines.join('\r\n')}${HEAD_END}${body}`)
     const { status, length } = await readHead(socket)
-    // Engines answer 101, or 200 to who did not ask for an upgrade.
+    // Engines that ignore the upgrade header respond with 200.
     if (status === 101 || status === 200) return upgraded(socket)
     const text = await readBody(socket, Math.min(length, MAX_ERROR_BYTES))
     socket.destroy()
@@ -57,7 +56,7 @@ export async function hijack(
 }
 
 function upgraded(socket: Socket): UpgradedConnection {
-  // What goes wrong from here on ends the output; nobody else is to hear of it.
+  // Errors from here on end the output; without a listener they would be thrown.
   socket.on('error', () => undefined)
   return {
     output: socket,
@@ -78,12 +77,13 @@ function socketAddressOf(origin: string): { host: string; port: number } {
 async function readHead(socket: Socket): Promise<{ status: number; length: number }> {
   const head = await readUntil(socket, bytes => {
     const end = bytes.indexOf(HEAD_END)
-    if (end === -1 && bytes.byteLength > MAX_HEAD_BYTES) throw new Error('The head of the engine’s answer does not end')
+    if (end === -1 && bytes.byteLength > MAX_HEAD_BYTES)
+      throw new Error('The head of the engine’s response is too long')
     return end === -1 ? undefined : end + HEAD_END.length
   })
   const text = head.toString('latin1')
   const [, status] = /^HTTP\/1\.1 (\d{3}) /.exec(text) ?? []
-  if (status === undefined) throw new Error('The engine answered something that is no HTTP')
+  if (status === undefined) throw new Error('The engine’s response is not HTTP')
   const [, length] = /^content-length: *(\d+)\r$/im.exec(text) ?? []
   return { status: Number(status), length: Number(length ?? 0) }
 }
@@ -94,8 +94,8 @@ async function readBody(socket: Socket, length: number): Promise<string> {
 }
 
 /**
- * Reads until it is enough, and leaves the rest for who reads next.
- * @param findEnd how many bytes are taken; undefined for more
+ * Reads until `findEnd` returns a length, and puts the rest back for the next reader.
+ * @param findEnd the number of bytes to take; undefined to read on
  */
 function readUntil(socket: Socket, findEnd: (bytes: Buffer) => number | undefined): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
@@ -119,7 +119,7 @@ function readUntil(socket: Socket, findEnd: (bytes: Buffer) => number | undefine
   }
   const onClose = () => reject(new Error('The engine closed the connection'))
   socket.on('data', onData).on('error', reject).on('close', onClose)
-  // It was paused where a reading before this one ended.
+  // A previous call paused it.
   socket.resume()
   return promise
 }

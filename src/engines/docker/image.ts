@@ -5,12 +5,12 @@ import type { Progress, ProgressCallback } from '../../droplets/engine.ts'
 import { DockerApiError, type DockerClient } from './client.ts'
 import dockerfile from './droplet-image/Dockerfile' with { type: 'text' }
 
-/** Downloading a layer or installing packages may say nothing for a while. */
+/** Downloading a layer or installing packages may be silent for a while. */
 const IDLE_TIMEOUT_MS = 300_000
 
 /**
- * Sees to it that the image is on the engine: our own one is built, another one is pulled, each only when absent.
- * @throws ApiError 924 when it is not to be had
+ * Builds the default image, or pulls another one, if the engine does not have it.
+ * @throws ApiError 924 when it is not available
  */
 export async function ensureImage(
   docker: DockerClient,
@@ -22,7 +22,7 @@ export async function ensureImage(
   if (image === DEFAULT_IMAGE) return await buildDefaultImage(docker, onProgress, signal)
   if (image.startsWith('localhost/')) {
     throw imageUnavailable(
-      `${image} is not on the engine, and a name below localhost/ is nobody's to pull: build or load it there`,
+      `${image} is not on the engine, and localhost/ images cannot be pulled: build or load it there`,
     )
   }
   await pull(docker, image, onProgress, signal)
@@ -30,7 +30,7 @@ export async function ensureImage(
 
 /**
  * Builds the default droplet image from the Dockerfile inside this binary (`POST /build`).
- * @throws ApiError 924 with the engine's words
+ * @throws ApiError 924 with the engine's message
  */
 export async function buildDefaultImage(
   docker: DockerClient,
@@ -73,7 +73,7 @@ export async function hasImage(docker: DockerClient, image: string): Promise<boo
   }
 }
 
-/** A line of either stream, as far as it is understood here. */
+/** A line of a build or pull; other fields are ignored. */
 interface ProgressLine {
   stream?: unknown
   status?: unknown
@@ -82,7 +82,7 @@ interface ProgressLine {
   progressDetail?: { current?: unknown; total?: unknown } | null
 }
 
-/** Both streams report a failure in a line of its own, after the status 200 has long been sent. */
+/** Builds and pulls report a failure as a line of the stream, after the status 200 was sent. */
 async function consumeProgress(
   lines: AsyncIterable<unknown>,
   failureText: string,
@@ -102,7 +102,7 @@ async function consumeProgress(
   }
 }
 
-/** The builder says which step of how many it begins: `Step 3/9 : RUN …`. */
+/** The builder announces each step: `Step 3/9 : RUN …`. */
 function createBuildProgress() {
   let steps: { done: number; total: number } | undefined
   return ({ stream }: ProgressLine): Progress | undefined => {
@@ -114,7 +114,7 @@ function createBuildProgress() {
   }
 }
 
-/** A pull says of each layer how many bytes of how many are there; of all of them it is the sum. */
+/** A pull reports the bytes of each layer; the progress is their sum. */
 function createPullProgress() {
   const layers = new Map<string, { current: number; total: number }>()
   return ({ status, id, progressDetail }: ProgressLine): Progress | undefined => {

@@ -9,17 +9,17 @@ const QUERY_TIMEOUT_MS = 2_500
 export interface EngineReport {
   /** `Docker 28.5.2 with cgroup v2`. */
   description: string
-  /** Why no droplet can boot there; undefined where it can. */
+  /** Why droplets cannot boot there; undefined if they can. */
   unfitReason: string | undefined
   hasImage: boolean
-  /** By how many milliseconds its clock is ahead of ours; NaN when it does not say. */
+  /** How far its clock is ahead of ours, in milliseconds; NaN if it is unknown. */
   clockAheadMs: number
 }
 
 /**
- * Looks at an engine, and changes nothing (`GET /info`, `GET /images/NAME/json`).
+ * Inspects an engine without changing anything (`GET /info`, `GET /images/NAME/json`).
  * @param now milliseconds since 1970
- * @throws ApiError 918 when it does not answer
+ * @throws ApiError 918 when it does not respond
  */
 export async function inspectEngine(docker: DockerClient, image: string, now: () => number): Promise<EngineReport> {
   const requestedAt = now()

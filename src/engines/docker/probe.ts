@@ -4,17 +4,17 @@ import { DockerApiError, type DockerClient } from './client.ts'
 import { parseStandardOutput } from './multiplexed-output.ts'
 import { parseExecRunning, parseId } from './responses.ts'
 
-/** Twice this and the next are 8 s, in which a probe is over. */
+/** Two queries and the output limit add up to 8 s at most. */
 const QUERY_TIMEOUT_MS = 1_250
-/** Longer than all that the script waits for together. */
+/** Longer than all timeouts of the script together. */
 const OUTPUT_TIMEOUT_MS = 5_500
 const MAX_OUTPUT_BYTES = 64 * 1024
 
 /**
- * Asks from within, as the engine may be on another host, where no published port is to be reached. It has to do with
- * what the smallest of systems have; what is not there is not said. No droplet shall be busy with it for long.
+ * Probes from inside, because the engine may be on another host whose published ports are unreachable. Uses only tools of
+ * minimal systems, omits what is missing, and limits its run time.
  */
-const PROBE_SCRIPT = `echo looks
+const PROBE_SCRIPT = `echo started
 at_most() { if command -v timeout >/dev/null; then timeout "$@"; else shift; "$@"; fi; }
 exec 2>/dev/null
 for kind in ed25519 ecdsa rsa; do
@@ -27,7 +27,7 @@ else
   echo "greets $(at_most 2 nc 127.0.0.1 22 </dev/null | head -c 4)"
 fi`
 
-/** systemctl(1), is-system-running; what else it says is that it did not reach systemd. */
+/** systemctl(1), is-system-running. Any other output means that systemd was not reached. */
 const INIT_STATES: Record<string, Probe['init']> = {
   initializing: 'booting',
   starting: 'booting',
@@ -39,15 +39,15 @@ const INIT_STATES: Record<string, Probe['init']> = {
 
 const NO_RESPONSE: Probe = { init: undefined, sshResponds: false, hostKey: undefined }
 
-/** Looks into droplets by `exec`. Whatever a droplet does with that, it is one that says nothing. */
+/** Probes droplets by `exec`. Whatever goes wrong inside a droplet yields an empty result. */
 export function createDockerProbe(docker: DockerClient) {
   const startingExecs = new Map<string, PromiseWithResolvers<void>>()
-  /** By droplet, what did not come to its end in time: the engine could not end it either, and it is not asked a second time meanwhile. */
+  /** Execs that did not end in time, keyed by droplet. The engine cannot kill them, so no other probe starts meanwhile. */
   const hangingExecs = new Map<string, string>()
 
   return {
     probe,
-    /** While a look into this droplet is being started: resolves when it is. */
+    /** Resolves when the exec has started; undefined if none is starting in this droplet. */
     execStarting: (id: string): Promise<void> | undefined => startingExecs.get(id)?.promise,
   }
 
@@ -77,7 +77,7 @@ export function createDockerProbe(docker: DockerClient) {
       return parseProbe(parseStandardOutput(output.bytes))
     } catch (error) {
       if (!(error instanceof DockerApiError)) throw error
-      // What was refused did not begin, and nothing of it hangs.
+      // A rejected exec has not started, so nothing hangs.
       markEnded(id)
       return NO_RESPONSE
     }
@@ -101,7 +101,7 @@ export function createDockerProbe(docker: DockerClient) {
     )
   }
 
-  /** `GET /exec/ID/json`. One that the engine will not tell of may run. */
+  /** `GET /exec/ID/json`. If the engine does not answer that, the exec may still be running. */
   async function isExecRunning(execId: string): Promise<boolean> {
     const response = docker.request({ method: 'GET', path: `/exec/${execId}/json`, timeoutMs: QUERY_TIMEOUT_MS })
     return await response.then(parseExecRunning, error => {
@@ -111,12 +111,12 @@ export function createDockerProbe(docker: DockerClient) {
   }
 }
 
-/** @param output what the script printed, or anything else */
+/** @param output the script's output, which is untrusted */
 export function parseProbe(output: string): Probe {
   const field = (key: string) => new RegExp(`^${key} (.*)$`, 'm').exec(output)?.[1]
   const systemd = field('systemd')
   const init = systemd !== undefined && Object.hasOwn(INIT_STATES, systemd) ? INIT_STATES[systemd] : undefined
-  // Where systemd is and does not say how far it got, an sshd that greets is no word for it.
+  // If systemd runs but cannot be asked, a responding sshd does not prove that the boot is complete.
   const isSystemdUnreachable = systemd !== undefined && init === undefined
   return {
     init,

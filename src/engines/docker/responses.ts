@@ -3,9 +3,9 @@ import type { Droplet, DropletEvent, DropletRef, DropletState, PortBinding, Usag
 import { numberOf } from '../../droplets/naming.ts'
 import type { EngineInfo } from './cgroup.ts'
 
-// What the Docker Engine answers is parsed here and nowhere else. A body of another shape is an engine that is broken (918).
+// The only place where Docker's responses are parsed. An unexpected shape means that the engine is broken (918).
 
-/** Carried by the containers that we create: the name of the user who wanted it. */
+/** Label of the containers that we create: the requesting user. */
 export const CREATOR_LABEL = 'cikit-api.user'
 
 const states: readonly DropletState[] = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']
@@ -13,7 +13,7 @@ const healthChecks = ['starting', 'healthy', 'unhealthy'] as const
 
 /** `GET /containers/json`: the droplets among the containers. */
 export function parseContainers(response: unknown, prefix: string): DropletRef[] {
-  if (!Array.isArray(response)) throw unexpected('/containers/json is no list')
+  if (!Array.isArray(response)) throw unexpected('a container list that is not an array')
   return response.flatMap(entry => {
     const container = asRecord(entry)
     const name = containerName(container.Names)
@@ -21,13 +21,13 @@ export function parseContainers(response: unknown, prefix: string): DropletRef[]
   })
 }
 
-/** `GET /containers/json`: whether this one is paused. */
+/** `GET /containers/json`: whether this container is paused. */
 export function parsePaused(response: unknown, id: string): boolean {
-  if (!Array.isArray(response)) throw unexpected('/containers/json is no list')
+  if (!Array.isArray(response)) throw unexpected('a container list that is not an array')
   return response.map(asRecord).some(({ Id, State }) => Id === id && State === 'paused')
 }
 
-/** `GET /containers/ID/json`; undefined for a container that is no droplet. */
+/** `GET /containers/ID/json`; undefined for a container that is not a droplet. */
 export function parseContainer(response: unknown, prefix: string): Droplet | undefined {
   const container = asRecord(response)
   const name = containerName([container.Name])
@@ -56,10 +56,10 @@ export function parseContainer(response: unknown, prefix: string): Droplet | und
   }
 }
 
-/** A line of `GET /events`; undefined for what changes no droplet, nor one that was a droplet before it was renamed. */
+/** A line of `GET /events`; undefined if it changes neither a droplet nor one that was renamed from or to a droplet name. */
 export function parseEvent(line: unknown, prefix: string): DropletEvent | undefined {
   const { Actor, Action, timeNano } = asRecord(line)
-  // What runs within a droplet, or looks at it, changes nothing of it.
+  // Execs and reads do not change a droplet.
   if (/^(exec_|attach|top|resize|export|archive-path|extract-to-dir|copy)/.test(asString(Action))) return undefined
   const { ID, Attributes } = asRecord(Actor)
   const { name, oldName, exitCode } = asRecord(Attributes)
@@ -73,7 +73,7 @@ export function parseEvent(line: unknown, prefix: string): DropletEvent | undefi
   }
 }
 
-/** Of `health_status: healthy`. */
+/** Parses actions such as `health_status: healthy`. */
 function healthCheckOf(action: unknown): DropletEvent['healthCheck'] {
   const [, status] = /^health_status: (.*)$/.exec(String(action)) ?? []
   return status === 'starting' || status === 'healthy' || status === 'unhealthy' ? status : undefined
@@ -85,25 +85,25 @@ export function parseInfo(response: unknown): EngineInfo {
   return {
     serverVersion: asString(info.ServerVersion),
     osType: asString(info.OSType),
-    // Engines before 20.10 do not tell, and know of v1 only.
+    // Engines before 20.10 do not report it, and support only v1.
     cgroupVersion: info.CgroupVersion === undefined ? '1' : asString(info.CgroupVersion),
     securityOptions: Array.isArray(info.SecurityOptions) ? info.SecurityOptions.map(asString) : [],
   }
 }
 
-/** `GET /info`: what time it is there, in milliseconds since 1970; NaN when it does not say. */
+/** `GET /info`: the engine's time in milliseconds since 1970; NaN if it is not reported. */
 export function parseSystemTime(response: unknown): number {
   const { SystemTime } = asRecord(response)
   return typeof SystemTime === 'string' ? Date.parse(SystemTime) : Number.NaN
 }
 
-/** `GET /containers/ID/stats`; undefined for a container that does not run: what it uses was never read. */
+/** `GET /containers/ID/stats`; undefined for a stopped container, for which Docker reports no readings. */
 export function parseUsage(response: unknown): Usage | undefined {
   const { read, cpu_stats, memory_stats, networks, blkio_stats, pids_stats } = asRecord(response)
   const at = parseTime(read)
   const { usage, limit, stats } = asRecord(memory_stats ?? {})
   if (at === undefined || usage === undefined) return undefined
-  // As docker stats shows it: the cache that nobody has used lately is there for the taking (cgroup v2, and v1).
+  // Like `docker stats`, without inactive cache, which the kernel can reclaim (cgroup v2, then v1).
   const { inactive_file, total_inactive_file } = asRecord(stats ?? {})
   const [networkIn, networkOut] = ['rx_bytes', 'tx_bytes'].map(name =>
     sum(Object.values(asRecord(networks ?? {})).map(network => asRecord(network)[name])),
@@ -129,7 +129,7 @@ export function parseUsage(response: unknown): Usage | undefined {
   }
 }
 
-/** With cgroup v1 it is `Read`, with v2 `read`. */
+/** cgroup v1 has `Read`, v2 `read`. */
 function isOp(op: unknown, direction: string): boolean {
   return typeof op === 'string' && op.toLowerCase() === direction
 }
@@ -138,18 +138,18 @@ function sum(counts: unknown[]): number {
   return counts.map(asCount).reduce((left, right) => left + right, 0)
 }
 
-/** A count of the kernel's, 64 bits without a sign: the largest of them are no whole numbers here any more. */
+/** An unsigned 64-bit kernel counter; large values lose precision here. */
 function asCount(value: unknown): number {
-  if (typeof value !== 'number' || !(value >= 0)) throw unexpected('a count that is none')
+  if (typeof value !== 'number' || !(value >= 0)) throw unexpected('an invalid counter')
   return value
 }
 
-/** `GET /exec/ID/json`: whether it is still at it. */
+/** `GET /exec/ID/json` */
 export function parseExecRunning(response: unknown): boolean {
   return asRecord(response).Running === true
 }
 
-/** `GET /exec/ID/json`: how it ended, once it has. */
+/** `GET /exec/ID/json` */
 export function parseExecState(response: unknown): { isRunning: boolean; exitCode: number | undefined } {
   const { Running, ExitCode } = asRecord(response)
   return { isRunning: Running === true, exitCode: isInteger(ExitCode) ? ExitCode : undefined }
@@ -158,13 +158,13 @@ export function parseExecState(response: unknown): { isRunning: boolean; exitCod
 /** The `Id` of what was created or listed. */
 export function parseId(response: unknown): string {
   const id = asString(asRecord(response).Id)
-  // It becomes part of a path from here on.
-  if (!/^[0-9a-f]{64}$/.test(id)) throw unexpected('an id that is none')
+  // The id becomes part of request paths.
+  if (!/^[0-9a-f]{64}$/.test(id)) throw unexpected('an invalid id')
   return id
 }
 
 export function parseIds(response: unknown): string[] {
-  if (!Array.isArray(response)) throw unexpected('/containers/json is no list')
+  if (!Array.isArray(response)) throw unexpected('a container list that is not an array')
   return response.map(parseId)
 }
 
@@ -183,7 +183,7 @@ function parsePorts(value: unknown): Record<string, PortBinding> {
   if (value === null || value === undefined) return ports
   for (const [key, bindings] of Object.entries(asRecord(value))) {
     const [port = '', type = 'tcp'] = key.split('/')
-    // A port that is exposed by the image and not published has no place on the host.
+    // A port that the image exposes but that is not published has no bindings.
     for (const entry of Array.isArray(bindings) ? bindings : []) {
       const { HostIp, HostPort } = asRecord(entry)
       const binding = { type, from: { ip: asString(HostIp) || '0.0.0.0', port: Number(HostPort) } }
@@ -198,18 +198,18 @@ function parsePorts(value: unknown): Record<string, PortBinding> {
 function parseTime(value: unknown): number | undefined {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(asString(value))
   const seconds = match ? Date.parse(`${match[1]}${match[3]}`) : Number.NaN
-  if (Number.isNaN(seconds)) throw unexpected('a time that is none')
-  // Fractions of a millisecond are kept: they tell which of two droplets is newer.
+  if (Number.isNaN(seconds)) throw unexpected('an invalid time')
+  // Fractions of a millisecond matter: they decide which of two droplets is newer.
   return value === '0001-01-01T00:00:00Z' ? undefined : seconds + Number(match?.[2] ?? 0) * 1000
 }
 
 function asRecord(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw unexpected('something that is no object')
+    throw unexpected('something other than an object')
   return { ...value }
 }
 
-/** A text of somebody else's choice, as long as it is what such a text looks like. */
+/** Untrusted text, or an empty string if it does not match. */
 function matchOrEmpty(shape: RegExp, value: unknown): string {
   return typeof value === 'string' && shape.test(value) ? value : ''
 }
@@ -219,7 +219,7 @@ function isInteger(value: unknown): value is number {
 }
 
 function asString(value: unknown): string {
-  if (typeof value !== 'string') throw unexpected('something that is no text')
+  if (typeof value !== 'string') throw unexpected('something other than a string')
   return value
 }
 

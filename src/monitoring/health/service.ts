@@ -2,12 +2,12 @@ import type { Log } from '../../core/log.ts'
 import type { DropletInformer } from '../../droplets/informer.ts'
 import type { Database } from '../../store/database.ts'
 
-/** A store that could not be written is tried again so often. */
+/** Retry interval after a failed write. */
 const RETRY_INTERVAL_MS = 500
 
-/** How this server is. What it serves, the droplets, have a health of their own (`droplets/health.ts`). */
+/** The health of this server. Droplets have their own (`droplets/health-checker.ts`). */
 export interface ServerHealth {
-  /** `degraded` is worse than it should be, and mended by no restart of ours; `failed` is of no use to anybody. */
+  /** `degraded`: works in part, and a restart would not help; `failed`: cannot serve. */
   status: 'ok' | 'degraded' | 'failed'
   engine: 'ok' | 'away'
   store: 'ok' | 'read-only' | 'unusable'
@@ -16,8 +16,9 @@ export interface ServerHealth {
 export type ServerHealthChecker = ReturnType<typeof createServerHealthChecker>
 
 /**
- * Knows how the server is without asking anybody: whether the engine was heard of within the last second, and how the last
- * write to the store ended. The house is kept every 30 seconds, which is a write; after one that failed it is tried again at once and on.
+ * Answers from known state, without a request to the engine or the store's disk: whether the engine was heard from within
+ * the last second, and how the last write ended. Maintenance writes every 30 seconds; a failed write is retried until one
+ * succeeds.
  */
 export function createServerHealthChecker(deps: {
   db: Pick<Database, 'watchWrites'>
@@ -61,15 +62,15 @@ export function createServerHealthChecker(deps: {
     if (isWritable) return
     isWritable = true
     clearTimeout(retryTimer)
-    log.info('the store can be written again')
+    log.info('the store is writable again')
   }
 
   function onWriteFailed(): void {
-    // Told once: it may stay so for days.
+    // Logged once: it may last for days.
     if (isWritable) log.warn('the store cannot be written')
     isWritable = false
     clearTimeout(retryTimer)
-    // What becomes of it is heard as of every write.
+    // `watchWrites` reports the outcome.
     retryTimer = setTimeout(() => clock.saveHighWaterMark().catch(() => undefined), RETRY_INTERVAL_MS)
     retryTimer.unref()
   }

@@ -10,7 +10,7 @@ export interface DropletMetricSources {
   events: { count: () => number }
 }
 
-/** The droplets, the engine that they live on, and who follows what happens to them. */
+/** Droplets, the engine and event streams. */
 export function registerDropletMetrics(
   registers: Registry[],
   sources: DropletMetricSources & { now: () => number },
@@ -18,7 +18,7 @@ export function registerDropletMetrics(
   const { informer, events, now } = sources
   new Gauge({
     name: 'cikit_api_engine_up',
-    help: '1 while the engine is there, 0 when it was not heard of for a second.',
+    help: '1 while the engine responds, 0 if it has not been heard from for a second.',
     registers,
     collect() {
       this.set(informer.cachedList() ? 1 : 0)
@@ -26,7 +26,7 @@ export function registerDropletMetrics(
   })
   new Gauge({
     name: 'cikit_api_droplets',
-    help: 'Droplets by state; none of them is told while the engine is away.',
+    help: 'Droplets by state; absent while the engine is away.',
     labelNames: ['state'],
     registers,
     collect() {
@@ -38,7 +38,7 @@ export function registerDropletMetrics(
   })
   new Gauge({
     name: 'cikit_api_droplets_running',
-    help: 'Running droplets by health: booting, ready, degraded, or unknown where none of that can be said.',
+    help: 'Running droplets by health: booting, ready, degraded or unknown.',
     labelNames: ['health'],
     registers,
     collect() {
@@ -51,7 +51,7 @@ export function registerDropletMetrics(
   })
   new Gauge({
     name: 'cikit_api_event_streams',
-    help: 'Event streams that are open.',
+    help: 'Open event streams.',
     registers,
     collect() {
       this.set(events.count())

@@ -11,7 +11,7 @@ export interface OperationMetricSources {
   operations: { watch: (listener: (operation: OperationView) => void) => () => void }
 }
 
-/** Changes of droplets: those that ended, and those that have not. @returns ends it */
+/** @returns unsubscribes */
 export function registerOperationMetrics(
   registers: Registry[],
   sources: OperationMetricSources & { now: () => number },
@@ -20,21 +20,21 @@ export function registerOperationMetrics(
   const open = new Map<string, OperationView>()
   const ended = new Counter({
     name: 'cikit_api_operations_total',
-    help: 'Operations that ended, by kind and by how: done, failed or cancelled.',
+    help: 'Ended operations, by kind and final state: done, failed or cancelled.',
     labelNames: ['kind', 'state'],
     registers,
   })
   for (const kind of KINDS) for (const state of ENDED) ended.inc({ kind, state }, 0)
   const duration = new Histogram({
     name: 'cikit_api_operation_duration_seconds',
-    help: 'From being asked for to the end of an operation, by kind.',
+    help: 'Time from the request to the end of an operation, by kind.',
     labelNames: ['kind'],
     buckets: BUCKETS,
     registers,
   })
   new Gauge({
     name: 'cikit_api_operations_open',
-    help: 'Operations that have not ended, by state: queued or running.',
+    help: 'Unfinished operations, by state: queued or running.',
     labelNames: ['state'],
     registers,
     collect() {
@@ -43,7 +43,7 @@ export function registerOperationMetrics(
   })
   new Gauge({
     name: 'cikit_api_operation_oldest_seconds',
-    help: 'For how long the oldest operation is waiting (queued) or being carried out (running); 0 when there is none.',
+    help: 'Age of the oldest queued operation and run time of the longest running one; 0 without any.',
     labelNames: ['state'],
     registers,
     collect() {
@@ -55,7 +55,7 @@ export function registerOperationMetrics(
   return operations.watch(operation => {
     const { id, kind, state, createdAt, endedAt } = operation
     if (endedAt === null) return void open.set(id, operation)
-    // Of what is over nothing is heard but its end, and that once.
+    // The end is reported exactly once.
     open.delete(id)
     ended.inc({ kind, state })
     duration.observe({ kind }, (endedAt - createdAt) / 1000)

@@ -10,7 +10,7 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export function registerProcessMetrics(registers: Registry[]): void {
   new Counter({
     name: 'process_cpu_seconds_total',
-    help: 'Time that this process was computing, in user and system mode.',
+    help: 'CPU time of this process, user and system.',
     registers,
     collect() {
       const { user, system } = process.cpuUsage()
@@ -20,7 +20,7 @@ export function registerProcessMetrics(registers: Registry[]): void {
   })
   new Gauge({
     name: 'process_resident_memory_bytes',
-    help: 'Memory of this process.',
+    help: 'Resident memory of this process.',
     registers,
     collect() {
       this.set(process.memoryUsage.rss())
@@ -28,7 +28,7 @@ export function registerProcessMetrics(registers: Registry[]): void {
   })
   new Gauge({
     name: 'process_open_fds',
-    help: 'Files and sockets that are open.',
+    help: 'Open files and sockets.',
     registers,
     collect() {
       this.set(readdirSync('/proc/self/fd').length)
@@ -36,12 +36,12 @@ export function registerProcessMetrics(registers: Registry[]): void {
   })
   new Gauge({
     name: 'process_max_fds',
-    help: 'As many of them as there may be.',
+    help: 'Limit of open files and sockets.',
     registers,
   }).set(maxOpenFiles())
   new Gauge({
     name: 'process_start_time_seconds',
-    help: 'When this process was started, in seconds since 1970.',
+    help: 'Start time of this process, in seconds since 1970.',
     registers,
   }).set(Math.round(Date.now() / 1000 - process.uptime()))
 }
@@ -50,7 +50,7 @@ export function registerProcessMetrics(registers: Registry[]): void {
 export function createEventLoopMetrics(registers: Registry[]) {
   const delay = new Histogram({
     name: 'cikit_api_event_loop_delay_seconds',
-    help: 'How late a timer is, ten times a second: for so long nobody was served.',
+    help: 'Delay of a timer that fires ten times a second: how long requests had to wait.',
     buckets: BUCKETS,
     registers,
   })

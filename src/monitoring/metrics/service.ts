@@ -12,8 +12,8 @@ import { registerStoreMetrics, type StoreMetricSources } from './store.ts'
 export type Metrics = ReturnType<typeof createMetrics>
 
 /**
- * What Prometheus is told of this server. No label is a name, an address, or anything else that comes from outside: there
- * are as many series as there are routes, kinds and results.
+ * Prometheus metrics of this server. No label comes from outside, such as a name or an address, so the number of series
+ * is fixed by the routes, kinds and results.
  * @param now milliseconds since 1970
  */
 export function createMetrics(options: { version: string; now: () => number }) {
@@ -24,7 +24,7 @@ export function createMetrics(options: { version: string; now: () => number }) {
   let certificateExpiry: Gauge | undefined
   new Gauge({
     name: 'cikit_api_build_info',
-    help: 'Always 1; which version this is.',
+    help: 'Always 1; the label is the running version.',
     labelNames: ['version'],
     registers,
   }).set({ version }, 1)
@@ -38,32 +38,29 @@ export function createMetrics(options: { version: string; now: () => number }) {
     /** Samples the event loop until `close`. */
     start: eventLoop.start,
 
-    /** A request to the API is over. */
     observeRequest: (request: ServedRequest): void => requests.observe(request),
 
-    /** A request to the engine is over. */
     observeEngineCall: (call: EngineCall): void => engine.observe(call),
 
-    /** What is looked at when it is asked for, or tells by itself. Once. */
+    /** Registers the metrics that read from services. Call once. */
     addSources(sources: DropletMetricSources & OperationMetricSources & StoreMetricSources): void {
       registerDropletMetrics(registers, { ...sources, now })
       disposers.push(registerOperationMetrics(registers, { ...sources, now }), registerStoreMetrics(registers, sources))
     },
 
-    /** From now on clients get this certificate. */
+    /** Sets the certificate in use. */
     setCertificate({ validTo }: Pick<Certificate, 'validTo'>): void {
       certificateExpiry ??= new Gauge({
         name: 'cikit_api_certificate_end_time_seconds',
-        help: 'When the certificate in use is over, in seconds since 1970.',
+        help: 'Expiry of the certificate in use, in seconds since 1970.',
         registers,
       })
       certificateExpiry.set(Math.floor(validTo / 1000))
     },
 
-    /** All of it in the text format of Prometheus, version 0.0.4. */
+    /** Prometheus text format 0.0.4. */
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
 
-    /** Hears of nothing any more. */
     close(): void {
       for (const dispose of disposers) dispose()
     },

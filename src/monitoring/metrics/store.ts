@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { AuditRecord } from '../../store/audit.ts'
 import type { Database } from '../../store/database.ts'
 
-/** Seconds: a commit waits for the disk, and a write behind others for several. */
+/** Seconds: a commit waits for the disk, and a queued write for several commits. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 const WRITE_RESULTS = ['stored', 'failed', 'withdrawn'] as const
 
@@ -13,27 +13,27 @@ export interface StoreMetricSources {
   countLocks: () => Record<'address' | 'login' | 'recovery', number>
 }
 
-/** The store, and what is counted up in it. @returns ends it */
+/** The store, the audit log and locks. @returns unsubscribes */
 export function registerStoreMetrics(
   registers: Registry[],
   { db, serverHealth, audit, countLocks }: StoreMetricSources,
 ): () => void {
   const duration = new Histogram({
     name: 'cikit_api_store_write_duration_seconds',
-    help: 'From asking for a write until it is durable.',
+    help: 'Time from requesting a write until it is durable.',
     buckets: BUCKETS,
     registers,
   })
   const writes = new Counter({
     name: 'cikit_api_store_writes_total',
-    help: 'Writes to the store by how they ended: stored, failed (the store), or withdrawn (what was to be done did not fit).',
+    help: 'Writes to the store by result: stored, failed (by the store) or withdrawn (by the work itself).',
     labelNames: ['result'],
     registers,
   })
   for (const result of WRITE_RESULTS) writes.inc({ result }, 0)
   new Gauge({
     name: 'cikit_api_store_writes_waiting',
-    help: 'Writes that wait for their turn.',
+    help: 'Queued writes.',
     registers,
     collect() {
       this.set(db.waitingWrites())
@@ -41,7 +41,7 @@ export function registerStoreMetrics(
   })
   new Gauge({
     name: 'cikit_api_store_writable',
-    help: '1 unless the last write failed, or the store cannot even be read.',
+    help: '1 unless the last write failed or the store cannot be read.',
     registers,
     collect() {
       this.set(serverHealth.check().store === 'ok' ? 1 : 0)
@@ -49,7 +49,7 @@ export function registerStoreMetrics(
   })
   new Counter({
     name: 'cikit_api_audit_records_total',
-    help: 'Records that were ever written to the audit.',
+    help: 'Records ever written to the audit log.',
     registers,
     collect() {
       const [newest] = readOrUndefined(() => audit.records({ limit: 1 })) ?? []
@@ -59,7 +59,7 @@ export function registerStoreMetrics(
   })
   new Gauge({
     name: 'cikit_api_locks',
-    help: 'Locks that last, on addresses, logins and recovery codes.',
+    help: 'Active locks on addresses, logins and recovery codes.',
     labelNames: ['on'],
     registers,
     collect() {
@@ -74,7 +74,7 @@ export function registerStoreMetrics(
   })
 }
 
-/** Of a store that cannot be read nothing is told, and the rest all the same. */
+/** An unreadable store must not break the other metrics. */
 function readOrUndefined<T>(read: () => T): T | undefined {
   try {
     return read()

@@ -343,7 +343,7 @@ describe('a terminal is over', () => {
     expect(client.closed).toEqual([])
     change(harness)
     harness.advance(0)
-    expect(client.closed).toEqual([[4401, 'The session is over']])
+    expect(client.closed).toEqual([[4401, 'The session has ended']])
     await eventually(async () => harness.auditRecords().length === 2)
     expect([program.counters.endCalls, harness.terminals.count()]).toEqual([1, 0])
     // Its program has ended only because it was ended: nobody is told a code.
@@ -390,7 +390,7 @@ describe('a terminal is over', () => {
     harness.advance(0)
     await eventually(async () => harness.logged.length > 0)
     expect(harness.logged.map(line => JSON.parse(line))).toMatchObject([
-      { level: 'warn', message: 'a terminal could not be ended within its droplet', droplet: 'cikit01' },
+      { level: 'warn', message: 'a terminal program could not be killed', droplet: 'cikit01' },
     ])
     expect(harness.terminals.count()).toBe(0)
   })
@@ -476,7 +476,7 @@ describe('with the end of the server', () => {
     const opened = [await harness.open(), await harness.open('cikit02')]
     await harness.terminals.close()
     for (const { client, program } of opened) {
-      expect([client.closed, program.counters.endCalls]).toEqual([[[1001, 'The server stops']], 1])
+      expect([client.closed, program.counters.endCalls]).toEqual([[[1001, 'The server is stopping']], 1])
     }
     expect(harness.terminals.count()).toBe(0)
     await eventually(async () => harness.auditRecords().length === 4)

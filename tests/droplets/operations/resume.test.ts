@@ -205,14 +205,17 @@ describe('an add', () => {
     host.clock.advance(30_000)
     const service = host.startService()
     await service.resume()
-    await host.waitForLog('unfinished adds not undone yet, trying on')
+    await host.waitForLog('unfinished adds not rolled back yet, retrying')
     // It has not ended before that is true.
     expect(service.operations.show(id)).toMatchObject({ state: 'running', endedAt: null })
     await service.operations.wait(id, 10_000)
     const operation = service.operations.show(id)
     expect(operation).toMatchObject({
       ...{ state: 'failed', droplet: 'cikit01', cancellable: false },
-      error: { id: 933, text: 'cikit-api was stopped in the middle: what it had begun is undone' },
+      error: {
+        id: 933,
+        text: 'The operation was interrupted by a restart of cikit-api: the unfinished droplet was removed',
+      },
     })
     expect(operation.steps).toMatchObject([{ name: 'undo', endedAt: host.clock.now() }])
     expect(host.names()).toEqual([])
@@ -240,7 +243,7 @@ describe('an add', () => {
     host.memoryEngine.disconnect()
     const service = host.startService()
     await service.resume()
-    await host.waitForLog('unfinished adds not undone yet, trying on')
+    await host.waitForLog('unfinished adds not rolled back yet, retrying')
     // Nobody who ends this program has to wait for the engine.
     await service.idle()
     await service.close()
@@ -270,7 +273,7 @@ test('nothing is taken up twice, nor what is not left open', async () => {
   const { operations } = host.startService()
   await operations.resume(id, never, false)
   for (const other of [id, 'x']) {
-    await expect(operations.resume(other, never, false)).rejects.toThrow('Only what was left open')
+    await expect(operations.resume(other, never, false)).rejects.toThrow('Only an unfinished operation')
   }
 })
 

@@ -154,7 +154,9 @@ test('one that cannot be measured keeps nobody from the others, and is told of o
   })
   for (let count = 0; count < 4; count++) await harness.advance(10_000)
   expect(harness.service.samplesOf(droplet.id)).toHaveLength(3)
-  expect(harness.logged.map(line => JSON.parse(line).message)).toEqual(['what droplets use is not known'])
+  expect(harness.logged.map(line => JSON.parse(line).message)).toEqual([
+    'the resource usage of droplets cannot be read',
+  ])
 })
 
 test('eight are asked at a time, and no round begins before the last is over', async () => {

@@ -23,7 +23,7 @@ describe('the version of the API', () => {
     expect(() => chooseApiVersion({ ApiVersion: '2.1', MinAPIVersion })).toThrow(
       expect.objectContaining({
         errorId: 923,
-        message: `The container engine speaks API ${MinAPIVersion} and newer, this program 1.51 at most: update cikit-api`,
+        message: `The container engine requires API ${MinAPIVersion} or newer, but this program supports up to 1.51: update cikit-api`,
       }),
     )
   })

@@ -81,7 +81,7 @@ test('logs the failure and the recovery of the store once', async () => {
     .filter(({ message }) => message.startsWith('the store'))
   expect(storeEntries.map(({ level, message }) => `${level} ${message}`)).toEqual([
     'warn the store cannot be written',
-    'info the store can be written again',
+    'info the store is writable again',
   ])
 })
 
