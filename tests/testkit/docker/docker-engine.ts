@@ -5,7 +5,7 @@ import { createFakeDocker } from './fake-docker.ts'
 
 type RespondTo = Parameters<typeof createFakeDocker>[0]
 
-/** The Docker engine of the program over a fake socket. */
+/** The Docker engine adapter with a fake socket. */
 export function createTestEngine(respond: RespondTo, image = 'localhost/cikit-droplet:bookworm') {
   const docker = createFakeDocker(respond)
   const progress: Progress[] = []
@@ -16,7 +16,7 @@ export function createTestEngine(respond: RespondTo, image = 'localhost/cikit-dr
     prepare: (signal = new AbortController().signal) => engine.prepare(update => void progress.push(update), signal),
     client,
     requests: docker.requests,
-    /** What the engine said while it built or pulled. */
+    /** Progress of builds and pulls. */
     progress,
     /** The requests as `GET /v1.41/info`, with the query parameters decoded. */
     requestLines: () => docker.requests.map(({ method, path }) => `${method} ${decodeURIComponent(path)}`),
@@ -24,12 +24,12 @@ export function createTestEngine(respond: RespondTo, image = 'localhost/cikit-dr
   }
 }
 
-/** An error as the engine words it. */
+/** An error response of the engine. */
 export function errorResponse(status: number, message: string): Response {
   return Response.json({ message }, { status })
 }
 
-/** A piece of a stream of Docker's: which of them, its length, and what was printed. */
+/** A frame of Docker's multiplexed stream: stream number, length, payload. */
 export function encodeFrame(text: string, stream = 1): Uint8Array {
   const header = Buffer.alloc(8)
   header[0] = stream
@@ -37,7 +37,7 @@ export function encodeFrame(text: string, stream = 1): Uint8Array {
   return Buffer.concat([header, Buffer.from(text)])
 }
 
-/** An entry of `GET /containers/json`, as Docker 20.10 gives it for a droplet that runs. */
+/** An entry of `GET /containers/json` for a running droplet, as in Docker 20.10. */
 export function containerEntry(overrides: Record<string, unknown> = {}) {
   return {
     Id: '7e16c2cb0bf6'.padEnd(64, '0'),
@@ -52,7 +52,7 @@ export function containerEntry(overrides: Record<string, unknown> = {}) {
   }
 }
 
-/** `GET /containers/ID/json`, as Docker 20.10 gives it for a droplet that runs. */
+/** `GET /containers/ID/json` of a running droplet, as in Docker 20.10. */
 export function containerDetails(
   overrides: Record<string, unknown> = {},
   stateOverrides: Record<string, unknown> = {},

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { tempDir } from '../temp-dir.ts'
 
-/** What a connection gets: bytes to send, and whether it is closed then. */
+/** Bytes to send on a connection, and whether to close it afterwards. */
 export interface RawResponse {
   bytes: string
   close: boolean
@@ -10,17 +10,15 @@ export interface RawResponse {
 export const closeConnection: RawResponse = { bytes: '', close: true }
 export const noResponse: RawResponse = { bytes: '', close: false }
 
-/** A whole answer of HTTP/1.1, after which the connection is closed. */
+/** A complete HTTP/1.1 response, after which the connection is closed. */
 export function rawResponse(status: string, body: string, length = Buffer.byteLength(body)): RawResponse {
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n`
   return { bytes: head + body, close: true }
 }
 
 /**
- * A socket on which everything can be said, HTTP or not. It says its version as an engine does; `answer` is what
- * follows on all else, or on
- * what begins with a request line.
- * @param trickle bytes that are sent one by one, 200 ms apart, after `answer`
+ * A socket that answers version requests as an engine does and everything else with raw bytes.
+ * @param trickle bytes that are sent one by one, 200 ms apart, after the response
  */
 export function createRawDocker(response: RawResponse | ((request: string) => RawResponse), trickle = '') {
   const dir = tempDir()

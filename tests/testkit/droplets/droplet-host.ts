@@ -14,7 +14,7 @@ import { memoryDir } from '../temp-dir.ts'
 import { createTestDroplet } from './droplet.ts'
 import { createMemoryEngine } from './memory-engine.ts'
 
-/** Services of droplets over one memory engine and one real store: two of them are two processes, one after the other. */
+/** Droplet services with one in-memory engine and one real store. A second service simulates a restart. */
 export function createTestDropletHost() {
   const dir = memoryDir()
   const clock = createManualClock()
@@ -37,7 +37,7 @@ export function createTestDropletHost() {
     clock,
     db,
     memoryEngine,
-    /** Writes what could not be written. */
+    /** Performs the deferred writes. */
     async flushDeferredWrites(): Promise<void> {
       const writes = deferredWrites.splice(0)
       await db.write(() => {
@@ -49,7 +49,7 @@ export function createTestDropletHost() {
     keys,
     credentialsDir,
 
-    /** @param overrides the calls of the engine that behave in another way */
+    /** @param overrides engine methods to replace */
     startService(overrides: Partial<DropletEngine> = {}) {
       const log = createLog({ write: writeLog, readable: false, now: clock.now })
       const audit = {
@@ -61,7 +61,7 @@ export function createTestDropletHost() {
       const operations = createOperations({ db, store: createOperationStore(db), audit, now: clock.now, log })
       const service = createDropletService({
         engine: { ...memoryEngine.engine, ...overrides },
-        // What is shown of them is told in live.test.ts.
+        // Tests of the list are in informer.test.ts.
         informer: { list: async () => [], cachedList: () => [], refresh: async () => undefined },
         keys,
         journal,
@@ -71,7 +71,7 @@ export function createTestDropletHost() {
         now: clock.now,
         log,
       })
-      /** As a caller that waits. */
+      /** Runs a change and waits for its outcome. */
       const run = async (actor: Actor, change: DropletChangeRequest): Promise<void> =>
         await operations.outcome((await service.change(actor, change)).id)
       const testService = {
@@ -97,21 +97,21 @@ export function createTestDropletHost() {
       await new Promise<void>(resolve => logWaiters.push({ text, resolve }))
     },
 
-    /** A droplet that is there without this program's doing, or with the mark of an add. */
+    /** Adds a droplet behind the service's back, optionally with the mark of an add. */
     addDroplet(name: string, mark?: string): Droplet {
       const droplet = createTestDroplet({ name, createdAt: clock.now() })
       memoryEngine.droplets.unshift({ ...droplet, ...(mark !== undefined && { mark }) })
       return droplet
     },
 
-    /** What an add that crashed left behind. */
+    /** Adds the journal entry of a crashed add. */
     async leaveOrphan(name: string, mark: string): Promise<void> {
       await journal.start({ mark, name, startedAt: clock.now() })
     },
 
     names: () => memoryEngine.droplets.map(({ name }) => name),
 
-    /** The folders of keys, sorted. */
+    /** The key folders, sorted. */
     keyFolders: () => (existsSync(credentialsDir) ? readdirSync(credentialsDir).sort() : []),
 
     async [Symbol.asyncDispose]() {

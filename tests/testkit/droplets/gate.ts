@@ -1,7 +1,7 @@
 import { TEST_ACTOR } from '../actor.ts'
 import type { createTestDropletHost } from './droplet-host.ts'
 
-/** An engine whose call waits until it is let go. */
+/** Blocks a call until it is opened. `entered` resolves when the call arrives. */
 export function createGate() {
   const entered = Promise.withResolvers<void>()
   const opened = Promise.withResolvers<void>()
@@ -15,7 +15,7 @@ export function createGate() {
   }
 }
 
-/** A stop of cikit01 that is under way until its gate is opened. */
+/** Starts a stop of cikit01 that runs until its gate is opened. */
 export async function startHeldStop(host: ReturnType<typeof createTestDropletHost>) {
   host.addDroplet('cikit01')
   const gate = createGate()

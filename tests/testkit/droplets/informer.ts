@@ -6,7 +6,7 @@ import { waitUntil } from '../wait-until.ts'
 import { createTestDroplet } from './droplet.ts'
 import { createMemoryEngine } from './memory-engine.ts'
 
-/** The live model over an engine in memory. */
+/** An informer with an in-memory engine. */
 export function createTestInformer(overrides: (engine: DropletEngine) => Partial<DropletEngine> = () => ({})) {
   const clock = createManualClock()
   const memoryEngine = createMemoryEngine(clock.now)
@@ -19,7 +19,7 @@ export function createTestInformer(overrides: (engine: DropletEngine) => Partial
     memoryEngine,
     informer,
     logLines,
-    /** A droplet that appears without our doing. */
+    /** Adds a droplet behind the informer's back, without an event. */
     addDroplet(name: string): Droplet {
       clock.advance(1)
       const droplet = createTestDroplet({ name, createdAt: clock.now() })
@@ -31,7 +31,7 @@ export function createTestInformer(overrides: (engine: DropletEngine) => Partial
   }
 }
 
-/** The same, over an engine that from `hold` on keeps what it found in a look until that is released: the first of `held` first. */
+/** An informer whose inspections, while holding, wait for their function in `heldReleases`, oldest first. */
 export function createHeldInformer() {
   const heldReleases: (() => void)[] = []
   let isHolding = false
