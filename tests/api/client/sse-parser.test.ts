@@ -9,32 +9,32 @@ const parse = (...chunks: string[]) => {
 
 test.each<[string, string, { id?: string; event?: string; data: string }[]]>([
   ['one event', 'id: 1\nevent: droplet\ndata: {}\n\n', [{ id: '1', event: 'droplet', data: '{}' }]],
-  ['without a name it is a message', 'data: x\n\n', [{ data: 'x' }]],
-  ['lines of data are one text', 'data: a\ndata\ndata: b\n\n', [{ data: 'a\n\nb' }]],
-  ['an empty line of data is data', 'data\n\n', [{ data: '' }]],
-  ['without data there is no event, and its name does not stay', 'event: x\n\ndata: y\n\n', [{ data: 'y' }]],
-  ['comments and what is unknown are passed over', ': hello\nwhat: else\ndata: x\n: bye\n\n', [{ data: 'x' }]],
-  ['one blank after the colon is no part of it', 'data:x\n\ndata:  y\n\n', [{ data: 'x' }, { data: ' y' }]],
-  ['a colon may come again', 'data: a: b\n\n', [{ data: 'a: b' }]],
-  ['CR ends a line', 'id: 1\rdata: x\r\r', [{ id: '1', data: 'x' }]],
-  ['CRLF ends one line', 'id: 1\r\ndata: x\r\n\r\n', [{ id: '1', data: 'x' }]],
-  ['separators of Unicode end none', 'data: a\u2028b\n\n', [{ data: 'a\u2028b' }]],
-  ['a byte order mark is no part of it', '\ufeffdata: x\n\n', [{ data: 'x' }]],
-  ['what has no end is no event', 'data: x\n', []],
+  ['an event without a name is a message', 'data: x\n\n', [{ data: 'x' }]],
+  ['joins lines of data', 'data: a\ndata\ndata: b\n\n', [{ data: 'a\n\nb' }]],
+  ['keeps an empty data line', 'data\n\n', [{ data: '' }]],
+  ['drops an event without data, and its name', 'event: x\n\ndata: y\n\n', [{ data: 'y' }]],
+  ['ignores comments and unknown fields', ': hello\nwhat: else\ndata: x\n: bye\n\n', [{ data: 'x' }]],
+  ['drops one blank after the colon', 'data:x\n\ndata:  y\n\n', [{ data: 'x' }, { data: ' y' }]],
+  ['keeps further colons', 'data: a: b\n\n', [{ data: 'a: b' }]],
+  ['accepts CR as line end', 'id: 1\rdata: x\r\r', [{ id: '1', data: 'x' }]],
+  ['accepts CRLF as one line end', 'id: 1\r\ndata: x\r\n\r\n', [{ id: '1', data: 'x' }]],
+  ['does not split at Unicode line separators', 'data: a\u2028b\n\n', [{ data: 'a\u2028b' }]],
+  ['drops a byte order mark', '\ufeffdata: x\n\n', [{ data: 'x' }]],
+  ['drops an event without an end', 'data: x\n', []],
   [
-    'an id stays for the next ones',
+    'an id applies to later events',
     'id: 7\ndata: x\n\ndata: y\n\n',
     [7, 7].map((id, at) => ({ id: `${id}`, data: 'xy'[at] ?? '' })),
   ],
   [
-    'an id with a NUL is none',
+    'ignores an id with a NUL',
     'id: 7\ndata: x\n\nid: 8\0\ndata: y\n\n',
     [
       { id: '7', data: 'x' },
       { id: '7', data: 'y' },
     ],
   ],
-  ['an empty id takes it back', 'id: 7\ndata: x\n\nid\ndata: y\n\n', [{ id: '7', data: 'x' }, { data: 'y' }]],
+  ['an empty id resets it', 'id: 7\ndata: x\n\nid\ndata: y\n\n', [{ id: '7', data: 'x' }, { data: 'y' }]],
 ])('%s', (_, text, events) => {
   expect(parse(text)).toEqual(events.map(event => ({ id: '', event: 'message', ...event })))
 })

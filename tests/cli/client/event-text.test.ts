@@ -36,6 +36,6 @@ test.each<[string, unknown, string]>([
   expect(toEventText({ id: '1', event, data: JSON.stringify(data) }, receivedAt)).toBe(`16:21:07 ${words}`)
 })
 
-test('data that is no JSON is shown as it is, on one line', () => {
+test('shows data that is not JSON unchanged, on one line', () => {
   expect(toEventText({ id: '', event: 'droplet', data: 'a\nb' }, receivedAt)).toBe('16:21:07 droplet: a\\nb')
 })

@@ -11,7 +11,7 @@ import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { expectedFailure, runCli, spawnCli } from '../../testkit/cli.ts'
 import { memoryDir } from '../../testkit/temp-dir.ts'
 
-/** Who runs the tests. */
+/** The user who runs the tests. */
 const USER = execFileSync('id', ['-un'], { encoding: 'utf8' }).trim()
 
 async function createHost() {
@@ -21,20 +21,20 @@ async function createHost() {
   return { path: dir.path, run, [Symbol.dispose]: dir[Symbol.dispose] }
 }
 
-/** The data directory as a server has it, in this process. @param clockLagMs by how many milliseconds its clock is */
+/** Opens the data directory like a server. @param clockLagMs how far its clock is behind */
 async function openContext(path: string, clockLagMs = 0) {
   const config = toCoreConfig({ 'data-dir': path }, {}, { root: true, hostname: 'matrix' })
   const context = await createCoreContext(config, { now: () => Date.now() - clockLagMs })
   return { ...context, [Symbol.asyncDispose]: context.close }
 }
 
-/** An audit that goes on until its scope ends. */
+/** A running `audit --follow`, until its scope ends. */
 function follow(path: string, ...args: string[]) {
   const child = spawnCli(['audit', '--follow', '--data-dir', path, ...args], {})
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader()
   let text = ''
   return {
-    /** Resolves with what was printed when this was. */
+    /** Resolves with the output once it contains this text. */
     async until(words: string): Promise<string> {
       while (!text.includes(words)) {
         const { value, done } = await reader.read()
@@ -50,7 +50,7 @@ function follow(path: string, ...args: string[]) {
   }
 }
 
-test('audit shows what was done on the host, newest last, and what came to nothing', async () => {
+test('audit lists actions on the host, failed ones included, newest last', async () => {
   using host = await createHost()
   await host.run('create-user', '-u', 'bob', '-g', 'owner')
   await host.run('create-user', '-u', 'ann', '-g', 'viewer')
@@ -70,7 +70,7 @@ test('audit shows what was done on the host, newest last, and what came to nothi
   for (const line of lines) expect(line).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z {2}/)
 })
 
-test('audit --json is one object a line, as the API gives them, of what was asked for', async () => {
+test('audit --json prints matching records as the API does, one per line', async () => {
   using host = await createHost()
   await host.run('user', 'unlock', 'ann')
   const { stdout } = await host.run('audit', '--json', '--action', 'user', '--limit', '1')
@@ -87,7 +87,7 @@ test('audit --json is one object a line, as the API gives them, of what was aske
   })
 })
 
-test('audit --follow goes on with what comes', async () => {
+test('audit --follow prints new records', async () => {
   using host = await createHost()
   await using following = follow(host.path, '--json')
   await following.until('create-user')
@@ -96,7 +96,7 @@ test('audit --follow goes on with what comes', async () => {
   expect(lines.map(line => JSON.parse(line).id)).toEqual([1, 2, 3])
 })
 
-test('audit --follow goes on with what was asked for only, and with all of it', async () => {
+test('audit --follow prints every matching record, and no other', async () => {
   using host = await createHost()
   await using context = await openContext(host.path, 120_000)
   await using following = follow(host.path, '--json', '--action', 'test', '--limit', '1')
@@ -109,7 +109,7 @@ test('audit --follow goes on with what was asked for only, and with all of it', 
   await following.until('first')
   await record('second', 'third', 'fourth')
   await following.until('fourth')
-  // Who follows makes a record of what was refused a minute ago: by that it is known to have looked, and found nothing.
+  // The follower flushes denials when it polls. Once this record appears, it has polled and printed nothing of it.
   context.audit.recordDenial({ ...TEST_ACTOR, action: 'other' }, '', new ApiError('groupForbidden'), true)
   await context.audit.flush()
   while (!context.audit.records({ action: 'other' }).some(({ result }) => result === 'refused')) await Bun.sleep(20)
@@ -118,7 +118,7 @@ test('audit --follow goes on with what was asked for only, and with all of it', 
   expect(lines.map(line => JSON.parse(line).target)).toEqual(['first', 'second', 'third', 'fourth', 'last'])
 })
 
-test('audit says how often something was refused, as soon as it was', async () => {
+test('audit shows the count of a repeated denial at once', async () => {
   using host = await createHost()
   await using context = await openContext(host.path)
   for (let count = 0; count < 2; count++) context.audit.recordDenial(TEST_ACTOR, '', new ApiError('codeRefused'), false)
@@ -126,7 +126,7 @@ test('audit says how often something was refused, as soon as it was', async () =
   expect((await host.run('audit')).stdout).toMatch(/test +- +refused 902 \(2 times\)\n$/)
 })
 
-test('who acted is the user of the process, whatever $USER says', async () => {
+test('audit names the user of the process, not $USER', async () => {
   using host = await createHost()
   await runCli(['user', 'unlock', 'ann', '--data-dir', host.path], { USER: 'eve', LOGNAME: 'eve' })
   const { stdout } = await host.run('audit', '--action', 'user.unlock')
@@ -134,7 +134,7 @@ test('who acted is the user of the process, whatever $USER says', async () => {
   expect(stdout).not.toContain('eve')
 })
 
-test('audit --restart is refused while somebody serves', async () => {
+test('audit --restart is rejected while a server runs', async () => {
   using host = await createHost()
   const lock = acquireServeLock(host.path)
   rmSync(join(host.path, 'audit.key'))
@@ -146,7 +146,7 @@ test('audit --restart is refused while somebody serves', async () => {
   expect(await host.run('audit', '--restart')).toMatchObject({ exitCode: 0, stderr: '' })
 })
 
-test('audit --verify finds what was changed, and says so to scripts', async () => {
+test('audit --verify finds changed records and exits with 1', async () => {
   using host = await createHost()
   const intact = await host.run('audit', '--verify')
   expect(intact).toMatchObject({ exitCode: 0, stderr: '' })
@@ -167,7 +167,7 @@ test('audit --verify finds what was changed, and says so to scripts', async () =
   })
 })
 
-test('a lost audit.key stops everything, until audit --restart begins a new chain', async () => {
+test('a lost audit.key blocks all commands until audit --restart starts a new chain', async () => {
   using host = await createHost()
   rmSync(join(host.path, 'audit.key'))
   expect(await host.run('user', 'list')).toEqual(expectedFailure(1, /audit\.key is missing/))
@@ -181,7 +181,7 @@ test('a lost audit.key stops everything, until audit --restart begins a new chai
 test.each([
   [['--limit', '0'], '--limit must be a number'],
   [['--since', 'yesterday'], '--since must be a time'],
-])('audit %p is refused', async (flags, words) => {
+])('audit %p is rejected', async (flags, words) => {
   using dir = memoryDir()
   expect(await runCli(['audit', ...flags, '--data-dir', dir.path])).toEqual(expectedFailure(2, new RegExp(words)))
 })

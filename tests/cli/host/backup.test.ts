@@ -5,7 +5,7 @@ import { expectedFailure, runCli, startServe } from '../../testkit/cli.ts'
 import { fileMode, setUmask } from '../../testkit/file-modes.ts'
 import { memoryDir } from '../../testkit/temp-dir.ts'
 
-/** A host with a user, and a directory beside it. */
+/** A host with a user, and a directory for backups. */
 async function createHost() {
   const dir = memoryDir()
   const path = (name: string) => join(dir.path, name)
@@ -21,7 +21,7 @@ async function createHost() {
   }
 }
 
-test('backup says what is in the file, and what is not', async () => {
+test('backup reports what the file contains, and what not', async () => {
   using _ = setUmask(0)
   using host = await createHost()
   const { exitCode, stdout, stderr } = await host.run('backup', host.file)
@@ -32,7 +32,7 @@ test('backup says what is in the file, and what is not', async () => {
   expect(readdirSync(host.path('.')).toSorted()).toEqual(['a.tar', 'data', 'passphrase'])
 })
 
-test('a file that is there stays as it is, unless --force is given', async () => {
+test('backup replaces an existing file only with --force', async () => {
   using host = await createHost()
   writeFileSync(host.file, 'mine')
   expect(await host.run('backup', host.file)).toEqual(expectedFailure(2, /a\.tar already exists.*--force/))
@@ -43,7 +43,7 @@ test('a file that is there stays as it is, unless --force is given', async () =>
   expect(files).toMatchObject([{ name: 'cikit-api.db' }])
 })
 
-test('what cannot be done is refused with its remedy', async () => {
+test('backup and restore name the remedy when they fail', async () => {
   using host = await createHost()
   writeFileSync(host.path('short'), 'elevenchars\n')
   mkdirSync(host.path('folder'))
@@ -61,7 +61,7 @@ test('what cannot be done is refused with its remedy', async () => {
   expect(readdirSync(host.path('.')).toSorted()).toEqual(['data', 'folder', 'passphrase', 'short'])
 })
 
-test('restore puts it all back, says what is different now, and records that', async () => {
+test('restore restores everything, reports what was invalidated, and is audited', async () => {
   using host = await createHost()
   await host.run('backup', host.file, '--with-key', '--passphrase-file', host.path('passphrase'))
   const otherDir = host.path('other')
@@ -86,7 +86,7 @@ test('restore puts it all back, says what is different now, and records that', a
   expect(await restore('--passphrase-file', host.path('passphrase'))).toEqual(expectedFailure(1, /--force/))
 })
 
-test('without keys in it, those of its host are needed, and their place is said', async () => {
+test('restore of a backup without keys needs the keys of the host, and names their path', async () => {
   using host = await createHost()
   await host.run('backup', host.file)
   const otherDir = host.path('other')
@@ -107,7 +107,7 @@ test('without keys in it, those of its host are needed, and their place is said'
   expect(await runCli(['audit', '--verify', ...thirdHostFlags])).toMatchObject({ exitCode: 0 })
 })
 
-test('while the data directory is served, nothing is restored into it', async () => {
+test('restore is rejected while the data directory is served', async () => {
   using host = await createHost()
   await host.run('backup', host.file)
   const args = ['--data-dir', host.dataDir, '--port', '0', '--domain', 'matrix.test', '--docker-host', 'unix:///none']
@@ -116,7 +116,7 @@ test('while the data directory is served, nothing is restored into it', async ()
   expect(await host.run('restore', host.file, '--force')).toEqual(expectedFailure(1, /is served already by process/))
 })
 
-test('with --force what was there is put aside, and nothing of it is deleted', async () => {
+test('restore --force moves the existing data aside', async () => {
   using host = await createHost()
   await host.run('backup', host.file)
   await host.run('create-user', '-u', 'bob', '-g', 'viewer')

@@ -21,7 +21,7 @@ function createHost() {
   }
 }
 
-/** The modules of a QR code that is drawn with half blocks, without the white around it. */
+/** The modules of a QR code drawn with half blocks, without its white margin. */
 function modulesOf(text: string): boolean[][] {
   const rows = text
     .split('\n')
@@ -31,7 +31,7 @@ function modulesOf(text: string): boolean[][] {
   return rows.slice(4, rows[0] && rows[0].length - 4).map(row => row.slice(4, -4))
 }
 
-test('--json prints one object: the user, its secret, the address and a picture of it', async () => {
+test('--json prints the user, secret, otpauth URL and QR code', async () => {
   using host = createHost()
   const enrolment = await host.enrol('-u', 'ann', '-g', 'owner')
   expect(enrolment).toEqual({
@@ -44,7 +44,7 @@ test('--json prints one object: the user, its secret, the address and a picture 
   })
 })
 
-test('the address holds what authenticator apps need', async () => {
+test('the otpauth URL contains what authenticator apps need', async () => {
   using host = createHost()
   const { otpauth_url, secret } = await host.enrol('-u', 'ann', '-g', 'viewer')
   const url = new URL(otpauth_url)
@@ -58,7 +58,7 @@ test('the address holds what authenticator apps need', async () => {
   expect(decodeURIComponent(url.pathname)).toMatch(/CIKIT Matrix \(ann\):.+$/)
 })
 
-test('the form for a terminal shows secret, address, and a QR code of the address', async () => {
+test('the text form shows the secret, the otpauth URL and its QR code', async () => {
   using host = createHost()
   const { exitCode, stdout, stderr } = await host.createUser('-u', 'ann', '-g', 'manager')
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
@@ -72,7 +72,7 @@ test('the form for a terminal shows secret, address, and a QR code of the addres
   expect(modulesOf(stdout)).toEqual(expected)
 })
 
-test('the form for a terminal shows ten recovery codes where there is a new secret, and none else', async () => {
+test('the text form shows ten recovery codes, only with a new secret', async () => {
   using host = createHost()
   const codes = async (...more: string[]) => {
     const { stdout } = await host.createUser('-u', 'ann', '-g', 'manager', ...more)
@@ -100,7 +100,7 @@ describe('an existing user', () => {
     expect((await host.enrol('-u', 'ann', '-g', 'owner')).secret).toBe(second.secret)
   })
 
-  test('is not moved to another group without -r, and is with it', async () => {
+  test('moves to another group only with -r', async () => {
     using host = createHost()
     const { secret } = await host.enrol('-u', 'ann', '-g', 'viewer')
     expect(await host.createUser('-u', 'ann', '-g', 'manager')).toEqual(expectedFailure(1, /"ann".*viewer.*-r/))
@@ -109,14 +109,14 @@ describe('an existing user', () => {
   })
 })
 
-test('a second owner is refused, and is no user', async () => {
+test('rejects a second owner and creates no user', async () => {
   using host = createHost()
   await host.enrol('-u', 'ann', '-g', 'owner')
   expect(await host.createUser('-u', 'bob', '-g', 'owner')).toEqual(expectedFailure(1, /owner already/))
   expect((await host.enrol('-u', 'bob', '-g', 'viewer')).group).toBe('viewer')
 })
 
-test('-r makes a user that is not there', async () => {
+test('-r creates a missing user', async () => {
   using host = createHost()
   expect((await host.enrol('-u', 'ann', '-g', 'viewer', '-r')).username).toBe('ann')
 })
@@ -125,7 +125,7 @@ test.each([
   [['-u', 'ann', '-g', 'king'], /-g "king".*viewer, manager or owner/],
   [['-u', 'ann', '-g', 'Owner'], /-g "Owner".*viewer, manager or owner/],
   [['-u', 'a/b', '-g', 'viewer'], /-u "a.b"/],
-])('%p is refused', async (args, words) => {
+])('%p is rejected', async (args, words) => {
   using host = createHost()
   expect(await host.createUser(...args)).toEqual(expectedFailure(2, words))
 })

@@ -7,17 +7,17 @@ import { timed } from '../../testkit/timed.ts'
 
 const health = (dataDir: string, ...words: string[]) => runCli(['health', '--data-dir', dataDir, ...words])
 
-/** What answers as it likes, at an address that a server of this directory seems to have told. */
+/** A server that this data directory seems to belong to. */
 function createFakeServer(dataDir: string, handler: () => Response | Promise<Response>) {
   const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: handler })
   writeFileSync(join(dataDir, 'serve.json'), JSON.stringify({ pid: 1, address: String(server.url) }))
   return { url: String(server.url), [Symbol.dispose]: () => void server.stop(true) }
 }
 
-test.each(['127.0.0.1', '0.0.0.0', '::'])('a server on %s is found and asked, wherever it listens', async host => {
+test.each(['127.0.0.1', '0.0.0.0', '::'])('finds and queries a server that listens on %s', async host => {
   using dir = memoryDir()
   const flags = ['--data-dir', dir.path, '--port', '0', '--domain', 'matrix.test', '--host', host]
-  // That it answers for another name only is nothing to who asks from the host.
+  // --allowed-hosts does not affect requests from the host.
   await using server = startServe([
     ...flags,
     '--docker-host',
@@ -34,7 +34,7 @@ test.each(['127.0.0.1', '0.0.0.0', '::'])('a server on %s is found and asked, wh
   expect(await health(dir.path)).toEqual(expectedFailure(1, /No server runs for.*start cikit-api serve/))
 })
 
-test('where nobody serves that is said, with the directory', async () => {
+test('names the data directory if no server runs', async () => {
   using dir = memoryDir()
   expect(await health(dir.path)).toEqual(
     expectedFailure(1, new RegExp(`No server runs for ${dir.path}: start .*--data-dir`)),
@@ -48,13 +48,13 @@ test.each([
     { status: 'degraded', engine: 'away', store: 'read-only' },
     'degraded: the engine is away (check that it runs), the store cannot be written (check that its disk has space)\n',
   ],
-])('a server that is %s is told in a line, with exit code 0', async (_, body, stdout) => {
+])('reports a server that is %s in one line, with exit code 0', async (_, body, stdout) => {
   using dir = memoryDir()
   using __ = createFakeServer(dir.path, () => Response.json(body))
   expect(await health(dir.path)).toEqual({ exitCode: 0, stdout, stderr: '' })
 })
 
-test('one that fails is told with exit code 1, for programs too', async () => {
+test('reports a failed server with exit code 1, also with --json', async () => {
   using dir = memoryDir()
   const body = { status: 'failed', engine: 'ok', store: 'unusable' }
   using _ = createFakeServer(dir.path, () => Response.json(body, { status: 503 }))
@@ -67,13 +67,13 @@ test.each<[string, () => Response]>([
   ['a page', () => new Response('<h1>It works!</h1>')],
   ['other JSON', () => Response.json({ status: 'green' })],
   ['a redirection', () => Response.redirect('http://127.0.0.1:1/health')],
-])('%s is no answer of a cikit-api', async (_, answer) => {
+])('rejects %s as not from cikit-api', async (_, answer) => {
   using dir = memoryDir()
   using server = createFakeServer(dir.path, answer)
   expect(await health(dir.path)).toEqual(expectedFailure(1, new RegExp(`${server.url} answered \\d+, but not as`)))
 })
 
-test('one that is silent is given up within 3 seconds', async () => {
+test('gives up on a silent server within 3 seconds', async () => {
   using dir = memoryDir()
   using _ = createFakeServer(dir.path, () => new Promise<Response>(() => undefined))
   const { result, ms } = await timed(health(dir.path))
@@ -81,7 +81,7 @@ test('one that is silent is given up within 3 seconds', async () => {
   expect(ms).toBeLessThan(3_000)
 })
 
-test('--url names another one, and an address that is none is refused', async () => {
+test('--url queries another server, and rejects an invalid address', async () => {
   using dir = memoryDir()
   using other = memoryDir()
   using server = createFakeServer(other.path, () => Response.json({ status: 'ok', engine: 'ok', store: 'ok' }))

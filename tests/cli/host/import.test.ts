@@ -15,7 +15,7 @@ function createHost(text = formatExport(exportedUser('BR0kEN', 'owner'), exporte
 
 const lines = (text: string) => text.split('\n').map(line => line.trim().split(/ {2,}/))
 
-test('import shows what it would do, and does it with --write', async () => {
+test('import is a dry run unless --write is given', async () => {
   using host = createHost()
   const dryRun = await host.run('import', host.file)
   expect({ exitCode: dryRun.exitCode, stderr: dryRun.stderr }).toEqual({ exitCode: 1, stderr: '' })
@@ -39,7 +39,7 @@ test('import shows what it would do, and does it with --write', async () => {
   for (const { stdout } of [dryRun, written]) expect(stdout).not.toContain(EXPORTED_SECRET)
 })
 
-test('import --json is one object; it exits with 0 when all were taken, or there already', async () => {
+test('import --json prints one object, and exits with 0 if no user was rejected', async () => {
   using host = createHost(`[${JSON.stringify(exportedUser('BR0kEN', 'owner'))}]`)
   const runJson = async (...flags: string[]) => {
     const { exitCode, stdout } = await host.run('import', host.file, '--json', ...flags)
@@ -53,7 +53,7 @@ test('import --json is one object; it exits with 0 when all were taken, or there
   expect(await runJson('--write')).toEqual({ ...importedResult, ...existingResult, written: true })
 })
 
-test('import warns of a file that others can read', async () => {
+test('import warns about a file that others can read', async () => {
   using host = createHost()
   chmodSync(host.file, 0o640)
   expect((await host.run('import', host.file)).stderr).toMatch(
@@ -61,7 +61,7 @@ test('import warns of a file that others can read', async () => {
   )
 })
 
-test('import refuses what is no export, and does not repeat it', async () => {
+test('import rejects a file that is not an export, without quoting it', async () => {
   using host = createHost(`[{"secret":"${EXPORTED_SECRET}"`)
   expect(await host.run('import', host.file)).toEqual(expectedFailure(1, /begins as an array and is none/))
   expect(await host.run('import', '/nonexistent')).toEqual(expectedFailure(1, /cannot be read/))

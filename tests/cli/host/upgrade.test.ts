@@ -11,11 +11,11 @@ test.each<[string[], RegExp]>([
   [['--sha256', SUM], /Give --from FILE and --sha256 SUM/],
   [['--rollback', '--from', 'x', '--sha256', SUM], /--rollback alone/],
   [['--from', 'x', '--sha256', SUM.slice(1)], /is not a SHA-256/],
-])('upgrade %j is refused', async (flags, words) => {
+])('upgrade %j is rejected', async (flags, words) => {
   expect(await runCli(['upgrade', ...flags])).toEqual(expectedFailure(2, words))
 })
 
-test('upgrade --describe tells what this program is', async () => {
+test('upgrade --describe prints name, version and migration', async () => {
   const { stdout } = await runCli(['upgrade', '--describe'])
   expect(JSON.parse(stdout)).toEqual({ name: 'cikit-api', version, migration: migrations.length, schema: 1 })
 })

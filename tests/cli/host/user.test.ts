@@ -10,7 +10,7 @@ async function createHost() {
   return { run, [Symbol.dispose]: dir[Symbol.dispose] }
 }
 
-test('user list shows the users, oldest first, and no secret', async () => {
+test('user list shows users without secrets, oldest first', async () => {
   using host = await createHost()
   const { exitCode, stdout, stderr } = await host.run('user', 'list')
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
@@ -23,7 +23,7 @@ test('user list shows the users, oldest first, and no secret', async () => {
   expect(stdout).not.toMatch(/[A-Z2-7]{32}/)
 })
 
-test('user list --json is one array, as the API gives it', async () => {
+test('user list --json prints one array, as the API does', async () => {
   using host = await createHost()
   const { stdout } = await host.run('user', 'list', '--json')
   const created = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
@@ -33,7 +33,7 @@ test('user list --json is one array, as the API gives it', async () => {
   ])
 })
 
-test('user delete takes that user and no other', async () => {
+test('user delete deletes only that user', async () => {
   using host = await createHost()
   expect(await host.run('user', 'delete', 'bob')).toEqual({ exitCode: 0, stdout: 'Deleted bob\n', stderr: '' })
   const { stdout } = await host.run('user', 'list')
@@ -45,14 +45,14 @@ test.each([
   ['carl', /not found/],
   ['Bob', /not found/],
   ['ann', /owner cannot be deleted/],
-])('user delete %s is refused', async (name, words) => {
+])('user delete %s is rejected', async (name, words) => {
   using host = await createHost()
   expect(await host.run('user', 'delete', name)).toEqual(expectedFailure(1, words))
   const { stdout } = await host.run('user', 'list')
   expect(stdout).toMatch(/ann[\s\S]*bob/)
 })
 
-test('rotate-key says how many secrets it sealed anew, and the audit that it was done', async () => {
+test('rotate-key reports the number of secrets and is audited', async () => {
   using host = await createHost()
   const { exitCode, stdout, stderr } = await host.run('rotate-key')
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })

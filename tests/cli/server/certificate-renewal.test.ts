@@ -12,10 +12,10 @@ let expired: CertificatePair
 beforeAll(async () => {
   first = await createCertificate('one.test')
   second = await createCertificate('two.test')
-  expired = await createCertificate('over.test', { days: 1 })
+  expired = await createCertificate('expired.test', { days: 1 })
 })
 
-/** One that has the first pair in use. */
+/** A renewal with the first pair in use. */
 function createFixture(apply: (certificate: Certificate) => void = () => {}) {
   const dir = tempDir()
   const files = certificateFiles(dir.path)
@@ -40,7 +40,7 @@ function createFixture(apply: (certificate: Certificate) => void = () => {}) {
   return { dir, files, used, lines, advance, ...renewal, [Symbol.dispose]: () => dir[Symbol.dispose]() }
 }
 
-test('nothing is done as long as nothing has changed', () => {
+test('does nothing while the files are unchanged', () => {
   using renewal = createFixture()
   renewal.poll()
   renewal.poll()
@@ -48,7 +48,7 @@ test('nothing is done as long as nothing has changed', () => {
   expect(renewal.lines).toEqual([])
 })
 
-test('another pair is in use at the second look, when the files have come to rest', () => {
+test('uses a new pair at the second poll, once the files are stable', () => {
   using renewal = createFixture()
   renewal.files.install(second)
   renewal.poll()
@@ -61,7 +61,7 @@ test('another pair is in use at the second look, when the files have come to res
   ])
 })
 
-test('a change between reading the first pair and watching it is not missed', () => {
+test('notices a change between reading the first pair and the first poll', () => {
   using dir = tempDir()
   const files = certificateFiles(dir.path)
   files.install(first)
@@ -81,7 +81,7 @@ test('a change between reading the first pair and watching it is not missed', ()
   expect(used).toEqual(['DNS:two.test'])
 })
 
-test('between the certificate and its key there may be time', () => {
+test('waits for the key if only the certificate has changed', () => {
   using renewal = createFixture()
   renewal.files.install({ cert: second.cert, key: first.key })
   renewal.poll()
@@ -92,7 +92,7 @@ test('between the certificate and its key there may be time', () => {
   expect(renewal.used).toEqual(['DNS:two.test'])
 })
 
-test('by a signal it is at once', () => {
+test('reloads at once on a signal', () => {
   using renewal = createFixture()
   renewal.files.install(second)
   renewal.reload()
@@ -103,10 +103,10 @@ test('by a signal it is at once', () => {
 })
 
 test.each<[string, () => Partial<CertificatePair>, RegExp]>([
-  ['of another key', () => ({ key: first.key }), /is not the key of the certificate/],
+  ['for another key', () => ({ key: first.key }), /is not the key of the certificate/],
   ['broken', () => ({ cert: 'x' }), /holds no certificate/],
-  ['over', () => expired, /it is over since .*: renew it/],
-])('one that is %s is refused, told once, and the old one stays until there is a good one', (_, change, reason) => {
+  ['expired', () => expired, /it is over since .*: renew it/],
+])('rejects one that is %s, logs it once, and keeps the current one until a valid one appears', (_, change, reason) => {
   using renewal = createFixture()
   renewal.advance(2 * DAY_MS)
   renewal.files.install({ ...second, ...change() })
@@ -126,7 +126,7 @@ test.each<[string, () => Partial<CertificatePair>, RegExp]>([
   expect(renewal.used).toEqual(['DNS:two.test'])
 })
 
-test('one that TLS does not take is refused as well', () => {
+test('rejects one that TLS does not accept', () => {
   using renewal = createFixture(() => {
     throw new Error('no such curve')
   })
@@ -135,7 +135,7 @@ test('one that TLS does not take is refused as well', () => {
   expect(renewal.lines).toMatchObject([{ level: 'error', error: 'no such curve', names: 'DNS:one.test' }])
 })
 
-test('one that is over soon is warned of, once a day, until it is renewed', () => {
+test('warns about expiry once a day until it is renewed', () => {
   using renewal = createFixture()
   const warnings = () => renewal.lines.filter(({ level }) => level === 'warn').length
   renewal.advance(15 * DAY_MS)

@@ -11,7 +11,7 @@ const args = (dataDir: string, ...more: string[]) => [
 
 const WARNING = 'metrics use plain HTTP on an address that others can reach: restrict the port to your own network'
 
-test('GET /metrics is there and nothing else, beside the API and not in it', async () => {
+test('serves only GET /metrics, and only on its own listener', async () => {
   using dir = memoryDir()
   await using server = startServe(args(dir.path, '--metrics-listen', '0'))
   const address = String((await server.waitForLog('metrics listening')).address)
@@ -30,7 +30,7 @@ test('GET /metrics is there and nothing else, beside the API and not in it', asy
   await expect(fetch(address)).rejects.toThrow()
 })
 
-test('a name that leads here is not enough, but for those that were named', async () => {
+test('rejects host names that are not allowed (DNS rebinding)', async () => {
   using dir = memoryDir()
   const flags = ['--metrics-listen', '127.0.0.1:0', '--allowed-hosts', 'matrix.test']
   await using server = startServe(args(dir.path, ...flags))
@@ -44,7 +44,7 @@ test('a name that leads here is not enough, but for those that were named', asyn
   }
 })
 
-test('on an address that others can reach it is warned of', async () => {
+test('warns when the address is reachable by others', async () => {
   using dir = memoryDir()
   await using server = startServe(args(dir.path, '--metrics-listen', '0.0.0.0:0'))
   expect(await server.waitForLog(WARNING)).toMatchObject({ level: 'warn' })
@@ -52,7 +52,7 @@ test('on an address that others can reach it is warned of', async () => {
   expect((await fetch(address, { headers: { host: 'matrix.test' } })).status).toBe(200)
 })
 
-test('an address that is taken is refused with its flag, and leaves nothing behind', async () => {
+test('rejects an address in use, names its flag, and releases everything', async () => {
   using dir = memoryDir()
   using taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const data = join(dir.path, 'data')
@@ -65,7 +65,7 @@ test('an address that is taken is refused with its flag, and leaves nothing behi
   expect(await server.address()).toStartWith('http://')
 })
 
-test('without the setting nothing listens', async () => {
+test('does not listen without the setting', async () => {
   using dir = memoryDir()
   await using server = startServe(args(dir.path))
   await server.address()

@@ -9,7 +9,7 @@ const args = (dataDir: string, ...more: string[]) => [
   ...['--docker-host', `unix://${dataDir}/no.sock`, ...more],
 ]
 
-test('it answers, logs one JSON object a line, and ends with 0 at SIGTERM', async () => {
+test('answers, logs one JSON object per line, and exits with 0 on SIGTERM', async () => {
   using dir = memoryDir()
   await using server = startServe(args(dir.path))
   const address = await server.address()
@@ -17,21 +17,21 @@ test('it answers, logs one JSON object a line, and ends with 0 at SIGTERM', asyn
   expect([response.status, await response.json()]).toEqual([404, { error: 'Route not found', errorId: 404 }])
   await server.waitForLog('request')
   expect(await server.stop()).toEqual({ exitCode: 0, stderr: '' })
-  // The engine is none: that is told, at a moment of its own.
+  // There is no engine here; that is logged at an unpredictable time.
   const lines = server.logEntries.filter(({ message }) => message !== 'the engine is away')
   expect(lines.map(({ message }) => message)).toEqual(['listening', 'request', 'stopping', 'stopped'])
   expect(lines[0]).toMatchObject({ level: 'info', address, version, dataDir: dir.path, pid: server.pid })
   expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/)
 })
 
-test('SIGINT ends it as well', async () => {
+test('exits with 0 on SIGINT', async () => {
   using dir = memoryDir()
   await using server = startServe(args(dir.path))
   await server.address()
   expect(await server.stop('SIGINT')).toEqual({ exitCode: 0, stderr: '' })
 })
 
-test('a second one on the same data directory is refused, naming the first; it goes on', async () => {
+test('rejects a second server for the same data directory and names the first', async () => {
   using dir = memoryDir()
   await using server = startServe(args(dir.path))
   const address = await server.address()
@@ -40,7 +40,7 @@ test('a second one on the same data directory is refused, naming the first; it g
   expect((await fetch(address)).status).toBe(200)
 })
 
-test('after a kill -9 the next one starts', async () => {
+test('starts after the previous server was killed', async () => {
   using dir = memoryDir()
   await using first = startServe(args(dir.path))
   await first.address()
@@ -49,21 +49,21 @@ test('after a kill -9 the next one starts', async () => {
   expect((await fetch(await second.address())).status).toBe(200)
 })
 
-test('a port in use is refused with the remedy', async () => {
+test('rejects a port in use and names the remedy', async () => {
   using dir = memoryDir()
   using listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const refused = await runCli(['serve', ...args(dir.path), '--port', String(listener.port)])
   expect(refused).toEqual(expectedFailure(1, new RegExp(`127.0.0.1:${listener.port}.*--port`)))
 })
 
-test('a TLS file that is missing is refused with its flag', async () => {
+test('rejects a missing TLS file and names its flag', async () => {
   using dir = memoryDir()
   const files = ['--tls-cert', join(dir.path, 'no.crt'), '--tls-key', join(dir.path, 'no.key')]
   const refused = await runCli(['serve', ...args(join(dir.path, 'data')), ...files])
   expect(refused).toEqual(expectedFailure(2, /--tls-cert .*no\.crt cannot be read.*name a readable file/))
 })
 
-test('plain HTTP on all addresses is warned of, on loopback it is not', async () => {
+test('warns about plain HTTP on all addresses, but not on loopback', async () => {
   using dir = memoryDir()
   await using exposed = startServe(args(join(dir.path, 'one'), '--host', '0.0.0.0'))
   expect(
@@ -78,7 +78,7 @@ test('plain HTTP on all addresses is warned of, on loopback it is not', async ()
   expect(warnings.filter(message => message !== 'the engine is away')).toEqual([])
 })
 
-test('variables are read, and a flag wins over its variable', async () => {
+test('reads variables, and prefers a flag to its variable', async () => {
   using dir = memoryDir()
   using taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const env = { CIKIT_API_PORT: String(taken.port), CIKIT_API_DATA_DIR: dir.path, CIKIT_API_DOMAIN: 'matrix.test' }

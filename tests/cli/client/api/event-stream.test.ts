@@ -5,7 +5,7 @@ import type { ServerEvent } from '../../../../src/api/client/sse-parser.ts'
 import { ClientError } from '../../../../src/core/errors.ts'
 import { createFakeTiming } from '../../../testkit/fake-timing.ts'
 
-// Against a server of the test's own, which does whatever is asked of it for each connection.
+// Against a server that handles each connection as the test says.
 
 type Connection = (write: (text: string) => void, end: () => void) => void
 
@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const dispose of disposals.splice(0)) await dispose()
 })
 
-/** @param connections what is done for one connection after another; when none is left, the server refuses */
+/** @param connections handles one connection each; after the last, the server rejects requests */
 function createServer(...connections: Connection[]) {
   const lastIds: (string | null)[] = []
   const server = Bun.serve({
@@ -38,23 +38,23 @@ function createServer(...connections: Connection[]) {
   return { url: server.url.origin, lastIds, stop: () => server.stop(true) }
 }
 
-/** Follows until the server refuses. */
+/** Follows until the server rejects the request. */
 async function follow(url: string, overrides: Partial<ServerEventOptions> = {}) {
-  const told: string[] = []
-  const seen: ServerEvent[] = []
+  const states: string[] = []
+  const received: ServerEvent[] = []
   const timing = createFakeTiming()
   const api = createApiClient({ url }, 'token')
   const stream = followServerEvents({
     open: (signal, lastEventId) => api.openEvents(signal, lastEventId),
     onActivity: async () => undefined,
-    onStatus: state => told.push(state),
+    onStatus: state => states.push(state),
     timing,
     ...overrides,
   })
   const error = await (async () => {
-    for await (const event of stream) seen.push(event)
+    for await (const event of stream) received.push(event)
   })().catch(error => error)
-  return { error, told, seen: seen.map(({ id, data }) => [id, data]), slept: timing.sleeps }
+  return { error, states, received: received.map(({ id, data }) => [id, data]), sleeps: timing.sleeps }
 }
 
 const events =
@@ -64,62 +64,62 @@ const events =
     end()
   }
 
-test('a connection that ends is made again, where the last one ended, and that is told once', async () => {
+test('reconnects after the last event, and reports each change once', async () => {
   const server = createServer(events(1, 2), events(), events(3))
-  const { error, told, seen } = await follow(server.url)
-  expect(seen).toEqual([1, 2, 3].map(id => [`${id}`, `${id}`]))
+  const { error, states, received } = await follow(server.url)
+  expect(received).toEqual([1, 2, 3].map(id => [`${id}`, `${id}`]))
   expect(server.lastIds).toEqual([null, '2', '2', '3'])
-  expect(told).toEqual(['lost', 'back', 'lost', 'back', 'lost'])
+  expect(states).toEqual(['lost', 'back', 'lost', 'back', 'lost'])
   expect(error).toMatchObject({ kind: 'refused', message: 'Enough' })
 })
 
-test('the pauses become longer, 30 seconds at most, and begin where the server wants them to', async () => {
+test('doubles the delay up to 30 seconds, from the one that the server asks for', async () => {
   const connection: Connection = (write, end) => {
     write('retry: 2000\n\n')
     end()
   }
   const server = createServer(...Array.from({ length: 8 }, () => connection))
-  const { slept } = await follow(server.url)
+  const { sleeps } = await follow(server.url)
   for (const [at, most] of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000].entries()) {
-    expect(slept[at]).toBeWithin(most * 0.75, most + 1)
+    expect(sleeps[at]).toBeWithin(most * 0.75, most + 1)
   }
 })
 
-test('they are short again after a connection that lasted', async () => {
+test('starts over with the delay after a long connection', async () => {
   const server = createServer(events(), events(), events(), events(1))
   const timing = createFakeTiming()
   const onActivity = async () => timing.advance(31_000)
-  const { slept } = await follow(server.url, { timing, onActivity })
-  expect(slept).toEqual([])
+  const { sleeps } = await follow(server.url, { timing, onActivity })
+  expect(sleeps).toEqual([])
   expect(timing.sleeps[2]).toBeWithin(3_000, 4_001)
   expect(timing.sleeps[3]).toBeWithin(750, 1_001)
 })
 
-test('a server that is away is looked for without an end, and that is told once', async () => {
+test('retries an unreachable server without a limit, and reports it once', async () => {
   const server = createServer(events(1), events(2))
   const api = createApiClient({ url: server.url })
   const refused = new ClientError('unreachable', 'away')
-  let asked = 0
-  const { told, seen } = await follow(server.url, {
+  let attempts = 0
+  const { states, received } = await follow(server.url, {
     open: async (signal, lastEventId) => {
-      if (asked++ > 0 && asked < 100) throw refused
+      if (attempts++ > 0 && attempts < 100) throw refused
       return await api.openEvents(signal, lastEventId)
     },
   })
-  expect(seen).toEqual([
+  expect(received).toEqual([
     ['1', '1'],
     ['2', '2'],
   ])
-  expect(told).toEqual(['lost', 'back', 'lost'])
+  expect(states).toEqual(['lost', 'back', 'lost'])
 })
 
-test('one that is not there at the beginning is an error', async () => {
+test('throws if the server is unreachable at the start', async () => {
   const server = createServer()
   await server.stop()
-  expect(await follow(server.url)).toMatchObject({ error: { kind: 'unreachable' }, told: [] })
+  expect(await follow(server.url)).toMatchObject({ error: { kind: 'unreachable' }, states: [] })
 })
 
-test('silence is a connection that is lost; a sign of life is none', async () => {
+test('treats silence as a lost connection, but not heartbeats', async () => {
   let heartbeat: Timer | undefined
   const lively: Connection = (write, end) => {
     let beats = 0
@@ -133,40 +133,40 @@ test('silence is a connection that is lost; a sign of life is none', async () =>
   }
   const silent: Connection = write => write('id: 2\ndata: 2\n\n')
   const server = createServer(lively, silent)
-  const { seen, error } = await follow(server.url, { silenceTimeoutMs: 400 })
-  expect(seen.map(([id]) => id)).toEqual(['1', '2'])
+  const { received, error } = await follow(server.url, { silenceTimeoutMs: 400 })
+  expect(received.map(([id]) => id)).toEqual(['1', '2'])
   expect(server.lastIds).toEqual([null, '1', '2'])
   expect(error).toMatchObject({ kind: 'refused' })
 })
 
-test('a server that takes a connection and does not answer is lost, too', async () => {
+test('gives up on a server that accepts a connection but does not answer', async () => {
   using silentServer = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } })
   const { error } = await follow(`http://127.0.0.1:${silentServer.port}`, { silenceTimeoutMs: 100 })
   expect(error).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('no answer in time') })
 })
 
-test('every sign of life is told, before what it says, and a session that is over then ends it', async () => {
+test('calls onActivity before each chunk, and ends if the session has ended', async () => {
   const sessionEnded = new ClientError('notLoggedIn', 'over')
-  let alive = 0
+  let activityCount = 0
   const server = createServer(write => {
     write('data: 1\n\n')
     setTimeout(() => write(':\n\n'), 50)
   })
-  const { error, seen } = await follow(server.url, {
+  const { error, received } = await follow(server.url, {
     onActivity: async () => {
-      if (++alive === 2) throw sessionEnded
+      if (++activityCount === 2) throw sessionEnded
     },
   })
-  expect({ error, seen }).toEqual({ error: sessionEnded, seen: [['', '1']] })
+  expect({ error, received }).toEqual({ error: sessionEnded, received: [['', '1']] })
 })
 
-test('what is no stream of events is refused', async () => {
+test('rejects a response that is not an event stream', async () => {
   await using server = Bun.serve({ port: 0, fetch: () => new Response('<h1>hello</h1>') })
   const { error } = await follow(server.url.origin)
   expect(error).toMatchObject({ kind: 'refused', message: expect.stringMatching(/but not as cikit-api/) })
 })
 
-test('who stops to listen hangs up', async () => {
+test('closes the connection when the consumer stops', async () => {
   const gone = Promise.withResolvers<void>()
   const server = createServer(write => write('data: x\n\n'))
   const api = createApiClient({ url: server.url })

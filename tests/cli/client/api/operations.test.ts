@@ -9,100 +9,100 @@ import { createFakeTiming } from '../../../testkit/fake-timing.ts'
 const lost = () => new ConnectionLostError('the connection broke')
 const away = () => new ClientError('unreachable', 'connection refused')
 
-/** Answers one after another; an error is thrown, and the last one stays. */
+/** Returns one response per request, or throws it if it is an error; the last one repeats. */
 function createResponder<T>(...answers: (T | Error)[]) {
-  const asked: unknown[][] = []
-  const ask = async (...words: unknown[]): Promise<T> => {
-    asked.push(words)
+  const requests: unknown[][] = []
+  const send = async (...words: unknown[]): Promise<T> => {
+    requests.push(words)
     const [answer] = answers.length > 1 ? answers.splice(0, 1) : answers
     if (answer === undefined || answer instanceof Error) throw answer
     return answer
   }
-  return { ask, asked }
+  return { send, requests }
 }
 
-describe('asking for a change', () => {
-  test('says that it does not wait, under a key of its own', async () => {
-    const { ask, asked } = createResponder(operationBody())
-    expect(await requestChange(ask, createFakeTiming())).toEqual(operationBody())
-    await requestChange(ask, createFakeTiming())
+describe('requesting a change', () => {
+  test('sends `Prefer: respond-async` and an idempotency key', async () => {
+    const { send, requests } = createResponder(operationBody())
+    expect(await requestChange(send, createFakeTiming())).toEqual(operationBody())
+    await requestChange(send, createFakeTiming())
     const headers = { prefer: 'respond-async', 'idempotency-key': expect.stringMatching(/^[0-9a-f-]{36}$/) }
-    expect(asked).toEqual([[headers], [headers]])
-    expect(asked[0]).not.toEqual(asked[1])
+    expect(requests).toEqual([[headers], [headers]])
+    expect(requests[0]).not.toEqual(requests[1])
   })
 
-  test('is done again with the same key when the connection broke, also while the server is away', async () => {
-    const { ask, asked } = createResponder<OperationBody>(lost(), away(), lost(), operationBody())
-    expect(await requestChange(ask, createFakeTiming())).toEqual(operationBody())
-    expect(asked).toHaveLength(4)
-    expect(new Set(asked.map(words => JSON.stringify(words))).size).toBe(1)
+  test('is repeated with the same key after a lost connection, even while the server is unreachable', async () => {
+    const { send, requests } = createResponder<OperationBody>(lost(), away(), lost(), operationBody())
+    expect(await requestChange(send, createFakeTiming())).toEqual(operationBody())
+    expect(requests).toHaveLength(4)
+    expect(new Set(requests.map(words => JSON.stringify(words))).size).toBe(1)
   })
 
-  test('is given up after 10 seconds, and then it says that something may have begun', async () => {
+  test('gives up after 10 seconds and says that the operation may have started', async () => {
     const timing = createFakeTiming()
-    const { ask, asked } = createResponder<OperationBody>(lost())
-    const error = await requestChange(ask, timing).catch(error => error)
+    const { send, requests } = createResponder<OperationBody>(lost())
+    const error = await requestChange(send, timing).catch(error => error)
     expect(error).toMatchObject({
       kind: 'unreachable',
       message: expect.stringMatching(/may have started: see .*operation ls/),
     })
     expect(timing.sleeps).toEqual([250, 500, 1000, 2000, 2000, 2000, 2000])
-    expect(asked).toHaveLength(8)
+    expect(requests).toHaveLength(8)
   })
 
-  test('is given up at once when the server was not there, or refuses', async () => {
+  test('fails at once if the server was unreachable or rejects it', async () => {
     for (const error of [away(), new ClientError('refused', 'no'), new ClientError('notLoggedIn', 'no')]) {
-      const { ask, asked } = createResponder<OperationBody>(error)
-      expect(await requestChange(ask, createFakeTiming()).catch(error => error)).toBe(error)
-      expect(asked).toHaveLength(1)
+      const { send, requests } = createResponder<OperationBody>(error)
+      expect(await requestChange(send, createFakeTiming()).catch(error => error)).toBe(error)
+      expect(requests).toHaveLength(1)
     }
   })
 
-  test('a refusal after a connection that broke is the answer', async () => {
+  test('throws a rejection that follows a lost connection', async () => {
     const refused = new ClientError('refused', 'no')
-    const { ask } = createResponder<OperationBody>(lost(), refused)
-    expect(await requestChange(ask, createFakeTiming()).catch(error => error)).toBe(refused)
+    const { send } = createResponder<OperationBody>(lost(), refused)
+    expect(await requestChange(send, createFakeTiming()).catch(error => error)).toBe(refused)
   })
 
-  test('an answer that is no operation is refused', async () => {
-    const { ask } = createResponder<unknown>([])
-    await expect(requestChange(ask, createFakeTiming())).rejects.toThrow(/does not support operations/)
+  test('rejects a response that is not an operation', async () => {
+    const { send } = createResponder<unknown>([])
+    await expect(requestChange(send, createFakeTiming())).rejects.toThrow(/does not support operations/)
   })
 })
 
-describe('following an operation', () => {
+describe('waiting for an operation', () => {
   const follow = async (timing: ReturnType<typeof createFakeTiming>, ...answers: (OperationBody | Error)[]) => {
-    const told: (string | undefined)[] = []
-    const { ask, asked } = createResponder(...answers)
-    const outcome = await waitForOperation(ask, current => told.push(current?.state), timing).catch(error => error)
-    return { outcome, told, asked: asked.length }
+    const states: (string | undefined)[] = []
+    const { send, requests } = createResponder(...answers)
+    const outcome = await waitForOperation(send, current => states.push(current?.state), timing).catch(error => error)
+    return { outcome, states, requests: requests.length }
   }
 
-  test('tells each answer, until its end', async () => {
+  test('reports every response until the end', async () => {
     const answers = [operationBody({ state: 'queued' }), operationBody(), doneBody()]
     expect(await follow(createFakeTiming(), ...answers)).toEqual({
       outcome: doneBody(),
-      told: ['queued', 'running', 'done'],
-      asked: 3,
+      states: ['queued', 'running', 'done'],
+      requests: 3,
     })
   })
 
-  test('a server that is away for less than 30 seconds is waited for, as often as it goes', async () => {
+  test('waits for a server that is repeatedly unreachable for less than 30 seconds', async () => {
     const timing = createFakeTiming()
     const gone = Array.from({ length: 55 }, away)
-    const { outcome, told } = await follow(timing, operationBody(), ...gone, operationBody(), ...gone, doneBody())
+    const { outcome, states } = await follow(timing, operationBody(), ...gone, operationBody(), ...gone, doneBody())
     expect(outcome).toEqual(doneBody())
-    expect(told.filter(state => state === undefined)).toHaveLength(110)
+    expect(states.filter(state => state === undefined)).toHaveLength(110)
   })
 
-  test('one that is away for longer is given up', async () => {
+  test('gives up on one that is unreachable for longer', async () => {
     const timing = createFakeTiming()
     const { outcome } = await follow(timing, operationBody(), away())
     expect(outcome).toMatchObject({ kind: 'unreachable' })
     expect(timing.now()).toBe(30_500)
   })
 
-  test('what an answer took that never came is time that it was away', async () => {
+  test('counts the time of an unanswered request as unreachable', async () => {
     const timing = createFakeTiming()
     const timedOut = async () => {
       timing.advance(20_000)
@@ -112,18 +112,18 @@ describe('following an operation', () => {
     expect(timing.now()).toBe(40_500)
   })
 
-  test('a refusal ends it at once', async () => {
+  test('ends at once when the server rejects the request', async () => {
     const refused = new ClientError('refused', 'There is no such operation')
-    expect(await follow(createFakeTiming(), operationBody(), refused)).toMatchObject({ outcome: refused, asked: 2 })
+    expect(await follow(createFakeTiming(), operationBody(), refused)).toMatchObject({ outcome: refused, requests: 2 })
   })
 
-  test('a server that answers at once is not asked without a pause', async () => {
+  test('pauses between requests to a server that answers at once', async () => {
     const timing = createFakeTiming()
     await follow(timing, ...Array.from({ length: 10 }, () => operationBody()), doneBody())
     expect(timing.now()).toBeGreaterThanOrEqual(5_000)
   })
 
-  test('one that takes its time is asked again with less of a pause, or none', async () => {
+  test('shortens the pause for a server that takes its time', async () => {
     const timing = createFakeTiming()
     const waits = [200, 1_000, 0]
     const show = async () => {
@@ -135,7 +135,7 @@ describe('following an operation', () => {
   })
 })
 
-test('what was not done is refused in the words of the server, as one line', () => {
+test('requireDone throws the server’s error text on one line', () => {
   expect(() => requireDone(doneBody())).not.toThrow()
   const failed = doneBody({ state: 'failed', error: { error: 'No\nway\u009b2J', errorId: 924 } })
   expect(() => requireDone(failed)).toThrow(new ClientError('refused', 'No\\nway\\u009b2J'))

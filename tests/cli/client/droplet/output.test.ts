@@ -5,11 +5,11 @@ import { expectedFailure, runCli } from '../../../testkit/cli.ts'
 
 const encode = (text: string) => new TextEncoder().encode(text)
 
-describe('what a droplet says, on a terminal', () => {
+describe('output of a droplet on a terminal', () => {
   const raw = 'one\r\n\ttwo ü \u001b[31mred\u001b[0m\u202E\u009b2J\rthree\n'
   const sanitized = 'one\n\ttwo ü \\u001b[31mred\\u001b[0m\\u202e\\u009b2J\\rthree\n'
 
-  test('drives nothing, wherever its bytes are cut', () => {
+  test('executes no control sequence, wherever the bytes are cut', () => {
     const bytes = encode(raw)
     for (let at = 0; at <= bytes.length; at++) {
       const text = createOutputSanitizer()
@@ -17,13 +17,13 @@ describe('what a droplet says, on a terminal', () => {
     }
   })
 
-  test('is told to its end, though that is half of something', () => {
+  test('is printed to the end, even if that is half a character', () => {
     const text = createOutputSanitizer()
     expect(text.push(Uint8Array.of(0x61, 0x0d)) + text.push(Uint8Array.of(0xc3)) + text.end()).toBe('a\\r\ufffd')
   })
 })
 
-describe('what droplets use', () => {
+describe('stats', () => {
   const sample = { network_in: 0, network_out: 2_000, disk_read: 5_000_000, disk_written: 0, processes: 3 }
   const sampleAt = (time: string, cpu: number, memory: number) => ({
     time,
@@ -33,7 +33,7 @@ describe('what droplets use', () => {
     ...sample,
   })
 
-  test('is a line for each of them, by name', () => {
+  test('list one line per droplet, by name', () => {
     const droplets = {
       cikit02: { cpu: 1.5, memory: 1_572_864, memory_limit: 8 * 1024 ** 3 },
       cikit01: { cpu: 0.0042, memory: 2_147_483_648, memory_limit: 8 * 1024 ** 3 },
@@ -46,7 +46,7 @@ describe('what droplets use', () => {
     ])
   })
 
-  test('of one is how it is, and between what it was', () => {
+  test('of one droplet show the newest sample and the range', () => {
     const samples = [
       sampleAt('2026-11-24T12:00:00.000Z', 1, 1_048_576),
       sampleAt('2026-11-24T12:00:10.000Z', 0, 3_145_728),
@@ -59,7 +59,7 @@ describe('what droplets use', () => {
     expect(text).toMatch(/^disk read +4\.8 MiB\/s /m)
   })
 
-  test('is not known of one that does not run', () => {
+  test('of a stopped droplet are missing', () => {
     const text = toStatsText({ droplet: 'cikit01', interval: 10, samples: [] })
     expect(text).toBe('cikit01: no data for the last hour; a stopped droplet has none\n')
   })
@@ -73,6 +73,6 @@ test.each([
   [['logs', 'cikit01', '--lines', '10001'], /--lines: give a number from 0 to 10000/],
   [['logs', 'cikit01', '--lines', '-1'], /--lines/],
   [['console', 'cikit01'], /cikit-api droplet exec cikit01 -- COMMAND/],
-])('the words %p are refused, with the remedy', async (words, remedy) => {
+])('droplet %p is rejected with the remedy', async (words, remedy) => {
   expect(await runCli(['droplet', ...words])).toEqual(expectedFailure(2, remedy))
 })

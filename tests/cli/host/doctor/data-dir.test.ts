@@ -15,12 +15,12 @@ function createDataDir() {
 
 const statuses = (path: string) => checkDataDir(path).map(({ check, status }) => `${check} ${status}`)
 
-test('a directory that is closed to others is as it should be', () => {
+test('passes for a directory that others cannot read', () => {
   using dir = createDataDir()
   expect(statuses(dir.path)).toEqual(['data directory ok', 'disk ok'])
 })
 
-test('a file that others can read is named, with the remedy, however deep it lies', () => {
+test('names a file that others can read, at any depth, with the remedy', () => {
   using dir = createDataDir()
   chmodSync(dir.key, 0o440)
   const [finding] = checkDataDir(dir.path)
@@ -31,7 +31,7 @@ test('a file that others can read is named, with the remedy, however deep it lie
   })
 })
 
-test('so is the directory itself', () => {
+test('names a directory that others can read', () => {
   using dir = createDataDir()
   chmodSync(dir.path, 0o750)
   expect(checkDataDir(dir.path)[0]).toMatchObject({
@@ -40,13 +40,13 @@ test('so is the directory itself', () => {
   })
 })
 
-test('a link is no file of ours', () => {
+test('ignores symbolic links', () => {
   using dir = createDataDir()
   symlinkSync('/etc/passwd', join(dir.path, 'sealing.key'))
   expect(statuses(dir.path)).toEqual(['data directory ok', 'disk ok'])
 })
 
-test('one that is not there yet is none to worry about, a file in its place is', () => {
+test('warns about a missing directory, and fails for a file in its place', () => {
   using dir = createDataDir()
   expect(statuses(join(dir.path, 'none'))).toEqual(['data directory warning'])
   expect(statuses(dir.key)).toEqual(['data directory failed'])

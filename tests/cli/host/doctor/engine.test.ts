@@ -7,7 +7,7 @@ const NOW = Date.parse('2026-11-24T00:00:00Z')
 
 const info = { ServerVersion: '28.5.2', OSType: 'linux', CgroupVersion: '2', SecurityOptions: [] }
 
-/** An engine with no container, and with the image, unless it is told otherwise. */
+/** An engine without containers, and with the image unless `hasImage` is false. */
 async function runEngineCheck(
   engineInfo: Record<string, unknown>,
   options: { hasImage?: boolean } = {},
@@ -27,7 +27,7 @@ async function runEngineCheck(
   }
 }
 
-test('one that runs droplets is as it should be, and is only asked', async () => {
+test('passes for a working engine, with read-only requests', async () => {
   expect(await runEngineCheck({})).toEqual({
     droplets: 0,
     engine: expect.stringMatching(/^ok: Docker 28\.5\.2 with cgroup v2 at .*docker\.sock, with 0 droplets$/),
@@ -37,12 +37,12 @@ test('one that runs droplets is as it should be, and is only asked', async () =>
   })
 })
 
-test('one on which no systemd boots says why', async () => {
+test('fails with the reason if systemd cannot boot', async () => {
   const result = await runEngineCheck({ ServerVersion: '19.3.1' })
   expect(result).toMatchObject({ cgroups: expect.stringMatching(/^failed: .*Docker 19.*use Docker 20\.10 or newer/) })
 })
 
-test('an image that is not there says when it will be', async () => {
+test('warns about a missing image and says how to get it', async () => {
   const result = await runEngineCheck({}, { hasImage: false })
   expect(result).toMatchObject({
     'droplet image': expect.stringMatching(/^warning: .*build it now with cikit-api image build/),
@@ -53,12 +53,12 @@ test.each<[number, RegExp]>([
   [4, /^ok: /],
   [6, /^warning: the engine's clock is 6 s ahead of this host's: .*NTP/],
   [-31, /^failed: the engine's clock is 31 s behind this host's: .*NTP/],
-])('a clock that is %d s ahead', async (seconds, words) => {
+])('judges a clock that is %d s ahead', async (seconds, words) => {
   const result = await runEngineCheck({ SystemTime: new Date(NOW + seconds * 1000).toISOString() })
   expect(result).toMatchObject({ clock: expect.stringMatching(words) })
 })
 
-test('one that is away says how it may be reached', async () => {
+test('fails for an unreachable engine and names the flag', async () => {
   const flags = { 'data-dir': '/nowhere', domain: 'matrix.test', 'docker-host': 'unix:///nowhere/docker.sock' }
   const { findings, droplets } = await checkEngine(toConfig(flags, {}, { root: true, hostname: 'h' }), () => NOW)
   expect(droplets).toBeUndefined()

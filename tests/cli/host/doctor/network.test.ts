@@ -20,7 +20,7 @@ const listenConfig = (overrides: Partial<Config['listen']>): Config['listen'] =>
   ...overrides,
 })
 
-test('plain HTTP is fine on loopback, and warned of where others reach it', () => {
+test('accepts plain HTTP on loopback, and warns about it elsewhere', () => {
   expect(checkListener(listenConfig({}), 0)).toMatchObject([{ status: 'ok' }])
   expect(checkListener(listenConfig({ host: '0.0.0.0', exposedWithoutTls: true }), 0)).toMatchObject([
     { status: 'warning', text: expect.stringMatching(/plain HTTP on 0\.0\.0\.0.*--tls-cert/) },
@@ -40,13 +40,13 @@ test.each<[number, string, RegExp]>([
   [17, 'warning', /is valid for 12 more days: renew it$/],
   [29, 'warning', /is valid for 0 more days: renew it$/],
   [31, 'failed', /it is over since .*Z: renew it$/],
-])('a certificate of 30 days, after %d days', (days, status, text) => {
+])('judges a 30-day certificate after %d days', (days, status, text) => {
   using fixture = createCertificateFixture()
   const [finding] = fixture.check(Date.now() + days * DAY_MS + 60_000)
   expect(finding).toEqual({ check: 'tls', status, text: expect.stringMatching(text) } as typeof finding)
 })
 
-test('a key that everybody can read is told, one of a group is not', () => {
+test('fails for a key that everyone can read, but not for group access', () => {
   using fixture = createCertificateFixture()
   chmodSync(fixture.files.keyFile, 0o640)
   expect(fixture.check(Date.now()).map(({ check }) => check)).not.toContain('tls key')

@@ -10,7 +10,7 @@ import { tempDir } from '../../../testkit/temp-dir.ts'
 
 const actor = { user: 'root', address: 'host', action: 'create-user' }
 
-/** A data directory as a command on the host leaves it. */
+/** A data directory that a command on the host has created. */
 async function createDataDir(options: { owner?: boolean } = {}) {
   const dir = tempDir()
   const config = { dataDir: dir.path, hostLabel: 'matrix.test' }
@@ -27,7 +27,7 @@ async function runStoreCheck(config: { dataDir: string; hostLabel: string }) {
   return Object.fromEntries(findings.map(({ check, status, text }) => [check, `${status}: ${text}`]))
 }
 
-test('a sound system is as it should be', async () => {
+test('passes for an intact system', async () => {
   using sound = await createDataDir()
   const newest = migrations.at(-1)?.id
   expect(await runStoreCheck(sound.config)).toEqual({
@@ -38,19 +38,19 @@ test('a sound system is as it should be', async () => {
   })
 })
 
-test('without an owner it says how to make one', async () => {
+test('says how to create an owner if there is none', async () => {
   using empty = await createDataDir({ owner: false })
   expect((await runStoreCheck(empty.config)).owner).toMatch(/^warning: .*create-user -u NAME -g owner/)
 })
 
-test('before the first start nothing is made', async () => {
+test('creates nothing before the first start', async () => {
   using dir = tempDir()
   expect(await runStoreCheck({ dataDir: dir.path, hostLabel: 'x' })).toEqual({
     database: 'warning: does not exist yet: the first start creates it',
   })
 })
 
-test('a key that is lost or another is told, and none is made', async () => {
+test('fails for a missing or wrong key, and creates none', async () => {
   using sound = await createDataDir()
   writeFileSync(sound.key, `${'0'.repeat(64)}\n`)
   expect((await runStoreCheck(sound.config))['sealing key']).toMatch(
@@ -60,14 +60,14 @@ test('a key that is lost or another is told, and none is made', async () => {
   expect((await runStoreCheck(sound.config))['sealing key']).toMatch(/^failed: .*sealing\.key is missing: restore it/)
 })
 
-test('a database that is to be migrated is left as it is, and so is a newer one', async () => {
+test('leaves an older and a newer database unchanged', async () => {
   using dir = tempDir()
   openDatabase(dir.path, { now: () => 0, migrations: [] }).close()
   const config = { dataDir: dir.path, hostLabel: 'x' }
   expect((await runStoreCheck(config)).migrations).toMatch(
     /^warning: .*the next start copies the database and migrates it/,
   )
-  // What it may hold, this program does not know.
+  // This program cannot know what a newer database contains.
   expect(Object.keys(await runStoreCheck(config))).toEqual(['database', 'migrations'])
   expect((await runStoreCheck(config)).migrations).toContain('at migration 0,')
   using other = tempDir()
@@ -78,7 +78,7 @@ test('a database that is to be migrated is left as it is, and so is a newer one'
   )
 })
 
-test('damage is found', async () => {
+test('detects corruption', async () => {
   using broken = await createDataDir()
   flipByte(join(broken.config.dataDir, 'cikit-api.db'), 4096 * 2)
   expect((await runStoreCheck(broken.config)).database).toMatch(/^failed: corrupt \(.*restore a backup/)

@@ -5,7 +5,7 @@ import { copyAtomic, writeAtomic } from '../../../../cli/host/service/install-fi
 import { fileMode, setUmask } from '../../../testkit/file-modes.ts'
 import { tempDir } from '../../../testkit/temp-dir.ts'
 
-test('a text is placed with its mode whatever the umask, and a second time nothing is touched', () => {
+test('writes a file with its mode regardless of the umask, and only once', () => {
   using dir = tempDir()
   using _ = setUmask(0o077)
   const file = join(dir.path, 'made/too/unit')
@@ -19,7 +19,7 @@ test('a text is placed with its mode whatever the umask, and a second time nothi
   expect(fileMode(file)).toBe('644')
 })
 
-test('what another content takes the place of is kept, as the last one only', async () => {
+test('keeps the last replaced file as the previous one', async () => {
   using dir = tempDir()
   const [source, target, previous] = [join(dir.path, 'new'), join(dir.path, 'program'), join(dir.path, 'previous')]
   const copyText = async (text: string) => {
@@ -31,14 +31,14 @@ test('what another content takes the place of is kept, as the last one only', as
   await copyText('second')
   await copyText('third')
   expect([readFileSync(previous, 'utf8'), fileMode(previous)]).toEqual(['second', '755'])
-  // Neither the same once more nor another mode of it is another version.
+  // The same content is not another version, whatever its mode.
   await copyText('third')
   chmodSync(target, 0o700)
   expect(await copyText('third')).toBe(true)
   expect(readFileSync(previous, 'utf8')).toBe('second')
 })
 
-test('a copy takes the place of what is there as another file, so that what runs goes on', async () => {
+test('replaces a file by a new inode, so that a running program continues', async () => {
   using dir = tempDir()
   const [source, target] = [join(dir.path, 'new'), join(dir.path, 'program')]
   writeFileSync(source, 'second')

@@ -3,19 +3,19 @@ import { parseSettings, withSettings } from '../../../../cli/host/service/settin
 
 const read = (text: string) => parseSettings(text, 'file.env')
 
-test('a new file tells what to do after a change of it', () => {
+test('a new file says how to apply changes', () => {
   expect(withSettings(undefined, { domain: 'matrix.test' })).toBe(
     '# Settings of cikit-api.service. To apply changes, run: cikit-api install\nCIKIT_API_DOMAIN=matrix.test\n',
   )
 })
 
-test('what is not given anew stays as it is, to the letter', () => {
+test('keeps other lines unchanged', () => {
   const text = '; mine\nHTTP_PROXY=http://proxy:1\n\n  CIKIT_API_PORT = no\nCIKIT_API_DOMAIN="matrix.test"\n'
   expect(withSettings(text, {})).toBe(text)
   expect(withSettings(text, { domain: 'matrix.test' })).toBe(text)
 })
 
-test('what is given anew takes the place of the earlier one, and of every repetition', () => {
+test('replaces an earlier setting and its repetitions', () => {
   const text = 'CIKIT_API_PORT=1\n# between\nCIKIT_API_PORT=2\nCIKIT_API_HOST=::1\n'
   expect(withSettings(text, { port: '3', image: 'debian' })).toBe(
     '# between\nCIKIT_API_PORT=3\nCIKIT_API_HOST=::1\nCIKIT_API_IMAGE=debian\n',
@@ -31,7 +31,7 @@ test.each(['plain', '/a b/c', 'quo"ted', "apo'strophe", 'back\\slash', '$HOME `i
   },
 )
 
-test('quotes and comments are read as systemd does', () => {
+test('parses quotes and comments like systemd', () => {
   expect(read('# A=0\n ;B=1\nC= blank between \nD="a \\" b \\n"\nE=\'x "y"\'\nF=\n')).toEqual({
     C: 'blank between',
     D: 'a " b \\n',
@@ -40,10 +40,10 @@ test('quotes and comments are read as systemd does', () => {
   })
 })
 
-test.each(['A', 'A=one\\', 'A="open', 'A="a" "b"', '1A=x'])('%p is refused with its line', line => {
+test.each(['A', 'A=one\\', 'A="open', 'A="a" "b"', '1A=x'])('rejects %p and names its line', line => {
   expect(() => read(`X=1\n${line}\n`)).toThrow('file.env: line 2 is invalid')
 })
 
-test('a value of two lines is refused: it would be two settings', () => {
+test('rejects a value of two lines, which would be two settings', () => {
   expect(() => withSettings(undefined, { domain: 'a\nCIKIT_API_HOST=0.0.0.0' })).toThrow('one line')
 })

@@ -3,7 +3,7 @@ import { renderUnit } from '../../../../cli/host/service/unit.ts'
 
 const baseOptions = { dataDir: '/var/lib/cikit-api', writable: [], groups: ['docker'], port: 1337 }
 
-test('the usual data directory is made by systemd, and nothing else can be written to', () => {
+test('the default data directory is created by systemd, and nothing else is writable', () => {
   const unit = renderUnit(baseOptions)
   expect(unit).toContain('\nStateDirectory=cikit-api\n')
   expect(unit).toContain('\nProtectSystem=strict\n')
@@ -11,7 +11,7 @@ test('the usual data directory is made by systemd, and nothing else can be writt
   expect(unit).toContain('\nSupplementaryGroups=docker\n')
 })
 
-test('another data directory is named, and can be written to whatever its name', () => {
+test('another data directory is writable, with its name escaped', () => {
   const unit = renderUnit({ ...baseOptions, dataDir: '/srv/100% "ours"', writable: ['/srv/keys'] })
   expect(unit).not.toContain('StateDirectory')
   expect(unit).toContain('\nReadWritePaths="/srv/100%% \\"ours\\""\nReadWritePaths="/srv/keys"\n')
@@ -22,11 +22,11 @@ test.each([
   [443, 'CAP_NET_BIND_SERVICE'],
   [1337, ''],
   [0, ''],
-])('port %d takes the capability %p and no other', (port, capability) => {
+])('port %d needs only the capability %p', (port, capability) => {
   const unit = renderUnit({ ...baseOptions, port })
   expect(unit).toContain(`\nCapabilityBoundingSet=${capability}\nAmbientCapabilities=${capability}\n`)
 })
 
-test('without groups there is no line of them', () => {
+test('omits the groups line without groups', () => {
   expect(renderUnit({ ...baseOptions, groups: [] })).not.toContain('SupplementaryGroups')
 })
