@@ -1,6 +1,7 @@
 import { print } from '../scripts/lib/terminal.ts'
 import { SMALL_IMAGE } from '../tests/testkit/e2e/engines.ts'
 import { type ServerProcess, startServerProcess } from '../tests/testkit/e2e/server-process.ts'
+import { tempDir } from '../tests/testkit/temp-dir.ts'
 
 /** Log lines that are read: the listening address, warnings and errors. */
 const loggedPatterns = ['"message":"listening"', '"level":"warn"', '"level":"error"']
@@ -11,7 +12,10 @@ const loggedPatterns = ['"message":"listening"', '"level":"warn"', '"level":"err
  */
 export async function startServer({ socket, program }: { socket?: string; program?: string } = {}) {
   const grepArgs = loggedPatterns.map(text => `-e '${text}'`).join(' ')
+  // Benchmarks measure durable writes, so the data is on disk.
+  const dir = tempDir()
   const server: ServerProcess = await startServerProcess({
+    dataDir: dir.path,
     socket: socket ?? '/nonexistent/docker.sock',
     flags: ['--image', SMALL_IMAGE],
     commandPrefix: ['bash', '-c', `exec "$@" > >(exec grep -F --line-buffered ${grepArgs})`, 'bash'],
@@ -23,6 +27,7 @@ export async function startServer({ socket, program }: { socket?: string; progra
       // Without an engine, the log only complains about its absence.
       if (socket !== undefined) server.log.filter(({ level }) => level !== 'info').forEach(printLogEntry)
       await server[Symbol.asyncDispose]()
+      dir[Symbol.dispose]()
     },
   }
 }

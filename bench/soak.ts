@@ -4,6 +4,7 @@ import { run } from '../scripts/lib/run.ts'
 import { logStep, print, runScript, UserError } from '../scripts/lib/terminal.ts'
 import { createFakeEngine } from '../tests/testkit/docker/fake-engine.ts'
 import { startServerProcess } from '../tests/testkit/e2e/server-process.ts'
+import { tempDir } from '../tests/testkit/temp-dir.ts'
 import { runLoad } from './soak/load.ts'
 import { toReport } from './soak/report.ts'
 import { compareThirds, type Sample, takeSample } from './soak/samples.ts'
@@ -25,7 +26,12 @@ await runScript(async () => {
   await run(['bun', 'scripts/build.ts'])
   await using engine = createFakeEngine()
   // With a trusted proxy, each client of the load has an address of its own; one address is locked after 20 failures.
-  await using server = await startServerProcess({ socket: engine.socket, flags: ['--trusted-proxies', '127.0.0.1'] })
+  using dir = tempDir()
+  await using server = await startServerProcess({
+    socket: engine.socket,
+    dataDir: dir.path,
+    flags: ['--trusted-proxies', '127.0.0.1'],
+  })
   const ownerToken = await server.logInAs('owner')
   const tally = createTally()
 

@@ -72,7 +72,6 @@ export async function installPackages(names: DebianPackage[], host: PackageHost 
       throw new UserError(`Nothing was installed.\n${advice}`)
     }
   }
-  logStep(`Installing Debian packages: ${list}`)
   await host.install(missing)
 }
 
@@ -89,6 +88,7 @@ function thisHost(): PackageHost {
 }
 
 async function aptInstall(names: string[]): Promise<void> {
+  logStep(`Installing Debian packages: ${names.join(' ')}`)
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   await run(['apt-get', 'update', '-qq'], { env })
   await run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...names], { env })

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const MEMORY_ROOT = '/dev/shm'
-/** Far more than the data directories of a test; containers often have only 64 MiB. */
-const MIN_FREE_MEMORY_BYTES = 32 * 1024 ** 2
+const MIB = 1024 ** 2
 
 /** A temporary directory, removed when its scope ends: `using dir = tempDir()`. */
 export function tempDir() {
@@ -12,11 +11,12 @@ export function tempDir() {
 }
 
 /**
- * A temporary directory in memory, if there is room, otherwise on disk. For small data directories in tests that do not
- * need a disk: SQLite syncs every commit, which takes most of the time of such a test on a disk.
+ * A temporary directory in memory, if there is room, otherwise on disk. For data directories in tests that do not need a
+ * disk: SQLite syncs every commit, which takes most of the time of such a test on a disk.
+ * @param options `minFreeMib`: required room; by default enough for small databases, since containers often have only 64
  */
-export function memoryDir() {
-  return createDir(hasMemoryRoot() ? MEMORY_ROOT : tmpdir())
+export function memoryDir({ minFreeMib = 32 } = {}) {
+  return createDir(freeMemoryBytes() >= minFreeMib * MIB ? MEMORY_ROOT : tmpdir())
 }
 
 function createDir(root: string) {
@@ -27,11 +27,11 @@ function createDir(root: string) {
   }
 }
 
-function hasMemoryRoot(): boolean {
+function freeMemoryBytes(): number {
   try {
     const { bavail, bsize } = statfsSync(MEMORY_ROOT)
-    return bavail * bsize >= MIN_FREE_MEMORY_BYTES
+    return bavail * bsize
   } catch {
-    return false
+    return 0
   }
 }

@@ -5,7 +5,10 @@ import { run } from '../../../scripts/lib/run.ts'
 import type { Group } from '../../../src/core/groups.ts'
 import type { DropletBody } from '../../../src/droplets/schema.ts'
 import { validateExchange } from '../api/openapi-contract.ts'
-import { tempDir } from '../temp-dir.ts'
+import { memoryDir } from '../temp-dir.ts'
+
+/** Above the limit of free space below which `cikit-api doctor` complains. */
+const MIN_FREE_MIB = 2_048
 
 export interface ApiResponse {
   status: number
@@ -33,7 +36,7 @@ interface ServerOptions {
   socket: string
   /** Additional flags of `serve`. */
   flags?: string[]
-  /** The data directory of an earlier server; default a new one. */
+  /** Default: a new one in memory. */
   dataDir?: string
   /** Default: the binary of this tree. */
   program?: string
@@ -52,7 +55,7 @@ export async function startServerProcess({
   commandPrefix = [],
   env = {},
 }: ServerOptions) {
-  const dir = dataDir === undefined ? tempDir() : undefined
+  const dir = dataDir === undefined ? memoryDir({ minFreeMib: MIN_FREE_MIB }) : undefined
   const usedDataDir = dataDir ?? dir?.path ?? ''
   const command = [
     ...commandPrefix,
