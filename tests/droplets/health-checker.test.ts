@@ -15,7 +15,7 @@ const up: Probe = { init: 'running', sshResponds: true, hostKey: HOST_KEY.key }
 const failed: Probe = { ...up, init: 'degraded' }
 const withoutSsh: Probe = { ...up, sshResponds: false }
 
-/** Droplets in memory that are watched; the test says what is found in them, and when it is time to look. */
+/** A health checker over an in-memory engine; the test sets probe results and advances the clock. */
 function createHealthHarness() {
   const host = createTestInformer()
   const { memoryEngine, informer, clock, logLines } = host
@@ -33,28 +33,28 @@ function createHealthHarness() {
     ...host,
     checker,
     flush,
-    /** A droplet that runs, and what is found in it from now on. */
+    /** Adds a running droplet with this probe result. */
     put(name: string, probe: Probe): Droplet {
       const droplet = host.addDroplet(name)
       memoryEngine.probeResults.set(droplet.id, () => probe)
       return droplet
     },
     setProbe: (droplet: Droplet, probe: Probe) => void memoryEngine.probeResults.set(droplet.id, () => probe),
-    /** What it is to whoever lists it. */
+    /** The listed health. */
     healthOf: async ({ id }: Droplet): Promise<Health | undefined> =>
       (await informer.list()).find(listed => listed.id === id)?.health,
-    /** Begins to watch, and waits for the first looks. */
+    /** Starts, and waits for the first probes. */
     async start(): Promise<void> {
       informer.start()
       checker.start()
       await informer.list()
       await flush()
     },
-    /** Time passes, at once; then there is a look at all that is due. @returns how many looks */
+    /** Advances the clock and probes what is due. @returns the number of probes */
     async advance(milliseconds: number): Promise<number> {
       const before = memoryEngine.probedIds.length
       clock.advance(milliseconds)
-      // That long the engine was not heard of.
+      // The informer has not heard from the engine for that long.
       await informer.list()
       checker.tick()
       await flush()
@@ -67,7 +67,7 @@ function createHealthHarness() {
   }
 }
 
-describe('what was found means', () => {
+describe('evaluates a probe:', () => {
   test.each<[string, Probe, number, Health | undefined, Health]>([
     ['up and greeting', up, SECOND, 'booting', 'ready'],
     ['greeting while init is at it', { ...booting, sshResponds: true }, SECOND, undefined, 'booting'],
@@ -87,7 +87,7 @@ describe('what was found means', () => {
 })
 
 describe('a droplet', () => {
-  test('that boots is looked into every second, until it is up; its key is noted', async () => {
+  test('is probed every second while booting, until it is ready with its host key', async () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', booting)
     await host.start()
@@ -97,7 +97,7 @@ describe('a droplet', () => {
     host.setProbe(droplet, up)
     expect(await host.advance(SECOND)).toBe(1)
     expect(await host.informer.list()).toMatchObject([{ health: 'ready', hostKey: HOST_KEY.key }])
-    // Its own moment in the minute may be among these.
+    // Its slot in the minute may be among these.
     let probeCount = 0
     for (let count = 0; count < 30; count++) probeCount += await host.advance(SECOND)
     expect(probeCount).toBeLessThanOrEqual(1)
@@ -106,7 +106,7 @@ describe('a droplet', () => {
   test.each([
     ['up', up, 'ready'],
     ['degraded', failed, 'degraded'],
-  ] as const)('that is %s is looked into once a minute', async (_, probe, health) => {
+  ] as const)('that is %s is probed once a minute', async (_, probe, health) => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', probe)
     await host.start()
@@ -116,7 +116,7 @@ describe('a droplet', () => {
     expect(probeCount).toBe(10)
   })
 
-  test('that boots for long is looked into ever less often, and never less than once a minute', async () => {
+  test('is probed less often the longer it boots, but at least once a minute', async () => {
     await using host = createHealthHarness()
     host.put('cikit01', booting)
     await host.start()
@@ -131,7 +131,7 @@ describe('a droplet', () => {
     expect(await countProbes(600)).toBeWithin(10, 13)
   })
 
-  test('in which a look takes long is left in peace for ten times that', async () => {
+  test('is not probed for ten times the duration of a slow probe', async () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', booting)
     host.memoryEngine.probeResults.set(droplet.id, () => {
@@ -143,7 +143,7 @@ describe('a droplet', () => {
     expect(await host.advance(1)).toBe(1)
   })
 
-  test('that appears, or is started, is looked into half a second later', async () => {
+  test('is probed half a second after it appears or starts', async () => {
     await using host = createHealthHarness()
     await host.start()
     const droplet = host.put('cikit01', up)
@@ -158,7 +158,7 @@ describe('a droplet', () => {
     expect(await host.healthOf(droplet)).toBe('booting')
   })
 
-  test('that stops is nothing any more, and not looked into', async () => {
+  test('loses its health when it stops, and is no longer probed', async () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', up)
     await host.start()
@@ -168,7 +168,7 @@ describe('a droplet', () => {
     expect(await host.advance(2 * MINUTE)).toBe(0)
   })
 
-  test('that is paused and goes on is looked into half a second later', async () => {
+  test('is probed half a second after it is unpaused', async () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', up)
     await host.start()
@@ -181,7 +181,7 @@ describe('a droplet', () => {
     expect(await host.healthOf(droplet)).toBe('ready')
   })
 
-  test('that was started anew while it was looked into is not what was found in the one before', async () => {
+  test('ignores the probe of a previous run', async () => {
     await using host = createHealthHarness()
     const answers = [Promise.withResolvers<Probe>(), Promise.withResolvers<Probe>()]
     const droplet = host.put('cikit01', up)
@@ -198,7 +198,7 @@ describe('a droplet', () => {
     expect(await host.healthOf(droplet)).toBe('booting')
   })
 
-  test('that was ready is not taken for degraded because a greeting failed once', async () => {
+  test('stays ready after a single missing banner', async () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', up)
     await host.start()
@@ -214,7 +214,7 @@ describe('a droplet', () => {
     expect(await host.healthOf(droplet)).toBe('degraded')
   })
 
-  test('whose init says that something failed is degraded at once', async () => {
+  test('is degraded at once if its init reports a failure', async () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', up)
     await host.start()
@@ -223,7 +223,7 @@ describe('a droplet', () => {
     expect(await host.healthOf(droplet)).toBe('degraded')
   })
 
-  test('that an engine with a clock ahead of ours started has no more time to boot than others', async () => {
+  test('has the same boot timeout if the engine’s clock is ahead', async () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', noResponse)
     Object.assign(droplet, { startedAt: host.clock.now() + 60 * MINUTE })
@@ -234,8 +234,8 @@ describe('a droplet', () => {
   })
 })
 
-describe('of many droplets', () => {
-  test('four are looked into at once, and who waited longest is next', async () => {
+describe('with many droplets', () => {
+  test('probes four at a time, the longest overdue first', async () => {
     await using host = createHealthHarness()
     const waiting: (() => void)[] = []
     const droplets = Array.from({ length: 10 }, (_, at) => host.put(`cikit${String(at + 10)}`, up))
@@ -254,7 +254,7 @@ describe('of many droplets', () => {
     expect([...host.memoryEngine.probedIds].sort()).toEqual(droplets.map(({ id }) => id).sort())
   })
 
-  test('where there is one place, it is for the one that is due for longer', async () => {
+  test('a free slot goes to the longest overdue droplet', async () => {
     await using host = createHealthHarness()
     for (let at = 10; at < 13; at++)
       host.memoryEngine.probeResults.set(host.put(`cikit${at}`, up).id, () => new Promise(() => {}))
@@ -269,7 +269,7 @@ describe('of many droplets', () => {
     expect(host.memoryEngine.probedIds.slice(4)).toEqual([second.id, first.id])
   })
 
-  test('those that hang keep no other from being looked into', async () => {
+  test('hanging probes do not block the others', async () => {
     await using host = createHealthHarness()
     for (let at = 10; at < 13; at++)
       host.memoryEngine.probeResults.set(host.put(`cikit${at}`, up).id, () => new Promise(() => {}))
@@ -278,7 +278,7 @@ describe('of many droplets', () => {
     await eventually(async () => (await Promise.all(others.map(host.healthOf))).every(health => health === 'ready'))
   })
 
-  test('all that are up are looked into at moments of their own', async () => {
+  test('spreads the probes of ready droplets over the minute', async () => {
     await using host = createHealthHarness()
     for (let at = 10; at < 90; at++) host.put(`cikit${at}`, up)
     await host.start()
@@ -299,7 +299,7 @@ describe('while the engine is away', () => {
       ),
     )
 
-  test('nothing is looked into, and when it is back it goes on', async () => {
+  test('probes nothing, and continues when it is back', async () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', booting)
     await host.start()
@@ -317,7 +317,7 @@ describe('while the engine is away', () => {
     expect(host.memoryEngine.probedIds).toEqual([droplet.id])
   })
 
-  test('from the beginning on, all is looked into when it is there', async () => {
+  test('probes everything when it appears for the first time', async () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', up)
     host.memoryEngine.disconnect()
@@ -329,7 +329,7 @@ describe('while the engine is away', () => {
   })
 })
 
-test('a first reading that takes too long is asked for again', async () => {
+test('retries a first list that timed out', async () => {
   await using host = createHealthHarness()
   const droplet = host.put('cikit01', up)
   let listCalls = 0
@@ -350,8 +350,8 @@ test('a first reading that takes too long is asked for again', async () => {
   checker.close()
 })
 
-describe('a look that fails', () => {
-  test('says nothing of the droplet, is taken again in a while, and is told of once', async () => {
+describe('a failed probe', () => {
+  test('leaves the health unchanged, is retried, and is logged once', async () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', up)
     host.memoryEngine.probeResults.set(droplet.id, () => {
@@ -367,7 +367,7 @@ describe('a look that fails', () => {
     expect(await host.healthOf(droplet)).toBe('ready')
   })
 
-  test('as the engine did not answer is no line in the log', async () => {
+  test('is not logged when the engine is unavailable', async () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', up)
     host.memoryEngine.probeResults.set(droplet.id, () => {
@@ -379,7 +379,7 @@ describe('a look that fails', () => {
   })
 })
 
-test('after its end nothing is looked into, and what was under way is not noted', async () => {
+test('after the close, probes nothing and discards running probes', async () => {
   await using host = createHealthHarness()
   const answer = Promise.withResolvers<Probe>()
   const droplet = host.put('cikit01', up)
@@ -394,7 +394,7 @@ test('after its end nothing is looked into, and what was under way is not noted'
   expect(await host.healthOf(droplet)).toBeUndefined()
 })
 
-test('it looks by itself, without anybody asking', async () => {
+test('probes periodically after the start', async () => {
   await using host = createHealthHarness()
   const droplet = host.put('cikit01', booting)
   await host.start()

@@ -32,7 +32,7 @@ test.each([
   [60 * DAY - 0.5 * HOUR - 1, '8 weeks ago'],
   [60 * DAY - 0.5 * HOUR, '2 months ago'],
   [730 * DAY - 0.5 * HOUR - 1, '24 months ago'],
-  // Docker rounds the hours to leave the months, and cuts them to count the years.
+  // Docker rounds hours to decide between months and years, but truncates to count years.
   [730 * DAY - 0.5 * HOUR, '1 years ago'],
   [730 * DAY, '2 years ago'],
   [1095 * DAY - 1, '2 years ago'],
@@ -41,6 +41,6 @@ test.each([
   expect(formatAgo(elapsed)).toBe(words)
 })
 
-test('a clock that was set back makes nothing younger than now', () => {
+test('a clock that was set back never yields a negative age', () => {
   expect(formatAgo(-5 * MINUTE)).toBe('Less than a second ago')
 })

@@ -4,7 +4,7 @@ import { createHeldInformer, createTestInformer, eventually } from '../testkit/d
 
 type Host = ReturnType<typeof createTestInformer>
 
-/** What a watcher is told, from the first reading on. */
+/** The changes reported after the first synchronisation. */
 async function watchChanges(host: Host) {
   const changes: InformerChange[] = []
   const stop = host.informer.watch(change => void changes.push(change))
@@ -18,7 +18,7 @@ function summarize(change: InformerChange): string {
 
 const probeFacts = { health: 'ready', hostKey: 'ssh-ed25519 AAAA' } as const
 
-test('what appears, changes and goes is told, once each, and what was there at the beginning is not', async () => {
+test('reports additions, changes and removals once, but not the initial droplets', async () => {
   await using host = createTestInformer()
   host.addDroplet('cikit01')
   const { summaries } = await watchChanges(host)
@@ -31,7 +31,7 @@ test('what appears, changes and goes is told, once each, and what was there at t
   expect(summaries()).toEqual(['added cikit02 running', 'changed cikit02 exited', 'removed cikit02 exited'])
 })
 
-test('a look that finds all as it was tells nothing, and leaves the list the same', async () => {
+test('a refresh without differences reports nothing and returns the same list', async () => {
   await using host = createTestInformer()
   const { id } = host.addDroplet('cikit01')
   const { summaries } = await watchChanges(host)
@@ -42,7 +42,7 @@ test('a look that finds all as it was tells nothing, and leaves the list the sam
   expect(await host.informer.list()).toBe(before)
 })
 
-test('when a change is told, the list has it', async () => {
+test('updates the list before it reports a change', async () => {
   await using host = createTestInformer()
   const lists: Promise<readonly unknown[]>[] = []
   await host.informer.list()
@@ -51,14 +51,14 @@ test('when a change is told, the list has it', async () => {
   expect(await Promise.all(lists)).toMatchObject([[{ name: 'cikit01' }]])
 })
 
-test('an event is enough', async () => {
+test('an event alone triggers a report', async () => {
   await using host = createTestInformer()
   const { summaries } = await watchChanges(host)
   host.memoryEngine.emitEvent(host.addDroplet('cikit01').id)
   await eventually(async () => summaries().join() === 'added cikit01 running')
 })
 
-test('who stopped watching is told nothing more, and the others are', async () => {
+test('unsubscribing does not affect the other listeners', async () => {
   await using host = createTestInformer()
   const one = await watchChanges(host)
   const other = await watchChanges(host)
@@ -68,7 +68,7 @@ test('who stopped watching is told nothing more, and the others are', async () =
   expect(other.summaries()).toEqual(['added cikit01 running'])
 })
 
-test('a watcher that fails harms neither the others nor the list', async () => {
+test('a failing listener affects neither the others nor the list', async () => {
   await using host = createTestInformer()
   host.informer.watch(() => {
     throw new Error('no')
@@ -81,7 +81,7 @@ test('a watcher that fails harms neither the others nor the list', async () => {
 })
 
 describe('an engine that goes away', () => {
-  test('is told of once, as is its coming back, and then what was missed', async () => {
+  test('is reported once, then its return, then the missed changes', async () => {
     await using host = createTestInformer()
     const stopped = host.addDroplet('cikit01')
     const gone = host.addDroplet('cikit02')
@@ -99,7 +99,7 @@ describe('an engine that goes away', () => {
     expect(summaries().slice(3).sort()).toEqual(['added cikit04 running', 'changed cikit01 exited'])
   })
 
-  test('and was never there is away, and what its first reading finds is no change', async () => {
+  test('is away before its first connection, whose droplets are not reported as changes', async () => {
     await using host = createTestInformer()
     host.addDroplet('cikit01')
     host.memoryEngine.disconnect()
@@ -111,7 +111,7 @@ describe('an engine that goes away', () => {
     expect(changes.map(summarize)).toEqual(['away', 'back'])
   })
 
-  test('after the end is nobody’s concern', async () => {
+  test('is not reported after the close', async () => {
     const host = createTestInformer()
     const { summaries } = await watchChanges(host)
     await host.informer.close()
@@ -121,8 +121,8 @@ describe('an engine that goes away', () => {
   })
 })
 
-describe('what is found within a droplet', () => {
-  test('is unknown at first, and then listed and told', async () => {
+describe('the facts of a probe', () => {
+  test('are unknown at first, then listed and reported', async () => {
     await using host = createTestInformer()
     const { id, startedAt } = host.addDroplet('cikit01')
     const { changes } = await watchChanges(host)
@@ -134,7 +134,7 @@ describe('what is found within a droplet', () => {
     expect(await host.informer.list()).not.toBe(before)
   })
 
-  test('is told once', async () => {
+  test('are reported once', async () => {
     await using host = createTestInformer()
     const { id, startedAt } = host.addDroplet('cikit01')
     const { changes } = await watchChanges(host)
@@ -142,7 +142,7 @@ describe('what is found within a droplet', () => {
     expect(changes).toHaveLength(1)
   })
 
-  test('outlasts a look and an engine that was away', async () => {
+  test('survive a refresh and an outage of the engine', async () => {
     await using host = createTestInformer()
     const { id, startedAt } = host.addDroplet('cikit01')
     const { summaries } = await watchChanges(host)
@@ -155,7 +155,7 @@ describe('what is found within a droplet', () => {
     expect(summaries()).toEqual(['changed cikit01 running', 'away', 'back'])
   })
 
-  test('ends with its run', async () => {
+  test('are cleared when the droplet stops', async () => {
     await using host = createTestInformer()
     const droplet = host.addDroplet('cikit01')
     await host.informer.list()
@@ -165,7 +165,7 @@ describe('what is found within a droplet', () => {
     expect(await host.informer.list()).toMatchObject([{ health: undefined, hostKey: undefined }])
   })
 
-  test('is no news of a droplet that was stopped, started anew or removed meanwhile', async () => {
+  test('are ignored if the droplet has stopped, restarted or been removed since', async () => {
     await using host = createTestInformer()
     const [restarted, stopped, removed] = [
       host.addDroplet('cikit01'),
@@ -185,10 +185,10 @@ describe('what is found within a droplet', () => {
   })
 })
 
-describe('a droplet whose end is told', () => {
+describe('an exit event', () => {
   const at = Date.parse('2026-01-02T03:04:06.500Z')
 
-  test('has ended before the engine answers for it', async () => {
+  test('counts before the engine responds to the inspection', async () => {
     const inspectReleased = Promise.withResolvers<void>()
     let isHeld = false
     await using host = createTestInformer(engine => ({
@@ -215,7 +215,7 @@ describe('a droplet whose end is told', () => {
     await eventually(async () => (await host.informer.list())[0]?.finishedAt === at + 1)
   })
 
-  test('is not taken for running by an answer that was asked for before', async () => {
+  test('supersedes an inspection that started before it', async () => {
     const inspectStarted = Promise.withResolvers<void>()
     const inspectReleased = Promise.withResolvers<void>()
     let isHeld = false
@@ -243,7 +243,7 @@ describe('a droplet whose end is told', () => {
     expect(await host.informer.list()).toMatchObject([{ state: 'exited' }])
   })
 
-  test('is not taken for running either when the look at its end takes longer still', async () => {
+  test('supersedes it even if the inspection of the exit takes longer', async () => {
     await using host = createHeldInformer()
     const droplet = host.addDroplet('cikit01')
     const { summaries } = await watchChanges(host)
@@ -259,7 +259,7 @@ describe('a droplet whose end is told', () => {
     host.heldReleases[1]?.()
   })
 
-  test('while all are read is not missing when the look at its end takes longer', async () => {
+  test('does not lose the droplet during a synchronisation', async () => {
     await using host = createHeldInformer()
     host.setHolding()
     const droplet = host.addDroplet('cikit01')
@@ -274,7 +274,7 @@ describe('a droplet whose end is told', () => {
     await eventually(async () => (await host.informer.list())[0]?.state === 'exited')
   })
 
-  test('and is no droplet, or did not run, is nothing new', async () => {
+  test('of an unknown or stopped droplet is ignored', async () => {
     await using host = createTestInformer()
     const droplet = host.addDroplet('cikit01')
     Object.assign(droplet, { state: 'created' })
@@ -285,8 +285,8 @@ describe('a droplet whose end is told', () => {
   })
 })
 
-describe("what the image's own check says", () => {
-  test('counts from its event on, before the look that this gives rise to is answered', async () => {
+describe("the image's health check", () => {
+  test('counts from its event, before the inspection returns', async () => {
     await using host = createHeldInformer()
     const droplet = host.addDroplet('cikit01')
     const { summaries } = await watchChanges(host)
@@ -296,7 +296,7 @@ describe("what the image's own check says", () => {
     host.memoryEngine.emitEvent(droplet.id, { healthCheck: 'unhealthy' })
     await eventually(async () => host.heldReleases.length === 2)
     expect(await host.informer.list()).toMatchObject([{ healthCheck: 'unhealthy' }])
-    // It was asked for before, and knows nothing of it.
+    // This inspection started before the event.
     host.heldReleases[0]?.()
     await early
     expect(await host.informer.list()).toMatchObject([{ healthCheck: 'unhealthy' }])
@@ -304,7 +304,7 @@ describe("what the image's own check says", () => {
     host.heldReleases[1]?.()
   })
 
-  test('says nothing of one that does not run, or is no droplet', async () => {
+  test('is ignored for a stopped or unknown droplet', async () => {
     await using host = createTestInformer()
     const droplet = host.addDroplet('cikit01')
     Object.assign(droplet, { state: 'exited' })

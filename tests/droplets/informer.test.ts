@@ -5,20 +5,20 @@ import { timed } from '../testkit/timed.ts'
 
 const unavailable = { errorId: 918, status: 503 }
 
-test('what is there at the beginning is listed, newest first', async () => {
+test('lists the existing droplets, newest first', async () => {
   await using host = createTestInformer()
   for (const name of ['cikit01', 'cikit03', 'cikit02']) host.addDroplet(name)
   expect(await host.names()).toEqual(['cikit02', 'cikit03', 'cikit01'])
 })
 
-test('newest first is by the time at which they were made, in whatever order the engine tells of them', async () => {
+test('sorts by creation time, whatever order the engine lists them in', async () => {
   await using host = createTestInformer()
   for (const name of ['cikit01', 'cikit02', 'cikit03']) host.addDroplet(name)
   host.memoryEngine.droplets.reverse()
   expect(await host.names()).toEqual(['cikit03', 'cikit02', 'cikit01'])
 })
 
-test('a hundred lists ask the engine nothing more', async () => {
+test('serves lists from the cache without engine calls', async () => {
   await using host = createTestInformer()
   host.addDroplet('cikit01')
   await host.informer.list()
@@ -27,15 +27,15 @@ test('a hundred lists ask the engine nothing more', async () => {
   expect(host.memoryEngine.calls).toEqual([])
 })
 
-describe('what somebody else does is seen by its event:', () => {
-  test('a droplet that appears', async () => {
+describe('detects external changes by their events:', () => {
+  test('a new droplet', async () => {
     await using host = createTestInformer()
     expect(await host.names()).toEqual([])
     host.memoryEngine.emitEvent(host.addDroplet('cikit01').id)
     await eventually(async () => (await host.names()).join() === 'cikit01')
   })
 
-  test('one that stops', async () => {
+  test('a stopped droplet', async () => {
     await using host = createTestInformer()
     const droplet = host.addDroplet('cikit01')
     await host.informer.list()
@@ -44,7 +44,7 @@ describe('what somebody else does is seen by its event:', () => {
     await eventually(async () => (await host.informer.list())[0]?.exitCode === 137)
   })
 
-  test('one that goes', async () => {
+  test('a removed droplet', async () => {
     await using host = createTestInformer()
     const droplet = host.addDroplet('cikit01')
     await host.informer.list()
@@ -53,7 +53,7 @@ describe('what somebody else does is seen by its event:', () => {
     await eventually(async () => (await host.names()).length === 0)
   })
 
-  test('what happens while the first list is read', async () => {
+  test('a change during the first synchronisation', async () => {
     const listStarted = Promise.withResolvers<void>()
     const listReleased = Promise.withResolvers<void>()
     await using host = createTestInformer(engine => ({
@@ -73,7 +73,7 @@ describe('what somebody else does is seen by its event:', () => {
   })
 })
 
-test('what we did ourselves is there as soon as it was looked at, before any event', async () => {
+test('a refresh updates the list before any event', async () => {
   await using host = createTestInformer()
   await host.informer.list()
   const droplet = host.addDroplet('cikit01')
@@ -81,7 +81,7 @@ test('what we did ourselves is there as soon as it was looked at, before any eve
   expect(await host.names()).toEqual(['cikit01'])
 })
 
-test('an answer that was overtaken by a newer one does not count', async () => {
+test('discards an inspection that a newer one has overtaken', async () => {
   await using host = createHeldInformer()
   const droplet = host.addDroplet('cikit01')
   await host.informer.list()
@@ -99,7 +99,7 @@ test('an answer that was overtaken by a newer one does not count', async () => {
 })
 
 describe('while the engine is away', () => {
-  test('nothing is listed, and what was missed is read when it is back', async () => {
+  test('rejects lists, and reads missed changes when it is back', async () => {
     await using host = createTestInformer()
     host.addDroplet('cikit01')
     await host.informer.list()
@@ -117,7 +117,7 @@ describe('while the engine is away', () => {
     expect(await host.names()).toEqual(['cikit02'])
   })
 
-  test('it is reached for without anybody asking, and the log tells once that it went and came back', async () => {
+  test('reconnects by itself, and logs the outage and the recovery once', async () => {
     await using host = createTestInformer()
     host.memoryEngine.disconnect()
     host.informer.start()
@@ -127,7 +127,7 @@ describe('while the engine is away', () => {
     expect(host.logLines.map(line => JSON.parse(line).message)).toEqual(['the engine is away', 'the engine is back'])
   })
 
-  test('after it was there, it is reached for again without anybody asking', async () => {
+  test('reconnects by itself after a lost connection', async () => {
     await using host = createTestInformer()
     await host.informer.list()
     host.memoryEngine.disconnect()
@@ -137,7 +137,7 @@ describe('while the engine is away', () => {
     expect(host.logLines.map(line => JSON.parse(line).message)).toEqual(['the engine is away', 'the engine is back'])
   })
 
-  test('a list is refused that was true a moment ago, when the engine is not heard any more', async () => {
+  test('rejects a stale list when the engine does not answer a ping', async () => {
     let isPingFailing = false
     await using host = createTestInformer(engine => ({
       async ping() {
@@ -154,7 +154,7 @@ describe('while the engine is away', () => {
     expect(await host.names()).toEqual(['cikit01'])
   })
 
-  test('a list is refused when its stream of events ends while it is asked whether it is there', async () => {
+  test('rejects a list when the event stream ends during the ping', async () => {
     const pingStarted = Promise.withResolvers<void>()
     const pingReleased = Promise.withResolvers<void>()
     let isHeld = false
@@ -178,7 +178,7 @@ describe('while the engine is away', () => {
     await expect(list).rejects.toMatchObject(unavailable)
   })
 
-  test('an engine that answers all but a ping is away', async () => {
+  test('an engine that does not answer pings is away', async () => {
     await using host = createTestInformer(() => ({
       async ping() {
         throw new ApiError('engineUnavailable')
@@ -188,7 +188,7 @@ describe('while the engine is away', () => {
     for (let count = 0; count < 3; count++) await expect(host.informer.list()).rejects.toMatchObject(unavailable)
   })
 
-  test('an engine that ends its stream as soon as it has begun it is away all the time, and the log tells so once', async () => {
+  test('an engine that ends every event stream at once stays away, which is logged once', async () => {
     await using host = createTestInformer(engine => ({
       async events(signal) {
         const events = await engine.events(signal)
@@ -201,7 +201,7 @@ describe('while the engine is away', () => {
     expect(host.logLines.map(line => JSON.parse(line).message)).toEqual(['the engine is away'])
   })
 
-  test('an engine that takes a while for everything is refused within 3 seconds', async () => {
+  test('rejects lists within 3 seconds if the engine is slow', async () => {
     await using host = createTestInformer(engine => ({
       async events(signal) {
         await Bun.sleep(1_200)
@@ -220,11 +220,11 @@ describe('while the engine is away', () => {
     const { ms, result } = await timed(host.informer.list().catch(error => error))
     expect(result).toMatchObject(unavailable)
     expect(ms).toBeLessThan(3_000)
-    // It is reached in the end: what was begun for the first one who asked is there for the next.
+    // The connection is established eventually, and serves the next request.
     expect(await host.names()).toEqual(['cikit01'])
   })
 
-  test('a droplet that cannot be looked at after a change is not shown as it was before', async () => {
+  test('does not list a droplet in its old state when the refresh fails', async () => {
     let broken = false
     await using host = createTestInformer(engine => ({
       async inspect(id) {
@@ -241,7 +241,7 @@ describe('while the engine is away', () => {
     expect(await host.names()).toEqual(['cikit01'])
   })
 
-  test('an engine that cannot list is away, and no list is empty for it', async () => {
+  test('an engine that fails to list is away; the list is never empty because of it', async () => {
     await using host = createTestInformer()
     host.addDroplet('cikit01')
     host.memoryEngine.failNext('list', new ApiError('engineUnavailable'))
@@ -250,7 +250,7 @@ describe('while the engine is away', () => {
   })
 })
 
-test('an answer that was asked for before the engine went away does not count when it is back', async () => {
+test('discards an inspection that started before the engine went away', async () => {
   await using host = createHeldInformer()
   const droplet = host.addDroplet('cikit01')
   await host.informer.list()
@@ -267,7 +267,7 @@ test('an answer that was asked for before the engine went away does not count wh
   expect(await host.informer.list()).toMatchObject([{ state: 'exited' }])
 })
 
-test('after its end nothing is heard, asked or tried again', async () => {
+test('calls nothing after it is closed', async () => {
   const host = createTestInformer()
   await host.informer.list()
   await host.informer.close()
@@ -278,7 +278,7 @@ test('after its end nothing is heard, asked or tried again', async () => {
   expect(host.memoryEngine.calls).toEqual([])
 })
 
-test('its end does not wait for an engine that is being reached', async () => {
+test('closing aborts a pending connection', async () => {
   const eventsRequested = Promise.withResolvers<AbortSignal>()
   const host = createTestInformer(() => ({
     events(signal) {

@@ -21,7 +21,7 @@ function createTestKeys() {
   }
 }
 
-test('a pair lies where CIKit looks for it, and nothing else beside it', () => {
+test('stores a pair where CIKit expects it, and no other files', () => {
   using fixture = createTestKeys()
   const { keys, credentials, folder, privateFile, publicFile } = fixture
   const pair = keys.generate('cikit01')
@@ -33,7 +33,7 @@ test('a pair lies where CIKit looks for it, and nothing else beside it', () => {
   expect(readFileSync(publicFile, 'utf8')).toBe(pair.publicLine)
 })
 
-test.each(['000', '022', '077'])('files and folders are closed to others under umask %s', umask => {
+test.each(['000', '022', '077'])('files and folders are private under umask %s', umask => {
   using fixture = createTestKeys()
   const { keys, credentials, folder, privateFile, publicFile } = fixture
   const before = process.umask(Number.parseInt(umask, 8))
@@ -45,13 +45,13 @@ test.each(['000', '022', '077'])('files and folders are closed to others under u
   expect([credentials, folder, privateFile, publicFile].map(modeOf)).toEqual(['700', '700', '400', '600'])
 })
 
-test('the public key is one line of authorized_keys, with the name of the droplet', () => {
+test('the public key is one authorized_keys line with the name of the droplet', () => {
   using fixture = createTestKeys()
   const { publicLine } = fixture.keys.generate('cikit01')
   expect(publicLine).toMatch(/^ssh-ed25519 [A-Za-z0-9+/]+=* cikit01\n$/)
 })
 
-test('no two pairs are the same, and a private key does not print itself', () => {
+test('pairs are unique, and a private key does not print itself', () => {
   using fixture = createTestKeys()
   const one = fixture.keys.generate('cikit01')
   const other = fixture.keys.generate('cikit01')
@@ -61,7 +61,7 @@ test('no two pairs are the same, and a private key does not print itself', () =>
   expect(`${one.privateKey}`).not.toContain('PRIVATE KEY')
 })
 
-test('a pair that an earlier droplet left behind is replaced', () => {
+test('replaces the pair of an earlier droplet', () => {
   using fixture = createTestKeys()
   const { keys, folder, privateFile, publicFile } = fixture
   keys.save('cikit01', keys.generate('cikit01'))
@@ -74,7 +74,7 @@ test('a pair that an earlier droplet left behind is replaced', () => {
   expect(readdirSync(folder)).toHaveLength(2)
 })
 
-test('a folder that was open to others is closed', () => {
+test('makes an accessible folder private', () => {
   using fixture = createTestKeys()
   const { keys, folder } = fixture
   mkdirSync(folder, { recursive: true, mode: 0o755 })
@@ -82,7 +82,7 @@ test('a folder that was open to others is closed', () => {
   expect(modeOf(folder)).toBe('700')
 })
 
-test('removing takes the pair and its folder, and no other pair', () => {
+test('removes the pair and its folder, but no other pair', () => {
   using fixture = createTestKeys()
   const { keys, credentials } = fixture
   for (const name of ['cikit01', 'cikit02']) keys.save(name, keys.generate(name))
@@ -91,7 +91,7 @@ test('removing takes the pair and its folder, and no other pair', () => {
   expect(readdirSync(join(credentials, 'cikit02'))).toHaveLength(2)
 })
 
-test('removing keeps what somebody else put beside the pair', () => {
+test('removing keeps other files in the folder', () => {
   using fixture = createTestKeys()
   const { keys, folder } = fixture
   keys.save('cikit01', keys.generate('cikit01'))
@@ -101,7 +101,7 @@ test('removing keeps what somebody else put beside the pair', () => {
   expect(readFileSync(join(folder, 'notes.txt'), 'utf8')).toBe('mine')
 })
 
-test('removing what is not there is no error, and makes nothing', () => {
+test('removing an absent pair succeeds and creates nothing', () => {
   using fixture = createTestKeys()
   fixture.keys.remove('cikit01')
   expect(existsSync(fixture.credentials)).toBe(false)

@@ -5,7 +5,7 @@ const all = Array.from({ length: 99 }, (_, index) => index + 1)
 const allExcept = (...free: number[]) => new Set(all.filter(number => !free.includes(number)))
 
 describe('a droplet name', () => {
-  test('is the prefix and two digits, from 01 to 99', () => {
+  test('is the prefix and two digits from 01 to 99', () => {
     const names = all.map(number => nameOf(number, 'cikit'))
     expect([names[0], names[8], names[9], names[98]]).toEqual(['cikit01', 'cikit09', 'cikit10', 'cikit99'])
     expect(names.map(name => numberOf(name, 'cikit'))).toEqual(all)
@@ -57,19 +57,19 @@ describe('a droplet name', () => {
 })
 
 describe('the numbers for a new droplet', () => {
-  test('begin with 1 on an empty host and end with 99', () => {
+  test('run from 1 to 99 on an empty host', () => {
     expect(candidateNumbers(new Set())).toEqual(all)
   })
 
-  test('go on after the highest in use, before any gap is filled', () => {
+  test('continue after the highest in use before filling gaps', () => {
     expect(candidateNumbers(new Set([2, 97]))).toEqual([98, 99, 1, ...all.slice(2, 96)])
   })
 
-  test('are the free ones from the lowest when 99 is taken', () => {
+  test('are the free ones from the lowest if 99 is in use', () => {
     expect(candidateNumbers(allExcept(4, 60))).toEqual([4, 60])
   })
 
-  test('are none when all are in use', () => {
+  test('are empty if all are in use', () => {
     expect(candidateNumbers(new Set(all))).toEqual([])
   })
 })
@@ -79,7 +79,7 @@ test.each([
   [9, 2209, 8009, 44309],
   [10, 2210, 8010, 44310],
   [99, 2299, 8099, 44399],
-])('droplet %i has ssh on %i of every address, web on %i and %i of loopback', (number, ssh, http, https) => {
+])('droplet %i has SSH on port %i of every address and web on %i and %i of loopback', (number, ssh, http, https) => {
   expect(portsOf(number)).toEqual([
     { host: '0.0.0.0', hostPort: ssh, dropletPort: 22 },
     { host: '127.0.0.1', hostPort: http, dropletPort: 80 },

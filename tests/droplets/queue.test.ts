@@ -1,12 +1,12 @@
 import { expect, test } from 'bun:test'
 import { createQueue } from '../../src/droplets/queue.ts'
 
-test('work of one key runs one after another, in the order in which it came', async () => {
+test('runs work of the same key one after another, in order of arrival', async () => {
   const queue = createQueue()
   const events: string[] = []
   const work = (name: string) => async () => {
     events.push(`${name} begins`)
-    // The first has the most turns to wait, so that a later one could overtake it.
+    // The first takes longest, so that a later one could overtake it.
     for (let turn = 0; turn < 10 - Number(name); turn++) await Promise.resolve()
     events.push(`${name} ends`)
   }
@@ -23,7 +23,7 @@ test('work of another key does not wait', async () => {
   expect(await first).toBe('done at last')
 })
 
-test('a failure is told to its own caller and not to the next', async () => {
+test('a failure rejects only its own promise', async () => {
   const queue = createQueue()
   const failing = queue.run('add', () => Promise.reject(new Error('no room')))
   const next = queue.run('add', async () => 'went well')
@@ -31,7 +31,7 @@ test('a failure is told to its own caller and not to the next', async () => {
   expect(await next).toBe('went well')
 })
 
-test('work that throws before its first await fails as any other', async () => {
+test('work that throws synchronously rejects as well', async () => {
   const queue = createQueue()
   const failing = queue.run('add', () => {
     throw new Error('at once')
@@ -40,7 +40,7 @@ test('work that throws before its first await fails as any other', async () => {
   expect(await queue.run('add', async () => 'went well')).toBe('went well')
 })
 
-test('it is idle when all work has ended, well or not', async () => {
+test('is idle when all work has ended, successfully or not', async () => {
   const queue = createQueue()
   const slow = Promise.withResolvers<void>()
   let ended = 0
@@ -53,6 +53,6 @@ test('it is idle when all work has ended, well or not', async () => {
   await work
 })
 
-test('it is idle when it never had work', async () => {
+test('is idle without any work', async () => {
   expect(await createQueue().idle()).toBeUndefined()
 })

@@ -8,14 +8,14 @@ import { createTestDropletHost } from '../testkit/droplets/droplet-host.ts'
 
 const twoDigits = (number: number) => String(number).padStart(2, '0')
 
-test('a new droplet is prepared, listed, created and started, in that order', async () => {
+test('prepares, lists, creates and starts, in that order', async () => {
   await using host = createTestDropletHost()
   await host.startService().add(TEST_ACTOR)
   expect(host.memoryEngine.calls).toEqual(['prepare', 'list', 'create cikit01', 'start cikit01'])
   expect(host.provisioningJournal.list()).toEqual([])
 })
 
-test('it gets its host name, its ports, the key that is kept for it and a mark', async () => {
+test('creates with host name, ports, the stored key and a mark', async () => {
   await using host = createTestDropletHost()
   const createRequests: NewDroplet[] = []
   const service = host.startService({
@@ -41,7 +41,7 @@ test('it gets its host name, its ports, the key that is kept for it and a mark',
   ])
 })
 
-test('an add is in the journal, with its mark, before the engine hears of it', async () => {
+test('writes the journal entry before the engine is called', async () => {
   await using host = createTestDropletHost()
   const recordedMarks: unknown[] = []
   const service = host.startService({
@@ -57,7 +57,7 @@ test('an add is in the journal, with its mark, before the engine hears of it', a
   expect(recordedMarks).toHaveLength(1)
 })
 
-test('20 adds at once give 20 different numbers, one after another', async () => {
+test('20 concurrent adds get 20 different numbers', async () => {
   await using host = createTestDropletHost()
   const service = host.startService()
   await Promise.all(Array.from({ length: 20 }, () => service.add(TEST_ACTOR)))
@@ -70,23 +70,23 @@ test('20 adds at once give 20 different numbers, one after another', async () =>
 })
 
 describe('the number of a new droplet', () => {
-  test('is the next after the highest, whatever is free below', async () => {
+  test('is the next after the highest, despite free ones below', async () => {
     await using host = createTestDropletHost()
     for (const name of ['cikit02', 'cikit41', 'cikit17']) host.addDroplet(name)
     await host.startService().add(TEST_ACTOR)
     expect(host.names()[0]).toBe('cikit42')
   })
 
-  test('is the lowest free one when 99 is taken', async () => {
+  test('is the lowest free one if 99 is in use', async () => {
     await using host = createTestDropletHost()
     for (const name of ['cikit01', 'cikit02', 'cikit04', 'cikit99']) host.addDroplet(name)
     await host.startService().add(TEST_ACTOR)
     expect(host.names()[0]).toBe('cikit03')
   })
 
-  test('skips names that something else took meanwhile, and its keys are left alone', async () => {
+  test('skips a name taken meanwhile, and leaves its keys alone', async () => {
     await using host = createTestDropletHost()
-    // Made by somebody between our listing and our creating.
+    // Created by another program between our list and our create.
     const service = host.startService({
       create: droplet => {
         if (droplet.name === 'cikit01') {
@@ -103,7 +103,7 @@ describe('the number of a new droplet', () => {
     expect(host.provisioningJournal.list()).toEqual([])
   })
 
-  test.each([2201, 8001, 44301])('skips one whose port %i is taken, and leaves nothing of it', async port => {
+  test.each([2201, 8001, 44301])('skips a number whose port %i is in use, and leaves nothing behind', async port => {
     await using host = createTestDropletHost()
     host.memoryEngine.takenPorts.add(port)
     await host.startService().add(TEST_ACTOR)
@@ -112,7 +112,7 @@ describe('the number of a new droplet', () => {
     expect(host.provisioningJournal.list()).toEqual([])
   })
 
-  test('is none when all 99 are in use: 919, and nothing is created', async () => {
+  test('is 919 if all 99 are in use, and nothing is created', async () => {
     await using host = createTestDropletHost()
     for (let number = 1; number <= 99; number++) host.addDroplet(`cikit${twoDigits(number)}`)
     await expect(host.startService().add(TEST_ACTOR)).rejects.toMatchObject({ errorId: 919, status: 409 })
@@ -120,7 +120,7 @@ describe('the number of a new droplet', () => {
     expect(host.memoryEngine.calls.filter(call => call.startsWith('create'))).toEqual([])
   })
 
-  test('is none when the ports of the free ones are taken: 919, and nothing is left', async () => {
+  test('is 919 if the ports of all free ones are in use, and nothing is left behind', async () => {
     await using host = createTestDropletHost()
     for (let number = 1; number <= 97; number++) host.addDroplet(`cikit${twoDigits(number)}`)
     host.memoryEngine.takenPorts.add(2298).add(8099)
@@ -131,7 +131,7 @@ describe('the number of a new droplet', () => {
   })
 })
 
-describe('nothing is created', () => {
+describe('creates nothing', () => {
   test.each(['prepare', 'list'] as const)('when the engine fails to %s', async method => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
@@ -142,7 +142,7 @@ describe('nothing is created', () => {
     expect(host.provisioningJournal.list()).toEqual([])
   })
 
-  test('when the image is not to be had', async () => {
+  test('when the image is not available', async () => {
     await using host = createTestDropletHost()
     host.memoryEngine.failNext('prepare', new ApiError('imageUnavailable'))
     await expect(host.startService().add(TEST_ACTOR)).rejects.toMatchObject({ errorId: 924 })
@@ -151,7 +151,7 @@ describe('nothing is created', () => {
   })
 })
 
-test('a failed add does not hold up the next', async () => {
+test('a failed add does not block the next one', async () => {
   await using host = createTestDropletHost()
   host.memoryEngine.failNext('prepare', new ApiError('engineUnavailable'))
   const service = host.startService()

@@ -10,7 +10,7 @@ describe('an existing droplet', () => {
     ['start', ['list', 'start cikit02'], 'running'],
     ['stop', ['list', 'stop cikit02'], 'exited'],
     ['restart', ['list', 'stop cikit02', 'start cikit02'], 'running'],
-  ] as const)('%s is %p, on it alone', async (change, calls, state) => {
+  ] as const)('%s calls %p for it alone', async (change, calls, state) => {
     await using host = createTestDropletHost()
     for (const name of ['cikit01', 'cikit02']) host.addDroplet(name)
     const service = host.startService()
@@ -22,7 +22,7 @@ describe('an existing droplet', () => {
     ])
   })
 
-  test('remove stops it, removes it, and takes its keys and no other', async () => {
+  test('a deletion stops and removes it, and removes only its keys', async () => {
     await using host = createTestDropletHost()
     const service = host.startService()
     for (let count = 0; count < 2; count++) await service.add(TEST_ACTOR)
@@ -33,7 +33,7 @@ describe('an existing droplet', () => {
     expect(host.keyFolders()).toEqual(['cikit02'])
   })
 
-  test('an add that gets the name of one that is just gone keeps its own keys', async () => {
+  test('an add that reuses the name of a droplet being deleted keeps its keys', async () => {
     await using host = createTestDropletHost()
     const removed = Promise.withResolvers<void>()
     const removeReleased = Promise.withResolvers<void>()
@@ -48,7 +48,7 @@ describe('an existing droplet', () => {
     const removal = service.remove(TEST_ACTOR, 'cikit01')
     await removed.promise
     const add = service.add(TEST_ACTOR)
-    // Long enough for an add that waits for nothing.
+    // Long enough for an add that does not wait.
     await Promise.race([add, Bun.sleep(200)])
     removeReleased.resolve()
     await Promise.all([removal, add])
@@ -56,7 +56,7 @@ describe('an existing droplet', () => {
     expect(host.keyFolders()).toEqual(['cikit01'])
   })
 
-  test.each(['stop', 'remove'] as const)('keeps its keys when the engine refuses to %s it', async call => {
+  test.each(['stop', 'remove'] as const)('keeps its keys if the engine rejects %s', async call => {
     await using host = createTestDropletHost()
     const service = host.startService()
     await service.add(TEST_ACTOR)
@@ -66,7 +66,7 @@ describe('an existing droplet', () => {
     expect(host.keyFolders()).toEqual(['cikit01'])
   })
 
-  test('is not started again when a restart could not stop it', async () => {
+  test('is not started by a restart whose stop failed', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     host.memoryEngine.failNext('stop', new ApiError('engineRefused'))
@@ -74,7 +74,7 @@ describe('an existing droplet', () => {
     expect(host.memoryEngine.calls).not.toContain('start cikit01')
   })
 
-  test('changes one thing after another', async () => {
+  test('runs its changes one after another', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     const service = host.startService()
@@ -91,7 +91,7 @@ describe('an existing droplet', () => {
     ])
   })
 
-  test('does not wait for another one, nor for an add', async () => {
+  test('does not wait for other droplets or for an add', async () => {
     await using host = createTestDropletHost()
     const engineReleased = Promise.withResolvers<void>()
     const stuck = host.addDroplet('cikit01')
@@ -137,7 +137,7 @@ describe.each(changes)('%s', change => {
     '<b>x</b>',
     'cikit\u202e10',
     'a'.repeat(65),
-  ])('refuses %j without repeating it, and asks the engine nothing', async name => {
+  ])('rejects %j without repeating it and without engine calls', async name => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     await expect(host.startService()[change](TEST_ACTOR, name)).rejects.toMatchObject({
@@ -147,7 +147,7 @@ describe.each(changes)('%s', change => {
     expect(host.memoryEngine.calls).toEqual([])
   })
 
-  test('refuses a name that no droplet has', async () => {
+  test('rejects an unknown name', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     await expect(host.startService()[change](TEST_ACTOR, 'cikit10')).rejects.toMatchObject({
@@ -158,7 +158,7 @@ describe.each(changes)('%s', change => {
     expect(host.memoryEngine.calls).toEqual(['list'])
   })
 
-  test('says that the engine is away, and not that there is no droplet', async () => {
+  test('reports an unavailable engine instead of an unknown droplet', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     host.memoryEngine.failNext('list', new ApiError('engineUnavailable'))

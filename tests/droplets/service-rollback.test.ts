@@ -17,7 +17,7 @@ function expectNothingLeft(host: Host) {
 }
 
 describe('a failed add', () => {
-  test.each(['create', 'start'] as const)('at %s leaves no container, no key and no entry of the journal', async at => {
+  test.each(['create', 'start'] as const)('at %s leaves no container, key or journal entry', async at => {
     await using host = createTestDropletHost()
     host.memoryEngine.failNext(at, rejectedError())
     await expect(host.startService().add(TEST_ACTOR)).rejects.toMatchObject({
@@ -25,11 +25,11 @@ describe('a failed add', () => {
       message: rejectedError().message,
     })
     expectNothingLeft(host)
-    // The engine said that it is done, so there is nothing to wait for.
+    // The engine responded, so no late creation is possible.
     expect(host.memoryEngine.calls).toContain('removeMarked')
   })
 
-  test('is undone when the container came into being and the answer was lost', async () => {
+  test('is rolled back if the container was created but the response was lost', async () => {
     await using host = createTestDropletHost()
     const service = host.startService({
       create: async droplet => {
@@ -41,7 +41,7 @@ describe('a failed add', () => {
     expectNothingLeft(host)
   })
 
-  test('is undone when the engine creates the container only after its answer was lost', async () => {
+  test('is rolled back if the engine creates the container after the response was lost', async () => {
     await using host = createTestDropletHost()
     let mark = ''
     const service = host.startService({
@@ -57,7 +57,7 @@ describe('a failed add', () => {
     expect(host.memoryEngine.droplets.some(droplet => droplet.mark === mark)).toBe(false)
   })
 
-  test('touches no other droplet and no other key', async () => {
+  test('touches no other droplet or key', async () => {
     await using host = createTestDropletHost()
     const service = host.startService()
     await service.add(TEST_ACTOR)
@@ -67,7 +67,7 @@ describe('a failed add', () => {
     expect(host.keyFolders()).toEqual(['cikit01'])
   })
 
-  test('that cannot be undone at once says why it failed, and is undone later without being asked', async () => {
+  test('reports its own error if the rollback fails, which is retried in the background', async () => {
     await using host = createTestDropletHost()
     host.memoryEngine.failNext('start', rejectedError())
     host.memoryEngine.failNext('removeMarked', unavailableError())
@@ -76,7 +76,7 @@ describe('a failed add', () => {
     expectNothingLeft(host)
   })
 
-  test('is undone however often that fails', async () => {
+  test('is rolled back after repeated failures', async () => {
     await using host = createTestDropletHost()
     host.memoryEngine.failNext('start', rejectedError())
     for (let failure = 0; failure < 2; failure++) host.memoryEngine.failNext('removeMarked', unavailableError())
@@ -86,8 +86,8 @@ describe('a failed add', () => {
   })
 })
 
-describe('what a crashed process left', () => {
-  test.each(['create', 'start'] as const)('while it was at %s is undone by the next one', async at => {
+describe('an orphan of a crashed process', () => {
+  test.each(['create', 'start'] as const)('that crashed at %s is rolled back by the next process', async at => {
     await using host = createTestDropletHost()
     const reached = Promise.withResolvers<void>()
     const crashed = host.startService({
@@ -110,7 +110,7 @@ describe('what a crashed process left', () => {
     expectNothingLeft(host)
   })
 
-  test('is undone before the next add, which gets its number', async () => {
+  test('is rolled back before the next add, which gets its number', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01', 'crashed')
     host.keys.save('cikit01', host.keys.generate('cikit01'))
@@ -121,7 +121,7 @@ describe('what a crashed process left', () => {
     expect(host.provisioningJournal.list()).toEqual([])
   })
 
-  test('holds up an add while it cannot be undone: 918, and nothing is created', async () => {
+  test('blocks adds while it cannot be rolled back: 918, and nothing is created', async () => {
     await using host = createTestDropletHost()
     await host.leaveOrphan('cikit01', 'crashed')
     host.memoryEngine.failNext('removeMarked', unavailableError())
@@ -130,7 +130,7 @@ describe('what a crashed process left', () => {
     expect(host.provisioningJournal.list()).toHaveLength(1)
   })
 
-  test('is found when the engine creates it only after the crash', async () => {
+  test('is found if the engine creates it after the crash', async () => {
     await using host = createTestDropletHost()
     await host.leaveOrphan('cikit01', 'crashed')
     const service = host.startService()
@@ -148,7 +148,7 @@ describe('what a crashed process left', () => {
     expectNothingLeft(host)
   })
 
-  test('is no longer looked for after 30 seconds', async () => {
+  test('is given up after 30 seconds without a container', async () => {
     await using host = createTestDropletHost()
     await host.leaveOrphan('cikit01', 'crashed')
     host.clock.advance(30_000)
@@ -158,7 +158,7 @@ describe('what a crashed process left', () => {
     expectNothingLeft(host)
   })
 
-  test('is undone when the engine comes back', async () => {
+  test('is rolled back when the engine is back', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01', 'crashed')
     await host.leaveOrphan('cikit01', 'crashed')
@@ -169,7 +169,7 @@ describe('what a crashed process left', () => {
     expectNothingLeft(host)
   })
 
-  test('is all undone, and nothing but that', async () => {
+  test('is rolled back completely, and nothing else is removed', async () => {
     await using host = createTestDropletHost()
     const service = host.startService()
     await service.add(TEST_ACTOR)
@@ -185,7 +185,7 @@ describe('what a crashed process left', () => {
     expect(host.provisioningJournal.list()).toEqual([])
   })
 
-  test('takes no key from a droplet of the same name that was made by hand', async () => {
+  test('does not remove the keys of a droplet of the same name created by hand', async () => {
     await using host = createTestDropletHost()
     await host.leaveOrphan('cikit01', 'crashed')
     host.addDroplet('cikit01')
@@ -199,7 +199,7 @@ describe('what a crashed process left', () => {
     expect(host.provisioningJournal.list()).toEqual([])
   })
 
-  test('waits in the journal when the service closes first', async () => {
+  test('stays in the journal if the service closes first', async () => {
     await using host = createTestDropletHost()
     await host.leaveOrphan('cikit01', 'crashed')
     const service = host.startService()
@@ -209,7 +209,7 @@ describe('what a crashed process left', () => {
   })
 })
 
-test('an add under way is no leftover', async () => {
+test('a running add is not an orphan', async () => {
   await using host = createTestDropletHost()
   const started = Promise.withResolvers<void>()
   const startReleased = Promise.withResolvers<void>()

@@ -9,7 +9,7 @@ const NOW = Date.parse('2026-01-02T12:00:00Z')
 const droplet = (changed: Partial<Droplet>): Droplet =>
   createTestDroplet({ name: 'cikit01', createdAt: NOW - 60 * MINUTE, startedAt: NOW - 8 * MINUTE, ...changed })
 
-// What `docker ps -a` of a real engine says to each is held against this in tests/e2e/live.test.ts, as far as an engine can be brought there.
+// tests/e2e/live.test.ts compares these with `docker ps -a` of a real engine where possible.
 test.each<[string, Partial<Droplet>]>([
   ['Up 8 minutes', {}],
   ['Up 8 minutes (health: starting)', { healthCheck: 'starting' }],
@@ -22,9 +22,9 @@ test.each<[string, Partial<Droplet>]>([
   ['Created', { state: 'created', startedAt: undefined }],
   ['Exited (137) 3 minutes ago', { state: 'exited', exitCode: 137, finishedAt: NOW - 3 * MINUTE }],
   ['', { state: 'exited' }],
-  // An engine that does not tell when.
+  // An engine that does not report the time.
   ['Up Less than a second', { startedAt: undefined }],
-  // A clock of the engine that is ahead of ours.
+  // The engine’s clock is ahead of ours.
   ['Up Less than a second', { startedAt: NOW + MINUTE }],
 ])('%p', (status, changed) => {
   expect(statusOf(droplet(changed), NOW)).toBe(status)

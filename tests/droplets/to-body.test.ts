@@ -18,7 +18,7 @@ function droplet(changes: Partial<Droplet> = {}, probeFacts: Partial<ListedDropl
 }
 const bodyOf = (...of: Parameters<typeof droplet>) => toDropletBody(droplet(...of), context)
 
-test('a droplet that runs and was looked into is told of whole', () => {
+test('renders all fields of a running, probed droplet', () => {
   const probedDroplet = droplet({}, { health: 'ready', hostKey: HOST_KEY.key })
   expect(toDropletList([probedDroplet], context)).toEqual([
     {
@@ -46,7 +46,7 @@ test('a droplet that runs and was looked into is told of whole', () => {
   ])
 })
 
-test('one that stopped tells when, and what its init ended with', () => {
+test('a stopped droplet has its stop time and exit code', () => {
   expect(bodyOf({ ...stopped, ports: {} })).toMatchObject({
     started_at: '2026-01-02T11:52:00.000Z',
     stopped_at: '2026-01-02T11:59:00.000Z',
@@ -63,15 +63,15 @@ test.each<[string, Partial<Droplet>, Partial<ReturnType<typeof bodyOf>>]>([
   ['that is paused', { state: 'paused', finishedAt: NOW - MINUTE }, { stopped_at: null, health: null }],
   ['that was never started', { state: 'created', startedAt: undefined }, { started_at: null, exit_code: null }],
   ['whose port 22 is not tcp', { ports: { '22': { ...ports['22'], type: 'udp' } } }, { ssh: null }],
-])('one %s', (_, changes, expected) => {
+])('a droplet %s', (_, changes, expected) => {
   expect(bodyOf(changes)).toMatchObject(expected)
 })
 
-test('of one that was not looked into, the key is unknown', () => {
+test('without a probe the host key is null', () => {
   expect(bodyOf().ssh).toEqual({ command: 'ssh -p 2207 root@matrix.test', host_key: null, fingerprint: null })
 })
 
-describe('of one that was not looked into, the health', () => {
+describe('the health without a probe', () => {
   test.each([
     [119_999, 'booting'],
     [120_000, null],
@@ -79,14 +79,14 @@ describe('of one that was not looked into, the health', () => {
     expect(bodyOf({ startedAt: NOW - age }).health).toBe(health)
   })
 
-  test('is told anew each time', () => {
+  test('is computed for each response', () => {
     const listedDroplet = droplet({ startedAt: NOW - 119_999 })
     const healthAt = (now: number) => toDropletBody(listedDroplet, { ...context, now }).health
     expect([healthAt(NOW), healthAt(NOW + 1), healthAt(NOW)]).toEqual(['booting', null, 'booting'])
   })
 })
 
-test('the ages are told anew each time, and so is the domain', () => {
+test('ages and domain are computed for each response', () => {
   const listedDroplet = droplet()
   expect(toDropletBody(listedDroplet, context)).toMatchObject({ created: 'About an hour ago', status: 'Up 8 minutes' })
   const later = toDropletBody(listedDroplet, { now: NOW + 60 * MINUTE, domain: 'other.test' })
@@ -94,7 +94,7 @@ test('the ages are told anew each time, and so is the domain', () => {
   expect(later.ssh?.command).toBe('ssh -p 2207 root@other.test')
 })
 
-test('the creation is told by the second in which it was, as the engine lists it', () => {
+test('the age is computed from whole seconds, as in the engine’s list', () => {
   const created = (at: number) => bodyOf({ createdAt: at }).created
   expect([created(NOW - 1_999), created(NOW - 2_000), created(NOW - 2_001)]).toEqual([
     '2 seconds ago',

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { createTestApi } from '../../testkit/api/test-api.ts'
 import { createFakeProgram } from '../../testkit/droplets/fake-program.ts'
 
-test('a terminal that is open when the server stops has ended, and was not interrupted', async () => {
+test('a terminal that is open at shutdown is recorded as ended, not interrupted', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   await api.call('POST', '/droplet/add', { token })

@@ -3,14 +3,14 @@ import { createConnectionSlots } from '../../../src/droplets/exec/slots.ts'
 
 const tooMany = expect.objectContaining({ errorId: 938 })
 
-test('a user has twenty places, and each user has its own', () => {
+test('each user has twenty slots', () => {
   const slots = createConnectionSlots()
   for (let count = 0; count < 20; count++) slots.acquire('ann')
   expect(() => slots.acquire('ann')).toThrow(tooMany)
   slots.acquire('bob')
 })
 
-test('a place that is given back is free again', () => {
+test('a released slot can be acquired again', () => {
   const slots = createConnectionSlots()
   const acquired = Array.from({ length: 20 }, () => slots.acquire('ann'))
   for (const slot of acquired.slice(0, 2)) slot[Symbol.dispose]()
@@ -19,7 +19,7 @@ test('a place that is given back is free again', () => {
   expect(() => slots.acquire('ann')).toThrow(tooMany)
 })
 
-test('a place that is given back twice is one place', () => {
+test('releasing a slot twice frees one slot', () => {
   const slots = createConnectionSlots()
   const [first] = Array.from({ length: 20 }, () => slots.acquire('ann'))
   first?.[Symbol.dispose]()

@@ -23,7 +23,7 @@ const userOf = (username: string, group: Group = 'manager'): User => ({
   createdAt: 0,
 })
 
-/** A client: what came to it, and how it was closed. */
+/** A client that records what it receives and how it is closed. */
 function createClient() {
   const received = {
     messages: [] as unknown[],
@@ -40,7 +40,7 @@ function createClient() {
   return Object.assign(received, { connection, text: () => Buffer.concat(received.bytes).toString() })
 }
 
-/** Terminals over programs that the test plays, sessions that it ends, a real audit, and a clock that is moved by hand. */
+/** Terminals over fake programs and sessions, with a real audit log and a manual clock. */
 async function createTerminalHarness(slowClientTimeoutMs?: number) {
   const auditFixture = await createTestAudit()
   const { audit, db, clock } = auditFixture
@@ -56,7 +56,7 @@ async function createTerminalHarness(slowClientTimeoutMs?: number) {
       async execute(_, program) {
         const failure = failures.shift()
         if (failure) throw failure
-        // A copy: toMatchObject of Bun puts its own matchers into what it compares.
+        // A copy, because Bun’s toMatchObject modifies what it compares.
         executed.push(structuredClone(program))
         const created = createFakeProgram()
         programs.push(created)
@@ -97,7 +97,7 @@ async function createTerminalHarness(slowClientTimeoutMs?: number) {
     grant,
     resume: (id: string, name = 'ann', droplet = 'cikit01') =>
       terminals.resume(grant('second', droplet), userOf(name), id),
-    /** A terminal of ann's, with a client. */
+    /** Opens a terminal for ann, with a client. */
     async open(droplet = 'cikit01') {
       const terminal = await terminals.open(grant('first', droplet), userOf('ann'), SIZE)
       const client = createClient()
@@ -106,7 +106,7 @@ async function createTerminalHarness(slowClientTimeoutMs?: number) {
       if (!program) throw new Error('no program was started')
       return { terminal, client, program }
     },
-    /** Time passes, and then it is looked at what is over. */
+    /** Advances the clock and ends what has expired. */
     advance(milliseconds: number): void {
       clock.time += milliseconds
       terminals.endExpired()
@@ -116,7 +116,7 @@ async function createTerminalHarness(slowClientTimeoutMs?: number) {
       auditFixture.records().map(({ action, result, errorId, time }) => [action, result, errorId, time]),
     async [Symbol.asyncDispose]() {
       await terminals.close()
-      // What is still to be recorded is.
+      // Pending records are written.
       await db.write(() => undefined)
       await auditFixture[Symbol.asyncDispose]()
     },
@@ -125,7 +125,7 @@ async function createTerminalHarness(slowClientTimeoutMs?: number) {
 
 type Harness = Awaited<ReturnType<typeof createTerminalHarness>>
 
-/** Its client is lost, and another one comes. */
+/** Loses the client and connects another one. */
 function reconnect(harness: Harness, terminal: Terminal, oldConnection: TerminalClient) {
   harness.terminals.detachClient(terminal, oldConnection)
   const next = createClient()
@@ -136,14 +136,14 @@ function reconnect(harness: Harness, terminal: Terminal, oldConnection: Terminal
 }
 
 describe('a terminal', () => {
-  test('is a shell of the size that was wished for, and says which one it is', async () => {
+  test('runs a shell of the requested size, and reports its id', async () => {
     await using harness = await createTerminalHarness()
     const { terminal, client } = await harness.open()
     expect(harness.executed).toMatchObject([{ command: ['sh', '-c', expect.stringContaining('bash')], terminal: SIZE }])
     expect(client.messages).toEqual([{ opened: { terminal: terminal.id, resumed: false } }])
   })
 
-  test('hands on what is printed, what is typed, and its size', async () => {
+  test('forwards output, input and resizes', async () => {
     await using harness = await createTerminalHarness()
     const { terminal, client, program } = await harness.open()
     program.print('# ')
@@ -156,7 +156,7 @@ describe('a terminal', () => {
   test.each([
     ['its code', 3, 3],
     ['nothing that anybody knows', undefined, null],
-  ])('whose program ends with %s says so, and is over', async (_, code, expected) => {
+  ])('whose program ends with %s reports that and closes', async (_, code, expected) => {
     await using harness = await createTerminalHarness()
     const { terminal, client, program } = await harness.open()
     program.print('bye')
@@ -169,7 +169,7 @@ describe('a terminal', () => {
     expect(harness.resume(terminal.id)).toBeUndefined()
   })
 
-  test('whose engine goes away is over, and nobody is told a code', async () => {
+  test('closes without an exit code if the engine goes away', async () => {
     await using harness = await createTerminalHarness()
     const { client, program } = await harness.open()
     program.failWith(new ApiError('engineUnavailable'))
@@ -178,7 +178,7 @@ describe('a terminal', () => {
     expect(client.messages).toHaveLength(1)
   })
 
-  test('whose program has ended before its client was there closes it', async () => {
+  test('closes a client that connects after the program has ended', async () => {
     await using harness = await createTerminalHarness()
     const terminal = await harness.terminals.open(harness.grant(), userOf('ann'), SIZE)
     harness.programs[0]?.exit(0)
@@ -189,8 +189,8 @@ describe('a terminal', () => {
   })
 })
 
-describe('the audit', () => {
-  test('has the opening with its time, and the end with its own', async () => {
+describe('the audit log', () => {
+  test('records the opening and the end with their times', async () => {
     await using harness = await createTerminalHarness()
     const { program } = await harness.open()
     const opened = harness.clock.time
@@ -201,7 +201,7 @@ describe('the audit', () => {
     expect(harness.auditRecords()[1]).toEqual(['droplet.exec.end', 'ok', null, opened + 5_000])
   })
 
-  test('has one that the engine did not start as failed, and its place is given back', async () => {
+  test('records a failed start, and the slot is released', async () => {
     await using harness = await createTerminalHarness()
     harness.failures.push(...Array.from({ length: 21 }, () => new ApiError('engineUnavailable')))
     for (let count = 0; count < 21; count++) {
@@ -215,7 +215,7 @@ describe('the audit', () => {
     await harness.open()
   })
 
-  test('has nothing of one in a droplet that does not run', async () => {
+  test('records nothing for a stopped droplet', async () => {
     await using harness = await createTerminalHarness()
     await expect(harness.open('cikit09')).rejects.toMatchObject({ errorId: 900 })
     await expect(harness.terminals.issue(harness.grant('first', 'cikit09'))).rejects.toMatchObject({ errorId: 900 })
@@ -225,7 +225,7 @@ describe('the audit', () => {
 })
 
 describe('a ticket', () => {
-  test('admits the user of its session', async () => {
+  test('identifies the user of its session', async () => {
     await using harness = await createTerminalHarness()
     const ticket = await harness.terminals.issue(harness.grant())
     expect(harness.terminals.redeem(ticket, 'cikit01')).toMatchObject({ user: userOf('ann'), grant: harness.grant() })
@@ -234,7 +234,7 @@ describe('a ticket', () => {
   test.each<[string, (harness: Harness) => unknown]>([
     ['has ended', harness => harness.sessions.delete('first')],
     ['is a viewer’s by now', harness => harness.sessions.set('first', userOf('ann', 'viewer'))],
-  ])('is none any more when its session %s', async (_, change) => {
+  ])('is rejected when its session %s', async (_, change) => {
     await using harness = await createTerminalHarness()
     const ticket = await harness.terminals.issue(harness.grant())
     change(harness)
@@ -243,7 +243,7 @@ describe('a ticket', () => {
 })
 
 describe('a lost client', () => {
-  test('comes back to what was printed meanwhile, too', async () => {
+  test('gets the output it missed when it reconnects', async () => {
     await using harness = await createTerminalHarness()
     const { terminal, client, program } = await harness.open()
     program.print('one ')
@@ -261,7 +261,7 @@ describe('a lost client', () => {
     ['in many pieces', 64 * 1024],
     ['in large ones', 200 * 1024],
     ['all at once', MIB],
-  ])('gets the last 256 KiB of what was printed %s', async (_, size) => {
+  ])('gets the last 256 KiB of output printed %s', async (_, size) => {
     await using harness = await createTerminalHarness()
     const { terminal, client, program } = await harness.open()
     const printed = Buffer.from(Array.from({ length: MIB }, (_, at) => (at * 7 + (at >> 8)) % 251))
@@ -273,7 +273,7 @@ describe('a lost client', () => {
     expect(Buffer.concat(next.bytes).equals(expected)).toBe(true)
   })
 
-  test('finds its terminal within a minute, and not after that', async () => {
+  test('can reconnect for a minute, not longer', async () => {
     await using harness = await createTerminalHarness()
     const { terminal, client, program } = await harness.open()
     harness.terminals.detachClient(terminal, client.connection)
@@ -285,7 +285,7 @@ describe('a lost client', () => {
     await eventually(async () => harness.auditRecords().length === 2)
   })
 
-  test('that came back has its minute anew when it is lost again', async () => {
+  test('has another minute after it reconnected', async () => {
     await using harness = await createTerminalHarness()
     const { terminal, client } = await harness.open()
     harness.terminals.detachClient(terminal, client.connection)
@@ -299,7 +299,7 @@ describe('a lost client', () => {
     expect(harness.terminals.count()).toBe(0)
   })
 
-  test('that never came has a minute, too', async () => {
+  test('has a minute even if it never connected', async () => {
     await using harness = await createTerminalHarness()
     await harness.terminals.open(harness.grant(), userOf('ann'), SIZE)
     harness.advance(60_001)
@@ -309,7 +309,7 @@ describe('a lost client', () => {
   test.each([
     ['another user', 'bob', 'cikit01'],
     ['the same user in another droplet', 'ann', 'cikit02'],
-  ])('is not taken for %s', async (_, name, droplet) => {
+  ])('cannot resume %s', async (_, name, droplet) => {
     await using harness = await createTerminalHarness()
     const { terminal } = await harness.open()
     expect(harness.resume(terminal.id, name, droplet)).toBeUndefined()
@@ -317,7 +317,7 @@ describe('a lost client', () => {
   })
 })
 
-test('a terminal that is opened elsewhere is taken over, and the one before says nothing of it any more', async () => {
+test('opening a terminal elsewhere takes it over and disconnects the previous client', async () => {
   await using harness = await createTerminalHarness()
   const { terminal, client, program } = await harness.open()
   harness.resume(terminal.id)
@@ -332,7 +332,7 @@ test('a terminal that is opened elsewhere is taken over, and the one before says
   expect(harness.terminals.count()).toBe(1)
 })
 
-describe('a terminal is over', () => {
+describe('a terminal ends', () => {
   test.each<[string, (harness: Harness) => unknown]>([
     ['with its session', harness => harness.sessions.delete('first')],
     ['with the right to it', harness => harness.sessions.set('first', userOf('ann', 'viewer'))],
@@ -346,11 +346,11 @@ describe('a terminal is over', () => {
     expect(client.closed).toEqual([[4401, 'The session has ended']])
     await eventually(async () => harness.auditRecords().length === 2)
     expect([program.counters.endCalls, harness.terminals.count()]).toEqual([1, 0])
-    // Its program has ended only because it was ended: nobody is told a code.
+    // The program was killed, so no exit code is reported.
     expect(client.messages).toHaveLength(1)
   })
 
-  test('with the session that took it up again, and not with the one before', async () => {
+  test('with the session that resumed it, not with the previous one', async () => {
     await using harness = await createTerminalHarness()
     const { terminal, client } = await harness.open()
     const next = reconnect(harness, terminal, client.connection)
@@ -372,7 +372,7 @@ describe('a terminal is over', () => {
     expect(client.closed).toMatchObject([[4401, expect.any(String)]])
   })
 
-  test('by itself, within a second: nobody has to ask', async () => {
+  test('within a second by a timer', async () => {
     await using harness = await createTerminalHarness()
     harness.terminals.start()
     const { client } = await harness.open()
@@ -382,7 +382,7 @@ describe('a terminal is over', () => {
     expect(performance.now() - startedAt).toBeLessThan(1_000)
   })
 
-  test('though its program cannot be ended, which is a line of the log', async () => {
+  test('even if its program cannot be killed, which is logged', async () => {
     await using harness = await createTerminalHarness()
     const { program } = await harness.open()
     program.execution.kill = () => Promise.reject(new ApiError('engineUnavailable'))
@@ -396,8 +396,8 @@ describe('a terminal is over', () => {
   })
 })
 
-describe('while its client is behind', () => {
-  test('by more than a MiB the program is not read, until the client has read on', async () => {
+describe('a slow client', () => {
+  test('pauses the program while more than 1 MiB is unread', async () => {
     await using harness = await createTerminalHarness()
     const { terminal, client, program } = await harness.open()
     client.bufferedBytes = MIB
@@ -407,7 +407,7 @@ describe('while its client is behind', () => {
     client.bufferedBytes = MIB + 1
     for (const text of ['three', 'four', 'five']) program.print(text)
     await eventually(async () => program.counters.chunksRead === 3)
-    // However often it is told so: what counts is how much waits.
+    // Drain events alone do not resume it; the buffered amount decides.
     for (let count = 0; count < 10; count++) {
       terminal.onDrain()
       await new Promise(setImmediate)
@@ -418,7 +418,7 @@ describe('while its client is behind', () => {
     await eventually(async () => client.text() === 'onetwothreefourfive')
   })
 
-  test('and goes away, the program is read on', async () => {
+  test('that disconnects resumes the program', async () => {
     await using harness = await createTerminalHarness()
     const { terminal, client, program } = await harness.open()
     client.bufferedBytes = MIB + 1
@@ -429,7 +429,7 @@ describe('while its client is behind', () => {
     expect(reconnect(harness, terminal, client.connection).text()).toBe('onetwothree')
   })
 
-  test('for too long it is given up, and its terminal has a minute from then on', async () => {
+  test('is disconnected after the timeout, and its terminal waits a minute from then on', async () => {
     await using harness = await createTerminalHarness(20)
     const { terminal, client, program } = await harness.open()
     client.bufferedBytes = MIB + 1
@@ -438,7 +438,7 @@ describe('while its client is behind', () => {
     await eventually(async () => program.counters.chunksRead === 2)
     expect(client.closed).toEqual([[4408, 'The client does not read']])
     expect(client.text()).toBe('one')
-    // As the websocket says of itself, a moment later.
+    // The close event of the WebSocket follows later.
     harness.terminals.detachClient(terminal, client.connection)
     harness.advance(60_000)
     expect(harness.terminals.count()).toBe(1)
@@ -447,7 +447,7 @@ describe('while its client is behind', () => {
   })
 })
 
-test('a user has twenty terminals, and one more when one of them is over', async () => {
+test('a user can have twenty terminals, and another one when one has ended', async () => {
   await using harness = await createTerminalHarness()
   const opened = []
   for (let count = 0; count < 20; count++) opened.push(await harness.open())
@@ -459,7 +459,7 @@ test('a user has twenty terminals, and one more when one of them is over', async
   expect(harness.auditRecords().filter(([action]) => action === 'droplet.exec')).toHaveLength(21)
 })
 
-test('a client that is done ends its terminal, and one that was taken over does not', async () => {
+test('a client that closes ends its terminal, unless it was taken over', async () => {
   await using harness = await createTerminalHarness()
   const { terminal, client, program } = await harness.open()
   const next = createClient()
@@ -470,8 +470,8 @@ test('a client that is done ends its terminal, and one that was taken over does 
   expect([program.counters.endCalls, harness.terminals.count()]).toEqual([1, 0])
 })
 
-describe('with the end of the server', () => {
-  test('all terminals are over, and are no interrupted work', async () => {
+describe('at shutdown', () => {
+  test('all terminals end and are not recorded as interrupted', async () => {
     await using harness = await createTerminalHarness()
     const opened = [await harness.open(), await harness.open('cikit02')]
     await harness.terminals.close()
@@ -488,7 +488,7 @@ describe('with the end of the server', () => {
     ])
   })
 
-  test('one that is opened meanwhile is over at once', async () => {
+  test('a terminal that is opened meanwhile ends at once', async () => {
     await using harness = await createTerminalHarness()
     await harness.terminals.close()
     const { client, program } = await harness.open()

@@ -18,7 +18,7 @@ function createTestTickets() {
 }
 
 describe('a ticket', () => {
-  test('is 64 hex digits, another one each time, and admits whom it was made out for', () => {
+  test('is unique, has 64 hex digits, and returns its grant', () => {
     const { issue, redeem, grant } = createTestTickets()
     const [first, second] = [issue('first'), issue('second')]
     expect(first).toMatch(/^[0-9a-f]{64}$/)
@@ -27,21 +27,21 @@ describe('a ticket', () => {
     expect(redeem(first)).toMatchObject(grant('first'))
   })
 
-  test('counts once', () => {
+  test('can be redeemed once', () => {
     const { issue, redeem } = createTestTickets()
     const ticket = issue()
     redeem(ticket)
     expect(() => redeem(ticket)).toThrow(unknown)
   })
 
-  test('is for one droplet, and used when it is tried at another', () => {
+  test('is for one droplet, and is used up when tried for another', () => {
     const { issue, redeem } = createTestTickets()
     const ticket = issue()
     expect(() => redeem(ticket, 'cikit02')).toThrow(unknown)
     expect(() => redeem(ticket)).toThrow(unknown)
   })
 
-  test('counts for half a minute, whatever the clock is set to', () => {
+  test('expires after 30 seconds, whatever the system clock says', () => {
     const { clock, issue, redeem } = createTestTickets()
     const [soon, late] = [issue(), issue()]
     clock.adjust(3_600_000)
@@ -51,13 +51,13 @@ describe('a ticket', () => {
     expect(() => redeem(late)).toThrow(unknown)
   })
 
-  test.each(['', 'x', '0'.repeat(64)])('that was never issued is none: %p', ticket => {
+  test.each(['', 'x', '0'.repeat(64)])('that was never issued is rejected: %p', ticket => {
     const { issue, redeem } = createTestTickets()
     issue()
     expect(() => redeem(ticket)).toThrow(unknown)
   })
 
-  test('that is the twenty-first of its session takes the place of the oldest, and of no other session’s', () => {
+  test('revokes the oldest of its session if it is the twenty-first', () => {
     const { issue, redeem } = createTestTickets()
     const others = issue('other')
     const own = Array.from({ length: 21 }, () => issue('own'))
