@@ -6,14 +6,14 @@ import { eventIdOf } from '../testkit/events/event-streams.ts'
 const random = () => Uint8Array.fromHex('b007b007b007')
 const textOf = ({ bytes }: Pick<LoggedEvent, 'bytes'>) => new TextDecoder().decode(bytes)
 
-/** A hub in which so much has happened. */
+/** An event log with this number of events. */
 function createFilledLog(count = 0) {
   const log = createEventLog(random)
   for (let number = 1; number <= count; number++) log.publish('droplet', { number })
   return log
 }
 
-/** The numbers of what was published after this id. */
+/** The numbers of the events after this id. */
 function numbersSince(log: ReturnType<typeof createFilledLog>, id: string) {
   return log.since(id)?.map(event => JSON.parse(textOf(event).split('data: ')[1] ?? '').number)
 }
@@ -37,7 +37,7 @@ test.each(['\n', '\r', '\r\n\r\nevent: forged', '\n\ndata: x', '\u2028', '\0', '
   },
 )
 
-test('everybody gets the same bytes, and who comes back does, too', () => {
+test('live and replayed events have the same bytes', () => {
   const log = createFilledLog()
   const received: LoggedEvent[][] = [[], []]
   for (const events of received) log.listen(event => void events.push(event))
@@ -46,7 +46,7 @@ test('everybody gets the same bytes, and who comes back does, too', () => {
   expect(log.since(eventIdOf(0))?.[0]?.bytes).toBe(received[0]?.[0]?.bytes as Uint8Array<ArrayBuffer>)
 })
 
-test('the ids of another process are others', () => {
+test('the ids of another process differ', () => {
   const random = () => crypto.getRandomValues(new Uint8Array(6))
   const [first, second] = [createEventLog(random), createEventLog(random)]
   expect(first.lastId()).not.toBe(second.lastId())
@@ -54,8 +54,8 @@ test('the ids of another process are others', () => {
   expect(second.since(second.lastId())).toEqual([])
 })
 
-describe('what was missed', () => {
-  test('is all that came after the id, in order', () => {
+describe('missed events', () => {
+  test('are those after the id, in order', () => {
     const log = createFilledLog(5)
     expect(log.lastId()).toBe(eventIdOf(5))
     expect(numbersSince(log, eventIdOf(2))).toEqual([3, 4, 5])
@@ -63,7 +63,7 @@ describe('what was missed', () => {
     expect(numbersSince(log, eventIdOf(5))).toEqual([])
   })
 
-  test.each([1_000, 1_001, 2_500])('is known for the last 1,000 of %i', count => {
+  test.each([1_000, 1_001, 2_500])('are known for the last 1,000 of %i', count => {
     const log = createFilledLog(count)
     const oldest = numbersSince(log, eventIdOf(count - 1_000))
     expect(oldest).toEqual(Array.from({ length: 1_000 }, (_, index) => count - 999 + index))
@@ -87,7 +87,7 @@ describe('what was missed', () => {
     'b007b007b008-3',
     '3',
     '*',
-  ])('is not known for %j', id => {
+  ])('are unknown for %j', id => {
     expect(createFilledLog(5).since(id)).toBeUndefined()
   })
 })

@@ -7,7 +7,7 @@ import type { User } from '../../src/store/users.ts'
 
 const owner: User = { id: 'id-of-owner', username: 'owner', group: 'owner', createdAt: 0 }
 
-/** A service over users that are looked at as the test has it. */
+/** An event service over users set by the test. */
 function createService(holder = owner) {
   const pollWaiters: (() => void)[] = []
   const logged: string[] = []
@@ -43,16 +43,16 @@ function createService(holder = owner) {
     showUsers: (nextList: () => readonly User[]) => {
       list = nextList
     },
-    /** The audit has records up to this one. */
+    /** Sets the number of the latest audit record. */
     record: (number: number) => {
       latestRecord = number
     },
-    /** Resolves when the users are looked at the next time. */
+    /** Resolves at the next poll. */
     nextPoll: () => new Promise<void>(resolve => pollWaiters.push(resolve)),
   }
 }
 
-test('users that cannot be looked at are told of once, and looked at again', async () => {
+test('logs a failing poll once, and keeps polling', async () => {
   const { service, showUsers, nextPoll, logged } = createService()
   const failing = () => {
     throw new Error('no such table')
@@ -74,20 +74,20 @@ test('users that cannot be looked at are told of once, and looked at again', asy
   service.close()
 })
 
-test('after its end it hears of nothing', async () => {
+test('unsubscribes and stops polling when closed', async () => {
   const { service, listeners, nextPoll } = createService()
   expect(listeners.size).toBe(1)
   await nextPoll()
   service.close()
   expect(listeners.size).toBe(0)
-  // Some of its looks later.
-  expect(await Promise.race([nextPoll().then(() => 'looked'), Bun.sleep(800)])).toBeUndefined()
+  // Longer than several polling intervals.
+  expect(await Promise.race([nextPoll().then(() => 'polled'), Bun.sleep(800)])).toBeUndefined()
 })
 
 test.each([
   ['owner', ['event: audit\ndata: {"last":7}\n\n']],
   ['manager', []],
-] as const)('new records of the audit are told to the owner and nobody else: %s', async (group, told) => {
+] as const)('reports new audit records only to the owner: %s', async (group, told) => {
   const { service, record } = createService({ ...owner, group })
   const body = service.open('a session', undefined, () => undefined)
   record(7)

@@ -12,7 +12,7 @@ const me = (username: string, group: string) => `event: me\ndata: {"username":"$
 
 const topics: Topic[] = ['droplet', 'operation', 'user', 'engine']
 
-/** Streams with a viewer, a manager and the owner, by these names. */
+/** Streams with the users viewer, manager and owner. */
 function createStreamHarness() {
   const harness = createTestStreams()
   for (const group of ['viewer', 'manager', 'owner'] as const) harness.setUser(group, group)
@@ -24,8 +24,8 @@ function createStreamHarness() {
   }
 }
 
-describe('a stream begins', () => {
-  test('with the id of now, so that whoever loses it misses nothing', async () => {
+describe('a stream starts', () => {
+  test('with the current id, so that a reconnecting client misses nothing', async () => {
     const { open, publish } = createStreamHarness()
     publish('droplet', 'droplet')
     const first = open('viewer')
@@ -35,7 +35,7 @@ describe('a stream begins', () => {
     expect(await open('viewer', eventIdOf(2)).readAvailable()).toEqual([RETRY, named('droplet', 3)])
   })
 
-  test('with what was missed, and goes on with what comes', async () => {
+  test('with the missed events, and continues live', async () => {
     const { open, publish } = createStreamHarness()
     publish('droplet', 'droplet', 'droplet')
     const stream = open('viewer', eventIdOf(1))
@@ -54,7 +54,7 @@ describe('a stream begins', () => {
     },
   )
 
-  test('with a reset when more was missed than is kept', async () => {
+  test('with a reset if more was missed than is buffered', async () => {
     const { open, publish } = createStreamHarness()
     for (let number = 0; number < 1_001; number++) publish('droplet')
     expect(await open('viewer', eventIdOf(0)).readAvailable()).toEqual([RETRY, reset(1_001)])
@@ -62,14 +62,14 @@ describe('a stream begins', () => {
   })
 })
 
-describe('who sees what', () => {
+describe('filters by group', () => {
   const visibleByGroup = {
     viewer: ['droplet', 'engine'],
     manager: ['droplet', 'operation', 'engine'],
     owner: ['droplet', 'operation', 'user', 'engine'],
   }
 
-  test.each(['viewer', 'manager', 'owner'] as const)('as %s, live and when it comes back', async group => {
+  test.each(['viewer', 'manager', 'owner'] as const)('for a %s, live and on reconnect', async group => {
     const { open, publish } = createStreamHarness()
     const stream = open(group)
     publish(...topics)
@@ -79,7 +79,7 @@ describe('who sees what', () => {
     expect(await open(group, eventIdOf(0)).readAvailable()).toEqual([RETRY, ...visible])
   })
 
-  test('a change of the group counts from the next event on, and its client is told', async () => {
+  test('applies a group change from the next event on, and reports it', async () => {
     const { open, publish, setUser } = createStreamHarness()
     const stream = open('viewer')
     publish('user')
@@ -92,7 +92,7 @@ describe('who sees what', () => {
     ])
   })
 
-  test('a change of the group is told without anything else, once', async () => {
+  test('reports a group change once, without any other event', async () => {
     const { open, setUser, streams } = createStreamHarness()
     const stream = open('manager')
     setUser('manager', 'viewer')
@@ -103,7 +103,7 @@ describe('who sees what', () => {
 })
 
 describe('a stream ends with its session', () => {
-  test('within a look, in words', async () => {
+  test('at the next check, with a reason', async () => {
     const { open, endSession, streams } = createStreamHarness()
     const ended = open('viewer')
     const other = open('owner')
@@ -113,7 +113,7 @@ describe('a stream ends with its session', () => {
     expect(await other.readAvailable()).toEqual([RETRY, begin(0)])
   })
 
-  test('before anything more is told, when something happens first', async () => {
+  test('before the next event', async () => {
     const { open, endSession, publish } = createStreamHarness()
     const stream = open('viewer')
     publish('droplet')
@@ -122,13 +122,13 @@ describe('a stream ends with its session', () => {
     expect(await stream.readToEnd()).toEqual([RETRY, begin(0), named('droplet', 1), END])
   })
 
-  test('and another one is not begun for it', () => {
+  test('and no new one can be opened', () => {
     const { open, endSession } = createStreamHarness()
     endSession('viewer')
     expect(() => open('viewer')).toThrow(expect.objectContaining({ errorId: 908 }))
   })
 
-  test('a store that cannot be asked shows nothing to anybody', async () => {
+  test('an unreadable store ends every stream', async () => {
     const harness = createStreamHarness()
     const streams = [harness.open('viewer'), harness.open('owner')]
     harness.auth.userOfSession = () => {
@@ -139,11 +139,11 @@ describe('a stream ends with its session', () => {
   })
 })
 
-describe('a client that does not read', () => {
-  /** Something of a little more than 100 KB. */
+describe('a slow client', () => {
+  /** A payload of slightly more than 100 KB. */
   const bigEvent = { text: 'x'.repeat(100_000) }
 
-  test('is dropped when more than a megabyte waits for it, and the others go on', async () => {
+  test('is dropped when more than 1 MB is buffered for it; the others continue', async () => {
     const { open, eventLog, logLines } = createStreamHarness()
     const slowStream = open('viewer')
     const fastStream = open('owner')
@@ -162,7 +162,7 @@ describe('a client that does not read', () => {
     expect(await fastStream.readAvailable()).toHaveLength(1)
   })
 
-  test('is not dropped for what it begins with, however much that is', async () => {
+  test('is not dropped because of a large replay', async () => {
     const { open, eventLog, logLines } = createStreamHarness()
     for (let count = 0; count < 30; count++) eventLog.publish('droplet', bigEvent)
     const stream = open('viewer', eventIdOf(0))
@@ -171,7 +171,7 @@ describe('a client that does not read', () => {
     expect(await stream.readAvailable()).toHaveLength(40)
   })
 
-  test('is dropped, those who are furthest behind first, when more than 64 MB wait for all together', async () => {
+  test('is dropped when more than 64 MB are buffered in total, the slowest first', async () => {
     const { open, eventLog, logLines } = createStreamHarness()
     const fastStream = open('owner')
     for (let count = 0; count < 100; count++) {
@@ -190,7 +190,7 @@ describe('a client that does not read', () => {
     expect(await fastStream.readAvailable()).toHaveLength(1)
   })
 
-  test('is not waited for at the end of its session', async () => {
+  test('does not delay the end of its session', async () => {
     const { open, streams, eventLog, endSession } = createStreamHarness()
     const { closed } = open('viewer')
     eventLog.publish('droplet', bigEvent)
@@ -208,8 +208,8 @@ test('a heartbeat is a comment', async () => {
   expect(await stream.readAvailable()).toEqual([':\n\n'])
 })
 
-describe('a user may have 2,000 streams', () => {
-  test('and no more, whatever others have', async () => {
+describe('a user can have 2,000 streams', () => {
+  test('but no more, whatever other users have', async () => {
     const { open } = createStreamHarness()
     const first = open('viewer')
     for (let count = 1; count < 2_000; count++) open('viewer')
@@ -220,7 +220,7 @@ describe('a user may have 2,000 streams', () => {
     expect(() => open('viewer')).toThrow(expect.objectContaining({ errorId: 928 }))
   })
 
-  test('those that have ended are not counted', async () => {
+  test('not counting ended ones', async () => {
     const { open, setUser, endSession, streams } = createStreamHarness()
     for (let count = 0; count < 2_000; count++) open('viewer')
     endSession('viewer')
@@ -230,7 +230,7 @@ describe('a user may have 2,000 streams', () => {
     expect(() => open('viewer')).toThrow(expect.objectContaining({ errorId: 928 }))
   })
 
-  test('each is counted once, when it begins and when it is over, whichever session it is of', async () => {
+  test('counted across all sessions', async () => {
     const { open, setUser, endSession, streams } = createStreamHarness()
     setUser('viewer', 'viewer', 'another session')
     for (let count = 1; count < 2_000; count++) open('viewer')
@@ -245,7 +245,7 @@ describe('a user may have 2,000 streams', () => {
   })
 })
 
-test('after the close every stream ends, and one that is opened then ends at its beginning', async () => {
+test('closing ends every stream, and streams opened later end at once', async () => {
   const { open, streams, publish } = createStreamHarness()
   const stream = open('viewer')
   streams.close()

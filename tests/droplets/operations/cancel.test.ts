@@ -6,14 +6,14 @@ import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
 import { createGate } from '../../testkit/droplets/gate.ts'
 
-// What is undone, and what is too late for that.
+// What can be cancelled, and when it is too late.
 
 const unavailableError = () => new ApiError('engineUnavailable')
 const stepLabels = ({ steps }: OperationView) =>
   steps.map(({ name, endedAt }) => `${name}${endedAt === undefined ? '…' : ''}`)
 
 describe('cancelling', () => {
-  test.each(['prepare', 'create', 'start'] as const)('an add at %s undoes it', async at => {
+  test.each(['prepare', 'create', 'start'] as const)('an add at %s rolls it back', async at => {
     await using host = createTestDropletHost()
     const gate = createGate()
     const service = host.startService({
@@ -35,20 +35,20 @@ describe('cancelling', () => {
     const cancelled = service.operations.cancel(TEST_ACTOR, id)
     gate.open()
     expect(await cancelled).toMatchObject({ id, state: 'cancelled', error: null, cancellable: false })
-    // Nothing is begun that would have to be undone.
+    // Nothing is started that would need a rollback.
     expect(host.memoryEngine.calls.includes('create cikit01')).toBe(at !== 'prepare')
     expect(host.memoryEngine.calls.includes('start cikit01')).toBe(at === 'start')
     await expect(service.operations.outcome(id)).rejects.toMatchObject({ errorId: 932, status: 409 })
     expect(host.names()).toEqual([])
     expect(host.keyFolders()).toEqual([])
     expect(host.provisioningJournal.list()).toEqual([])
-    // From the store it is the same, and the line goes on.
+    // The stored operation is the same, and the queue continues.
     await expect(host.startService().operations.outcome(id)).rejects.toMatchObject({ errorId: 932 })
     await service.add(TEST_ACTOR)
     expect(host.names()).toEqual(['cikit01'])
   })
 
-  test('an add whose undoing fails does not say that it was undone, which is made good later', async () => {
+  test('an add whose rollback fails does not report it as done; it is retried later', async () => {
     await using host = createTestDropletHost()
     const gate = createGate()
     const service = host.startService({
@@ -66,7 +66,7 @@ describe('cancelling', () => {
     expect(host.names()).toEqual([])
   })
 
-  test('is over when all is undone, and not before', async () => {
+  test('resolves after the rollback', async () => {
     await using host = createTestDropletHost()
     const [starting, undoing] = [createGate(), createGate()]
     const { change, operations } = host.startService({
@@ -89,7 +89,7 @@ describe('cancelling', () => {
     expect(stepLabels(await cancelled)).toEqual(['image', 'create', 'start', 'undo'])
   })
 
-  test('gives up the pull or the build of the image', async () => {
+  test('aborts the pull or build of the image', async () => {
     await using host = createTestDropletHost()
     const entered = Promise.withResolvers<void>()
     const service = host.startService({
@@ -104,7 +104,7 @@ describe('cancelling', () => {
     expect(await service.operations.cancel(TEST_ACTOR, id)).toMatchObject({ state: 'cancelled' })
   })
 
-  test('one that waits for its turn ends it at once, and nothing of it is done', async () => {
+  test('a queued operation ends it at once, before it has done anything', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     const gate = createGate()
@@ -118,7 +118,7 @@ describe('cancelling', () => {
     host.clock.advance(1_000)
     gate.open()
     await idle()
-    // Its turn, when that comes, does not end it once more.
+    // Reaching the front of the queue does not end it again.
     await new Promise(setImmediate)
     await host.db.write(() => undefined)
     expect(operations.show(id)).toEqual(cancelled)
@@ -126,7 +126,7 @@ describe('cancelling', () => {
     expect(operations.list({}).map(({ state }) => state)).toEqual(['cancelled', 'done'])
   })
 
-  test.each(['start', 'stop', 'restart', 'delete'] as const)('a %s that has begun is too late: 931', async kind => {
+  test.each(['start', 'stop', 'restart', 'delete'] as const)('a running %s is too late: 931', async kind => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     const gate = createGate()
@@ -139,7 +139,7 @@ describe('cancelling', () => {
     await operations.outcome(id)
   })
 
-  test('what has ended is too late: 931', async () => {
+  test('an ended operation is too late: 931', async () => {
     await using host = createTestDropletHost()
     const { change, operations } = host.startService()
     const { id } = await change(TEST_ACTOR, { kind: 'add', sshKeys: [] })
@@ -148,7 +148,7 @@ describe('cancelling', () => {
     expect(host.names()).toEqual(['cikit01'])
   })
 
-  test('one that is done before it hears of it is too late: 931', async () => {
+  test('an operation that is done before it notices is too late: 931', async () => {
     await using host = createTestDropletHost()
     const gate = createGate()
     const { operations } = host.startService()
@@ -166,7 +166,7 @@ describe('cancelling', () => {
     expect(operations.show(id)).toMatchObject({ state: 'done' })
   })
 
-  test('twice undoes it once, and tells both, at the same time or later', async () => {
+  test('twice rolls back once, and both calls get the result', async () => {
     await using host = createTestDropletHost()
     const gate = createGate()
     const { change, operations } = host.startService({ prepare: gate.pass })

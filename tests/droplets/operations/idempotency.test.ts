@@ -2,16 +2,14 @@ import { describe, expect, test } from 'bun:test'
 import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
 
-// One key, one operation.
-
-describe('a key', () => {
+describe('an idempotency key', () => {
   const idempotencyKey = (key: string, userId = 'ada', fingerprint = 'add') => ({
     userId,
     key: Buffer.from(key),
     fingerprint: Buffer.from(fingerprint),
   })
 
-  test('gives the same operation, once, however often and at once it is asked with', async () => {
+  test('yields one operation, however often and concurrently it is used', async () => {
     await using host = createTestDropletHost()
     const { change, operations } = host.startService()
     const request = () => change(TEST_ACTOR, { kind: 'add', sshKeys: [] }, idempotencyKey('k'))
@@ -20,7 +18,7 @@ describe('a key', () => {
     await operations.outcome(ids[0] ?? '')
     expect(await request()).toMatchObject({ id: ids[0], state: 'done' })
     expect(host.names()).toEqual(['cikit01'])
-    // After a restart, too.
+    // Also after a restart.
     expect(
       await host.startService().change(TEST_ACTOR, { kind: 'add', sshKeys: [] }, idempotencyKey('k')),
     ).toMatchObject({
@@ -28,7 +26,7 @@ describe('a key', () => {
     })
   })
 
-  test('is of one user', async () => {
+  test('belongs to one user', async () => {
     await using host = createTestDropletHost()
     const { change, operations } = host.startService()
     for (const user of ['ada', 'bob']) await change(TEST_ACTOR, { kind: 'add', sshKeys: [] }, idempotencyKey('k', user))
@@ -36,7 +34,7 @@ describe('a key', () => {
     expect(host.names()).toHaveLength(2)
   })
 
-  test('for something else is 930, and nothing is done', async () => {
+  test('is 930 for another request, which is not carried out', async () => {
     await using host = createTestDropletHost()
     const { change, operations } = host.startService()
     await change(TEST_ACTOR, { kind: 'add', sshKeys: [] }, idempotencyKey('k'))
@@ -53,7 +51,7 @@ describe('a key', () => {
     expect(host.names()).toHaveLength(2)
   })
 
-  test('of a deletion is not asked for the droplet again, which is gone', async () => {
+  test('of a deletion still works when the droplet is gone', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     const { change, operations } = host.startService()

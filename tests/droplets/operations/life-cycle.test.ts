@@ -5,7 +5,7 @@ import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
 import { createGate } from '../../testkit/droplets/gate.ts'
 
-// The life of an operation, told by the droplets' service over an engine in memory.
+// The life cycle of operations, with the droplet service over an in-memory engine.
 
 const unavailableError = () => new ApiError('engineUnavailable')
 const stepLabels = ({ steps }: OperationView) =>
@@ -31,7 +31,7 @@ describe('an operation', () => {
     })
     expect(updates.map(({ state }) => state)).toEqual(updates.map(({ state }) => state).toSorted(byState))
     expect(new Set(updates.map(({ state }) => state))).toEqual(new Set(['queued', 'running', 'done']))
-    // While its end is being stored it is too late to cancel it.
+    // While its end is being stored it can no longer be cancelled.
     expect(updates.at(-2)).toMatchObject({ state: 'running', cancellable: false })
     expect(updates.every(operation => operation.id === id)).toBe(true)
   })
@@ -52,7 +52,7 @@ describe('an operation', () => {
     expect(stepLabels(operation)).toEqual([...steps])
   })
 
-  test('keeps when each step ended', async () => {
+  test('records when each step ended', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     const advanceBy = (ms: number) => async () => host.clock.advance(ms)
@@ -65,7 +65,7 @@ describe('an operation', () => {
     ])
   })
 
-  test('that fails says why, and at which step', async () => {
+  test('that fails reports the error and the step', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     host.memoryEngine.failNext('start', new ApiError('engineRefused', { text: 'Error response from daemon: no space' }))
@@ -81,14 +81,14 @@ describe('an operation', () => {
       error: { id: 900, text: 'Error response from daemon: no space' },
     })
     expect(stepLabels(operation)).toEqual(['stop', 'start…'])
-    // What it is told from the store later is the same.
+    // The stored operation is the same.
     await expect(host.startService().operations.outcome(id)).rejects.toMatchObject({
       errorId: 900,
       message: 'Error response from daemon: no space',
     })
   })
 
-  test('that failed and was undone shows that', async () => {
+  test('that failed shows its rollback as ended', async () => {
     await using host = createTestDropletHost()
     host.memoryEngine.failNext('start', unavailableError())
     const { change, operations } = host.startService()
@@ -97,7 +97,7 @@ describe('an operation', () => {
     expect(stepLabels(operations.show(id))).toEqual(['image', 'create', 'start', 'undo'])
   })
 
-  test('whose undoing fails, too, does not say that it was undone', async () => {
+  test('whose rollback fails as well does not show it as ended', async () => {
     await using host = createTestDropletHost()
     host.memoryEngine.failNext('start', unavailableError())
     host.memoryEngine.failNext('removeMarked', unavailableError())
@@ -107,7 +107,7 @@ describe('an operation', () => {
     expect(stepLabels(operations.show(id))).toEqual(['image', 'create', 'start', 'undo…'])
   })
 
-  test('of an error of ours tells nothing of it', async () => {
+  test('does not reveal an internal error', async () => {
     await using host = createTestDropletHost()
     host.memoryEngine.failNext('prepare', new Error('a secret place'))
     const { change, operations } = host.startService()
@@ -117,7 +117,7 @@ describe('an operation', () => {
     expect(operations.show(id).error).toEqual({ id: 0, text: 'Internal server error' })
   })
 
-  test('tells how far a build is, four times a second at most, and forgets it with the step', async () => {
+  test('reports build progress at most four times a second, and clears it with the step', async () => {
     await using host = createTestDropletHost()
     const reported = new Set<string>()
     const { change, operations } = host.startService({
@@ -133,12 +133,12 @@ describe('an operation', () => {
     })
     const { id } = await change(TEST_ACTOR, { kind: 'add', sshKeys: [] })
     await operations.outcome(id)
-    // The last one is told with the name that is chosen then.
+    // The last one is reported together with the chosen name.
     expect([...reported]).toEqual([2, 4, 6, 8, 9].map(done => `image: Step ${done} of 10`))
     expect(operations.show(id).progress).toBeNull()
   })
 
-  test('forgets how far a step is when that is over, also when no other one follows', async () => {
+  test('clears the progress when the last step ends', async () => {
     await using host = createTestDropletHost()
     const { operations } = host.startService()
     const gate = createGate()
@@ -156,7 +156,7 @@ describe('an operation', () => {
     gate.open()
   })
 
-  test('is told as it was at that moment', async () => {
+  test('is reported as a snapshot', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     const gate = createGate()
@@ -169,7 +169,7 @@ describe('an operation', () => {
     expect([queued, running].map(({ state }) => state)).toEqual(['queued', 'running'])
   })
 
-  test('that failed in the middle of a step is told as what is over', async () => {
+  test('that failed during a step is reported as ended', async () => {
     await using host = createTestDropletHost()
     const { change, operations } = host.startService({
       async prepare(onProgress) {
@@ -185,7 +185,7 @@ describe('an operation', () => {
     expect(updates.at(-1)).toMatchObject({ state: 'failed', cancellable: false, progress: null })
   })
 
-  test('is done, and told to the others, when a watcher fails', async () => {
+  test('is done, and reported to the others, if a listener fails', async () => {
     await using host = createTestDropletHost()
     const { add, operations } = host.startService()
     const states: string[] = []
@@ -198,7 +198,7 @@ describe('an operation', () => {
     await host.waitForLog('an operation listener failed')
   })
 
-  test('is told to who watches, and not after that', async () => {
+  test('is reported to listeners until they unsubscribe', async () => {
     await using host = createTestDropletHost()
     const { add, operations } = host.startService()
     let updateCount = 0
@@ -211,7 +211,7 @@ describe('an operation', () => {
     expect(updateCount).toBe(countBefore)
   })
 
-  test('is in the store before the engine hears of it', async () => {
+  test('is stored before the engine is called', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     const gate = createGate()
@@ -223,7 +223,7 @@ describe('an operation', () => {
     gate.open()
   })
 
-  test('is not begun while 500 others have not ended: 934', async () => {
+  test('is rejected while 500 others are unfinished: 934', async () => {
     await using host = createTestDropletHost()
     const gate = createGate()
     const { change, operations } = host.startService({ prepare: gate.pass })
@@ -239,7 +239,7 @@ describe('an operation', () => {
     expect(host.names()).toEqual(['cikit01'])
   })
 
-  test('is not begun beyond 500, be they asked for at the same moment', async () => {
+  test('is rejected beyond 500, even if they are requested at the same time', async () => {
     await using host = createTestDropletHost()
     const gate = createGate()
     const { change, operations } = host.startService({ prepare: gate.pass })
@@ -252,7 +252,7 @@ describe('an operation', () => {
     await operations.idle()
   })
 
-  test('is not begun when it cannot be stored: 922', async () => {
+  test('is rejected if it cannot be stored: 922', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     host.db.sql.run('PRAGMA query_only = ON')
@@ -263,7 +263,7 @@ describe('an operation', () => {
     expect(host.memoryEngine.calls).toEqual(['list'])
   })
 
-  test('that is done when the store cannot be written is done, and stored later', async () => {
+  test('that is done while the store cannot be written is done, and stored later', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     const { change, operations } = host.startService({
@@ -280,13 +280,13 @@ describe('an operation', () => {
     host.db.sql.run('PRAGMA query_only = OFF')
     await host.flushDeferredWrites()
     expect(host.startService().operations.show(id)).toMatchObject({ id, state: 'done' })
-    // And from then on kept as all others are.
+    // From then on it is stored like all others.
     host.clock.advance(8 * 86_400_000)
     await host.db.write(operations.removeOld)
     expect(() => operations.show(id)).toThrow('not found')
   })
 
-  test('of an add that cannot be stored as done is undone', async () => {
+  test('of an add that cannot be stored as done is rolled back', async () => {
     await using host = createTestDropletHost()
     const service = host.startService({
       async start(id) {

@@ -3,14 +3,14 @@ import { ApiError } from '../../../src/core/errors.ts'
 import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
 
-// What becomes of operations that a process was at when it was killed.
+// Operations that were interrupted by the end of their process.
 
 type Host = ReturnType<typeof createTestDropletHost>
 type Kind = 'start' | 'stop' | 'restart' | 'delete'
 
 const never = () => new Promise<never>(() => {})
 
-/** A process that is killed in the middle of a change: at a call that is never answered. */
+/** A process that is killed during a change, at an engine call that never returns. */
 async function crashAt(host: Host, kind: Kind | 'add', at: 'create' | 'start' | 'stop' | 'remove'): Promise<string> {
   const reached = Promise.withResolvers<void>()
   const crashed = host.startService({
@@ -25,7 +25,7 @@ async function crashAt(host: Host, kind: Kind | 'add', at: 'create' | 'start' | 
   return id
 }
 
-/** The next process, when it has settled everything. */
+/** The next process, after it has resumed everything. */
 async function startNextProcess(host: Host) {
   const service = host.startService()
   const unfinished = service.operations.unfinished()
@@ -34,13 +34,13 @@ async function startNextProcess(host: Host) {
   return service
 }
 
-describe('of the last minutes are finished', () => {
+describe('recent operations are completed:', () => {
   test.each([
     ['start', 'start', ['start cikit01'], 'running'],
     ['stop', 'stop', ['stop cikit01'], 'exited'],
     ['restart', 'stop', ['stop cikit01', 'start cikit01'], 'running'],
     ['restart', 'start', ['stop cikit01', 'start cikit01'], 'running'],
-  ] as const)('a %s that was at %s', async (kind, at, calls, state) => {
+  ] as const)('a %s interrupted at %s', async (kind, at, calls, state) => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     host.clock.advance(1_000)
@@ -52,7 +52,7 @@ describe('of the last minutes are finished', () => {
     expect(host.memoryEngine.droplets).toMatchObject([{ name: 'cikit01', state }])
   })
 
-  test.each(['stop', 'remove'] as const)('a deletion that was at %s, with the keys', async at => {
+  test.each(['stop', 'remove'] as const)('a deletion interrupted at %s, including the keys', async at => {
     await using host = createTestDropletHost()
     await host.startService().add(TEST_ACTOR)
     const id = await crashAt(host, 'delete', at)
@@ -62,7 +62,7 @@ describe('of the last minutes are finished', () => {
     expect(host.keyFolders()).toEqual([])
   })
 
-  test('a deletion of which only the keys were left', async () => {
+  test('a deletion of which only the keys are left', async () => {
     await using host = createTestDropletHost()
     await host.startService().add(TEST_ACTOR)
     const id = await crashAt(host, 'delete', 'remove')
@@ -72,7 +72,7 @@ describe('of the last minutes are finished', () => {
     expect(host.keyFolders()).toEqual([])
   })
 
-  test('a deletion only when its keys are gone, too', async () => {
+  test('a deletion, only after its keys are gone', async () => {
     await using host = createTestDropletHost()
     await host.startService().add(TEST_ACTOR)
     const id = await crashAt(host, 'delete', 'remove')
@@ -83,7 +83,7 @@ describe('of the last minutes are finished', () => {
     expect(host.keyFolders()).toEqual(['cikit01'])
   })
 
-  test('a deletion, and not the droplet that got its name since', async () => {
+  test('a deletion, but not of a newer droplet of the same name', async () => {
     await using host = createTestDropletHost()
     await host.startService().add(TEST_ACTOR)
     const id = await crashAt(host, 'delete', 'remove')
@@ -96,7 +96,7 @@ describe('of the last minutes are finished', () => {
     expect(host.memoryEngine.calls).toEqual(['list'])
   })
 
-  test('a restart that was over but for its end, without a second one', async () => {
+  test('a restart that had already happened, without repeating it', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     const id = await crashAt(host, 'restart', 'start')
@@ -108,7 +108,7 @@ describe('of the last minutes are finished', () => {
   })
 })
 
-test('a restart of a droplet that was started at the moment when it was asked for is not over', async () => {
+test('a restart is repeated if the droplet was started at the time of the request', async () => {
   await using host = createTestDropletHost()
   host.addDroplet('cikit01')
   Object.assign(host.memoryEngine.droplets[0] ?? {}, { startedAt: host.clock.now() })
@@ -117,7 +117,7 @@ test('a restart of a droplet that was started at the moment when it was asked fo
   expect(host.memoryEngine.calls).toEqual(['stop cikit01', 'start cikit01'])
 })
 
-test('that cannot be finished have failed, in words', async () => {
+test('operations that cannot be completed fail with a reason', async () => {
   await using host = createTestDropletHost()
   host.addDroplet('cikit01')
   const id = await crashAt(host, 'stop', 'stop')
@@ -132,7 +132,7 @@ test('that cannot be finished have failed, in words', async () => {
 test.each([
   ['stop', 'stop', { state: 'failed', error: { id: 900 } }],
   ['delete', 'remove', { state: 'done' }],
-] as const)('a %s of a droplet that has another name since leaves that alone', async (kind, at, expected) => {
+] as const)('a %s leaves a droplet alone that was renamed', async (kind, at, expected) => {
   await using host = createTestDropletHost()
   host.addDroplet('cikit01')
   const id = await crashAt(host, kind, at)
@@ -144,7 +144,7 @@ test.each([
   expect(host.names()).toEqual(['cikit07'])
 })
 
-test('are finished before what is asked for after them, however long the engine takes to say how the droplet is', async () => {
+test('resumed operations run before new ones of the same droplet', async () => {
   await using host = createTestDropletHost()
   host.addDroplet('cikit01')
   const id = await crashAt(host, 'stop', 'stop')
@@ -172,7 +172,7 @@ test('are finished before what is asked for after them, however long the engine 
   expect(host.memoryEngine.droplets).toMatchObject([{ state: 'running' }])
 })
 
-test('while the engine is away have failed, and say so', async () => {
+test('operations fail with a reason while the engine is away', async () => {
   await using host = createTestDropletHost()
   host.addDroplet('cikit01')
   const id = await crashAt(host, 'stop', 'stop')
@@ -198,7 +198,7 @@ test.each(['start', 'stop', 'restart', 'delete'] as const)(
 )
 
 describe('an add', () => {
-  test.each(['create', 'start'] as const)('that was at %s has failed, when it is undone', async at => {
+  test.each(['create', 'start'] as const)('interrupted at %s fails after its rollback', async at => {
     await using host = createTestDropletHost()
     const id = await crashAt(host, 'add', at)
     host.memoryEngine.failNext('removeMarked', new ApiError('engineUnavailable'))
@@ -206,7 +206,7 @@ describe('an add', () => {
     const service = host.startService()
     await service.resume()
     await host.waitForLog('unfinished adds not rolled back yet, retrying')
-    // It has not ended before that is true.
+    // It does not end before the rollback.
     expect(service.operations.show(id)).toMatchObject({ state: 'running', endedAt: null })
     await service.operations.wait(id, 10_000)
     const operation = service.operations.show(id)
@@ -222,7 +222,7 @@ describe('an add', () => {
     expect(host.keyFolders()).toEqual([])
   })
 
-  test('that had made nothing yet has failed, too', async () => {
+  test('that had created nothing fails', async () => {
     await using host = createTestDropletHost()
     const reached = Promise.withResolvers<void>()
     const crashed = host.startService({
@@ -237,14 +237,14 @@ describe('an add', () => {
     expect(operations.show(id)).toMatchObject({ state: 'failed', droplet: null, error: { id: 933 } })
   })
 
-  test('that cannot be undone before the program ends stays open for the next one', async () => {
+  test('that cannot be rolled back before the process ends stays unfinished for the next one', async () => {
     await using host = createTestDropletHost()
     const id = await crashAt(host, 'add', 'start')
     host.memoryEngine.disconnect()
     const service = host.startService()
     await service.resume()
     await host.waitForLog('unfinished adds not rolled back yet, retrying')
-    // Nobody who ends this program has to wait for the engine.
+    // A shutdown does not wait for the engine.
     await service.idle()
     await service.close()
     await new Promise(setImmediate)
@@ -258,7 +258,7 @@ describe('an add', () => {
   })
 })
 
-test('they are taken up in the order in which they came', async () => {
+test('operations are resumed in their original order', async () => {
   await using host = createTestDropletHost()
   host.addDroplet('cikit01')
   const ids = [await crashAt(host, 'stop', 'stop'), await crashAt(host, 'start', 'start')]
@@ -266,7 +266,7 @@ test('they are taken up in the order in which they came', async () => {
   expect(operations.unfinished().map(({ id }) => id)).toEqual(ids)
 })
 
-test('nothing is taken up twice, nor what is not left open', async () => {
+test('rejects resuming twice, or resuming an operation of this process', async () => {
   await using host = createTestDropletHost()
   host.addDroplet('cikit01')
   const id = await crashAt(host, 'stop', 'stop')
@@ -277,7 +277,7 @@ test('nothing is taken up twice, nor what is not left open', async () => {
   }
 })
 
-test('before they are taken up they are shown as queued, and nobody can cancel them or be told that they are done', async () => {
+test('before they are resumed they are queued and cannot be cancelled', async () => {
   await using host = createTestDropletHost()
   host.addDroplet('cikit01')
   const id = await crashAt(host, 'stop', 'stop')

@@ -3,12 +3,12 @@ import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
 import { createGate, startHeldStop } from '../../testkit/droplets/gate.ts'
 
-// What is still known of operations, and how it is listed.
+// Retention and listing of operations.
 
-describe('are kept', () => {
+describe('operations are kept', () => {
   const DAY_MS = 86_400_000
 
-  test('for 7 days after their end, with their key', async () => {
+  test('for 7 days after their end, with their idempotency key', async () => {
     await using host = createTestDropletHost()
     const { change, operations } = host.startService()
     const idempotencyKey = { userId: 'ada', key: Buffer.from('k'), fingerprint: Buffer.from('add') }
@@ -25,7 +25,7 @@ describe('are kept', () => {
     expect(host.names()).toHaveLength(2)
   })
 
-  test('the newest 100,000 of them, and those that have not ended', async () => {
+  test('up to the newest 100,000, plus the unfinished ones', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     const gate = createGate()
@@ -34,7 +34,7 @@ describe('are kept', () => {
     await gate.entered
     for (let count = 0; count < 3; count++) await add(TEST_ACTOR)
     const [newest] = operations.list({ limit: 1 })
-    // As if so many had come before it.
+    // As if that many had been created before.
     host.db.sql.run('UPDATE operations SET number = 100002 WHERE id = ?', [newest?.id ?? ''])
     await host.db.write(operations.removeOld)
     expect(operations.list({}).map(({ droplet, state }) => `${droplet} ${state}`)).toEqual([
@@ -45,7 +45,7 @@ describe('are kept', () => {
     gate.open()
   })
 
-  test('as long as they have not ended', async () => {
+  test('while they are unfinished', async () => {
     await using host = createTestDropletHost()
     const { id, gate, operations } = await startHeldStop(host)
     host.clock.advance(30 * DAY_MS)
@@ -55,7 +55,7 @@ describe('are kept', () => {
   })
 })
 
-test('the list of a droplet has the add that is just making it', async () => {
+test('the list of a droplet includes the running add that creates it', async () => {
   await using host = createTestDropletHost()
   const gate = createGate()
   const { change, operations } = host.startService({
@@ -74,7 +74,7 @@ test('the list of a droplet has the add that is just making it', async () => {
   expect(operations.list({ droplet: 'cikit01' }).map(operation => operation.id)).toEqual([id])
 })
 
-test('the list is newest first, by page and by droplet', async () => {
+test('lists newest first, by page and by droplet', async () => {
   await using host = createTestDropletHost()
   const service = host.startService()
   await service.add(TEST_ACTOR)

@@ -6,7 +6,7 @@ import { createMemoryEngine } from '../../testkit/droplets/memory-engine.ts'
 const RESPOND_ASYNC = { prefer: 'respond-async' }
 type OperationSummary = { id: string; state: string }
 
-/** The API over an engine whose stop takes until it is released. */
+/** The API over an engine whose stop blocks until it is released. */
 async function createSlowApi() {
   const released = Promise.withResolvers<void>()
   const entered = Promise.withResolvers<void>()
@@ -31,7 +31,7 @@ const change = (api: TestApi, token: string, path: string, headers: Record<strin
   })
 
 describe('Prefer: respond-async', () => {
-  test('answers 202 with the operation and where it is, which then tells how it ended', async () => {
+  test('returns 202 with the operation and its location, which later has the result', async () => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('manager')
     const { status, headers, body } = await change(api, token, 'add', RESPOND_ASYNC)
@@ -51,7 +51,7 @@ describe('Prefer: respond-async', () => {
     expect((await api.call('GET', '/droplet/list', { token })).body).toMatchObject([{ name: 'cikit01' }])
   })
 
-  test('with wait answers the list when the change is done by then', async () => {
+  test('with wait returns the list if the change is done in time', async () => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('manager')
     const { status, headers, body } = await change(api, token, 'add', { prefer: 'respond-async, wait=60' })
@@ -59,7 +59,7 @@ describe('Prefer: respond-async', () => {
     expect(headers.get('location')).toBeNull()
   })
 
-  test('waits as many seconds as it is told, as show does', async () => {
+  test('waits the given number of seconds, like show', async () => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('manager')
     using wait = spyOn(api.context.operations, 'wait')
@@ -72,7 +72,7 @@ describe('Prefer: respond-async', () => {
     ])
   })
 
-  test('refuses at once what cannot be begun', async () => {
+  test('rejects at once what cannot be started', async () => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('manager')
     expect(await change(api, token, 'stop/cikit07', RESPOND_ASYNC)).toMatchObject({
@@ -84,7 +84,7 @@ describe('Prefer: respond-async', () => {
     expect((await api.call('GET', '/operation/list', { token })).body).toEqual([])
   })
 
-  test('an operation that failed shows what a caller that waits is told', async () => {
+  test('a failed operation has the error that a waiting client gets', async () => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('manager')
     for (let number = 1; number <= 98; number++) api.memoryEngine.takenPorts.add(2200 + number)
@@ -97,7 +97,7 @@ describe('Prefer: respond-async', () => {
   })
 })
 
-test('why an operation failed is in the log, also when nobody waits; what was refused in words is not', async () => {
+test('logs the cause of a failure even without a waiting client, but not an engine rejection', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   await change(api, token, 'add')
@@ -113,7 +113,7 @@ test('why an operation failed is in the log, also when nobody waits; what was re
   expect(JSON.stringify(failed)).toContain('a broken pipe')
 })
 
-test('what is done is done when the engine goes away right after it, and the list says that', async () => {
+test('a change stays done if the engine goes away right after it; the list reports that', async () => {
   const memory = createMemoryEngine(Date.now)
   let isAway = false
   await using api = await createTestApi({
@@ -142,7 +142,7 @@ test('what is done is done when the engine goes away right after it, and the lis
 describe('Idempotency-Key', () => {
   const key = { 'idempotency-key': 'build-4711' }
 
-  test('asked again: the same operation, and the answer as if it were the first', async () => {
+  test('repeated: the same operation and response', async () => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('manager')
     const answers = await Promise.all(Array.from({ length: 5 }, () => change(api, token, 'add', key)))
@@ -152,7 +152,7 @@ describe('Idempotency-Key', () => {
     expect(api.memoryEngine.droplets).toHaveLength(1)
   })
 
-  test('after a restart, too, with what it was told then', async () => {
+  test('works after a restart, with the original response', async () => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('manager')
     for (let number = 1; number <= 99; number++) api.memoryEngine.takenPorts.add(2200 + number)
@@ -163,7 +163,7 @@ describe('Idempotency-Key', () => {
     expect(first).toMatchObject({ status: 409, body: { errorId: 919 } })
   })
 
-  test('for another request: 930', async () => {
+  test('used for another request is 930', async () => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('manager')
     await change(api, token, 'add', key)
@@ -178,13 +178,13 @@ describe('Idempotency-Key', () => {
     expect(await change(api, token, 'stop/cikit02', other)).toMatchObject({ status: 409, body: { errorId: 930 } })
   })
 
-  test('of another user is another key', async () => {
+  test('of another user is a different key', async () => {
     await using api = await createTestApi()
     for (const group of ['manager', 'owner'] as const) await change(api, (await api.logInAs(group)).token, 'add', key)
     expect(api.memoryEngine.droplets).toHaveLength(2)
   })
 
-  test('that is none is refused, and nothing is done', async () => {
+  test('that is invalid is rejected, and nothing is done', async () => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('manager')
     const answer = await change(api, token, 'add', { 'idempotency-key': 'a b' })
@@ -193,8 +193,8 @@ describe('Idempotency-Key', () => {
   })
 })
 
-describe('while it goes on', () => {
-  test('show answers at once, or waits for the end', async () => {
+describe('a running operation', () => {
+  test('is shown at once, or after waiting for its end', async () => {
     await using api = await createSlowApi()
     const { token } = await api.logInAs('manager')
     await change(api, token, 'add')
@@ -211,7 +211,7 @@ describe('while it goes on', () => {
     expect((await waiting).body).toMatchObject({ state: 'done' })
   })
 
-  test('what waits for its turn can be cancelled, and who waited for it is told', async () => {
+  test('that is still queued can be cancelled, and waiting clients are told', async () => {
     await using api = await createSlowApi()
     const { token } = await api.logInAs('manager')
     await change(api, token, 'add')
@@ -237,7 +237,7 @@ describe('while it goes on', () => {
   })
 })
 
-test('whose end cannot be stored shows that end, also after another try that failed', async () => {
+test('whose end cannot be stored shows that end, also after a failed retry', async () => {
   const memory = createMemoryEngine(Date.now)
   const stop = async (id: string) => {
     api.context.db.sql.run('PRAGMA query_only = ON')
@@ -252,7 +252,7 @@ test('whose end cannot be stored shows that end, also after another try that fai
   const show = async () => (await api.call('GET', `/operation/show/${id}?wait=60`, { token })).body
   expect(await show()).toMatchObject({ state: 'done' })
   sql.run('PRAGMA query_only = OFF')
-  // The last thing that the transaction writes fails, as a commit does on a full disk.
+  // The last write of the transaction fails, like a commit on a full disk.
   sql.run("CREATE TEMP TRIGGER full BEFORE INSERT ON main.audit_denials BEGIN SELECT RAISE(ABORT, 'full'); END")
   await api.call('GET', '/user/list', { token })
   await expect(api.context.audit.flush()).rejects.toThrow('full')
@@ -263,7 +263,7 @@ test('whose end cannot be stored shows that end, also after another try that fai
   expect(sql.query('SELECT state FROM operations WHERE id = ?').get(id)).toEqual({ state: 'done' })
 })
 
-test('the audit tells who cancelled it, and whose it was', async () => {
+test('the audit log has the canceller and the requester', async () => {
   await using api = await createSlowApi()
   const { token } = await api.logInAs('manager')
   const { token: owner } = await api.logInAs('owner')
@@ -280,7 +280,7 @@ test('the audit tells who cancelled it, and whose it was', async () => {
   api.release()
 })
 
-test('nobody is waited for who went away', async () => {
+test('a disconnected client ends its wait', async () => {
   await using api = await createSlowApi()
   const { token } = await api.logInAs('manager')
   await change(api, token, 'add')
@@ -305,7 +305,7 @@ test('nobody is waited for who went away', async () => {
   api.release()
 })
 
-test('who waits is let go when the program ends', async () => {
+test('waiting clients are released at shutdown', async () => {
   await using api = await createSlowApi()
   const { token } = await api.logInAs('manager')
   await change(api, token, 'add')
@@ -318,13 +318,13 @@ test('who waits is let go when the program ends', async () => {
   api.release()
 })
 
-test('the list is of 1,000 at most', async () => {
+test('lists at most 1,000', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   expect(await api.call('GET', '/operation/list?limit=1000', { token })).toMatchObject({ status: 200, body: [] })
 })
 
-test.each(['?wait=61', '?wait=-1', '?wait=x', '?since=1'])('show%s is refused', async query => {
+test.each(['?wait=61', '?wait=-1', '?wait=x', '?since=1'])('rejects show%s', async query => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   expect(await api.call('GET', `/operation/show/x${query}`, { token })).toMatchObject({
@@ -333,7 +333,7 @@ test.each(['?wait=61', '?wait=-1', '?wait=x', '?since=1'])('show%s is refused', 
   })
 })
 
-test.each(['?limit=0', '?limit=1001', '?limit=x', '?user=ann'])('list%s is refused', async query => {
+test.each(['?limit=0', '?limit=1001', '?limit=x', '?user=ann'])('rejects list%s', async query => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   expect(await api.call('GET', `/operation/list${query}`, { token })).toMatchObject({
@@ -342,7 +342,7 @@ test.each(['?limit=0', '?limit=1001', '?limit=x', '?user=ann'])('list%s is refus
   })
 })
 
-test('the list goes on from the last one that was seen', async () => {
+test('the list continues after the cursor', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   for (let count = 0; count < 3; count++) await change(api, token, 'add')
@@ -354,7 +354,7 @@ test('the list goes on from the last one that was seen', async () => {
   expect((await listPage('?droplet=cikit02')).map(({ droplet }) => droplet)).toEqual(['cikit02'])
 })
 
-test('one that nobody knows is 929', async () => {
+test('an unknown operation is 929', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   for (const [method, path] of [
@@ -368,7 +368,7 @@ test('one that nobody knows is 929', async () => {
   }
 })
 
-test('old ones are forgotten by the housekeeping', async () => {
+test('maintenance removes old operations', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
   await change(api, token, 'add')

@@ -4,8 +4,6 @@ import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
 import { createGate, startHeldStop } from '../../testkit/droplets/gate.ts'
 
-// Who waits for an operation.
-
 describe('waiting', () => {
   test('ends with the operation', async () => {
     await using host = createTestDropletHost()
@@ -17,7 +15,7 @@ describe('waiting', () => {
     expect(await operations.wait(id, 60_000)).toMatchObject({ state: 'done' })
   })
 
-  test('ends after its time, when the caller goes, and when the service closes', async () => {
+  test('ends after its timeout, when the client disconnects, and when the service closes', async () => {
     await using host = createTestDropletHost()
     const { id, gate, operations } = await startHeldStop(host)
     expect(await operations.wait(id, 1)).toMatchObject({ state: 'running' })
@@ -31,14 +29,14 @@ describe('waiting', () => {
     gate.open()
   })
 
-  test('ends at once for a caller that is gone already', async () => {
+  test('ends at once for a client that has disconnected', async () => {
     await using host = createTestDropletHost()
     const { id, gate, operations } = await startHeldStop(host)
     expect(await operations.wait(id, 60_000, AbortSignal.abort())).toMatchObject({ state: 'running' })
     gate.open()
   })
 
-  test('leaves nothing in memory of who waited in vain', async () => {
+  test('retains nothing after a timeout', async () => {
     await using host = createTestDropletHost()
     const { id, gate, operations } = await startHeldStop(host)
     const countPromises = () => {
@@ -52,7 +50,7 @@ describe('waiting', () => {
     gate.open()
   })
 
-  test('leaves no timer behind, by which this program would end later', async () => {
+  test('leaves no timer behind that keeps the process alive', async () => {
     await using host = createTestDropletHost()
     const { id, gate, operations } = await startHeldStop(host)
     jest.useFakeTimers()
@@ -67,7 +65,7 @@ describe('waiting', () => {
     }
   })
 
-  test('for all of them is for those, too, that begin meanwhile', async () => {
+  test('for all operations includes those that start meanwhile', async () => {
     await using host = createTestDropletHost()
     const droplets = ['cikit01', 'cikit02'].map(name => ({ ...host.addDroplet(name), gate: createGate() }))
     const { change, operations } = host.startService({
@@ -89,7 +87,7 @@ describe('waiting', () => {
     expect(states).toEqual(['done', 'done'])
   })
 
-  test('for one that nobody knows is 929', async () => {
+  test('for an unknown operation is 929', async () => {
     await using host = createTestDropletHost()
     const { operations } = host.startService()
     await expect(operations.wait('x', 1)).rejects.toMatchObject({ errorId: 929, status: 404 })

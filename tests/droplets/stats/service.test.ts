@@ -11,7 +11,7 @@ import { createManualClock } from '../../testkit/manual-clock.ts'
 
 const ann: User = { id: 'id-of-ann', username: 'ann', group: 'viewer', createdAt: 0 }
 
-/** Statistics of droplets that use what the test says, by a clock that is moved by hand. */
+/** The stats service with usages set by the test and a manual clock. */
 function createStatsHarness() {
   const clock = createManualClock()
   const listeners = new Set<(change: InformerChange) => void>()
@@ -45,7 +45,7 @@ function createStatsHarness() {
     usages,
     logged,
     clock,
-    /** A droplet that runs, and has used nothing yet. */
+    /** A running droplet that has used nothing yet. */
     add(name: string) {
       const droplet = toListed(createTestDroplet({ name, createdAt: 0 }))
       const counters = { cpuSeconds: 0, networkIn: 0, networkOut: 0, diskRead: 0, diskWritten: 0 }
@@ -72,11 +72,11 @@ function createStatsHarness() {
   }
 }
 
-test('a sample is an average since the one before, and is kept every ten seconds', async () => {
+test('stores a sample every ten seconds, averaged since the previous one', async () => {
   const harness = createStatsHarness()
   const { droplet, counters, gauges } = harness.add('cikit01')
   await harness.advance(0)
-  // Of one that was seen once nobody knows what it uses.
+  // A first measurement yields no rates.
   expect(harness.service.samplesOf(droplet.id)).toEqual([])
   Object.assign(counters, { cpuSeconds: 15, networkIn: 10_240, networkOut: 20, diskRead: 30, diskWritten: 4_096 })
   gauges.memory = 2_000
@@ -92,7 +92,7 @@ test('a sample is an average since the one before, and is kept every ten seconds
   ])
 })
 
-test('an hour is kept, and what is older is not', async () => {
+test('keeps one hour of samples', async () => {
   const harness = createStatsHarness()
   const { droplet } = harness.add('cikit01')
   for (let count = 0; count <= 400; count++) await harness.advance(10_000)
@@ -104,7 +104,7 @@ test('an hour is kept, and what is older is not', async () => {
   ])
 })
 
-test('what was counted before a start, or by a network that is gone, makes nothing negative', async () => {
+test('counters that drop after a restart or a removed network yield no negative rates', async () => {
   const harness = createStatsHarness()
   const { droplet, counters } = harness.add('cikit01')
   counters.networkIn = 1_000_000
@@ -122,7 +122,7 @@ test('what was counted before a start, or by a network that is gone, makes nothi
   expect(harness.service.samplesOf(droplet.id)).toMatchObject([{ cpu: 0.1 }, { cpu: 0 }])
 })
 
-test('one that does not run is not asked, and one that is gone is forgotten', async () => {
+test('does not measure stopped droplets, and removes the samples of removed ones', async () => {
   const harness = createStatsHarness()
   harness.service.start()
   const { droplet } = harness.add('cikit01')
@@ -137,7 +137,7 @@ test('one that does not run is not asked, and one that is gone is forgotten', as
   harness.service.close()
 })
 
-test('while the engine is away nobody is asked', async () => {
+test('measures nothing while the engine is away', async () => {
   const harness = createStatsHarness()
   harness.add('cikit01')
   harness.setDroplets(undefined)
@@ -145,7 +145,7 @@ test('while the engine is away nobody is asked', async () => {
   expect(harness.measuredIds).toEqual([])
 })
 
-test('one that cannot be measured keeps nobody from the others, and is told of once', async () => {
+test('a failure for one droplet does not affect the others, and is logged once', async () => {
   const harness = createStatsHarness()
   const { droplet: broken } = harness.add('cikit01')
   const { droplet } = harness.add('cikit02')
@@ -159,7 +159,7 @@ test('one that cannot be measured keeps nobody from the others, and is told of o
   ])
 })
 
-test('eight are asked at a time, and no round begins before the last is over', async () => {
+test('measures eight at a time, one round after another', async () => {
   const harness = createStatsHarness()
   const answer = Promise.withResolvers<undefined>()
   for (let count = 1; count <= 20; count++) {
@@ -173,7 +173,7 @@ test('eight are asked at a time, and no round begins before the last is over', a
   expect(harness.measuredIds).toHaveLength(20)
 })
 
-test('who follows begins with five minutes, and is told every two seconds', async () => {
+test('a stream starts with five minutes of history and continues every two seconds', async () => {
   const harness = createStatsHarness()
   const { counters } = harness.add('cikit01')
   for (let count = 0; count < 40; count++) await harness.advance(10_000)
@@ -190,7 +190,7 @@ test('who follows begins with five minutes, and is told every two seconds', asyn
   expect(await stream.readAvailable()).toEqual([
     `event: stats\ndata: {"time":"${time}","droplets":{"cikit01":{"cpu":0.25,"memory":1000,"memory_limit":8000}}}\n\n`,
   ])
-  // What is kept stays ten seconds wide.
+  // Stored samples stay ten seconds apart.
   expect(historyBody.droplets.cikit01.at(-1)).toEqual({ time: expect.any(String), cpu: 0, memory: 1_000 })
 })
 

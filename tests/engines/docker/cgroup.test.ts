@@ -34,13 +34,13 @@ describe('systemd boots', () => {
     expect(cgroupHostConfig(info, 'cikit07')).toEqual(expected)
   })
 
-  test.each(['20.10.24', '27.5.1', '28.5.2'])('on Docker %s with cgroup v2 without the tree of the host', version => {
+  test.each(['20.10.24', '27.5.1', '28.5.2'])('on Docker %s with cgroup v2 without the host’s tree', version => {
     const { Binds = [] } = cgroupHostConfig(engineInfo(version, '2'), 'cikit07')
     expect(Binds.filter(bind => bind.startsWith('/sys/fs/cgroup:'))).toEqual([])
   })
 })
 
-describe('it is said in words, as 923, that systemd does not boot', () => {
+describe('rejects with 923 and a reason', () => {
   test.each([
     ['Windows containers', { ...engineInfo('28.5.2', '2'), osType: 'windows' }, /windows.*need Linux/],
     ['cgroup v1 with mapped users', engineInfo('20.10.24', '1', 'name=userns'), /20\.10\.24 with cgroup v1.*cgroup v2/],

@@ -6,7 +6,7 @@ import { createFakeDocker } from '../../testkit/docker/fake-docker.ts'
 
 const list = { method: 'GET', path: '/containers/json', timeoutMs: 2_500 } as const
 
-describe('the version of the API', () => {
+describe('the API version', () => {
   test.each([
     ['Docker 20.10', { ApiVersion: '1.41', MinAPIVersion: '1.12' }, '1.41'],
     ['an engine that names no oldest one', { ApiVersion: '1.41' }, '1.41'],
@@ -15,11 +15,11 @@ describe('the version of the API', () => {
     ['an engine that has just left us behind', { ApiVersion: '1.60', MinAPIVersion: '1.51' }, '1.51'],
     ['an engine of two digits less', { ApiVersion: '1.9', MinAPIVersion: '1.9' }, '1.9'],
     ['a second generation', { ApiVersion: '2.0', MinAPIVersion: '1.44' }, '1.51'],
-  ])('with %s', (_, response, version) => {
+  ])('is negotiated with %s', (_, response, version) => {
     expect(chooseApiVersion(response)).toBe(version)
   })
 
-  test.each(['1.52', '1.100', '2.0'])('is 923 in words with an engine that speaks %s and newer', MinAPIVersion => {
+  test.each(['1.52', '1.100', '2.0'])('is 923 with a reason for an engine that requires %s or newer', MinAPIVersion => {
     expect(() => chooseApiVersion({ ApiVersion: '2.1', MinAPIVersion })).toThrow(
       expect.objectContaining({
         errorId: 923,
@@ -35,11 +35,11 @@ describe('the version of the API', () => {
     ['a path', { ApiVersion: '1.41/../..' }],
     ['a text before it', { ApiVersion: 'v1.41' }],
     ['an oldest one that is none', { ApiVersion: '1.41', MinAPIVersion: 'all' }],
-  ])('is not taken from %s', (_, response) => {
+  ])('is not read from %s', (_, response) => {
     expect(() => chooseApiVersion(response)).toThrow('not an engine')
   })
 
-  test('is asked once and then part of every request', async () => {
+  test('is negotiated once, and part of every request', async () => {
     await using docker = createTestEngine(({ path }) =>
       path.startsWith('/containers/json') ? Response.json([]) : undefined,
     )
@@ -51,13 +51,13 @@ describe('the version of the API', () => {
     ])
   })
 
-  test('is 923 for whoever asks such an engine, and nothing else is asked of it', async () => {
+  test('of an unsupported engine is 923 for every request, and nothing else is sent', async () => {
     await using docker = createTestEngine(() => Response.json({ ApiVersion: '1.70', MinAPIVersion: '1.60' }))
     await expect(docker.engine.list()).rejects.toMatchObject({ errorId: 923, message: expect.stringContaining('1.60') })
     expect(docker.requestLines()).toEqual(['GET /version'])
   })
 
-  test('is asked anew after the engine was away', async () => {
+  test('is negotiated again after the engine was away', async () => {
     let versions = { ApiVersion: '1.41', MinAPIVersion: '1.12' }
     let away = false
     await using docker = createTestEngine(({ path }) => {
@@ -73,7 +73,7 @@ describe('the version of the API', () => {
     expect(docker.requests.at(-1)?.path).toStartWith('/v1.51/containers/json')
   })
 
-  test('is asked anew after the engine refused to tell, which is no word on what waits for it', async () => {
+  test('is negotiated again after an error response, which does not reject the pending request', async () => {
     let isRejecting = true
     await using docker = createTestEngine(({ path }) => {
       if (path === '/version' && isRejecting) return errorResponse(500, 'layer store is gone')
@@ -87,25 +87,28 @@ describe('the version of the API', () => {
   test.each([
     ['newer', '1.41', '1.51', 'client version 1.41 is too old. Minimum supported API version is 1.44'],
     ['older', '1.51', '1.41', 'client version 1.51 is too new. Maximum supported API version is 1.41'],
-  ])('is asked anew when the engine was exchanged for a %s one between two requests', async (_, was, is, message) => {
-    let apiVersion = was
-    await using docker = createTestEngine(({ path }) =>
-      path === '/version'
-        ? Response.json({ ApiVersion: apiVersion, MinAPIVersion: apiVersion })
-        : lastRequestVersion() === apiVersion
-          ? Response.json([])
-          : errorResponse(400, message),
-    )
-    const lastRequestVersion = () => /^\/v([^/]+)/.exec(docker.requests.at(-1)?.path ?? '')?.[1]
-    expect(await docker.engine.list()).toEqual([])
-    apiVersion = is
-    // One request may find it out the hard way; from then on all is well.
-    await docker.engine.list().catch(error => expect(error).toMatchObject({ errorId: 918 }))
-    expect(await docker.engine.list()).toEqual([])
-  })
+  ])(
+    'is negotiated again when the engine was replaced by a %s one between two requests',
+    async (_, was, is, message) => {
+      let apiVersion = was
+      await using docker = createTestEngine(({ path }) =>
+        path === '/version'
+          ? Response.json({ ApiVersion: apiVersion, MinAPIVersion: apiVersion })
+          : lastRequestVersion() === apiVersion
+            ? Response.json([])
+            : errorResponse(400, message),
+      )
+      const lastRequestVersion = () => /^\/v([^/]+)/.exec(docker.requests.at(-1)?.path ?? '')?.[1]
+      expect(await docker.engine.list()).toEqual([])
+      apiVersion = is
+      // One request may fail because of the change, but none after it.
+      await docker.engine.list().catch(error => expect(error).toMatchObject({ errorId: 918 }))
+      expect(await docker.engine.list()).toEqual([])
+    },
+  )
 })
 
-describe('what the engine answers', () => {
+describe('requests and responses', () => {
   test.each([204, 304])('%i is success without a body', async status => {
     await using docker = createTestEngine(({ path }) =>
       path === '/version' ? undefined : new Response(null, { status }),
@@ -113,7 +116,7 @@ describe('what the engine answers', () => {
     expect(await docker.client.request(list)).toBeUndefined()
   })
 
-  test('an error that it words is told with its status and its words', async () => {
+  test('an error response has its status and message', async () => {
     await using docker = createTestEngine(({ path }) =>
       path === '/version' ? undefined : errorResponse(409, 'in use'),
     )
@@ -124,7 +127,7 @@ describe('what the engine answers', () => {
     })
   })
 
-  test('JSON goes out as JSON, and a tar as a tar', async () => {
+  test('sends JSON and tar bodies', async () => {
     const types: (string | null)[] = []
     const server = Bun.serve({
       hostname: '127.0.0.1',
@@ -144,7 +147,7 @@ describe('what the engine answers', () => {
     }
   })
 
-  test('a stream is handed on line by line, however it was cut', async () => {
+  test('a stream yields lines, wherever its chunks are cut', async () => {
     const pieces = ['{"stream":"St', 'ep 1"}\r\n{"str', 'eam":"Zürich"}\n\n', '{"aux":{}}']
     const bytes = pieces.map(piece => new TextEncoder().encode(piece))
     const stream = new ReadableStream<Uint8Array>({
@@ -161,7 +164,7 @@ describe('what the engine answers', () => {
     expect(lines).toEqual([{ stream: 'Step 1' }, { stream: 'Zürich' }, { aux: {} }])
   })
 
-  test('a line of a stream that does not end is no engine’s, and is not kept for long', async () => {
+  test('rejects a stream with an endless line', async () => {
     let sent = 0
     const piece = new Uint8Array(64 * 1024).fill(32)
     const stream = new ReadableStream<Uint8Array>({
@@ -176,12 +179,12 @@ describe('what the engine answers', () => {
       new AbortController().signal,
     )
     await expect(events.next()).rejects.toMatchObject({ errorId: 918 })
-    // 1 MB is read, and some more lies in the buffers of the socket.
+    // 1 MB is read, and more is in the socket’s buffers.
     expect(sent).toBeLessThan(8 * 1024 * 1024)
   })
 })
 
-describe('what is told of requests', () => {
+describe('metrics of requests', () => {
   const id = '7e16c2cb0bf6'.padEnd(64, '0')
 
   test.each([
@@ -193,11 +196,11 @@ describe('what is told of requests', () => {
     ['/images/localhost/cikit-droplet:bookworm/json', 'GET /images/:name/json'],
     ['/images/create', 'GET /images/create'],
     ['/events', 'GET /events'],
-  ])('%s is %s', (path, kind) => {
+  ])('%s has the kind %s', (path, kind) => {
     expect(requestKind({ method: 'GET', path })).toBe(kind)
   })
 
-  test('each is told once, with what became of it', async () => {
+  test('every request is reported once, with its result', async () => {
     await using docker = createFakeDocker(({ path }) => {
       if (path.startsWith('/version')) return undefined
       if (path.startsWith('/containers/json')) return Response.json([])

@@ -10,7 +10,7 @@ const MIB = 1024 * 1024
 const engineAt = (address: Parameters<typeof createDockerClient>[0]) =>
   createDockerEngine(createDockerClient(address), { image: 'debian', prefix: 'cikit' })
 
-/** The questions to the engine that a broken one must not be able to answer with "there is nothing". */
+/** Queries for which a broken engine must never yield an empty result. */
 const queries = {
   'a list': engine => engine.list(),
   'a search for a mark': engine => engine.removeMarked('mark', true),
@@ -18,13 +18,13 @@ const queries = {
 
 const unavailable = { errorId: 918, status: 503, message: expect.not.stringContaining('docker.sock') }
 
-describe.each(Object.entries(queries))('%s is 918, and never an empty one,', (_, query) => {
+describe.each(Object.entries(queries))('%s is 918, never empty,', (_, query) => {
   test('when there is no socket', async () => {
     using dir = tempDir()
     await expect(query(engineAt({ kind: 'unix', path: `${dir.path}/docker.sock` }))).rejects.toMatchObject(unavailable)
   })
 
-  test('when nobody listens at the address', async () => {
+  test('when nothing listens at the address', async () => {
     const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
     const origin = `http://127.0.0.1:${listener.port}`
     listener.stop(true)
@@ -53,7 +53,7 @@ describe.each(Object.entries(queries))('%s is 918, and never an empty one,', (_,
     await expect(query(engineAt(docker.address))).rejects.toMatchObject(unavailable)
   })
 
-  test('when the answer sends it elsewhere, where it does not go', async () => {
+  test('when the response is a redirect, which is not followed', async () => {
     let redirectsFollowed = 0
     const count = () => {
       redirectsFollowed++
@@ -71,14 +71,14 @@ describe.each(Object.entries(queries))('%s is 918, and never an empty one,', (_,
     }
   })
 
-  test('when the answer is longer than any engine’s', async () => {
+  test('when the response is too large', async () => {
     await using docker = createTestEngine(({ path }) =>
       path === '/version' ? undefined : new Response(`[${' '.repeat(17 * MIB)}]`),
     )
     await expect(query(docker.engine)).rejects.toMatchObject(unavailable)
   })
 
-  test('when it is refused, without the words of the engine', async () => {
+  test('when it is rejected, without the engine’s message', async () => {
     await using docker = createTestEngine(({ path }) =>
       path === '/version' ? undefined : errorResponse(500, 'open /etc/docker/secret: no such file'),
     )
@@ -89,7 +89,7 @@ describe.each(Object.entries(queries))('%s is 918, and never an empty one,', (_,
   })
 })
 
-test('918 comes within 3 seconds, wherever the engine falls silent', async () => {
+test('returns 918 within 3 seconds, wherever the engine falls silent', async () => {
   const never = () => new Promise<Response>(() => {})
   const slowVersion = async ({ path }: { path: string }) => {
     if (path !== '/version') return await never()
@@ -123,12 +123,12 @@ test.each([
   ['is no JSON', 'hello'],
   ['has no version', '{}'],
   ['is empty', ''],
-])('an engine whose answer to /version %s is 918', async (_, body) => {
+])('an engine whose response to /version %s is 918', async (_, body) => {
   await using docker = createTestEngine(() => new Response(body))
   await expect(docker.engine.list()).rejects.toMatchObject(unavailable)
 })
 
-test('an engine that comes back is found at once', async () => {
+test('reconnects at once to an engine that is back', async () => {
   let broken = true
   await using docker = createTestEngine(({ path }) => {
     if (broken) return new Response('', { status: 502 })
@@ -139,7 +139,7 @@ test('an engine that comes back is found at once', async () => {
   expect(await docker.engine.list()).toEqual([])
 })
 
-test('what the engine is not able to say of itself is 918 as well, before anything is made', async () => {
+test('an invalid /info is 918 before anything is created', async () => {
   await using docker = createTestEngine(({ path }) => (path === '/info' ? errorResponse(500, 'broken') : undefined))
   await expect(docker.prepare()).rejects.toMatchObject(unavailable)
   expect(docker.requestLines()).toEqual(['GET /version', 'GET /v1.41/info'])

@@ -23,7 +23,7 @@ const newDroplet: NewDroplet = {
   createdBy: 'ann',
 }
 
-/** An engine on which all goes well, but for what `answer` says. */
+/** An engine on which everything succeeds, except as overridden. */
 function createWorkingEngine(respond: (request: DockerRequest) => Response | undefined = () => undefined) {
   return createTestEngine(request => {
     const override = respond(request)
@@ -38,7 +38,7 @@ const respondTo = (path: string, response: () => Response) => (request: DockerRe
   request.path.startsWith(path) ? response() : undefined
 
 describe('listing', () => {
-  test('asks for stopped ones too, narrowed to the names of droplets', async () => {
+  test('includes stopped containers, filtered by droplet names', async () => {
     await using docker = createTestEngine(respondTo('/containers/json', () => Response.json([containerEntry()])))
     const names = (await docker.engine.list()).map(({ name }) => name)
     expect(names).toEqual(['cikit22'])
@@ -48,7 +48,7 @@ describe('listing', () => {
     ])
   })
 
-  test('shows no other container, even when the engine ignores the filter', async () => {
+  test('omits other containers even if the engine ignores the filter', async () => {
     const entries = [containerEntry({ Names: ['/nginx'] }), containerEntry(), containerEntry({ Names: ['/cikit220'] })]
     await using docker = createTestEngine(respondTo('/containers/json', () => Response.json(entries)))
     expect((await docker.engine.list()).map(({ name }) => name)).toEqual(['cikit22'])
@@ -56,7 +56,7 @@ describe('listing', () => {
 })
 
 describe('creating', () => {
-  test('sends what a droplet is', async () => {
+  test('sends the configuration of a droplet', async () => {
     await using docker = createWorkingEngine()
     expect(await docker.engine.create(newDroplet)).toBe(ID)
     expect(docker.requestLines()).toEqual([
@@ -83,7 +83,7 @@ describe('creating', () => {
     })
   })
 
-  test('follows the engine that is there now', async () => {
+  test('adapts to the current engine', async () => {
     const info = { ServerVersion: '28.5.2', OSType: 'linux', CgroupVersion: '2', SecurityOptions: [] }
     await using docker = createWorkingEngine(respondTo('/info', () => Response.json(info)))
     await docker.engine.create(newDroplet)
@@ -93,7 +93,7 @@ describe('creating', () => {
     expect(HostConfig).not.toHaveProperty('Privileged')
   })
 
-  test('lays the keys in for root alone', async () => {
+  test('installs the keys for root only', async () => {
     await using docker = createWorkingEngine()
     await docker.engine.create(newDroplet)
     const files = parseTar(new TextEncoder().encode(docker.requests[3]?.body))
@@ -110,14 +110,14 @@ describe('creating', () => {
     expect(files.map(({ attrs }) => Number.parseInt(attrs?.mode ?? '', 8))).toEqual([0o700, 0o600])
   })
 
-  test('is a taken name at 409, and nothing is laid into the other one', async () => {
+  test('reports a taken name on 409, and installs nothing', async () => {
     const conflict = () => errorResponse(409, 'Conflict. The container name "/cikit07" is already in use')
     await using docker = createWorkingEngine(respondTo('/containers/create', conflict))
     await expect(docker.engine.create(newDroplet)).rejects.toBeInstanceOf(NameTakenError)
     expect(docker.requestLines().filter(request => request.startsWith('PUT'))).toEqual([])
   })
 
-  test('is refused in the words of the engine', async () => {
+  test('is rejected with the engine’s message', async () => {
     const imageMissing = () => errorResponse(404, 'No such image: localhost/cikit-droplet:bookworm')
     await using docker = createWorkingEngine(respondTo('/containers/create', imageMissing))
     await expect(docker.engine.create(newDroplet)).rejects.toMatchObject({
@@ -126,7 +126,7 @@ describe('creating', () => {
     })
   })
 
-  test('fails when the keys cannot be laid in', async () => {
+  test('fails if the keys cannot be installed', async () => {
     await using docker = createWorkingEngine(
       respondTo(`/containers/${ID}/archive`, () => errorResponse(500, 'disk full')),
     )
@@ -136,7 +136,7 @@ describe('creating', () => {
     })
   })
 
-  test.each(['', '../../info', 'abc'])('does not go on with the id %j', async Id => {
+  test.each(['', '../../info', 'abc'])('rejects the id %j', async Id => {
     await using docker = createWorkingEngine(respondTo('/containers/create', () => Response.json({ Id })))
     await expect(docker.engine.create(newDroplet)).rejects.toMatchObject({ errorId: 918 })
     expect(docker.requestLines()).toHaveLength(3)
@@ -147,13 +147,13 @@ describe('starting', () => {
   test.each([
     ['given away by the engine', 'Bind for 0.0.0.0:2207 failed: port is already allocated'],
     ['listened on by somebody', 'listen tcp4 0.0.0.0:2207: bind: address already in use'],
-  ])('is a taken port when it is %s', async (_, words) => {
+  ])('reports a taken port when it is %s', async (_, words) => {
     const message = `driver failed programming external connectivity on endpoint cikit07 (abc): ${words}`
     await using docker = createWorkingEngine(respondTo(`/containers/${ID}/start`, () => errorResponse(500, message)))
     await expect(docker.engine.start(ID)).rejects.toBeInstanceOf(PortTakenError)
   })
 
-  test('that fails for another reason is no taken port', async () => {
+  test('that fails for another reason is not a taken port', async () => {
     await using docker = createWorkingEngine(
       respondTo(`/containers/${ID}/start`, () => errorResponse(500, 'no memory')),
     )
@@ -170,13 +170,13 @@ describe.each(['start', 'stop', 'remove'] as const)('%s', change => {
     remove: `DELETE /v1.41/containers/${ID}?force=1&v=1`,
   }[change]
 
-  test.each([204, 304])('asks with the full id, and %i is success', async status => {
+  test.each([204, 304])('uses the full id, and %i is success', async status => {
     await using docker = createWorkingEngine(respondTo(`/containers/${ID}`, () => new Response(null, { status })))
     expect(await docker.engine[change](ID)).toBeUndefined()
     expect(docker.requestLines()).toEqual(['GET /version', request])
   })
 
-  test('is refused in the words of the engine', async () => {
+  test('is rejected with the engine’s message', async () => {
     await using docker = createWorkingEngine(
       respondTo(`/containers/${ID}`, () => errorResponse(409, 'it is in progress')),
     )
@@ -187,7 +187,7 @@ describe.each(['start', 'stop', 'remove'] as const)('%s', change => {
     })
   })
 
-  test('is 918 when the engine has no words', async () => {
+  test('is 918 if the response has no message', async () => {
     await using docker = createWorkingEngine(
       respondTo(`/containers/${ID}`, () => new Response('<h1>proxy</h1>', { status: 502 })),
     )
@@ -195,7 +195,7 @@ describe.each(['start', 'stop', 'remove'] as const)('%s', change => {
   })
 })
 
-test('removing what is gone already is no error, stopping it is one', async () => {
+test('removing a missing container succeeds, stopping it fails', async () => {
   const gone = () => errorResponse(404, `No such container: ${ID}`)
   await using docker = createWorkingEngine(respondTo(`/containers/${ID}`, gone))
   expect(await docker.engine.remove(ID)).toBeUndefined()
@@ -205,7 +205,7 @@ test('removing what is gone already is no error, stopping it is one', async () =
 describe('removing by mark', () => {
   const ids = ['a', 'b'].map(digit => digit.repeat(64))
 
-  test('asks for the very label, stopped ones too, and removes all that carry it', async () => {
+  test('removes all containers with exactly this label, including stopped ones', async () => {
     await using docker = createTestEngine(({ method, path }) => {
       if (path.startsWith('/containers/json')) return Response.json(ids.map(Id => ({ Id })))
       return method === 'DELETE' ? new Response(null, { status: 204 }) : undefined
@@ -218,7 +218,7 @@ describe('removing by mark', () => {
     ])
   })
 
-  test('gives a creation that was never answered the time to end', async () => {
+  test('waits for a creation without a response to complete', async () => {
     const times: Record<string, number> = {}
     await using docker = createTestEngine(({ method, path }) => {
       times[method] = performance.now()
@@ -229,29 +229,29 @@ describe('removing by mark', () => {
     expect((times.DELETE ?? 0) - (times.GET ?? 0)).toBeGreaterThan(400)
   })
 
-  test('says when there was nothing, and removes nothing', async () => {
+  test('reports when there is nothing to remove', async () => {
     await using docker = createTestEngine(respondTo('/containers/json', () => Response.json([])))
     expect(await docker.engine.removeMarked('b2f6-mark', true)).toBe(false)
     expect(docker.requestLines().filter(request => request.startsWith('DELETE'))).toEqual([])
   })
 })
 
-describe('looking at one', () => {
-  test('reads its details by its id', async () => {
+describe('inspecting', () => {
+  test('reads the details by id', async () => {
     await using docker = createTestEngine(({ path }) =>
       path === `/containers/${ID}/json` ? Response.json(containerDetails()) : undefined,
     )
     expect(await docker.engine.inspect(ID)).toMatchObject({ id: ID, name: 'cikit22', state: 'running' })
   })
 
-  test('that is gone finds nothing, and is no failure', async () => {
+  test('a missing container yields undefined', async () => {
     await using docker = createTestEngine(({ path }) =>
       path === '/version' ? undefined : errorResponse(404, `No such container: ${ID}`),
     )
     expect(await docker.engine.inspect(ID)).toBeUndefined()
   })
 
-  test('that the engine cannot tell of is an engine that is broken', async () => {
+  test('an error response means a broken engine', async () => {
     await using docker = createTestEngine(({ path }) =>
       path === '/version' ? undefined : errorResponse(500, 'layer store'),
     )
@@ -259,7 +259,7 @@ describe('looking at one', () => {
   })
 })
 
-test('events are the ids of droplets, whatever else happens on the host', async () => {
+test('events contain only droplets, whatever else happens on the host', async () => {
   const line = (name: string, digit: string, Action = 'start') =>
     `${JSON.stringify({ Type: 'container', Action, Actor: { ID: digit.repeat(64), Attributes: { name } } })}\n`
   const lines = [line('nginx', 'a'), line('cikit22', 'b'), line('cikit22', 'b', 'exec_start: ls'), line('cikit23', 'c')]

@@ -17,7 +17,7 @@ async function collectText(output: AsyncIterable<{ stream: string; bytes: Uint8A
   return texts
 }
 
-describe('what a program printed', () => {
+describe('the output of a program', () => {
   const stream = Buffer.concat([
     encodeFrame('one '),
     encodeFrame('oh', 2),
@@ -26,7 +26,7 @@ describe('what a program printed', () => {
     encodeFrame('no', 2),
   ])
 
-  test('is told apart by its stream, wherever the pieces are cut', async () => {
+  test('is split by stream, wherever the chunks are cut', async () => {
     for (let at = 0; at <= stream.length; at++) {
       const output = demultiplexOutput(chunksOf(stream.subarray(0, at), stream.subarray(at)))
       expect(await collectText(output)).toEqual({ stdout: 'one two', stderr: 'ohno' })
@@ -35,7 +35,7 @@ describe('what a program printed', () => {
     expect(await collectText(demultiplexOutput(chunksOf(...bytes)))).toEqual({ stdout: 'one two', stderr: 'ohno' })
   })
 
-  test('ends with a connection that breaks', async () => {
+  test('ends when the connection breaks', async () => {
     const broken = (async function* () {
       yield encodeFrame('one')
       throw new Error('reset')
@@ -44,7 +44,7 @@ describe('what a program printed', () => {
   })
 })
 
-describe('a connection that is handed over', () => {
+describe('an upgraded connection', () => {
   let engine: Server | undefined
   const sockets = new Set<Socket>()
   afterEach(() => {
@@ -52,7 +52,7 @@ describe('a connection that is handed over', () => {
     engine?.close()
   })
 
-  /** An engine that does this with who asks. */
+  /** An engine with this response. */
   async function hijackFrom(respond: (socket: Socket, request: string) => void, timeoutMs = 2_000) {
     using dir = tempDir()
     const path = join(dir.path, 'engine.sock')
@@ -65,12 +65,12 @@ describe('a connection that is handed over', () => {
     return await hijack({ kind: 'unix', path }, '/v1.41/exec/1/start', { Tty: true }, timeoutMs)
   }
 
-  test.each(['101 UPGRADED', '200 OK'])('after %s is bytes both ways', async status => {
+  test.each(['101 UPGRADED', '200 OK'])('is a two-way stream after %s', async status => {
     const typed = Promise.withResolvers<string>()
     let requestText = ''
     const connection = await hijackFrom((socket, request) => {
       requestText = request
-      // The first bytes may come along with the head.
+      // The first bytes may arrive together with the head.
       socket.write(`HTTP/1.1 ${status}\r\nConnection: Upgrade\r\n\r\nfirst `)
       socket.once('data', data => {
         typed.resolve(data.toString())
@@ -87,7 +87,7 @@ describe('a connection that is handed over', () => {
     expect([await typed.promise, text]).toEqual(['ls\r', 'first second'])
   })
 
-  test('is not what is refused, in the words of the engine', async () => {
+  test('is not opened when rejected, which has the engine’s message', async () => {
     const body = '{"message":"is not running"}'
     const head = `HTTP/1.1 409 Conflict\r\nContent-Length: ${body.length}\r\n\r\n`
     const response = await hijackFrom(socket => {
@@ -102,11 +102,11 @@ describe('a connection that is handed over', () => {
     ['hangs up', socket => socket.end()],
     ['speaks no HTTP', socket => void socket.write('SSH-2.0-OpenSSH\r\n\r\n')],
     ['says more than a head has', socket => void socket.write('HTTP/1.1 101 '.padEnd(20_000, 'x'))],
-  ])('is none of an engine that %s', async (_, respond) => {
+  ])('is not opened by an engine that %s', async (_, respond) => {
     await expect(hijackFrom(respond, 300)).rejects.toThrow()
   })
 
-  test('takes no more than a MiB that nobody reads', async () => {
+  test('buffers at most 1 MiB', async () => {
     const connection = await hijackFrom(socket => {
       socket.write('HTTP/1.1 101 UPGRADED\r\n\r\n')
       socket.pause()
@@ -119,7 +119,7 @@ describe('a connection that is handed over', () => {
   })
 })
 
-describe('what a container uses', () => {
+describe('the usage of a container', () => {
   const v1 = {
     read: '2026-11-24T10:00:00.5Z',
     cpu_stats: { cpu_usage: { total_usage: 1_500_000_000 } },
@@ -145,7 +145,7 @@ describe('what a container uses', () => {
     expect(parseUsage(v1)).toEqual(expectedUsage)
   })
 
-  test('and with v2, which words it otherwise', () => {
+  test('is read with cgroup v2, which has other names', () => {
     const io = [
       { op: 'read', value: 101 },
       { op: 'write', value: 7 },
@@ -154,7 +154,7 @@ describe('what a container uses', () => {
     expect(parseUsage({ ...v1, memory_stats, blkio_stats: { io_service_bytes_recursive: io } })).toEqual(expectedUsage)
   })
 
-  test('has nothing of what there is none of', () => {
+  test('is zero for what is missing', () => {
     const bare = { ...v1, networks: undefined, blkio_stats: { io_service_bytes_recursive: null }, pids_stats: {} }
     const none = { networkIn: 0, networkOut: 0, diskRead: 0, diskWritten: 0, processes: 0 }
     expect(parseUsage(bare)).toEqual({ ...expectedUsage, ...none })
@@ -163,7 +163,7 @@ describe('what a container uses', () => {
   test.each([
     ['does not run', { read: '0001-01-01T00:00:00Z' }],
     ['is not measured', { memory_stats: { stats: {} } }],
-  ])('is not known of one that %s', (_, changed) => {
+  ])('is undefined for one that %s', (_, changed) => {
     expect(parseUsage({ ...v1, ...changed })).toBeUndefined()
   })
 
@@ -173,7 +173,7 @@ describe('what a container uses', () => {
     ['no CPU', { ...v1, cpu_stats: {} }],
     ['a count that is none', { ...v1, pids_stats: { current: -1 } }],
     ['networks that are none', { ...v1, networks: [] }],
-  ])('makes an engine that answers %s a broken one', (_, response) => {
+  ])('an engine that reports %s is broken', (_, response) => {
     expect(() => parseUsage(response)).toThrow(expect.objectContaining({ errorId: 918 }))
   })
 })

@@ -8,7 +8,7 @@ const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`
 
 const streamOf = (...lines: object[]) => new Response(lines.map(line => `${JSON.stringify(line)}\r\n`).join(''))
 
-/** An engine without the image, which answers to a build or a pull. */
+/** An engine without the image, with this response to a build or pull. */
 function createEngineWithout(image: string, respond: () => Response = () => streamOf({ status: 'Done' })) {
   return createTestEngine(({ method, path }) => {
     if (path.startsWith('/images/') && path.endsWith('/json')) return errorResponse(404, `No such image: ${image}`)
@@ -28,7 +28,7 @@ test.each([DEFAULT_IMAGE, 'debian', 'registry.test:5000/a/b:1'])(
   },
 )
 
-test('the own image is built from the Dockerfile of this program when it is absent, and never pulled', async () => {
+test('builds the default image from the embedded Dockerfile if it is absent, and never pulls it', async () => {
   await using docker = createEngineWithout(DEFAULT_IMAGE, () =>
     streamOf({ stream: 'Step 1/9 : FROM debian\n' }, { aux: { ID: DIGEST } }, { stream: 'Done\n' }),
   )
@@ -45,7 +45,7 @@ test('the own image is built from the Dockerfile of this program when it is abse
   ])
 })
 
-describe('another image is pulled when it is absent', () => {
+describe('pulls another image if it is absent', () => {
   test.each([
     ['debian', 'debian:latest'],
     ['debian:12', 'debian:12'],
@@ -64,7 +64,7 @@ describe('another image is pulled when it is absent', () => {
     ])
   })
 
-  test('and says how far it is', async () => {
+  test('and reports its progress', async () => {
     await using docker = createEngineWithout('debian', () =>
       streamOf({ status: 'Pulling from debian', id: '12' }, { status: 'Digest: x' }, { progressDetail: {} }),
     )
@@ -72,19 +72,19 @@ describe('another image is pulled when it is absent', () => {
     expect(docker.progress).toEqual([{ text: '12: Pulling from debian' }, { text: 'Digest: x' }])
   })
 
-  test('and counts the bytes of all layers, as they are downloaded', async () => {
+  test('and sums the downloaded bytes of all layers', async () => {
     const layer = (id: string, status: string, current?: number, total?: number) => ({
       ...{ id, status, progressDetail: { current, total } },
     })
     await using docker = createEngineWithout('debian', () =>
       streamOf(
-        // One with nothing in it, and one whose size the registry did not tell.
+        // An empty layer, and one of unknown size.
         layer('d', 'Downloading', 0, 0),
         layer('c', 'Downloading', 7),
         layer('a', 'Downloading', 10, 100),
-        // More than there should be.
+        // More than the total.
         layer('b', 'Downloading', 60, 50),
-        // Of the disk, and not of what comes from the registry.
+        // Extraction, not download.
         layer('b', 'Extracting', 5, 500),
         layer('a', 'Download complete'),
         { status: 'Status: done' },
@@ -103,10 +103,10 @@ describe('another image is pulled when it is absent', () => {
   })
 })
 
-test.each([DEFAULT_IMAGE, 'debian'])('%s is given up when it is not wanted any more', async image => {
+test.each([DEFAULT_IMAGE, 'debian'])('aborting cancels the preparation of %s', async image => {
   const controller = new AbortController()
   const requested = Promise.withResolvers<void>()
-  // An engine that says nothing more.
+  // An engine that falls silent.
   await using docker = createEngineWithout(image, () => {
     requested.resolve()
     return new Response(new ReadableStream({ start: stream => stream.enqueue('{"status":"Working"}\n') }))
@@ -117,7 +117,7 @@ test.each([DEFAULT_IMAGE, 'debian'])('%s is given up when it is not wanted any m
   expect(await prepared).toBeInstanceOf(Error)
 })
 
-test.each(['localhost/vm', 'localhost/team/vm:1'])('%s is never pulled: 924 with the remedy', async image => {
+test.each(['localhost/vm', 'localhost/team/vm:1'])('never pulls %s: 924 with instructions', async image => {
   await using docker = createEngineWithout(image)
   await expect(docker.prepare()).rejects.toMatchObject({
     errorId: 924,
@@ -132,7 +132,7 @@ describe.each([
 ])('%s cannot be %s', (image, done) => {
   const failure = `The droplet image is not available: ${image} cannot be ${done}: no space left on device`
 
-  test('when a line of the stream says so: 924 in the words of the engine', async () => {
+  test('when a line of the stream reports an error: 924 with the engine’s message', async () => {
     const error = 'no space left on device'
     await using docker = createEngineWithout(image, () =>
       streamOf(
@@ -145,7 +145,7 @@ describe.each([
     expect(docker.progress).toEqual([{ text: 'Working' }])
   })
 
-  test('when the engine refuses: 924 in its words', async () => {
+  test('when the engine rejects it: 924 with its message', async () => {
     await using docker = createEngineWithout(image, () => errorResponse(500, 'no space left on device'))
     await expect(docker.prepare()).rejects.toMatchObject({ errorId: 924, message: failure })
   })
@@ -155,13 +155,13 @@ describe.each([
     ['with no JSON', () => new Response('<h1>proxy</h1>\n')],
     ['as a proxy does', () => new Response('<h1>proxy</h1>', { status: 502 })],
     ['with a redirection', () => Response.redirect('http://localhost/elsewhere', 301)],
-  ])('when the engine answers %s: 918', async (_, respond) => {
+  ])('when the engine responds with %s: 918', async (_, respond) => {
     await using docker = createEngineWithout(image, respond)
     await expect(docker.prepare()).rejects.toMatchObject({ errorId: 918 })
   })
 })
 
-test('an engine that fails to say whether the image is there is not asked to make it', async () => {
+test('builds nothing if the engine fails to report whether it has the image', async () => {
   await using docker = createTestEngine(({ path }) =>
     path.startsWith('/images/') ? errorResponse(500, 'broken') : undefined,
   )
@@ -169,7 +169,7 @@ test('an engine that fails to say whether the image is there is not asked to mak
   expect(docker.requestLines().filter(request => request.startsWith('POST'))).toEqual([])
 })
 
-test('an engine that cannot run droplets is asked for no image', async () => {
+test('does not prepare an image on an unfit engine', async () => {
   const info = { ServerVersion: '28.5.2', OSType: 'windows', SecurityOptions: [] }
   await using docker = createTestEngine(({ path }) => (path === '/info' ? Response.json(info) : undefined))
   await expect(docker.prepare()).rejects.toMatchObject({ errorId: 923 })

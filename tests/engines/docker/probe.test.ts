@@ -33,7 +33,7 @@ interface ExecResponses {
   list?: () => Response
 }
 
-/** An engine in whose droplet an exec goes so. */
+/** An engine with this response to an exec. */
 function createExecEngine(exec: ExecResponses) {
   return createTestEngine(({ method, path }: DockerRequest) => {
     if (path === `/containers/${ID}/exec`) return (exec.create ?? created)()
@@ -50,7 +50,7 @@ const execState = (Running: boolean) => Response.json({ ID: EXEC, Running })
 const printed = (text: string) =>
   new Response(new Uint8Array(encodeFrame(text)), { headers: { 'content-type': 'application/vnd.docker.raw-stream' } })
 
-/** What is begun and does not end. */
+/** A response that starts and never ends. */
 const endless = (first: Uint8Array, more?: Uint8Array) =>
   new Response(
     new ReadableStream<Uint8Array>({
@@ -59,7 +59,7 @@ const endless = (first: Uint8Array, more?: Uint8Array) =>
     }),
   )
 
-describe('what a droplet prints', () => {
+describe('parses the output', () => {
   test.each<[string, Probe]>([
     [upOutput, up],
     ['systemd initializing\n', { ...noResponse, init: 'booting' }],
@@ -69,7 +69,7 @@ describe('what a droplet prints', () => {
     ['systemd maintenance\n', { ...noResponse, init: 'degraded' }],
     ['systemd stopping\n', { ...noResponse, init: 'degraded' }],
     ['greets SSH-\n', { ...noResponse, sshResponds: true }],
-    // A systemd that is not reached: an sshd may be up long before it is done.
+    // systemd cannot be reached: sshd may be up long before the boot is complete.
     ['systemd \ngreets SSH-\n', noResponse],
     ['systemd offline\ngreets SSH-\n', noResponse],
     ['systemd constructor\ngreets SSH-\n', noResponse],
@@ -85,8 +85,8 @@ describe('what a droplet prints', () => {
   })
 })
 
-describe('a stream of Docker’s', () => {
-  test('is put together from its pieces, without what is an error', () => {
+describe('multiplexed output', () => {
+  test('yields standard output without standard error', () => {
     const stream = Buffer.concat([
       encodeFrame('systemd run'),
       encodeFrame('systemd degraded\n', 2),
@@ -101,13 +101,13 @@ describe('a stream of Docker’s', () => {
     ['half a piece', encodeFrame('text').subarray(0, 10), 'te'],
     ['no stream', Buffer.from('a text that is none'), ''],
     ['a length that is a lie', Buffer.concat([Buffer.from([1, 0, 0, 0, 255, 255, 255, 255]), Buffer.from('te')]), 'te'],
-  ])('is read as far as it goes: %s', (_, stream, text) => {
+  ])('is read as far as possible: %s', (_, stream, text) => {
     expect(parseStandardOutput(stream)).toBe(text)
   })
 })
 
-describe('a look into a droplet', () => {
-  test('is one exec, and finds what that prints', async () => {
+describe('a probe', () => {
+  test('is one exec, whose output it parses', async () => {
     await using docker = createExecEngine({})
     expect(await docker.engine.probe(ID)).toEqual(up)
     expect(docker.requestLines()).toEqual([
@@ -129,12 +129,12 @@ describe('a look into a droplet', () => {
     ['prints more than anybody reads', { start: () => printed(upOutput + 'a'.repeat(64 * KIB)) }],
     ['does not end to print', { start: () => endless(encodeFrame(upOutput), encodeFrame('a'.repeat(KIB))) }],
     ['prints without a form', { start: () => new Response(upOutput) }],
-  ])('finds nothing in one that %s', async (_, exec) => {
+  ])('is empty for a droplet that %s', async (_, exec) => {
     await using docker = createExecEngine(exec)
     expect(await docker.engine.probe(ID)).toEqual(noResponse)
   })
 
-  test('is over within 8 seconds in one that hangs, which is not entered again until that has ended', async () => {
+  test('ends within 8 seconds if it hangs, and no other starts until the exec has ended', async () => {
     let isRunning = true
     let starts = 0
     await using docker = createExecEngine({
@@ -151,7 +151,7 @@ describe('a look into a droplet', () => {
     expect(await docker.engine.probe(ID)).toEqual(up)
   })
 
-  test('does not enter again while the engine will not tell what became of one that hung', async () => {
+  test('does not start while the state of a hanging exec is unknown', async () => {
     await using docker = createExecEngine({
       start: () => printed('a'.repeat(65 * KIB)),
       inspect: () => errorResponse(500, 'broken'),
@@ -162,7 +162,7 @@ describe('a look into a droplet', () => {
     expect(docker.requestLines()).toEqual([`GET /v1.41/exec/${EXEC}/json`, `GET /v1.41/exec/${EXEC}/json`])
   })
 
-  test('goes on when the engine has forgotten what hung', async () => {
+  test('starts again when the engine no longer knows the hanging exec', async () => {
     let starts = 0
     await using docker = createExecEngine({
       start: () => (starts++ === 0 ? printed('a'.repeat(65 * KIB)) : printed(upOutput)),
@@ -176,20 +176,20 @@ describe('a look into a droplet', () => {
     ['answers something else', { create: () => Response.json({ Id: '../../version' }, { status: 201 }) }],
     ['answers nothing', { create: () => new Response(null, { status: 204 }) }],
     ['breaks off', { start: () => new Response('{"message":', { status: 500 }) }],
-  ])('is 918 with an engine that %s', async (_, exec) => {
+  ])('is 918 for an engine that %s', async (_, exec) => {
     await using docker = createExecEngine(exec)
     await expect(docker.engine.probe(ID)).rejects.toMatchObject({ errorId: 918 })
     expect(docker.requestLines().every(line => !line.includes('..'))).toBe(true)
   })
 
-  test('is 918 with an engine that does not begin to answer', async () => {
+  test('is 918 for an engine that does not start a response', async () => {
     await using docker = createTestEngine(({ path }) =>
       path === '/version' ? undefined : new Promise<Response>(() => undefined),
     )
     await expect(docker.engine.probe(ID)).rejects.toMatchObject({ errorId: 918 })
   })
 
-  test('is 918 when the engine goes away while the droplet prints', async () => {
+  test('is 918 if the engine goes away during the output', async () => {
     using docker = createRawDocker(request =>
       request.includes(`/exec/${EXEC}/start`)
         ? rawResponse('200 OK', encodeFrame(upOutput).toString(), 1_000)
@@ -201,12 +201,12 @@ describe('a look into a droplet', () => {
   })
 })
 
-// Docker 20.10 answers nothing more about a container that is paused while an exec starts in it, once it was asked.
-describe('while a look is being started in a droplet', () => {
+// Docker 20.10 hangs on inspections of a container that was paused while an exec was starting in it.
+describe('while a probe is starting in a droplet', () => {
   const inspectRequest = `GET /v1.41/containers/${ID}/json`
   const hasStarted = (docker: ReturnType<typeof createExecEngine>) => async () =>
     docker.requestLines().some(line => line.endsWith('/start'))
-  /** The head of an answer, and nothing more until it is released. */
+  /** The head of a response; the body waits until it is released. */
   function createHeldStart() {
     let respond: (bytes: Uint8Array) => void = () => undefined
     const body = new ReadableStream<Uint8Array>({
@@ -220,7 +220,7 @@ describe('while a look is being started in a droplet', () => {
     return { start: () => new Response(body), release: () => respond(encodeFrame(upOutput)) }
   }
 
-  test('one that was paused is told to be so without being asked about', async () => {
+  test('a paused droplet is reported as paused without an inspection', async () => {
     const exec = createHeldStart()
     let state = 'running'
     await using docker = createExecEngine({ start: exec.start, list: () => listedAs(state) })
@@ -236,7 +236,7 @@ describe('while a look is being started in a droplet', () => {
     expect(await docker.engine.inspect(ID)).toMatchObject({ state: 'running' })
   })
 
-  test('one that runs is asked about when it has started', async () => {
+  test('a running droplet is inspected once the probe has started', async () => {
     const exec = createHeldStart()
     await using docker = createExecEngine({ start: exec.start })
     await docker.engine.inspect(ID)
@@ -252,7 +252,7 @@ describe('while a look is being started in a droplet', () => {
     await probing
   })
 
-  test('one that takes too long for it is asked about all the same', async () => {
+  test('a droplet whose probe takes too long to start is inspected anyway', async () => {
     await using docker = createExecEngine({ start: createHeldStart().start })
     await docker.engine.inspect(ID)
     const probing = docker.engine.probe(ID).catch(() => undefined)
@@ -269,7 +269,7 @@ describe('while a look is being started in a droplet', () => {
       { start: () => errorResponse(400, 'OCI runtime exec failed: "sh": executable file not found') },
     ],
     ['was entered and left', { start: () => printed('') }],
-  ])('and in one that %s nothing is waited for', async (_, exec) => {
+  ])('inspects at once a droplet that %s', async (_, exec) => {
     await using docker = createExecEngine(exec)
     await docker.engine.inspect(ID)
     await docker.engine.probe(ID)

@@ -7,7 +7,7 @@ const NGINX = 'fe'.repeat(32)
 const DROPLET = '7e16c2cb0bf6'.padEnd(64, '0')
 const changes = ['start', 'stop', 'restart', 'remove'] as const
 
-/** A host with a droplet `cikit22`, and an nginx that is none of ours. */
+/** A host with the droplet `cikit22` and an unrelated nginx. */
 function createHost() {
   const droplets = createTestDropletHost()
   const docker = createTestEngine(({ path }) => {
@@ -31,13 +31,13 @@ describe.each(changes)('%s', change => {
     ...['cikit22?force=1', 'cikit22#', 'cikit22%00', 'cikit22\0', 'cikit22\r\nX: y', 'cikit22 ', 'CIKIT22', 'cikit00'],
     ...[';reboot', '$(id)', '`id`', '--help', '{{7*7}}', '(a+)+$', "' OR 1=1--", '{"$ne":null}', '__proto__', ''],
     ...['nginx', 'cikit22-web', NGINX, NGINX.slice(0, 12), DROPLET, DROPLET.slice(0, 12), 'x'.repeat(100_000)],
-  ])('of %.40j asks nothing of the engine', async name => {
+  ])('of %.40j sends nothing to the engine', async name => {
     await using host = createHost()
     await expect(host.service[change](TEST_ACTOR, name)).rejects.toMatchObject({ errorId: 900 })
     expect(host.asked()).toEqual([])
   })
 
-  test('of a name that no droplet has only lists, and never says the name', async () => {
+  test('of an unknown name only lists, without sending the name', async () => {
     await using host = createHost()
     await expect(host.service[change](TEST_ACTOR, 'cikit23')).rejects.toMatchObject({ errorId: 900 })
     expect(host.asked()).toEqual([
@@ -46,7 +46,7 @@ describe.each(changes)('%s', change => {
     ])
   })
 
-  test('of a droplet acts on the full id of the listing, and on nothing else', async () => {
+  test('of a droplet uses only the full id from the list', async () => {
     await using host = createHost()
     await host.service[change](TEST_ACTOR, 'cikit22')
     const commands = host.asked().filter(request => !request.startsWith('GET'))
@@ -60,7 +60,7 @@ describe.each(changes)('%s', change => {
 test.each([
   ['restart', [`POST /v1.41/containers/${DROPLET}/stop`, `POST /v1.41/containers/${DROPLET}/start`]],
   ['remove', [`POST /v1.41/containers/${DROPLET}/stop`, `DELETE /v1.41/containers/${DROPLET}?force=1&v=1`]],
-] as const)('%s is %p', async (change, requests) => {
+] as const)('%s sends %p', async (change, requests) => {
   await using host = createHost()
   await host.service[change](TEST_ACTOR, 'cikit22')
   expect(host.asked().filter(request => !request.startsWith('GET'))).toEqual([...requests])

@@ -22,7 +22,7 @@ describe('a container that is a droplet', () => {
     expect(parseNames(containerEntry())).toEqual([{ id: '7e16c2cb0bf6'.padEnd(64, '0'), name: 'cikit22' }])
   })
 
-  test('is read whole, with its times in milliseconds', () => {
+  test('is parsed with times in milliseconds', () => {
     expect(details()).toEqual({
       id: '7e16c2cb0bf6'.padEnd(64, '0'),
       name: 'cikit22',
@@ -46,7 +46,7 @@ describe('a container that is a droplet', () => {
     ['what is no name of a host', { Hostname: 'a\n\u001b[2J' }, ''],
     ['what is no text', { Hostname: { a: 1 } }, ''],
     ['a longer one than there is', { Hostname: 'a'.repeat(256) }, ''],
-  ])('has a host name made of %s', (_, Config, hostname) => {
+  ])('has a host name from %s', (_, Config, hostname) => {
     expect(details({ Config })?.hostname).toBe(hostname)
   })
 
@@ -55,38 +55,38 @@ describe('a container that is a droplet', () => {
     ['a\u001b[2J', ''],
     ['a'.repeat(513), ''],
     [7, ''],
-  ])('was made from %p', (Image, image) => {
+  ])('has the image %p', (Image, image) => {
     expect(details({ Config: { Image } })?.image).toBe(image)
   })
 
-  test('is told to have stopped, with the code of its init', () => {
+  test('is stopped with the exit code of its init', () => {
     const stopped = details({}, { Status: 'exited', ExitCode: 137, FinishedAt: '2026-01-02T04:00:00+01:00' })
     expect(stopped).toMatchObject({ state: 'exited', exitCode: 137, finishedAt: Date.parse('2026-01-02T03:00:00Z') })
   })
 
-  test.each(['starting', 'healthy', 'unhealthy'] as const)('has a check of its own that says %s', check => {
+  test.each(['starting', 'healthy', 'unhealthy'] as const)('has a health check that is %s', check => {
     expect(details({}, { Health: { Status: check } })?.healthCheck).toBe(check)
   })
 
-  test('is one by its exact name, with a label of ours or without', () => {
+  test('is recognised by its exact name, with or without our label', () => {
     const labels = [{}, { 'cikit-api.add': 'a mark' }, { 'com.example': 'other' }]
     expect(labels.flatMap(Labels => parseNames(containerEntry({ Labels }))).map(({ name }) => name)).toEqual(
       labels.map(() => 'cikit22'),
     )
   })
 
-  test('goes by its own name when another one is linked to it', () => {
+  test('is listed by its own name despite links', () => {
     expect(parseNames(entryNamed('/nginx/cikit07', '/cikit22')).map(({ name }) => name)).toEqual(['cikit22'])
   })
 
-  test('is listed in the order of the engine', () => {
+  test('is listed in the engine’s order', () => {
     expect(
       parseNames(entryNamed('/cikit03'), entryNamed('/cikit99'), entryNamed('/cikit01')).map(({ name }) => name),
     ).toEqual(['cikit03', 'cikit99', 'cikit01'])
   })
 })
 
-describe('a container that is none of ours is not listed', () => {
+describe('does not list other containers:', () => {
   test.each([
     ['another name', entryNamed('/nginx')],
     ['a longer name', entryNamed('/cikit220')],
@@ -138,7 +138,7 @@ describe('the ports of a droplet', () => {
     expect(portsOf(ports)).toEqual(expected)
   })
 
-  test('are all there, by the port inside', () => {
+  test('are keyed by the port inside', () => {
     const ports = {
       '443/tcp': [hostBinding('127.0.0.1', 44301)],
       '22/tcp': [hostBinding('0.0.0.0', 2201)],
@@ -151,7 +151,7 @@ describe('the ports of a droplet', () => {
     })
   })
 
-  test.each([null, undefined])('are none when the engine gives %p for them', ports => {
+  test.each([null, undefined])('are empty if the engine reports %p', ports => {
     expect(portsOf(ports)).toEqual({})
   })
 })
@@ -174,11 +174,11 @@ describe('an event', () => {
     },
   )
 
-  test.each(['starting', 'healthy', 'unhealthy'] as const)("of the image's own check says that it is %s", check => {
+  test.each(['starting', 'healthy', 'unhealthy'] as const)("of the image's health check is %s", check => {
     expect(parseEvent(event(`health_status: ${check}`, { name: 'cikit22' }), 'cikit')?.healthCheck).toBe(check)
   })
 
-  test('of an end says when it was and with which code, where it can be understood', () => {
+  test('of an exit has its time and code if they are valid', () => {
     const parseStopped = (exitCode: string | undefined, timeNano: unknown = 1_767_323_045_123_456_800) =>
       parseEvent({ ...event('die', { name: 'cikit22', ...(exitCode && { exitCode }) }), timeNano }, 'cikit')?.stopped
     expect(parseStopped('137')).toEqual({ exitCode: 137, at: expect.closeTo(1_767_323_045_123.456, 2) })
@@ -196,7 +196,7 @@ describe('an event', () => {
     expect(parseEvent(other, 'cikit')?.stopped).toBeUndefined()
   })
 
-  test('rename is about who is a droplet before or after it', () => {
+  test('of a rename counts if either name is a droplet’s', () => {
     const renamed = (oldName: string, name: string) => parseEvent(event('rename', { oldName, name }), 'cikit')
     expect(renamed('/nginx', 'cikit22')?.id).toBe('a'.repeat(64))
     expect(renamed('/cikit22', 'nginx')?.id).toBe('a'.repeat(64))
@@ -210,7 +210,7 @@ describe('an event', () => {
     },
   )
 
-  test.each(['nginx', 'cikit220', 'cikit00', 'CIKIT22', ''])('of %p is none of ours', name => {
+  test.each(['nginx', 'cikit220', 'cikit00', 'CIKIT22', ''])('of %p is ignored', name => {
     expect(parseEvent(event('start', { name }), 'cikit')).toBeUndefined()
   })
 
@@ -219,12 +219,12 @@ describe('an event', () => {
     ['a text', 'start'],
     ['no action', { Actor: { ID: 'a'.repeat(64), Attributes: { name: 'cikit22' } } }],
     ['no id', event('start', { name: 'cikit22' }, '')],
-  ])('is not %s', (_, line) => {
+  ])('is not parsed from %s', (_, line) => {
     expect(() => parseEvent(line, 'cikit')).toThrow(unavailable)
   })
 })
 
-describe('an answer of another shape is an engine that is broken', () => {
+describe('rejects a response of another shape as a broken engine:', () => {
   test.each([
     ['no list', { containers: [] }],
     ['nothing', undefined],
@@ -256,7 +256,7 @@ describe('an answer of another shape is an engine that is broken', () => {
     expect(() => parseContainer(response, 'cikit')).toThrow(unavailable)
   })
 
-  test('a container of another name is no droplet', () => {
+  test('a container of another name is not a droplet', () => {
     for (const Name of ['/nginx', '/cikit00', '/cikit22/nginx', 'cikit22']) expect(details({ Name })).toBeUndefined()
   })
 
@@ -273,7 +273,7 @@ describe('an answer of another shape is an engine that is broken', () => {
   })
 })
 
-test('ids are taken as they are', () => {
+test('ids are returned unchanged', () => {
   const ids = ['a', '0'].map(digit => digit.repeat(64))
   expect(parseIds(ids.map(Id => ({ Id })))).toEqual(ids)
 })
@@ -281,7 +281,7 @@ test('ids are taken as they are', () => {
 describe('the facts of an engine', () => {
   const info = { ServerVersion: '28.5.2', OSType: 'linux', CgroupVersion: '2', SecurityOptions: ['name=cgroupns'] }
 
-  test('are those that a recipe is chosen by', () => {
+  test('are those that decide how systemd boots', () => {
     expect(parseInfo({ ...info, ID: 'x' })).toEqual({
       serverVersion: '28.5.2',
       osType: 'linux',
@@ -290,7 +290,7 @@ describe('the facts of an engine', () => {
     })
   })
 
-  test('are cgroup v1 and no options from an engine that does not tell', () => {
+  test('default to cgroup v1 without options', () => {
     const { ServerVersion, OSType } = info
     expect(parseInfo({ ServerVersion, OSType })).toMatchObject({ cgroupVersion: '1', securityOptions: [] })
   })
@@ -301,7 +301,7 @@ describe('the facts of an engine', () => {
     ['an empty object', {}],
     ['a version that is no text', { ...info, ServerVersion: 28 }],
     ['options that are no text', { ...info, SecurityOptions: [1] }],
-  ])('are not %s', (_, response) => {
+  ])('are rejected with %s', (_, response) => {
     expect(() => parseInfo(response)).toThrow(unavailable)
   })
 })

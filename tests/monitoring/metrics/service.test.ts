@@ -14,16 +14,16 @@ async function samplesOf(api: TestApi, name: string): Promise<Record<string, num
   return Object.fromEntries(matching.map(([key, value]) => [key.slice(name.length), value]))
 }
 
-/** What is counted when its answer was sent already. */
+/** Some metrics are recorded after the response was sent. */
 const waitForSample = (api: TestApi, key: string, value: number) =>
   pollUntil(1_000, async () => (await readMetrics(api)).get(key) === value)
 
-test('who does not ask for them has none', async () => {
+test('metrics are off by default', async () => {
   await using api = await createTestApi()
   expect(api.context.metrics).toBeUndefined()
 })
 
-test('requests are counted by their routes, and timed', async () => {
+test('counts and times requests by route', async () => {
   await using api = await createApi()
   const { token } = await api.logInAs('manager')
   for (let count = 0; count < 3; count++) await api.call('GET', '/droplet/list', { token })
@@ -39,7 +39,7 @@ test('requests are counted by their routes, and timed', async () => {
   expect(values.get('cikit_api_http_request_duration_seconds_bucket{le="+Inf",route="/api/v1/droplet/list"}')).toBe(3)
 })
 
-test('whatever strangers ask for, there are no more series, and none of it is told', async () => {
+test('requests to unknown paths create no series and do not appear in the metrics', async () => {
   await using api = await createApi()
   const sendUnknownRequests = async (round: number) => {
     const path = `/stranger-${round}/${crypto.randomUUID()}`
@@ -62,7 +62,7 @@ test('whatever strangers ask for, there are no more series, and none of it is to
   expect(await metricsText(api)).not.toContain('stranger')
 })
 
-test('logins are counted by what became of them, and what was none is not', async () => {
+test('counts logins by result, without malformed requests', async () => {
   await using api = await createApi()
   const owner = await api.createUser('owner', 'owner')
   await api.logIn(owner)
@@ -78,7 +78,7 @@ test('logins are counted by what became of them, and what was none is not', asyn
   })
 })
 
-test('locks are counted as long as they last', async () => {
+test('counts active locks', async () => {
   await using api = await createApi()
   const locks = () => samplesOf(api, 'cikit_api_locks')
   expect(await locks()).toEqual({ '{on="address"}': 0, '{on="login"}': 0, '{on="recovery"}': 0 })
@@ -96,7 +96,7 @@ test('locks are counted as long as they last', async () => {
   expect(await locks()).toEqual({ '{on="address"}': 0, '{on="login"}': 0, '{on="recovery"}': 0 })
 })
 
-test('droplets are counted by state and health, and not at all while the engine is away', async () => {
+test('counts droplets by state and health, except while the engine is away', async () => {
   await using api = await createApi()
   const { token } = await api.logInAs('owner')
   for (let count = 0; count < 3; count++) await api.call('POST', '/droplet/add', { token })
@@ -111,7 +111,7 @@ test('droplets are counted by state and health, and not at all while the engine 
   expect(await samplesOf(api, 'cikit_api_droplets_running')).toEqual({})
 })
 
-test('operations are counted by kind and by how they ended, and those that have not by how long that is', async () => {
+test('counts ended operations by kind and state, and reports the age of unfinished ones', async () => {
   await using api = await createApi()
   const { token } = await api.logInAs('owner')
   const gate = Promise.withResolvers<void>()
@@ -143,7 +143,7 @@ test('operations are counted by kind and by how they ended, and those that have 
   expect(await samplesOf(api, 'cikit_api_operation_oldest_seconds')).toMatchObject({ '{state="queued"}': 0 })
 })
 
-test('writes are counted by how they ended, and the store is said to be writable or not', async () => {
+test('counts writes by result, and reports whether the store is writable', async () => {
   await using api = await createApi()
   const { token } = await api.logInAs('owner')
   const before = await samplesOf(api, 'cikit_api_store_writes_total')
@@ -159,7 +159,7 @@ test('writes are counted by how they ended, and the store is said to be writable
   expect(await samplesOf(api, 'cikit_api_store_writable')).toEqual({ '': 0 })
 })
 
-test('writes that wait are told', async () => {
+test('reports queued writes', async () => {
   await using api = await createApi()
   const writes = [1, 2, 3].map(() => api.context.db.write(() => undefined))
   expect(await samplesOf(api, 'cikit_api_store_writes_waiting')).toEqual({ '': 3 })
@@ -167,7 +167,7 @@ test('writes that wait are told', async () => {
   expect(await samplesOf(api, 'cikit_api_store_writes_waiting')).toEqual({ '': 0 })
 })
 
-test('records of the audit and streams of events are counted', async () => {
+test('counts audit records and event streams', async () => {
   await using api = await createApi()
   const { token } = await api.logInAs('owner')
   const records = api.context.audit.records({ limit: 1 })[0]?.number ?? 0
@@ -180,7 +180,7 @@ test('records of the audit and streams of events are counted', async () => {
   expect(await waitForSample(api, 'cikit_api_event_streams', 0)).toBe(true)
 })
 
-test('a store that cannot be read is told, and the rest with it', async () => {
+test('reports an unreadable store, and all other metrics', async () => {
   await using api = await createApi()
   for (const table of ['audit', 'throttle_buckets', 'clock_high_water_mark'])
     api.context.db.sql.run(`ALTER TABLE ${table} RENAME TO gone_${table}`)
@@ -191,7 +191,7 @@ test('a store that cannot be read is told, and the rest with it', async () => {
     api.context.db.sql.run(`ALTER TABLE gone_${table} RENAME TO ${table}`)
 })
 
-test('the version, the process and the certificate are told', async () => {
+test('reports version, process and certificate', async () => {
   await using api = await createApi()
   const values = await readMetrics(api)
   expect([...values.keys()]).toContainEqual(expect.stringMatching(/^cikit_api_build_info{version="\d+\.\d+\.\d+.*"}$/))
@@ -206,7 +206,7 @@ test('the version, the process and the certificate are told', async () => {
   expect((await readMetrics(api)).get('cikit_api_certificate_end_time_seconds')).toBe(1_950_000_000)
 })
 
-test('an event loop that stands still is told', async () => {
+test('reports a blocked event loop', async () => {
   await using api = await createRunningTestApi({}, { 'metrics-listen': '0' })
   const countLateTicks = async () => {
     const values = await readMetrics(api)
