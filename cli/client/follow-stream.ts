@@ -1,7 +1,7 @@
 import type { ServerEvent } from '../../src/api/client/sse-parser.ts'
 import { ClientError } from '../../src/core/errors.ts'
 import { escapeText } from '../../src/core/log.ts'
-import type { ApiClient } from './api/api-client.ts'
+import { type ApiClient, sessionEndedError } from './api/api-client.ts'
 import { followServerEvents } from './api/event-stream.ts'
 import { withApi } from './api/session.ts'
 import type { SessionFile } from './api/session-file.ts'
@@ -33,8 +33,4 @@ function sessionError({ data }: ServerEvent, url: string): ClientError {
   const { error, errorId } = parseData(data) ?? {}
   if (errorId === 908) return sessionEndedError(url)
   return new ClientError('refused', escapeText(String(error)))
-}
-
-export function sessionEndedError(url: string): ClientError {
-  return new ClientError('notLoggedIn', `Your session at ${url} has ended: run cikit-api login ${url}`)
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ClientError, OperatorError } from '../../src/core/errors.ts'
 
 /** A droplet's public host key, as reported by the server. */
-export interface HostKey {
+interface HostKey {
   /** Identifies the droplet in known_hosts. Not its address: an earlier droplet may have had the same port. */
   alias: string
   /** `ssh-ed25519 AAAA…`. */

@@ -12,7 +12,7 @@ import type { Log } from '../../src/core/log.ts'
 const EXPIRY_WARNING_MS = 14 * 24 * 3_600_000
 const DAY_MS = 24 * 3_600_000
 
-export interface CertificateRenewal {
+interface CertificateRenewal {
   /** Reads the files now, for SIGHUP. */
   reload(): void
   /**

@@ -1,6 +1,6 @@
 import type { ArgsDef, CommandDef, ParsedArgs, SubCommandsDef } from 'citty'
 
-export interface CommandInput<T extends ArgsDef> {
+interface CommandInput<T extends ArgsDef> {
   args: ParsedArgs<T>
   rawArgs: readonly string[]
   /** The words that name the command: `['user', 'delete']`. */

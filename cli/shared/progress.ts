@@ -10,7 +10,7 @@ export interface ProgressStatus {
   progress?: OperationBody['progress']
 }
 
-export interface TerminalOutput {
+interface TerminalOutput {
   isTTY?: boolean
   columns?: number
   write(text: string): unknown

@@ -3,7 +3,7 @@ import { ConfigError } from '../../src/core/errors.ts'
 import type { CommandPath } from './command.ts'
 import { didYouMean } from './suggestion.ts'
 
-export interface ResolvedCommand {
+interface ResolvedCommand {
   command: CommandDef
   path: CommandPath
   /** The words after the command's name. */

@@ -1,6 +1,6 @@
 import { OperatorError } from '../../src/core/errors.ts'
 
-export interface ProgramResult {
+interface ProgramResult {
   /** As in a shell: 128 plus the signal number if the program was killed. */
   code: number
   stdout: string

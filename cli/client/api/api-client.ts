@@ -119,14 +119,17 @@ async function requireResponse({ url }: ServerAddress, response: Response, expec
     const message = `${url} answered ${status}, but not as cikit-api: check the address`
     throw [502, 503, 504].includes(status) ? new ConnectionLostError(message) : new ClientError('refused', message)
   }
-  if (status === 401)
-    throw new ClientError('notLoggedIn', `Your session at ${url} has ended: run cikit-api login ${url}`)
+  if (status === 401) throw sessionEndedError(url)
   const { error } = (await response.json().catch(() => ({}))) as { error?: unknown }
   const retryAfter = headers.get('retry-after')
   throw new ClientError(
     'refused',
     `${escapeText(String(error))}${retryAfter ? ` (retry in ${escapeText(retryAfter)} seconds)` : ''}`,
   )
+}
+
+export function sessionEndedError(url: string): ClientError {
+  return new ClientError('notLoggedIn', `Your session at ${url} has ended: run cikit-api login ${url}`)
 }
 
 function errorCode(error: Error): unknown {

@@ -21,7 +21,7 @@ export interface ClientSession {
 export type SessionFile = ReturnType<typeof createSessionFile>
 
 /** A login in a file that only its owner can read (0600). */
-export function createSessionFile(path: string) {
+function createSessionFile(path: string) {
   return {
     /** @throws ClientError if the file is missing or unreadable */
     read(): ClientSession {

@@ -26,8 +26,6 @@ export interface TerminalConnectionEnd {
   exitCode: number | null | undefined
 }
 
-export type TerminalConnection = ReturnType<typeof createTerminalConnection>
-
 /** A terminal over a websocket: binary messages carry bytes, text messages JSON. */
 export function createTerminalConnection(socket: WebSocket, listener: TerminalListener) {
   const opened = Promise.withResolvers<void>()

@@ -12,3 +12,6 @@ export const layout = {
 
 /** Where the replaced binary is kept. */
 export const previousPath = (binary: string) => `${binary}.previous`
+
+/** Where a binary is prepared before it replaces another. */
+export const stagedPath = (binary: string) => `${binary}.new`

@@ -4,7 +4,7 @@ import { runProgram } from '../../shared/run-program.ts'
 import { layout } from './layout.ts'
 
 /** The state of the service in systemd. */
-export interface UnitState {
+interface UnitState {
   /** `active`, `activating`, `failed`, `inactive` … */
   active: string
   /** `running`, `auto-restart` … */

@@ -1,7 +1,7 @@
 import { layout } from './layout.ts'
 
 /** The parts of the unit that depend on settings and host. */
-export interface UnitOptions {
+interface UnitOptions {
   /** Absolute path. */
   dataDir: string
   /** Directories outside the data directory that the service writes to. Absolute paths. */

@@ -11,8 +11,9 @@ import {
 } from '../../../src/store/pre-migration-backup.ts'
 import { runAsOwner } from '../drop-privileges.ts'
 import { previousPath } from '../service/layout.ts'
-import { describeBinary, stagePrevious, swapBinary } from './binary.ts'
+import { describeBinary } from './binary.ts'
 import { findService } from './service.ts'
+import { stagePrevious, swapBinary } from './swap-binary.ts'
 import { restartHint } from './upgrade.ts'
 
 interface RollbackOptions {

@@ -9,8 +9,10 @@ import { findLockHolder } from '../../../src/store/serve-lock.ts'
 import { runAsOwner } from '../drop-privileges.ts'
 import { hasSameContent } from '../service/install-file.ts'
 import { previousPath } from '../service/layout.ts'
-import { type BinaryDescription, describeBinary, stageBinary, swapBinary } from './binary.ts'
+import { type BinaryDescription, describeBinary } from './binary.ts'
 import { findService, type Service } from './service.ts'
+import { stageBinary } from './stage-binary.ts'
+import { swapBinary } from './swap-binary.ts'
 
 interface UpgradeOptions {
   /** File with the new binary, and its SHA-256 in hex. */

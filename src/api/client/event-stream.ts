@@ -6,7 +6,7 @@ import { createEventParser, type ServerEvent } from './sse-parser.ts'
 const SILENCE_TIMEOUT_MS = 45_000
 
 /** Delays between attempts double from `minMs`, or what the server asks for, to `maxMs`. */
-export interface ReconnectDelays {
+interface ReconnectDelays {
   minMs: number
   maxMs: number
   /** Start over as soon as data arrives. Otherwise a connection has to last longer than `maxMs`. */

@@ -1,4 +1,4 @@
-export interface AccessGrant {
+interface AccessGrant {
   accessToken: string
   /** Milliseconds since 1970, by this computer's clock. */
   accessExpiresAt: number
