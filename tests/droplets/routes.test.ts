@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { ApiError } from '../../src/core/errors.ts'
 import { createTestApi } from '../testkit/api/test-api.ts'
+import { waitUntil } from '../testkit/wait-until.ts'
 
 const changes = [
   ['PATCH', '/droplet/start/'],
@@ -115,7 +116,8 @@ describe.each(routes)('%s %s', (method, path) => {
     await api.callAsManager('POST', '/droplet/add')
     api.memoryEngine.disconnect()
     // The end of the event stream is noticed in the next turn of the event loop.
-    while ((await api.callAsManager('GET', '/droplet/list')).status === 200) await new Promise(setImmediate)
+    const isAway = async () => (await api.callAsManager('GET', '/droplet/list')).status !== 200
+    await waitUntil(isAway, { what: 'the loss of the engine' })
     const { status, body } = await api.callAsManager(method, path)
     expect({ status, body }).toEqual({
       status: 503,

@@ -4,6 +4,7 @@ import { createApp } from '../../src/app.ts'
 import { TEST_ACTOR } from '../testkit/actor.ts'
 import { createRunningTestApi, type TestApi } from '../testkit/api/test-api.ts'
 import { type EventStreamReader, readEventStream, type StreamEvent } from '../testkit/events/event-stream-reader.ts'
+import { waitUntil } from '../testkit/wait-until.ts'
 
 const DAY = 86_400_000
 
@@ -238,10 +239,12 @@ test('a stream is logged when it starts', async () => {
   const { token } = await api.logInAs('viewer')
   await using stream = await openStream(api, token)
   const requests = () => api.logLines.filter(line => line.includes('/event/stream'))
-  while (requests().length === 0) await new Promise(setImmediate)
+  await waitUntil(() => requests().length > 0, { what: 'the log entry of the stream' })
   await stream.disconnect()
   await api.call('GET', '/droplet/list', { token })
-  while (!api.logLines.some(line => line.includes('/droplet/list'))) await new Promise(setImmediate)
+  await waitUntil(() => api.logLines.some(line => line.includes('/droplet/list')), {
+    what: 'the log entry of the list',
+  })
   expect(requests().map(line => JSON.parse(line))).toEqual([
     expect.objectContaining({ method: 'GET', path: '/api/v1/event/stream', status: 200, user: 'viewer' }),
   ])

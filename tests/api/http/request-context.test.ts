@@ -3,18 +3,16 @@ import { createApp } from '../../../src/app.ts'
 import { createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
 import { readAudit } from '../../testkit/audit/audit.ts'
 import { codeAt } from '../../testkit/auth/totp.ts'
+import { waitUntil } from '../../testkit/wait-until.ts'
 
 type LogEntry = Record<string, unknown>
 
 /** Entries are written after the response, so this waits for `count` of them. */
 async function waitForRequestEntries(api: TestApi, count: number): Promise<LogEntry[]> {
-  for (;;) {
-    const entries: LogEntry[] = api.logLines
-      .map(line => JSON.parse(line))
-      .filter(({ message }) => message === 'request')
-    if (entries.length >= count) return entries
-    await new Promise(setImmediate)
-  }
+  const entries = (): LogEntry[] =>
+    api.logLines.map((line): LogEntry => JSON.parse(line)).filter(({ message }) => message === 'request')
+  await waitUntil(() => entries().length >= count, { what: `${count} log entries of requests` })
+  return entries()
 }
 
 test('logs every request with its id, user and result', async () => {

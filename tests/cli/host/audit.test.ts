@@ -10,6 +10,7 @@ import { acquireServeLock } from '../../../src/store/serve-lock.ts'
 import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { expectedFailure, runCli, spawnCli } from '../../testkit/cli.ts'
 import { memoryDir } from '../../testkit/temp-dir.ts'
+import { waitUntil } from '../../testkit/wait-until.ts'
 
 /** The user who runs the tests. */
 const USER = execFileSync('id', ['-un'], { encoding: 'utf8' }).trim()
@@ -112,7 +113,8 @@ test('audit --follow prints every matching record, and no other', async () => {
   // The follower flushes denials when it polls. Once this record appears, it has polled and printed nothing of it.
   context.audit.recordDenial({ ...TEST_ACTOR, action: 'other' }, '', new ApiError('groupForbidden'), true)
   await context.audit.flush()
-  while (!context.audit.records({ action: 'other' }).some(({ result }) => result === 'refused')) await Bun.sleep(20)
+  const isDenialRecorded = () => context.audit.records({ action: 'other' }).some(({ result }) => result === 'refused')
+  await waitUntil(isDenialRecorded, { what: 'the record of the denial' })
   await record('last')
   const lines = (await following.until('last')).trim().split('\n')
   expect(lines.map(line => JSON.parse(line).target)).toEqual(['first', 'second', 'third', 'fourth', 'last'])
