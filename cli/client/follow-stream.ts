@@ -19,7 +19,7 @@ export async function* followStream(
 ): AsyncGenerator<ServerEvent> {
   const stream = followServerEvents({
     open: (signal, lastEventId) => withApi(file, api => open(api, signal, lastEventId)),
-    // Refreshes tokens when due: the session, and with it the stream, ends without that.
+    // Refreshes tokens when due; otherwise the session would end, and the stream with it.
     onActivity: () => withApi(file, async () => undefined),
     onStatus: state => process.stderr.write(`cikit-api: ${statusMessages[state]}\n`),
   })

@@ -19,7 +19,7 @@ export const importUsers = defineCommand({
     file: {
       type: 'positional',
       required: true,
-      description: 'Its users collection, exported by mongoexport with or without --jsonArray',
+      description: 'Users collection of the original, exported by mongoexport with or without --jsonArray',
     },
     write: { type: 'boolean', description: 'Import the users' },
     encoding: {

@@ -89,7 +89,7 @@ async function serveUntilSignal(config: Config, lock: ServeLock, log: Log): Prom
       return false
     }
     await runMaintenance()
-    // Last, so that the shutdown can be observed.
+    // Last, so that metrics cover the shutdown.
     await metricsListener?.stop()
   } catch (error) {
     await metricsListener?.stop()

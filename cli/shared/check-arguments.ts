@@ -4,7 +4,7 @@ import { didYouMean } from './suggestion.ts'
 
 /**
  * Rejects arguments that a command does not define, which citty would ignore, and missing ones.
- * @param rawArgs the words after the command's name; those after `--` are not ours
+ * @param rawArgs the words after the command's name; those after `--` belong to another program
  * @param commandLine names the command: `cikit-api user delete`
  */
 export function checkArguments(rawArgs: readonly string[], args: ArgsDef, commandLine: string): void {

@@ -1,7 +1,7 @@
 import { escapeText } from '../../src/core/log.ts'
 import type { OperationBody } from '../../src/droplets/operations/schema.ts'
 
-/** The operation in progress, in the server's words. */
+/** Texts of the server about an operation. */
 export interface ProgressStatus {
   /** `add cikit05`. */
   title: string

@@ -80,7 +80,7 @@ export function createApiClient(server: ServerAddress, token?: string) {
   }
 }
 
-/** A `fetch` that throws a ClientError for an error response, with the server's text, or a foreign server. */
+/** A `fetch` that throws a ClientError for error responses, and for responses that are not from cikit-api. */
 function createFetcher(server: ServerAddress) {
   return async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const response = await sendRequest(server, input, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS), ...init })

@@ -19,7 +19,7 @@ export interface LocalTerminal {
   write(bytes: Uint8Array): void
   /** Clears the screen before the server repeats the last output. */
   clear(): void
-  /** Prints a line of this program between the output. */
+  /** Prints a message of this program. */
   printStatus(message: string): void
   /**
    * Receives input and size changes from now on.

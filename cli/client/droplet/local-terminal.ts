@@ -39,8 +39,7 @@ export async function openLocalTerminal(): Promise<LocalTerminal & AsyncDisposab
   stdin.setRawMode(true)
   stdin.on('data', onData).on('end', onEnd)
   process.on('SIGWINCH', onResize)
-  // Raw mode still turns line feeds into new lines, which breaks full-screen programs. Without stty, everything else
-  // works.
+  // Raw mode still turns line feeds into new lines, which breaks full-screen programs. If stty fails, all else works.
   await runProgram(['stty', '-F', `/proc/${process.pid}/fd/0`, '-opost']).catch(() => undefined)
 
   return {

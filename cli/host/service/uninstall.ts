@@ -6,9 +6,7 @@ import { layout, previousPath } from './layout.ts'
 import { parseSettings } from './settings-file.ts'
 import { requireSystemd, systemctl } from './systemd.ts'
 
-/**
- * Removes the service and the binary. Data and settings stay, and the account while it has data.
- */
+/** Removes the service and the binary. Data and settings stay, and so does the account while it has data. */
 export async function uninstallService(printLine: (line: string) => void): Promise<void> {
   requireSystemd()
   const dataDir = serviceDataDir()
