@@ -1,4 +1,5 @@
-import { prepareEngines, startEngine, type TestEngine } from '../tests/testkit/e2e/engines.ts'
+import { startEngine, type TestEngine } from '../tests/testkit/e2e/engines.ts'
+import { prepareEngines } from '../tests/testkit/e2e/prepare-engines.ts'
 import type { BenchContext } from './section.ts'
 
 /** The engine of a run. Disposal removes its containers and stops it. */

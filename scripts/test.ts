@@ -75,7 +75,7 @@ async function runChecks(): Promise<TestCount[]> {
 
 async function prepareEngineTests(): Promise<TestCount> {
   const built = await runStep('Build', ['bun', 'scripts/build.ts'])
-  const { prepareEngines } = await import('../tests/testkit/e2e/engines.ts')
+  const { prepareEngines } = await import('../tests/testkit/e2e/prepare-engines.ts')
   logStep('Preparing the Docker Engines of the tests (minutes the first time, then cached in .cikit/cache)')
   await prepareEngines()
   return built

@@ -5,6 +5,7 @@ import { toBase32 } from '../../../../src/auth/totp.ts'
 import { codeAt } from '../../auth/totp.ts'
 import { tempDir } from '../../temp-dir.ts'
 import type { CanaryInstance } from './canary-instance.ts'
+import { clientCommands, hostCommands } from './command-variants.ts'
 import { readProcess } from './host-artifacts.ts'
 
 /** The output of a command, and what other processes could see of it. */
@@ -14,57 +15,6 @@ export interface CommandRun {
   stdout: string
   stderr: string
   process: Buffer
-}
-
-/**
- * Valid and invalid arguments of every host command. `serve` and `restore` are rejected, since the server is running.
- * Placeholders: BACKUP and PASSPHRASE are files, ELSEWHERE is another data directory, EXPORT is a file of users and SPOILT a
- * damaged one.
- */
-const commands: Record<string, string[][]> = {
-  serve: [[], ['--port', 'x'], ['--prefix', '../x']],
-  'create-user': [
-    ['-u', 'ann', '-g', 'viewer', '--json'],
-    ['-u', 'ann', '-g', 'viewer'],
-    ['-u', 'ann', '-g', 'manager', '-r', '--json'],
-    ['-u', 'ANN', '-g', 'manager'],
-    ['-u', 'ann', '-g', 'viewer'],
-    ['-u', 'ann', '-g', 'owner', '-r'],
-    ['-u', '../ann', '-g', 'viewer'],
-    ['-u', 'ann', '-g', 'king'],
-    ['-u', 'ann', '--secret', 'x'],
-  ],
-  'user list': [[], ['--json'], ['--all']],
-  'user unlock': [['ann'], ['nobody']],
-  'user hand-over': [['ann'], ['nobody'], ['owner']],
-  'user delete': [['ann'], ['nobody'], ['owner']],
-  audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
-  health: [[], ['--json'], ['--url', 'matrix']],
-  import: [['EXPORT'], ['EXPORT', '--write'], ['SPOILT', '--json'], ['EXPORT', '--encoding', 'hex']],
-  // Its own end-to-end tests cover the rest.
-  upgrade: [['--describe'], ['--rollback', '--binary', '/nonexistent/cikit-api']],
-  'rotate-key': [[], ['--force']],
-  doctor: [[], ['--json'], ['--domain', '../x']],
-  backup: [
-    ['BACKUP'],
-    ['BACKUP'],
-    ['BACKUP', '--force', '--with-key', '--passphrase-file', 'PASSPHRASE', '--json'],
-    ['/nonexistent/file'],
-    ['BACKUP', '--with-key'],
-  ],
-  restore: [
-    ['BACKUP'],
-    ['BACKUP', '--passphrase-file', 'PASSPHRASE', '--data-dir', 'ELSEWHERE'],
-    ['BACKUP', '--passphrase-file', 'BACKUP', '--data-dir', 'ELSEWHERE', '--force'],
-    ['PASSPHRASE'],
-    ['/nonexistent/file'],
-  ],
-  'image build': [[], []],
-  // Only printed or rejected: otherwise they would change this host. Their own end-to-end test covers the rest.
-  install: [['--print'], ['--print', '--port', 'x']],
-  uninstall: [['--all']],
-  completion: [['bash'], ['zsh'], ['fish'], ['tcsh']],
-  man: [[], ['--all']],
 }
 
 /** Whether a run shows a secret by design. */
@@ -84,32 +34,7 @@ export async function listCommands(): Promise<string[]> {
   return await collectCommands([])
 }
 
-/**
- * Valid and invalid arguments of the client commands, in order. Placeholders: DROPLET is the added droplet, OPERATION the
- * operation that was started last.
- */
-const clientCommands: Record<string, string[][]> = {
-  login: [['matrix']],
-  'droplet add': [['--json'], ['--ssh-keys', '/nonexistent']],
-  'droplet ls': [[], ['--json'], ['--all']],
-  'droplet stop': [['DROPLET'], ['nginx']],
-  'droplet start': [['DROPLET', '--detach'], ['DROPLET', '--wait', '--detach'], ['nginx']],
-  'operation ls': [[], ['--json'], ['--limit', 'x']],
-  'operation show': [['OPERATION'], ['OPERATION', '--wait', '--json'], ['nginx']],
-  'operation cancel': [['OPERATION'], ['nginx']],
-  'droplet restart': [['DROPLET'], ['nginx']],
-  'droplet ssh': [['DROPLET', '--', 'uname'], ['nginx']],
-  'droplet exec': [['DROPLET', '--', 'true'], ['DROPLET'], ['nginx', '--', 'true']],
-  'droplet logs': [['DROPLET', '--lines', '5'], ['DROPLET', '--console'], ['nginx']],
-  'droplet stats': [['DROPLET'], [], ['nginx']],
-  // Rejected without a terminal; see tests/e2e/client-inside-droplet.test.ts.
-  'droplet console': [['DROPLET'], ['nginx']],
-  'droplet rm': [['DROPLET'], ['nginx']],
-  events: [[], ['--json'], ['--all']],
-  logout: [[], []],
-}
-
-export const knownCommands = [...Object.keys(commands), ...Object.keys(clientCommands)]
+export const knownCommands = [...Object.keys(hostCommands), ...Object.keys(clientCommands)]
 
 /** Runs all commands on the data directory of the running server and as its client. */
 export async function runCommands(instance: CanaryInstance): Promise<CommandRun[]> {
@@ -173,7 +98,7 @@ async function runOnHost({ server, engine, canaries }: CanaryInstance): Promise<
   const passphrase = crypto.randomUUID()
   canaries.addText('the passphrase of a backup', passphrase)
   writeFileSync(files.PASSPHRASE ?? '', passphrase)
-  for (const [name, variants] of Object.entries(commands)) {
+  for (const [name, variants] of Object.entries(hostCommands)) {
     for (const [index, template] of variants.entries()) {
       const flags = template.map(flag => files[flag] ?? flag)
       // The first build succeeds, the second one does not.
