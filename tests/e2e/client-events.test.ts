@@ -62,7 +62,7 @@ test('resumes after a lost connection and reports it once', async () => {
   await events.stdout.waitFor(/cikit42/)
   proxy.redirectTo('http://127.0.0.1:9')
   proxy.dropConnections()
-  await events.stderr.waitFor(/connection is lost/)
+  await events.stderr.waitFor(/connection lost/)
   await docker('rm', '-f', 'cikit42')
   proxy.redirectTo(originOf(server))
   await events.stdout.waitFor(/"removed"/)
@@ -86,7 +86,7 @@ test('exits with 3 when the session ends', async () => {
     exitCode: 3,
     stderr: expectedFailure(3, /Your session at .* has ended/).stderr,
   })
-  expect(stdout).toMatch(/ the end: .*\n$/)
+  expect(stdout).toMatch(/ stream ended: .*\n$/)
 })
 
 test('refreshes an expired access token and keeps streaming', async () => {

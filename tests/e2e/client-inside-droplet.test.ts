@@ -138,7 +138,7 @@ describe('stats', () => {
     )
     expect(all).toMatchObject({ exitCode: 0, stderr: '' })
     const one = await cliUser.run('droplet', 'stats', droplet)
-    expect(one.stdout).toMatch(new RegExp(`^${droplet.toUpperCase()} +NEWEST +LEAST +AVERAGE +MOST\n`))
+    expect(one.stdout).toMatch(new RegExp(`^${droplet.toUpperCase()} +NOW +MINIMUM +AVERAGE +PEAK\n`))
     expect(one.stdout).toMatch(/^processes +\d+ +\d+ +\d+ +\d+$/m)
   })
 
