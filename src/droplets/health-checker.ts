@@ -5,7 +5,7 @@ import type { Droplet, DropletEngine, Health, ListedDroplet, Probe } from './eng
 import type { DropletInformer, InformerChange } from './informer.ts'
 
 /** After this long without an SSH banner a droplet is degraded, not booting. */
-const BOOT_TIMEOUT_MS = 120_000
+export const BOOT_TIMEOUT_MS = 120_000
 /** Each probe costs the host some processes. */
 const MAX_CONCURRENT_PROBES = 4
 const MIN_INTERVAL_MS = 1_000

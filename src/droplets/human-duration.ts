@@ -31,6 +31,18 @@ export function formatDuration(elapsed: number): string {
   return `${wholeUnits(seconds, DAY * 365)} years`
 }
 
+/**
+ * A time in which the text of `formatDuration` does not change. Thresholds are whole seconds within the first minutes,
+ * whole minutes within the first hour, and half hours later.
+ * @param elapsed milliseconds
+ * @returns milliseconds, more than 0
+ */
+export function stableFor(elapsed: number): number {
+  if (elapsed < 0) return -elapsed
+  const unit = elapsed < 2 * MINUTE * 1000 ? SECOND : elapsed < HOUR * 1000 ? MINUTE : HOUR / 2
+  return unit * 1000 - (elapsed % (unit * 1000))
+}
+
 function wholeUnits(seconds: number, unit: number): number {
   return Math.trunc(seconds / unit)
 }

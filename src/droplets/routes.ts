@@ -20,7 +20,7 @@ import type { Operations } from './operations/service.ts'
 import { toOperationBody } from './operations/to-body.ts'
 import { addDropletRequest, type DropletList, dropletList } from './schema.ts'
 import type { DropletChangeRequest, DropletService } from './service.ts'
-import { toDropletList } from './to-body.ts'
+import { toDropletList, validUntil } from './to-body.ts'
 
 /** A change returns the updated list, or its operation if the client prefers not to wait. */
 export function createDropletRoutes(
@@ -35,14 +35,16 @@ export function createDropletRoutes(
 ) {
   const { droplets, operations, sshKeys, now } = context
   const { domain } = context.config.droplets
-  // The most frequent request: clients that ask at the same moment share one rendering.
+  // The most frequent request: one rendering serves all clients until an age in it changes.
   const { remember, respond } = createJsonCache<DropletList>()
-  let lastRendered: { droplets: readonly ListedDroplet[]; at: number; list: DropletList } | undefined
+  let rendered: { droplets: readonly ListedDroplet[]; from: number; until: number; list: DropletList } | undefined
   const render = (droplets: readonly ListedDroplet[]): DropletList => {
     const at = now()
-    if (lastRendered?.droplets !== droplets || lastRendered.at !== at)
-      lastRendered = { droplets, at, list: remember(toDropletList(droplets, { now: at, domain })) }
-    return lastRendered.list
+    if (rendered?.droplets === droplets && at >= rendered.from && at < rendered.until) return rendered.list
+    const context = { now: at, domain }
+    const until = droplets.reduce((earliest, droplet) => Math.min(earliest, validUntil(droplet, context)), Infinity)
+    rendered = { droplets, from: at, until, list: remember(toDropletList(droplets, context)) }
+    return rendered.list
   }
   // The list is usually cached.
   const list = async (): Promise<DropletList> => render(droplets.cachedList() ?? (await droplets.list()))

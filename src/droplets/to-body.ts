@@ -1,7 +1,7 @@
 import { fingerprintOf } from '../users/ssh-keys/host-key.ts'
 import type { ListedDroplet } from './engine.ts'
-import { assumedHealth } from './health-checker.ts'
-import { formatAgo } from './human-duration.ts'
+import { assumedHealth, BOOT_TIMEOUT_MS } from './health-checker.ts'
+import { formatAgo, stableFor } from './human-duration.ts'
 import type { DropletBody, DropletList } from './schema.ts'
 import { statusOf } from './status.ts'
 
@@ -24,6 +24,17 @@ export function toDropletBody(droplet: ListedDroplet, { now, domain }: RenderCon
     status: statusOf(droplet, now),
     health: droplet.health ?? assumedHealth(droplet, now) ?? null,
   }
+}
+
+/** Until when `toDropletBody` returns the same for this droplet, in milliseconds since 1970. */
+export function validUntil(droplet: ListedDroplet, { now, domain }: RenderContext): number {
+  const { startedAt, finishedAt } = droplet
+  const { createdSecond } = staticFields(droplet, domain)
+  const bootDeadline = (startedAt ?? 0) + BOOT_TIMEOUT_MS
+  const changes = [createdSecond, startedAt, finishedAt].map(time =>
+    time === undefined ? Number.POSITIVE_INFINITY : now + stableFor(now - time),
+  )
+  return Math.min(...changes, bootDeadline > now ? bootDeadline : Number.POSITIVE_INFINITY)
 }
 
 interface StaticFields {
