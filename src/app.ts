@@ -22,25 +22,28 @@ export type App = ReturnType<typeof createApp>
 /** A request passes through the request context, the guard and its route. */
 export function createApp(context: Context) {
   const guard = createGuard(context.auth)
-  return new Elysia({ name: 'cikit-api' })
-    .use(createRequestContext(context.log, context.config.listen, context.metrics?.observeRequest))
-    .use(createErrorHandler(context.log, context.audit))
-    .use(guard)
-    .use(createWebRoutes(guard))
-    .use(createHealthRoutes(guard, context.serverHealth))
-    .group('/api/v1', api =>
-      api
-        .use(createAuthRoutes(guard, context.auth))
-        .use(createEnrolmentRoutes(guard, context.enrolment, context.config.publicUrl))
-        .use(createSessionRoutes(guard, context.auth))
-        .use(createSshKeyRoutes(guard, context.sshKeys))
-        .use(createUserRoutes(guard, context.users, context.events.poll))
-        .use(createAuditRoutes(guard, context.audit))
-        .use(createDropletRoutes(guard, context))
-        .use(createStatsRoutes(guard, context))
-        .use(createLogRoutes(guard, context))
-        .use(createExecRoutes(guard, context))
-        .use(createOperationRoutes(guard, context.operations))
-        .use(createEventRoutes(guard, context.auth, context.events)),
-    )
+  return (
+    new Elysia({ name: 'cikit-api' })
+      .use(createRequestContext(context.log, context.config.listen, context.metrics?.observeRequest))
+      .use(createErrorHandler(context.log, context.audit))
+      .use(guard)
+      .use(createWebRoutes(guard))
+      .use(createHealthRoutes(guard, context.serverHealth))
+      // Not a group, which would register the guard's request hook once more.
+      .use(
+        new Elysia({ name: 'api-routes', prefix: '/api/v1' })
+          .use(createAuthRoutes(guard, context.auth))
+          .use(createEnrolmentRoutes(guard, context.enrolment, context.config.publicUrl))
+          .use(createSessionRoutes(guard, context.auth))
+          .use(createSshKeyRoutes(guard, context.sshKeys))
+          .use(createUserRoutes(guard, context.users, context.events.poll))
+          .use(createAuditRoutes(guard, context.audit))
+          .use(createDropletRoutes(guard, context))
+          .use(createStatsRoutes(guard, context))
+          .use(createLogRoutes(guard, context))
+          .use(createExecRoutes(guard, context))
+          .use(createOperationRoutes(guard, context.operations))
+          .use(createEventRoutes(guard, context.auth, context.events)),
+      )
+  )
 }

@@ -90,6 +90,8 @@ export function escapeText(text: string): string {
 
 /** JSON leaves the C1 controls (U+009B begins an escape sequence), line separators and bidirectional marks as they are. */
 function escapeControls(json: string): string {
+  // Most lines are ASCII, for which this check is faster than the pattern.
+  if (Buffer.byteLength(json) === json.length && !json.includes('\x7f')) return json
   return json.replace(
     /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
     character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -73,12 +73,14 @@ export function createRequestContext(
     .onRequest(({ request, server, set }) => {
       const id = crypto.randomUUID()
       const peer = server?.requestIP(request)?.address ?? 'unknown'
-      const address = clientAddress(peer, request.headers.get('x-forwarded-for'), listen.trustedProxies)
+      const { allowedHosts, trustedProxies } = listen
+      const forwardedFor = trustedProxies.length > 0 ? request.headers.get('x-forwarded-for') : null
+      const address = clientAddress(peer, forwardedFor, trustedProxies)
       requestStates.set(request, { id, startedAt: performance.now(), address })
       set.headers = { ...defaultHeaders, 'x-request-id': id }
       rejectDuplicateHost(request)
       rejectAmbiguousPath(request.url)
-      rejectUnknownHost(request.url, listen.allowedHosts)
+      rejectUnknownHost(request.url, allowedHosts)
     })
     .onAfterResponse({ as: 'global' }, ({ request, path, route, set }) => {
       const state = requestStates.get(request)
