@@ -1,15 +1,11 @@
 import { bearer } from '@elysiajs/bearer'
 import { Elysia } from 'elysia'
-import type { ClientInfo } from '../../auth/login.ts'
 import type { AuthService } from '../../auth/service.ts'
 import type { Group } from '../../core/groups.ts'
-import { redactTokens } from '../../core/log.ts'
-import { type Access, createAccess } from './access.ts'
+import { Access, RequestClient } from './access.ts'
 import { type Fields, MalformedBody, readFields } from './body.ts'
-import { canonicalizeAuthorization, readToken } from './credentials.ts'
+import { canonicalizeAuthorization } from './credentials.ts'
 import { type Attempt, addressOf, recordAttempt } from './request-context.ts'
-
-const MAX_USER_AGENT_LENGTH = 200
 
 /** Kept out of the context of handlers, which could otherwise grant access. */
 const accessByRequest = new WeakMap<Request, Access>()
@@ -29,41 +25,34 @@ export function createGuard(auth: AuthService) {
     .onTransform({ as: 'global' }, ({ params }) => repairPathParameters(params))
     .derive({ as: 'global' }, ({ request, route, params, body, bearer }) => {
       const fields = toFields(body)
-      const claimedUsername = typeof fields.username === 'string' ? fields.username : ''
       const attempt: Attempt = {
         actor: { user: '', address: addressOf(request), action: actionOf(route) },
-        target: Object.values(params ?? {})[0] ?? claimedUsername,
+        target: Object.values(params ?? {})[0] ?? claimedUsername(fields),
         isAuthenticated: false,
       }
       recordAttempt(request, attempt)
-      const { actor } = attempt
-      const readRequestToken = () => readToken(request.url, bearer, fields)
-      const onAuthenticated = () => {
-        attempt.isAuthenticated = true
-      }
-      accessByRequest.set(
-        request,
-        createAccess(auth, { actor, claimedUsername, body, readToken: readRequestToken, onAuthenticated }),
-      )
-      return { actor, client: new RequestClient(request, readRequestToken) }
+      const client = new RequestClient(request, bearer, fields)
+      accessByRequest.set(request, new Access(auth, attempt, client, body))
+      return { actor: attempt.actor, client }
     })
     .onBeforeHandle({ as: 'global' }, ({ request }) => accessOf(request).rejectUnguarded())
     .macro({
       /** Open to anonymous clients. */
       open: (_: true) => ({
-        transform: ({ request }: { request: Request }) => accessOf(request).allowAnonymous(),
+        transform: ({ request, body }: { request: Request; body: unknown }) =>
+          accessOf(request).allowAnonymous(claimedUsername(toFields(body))),
       }),
 
       /** For users of this group or of a group that includes it. */
       group: (minimum: Group) => ({
         transform: ({ request }: { request: Request }) => accessOf(request).requireGroup(minimum),
-        resolve: ({ request }: { request: Request }) => ({ user: accessOf(request).user() }),
+        resolve: ({ request }: { request: Request }) => ({ user: accessOf(request).user }),
       }),
 
       /** For holders of an access token or of an active refresh token. */
       anyToken: (_: true) => ({
         transform: ({ request }: { request: Request }) => accessOf(request).requireAnyToken(),
-        resolve: ({ request }: { request: Request }) => ({ user: accessOf(request).user() }),
+        resolve: ({ request }: { request: Request }) => ({ user: accessOf(request).user }),
       }),
     })
 }
@@ -74,29 +63,15 @@ function accessOf(request: Request): Access {
   return access
 }
 
+const NO_FIELDS: Fields = {}
+
 /** Bun discards the body of a GET. */
 function toFields(body: unknown): Fields {
-  return typeof body === 'object' && body !== null && !(body instanceof MalformedBody) ? { ...body } : {}
+  return typeof body === 'object' && body !== null && !(body instanceof MalformedBody) ? { ...body } : NO_FIELDS
 }
 
-/** Evaluated on use: most handlers need neither. A class, because object literals with getters are slow to create. */
-class RequestClient implements ClientInfo {
-  readonly #request: Request
-  readonly #readToken: () => string | undefined
-
-  constructor(request: Request, readToken: () => string | undefined) {
-    this.#request = request
-    this.#readToken = readToken
-  }
-
-  get agent(): string {
-    const agent = [...(this.#request.headers.get('user-agent') ?? '')]
-    return redactTokens(agent.slice(0, MAX_USER_AGENT_LENGTH).join(''))
-  }
-
-  get token(): string | undefined {
-    return this.#readToken()
-  }
+function claimedUsername({ username }: Fields): string {
+  return typeof username === 'string' ? username : ''
 }
 
 /**
