@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { formatAgo } from '../../src/droplets/human-duration.ts'
+import { formatAgo, formatDuration, stableFor } from '../../src/droplets/human-duration.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -43,4 +43,13 @@ test.each([
 
 test('a clock that was set back never yields a negative age', () => {
   expect(formatAgo(-5 * MINUTE)).toBe('Less than a second ago')
+})
+
+test('a text does not change for the time that stableFor returns', () => {
+  for (let elapsed = -SECOND; elapsed < 3 * 365 * DAY; elapsed += Math.max(97, Math.abs(elapsed) * 0.0007)) {
+    const at = Math.floor(elapsed)
+    const time = stableFor(at)
+    expect(time).toBeGreaterThan(0)
+    expect([at, formatDuration(at + time - 1)]).toEqual([at, formatDuration(at)])
+  }
 })
