@@ -1,5 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { rootCommand } from '../../../../cli/commands.ts'
+import { leafCommands, PROGRAM_NAME, readCommandTree } from '../../../../cli/host/manual/command-tree.ts'
 import { binary } from '../../../../scripts/lib/paths.ts'
 import { toBase32 } from '../../../../src/auth/totp.ts'
 import { codeAt } from '../../auth/totp.ts'
@@ -22,16 +24,9 @@ export function showsSecret({ commandLine, exitCode }: CommandRun): boolean {
   return commandLine.startsWith('create-user') && exitCode === 0
 }
 
-/** The names of all commands, from the program's help. */
+/** The names of all commands, from the command tree. */
 export async function listCommands(): Promise<string[]> {
-  const collectCommands = async (path: string[]): Promise<string[]> => {
-    const { stdout } = await runToEnd([...path, '--help'])
-    const [, commandSection = ''] = stdout.split(/^COMMANDS$/m)
-    const names = [...commandSection.matchAll(/^ +([a-z-]+) {2,}/gm)].map(([, name = '']) => [...path, name])
-    if (names.length === 0) return [path.join(' ')]
-    return (await Promise.all(names.map(collectCommands))).flat()
-  }
-  return await collectCommands([])
+  return leafCommands(await readCommandTree(rootCommand, PROGRAM_NAME)).map(({ path }) => path)
 }
 
 export const knownCommands = [...Object.keys(hostCommands), ...Object.keys(clientCommands)]
