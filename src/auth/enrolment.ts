@@ -102,7 +102,7 @@ export function createEnrolmentService(deps: {
       const hash = hashToken(token)
       const enrolmentBefore = enrolments.findByToken(hash)
       const secret = random(TOTP_SECRET_BYTES)
-      const sealedSecret = await secretBox.encrypt(secret, enrolmentBefore?.userId ?? UNKNOWN_USER_ID)
+      const encryptedSecret = await secretBox.encrypt(secret, enrolmentBefore?.userId ?? UNKNOWN_USER_ID)
       const recoveryCodes = createRecoveryCodes(random)
       const source = { address: addressPrefix(actor.address) }
       const redeemed = await db.write(() => {
@@ -113,10 +113,10 @@ export function createEnrolmentService(deps: {
           rejectUnknown(source)
           return undefined
         }
-        secretBox.requireCurrent(sealedSecret)
+        secretBox.requireCurrent(encryptedSecret)
         const expiresAt = monotonicWallClock() + ENROLMENT_LIFETIME_MS
         const hashes = recoveryCodes.map(code => hashRecoveryCode(user.id, code.reveal()))
-        enrolments.redeem(user.id, { sealedSecret, expiresAt }, hashes)
+        enrolments.redeem(user.id, { encryptedSecret, expiresAt }, hashes)
         audit.record({ ...actor, user: user.username }, user.username)
         return { user, expiresAt }
       })

@@ -84,11 +84,11 @@ export async function createLogin(deps: LoginDeps) {
     onVerified: (account: Account) => T,
   ): Promise<{ result: T } | 'again'> {
     const account = users.findExactly(username)
-    if (!secretBox.isCurrent(decoy.sealedSecret)) decoy = await createDecoy(secretBox, random)
+    if (!secretBox.isCurrent(decoy.encryptedSecret)) decoy = await createDecoy(secretBox, random)
     // Always decrypt the same number of secrets, so timing reveals neither users nor pending enrolments.
-    const secret = await secretBox.decrypt((account ?? decoy).sealedSecret, (account ?? decoy).id)
+    const secret = await secretBox.decrypt((account ?? decoy).encryptedSecret, (account ?? decoy).id)
     const pending = account && (await enrolment.pendingSecret(account.id))
-    if (!pending) await secretBox.decrypt(decoy.sealedSecret, decoy.id)
+    if (!pending) await secretBox.decrypt(decoy.encryptedSecret, decoy.id)
     const source = { address: addressPrefix(actor.address), sessionId: account && sessionIdOf(account, client.token) }
     const outcome = await db.write(() => {
       const bucket = throttle.bucketOf(username, account?.id, source)
@@ -121,7 +121,7 @@ export async function createLogin(deps: LoginDeps) {
 
   function wasReencrypted(account: Account): boolean {
     const current = users.findExactly(account.username)
-    return current?.id === account.id && !Buffer.from(current.sealedSecret).equals(account.sealedSecret)
+    return current?.id === account.id && !Buffer.from(current.encryptedSecret).equals(account.encryptedSecret)
   }
 
   /** The session of an access or refresh token, if it belongs to this user. */
@@ -137,7 +137,7 @@ export async function createLogin(deps: LoginDeps) {
 async function createDecoy(
   secretBox: RotatableSecretBox,
   random: RandomBytes,
-): Promise<Pick<Account, 'id' | 'sealedSecret'>> {
+): Promise<Pick<Account, 'id' | 'encryptedSecret'>> {
   const id = crypto.randomUUID()
-  return { id, sealedSecret: await secretBox.encrypt(random(TOTP_SECRET_BYTES), id) }
+  return { id, encryptedSecret: await secretBox.encrypt(random(TOTP_SECRET_BYTES), id) }
 }

@@ -9,7 +9,7 @@ import { matchingStep } from './totp.ts'
 
 /** A new secret that was shown to the user and is not active yet. */
 export interface PendingSecret {
-  sealedSecret: Uint8Array
+  encryptedSecret: Uint8Array
   secret: Uint8Array<ArrayBuffer>
 }
 
@@ -32,7 +32,10 @@ export function createPendingSecrets(deps: {
     async pendingSecret(userId: string): Promise<PendingSecret | undefined> {
       const stored = enrolments.findPendingSecret(userId)
       return (
-        stored && { sealedSecret: stored.sealedSecret, secret: await secretBox.decrypt(stored.sealedSecret, userId) }
+        stored && {
+          encryptedSecret: stored.encryptedSecret,
+          secret: await secretBox.decrypt(stored.encryptedSecret, userId),
+        }
       )
     },
 
@@ -46,8 +49,8 @@ export function createPendingSecrets(deps: {
       const step = matchingStep(pending.secret, code, now())
       if (!current || step === undefined || current.expiresAt <= monotonicWallClock()) return false
       // Another link may have replaced the pending secret since it was decrypted.
-      if (!Buffer.from(current.sealedSecret).equals(pending.sealedSecret)) return false
-      users.replaceSecret(user.id, current.sealedSecret, step)
+      if (!Buffer.from(current.encryptedSecret).equals(pending.encryptedSecret)) return false
+      users.replaceSecret(user.id, current.encryptedSecret, step)
       enrolments.activate(user.id)
       sessions.removeAllOfUser(user.id)
       audit.record({ ...actor, action: 'user.enrolled' }, user.username)

@@ -32,7 +32,7 @@ export interface ChainEnd {
 }
 
 export interface AuditFilter {
-  /** Records after this number only, and before that one. */
+  /** Record numbers, both exclusive. */
   after: number
   before: number
   /** Inclusive, milliseconds since 1970. */

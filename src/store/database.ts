@@ -12,28 +12,28 @@ export interface Database {
   /** For reads. In WAL mode they never wait for a writer. */
   readonly sql: Sqlite
   /**
-   * Runs `work` in a `BEGIN IMMEDIATE` transaction, which it may share: all of it counts, durably, or nothing does.
-   * While another process writes, it waits without blocking the event loop, in the order of the calls.
-   * @param work may be called again when what it did was undone: whatever it does beside the database must bear that
+   * Runs `work` in a `BEGIN IMMEDIATE` transaction, which it may share with other writes. It either takes effect durably
+   * and as a whole, or not at all. Waits for other processes without blocking the event loop; writes keep their order.
+   * @param work may run again after a rollback, so its side effects outside the database must be repeatable
    * @throws ApiError 922 when the store stays locked for 5 s, is full or cannot be written
    */
   write<T>(work: () => T): Promise<T>
-  /** Another one after every commit, of ours at once, of another process from the next turn of the event loop on. */
+  /** Changes with every commit: our own at once, those of other processes from the next turn of the event loop on. */
   version(): number
-  /** How many writes wait for their turn now. */
+  /** Number of queued writes. */
   waitingWrites(): number
   /**
-   * Tells how each write ended, from now on.
+   * Reports the result of every write.
    * @param listener must not throw
-   * @returns ends it
+   * @returns removes the listener
    */
   watchWrites(listener: (result: WriteResult) => void): () => void
   close(): void
 }
 
 /**
- * Opens the database of a data directory, making and migrating it as needed; all its files are 0600.
- * @throws OperatorError when it is corrupt, of a newer version, or cannot be opened
+ * Opens the database of a data directory; creates and migrates it as needed. All its files are 0600.
+ * @throws OperatorError when it is corrupt, from a newer version, or cannot be opened
  */
 export function openDatabase(
   dataDir: string,
@@ -42,22 +42,22 @@ export function openDatabase(
   const path = databaseFile(dataDir)
   try {
     prepareDataDir(dataDir)
-    // Whoever takes the lock finishes it; who holds it has done so.
+    // Taking the lock finishes the restore.
     if (isRestorePending(dataDir)) acquireServeLock(dataDir).release()
     createPrivateFile(path)
     const sql = new Sqlite(path, { readwrite: true, strict: true })
     try {
-      // First of all, or opening fails where another process is just recovering or closing the database.
+      // First, or opening fails while another process recovers or closes the database.
       sql.run('PRAGMA busy_timeout = 5000')
       sql.run('PRAGMA journal_mode = WAL')
       sql.run('PRAGMA synchronous = FULL')
-      // 16 MiB of WAL: fewer of the commits have to wait for what is written into the database itself.
+      // 16 MiB of WAL: fewer commits have to wait for a checkpoint.
       sql.run('PRAGMA wal_autocheckpoint = 4000')
       migrate(sql, { dataDir, migrations: options.migrations ?? allMigrations, now: options.now() })
       // Not before: SQLite rebuilds tables with foreign keys off (https://www.sqlite.org/lang_altertable.html section 7).
       sql.run('PRAGMA foreign_keys = ON')
       checkIntegrity(sql, path)
-      // bun:sqlite is synchronous: a statement that waits stops the event loop. The patience is in `write`.
+      // bun:sqlite is synchronous: a waiting statement blocks the event loop. `write` waits and retries instead.
       sql.run('PRAGMA busy_timeout = 0')
     } catch (error) {
       sql.close()
@@ -75,7 +75,7 @@ function createDatabase(sql: Sqlite): Database {
   let lastDataVersion = 0
   let isPolled = false
   let version = 0
-  // Asked once a turn of the event loop: what another process commits meanwhile comes after the requests of this turn.
+  // Polled once per turn of the event loop: later commits of other processes take effect in the next turn.
   const pollOtherCommits = () => {
     isPolled = true
     setImmediate(expirePoll)
@@ -110,7 +110,7 @@ function createDatabase(sql: Sqlite): Database {
   }
 }
 
-/** Reads every page and index: damage is found now, and not when it is met by chance. */
+/** Reads every page and index, so that damage is found at start. */
 function checkIntegrity(sql: Sqlite, path: string): void {
   const problems = sql
     .query<{ integrity_check: string }, []>('PRAGMA integrity_check')
@@ -123,12 +123,12 @@ function closeDatabase(sql: Sqlite): void {
   try {
     sql.run('PRAGMA wal_checkpoint(TRUNCATE)')
   } catch {
-    // Another process is reading or writing; what the WAL holds is durable where it is.
+    // Another process reads or writes. The WAL is durable as it is.
   }
   sql.close()
 }
 
-// https://www.sqlite.org/rescode.html: the extended codes begin with the primary one.
+// Extended codes start with the primary one: https://www.sqlite.org/rescode.html
 const isCorrupt = (error: SQLiteError) => /^SQLITE_(CORRUPT|NOTADB)/.test(error.code ?? '')
 
 function toOpenError(error: unknown, path: string): Error {
@@ -145,7 +145,7 @@ function toOpenError(error: unknown, path: string): Error {
 
 function corruptError(path: string, cause: Error): OperatorError {
   return new OperatorError(
-    `The database ${path} is corrupt (${cause.message.replace(/\s*\n\s*/g, ' ')}): put a backup in its place, or move it away and begin anew`,
+    `The database ${path} is corrupt (${cause.message.replace(/\s*\n\s*/g, ' ')}): restore a backup, or move the file away to start with an empty database`,
     { cause },
   )
 }

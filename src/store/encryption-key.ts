@@ -8,25 +8,25 @@ import { createSecretBox, type SecretBox } from './encryption.ts'
 import { NEXT_KEY_SUFFIX, SEALING_KEY_FILE } from './files.ts'
 import { ensureKeyFile, fsyncDirectory, type Key, readKeyFile } from './key-file.ts'
 
-/** The sealer of a data directory, whose key may be replaced by another process at any time. */
+/** The secret box of a data directory. Another process may rotate its key at any time. */
 export interface RotatableSecretBox extends SecretBox {
-  /** Whether this was sealed, by this process, with the key that is the present one. */
+  /** Whether this process encrypted the value with the current key. */
   isCurrent(encrypted: Uint8Array): boolean
   /**
-   * To be asked inside the transaction that stores what was sealed.
-   * @throws ApiError 922 when the key was replaced in between
+   * Runs in the transaction that stores the value.
+   * @throws ApiError 922 when the key was rotated since the encryption
    */
   requireCurrent(encrypted: Uint8Array): void
 }
 
-/** Where the sealing key is. */
+/** Where the encryption key is. */
 export interface KeyLocation {
   dataDir: string
-  /** Where the operator keeps it elsewhere. */
+  /** Path of the key file outside the data directory. */
   keyFile?: string
 }
 
-/** The file itself, where a link leads to it. */
+/** Path of the key file, with symbolic links resolved. */
 export function sealingKeyFile({ dataDir, keyFile }: KeyLocation): string {
   const file = keyFile ?? join(dataDir, SEALING_KEY_FILE)
   return existsSync(file) ? realpathSync(file) : file
@@ -34,21 +34,19 @@ export function sealingKeyFile({ dataDir, keyFile }: KeyLocation): string {
 
 export const KEY_CHECK_CONTEXT = 'sealing-check'
 
-/** Whether there is a sealing key that must not be lost. */
+/** Whether the encryption key is in use and must not be lost. */
 export function hasEncryptedSecrets(db: Database): boolean {
   return createKeyCheck(db).get() !== undefined
 }
 
-/** A key in use. */
 interface LoadedKey {
   secretBox: SecretBox
   hash: Uint8Array
 }
 
 /**
- * The sealer with the key of this data directory (`sealing.key`, 0600, 32 bytes in hex), or of the file that the
- * operator named. Only the former is ever made, and only while nothing is sealed yet, so that a lost key is an error
- * and never a silent new beginning.
+ * Opens the secret box with the key of the data directory (`sealing.key`, 0600, 32 bytes in hex) or with the operator's
+ * key file. Creates a key only in the data directory and only while nothing is encrypted: a lost key is an error.
  * @throws OperatorError naming the file, when the key is missing or wrong
  */
 export async function openSecretBox(
@@ -81,7 +79,7 @@ export async function openSecretBox(
       try {
         return await current.secretBox.decrypt(encrypted, context)
       } catch (error) {
-        // The key may have been replaced after, or just before, this was read.
+        // The key may have been rotated just before or after the value was read.
         const candidates = (await reloadIfReplaced()) ? [current, previous] : [previous]
         for (const candidate of candidates) {
           const plaintext = await candidate?.secretBox.decrypt(encrypted, context).catch(() => undefined)
@@ -95,7 +93,7 @@ export async function openSecretBox(
 
     requireCurrent(encrypted) {
       if (isCurrent(encrypted)) return
-      throw new ApiError('storeUnavailable', { text: 'The sealing key was just replaced: try again' })
+      throw new ApiError('storeUnavailable', { text: 'The encryption key was just rotated: try again' })
     },
   }
 
@@ -109,25 +107,25 @@ export async function openSecretBox(
     const loadedKey = { secretBox, hash: hashKey(key) }
     if (!keyCheck.get()) {
       const encrypted = await encryptKeyCheck(secretBox)
-      // Another process may do the same at this moment: one check counts, and the key is held against that.
+      // Another process may insert its check first; the key is then verified against that one.
       await db.write(() => keyCheck.insertIfMissing(encrypted, loadedKey.hash))
     }
     await secretBox.decrypt(keyCheck.get()?.encrypted ?? new Uint8Array(), KEY_CHECK_CONTEXT).catch(cause => {
       throw new OperatorError(
-        `The key in ${file} is not the one that the secrets in ${dataDir} were sealed with: put the right one back`,
+        `The key in ${file} is not the one that encrypted the secrets in ${dataDir}: restore the right key`,
         { cause },
       )
     })
     return loadedKey
   }
 
-  /** A rotation that could not put its key into place has left it beside. */
+  /** If a rotation could not replace the key file, its key is in the `.new` file. */
   function currentKeyFile(): string {
     const next = nextKeyFile(file)
     return bytesEqual(keyCheck.get()?.hash, hashKeyFile(next)) ? next : file
   }
 
-  /** @returns whether it was */
+  /** @returns whether the key was replaced */
   async function reloadIfReplaced(): Promise<boolean> {
     if (bytesEqual(keyCheck.get()?.hash, current.hash)) return false
     await finishRotation(db, file)
@@ -137,12 +135,12 @@ export async function openSecretBox(
   }
 }
 
-/** What a wrong key is found out by. */
+/** The value that detects a wrong key. */
 export function encryptKeyCheck(secretBox: SecretBox): Promise<Uint8Array> {
   return secretBox.encrypt(new TextEncoder().encode(KEY_CHECK_CONTEXT), KEY_CHECK_CONTEXT)
 }
 
-/** The text by which a wrong key is found out, and the hash of the right one. */
+/** A value encrypted with the right key, and the hash of that key. */
 export function createKeyCheck({ sql }: Pick<Database, 'sql'>) {
   const select = sql.query<{ encrypted: Uint8Array; hash: Uint8Array }, []>(
     'SELECT encrypted, key_hash AS hash FROM encryption_key_check',
@@ -156,11 +154,11 @@ export function createKeyCheck({ sql }: Pick<Database, 'sql'>) {
   }
 }
 
-/** Puts the key of a rotation that was committed into its place, and one that was not away. */
+/** Replaces the key file if the rotation was committed; otherwise removes the new key. */
 export async function finishRotation(db: Database, file: string): Promise<void> {
   const next = nextKeyFile(file)
   if (!existsSync(next)) return
-  // In a transaction, since another process may be rotating at this moment.
+  // In a transaction, since another process may be rotating the key.
   await db.write(() => {
     const hash = createKeyCheck(db).get()?.hash
     if (!existsSync(next) || !hash) return
@@ -170,16 +168,16 @@ export async function finishRotation(db: Database, file: string): Promise<void> 
   })
 }
 
-/** Where it is not, the key is read from where it lies. */
+/** If this fails, the key is read from its `.new` file. */
 function tryReplace(next: string, file: string): void {
   try {
     renameSync(next, file)
   } catch {
-    // A file that is mounted by itself cannot be replaced. A rotation refuses to begin there.
+    // A file that is a mount point cannot be replaced; rotations are rejected there.
   }
 }
 
-/** A file that a power cut left half written holds no key. */
+/** Undefined for a missing or incomplete key file. */
 export function hashKeyFile(file: string): Uint8Array | undefined {
   try {
     return hashKey(readKeyFile(file))
@@ -196,7 +194,7 @@ export function hashKey(key: Key): Uint8Array {
   return createHash('sha256').update(key.reveal()).digest()
 }
 
-/** Of values that are there. */
+/** False if either value is missing. */
 export function bytesEqual(left: Uint8Array | null | undefined, right: Uint8Array | null | undefined): boolean {
   return left != null && right != null && Buffer.from(left).equals(right)
 }

@@ -2,10 +2,10 @@ import { createCipheriv, createDecipheriv } from 'node:crypto'
 import type { RandomBytes } from '../core/random.ts'
 import type { Key } from './key-file.ts'
 
-/** AES-256-GCM over small values. What is sealed for one context (a user's id) does not open for another. */
+/** AES-256-GCM for small values, bound to a context such as a user's id. */
 export interface SecretBox {
   encrypt(plaintext: Uint8Array<ArrayBuffer>, context: string): Promise<Uint8Array>
-  /** @throws when it was sealed with another key, for another context, or was changed */
+  /** @throws for another key, another context, or a changed value */
   decrypt(encrypted: Uint8Array, context: string): Promise<Uint8Array<ArrayBuffer>>
 }
 
@@ -16,7 +16,7 @@ const TAG_BYTES = 16
 /** @param key 32 bytes */
 export function createSecretBox(key: Key, random: RandomBytes): SecretBox {
   const options = { authTagLength: TAG_BYTES }
-  // At once and not by `crypto.subtle`: a thread of its own for so few bytes takes fifty times as long.
+  // Synchronous: for a few bytes, `crypto.subtle` with its own thread takes fifty times as long.
   return {
     async encrypt(plaintext, context) {
       const nonce = random(NONCE_BYTES)

@@ -1,15 +1,15 @@
 import type { Database } from './database.ts'
 
-/** A new secret that was shown and has not taken effect. */
+/** A new secret that was shown and is not active yet. */
 export interface PendingSecret {
-  sealedSecret: Uint8Array
+  encryptedSecret: Uint8Array
   /** Milliseconds since 1970. */
   expiresAt: number
 }
 
 export type EnrolmentStore = ReturnType<typeof createEnrolmentStore>
 
-/** Secrets on their way to users, and recovery codes. Whatever changes them must run inside `database.write`. */
+/** Enrolments and recovery codes. Changes must run inside `database.write`. */
 export function createEnrolmentStore({ sql }: Database) {
   const insertLink = sql.query<null, [string, Uint8Array, number]>(
     'INSERT OR REPLACE INTO enrolments (user_id, token_hash, expires_at, secret) VALUES (?, ?, ?, NULL)',
@@ -21,7 +21,7 @@ export function createEnrolmentStore({ sql }: Database) {
     'UPDATE enrolments SET secret = ?, expires_at = ? WHERE user_id = ?',
   )
   const selectPending = sql.query<PendingSecret, [string]>(
-    'SELECT secret AS sealedSecret, expires_at AS expiresAt FROM enrolments WHERE user_id = ? AND secret IS NOT NULL',
+    'SELECT secret AS encryptedSecret, expires_at AS expiresAt FROM enrolments WHERE user_id = ? AND secret IS NOT NULL',
   )
   const deleteEnrolment = sql.query<null, [string]>('DELETE FROM enrolments WHERE user_id = ?')
 
@@ -39,7 +39,7 @@ export function createEnrolmentStore({ sql }: Database) {
   )
 
   return {
-    /** Begins an enrolment in the place of an earlier one. */
+    /** Starts an enrolment; replaces an earlier one. */
     issue(userId: string, tokenHash: Uint8Array, expiresAt: number): void {
       deleteCodes.run(userId, 1)
       insertLink.run(userId, tokenHash, expiresAt)
@@ -47,44 +47,44 @@ export function createEnrolmentStore({ sql }: Database) {
 
     findByToken: (tokenHash: Uint8Array) => selectByToken.get(tokenHash) ?? undefined,
 
-    /** The link is used up, and this is what was shown for it. */
+    /** Marks the link as used and stores what was shown. */
     redeem(userId: string, pending: PendingSecret, codeHashes: Uint8Array[]): void {
-      updateSecret.run(pending.sealedSecret, pending.expiresAt, userId)
+      updateSecret.run(pending.encryptedSecret, pending.expiresAt, userId)
       for (const hash of codeHashes) insertCode.run(userId, hash, 1)
     },
 
     findPendingSecret: (userId: string): PendingSecret | undefined => selectPending.get(userId) ?? undefined,
 
-    /** What was shown with the secret counts from now on, and what counted before does not. */
+    /** Makes the recovery codes shown with the secret the valid ones. */
     activate(userId: string): void {
       deleteEnrolment.run(userId)
       deleteCodes.run(userId, 0)
       activateCodes.run(userId)
     },
 
-    /** Ends an enrolment without its taking effect. */
+    /** Ends an enrolment without activating it. */
     cancel(userId: string): void {
       deleteEnrolment.run(userId)
       deleteCodes.run(userId, 1)
     },
 
-    /** The same, and gives the user other recovery codes. */
+    /** Cancels the enrolment and replaces all recovery codes. */
     replaceCodes(userId: string, codeHashes: Uint8Array[]): void {
       deleteEnrolment.run(userId)
       for (const pending of [0, 1] as const) deleteCodes.run(userId, pending)
       for (const hash of codeHashes) insertCode.run(userId, hash, 0)
     },
 
-    /** Other recovery codes count from now on; a link that is open goes on. */
+    /** Replaces the valid recovery codes; an open link stays valid. */
     renewCodes(userId: string, codeHashes: Uint8Array[]): void {
       deleteCodes.run(userId, 0)
       for (const hash of codeHashes) insertCode.run(userId, hash, 0)
     },
 
-    /** How many recovery codes of the user count. */
+    /** Number of valid recovery codes. */
     countCodes: (userId: string): number => selectCodeCount.get(userId)?.count ?? 0,
 
-    /** @returns whether the user had this recovery code; now it has it no more */
+    /** Removes a recovery code. @returns whether it was valid */
     consumeCode: (userId: string, hash: Uint8Array): boolean => deleteUsedCode.run(userId, hash).changes === 1,
   }
 }

@@ -1,6 +1,6 @@
 import type { Database } from './database.ts'
 
-/** The failures of one lane. Times are milliseconds since 1970. */
+/** Failure counters. Times are milliseconds since 1970. */
 export interface ThrottleBucket {
   consecutive: number
   lockedUntil: number
@@ -11,7 +11,7 @@ export interface ThrottleBucket {
 
 export type ThrottleBucketStore = ReturnType<typeof createThrottleBucketStore>
 
-/** Lanes of failures, and the addresses that users proved. Whatever changes them must run inside `database.write`. */
+/** Failure counters and known login addresses. Changes must run inside `database.write`. */
 export function createThrottleBucketStore({ sql }: Database) {
   const selectOne = sql.query<ThrottleBucket, [string]>(`
     SELECT consecutive, locked_until AS lockedUntil, window_failures AS windowFailures,
@@ -25,13 +25,13 @@ export function createThrottleBucketStore({ sql }: Database) {
   const deleteOldestAddresses = sql.query<null, [number]>(`
     DELETE FROM throttle_buckets WHERE bucket IN
       (SELECT bucket FROM throttle_buckets WHERE bucket >= 'address:' AND bucket < 'address;' ORDER BY last_failure_at DESC LIMIT -1 OFFSET ?)`)
-  const selectProvenAddress = sql.query<{ at: number }, [string, string]>(
+  const selectKnownAddress = sql.query<{ at: number }, [string, string]>(
     'SELECT last_used_at AS at FROM known_addresses WHERE user_id = ? AND address = ?',
   )
-  const upsertProvenAddress = sql.query<null, [string, string, number]>(
+  const upsertKnownAddress = sql.query<null, [string, string, number]>(
     'INSERT OR REPLACE INTO known_addresses (user_id, address, last_used_at) VALUES (?, ?, ?)',
   )
-  const deleteOldestProvenAddresses = sql.query<null, [string, string, number]>(`
+  const deleteOldestKnownAddresses = sql.query<null, [string, string, number]>(`
     DELETE FROM known_addresses WHERE user_id = ? AND address NOT IN
       (SELECT address FROM known_addresses WHERE user_id = ? ORDER BY last_used_at DESC LIMIT ?)`)
 
@@ -41,7 +41,7 @@ export function createThrottleBucketStore({ sql }: Database) {
   const salt = sql.query<{ salt: Uint8Array }, []>('SELECT salt FROM throttle_salt').get()?.salt ?? new Uint8Array()
 
   return {
-    /** What names fall into buckets by, in this system and no other. */
+    /** Random key of this system for hashing usernames into buckets. */
     salt,
 
     find: (bucket: string): ThrottleBucket | undefined => selectOne.get(bucket) ?? undefined,
@@ -53,28 +53,28 @@ export function createThrottleBucketStore({ sql }: Database) {
 
     remove: (bucket: string): void => void deleteOne.run(bucket),
 
-    /** All lanes whose name begins so. `prefix` ends in `:`. */
+    /** @param prefix ends in `:` */
     removeByPrefix: (prefix: string): void => void deleteRange.run(prefix, prefixEnd(prefix)),
 
-    /** Of the lanes whose name begins so, those that are locked, or have had so many failures in a window that began since then. */
+    /** Counts the buckets with this prefix that are locked, or had `failures` in a window started after `since`. */
     countLocked: (prefix: string, now: number, failures: number, since: number): number =>
       selectLockedCount.get(prefix, prefixEnd(prefix), now, failures, since)?.count ?? 0,
 
-    /** Of the addresses' lanes, keeps those that failed last. */
+    /** Removes all address buckets but the `count` with the latest failures. */
     retainNewestAddresses: (count: number): void => void deleteOldestAddresses.run(count),
 
-    /** When the user logged in from there last, as far as that was noted; undefined for an address it never proved. */
-    lastLoginAt: (userId: string, address: string): number | undefined => selectProvenAddress.get(userId, address)?.at,
+    /** Undefined for an address from which the user has not logged in. */
+    lastLoginAt: (userId: string, address: string): number | undefined => selectKnownAddress.get(userId, address)?.at,
 
-    /** Remembers from where a user logged in, the `keep` newest. */
+    /** Stores a login address; retains the newest `maxAddresses` of the user. */
     recordLoginAddress(userId: string, address: string, now: number, maxAddresses: number): void {
-      upsertProvenAddress.run(userId, address, now)
-      deleteOldestProvenAddresses.run(userId, userId, maxAddresses)
+      upsertKnownAddress.run(userId, address, now)
+      deleteOldestKnownAddresses.run(userId, userId, maxAddresses)
     },
   }
 }
 
-/** The names that begin so come before this one: after `:`, `;` is the next character. */
+/** Upper bound of the bucket names with this prefix: `;` is the character after `:`. */
 function prefixEnd(prefix: string): string {
   return `${prefix.slice(0, -1)};`
 }

@@ -10,7 +10,7 @@ import { appliedMigration } from './migrate.ts'
 import { migrations } from './migrations/index.ts'
 
 export interface StoreReport {
-  /** What SQLite found wrong with it; empty for a sound one. */
+  /** Problems found by `PRAGMA integrity_check`. */
   damage: string[]
   /** The newest migration of the database; 0 for one of a development build. */
   migration: number
@@ -20,20 +20,20 @@ export interface StoreReport {
   newestMigration: number
   users: number
   owner: string | undefined
-  /** `unneeded` as long as nothing was sealed; `unknown` for a database of another version than ours. */
+  /** `unneeded` while nothing is encrypted; `unknown` for a damaged database or another migration. */
   key: 'right' | 'wrong' | 'missing' | 'unneeded' | 'unknown'
   keyFile: string
 }
 
 /**
- * Looks at a database and its key, and changes nothing: no migration, no new file, whatever is missing.
+ * Inspects a database and its key without changing or creating anything.
  * @returns undefined when there is no database yet
  * @throws when it cannot be opened at all
  */
 export async function inspectStore(location: KeyLocation): Promise<StoreReport | undefined> {
   const file = databaseFile(location.dataDir)
   if (!existsSync(file)) return undefined
-  // One that may only read would leave the files of its WAL behind.
+  // A read-only connection would leave its WAL files behind.
   const sql = new Sqlite(file, { readwrite: true, strict: true })
   try {
     sql.run('PRAGMA busy_timeout = 2000')
@@ -80,7 +80,7 @@ function countUsers(sql: Sqlite): { users: number; owner: string | undefined } {
 async function checkKey(sql: Sqlite, file: string): Promise<StoreReport['key']> {
   const keyCheck = createKeyCheck({ sql }).get()
   if (!keyCheck) return 'unneeded'
-  // A rotation that could not put its key into place has left it beside.
+  // A rotation that could not replace the key file leaves its key in the `.new` file.
   const files = [file, nextKeyFile(file)].filter(name => existsSync(name))
   if (files.length === 0) return 'missing'
   const canDecrypt = (name: string) =>

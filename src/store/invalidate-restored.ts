@@ -4,7 +4,7 @@ import { createOperationStore } from './operations.ts'
 
 const TOTP_STEP_MS = 30_000
 
-/** What a database has to forget that was put back from an earlier time. */
+/** Number of rows invalidated after a restore. */
 export interface RestoreSummary {
   sessions: number
   enrolments: number
@@ -12,9 +12,9 @@ export interface RestoreSummary {
 }
 
 /**
- * Ends what cannot go on from an earlier time. Runs inside `database.write`.
+ * Ends sessions, enrolments and operations of a database restored from an earlier time. Runs inside `database.write`.
  *
- * The journal of unfinished adds is dropped and not worked off: what was unfinished then may be a droplet in use today.
+ * The provisioning journal is cleared, not rolled back: an add that was unfinished then may be a droplet in use today.
  * @param now milliseconds since 1970
  */
 export function invalidateRestoredState(db: Database, now: number): RestoreSummary {
@@ -23,7 +23,7 @@ export function invalidateRestoredState(db: Database, now: number): RestoreSumma
   const sessions = sql.query<null, []>('DELETE FROM sessions').run().changes
   const enrolments = sql.query<null, []>('DELETE FROM enrolments').run().changes
   sql.query<null, []>('DELETE FROM recovery_codes WHERE pending = 1').run()
-  // RFC 6238 section 5.2: a code that was accepted after the backup must not be accepted again.
+  // A code that was accepted after the backup must not be accepted again (RFC 6238 section 5.2).
   sql.query<null, [number]>('UPDATE users SET last_step = max(last_step, ?)').run(Math.floor(now / TOTP_STEP_MS))
   sql.query<null, []>('DELETE FROM provisioning_journal').run()
   const { id, text } = catalogue.operationInterrupted

@@ -10,11 +10,11 @@ export type Key = Secret<Uint8Array<ArrayBuffer>>
 export const KEY_BYTES = 32
 
 /**
- * Makes a key file (32 bytes in hex, 0600) that is on the disk when this returns; leaves an existing one.
+ * Creates a key file (32 bytes in hex, 0600) durably; keeps an existing one.
  * @throws OperatorError
  */
 export function ensureKeyFile(file: string, random: RandomBytes): void {
-  // Written aside and then linked: `link` fails where the file exists (as O_EXCL does), and nobody ever reads half a key.
+  // Written to a temporary file and linked: `link` fails if the file exists, and nobody reads an incomplete key.
   const tempFile = `${file}.${process.pid}`
   try {
     writeKeyFile(tempFile, new Secret(random(KEY_BYTES)))
@@ -23,7 +23,7 @@ export function ensureKeyFile(file: string, random: RandomBytes): void {
     if (!isFileExistsError(cause)) {
       const reason = errorMessage(cause)
       throw new OperatorError(
-        `The key file ${file} cannot be made (${reason}): check the disk and who owns the directory`,
+        `The key file ${file} cannot be created (${reason}): check the disk and who owns the directory`,
         { cause },
       )
     }
@@ -37,33 +37,33 @@ function removeTempFile(tempFile: string): void {
   try {
     rmSync(tempFile, { force: true })
   } catch {
-    // Where nothing can be written, nothing was.
+    // Read-only: the file was not created either.
   }
 }
 
-/** Writes a key into a new file, in the place of one that lies there. */
+/** Writes a key to a new file; replaces an existing file. */
 export function writeKeyFile(file: string, key: Key): void {
   rmSync(file, { force: true })
-  // On the disk before anything is done with it: a power cut must not leave work without its key.
+  // Durable before first use: a power cut must not leave encrypted data without its key.
   writeFileSync(file, `${key.reveal().toHex()}\n`, { mode: 0o600, flag: 'wx', flush: true })
   chmodSync(file, 0o600)
 }
 
-/** @throws OperatorError naming the file, when it is missing or holds no key */
+/** @throws OperatorError naming the file when it is missing or does not contain a key */
 export function readKeyFile(file: string): Key {
   let text: string
   try {
     text = readFileSync(file, 'utf8').trim()
   } catch (cause) {
-    throw new OperatorError(`The key file ${file} is missing or cannot be read: put it back`, { cause })
+    throw new OperatorError(`The key file ${file} is missing or cannot be read: restore it`, { cause })
   }
   if (!/^[0-9a-f]{64}$/.test(text)) {
-    throw new OperatorError(`The key file ${file} does not hold a key (64 hex digits): put the right one back`)
+    throw new OperatorError(`The key file ${file} does not contain a key (64 hex digits): restore the right one`)
   }
   return new Secret(Uint8Array.fromHex(text))
 }
 
-/** Makes what was linked or renamed in a directory outlast a power cut. */
+/** Makes links and renames in a directory durable. */
 export function fsyncDirectory(path: string): void {
   const directory = openSync(path, 'r')
   fsyncSync(directory)

@@ -20,12 +20,12 @@ import { fsyncDirectory, KEY_BYTES, type Key, writeKeyFile } from './key-file.ts
 const MAX_ATTEMPTS = 5
 
 /**
- * Seals every secret anew, with a new key, while others may be reading and writing.
- * @param secretBox of the present key
- * @param file that the present key is in
- * @param record is called in the same transaction
- * @returns how many secrets there were
- * @throws OperatorError when the key file cannot be written, or users change faster than they can be sealed
+ * Encrypts every secret with a new key, while other processes may read and write.
+ * @param secretBox with the current key
+ * @param file the current key file
+ * @param record runs in the same transaction
+ * @returns the number of secrets
+ * @throws OperatorError when the key file cannot be written, or secrets keep changing during the rotation
  */
 export async function rotateKey(
   db: Database,
@@ -52,7 +52,7 @@ export async function rotateKey(
       const unchanged = bytesEqual(keyCheck.get()?.hash, oldHash) && haveSameSecrets(readSecrets(db), secrets)
       if (!unchanged) return false
       rejectPendingKey(file, oldHash)
-      // On the disk before the transaction is: whatever is committed has its key in one of two files.
+      // Durable before the commit, so that the key of the committed state is always in one of the two files.
       writeNextKey(file, key)
       for (const [index, { table, userId }] of secrets.entries()) {
         db.sql
@@ -68,23 +68,23 @@ export async function rotateKey(
       return secrets.length
     }
   }
-  throw new OperatorError('Users were changed all the while: run it again at a quieter moment')
+  throw new OperatorError('Secrets changed during every attempt: run it again at a quieter time')
 }
 
-/** A file that is mounted by itself (as container engines do with secrets) cannot be replaced by another one. */
+/** A file that is a mount point, as container engines create for secrets, cannot be replaced. */
 function rejectMountPoint(file: string): void {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map(line => line.split(' ')[4]?.replaceAll('\\040', ' '))
   if (!mounts.includes(file)) return
-  throw new OperatorError(`${file} is mounted by itself and cannot be replaced: mount the directory that it lies in`)
+  throw new OperatorError(`${file} is a mount point and cannot be replaced: mount its directory instead`)
 }
 
-/** The key of an earlier rotation that could not be put into its place is the only one there is. */
+/** If an earlier rotation could not replace the key file, its `.new` file is the only copy of the key. */
 function rejectPendingKey(file: string, hash: Uint8Array | null | undefined): void {
   const next = nextKeyFile(file)
   if (bytesEqual(hash, hashKeyFile(next))) {
-    throw new OperatorError(`The key in ${next} could not be put into the place of ${file}: do that first, by hand`)
+    throw new OperatorError(`The key in ${next} could not replace ${file}: move it there by hand, then run this again`)
   }
 }
 
@@ -95,7 +95,7 @@ function writeNextKey(file: string, key: Key): void {
   } catch (cause) {
     const reason = errorMessage(cause)
     throw new OperatorError(
-      `The new key cannot be written beside ${file} (${reason}): let this user write there, nothing was changed`,
+      `The new key cannot be written to the directory of ${file} (${reason}): give this user write access. Nothing was changed`,
       { cause },
     )
   }
@@ -109,7 +109,7 @@ interface StoredSecret {
   secret: Uint8Array
 }
 
-/** All that is sealed, and what it is sealed for. */
+/** All encrypted values with their contexts. */
 function readSecrets({ sql }: Database): StoredSecret[] {
   return (Object.keys(idColumns) as StoredSecret['table'][]).flatMap(table => {
     const column = idColumns[table]

@@ -1,27 +1,26 @@
 import type { Database } from './database.ts'
 
 export type OperationKind = 'add' | 'start' | 'stop' | 'restart' | 'delete'
-/** `queued`: accepted, and waiting for others to end. The last three are for good. */
+/** `queued`: accepted, waiting for other operations. The last three are final. */
 export type OperationState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
 
-/** A part of an operation. */
 export interface Step {
   name: string
   /** Milliseconds since 1970, as all times here. */
   startedAt: number
-  /** Undefined for the one that it is at, or failed at. */
+  /** Undefined for the current step, or the one that failed. */
   endedAt?: number
 }
 
-/** A change of a droplet, asked for by somebody. */
+/** A requested change of a droplet. */
 export interface Operation {
   id: string
   kind: OperationKind
-  /** Its name; null as long as an add has chosen none. */
+  /** Name; null until an add has chosen one. */
   droplet: string | null
-  /** The engine's id of the droplet that was asked for; null for an add. */
+  /** The engine's id of the droplet; null for an add. */
   dropletId: string | null
-  /** By whom, from where, and as which action of the audit. */
+  /** The actor, as in the audit log. */
   user: string
   address: string
   action: string
@@ -30,25 +29,25 @@ export interface Operation {
   startedAt: number | null
   endedAt: number | null
   steps: Step[]
-  /** As the caller was told, or would have been. */
+  /** The error as sent to the caller. */
   error: { id: number; text: string } | null
 }
 
 /** An `Idempotency-Key` of a user. */
 export interface IdempotencyKey {
   userId: string
-  /** SHA-256 of the key: who puts a token there by mistake does not find it in the store. */
+  /** SHA-256 of the key, so that a token sent as a key by mistake is not stored. */
   key: Uint8Array
-  /** SHA-256 of what was asked with it. */
+  /** SHA-256 of the request. */
   fingerprint: Uint8Array
 }
 
 export interface OperationFilter {
-  /** Before that operation only, by its id; empty for all. */
+  /** Id of an operation: only older ones; empty for all. */
   before: string
-  /** Of the droplet of this name only; empty for all. */
+  /** Droplet name; empty for all. */
   droplet: string
-  /** And these, by their ids: an add is not kept with the name that it chose before it has ended. */
+  /** Ids to include as well: the chosen name of an unfinished add is not stored yet. */
   also: string[]
   limit: number
 }
@@ -62,7 +61,7 @@ type OperationRow = Omit<Operation, 'state' | 'steps' | 'error'> & {
 
 export type OperationStore = ReturnType<typeof createOperationStore>
 
-/** The operations' table. Whatever changes it must run inside `database.write`. One that has not ended reads as queued. */
+/** The operations table. Changes must run inside `database.write`. Unfinished operations are read as queued. */
 export function createOperationStore({ sql }: Database) {
   const columns = `
     id, kind, droplet, droplet_id AS dropletId, user, address, action, state, created_at AS createdAt,
@@ -106,7 +105,6 @@ export function createOperationStore({ sql }: Database) {
       insert.run(id, kind, droplet, dropletId, user, address, action, createdAt, userId, key, fingerprint)
     },
 
-    /** Keeps what came of it. */
     saveResult({ id, droplet, state, startedAt, endedAt, steps, error }: Operation): void {
       updateResult.run(
         droplet,
@@ -132,7 +130,7 @@ export function createOperationStore({ sql }: Database) {
     list: (filter: OperationFilter): Operation[] =>
       selectFiltered.all({ ...filter, also: JSON.stringify(filter.also) }).flatMap(row => toOperation(row) ?? []),
 
-    /** Those that have not ended, oldest first. */
+    /** Oldest first. */
     listUnfinished: (): Operation[] => selectUnfinished.all().flatMap(row => toOperation(row) ?? []),
 
     removeEndedBefore: (time: number): void => void deleteEndedBefore.run(time),

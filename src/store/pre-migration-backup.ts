@@ -5,34 +5,34 @@ import { bytesEqual, createKeyCheck } from './encryption-key.ts'
 import { databaseFile, listPreMigrationFiles, preMigrationFile } from './files.ts'
 import { appliedMigration } from './migrate.ts'
 
-/** A copy of the database that was made before it was migrated. */
+/** A copy of the database from before a migration. */
 export interface PreMigrationBackup {
   path: string
-  /** The newest migration in it. */
+  /** Its newest migration. */
   migration: number
-  /** When it was made, in milliseconds since 1970. */
+  /** Creation time, milliseconds since 1970. */
   time: number
 }
 
-/** What the present database has and an earlier copy of it does not, or the other way round. */
+/** What replacing the current database by the copy would lose. */
 export interface RollbackLoss {
-  /** Made since then. */
+  /** Created since the copy. */
   users: number
-  /** Deleted since then. */
+  /** Deleted since the copy. */
   deletedUsers: number
-  /** With another group or secret since then. */
+  /** Group or secret changed since the copy. */
   changedUsers: number
-  /** That are open now, whenever they began. */
+  /** All current sessions. */
   sessions: number
   auditRecords: number
   operations: number
-  /** Whether nothing at all was written since then. */
+  /** Whether nothing was written since the copy. */
   isUnchanged: boolean
-  /** Whether the secrets of both are sealed with the same key. */
+  /** Whether both are encrypted with the same key. */
   sameKey: boolean
 }
 
-/** By what two rows of a table are the same. */
+/** Columns that identify a row and its state. */
 const identityColumns = {
   users: 'id, username, user_group, secret, last_step',
   sessions: 'id, user_id, access_hash, refresh_hash',
@@ -64,7 +64,7 @@ export function findPreMigrationBackup(dataDir: string, migration: number): PreM
   return newest && { path: preMigrationFile(dataDir, newest.id), migration: newest.id - 1, time: newest.time }
 }
 
-/** Compares the present database, which others may be using, with a copy of it. */
+/** Compares the current database, which may be in use, with a copy. */
 export function diffWithCurrent(dataDir: string, backup: PreMigrationBackup): RollbackLoss {
   using sql = openCurrent(dataDir)
   sql.query('ATTACH ? AS past').run(backup.path)
@@ -97,10 +97,9 @@ export function diffWithCurrent(dataDir: string, backup: PreMigrationBackup): Ro
 }
 
 /**
- * What must not be forgotten of the present when the past comes back: adds that are to be undone, codes and recovery
- * codes that were used.
- * @param db the past
- * @param dataDir where the present is
+ * Carries over what a rollback must not lose: the provisioning journal, used codes and recovery codes, and the clock.
+ * @param db the copy
+ * @param dataDir contains the current database
  */
 export async function carryForward(db: Database, dataDir: string): Promise<void> {
   db.sql.query('ATTACH ? AS present').run(databaseFile(dataDir))

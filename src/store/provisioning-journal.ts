@@ -1,7 +1,7 @@
 import type { Database } from './database.ts'
 
 export interface ProvisioningEntry {
-  /** What the engine keeps with the droplet, so that it is found again whatever became of its name. */
+  /** Stored by the engine with the droplet, which identifies it independent of its name. */
   mark: string
   name: string
   /** Milliseconds since 1970. */
@@ -10,7 +10,7 @@ export interface ProvisioningEntry {
 
 export type ProvisioningJournal = ReturnType<typeof createProvisioningJournal>
 
-/** The journal of adds that have begun: an entry is durable before the engine hears of the droplet. */
+/** Journal of unfinished adds: an entry is durable before the engine is called. */
 export function createProvisioningJournal(db: Database) {
   const insert = db.sql.query<null, [string, string, number]>(
     'INSERT INTO provisioning_journal (mark, name, started_at) VALUES (?, ?, ?)',
@@ -24,7 +24,7 @@ export function createProvisioningJournal(db: Database) {
     list: (): ProvisioningEntry[] => selectAll.all(),
     start: (entry: ProvisioningEntry): Promise<void> =>
       db.write(() => void insert.run(entry.mark, entry.name, entry.startedAt)),
-    /** Inside `database.write`. */
+    /** Runs inside `database.write`. */
     remove: (mark: string): void => void remove.run(mark),
     finish: (mark: string): Promise<void> => db.write(() => void remove.run(mark)),
   }

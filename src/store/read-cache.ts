@@ -1,17 +1,17 @@
 import type { Database } from './database.ts'
 
 /**
- * Remembers what was read until anything is committed, by this process or by another one: the answer is what the
- * database would say at this turn of the event loop. What is not there is not remembered. Inside a transaction it is asked before anything is
- * changed, or not at all: what is not committed yet has no version of its own.
- * @param limit entries; when there are more, all are forgotten, so that strangers cannot fill the memory
+ * Caches reads until the next commit of this or another process, so that a cached value is never staler than this turn
+ * of the event loop. Missing values are not cached. Inside a transaction, use it only before the first change, since
+ * uncommitted changes have no version.
+ * @param limit entries; reaching it clears the cache, so that anonymous callers cannot exhaust the memory
  */
 export function createReadCache<K, V>(db: Database, read: (key: K) => V | undefined, limit = 1_000) {
   const entries = new Map<K, V>()
   let version: number | undefined
 
   return (key: K): V | undefined => {
-    // Asked before reading: what is read now is as new as this, or newer and then asked for again.
+    // Before reading: the value is at least as new as this version.
     const currentVersion = db.version()
     if (currentVersion !== version || entries.size >= limit) {
       entries.clear()

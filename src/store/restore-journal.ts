@@ -27,22 +27,23 @@ import {
 } from './files.ts'
 import { fsyncDirectory } from './key-file.ts'
 
-// A restore is made ready in a directory of its own inside the data directory. One renaming makes it count; whatever is
-// left to be done then is done by whoever takes the data directory next, however often that is killed.
+// A restore is prepared in a draft directory inside the data directory. Renaming it to "ready" commits the restore. The
+// current data is then moved aside, the directory is renamed to "placing", and its files are moved into place. If that is
+// interrupted, the next process that takes the serve lock continues. The plan says where the files go and is removed last.
 
-/** What there is one of in a data directory, the database last. */
+/** The order matters: the database comes last. */
 const DATA_FILES = [AUDIT_KEY_FILE, SEALING_KEY_FILE, DATABASE_FILE]
-/** What belongs to those, and must not stay beside others. */
+/** Files that belong to the data files and must be moved aside with them. */
 const SIDECAR_FILES = [...DATABASE_SIDECARS, SEALING_KEY_FILE + NEXT_KEY_SUFFIX]
 
 export interface RestorePlan {
-  /** Where the droplets' SSH keys belong. Absolute path. */
+  /** Target of the droplets' SSH keys. Absolute path. */
   credentialsDir: string
-  /** The name, in the data directory, of the directory for what was there before. */
+  /** Name of the directory, inside the data directory, for the replaced data. */
   aside: string
 }
 
-/** An empty directory (0700) to be filled with `cikit-api.db`, the keys, and `credentials/`. For who holds the serve lock. */
+/** An empty directory (0700) for the database, the keys and `credentials/`. The caller holds the serve lock. */
 export function createRestoreDraft(dataDir: string): string {
   const draft = join(dataDir, DRAFT)
   rmSync(draft, { recursive: true, force: true })
@@ -55,7 +56,7 @@ export function discardRestoreDraft(dataDir: string): void {
   rmSync(join(dataDir, DRAFT), { recursive: true, force: true })
 }
 
-/** From here on the draft is what counts. */
+/** Commits the restore: from here on, the draft replaces the current data. */
 export function commitRestore(dataDir: string, plan: RestorePlan): void {
   const draft = join(dataDir, DRAFT)
   writeFileSync(join(draft, PLAN), JSON.stringify(plan), { mode: 0o600, flush: true })
@@ -65,14 +66,14 @@ export function commitRestore(dataDir: string, plan: RestorePlan): void {
   fsyncDirectory(dataDir)
 }
 
-/** Whether a restore counts that is not finished. */
+/** Whether there is a committed restore that is not finished. */
 export function isRestorePending(dataDir: string): boolean {
   return [READY, PLACING].some(name => existsSync(join(dataDir, name)))
 }
 
 /**
- * Does what is left of a restore that counts, and forgets one that does not. For who holds the serve lock.
- * @throws OperatorError when it cannot be done; then it is to be tried again
+ * Finishes a committed restore and discards an uncommitted one. The caller holds the serve lock.
+ * @throws OperatorError when that fails; it can be retried
  */
 export function finishRestore(dataDir: string): void {
   discardRestoreDraft(dataDir)
@@ -83,7 +84,7 @@ export function finishRestore(dataDir: string): void {
   } catch (cause) {
     const reason = errorMessage(cause)
     throw new OperatorError(
-      `A restore into ${dataDir} is not finished (${reason}): make room or mend that, then start the same command again`,
+      `A restore into ${dataDir} is not finished (${reason}): fix that, then run the same command again`,
       { cause },
     )
   }
@@ -102,7 +103,7 @@ function moveCurrentAside(dataDir: string): void {
 
 function installDraft(dataDir: string): void {
   const placingDir = join(dataDir, PLACING)
-  // Without its plan there is nothing left to be done but to remove it.
+  // The plan is removed last: without it, only the directory is left to remove.
   if (existsSync(join(placingDir, PLAN))) {
     installCredentials(join(placingDir, CREDENTIALS), readPlan(placingDir).credentialsDir)
     for (const name of DATA_FILES) {
@@ -115,7 +116,7 @@ function installDraft(dataDir: string): void {
   rmSync(placingDir, { recursive: true, force: true })
 }
 
-/** The droplets are on the engine, and not in the backup: a pair that lies there already is the one that fits. */
+/** Existing key pairs are kept: droplets are not part of a backup, so the existing pair matches the droplet. */
 function installCredentials(from: string, to: string): void {
   if (!existsSync(from)) return
   for (const droplet of readdirSync(from)) {
@@ -124,13 +125,13 @@ function installCredentials(from: string, to: string): void {
     if (existsSync(privateKey)) continue
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     chmodSync(folder, 0o700)
-    // The private key last: with it the pair is there.
+    // The private key comes last: it marks the pair as complete.
     const names = readdirSync(join(from, droplet)).toSorted().reverse()
     for (const name of names) installFile(join(from, droplet, name), join(folder, name))
   }
 }
 
-/** Copied, since it may be another disk. */
+/** Copies, since the target may be on another disk. */
 function installFile(from: string, to: string): void {
   const tempPath = `${to}.new`
   rmSync(tempPath, { force: true })
@@ -143,6 +144,6 @@ function installFile(from: string, to: string): void {
 function readPlan(directory: string): RestorePlan {
   const plan: Partial<RestorePlan> = JSON.parse(readFileSync(join(directory, PLAN), 'utf8'))
   const { credentialsDir, aside } = plan
-  if (typeof credentialsDir !== 'string' || !isAsideName(aside ?? '')) throw new Error('its plan is damaged')
+  if (typeof credentialsDir !== 'string' || !isAsideName(aside ?? '')) throw new Error('its plan is corrupt')
   return { credentialsDir, aside: aside ?? '' }
 }

@@ -6,18 +6,18 @@ import { createPrivateFile, LOCK_HOLDER_FILE, prepareDataDir, SERVE_LOCK_FILE } 
 import { finishRestore } from './restore-journal.ts'
 
 export interface ServeLock {
-  /** Says to a later one where the first one listens. */
+  /** Publishes the address of this server. */
   announce(address: string): void
   release(): void
 }
 
-/** Keeps the locks from the garbage collector, which would close the database and with it let go of the lock. */
+/** Protects the locks from the garbage collector, which would close the database and release the lock. */
 const heldLocks = new Set<Sqlite>()
 
 /**
- * Takes the data directory for one serving process. The lock is SQLite's own on an empty database, which the kernel
- * drops with the process however that ends: no stale lock after a kill -9. Who takes it finishes what is left of a restore.
- * @throws OperatorError naming the process that has it, or as `finishRestore`
+ * Locks the data directory for one serving process and finishes a committed restore. The lock is SQLite's file lock on an
+ * empty database, which the kernel releases when the process ends: there is no stale lock after kill -9.
+ * @throws OperatorError naming the process that holds it, or as `finishRestore`
  */
 export function acquireServeLock(dataDir: string): ServeLock {
   const lockFile = join(dataDir, SERVE_LOCK_FILE)
@@ -38,11 +38,11 @@ export function acquireServeLock(dataDir: string): ServeLock {
       )
     }
     throw new OperatorError(
-      `${dataDir} is served already by ${describeHolder(holderFile)}: stop that one first, or name another --data-dir`,
+      `${dataDir} is already served by ${describeHolder(holderFile)}: stop it first, or name another --data-dir`,
     )
   }
   heldLocks.add(lock)
-  // What a holder that was killed left there.
+  // A killed holder may have left its file.
   rmSync(holderFile, { force: true })
   try {
     finishRestore(dataDir)
@@ -53,7 +53,7 @@ export function acquireServeLock(dataDir: string): ServeLock {
   }
   return {
     announce(address) {
-      // A courtesy to the next one: on a full disk we serve all the same.
+      // Optional information: a full disk must not stop the server.
       try {
         createPrivateFile(holderFile, { empty: true })
         writeFileSync(holderFile, JSON.stringify({ pid: process.pid, address }))
@@ -70,12 +70,12 @@ export function acquireServeLock(dataDir: string): ServeLock {
 }
 
 /**
- * Which process serves the directory, and where, as it says itself; nobody while it is just starting or stopping.
- * @throws OperatorError when it is not for this user to read
+ * The process that serves the directory; undefined while it starts or stops.
+ * @throws OperatorError when this user may not read the file
  */
 export function findLockHolder(dataDir: string): LockHolder | undefined {
   const holder = readHolder(holderFileOf(dataDir))
-  // One that was killed could not take its word back.
+  // A killed process leaves its file behind.
   return holder && existsSync(`/proc/${holder.pid}`) ? holder : undefined
 }
 
@@ -83,7 +83,7 @@ export interface LockHolder {
   pid: number
   /** `http://127.0.0.1:1337/` */
   address: string
-  /** When it said so. Milliseconds since 1970. */
+  /** Time of the announcement, milliseconds since 1970. */
   since: number
 }
 
@@ -93,15 +93,15 @@ function holderFileOf(dataDir: string): string {
 
 function readHolder(file: string): LockHolder | undefined {
   try {
-    const { pid, address } = JSON.parse(readFileSync(file, 'utf8'))
+    const { pid, address }: { pid: unknown; address: unknown } = JSON.parse(readFileSync(file, 'utf8'))
     return { pid: Number(pid), address: String(address), since: statSync(file).mtimeMs }
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) return undefined
-    throw new OperatorError(`${file} cannot be read: run this as the user that serves, or name the server by --url`)
+    throw new OperatorError(`${file} cannot be read: run this as the user of the server, or name the server with --url`)
   }
 }
 
 function describeHolder(file: string): string {
   const holder = readHolder(file)
-  return holder ? `process ${holder.pid} on ${holder.address}` : 'another process, which is just starting or stopping'
+  return holder ? `process ${holder.pid} on ${holder.address}` : 'another process, which is starting or stopping'
 }

@@ -17,13 +17,13 @@ export interface Session {
   createdAt: number
   /** To the minute. */
   lastUsedAt: number
-  /** From where the user logged in. */
+  /** Address of the login. */
   address: string
-  /** What the client called itself then. */
+  /** User agent of the login. */
   agent: string
 }
 
-/** A session found by one of its tokens, with its user as that is now. */
+/** A session with its user's current data. */
 export interface TokenHolder {
   session: Session
   user: User
@@ -49,12 +49,12 @@ type TokenHolderRow = SessionRow & {
   created_at: number
 }
 
-/** A client that refreshes without end does not fill the disk. */
+/** Per session, so that endless refreshing cannot fill the disk. */
 const MAX_ROTATED_TOKENS = 1_000
 
 export type SessionStore = ReturnType<typeof createSessionStore>
 
-/** The sessions' table. Whatever changes it must run inside `database.write`. */
+/** The sessions table. Changes must run inside `database.write`. */
 export function createSessionStore({ sql }: Database) {
   const columns = `
     s.id AS session_id, s.user_id, s.created_at AS session_created_at, s.last_used_at, s.address, s.agent`
@@ -112,13 +112,13 @@ export function createSessionStore({ sql }: Database) {
       return row ? toSession(row) : undefined
     },
 
-    /** The sessions of a user that can still be refreshed, oldest first. */
+    /** Sessions of a user that can still be refreshed, oldest first. */
     list: (userId: string, now: number): Session[] => selectByUser.all(userId, now).map(toSession),
 
-    /** A token of the session was seen. */
+    /** Records the use of a token. */
     touch: (id: string, now: number): void => void updateLastUsed.run(now, id),
 
-    /** The id of the session that once had this refresh token and exchanged it. */
+    /** Id of the session that exchanged this refresh token. */
     findRotated: (hash: Uint8Array): string | undefined => selectRotated.get(hash)?.session_id,
 
     insert(session: Session, pair: TokenPair): void {
@@ -136,7 +136,7 @@ export function createSessionStore({ sql }: Database) {
       )
     },
 
-    /** Exchanges both tokens of a session; the old refresh token stays known as used, like the last 1,000 before it. */
+    /** Replaces both tokens. The last 1,000 refresh tokens stay recognisable as used. */
     rotate(id: string, usedRefreshHash: Uint8Array, pair: TokenPair, now: number): void {
       const number = insertRotated.get(usedRefreshHash, id)?.number ?? 0
       if (number > MAX_ROTATED_TOKENS) deleteRotated.run(id, number - MAX_ROTATED_TOKENS)

@@ -8,7 +8,6 @@ import { appliedMigration, convertCopy } from './migrate.ts'
 import { isRestorePending } from './restore-journal.ts'
 import { acquireServeLock } from './serve-lock.ts'
 
-/** What a copy of the database says of itself. */
 export interface SnapshotInfo {
   migration: number
   /** SHA-256 of the key that its secrets are encrypted with; undefined while nothing is encrypted. */
@@ -16,9 +15,10 @@ export interface SnapshotInfo {
 }
 
 /**
- * Copies the database of a data directory as it is at one moment, while others read and write: a reader holds up nobody.
+ * Writes a consistent copy of the database while others read and write. A development build's database is converted in the
+ * copy.
  * @param path of the copy, 0600
- * @throws OperatorError when there is none, or it cannot be read
+ * @throws OperatorError when there is no database, or it cannot be read
  */
 export function writeSnapshot(dataDir: string, path: string): void {
   const source = databaseFile(dataDir)
@@ -44,9 +44,9 @@ export function writeSnapshot(dataDir: string, path: string): void {
 }
 
 /**
- * Reads every page of a copy that nobody uses.
- * @param inspect at more of it, while it is open
- * @throws OperatorError when it is no sound database of ours
+ * Checks the integrity of a copy that is not in use.
+ * @param inspect further checks, while it is open
+ * @throws OperatorError when it is not an intact database of cikit-api
  */
 export function inspectSnapshot(path: string, inspect: (sql: Sqlite) => void = () => undefined): SnapshotInfo {
   try {
@@ -63,33 +63,30 @@ export function inspectSnapshot(path: string, inspect: (sql: Sqlite) => void = (
     return { migration, keyHash }
   } catch (cause) {
     if (cause instanceof OperatorError) throw cause
-    throw new OperatorError(
-      `The database in the backup is not sound (${singleLineMessage(cause)}): take another backup`,
-      {
-        cause,
-      },
-    )
+    throw new OperatorError(`The database in the backup is corrupt (${singleLineMessage(cause)}): use another backup`, {
+      cause,
+    })
   }
 }
 
 /**
- * Makes sure that nobody else has the database open, and that all of it is in its one file.
- * @throws OperatorError when another process works on it
+ * Moves the whole WAL into the database file, and makes sure that nobody else has the database open.
+ * @throws OperatorError when another process uses it
  */
 export function checkpointExclusively(dataDir: string): void {
   const path = databaseFile(dataDir)
   if (!existsSync(path)) return
   try {
     using sql = new Sqlite(path, { readwrite: true, create: false })
-    // Leaving WAL mode takes the database for this connection alone: https://www.sqlite.org/pragma.html#pragma_journal_mode
+    // Leaving WAL mode needs exclusive access: https://www.sqlite.org/pragma.html#pragma_journal_mode
     sql.run('PRAGMA journal_mode = DELETE')
   } catch (cause) {
     if (cause instanceof SQLiteError && cause.code?.startsWith('SQLITE_BUSY')) {
-      throw new OperatorError(`Another command works on the database in ${dataDir}: let it end, then try again`, {
+      throw new OperatorError(`Another command uses the database in ${dataDir}: wait until it ends, then try again`, {
         cause,
       })
     }
-    // One that cannot be opened is a good reason for what comes next.
+    // A database that cannot be opened may be replaced.
   }
 }
 

@@ -10,7 +10,7 @@ export interface StoredSshKey {
 
 export type SshKeyStore = ReturnType<typeof createSshKeyStore>
 
-/** Public SSH keys of users, which go with them. Whatever changes them must run inside `database.write`. */
+/** Public SSH keys, removed with their user. Changes must run inside `database.write`. */
 export function createSshKeyStore({ sql }: Database) {
   const list = sql.query<StoredSshKey, [string]>(
     'SELECT id, line, created_at AS createdAt FROM ssh_keys WHERE user_id = ? ORDER BY created_at, id',

@@ -7,16 +7,16 @@ import { checkpointExclusively } from './snapshot.ts'
 
 export interface SwapResult<T> {
   result: T
-  /** The directory in which the data of before is; null when there was none. */
+  /** Directory with the replaced data; null when there was none. */
   previousDataDir: string | null
 }
 
 /**
- * Puts other data in the place of what a data directory holds, which is put aside and not deleted. Killed at any moment,
- * either counts as a whole.
- * @param credentialsDir where droplets' SSH keys that are made belong. Absolute path
- * @param fillDraft fills the draft, an empty directory, with the database, its keys and `credentials/`; what it throws leaves all as it was
- * @throws OperatorError while somebody serves, or works on the database
+ * Replaces the data of a data directory. The old data is moved aside, not deleted. Atomic: after a kill at any moment,
+ * either the old or the new data is in effect.
+ * @param credentialsDir target of the droplets' SSH keys. Absolute path
+ * @param fillDraft writes the database, its keys and `credentials/` to an empty directory; if it throws, nothing changes
+ * @throws OperatorError while the directory is served or another command uses the database
  */
 export async function swapData<T>(
   dataDir: string,
@@ -26,7 +26,7 @@ export async function swapData<T>(
   const lock = acquireServeLock(dataDir)
   try {
     const result = await fillDraft(createRestoreDraft(dataDir))
-    // Last, since a command may come meanwhile.
+    // As late as possible, since another command may have opened the database.
     checkpointExclusively(dataDir)
     const aside = asideName(new Date())
     commitRestore(dataDir, { credentialsDir, aside })

@@ -12,9 +12,9 @@ export interface User {
   createdAt: number
 }
 
-/** A user with what a login needs. */
+/** A user with the encrypted TOTP secret. */
 export interface Account extends User {
-  sealedSecret: Uint8Array
+  encryptedSecret: Uint8Array
 }
 
 type UserRow = { id: string; username: string; user_group: Group; created_at: number }
@@ -22,7 +22,7 @@ type AccountRow = UserRow & { secret: Uint8Array }
 
 export type UserStore = ReturnType<typeof createUserStore>
 
-/** The users' table. Whatever changes it must run inside `database.write`. */
+/** The users table. Changes must run inside `database.write`. */
 export function createUserStore(db: Database) {
   const { sql } = db
   const columns = 'id, username, user_group, created_at'
@@ -46,17 +46,17 @@ export function createUserStore(db: Database) {
 
   function find(username: string): Account | undefined {
     const row = selectByName.get(username)
-    return row ? { ...toUser(row), sealedSecret: row.secret } : undefined
+    return row ? { ...toUser(row), encryptedSecret: row.secret } : undefined
   }
 
   return {
     /** Oldest first. */
     list: (): readonly User[] => readList('all') ?? [],
 
-    /** Ignores case, as usernames are unique that way. */
+    /** Ignores case: usernames are unique regardless of case. */
     find,
 
-    /** As somebody must be named who acts, or is acted upon. */
+    /** Matches case, as required for actors and targets. */
     findExactly(username: string): Account | undefined {
       const account = find(username)
       return account?.username === username ? account : undefined
@@ -65,35 +65,35 @@ export function createUserStore(db: Database) {
     /** @throws ApiError 914 for a username that is taken, 906 for a second owner */
     insert(account: Account): void {
       mapConstraintErrors(() =>
-        insert.run(account.id, account.username, account.group, account.sealedSecret, account.createdAt),
+        insert.run(account.id, account.username, account.group, account.encryptedSecret, account.createdAt),
       )
     },
 
     /**
-     * Gives a user another secret, and with it a new count of time steps.
+     * Replaces the secret, and so resets the used time step.
      * @throws ApiError 906 for a second owner
      */
-    updateGroupAndSecret(id: string, group: Group, sealedSecret: Uint8Array): void {
-      mapConstraintErrors(() => updateGroupSecret.run(group, sealedSecret, id))
+    updateGroupAndSecret(id: string, group: Group, encryptedSecret: Uint8Array): void {
+      mapConstraintErrors(() => updateGroupSecret.run(group, encryptedSecret, id))
     },
 
-    /** Gives a user another secret, of which this time step is used already. */
-    replaceSecret: (id: string, sealedSecret: Uint8Array, usedStep: number): void =>
-      void updateSecret.run(sealedSecret, usedStep, id),
+    /** Replaces the secret with one whose code for `usedStep` is already used. */
+    replaceSecret: (id: string, encryptedSecret: Uint8Array, usedStep: number): void =>
+      void updateSecret.run(encryptedSecret, usedStep, id),
 
     /** @throws ApiError 906 for a second owner */
     setGroup: (id: string, group: Group): void => mapConstraintErrors(() => updateGroup.run(group, id)),
 
     /**
-     * Takes a time step for this user, if neither it nor a later one was taken before and the secret is still the same.
-     * @returns whether the code of that step may be accepted (RFC 6238 section 5.2: never twice)
+     * Marks a time step as used, unless it or a later one was used before or the secret has changed.
+     * @returns whether the code of that step may be accepted (RFC 6238 section 5.2: at most once)
      */
     consumeTimeStep: (account: Account, step: number): boolean =>
-      updateStep.run(step, account.id, step, account.sealedSecret).changes === 1,
+      updateStep.run(step, account.id, step, account.encryptedSecret).changes === 1,
 
     /**
-     * The user's sessions go with it.
-     * @returns whether there was such a user
+     * Removes the user and its sessions.
+     * @returns whether the user existed
      */
     remove: (id: string): boolean => remove.run(id).changes > 0,
   }

@@ -1,46 +1,45 @@
 import { SQLiteError, type Database as Sqlite } from 'bun:sqlite'
 import { ApiError } from '../core/errors.ts'
 
-/** A caller of `write` is refused when another process has kept the lock for so long. */
+/** A write fails when another process holds the lock for this long. */
 const WRITE_TIMEOUT_MS = 5_000
-/** Writes that share a transaction, at the most: it stops the event loop for as long as all of them take. */
+/** Maximum number of writes in one transaction, which blocks the event loop until all have run. */
 const MAX_BATCH_SIZE = 64
 
-/** How a write ended: `failed` is the store's doing, `withdrawn` that of the work itself, which threw. */
+/** `failed`: the store could not be written. `withdrawn`: the work itself threw. */
 export interface WriteResult {
   outcome: 'stored' | 'failed' | 'withdrawn'
-  /** Of waiting and writing, in milliseconds. */
+  /** Time spent waiting and writing, in milliseconds. */
   ms: number
 }
 
-/** A write that waits for its transaction. */
 interface QueuedWrite {
   deadline: number
-  /** After it was in a transaction that failed as a whole. */
+  /** Runs alone, after a shared transaction failed as a whole. */
   isIsolated: boolean
-  /** @returns what tells the caller of the result, for when that is durable */
+  /** @returns resolves the caller's promise, to be called after the commit */
   work(): () => void
   reject(error: unknown): void
 }
 
 /**
- * Writes one after another, in the order of the calls. Those that wait at the same time share one `BEGIN IMMEDIATE` and
- * one `COMMIT`, and so one wait for the disk: each in a savepoint of its own, so that one which throws is undone alone.
- * Nobody is told of a result before it is durable.
- * @param onChange is called whenever what can be read may have become another
- * @param onEnd is called with the end of each write
+ * Runs writes one after another, in the order of the calls. Writes that wait at the same time share one transaction and
+ * so one fsync. Each has its own savepoint, so that one which throws is rolled back alone. Callers get their results
+ * after the commit.
+ * @param onChange called whenever readable data may have changed
+ * @param onEnd called with the result of each write
  */
 export function createWriteQueue(sql: Sqlite, onChange: () => void, onEnd: (result: WriteResult) => void) {
   const [begin, commit, rollback] = [sql.query('BEGIN IMMEDIATE'), sql.query('COMMIT'), sql.query('ROLLBACK')]
-  const savepoint = sql.query('SAVEPOINT one')
-  const release = sql.query('RELEASE one')
-  const rollbackToSavepoint = sql.query('ROLLBACK TO one')
+  const savepoint = sql.query('SAVEPOINT queued_write')
+  const release = sql.query('RELEASE queued_write')
+  const rollbackToSavepoint = sql.query('ROLLBACK TO queued_write')
   let queue: QueuedWrite[] = []
   let isRunning = false
 
   return {
     /**
-     * @param work may be called again, when SQLite has undone what it did before
+     * @param work may run again after a rollback
      * @throws ApiError 922
      */
     write<T>(work: () => T): Promise<T> {
@@ -64,20 +63,19 @@ export function createWriteQueue(sql: Sqlite, onChange: () => void, onEnd: (resu
       })
       if (!isRunning) {
         isRunning = true
-        // In the next turn of the event loop: what is asked for in this one comes along.
+        // In the next turn of the event loop, so that writes of this turn share the transaction.
         setImmediate(drainQueue)
       }
       return promise
     },
 
-    /** How many wait for their transaction. */
     pendingCount: (): number => queue.length,
   }
 
   async function drainQueue(): Promise<void> {
     while (queue.length > 0) {
       if (tryBegin()) writeBatch(queue.splice(0, nextBatchSize()))
-      // Outside of SQLite, which would stop the event loop.
+      // SQLite's own busy handler would block the event loop.
       else await Bun.sleep(1 + Math.random() * 10)
       if (queue.length > 0) await new Promise(setImmediate)
     }
@@ -88,7 +86,7 @@ export function createWriteQueue(sql: Sqlite, onChange: () => void, onEnd: (resu
   function tryBegin(): boolean {
     try {
       begin.run()
-      // What others have committed by now is what this transaction reads.
+      // The transaction reads what other processes have committed.
       onChange()
       return true
     } catch (error) {
@@ -116,7 +114,7 @@ export function createWriteQueue(sql: Sqlite, onChange: () => void, onEnd: (resu
       rollBack()
       onChange()
       if (batch.length === 1) batch[0]?.reject(error)
-      // Nothing of it counts, and which of them it was is not known: each is tried by itself.
+      // Everything was rolled back and the culprit is unknown: run each write alone.
       else queue.unshift(...batch.map(write => ({ ...write, isIsolated: true })))
     }
   }
@@ -125,13 +123,12 @@ export function createWriteQueue(sql: Sqlite, onChange: () => void, onEnd: (resu
     try {
       if (sql.inTransaction) rollback.run()
     } catch {
-      // Then the next one cannot begin, and says so.
+      // The next BEGIN fails and reports the problem.
     }
   }
 
   /**
-   * @throws when SQLite has undone all of the transaction by itself, as it may where the disk is full, and the savepoint
-   * with it: https://www.sqlite.org/lang_transaction.html section 3
+   * @throws when SQLite has rolled back the whole transaction including the savepoint, as it may on a full disk: https://www.sqlite.org/lang_transaction.html section 3
    */
   function runInSavepoint(write: QueuedWrite): () => void {
     savepoint.run()
@@ -144,19 +141,19 @@ export function createWriteQueue(sql: Sqlite, onChange: () => void, onEnd: (resu
       release.run()
       return () => write.reject(error)
     } finally {
-      // The next one sees what this one wrote.
+      // The next write reads what this one wrote.
       onChange()
     }
   }
 }
 
-// https://www.sqlite.org/rescode.html: the extended codes begin with the primary one.
+// Extended codes start with the primary one: https://www.sqlite.org/rescode.html
 const codeOf = (error: unknown) => (error instanceof SQLiteError ? (error.code ?? '') : '')
 const isBusy = (error: unknown) => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
-/** What is no mistake of the work itself. */
+/** Errors of the store, not of the work. */
 const isStoreError = (error: unknown) => /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN)/.test(codeOf(error))
 
-/** A constraint is broken by what was written, and by nothing that the store could help. */
+/** A constraint violation is a fault of the work, not of the store. */
 const isStoreFailure = (error: unknown) => error instanceof SQLiteError && !/^SQLITE_CONSTRAINT/.test(codeOf(error))
 
 function toApiError(error: unknown): unknown {

@@ -45,7 +45,7 @@ export function createProvision(deps: {
     const recoveryCodes = createRecoveryCodes(random)
     const hashes = recoveryCodes.map(code => hashRecoveryCode(id, code.reveal()))
     const provisioned = await db.write(() => {
-      secretBox.requireCurrent(newAccount.sealedSecret)
+      secretBox.requireCurrent(newAccount.encryptedSecret)
       audit.record(actor, username)
       const existing = users.find(username)
       if (!existing) {
@@ -57,7 +57,7 @@ export function createProvision(deps: {
       // Another process may have created the user since: the new secret is bound to a different id.
       if (regenerate && existing.id !== id) throw new ApiError('usernameTaken')
       if (regenerate) {
-        users.updateGroupAndSecret(id, group, newAccount.sealedSecret)
+        users.updateGroupAndSecret(id, group, newAccount.encryptedSecret)
         enrolments.replaceCodes(id, hashes)
       }
       sessions.removeAllOfUser(existing.id)
@@ -65,7 +65,7 @@ export function createProvision(deps: {
       throttle.unlock(username)
       return regenerate ? newAccount : existing
     })
-    const secret = await secretBox.decrypt(provisioned.sealedSecret, provisioned.id)
+    const secret = await secretBox.decrypt(provisioned.encryptedSecret, provisioned.id)
     const enrolment = toEnrolment(provisioned, secret, hostLabel)
     return provisioned === newAccount ? { ...enrolment, recoveryCodes } : enrolment
   }

@@ -39,7 +39,7 @@ export function createUserService(deps: {
     async add(actor: Actor, username: string, group: Group): Promise<void> {
       const account = await createAccount(username, group)
       await db.write(() => {
-        secretBox.requireCurrent(account.sealedSecret)
+        secretBox.requireCurrent(account.encryptedSecret)
         users.insert(account)
         audit.record(actor, username)
       })
@@ -79,7 +79,7 @@ export function createUserService(deps: {
     async enrolmentOf(actor: Actor, username: string): Promise<Enrolment> {
       const account = requireAccount(username)
       await db.write(() => audit.record(actor, username))
-      return toEnrolment(account, await secretBox.decrypt(account.sealedSecret, account.id), hostLabel)
+      return toEnrolment(account, await secretBox.decrypt(account.encryptedSecret, account.id), hostLabel)
     },
 
     /**
@@ -130,7 +130,7 @@ export function createUserService(deps: {
   }
 
   async function createAccount(username: string, group: Group, id: string = crypto.randomUUID()): Promise<Account> {
-    const sealedSecret = await secretBox.encrypt(random(TOTP_SECRET_BYTES), id)
-    return { id, username, group, createdAt: now(), sealedSecret }
+    const encryptedSecret = await secretBox.encrypt(random(TOTP_SECRET_BYTES), id)
+    return { id, username, group, createdAt: now(), encryptedSecret }
   }
 }

@@ -38,9 +38,9 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s decrypts the same numbe
     random,
   }
   const auth = await createAuthService(deps)
-  const sealedSecret = await secretBox.encrypt(random(20), 'id-of-ada')
+  const encryptedSecret = await secretBox.encrypt(random(20), 'id-of-ada')
   await store.db.write(() =>
-    store.users.insert({ id: 'id-of-ada', username: 'ada', group: 'viewer', createdAt: 0, sealedSecret }),
+    store.users.insert({ id: 'id-of-ada', username: 'ada', group: 'viewer', createdAt: 0, encryptedSecret }),
   )
   await expect(auth.login(TEST_ACTOR, username, 'no code', { agent: '' })).rejects.toMatchObject({
     errorId: 902,

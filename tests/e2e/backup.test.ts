@@ -174,7 +174,7 @@ test('a restore is rejected while another command has the database open', async 
   try {
     await child.stdout.getReader().read()
     const restore = runCli('restore', path('a.tar'), '--data-dir', path('other-owner'), '--force', ...passphrase)
-    await expect(restore).rejects.toThrow('Another command works on the database')
+    await expect(restore).rejects.toThrow('Another command uses the database')
   } finally {
     child.kill('SIGKILL')
     await child.exited

@@ -203,7 +203,7 @@ describe('a rollback', () => {
     const { exitCode, stderr } = await host.rollback('--yes')
     expect({ exitCode, stderr }).toEqual({
       exitCode: 1,
-      stderr: expect.stringMatching(/is served already by process \d+ on http:.*: stop that one first/),
+      stderr: expect.stringMatching(/is already served by process \d+ on http:.*: stop it first/),
     })
     expect(await host.version()).toBe('2.0.0')
     expect((await server.call('GET', '/user/list')).status).toBe(401)

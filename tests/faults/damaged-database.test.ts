@@ -81,7 +81,9 @@ test.each([
   await Bun.write(file, key.slice(0, index) + replacement + key.slice(index + 1))
   const { exitCode, stdout, stderr } = await runServeToExit(server.dataDir)
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
-  expect(stderr).toMatch(new RegExp(`^cikit-api: The key (?:file|in) ${file} [^\\n]+: put the right one back\\n$`))
+  expect(stderr).toMatch(
+    new RegExp(`^cikit-api: The key (?:file|in) ${file} [^\\n]+: restore the right (?:key|one)\\n$`),
+  )
   expect(stderr).not.toContain(key.slice(1, 20))
 })
 

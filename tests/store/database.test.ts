@@ -118,7 +118,7 @@ test('a full store gives 922, and reads go on', async () => {
   using store = createTestStore()
   await store.db.write(() => store.users.insert(createAccount('viewer')))
   store.db.sql.run('PRAGMA max_page_count = 1')
-  const largeAccount = { ...createAccount('other'), sealedSecret: new Uint8Array(1_000_000) }
+  const largeAccount = { ...createAccount('other'), encryptedSecret: new Uint8Array(1_000_000) }
   await expect(store.db.write(() => store.users.insert(largeAccount))).rejects.toMatchObject({ errorId: 922 })
   expect(store.users.list()).toMatchObject([{ username: 'viewer' }])
   store.db.sql.run('PRAGMA max_page_count = 1073741823')

@@ -59,7 +59,7 @@ test('links to enrol with are withdrawn, and what was shown for one; recovery co
   await store.db.write(() => {
     enrolments.replaceCodes(id, [kept])
     enrolments.issue(id, Buffer.from('link'), NOW * 2)
-    enrolments.redeem(id, { sealedSecret: Buffer.from('secret'), expiresAt: NOW * 2 }, [pending])
+    enrolments.redeem(id, { encryptedSecret: Buffer.from('secret'), expiresAt: NOW * 2 }, [pending])
   })
   expect(await store.invalidate()).toMatchObject({ enrolments: 1 })
   expect(enrolments.findByToken(Buffer.from('link'))).toBeUndefined()

@@ -104,7 +104,7 @@ test('whoever opens the database next finishes it, but not while somebody else i
   const lock = acquireServeLock(directory.dataDir)
   // As one that is still at it leaves it.
   mkdirSync(join(directory.dataDir, 'restore-placing'))
-  expect(() => openDatabase(directory.dataDir, { now: () => 0 })).toThrow('is served already by')
+  expect(() => openDatabase(directory.dataDir, { now: () => 0 })).toThrow('is already served by')
   lock.release()
   // What comes now is that the text there is no database.
   expect(() => openDatabase(directory.dataDir, { now: () => 0 })).toThrow('is corrupt')

@@ -30,7 +30,7 @@ test('a second process is refused, and told who has the directory and where that
   await using holder = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')
   expect(() => acquireServeLock(dir.path)).toThrow(OperatorError)
   expect(() => acquireServeLock(dir.path)).toThrow(
-    `${dir.path} is served already by process ${holder.pid} on http://127.0.0.1:1337/: stop that one first`,
+    `${dir.path} is already served by process ${holder.pid} on http://127.0.0.1:1337/: stop it first`,
   )
 })
 

@@ -31,7 +31,7 @@ test('it is refused while somebody works on the database, and all stays as it wa
   const { path, open, swap } = directory
   const db = open()
   expect(db.sql.query('SELECT count(*) FROM users').get()).toBeDefined()
-  await expect(swap()).rejects.toThrow(/Another command works on the database .*let it end/)
+  await expect(swap()).rejects.toThrow(/Another command uses the database .*wait until it ends/)
   expect(db.sql.query('SELECT count(*) FROM users').get()).toBeDefined()
   db.close()
   expect(readdirSync(path).filter(name => name.startsWith('restore'))).toEqual([])
@@ -42,7 +42,7 @@ test('it is refused while somebody serves', async () => {
   using directory = createDataDirectory()
   const { path, swap } = directory
   const lock = acquireServeLock(path)
-  await expect(swap()).rejects.toThrow(/is served already by/)
+  await expect(swap()).rejects.toThrow(/is already served by/)
   lock.release()
 })
 

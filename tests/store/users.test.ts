@@ -25,7 +25,7 @@ test('a user is found ignoring case, under the name it has', async () => {
   using store = createTestStore()
   const ada = createAccount('Ada')
   await store.db.write(() => store.users.insert(ada))
-  expect(store.users.find('ADA')).toEqual({ ...ada, sealedSecret: new Uint8Array(ada.sealedSecret) })
+  expect(store.users.find('ADA')).toEqual({ ...ada, encryptedSecret: new Uint8Array(ada.encryptedSecret) })
   expect(store.users.find('Ad')).toBeUndefined()
   expect(store.users.find('%')).toBeUndefined()
 })
@@ -90,11 +90,11 @@ test('the time steps of one user are not those of another', async () => {
 test('a code of the former secret takes no step, and the new secret begins anew', async () => {
   using store = createTestStore()
   const before = createAccount('ada')
-  const after = { ...before, sealedSecret: Buffer.from('another') }
+  const after = { ...before, encryptedSecret: Buffer.from('another') }
   await store.db.write(() => {
     store.users.insert(before)
     store.users.consumeTimeStep(before, 100)
-    store.users.updateGroupAndSecret(before.id, 'manager', after.sealedSecret)
+    store.users.updateGroupAndSecret(before.id, 'manager', after.encryptedSecret)
   })
   expect(store.users.list()).toMatchObject([{ username: 'ada', group: 'manager' }])
   expect(await store.db.write(() => store.users.consumeTimeStep(before, 101))).toBe(false)

@@ -56,7 +56,7 @@ export function createUserImport(deps: {
           outcome === 'taken' ? (accounts.get(position) ?? []) : [],
         )
         for (const account of newAccounts.sort((left, right) => left.createdAt - right.createdAt)) {
-          secretBox.requireCurrent(account.sealedSecret)
+          secretBox.requireCurrent(account.encryptedSecret)
           users.insert(account)
           audit.record(actor, account.username)
         }
@@ -69,7 +69,7 @@ export function createUserImport(deps: {
   async function readExistingUsers(parsed: readonly (Candidate | RejectedUser)[]): Promise<Map<string, ExistingUser>> {
     const accounts = parsed.filter(isCandidate).flatMap(({ username }) => users.find(username) ?? [])
     const entries = accounts.map(async account => {
-      const secret = await secretBox.decrypt(account.sealedSecret, account.id)
+      const secret = await secretBox.decrypt(account.encryptedSecret, account.id)
       return [nameKey(account.username), { account, secret }] as const
     })
     return new Map(await Promise.all(entries))
@@ -87,8 +87,8 @@ export function createUserImport(deps: {
 
   async function toAccount({ position, username, group, secret, createdAt }: Candidate): Promise<[number, Account]> {
     const id = crypto.randomUUID()
-    const sealedSecret = await secretBox.encrypt(secret.reveal(), id)
-    return [position, { id, username, group, sealedSecret, createdAt: createdAt ?? now() }]
+    const encryptedSecret = await secretBox.encrypt(secret.reveal(), id)
+    return [position, { id, username, group, encryptedSecret, createdAt: createdAt ?? now() }]
   }
 
   function planImport(

@@ -141,7 +141,7 @@ test('audit --restart is rejected while a server runs', async () => {
   const lock = acquireServeLock(host.path)
   rmSync(join(host.path, 'audit.key'))
   try {
-    expect(await host.run('audit', '--restart')).toEqual(expectedFailure(1, /is served already/))
+    expect(await host.run('audit', '--restart')).toEqual(expectedFailure(1, /is already served/))
   } finally {
     lock.release()
   }

@@ -113,7 +113,7 @@ test('restore is rejected while the data directory is served', async () => {
   const args = ['--data-dir', host.dataDir, '--port', '0', '--domain', 'matrix.test', '--docker-host', 'unix:///none']
   await using server = startServe(args)
   await server.address()
-  expect(await host.run('restore', host.file, '--force')).toEqual(expectedFailure(1, /is served already by process/))
+  expect(await host.run('restore', host.file, '--force')).toEqual(expectedFailure(1, /is already served by process/))
 })
 
 test('restore --force moves the existing data aside', async () => {

@@ -21,7 +21,13 @@ export function createTestStore() {
 }
 
 export function createAccount(username: string, group: Group = 'viewer'): Account {
-  return { id: `id-of-${username}`, username, group, createdAt: 1_000, sealedSecret: Buffer.from(`sealed ${username}`) }
+  return {
+    id: `id-of-${username}`,
+    username,
+    group,
+    createdAt: 1_000,
+    encryptedSecret: Buffer.from(`sealed ${username}`),
+  }
 }
 
 /** The hashes of a token pair with this name, and their expiry. */
