@@ -9,7 +9,7 @@ import { createMonotonicWallClock } from './core/clock.ts'
 import { type RandomBytes, systemRandom } from './core/random.ts'
 import { createClockHighWaterMark } from './store/clock-high-water-mark.ts'
 import { openDatabase } from './store/database.ts'
-import { hasEncryptedSecrets, openSecretBox, sealingKeyFile } from './store/encryption-key.ts'
+import { encryptionKeyFile, hasEncryptedSecrets, openSecretBox } from './store/encryption-key.ts'
 import { createEnrolmentStore } from './store/enrolments.ts'
 import { createThrottleBucketStore } from './store/failure-counters.ts'
 import { invalidateRestoredState, type RestoreSummary } from './store/invalidate-restored.ts'
@@ -50,7 +50,7 @@ export async function createCoreContext(config: CoreConfig, overrides: CoreOverr
   const audit = await openAudit({
     db,
     dataDir: config.dataDir,
-    sealingKeyFile: sealingKeyFile(config),
+    encryptionKeyFile: encryptionKeyFile(config),
     isFirstStart: !hasEncryptedSecrets(db),
     now,
     random,
@@ -99,7 +99,7 @@ export async function createCoreContext(config: CoreConfig, overrides: CoreOverr
     userImport: createUserImport(deps),
     /** @returns the number of secrets, as `rotateKey` */
     rotateKey: (actor: Actor) =>
-      rotateKey(db, secretBox, sealingKeyFile(config), random, () => audit.record(actor, '')),
+      rotateKey(db, secretBox, encryptionKeyFile(config), random, () => audit.record(actor, '')),
     /**
      * Invalidates the sessions, codes and operations of a restored database. Needs exclusive access to the data directory.
      * @param from the time of the backup, milliseconds since 1970

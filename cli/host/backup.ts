@@ -9,7 +9,7 @@ import { type DataLocations, readEnv, readHostFacts, toDataLocations } from '../
 import { errorMessage } from '../../src/core/error-message.ts'
 import { ConfigError, OperatorError } from '../../src/core/errors.ts'
 import { systemRandom } from '../../src/core/random.ts'
-import { sealingKeyFile } from '../../src/store/encryption-key.ts'
+import { encryptionKeyFile } from '../../src/store/encryption-key.ts'
 import { fsyncDirectory } from '../../src/store/key-file.ts'
 import { version } from '../../src/version.ts'
 import { defineCommand } from '../shared/command.ts'
@@ -103,6 +103,6 @@ function toText(file: string, size: number, { files, keys }: Manifest, locations
   const contents = `the database and the SSH keys of ${pluralize(droplets, 'droplet')}${keys ? ', and the keys, encrypted with the passphrase' : ''}`
   const keyAdvice = keys
     ? 'Anyone with the file and the passphrase controls the system: store them separately\n'
-    : `The keys are not included: back up ${sealingKeyFile(locations)} and audit.key separately. Without the first, nobody can log in after a restore\n`
+    : `The keys are not included: back up ${encryptionKeyFile(locations)} and audit.key separately. Without the first, nobody can log in after a restore\n`
   return `${file}: ${contents}, ${(size / 1_048_576).toFixed(1)} MB, opened and verified\n${keyAdvice}`
 }

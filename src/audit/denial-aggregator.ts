@@ -1,23 +1,23 @@
 import type { AuditStore, PendingDenial } from '../store/audit.ts'
 import type { Chain } from './chain.ts'
 
-/** Strangers that are counted by their own address at a time; those beyond share one count. */
+/** Anonymous addresses with a count of their own; all others share one. */
 const MAX_ANONYMOUS_ADDRESSES = 20
 const ANONYMOUS_PREFIX = 'stranger '
-/** In the place of what was not always the same. */
+/** Replaces values that differ between aggregated denials. */
 export const WILDCARD = '*'
 
 export type DenialAggregator = ReturnType<typeof createDenialAggregator>
 
 /**
- * Counts refusals up, so that whoever is refused again and again makes no more than a record a minute: all of a
- * stranger's by its address, those of a user by action. Noted at once in memory, for a refusal must not cost a write.
+ * Aggregates denials to at most one record a minute per anonymous address, and per user, address and action. They are
+ * collected in memory first, so that a denial costs no write.
  */
 export function createDenialAggregator(store: AuditStore, chain: Chain) {
   const pending = new Map<string, PendingDenial>()
 
   return {
-    /** @param isAnonymous whether nobody is known to be behind it, whatever name was claimed */
+    /** @param isAnonymous whether the caller is not authenticated, whatever username it sent */
     add(denial: PendingDenial, isAnonymous: boolean): void {
       const { user, address, action } = denial
       const key = isAnonymous ? ANONYMOUS_PREFIX + address : JSON.stringify([address, user, action])
@@ -25,22 +25,22 @@ export function createDenialAggregator(store: AuditStore, chain: Chain) {
       addToPending(...(isFull ? toWildcard(denial) : ([key, denial] as const)))
     },
 
-    /** Whether there is nothing to be stored, nor anything stored that is still to become a record. */
+    /** Whether there are no denials in memory or in the store. */
     isEmpty: (): boolean => pending.size === 0 && store.countPendingDenials('') === 0,
 
-    /** What was noted until now, to be stored. */
-    drain(): [key: string, refusal: PendingDenial][] {
+    /** Takes the collected denials out of memory, to be stored. */
+    drain(): [key: string, denial: PendingDenial][] {
       const drained = [...pending]
       pending.clear()
       return drained
     },
 
-    /** What could not be stored. */
-    restore(denials: [key: string, refusal: PendingDenial][]): void {
+    /** Returns denials that could not be stored. */
+    restore(denials: [key: string, denial: PendingDenial][]): void {
       for (const [key, denial] of denials) addToPending(key, denial)
     },
 
-    /** Adds it to what is stored already. Runs inside `database.write`. */
+    /** Merges a denial into the stored ones. Runs inside `database.write`. */
     persist(key: string, denial: PendingDenial, now: number): void {
       const isFull =
         key.startsWith(ANONYMOUS_PREFIX) &&
@@ -60,11 +60,11 @@ export function createDenialAggregator(store: AuditStore, chain: Chain) {
   }
 }
 
-function toWildcard(denial: PendingDenial): [key: string, refusal: PendingDenial] {
+function toWildcard(denial: PendingDenial): [key: string, denial: PendingDenial] {
   return [WILDCARD, { ...denial, address: WILDCARD }]
 }
 
-/** Where two differ, the sum says `*`. */
+/** Values that differ become `*`. */
 function mergeDenials(left: PendingDenial, right: PendingDenial): PendingDenial {
   const commonValue = (field: 'user' | 'address' | 'action' | 'target') =>
     left[field] === right[field] ? left[field] : WILDCARD

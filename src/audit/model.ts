@@ -4,7 +4,7 @@ import type { auditList } from './schema.ts'
 import type { ListedEntry } from './service.ts'
 
 const MAX_RECORDS = 1_000
-/** Of all times that have a form (ECMAScript, time values). */
+/** Largest ECMAScript time value. */
 const MAX_TIME_MS = 8.64e15
 const QUERY_FIELDS = new Set(['since', 'user', 'action', 'target', 'limit', 'cursor'])
 
@@ -26,11 +26,11 @@ export type AuditQuery = Partial<
   Record<'since' | 'user' | 'action' | 'target' | 'limit' | 'cursor', string | undefined>
 >
 
-/** @throws ApiError 917 naming what cannot be understood */
+/** @throws ApiError 917 naming the invalid parameter */
 export function parseAuditFilter(query: AuditQuery): Partial<AuditFilter> {
   const unknown = Object.keys(query).find(name => !QUERY_FIELDS.has(name))
   if (unknown !== undefined)
-    throw new ApiError('malformed', { text: 'Ask by since, user, action, target, limit and cursor only' })
+    throw new ApiError('malformed', { text: 'Unknown parameter: use since, user, action, target, limit and cursor' })
   const { since, user, action, target, limit, cursor } = query
   return {
     ...(since && { since: parseTime(since) }),
@@ -42,12 +42,12 @@ export function parseAuditFilter(query: AuditQuery): Partial<AuditFilter> {
   }
 }
 
-/** ISO 8601 with a day at least; without a zone it is UTC. */
+/** ISO 8601 with at least a day; UTC without a zone. */
 function parseTime(text: string): number {
   const parts = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(text)
   const [, day, clock = '00:00', zone = 'Z'] = parts ?? []
   const time = Date.parse(`${day}T${clock}${zone}`)
-  // JavaScript takes the 31st of February for the 3rd of March.
+  // JavaScript parses the 31st of February as the 3rd of March.
   if (Number.isNaN(time) || new Date(`${day}T00:00Z`).toISOString().slice(0, 10) !== day) {
     throw new ApiError('malformed', { text: 'The "since" must be a time such as 2026-11-23T16:00:00Z' })
   }

@@ -12,7 +12,7 @@ import { type Chain, createChain } from './chain.ts'
 export interface ChainOptions {
   db: Database
   dataDir: string
-  sealingKeyFile: string
+  encryptionKeyFile: string
   /** Whether nothing has ever been encrypted in this data directory. */
   isFirstStart: boolean
   now: () => number
@@ -50,8 +50,11 @@ export async function openChain(store: AuditStore, options: ChainOptions): Promi
 }
 
 /** Path of the existing audit key, or of the one to be created. */
-export function auditKeyFile({ dataDir, sealingKeyFile }: Pick<ChainOptions, 'dataDir' | 'sealingKeyFile'>): string {
-  const beside = join(dirname(sealingKeyFile), AUDIT_KEY_FILE)
+export function auditKeyFile({
+  dataDir,
+  encryptionKeyFile,
+}: Pick<ChainOptions, 'dataDir' | 'encryptionKeyFile'>): string {
+  const beside = join(dirname(encryptionKeyFile), AUDIT_KEY_FILE)
   return existsSync(beside) ? beside : join(dataDir, AUDIT_KEY_FILE)
 }
 

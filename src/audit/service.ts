@@ -15,17 +15,16 @@ import type { Verification } from './chain.ts'
 import { createDenialAggregator, WILDCARD } from './denial-aggregator.ts'
 import { type ChainOptions, openChain } from './open-chain.ts'
 
-/** A refusal is counted up with others of its kind for this long before it becomes a record. */
+/** Denials of one kind are aggregated for this long. */
 const AGGREGATION_MS = 60_000
-/** What was refused is in the store after this time at the latest. */
+/** Maximum time until a denial is stored. */
 const FLUSH_DELAY_MS = 1_000
 const MAX_RECORDS = 500_000
 const PRUNE_INTERVAL = 1_000
 const MAX_TEXT_LENGTH = 100
-/** In the place of a name that nobody has. */
+/** Replaces usernames that do not exist. */
 const UNKNOWN_NAME = '?'
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
-/** A list that nobody narrowed down. */
 const DEFAULT_FILTER: AuditFilter = {
   after: 0,
   before: NO_LIMIT,
@@ -36,7 +35,7 @@ const DEFAULT_FILTER: AuditFilter = {
   limit: 100,
 }
 
-/** Work outside of the database that has begun. */
+/** Started work outside the database. */
 export interface PendingRecord {
   id: string
   actor: Actor
@@ -44,18 +43,17 @@ export interface PendingRecord {
   time: number
 }
 
-/** A record, or what will be one; then it has no number yet. */
+/** A record, or a denial that is still being aggregated and has no number yet. */
 export type ListedEntry = AuditEntry & { number: number | null }
 
 export type Audit = Awaited<ReturnType<typeof openAudit>>
 
 /**
- * The audit of this data directory.
+ * Opens the audit log of a data directory.
  * @throws OperatorError as `openChain`
  */
 export async function openAudit(
   deps: ChainOptions & {
-    /** Whether somebody has this name. */
     isUser: (username: string) => boolean
   },
 ) {
@@ -63,19 +61,19 @@ export async function openAudit(
   const store = createAuditStore(db)
   const chain = await openChain(store, deps)
   const denials = createDenialAggregator(store, chain)
-  /** Errors that a record tells of already. */
+  /** Errors that already have a record. */
   const recordedErrors = new WeakSet<object>()
-  /** What is to be written as soon as the store can be written again. */
+  /** Writes that wait until the store is writable again. */
   let deferredWrites: { write: () => void; onStored: () => void }[] = []
   let flushTimer: ReturnType<typeof setTimeout> | undefined
 
   return {
-    /** Records something in the transaction that does it: both count, or neither does. Runs inside `database.write`. */
+    /** Adds a record in the transaction of the recorded change. Runs inside `database.write`. */
     record,
 
     /**
-     * Notes that work outside of the database begins: when this program ends in the middle of it, the next one tells of
-     * that. Runs inside `database.write`.
+     * Stores that work outside the database has started. If the process ends before the work does, the next process
+     * records it as interrupted. Runs inside `database.write`.
      */
     recordStart(actor: Actor, target: string): PendingRecord {
       const id = crypto.randomUUID()
@@ -85,9 +83,9 @@ export async function openAudit(
     },
 
     /**
-     * Records that the work has ended. Runs inside `database.write`.
-     * @param target what it turned out to concern
-     * @param error what the caller is told; undefined for work that is done
+     * Records the end of the work. Runs inside `database.write`.
+     * @param target may be known only now
+     * @param error as sent to the caller; undefined for success
      */
     recordEnd({ id, actor, time }: PendingRecord, target: string, error?: unknown): void {
       if (error instanceof Error) recordedErrors.add(error)
@@ -97,39 +95,39 @@ export async function openAudit(
     },
 
     /**
-     * Writes as soon as the store can be written again: what is done is not undone because it cannot be recorded.
-     * @param write may be called again, as the work of `database.write`
-     * @param onStored called when that is durable
+     * Writes as soon as the store is writable: completed work is not rolled back because it cannot be recorded.
+     * @param write may run again, as the work of `database.write`
+     * @param onStored called after the commit
      */
     defer: (write: () => void, onStored: () => void): void => void deferredWrites.push({ write, onStored }),
 
     /**
-     * Counts a refusal up, in memory: it is stored within a second, and a record within a minute or so.
-     * @param error what the caller was told; one that a record tells of already is left alone
-     * @param isAuthenticated whether the user of the act proved to be that user
+     * Aggregates a denial in memory. It is stored within a second, and becomes a record after about a minute.
+     * @param error as sent to the caller; ignored if it already has a record
+     * @param isAuthenticated whether the actor's user is authenticated
      */
     recordDenial(actor: Actor, target: string, error: ApiError, isAuthenticated: boolean): void {
       if (recordedErrors.has(error)) return
       const address = addressPrefix(actor.address)
-      // Codes are typed into the field of the name by mistake: a name that nobody has is not written down.
+      // An unknown name may be a code that was entered in the wrong field.
       const redactName = (name: string) => (isAuthenticated || name === '' || isKnownUser(name) ? name : UNKNOWN_NAME)
       const entry = sanitize({ ...actor, address, user: redactName(actor.user) }, redactName(target), isKnownUser)
       denials.add({ time: now(), ...entry, errorId: error.errorId, count: 1 }, !isAuthenticated)
       flushTimer ??= setTimeout(() => {
         flushTimer = undefined
-        // Tried again with the next refusal, or at the next housekeeping.
+        // Retried with the next denial or maintenance run.
         flush().catch(() => undefined)
       }, FLUSH_DELAY_MS)
       flushTimer.unref()
     },
 
-    /** Records a command on the host that came to nothing. */
+    /** Records a failed command on the host. */
     async recordFailure(actor: Actor, target: string, error: unknown): Promise<void> {
-      // What went wrong is told to who gave the command, whether it can be recorded or not.
+      // The command reports its error even if that cannot be recorded.
       await db.write(() => record(actor, target, resultOf(error), errorIdOf(error))).catch(() => undefined)
     },
 
-    /** Records what an earlier process was at when it ended. For who holds the serve lock. */
+    /** Records the work that an earlier process left unfinished. The caller holds the serve lock. */
     async recordInterrupted(): Promise<void> {
       await db.write(() => {
         for (const pending of store.takePending()) {
@@ -143,8 +141,8 @@ export async function openAudit(
     flush,
 
     /**
-     * Newest first. The refusals that are still counted up come before the records, without a number; those of the last
-     * second are missing while the store cannot be written.
+     * Newest first. Denials that are still being aggregated come first, without a number; those of the last second are
+     * missing while the store is not writable.
      */
     async list(filter: Partial<AuditFilter>): Promise<ListedEntry[]> {
       await flush().catch(error => {
@@ -156,7 +154,7 @@ export async function openAudit(
       return [...pendingDenials, ...store.list(fullFilter)].slice(0, fullFilter.limit)
     },
 
-    /** The records alone. */
+    /** Only records, no denials that are still being aggregated. */
     records: (filter: Partial<AuditFilter>): AuditRecord[] => store.list({ ...DEFAULT_FILTER, ...filter }),
 
     verify: (): Verification => db.sql.transaction(() => chain.verify()).deferred(),
@@ -187,8 +185,8 @@ export async function openAudit(
   }
 
   /**
-   * Stores what is noted in memory only, and makes records of the refusals that were counted up for long enough.
-   * @throws ApiError 922 when the store cannot be written; then nothing is forgotten
+   * Stores the denials and writes held in memory, and turns denials older than `aggregationMs` into records.
+   * @throws ApiError 922 when the store is not writable; then everything is kept for the next flush
    */
   async function flush(aggregationMs: number = AGGREGATION_MS): Promise<void> {
     if (deferredWrites.length === 0 && denials.isEmpty()) return
@@ -220,7 +218,7 @@ export async function openAudit(
     store.removeDenialsUntil(cutoff)
   }
 
-  /** The same of a store that cannot be read: a refusal is told to its caller whatever comes of noting it. */
+  /** False if the store cannot be read: the caller gets its denial in any case. */
   function isKnownUser(name: string): boolean {
     try {
       return isUser(name)
@@ -229,7 +227,7 @@ export async function openAudit(
     }
   }
 
-  /** Nothing in a record can forge another one, or a terminal's command. */
+  /** Escapes control characters, so that no text can forge a record or control a terminal. */
   function sanitize(
     { user, address, action }: Actor,
     target: string,
@@ -241,7 +239,7 @@ export async function openAudit(
   }
 }
 
-/** Refused is what was asked wrongly, failed what we could not do. */
+/** `refused` for faults of the caller, `failed` for our own. */
 function resultOf(error: unknown): AuditResult {
   const isDenied = error instanceof ApiError ? error.status < 500 : error instanceof OperatorError
   return isDenied ? 'refused' : 'failed'

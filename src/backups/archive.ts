@@ -1,13 +1,13 @@
 import { fstatSync, readSync, writeSync } from 'node:fs'
 import { OperatorError } from '../core/errors.ts'
 
-// A tar archive (POSIX.1-2017, pax, "ustar Interchange Format") of plain files, and of nothing else: what would not be
-// written here is not read here either, so that links, devices and paths of others never have to be understood.
+// Tar archives (POSIX.1-2017, pax, "ustar Interchange Format") of plain files only. The reader rejects everything that the
+// writer would not write, so links, devices and foreign paths need no handling.
 
 const BLOCK_SIZE = 512
 const END_SIZE = 2 * BLOCK_SIZE
 const CHUNK_SIZE = 1_048_576
-/** Eleven octal digits. */
+/** Largest size in eleven octal digits. */
 const MAX_FILE_SIZE = 8 ** 11 - 1
 const MAX_ENTRIES = 10_000
 
@@ -17,15 +17,13 @@ export interface ArchiveEntry {
   size: number
 }
 
-/** Where the bytes of a part are in the file. */
 export interface LocatedEntry extends ArchiveEntry {
   offset: number
 }
 
-/** @param time milliseconds since 1970, for whoever lists the archive */
+/** @param time modification time, milliseconds since 1970 */
 export function encodeHeader({ name, size }: ArchiveEntry, time: number): Buffer {
-  if (size > MAX_FILE_SIZE)
-    throw new OperatorError(`${name} is larger than the 8 GiB that a backup can hold of one file`)
+  if (size > MAX_FILE_SIZE) throw new OperatorError(`${name} is larger than 8 GiB, the limit for a file in a backup`)
   const block = Buffer.alloc(BLOCK_SIZE)
   const octal = (value: number, digits: number) => value.toString(8).padStart(digits, '0')
   block.write(name, 0, 100)
@@ -34,7 +32,7 @@ export function encodeHeader({ name, size }: ArchiveEntry, time: number): Buffer
   block.write(octal(0, 7), 116)
   block.write(octal(size, 11), 124)
   block.write(octal(Math.floor(time / 1000), 11), 136)
-  // The checksum is made with blanks in its own place.
+  // The checksum is computed with blanks in its own field.
   block.write('        ', 148)
   block.write('0', 156)
   block.write('ustar\x0000', 257, 'latin1')
@@ -43,10 +41,10 @@ export function encodeHeader({ name, size }: ArchiveEntry, time: number): Buffer
   return block
 }
 
-/** Writes one part after another, and the end. */
+/** Writes the entries in order, then the end. */
 export function createArchiveWriter(fd: number, time: number) {
   return {
-    /** @param chunks its bytes, as many as were said */
+    /** @param chunks must have `entry.size` bytes in total */
     add(entry: ArchiveEntry, chunks: Iterable<Uint8Array>): void {
       writeAll(fd, encodeHeader(entry, time))
       let written = 0
@@ -62,12 +60,12 @@ export function createArchiveWriter(fd: number, time: number) {
 }
 
 /**
- * The parts of an archive, by their headers.
- * @throws OperatorError for everything that the writer above would not have written
+ * Reads the headers of an archive.
+ * @throws OperatorError for everything that the writer would not write
  */
 export function listEntries(fd: number): LocatedEntry[] {
   const stat = fstatSync(fd)
-  if (!stat.isFile() || stat.size % BLOCK_SIZE !== 0) throw corruptBackup('it is no archive, or was cut off')
+  if (!stat.isFile() || stat.size % BLOCK_SIZE !== 0) throw corruptBackup('it is not an archive, or truncated')
   const entries: LocatedEntry[] = []
   const names = new Set<string>()
   let position = 0
@@ -76,18 +74,18 @@ export function listEntries(fd: number): LocatedEntry[] {
     const offset = position + BLOCK_SIZE
     position = offset + entry.size + paddingOf(entry.size)
     if (!isZeroFilled(readAt(fd, offset + entry.size, paddingOf(entry.size))))
-      throw corruptBackup('there is something between its files')
-    if (names.has(entry.name)) throw corruptBackup(`${JSON.stringify(entry.name)} is in it twice`)
-    if (entries.length === MAX_ENTRIES) throw corruptBackup('there are too many files in it')
+      throw corruptBackup('unexpected data between its files')
+    if (names.has(entry.name)) throw corruptBackup(`${JSON.stringify(entry.name)} appears twice`)
+    if (entries.length === MAX_ENTRIES) throw corruptBackup('it has too many files')
     names.add(entry.name)
     entries.push({ ...entry, offset })
   }
   if (position !== stat.size - END_SIZE || !isZeroFilled(readAt(fd, position, END_SIZE)))
-    throw corruptBackup('it was cut off')
+    throw corruptBackup('it is truncated')
   return entries
 }
 
-/** The bytes of a part, a chunk at a time. */
+/** Reads an entry in chunks. */
 export function* readChunks(fd: number, { offset, size }: Omit<LocatedEntry, 'name'>): Generator<Buffer> {
   for (let done = 0; done < size; done += CHUNK_SIZE) {
     yield readAt(fd, offset + done, Math.min(CHUNK_SIZE, size - done))
@@ -95,7 +93,7 @@ export function* readChunks(fd: number, { offset, size }: Omit<LocatedEntry, 'na
 }
 
 export function corruptBackup(reason: string): OperatorError {
-  return new OperatorError(`The file is no backup of cikit-api, or is damaged (${reason}): take another one`)
+  return new OperatorError(`The file is not a cikit-api backup, or is corrupt (${reason}): use another one`)
 }
 
 function parseHeader(block: Buffer): ArchiveEntry {
@@ -107,7 +105,7 @@ function parseHeader(block: Buffer): ArchiveEntry {
   const entry = { name: text(0, 100), size: number(124, 136) }
   const time = number(136, 148)
   const isCanonical = entry.size >= 0 && time >= 0 && encodeHeader(entry, time * 1000).equals(block)
-  if (!isCanonical) throw corruptBackup('there is something in it that no backup has')
+  if (!isCanonical) throw corruptBackup('it has an unexpected entry')
   return entry
 }
 
@@ -115,7 +113,7 @@ function readAt(fd: number, position: number, size: number): Buffer {
   const bytes = Buffer.alloc(size)
   for (let done = 0; done < size; ) {
     const read = readSync(fd, bytes, done, size - done, position + done)
-    if (read === 0) throw corruptBackup('it was cut off')
+    if (read === 0) throw corruptBackup('it is truncated')
     done += read
   }
   return bytes

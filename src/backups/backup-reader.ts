@@ -22,42 +22,42 @@ import {
   SEALED_KEYS,
 } from './manifest.ts'
 
-/** A backup that was read through: what is in it is what was put into it. */
+/** A backup whose hashes were verified. */
 export interface Backup {
   manifest: Manifest
-  /** @throws OperatorError for a file that is not in it */
+  /** @throws OperatorError for a file that the backup does not contain */
   read: (name: string) => Buffer
-  /** Writes a file of it to a path that does not exist yet, durably. */
+  /** Writes a file durably to a path that does not exist yet. */
   extract: (name: string, path: string, mode: number) => void
-  /** The keys, if they are in it. @throws OperatorError */
+  /** Undefined if the backup has no keys. @throws OperatorError for a wrong passphrase */
   decryptKeys: (passphrase: Secret) => Promise<SystemKeys | undefined>
 }
 
 /**
- * Reads a backup through and holds every file against its hash.
- * @param fd an open file; others may write to its path meanwhile
- * @throws OperatorError when it is none, is damaged, or is of a newer version of the program
+ * Opens a backup and verifies the hash of every file.
+ * @param fd an open file; its path may be replaced meanwhile
+ * @throws OperatorError when it is not an intact backup
  */
 export function openBackup(fd: number): Backup {
   const [first, ...rest] = listEntries(fd)
   if (first?.name !== MANIFEST || first.size > MAX_MANIFEST_SIZE)
-    throw corruptBackup('it does not begin with its manifest')
+    throw corruptBackup('it does not start with its manifest')
   const manifest = parseManifest(readEntry(first).toString('utf8'))
   const entries = new Map(rest.map(part => [part.name, part]))
   const matchesManifest = ({ name, size }: LocatedEntry, index: number) =>
     manifest.files[index]?.name === name && manifest.files[index].size === size
   if (rest.length !== manifest.files.length || !rest.every(matchesManifest))
-    throw corruptBackup('its files are not those of its manifest')
+    throw corruptBackup('its files do not match its manifest')
   for (const { name, sha256 } of manifest.files) {
     const hash = createHash('sha256')
     for (const chunk of readChunks(fd, entryOf(name))) hash.update(chunk)
-    if (hash.digest('hex') !== sha256) throw corruptBackup(`${name} does not have its hash`)
+    if (hash.digest('hex') !== sha256) throw corruptBackup(`${name} does not match its hash`)
   }
   return { manifest, read: name => readEntry(entryOf(name)), extract, decryptKeys: decryptOwnKeys }
 
   function entryOf(name: string): LocatedEntry {
     const entry = entries.get(name)
-    if (!entry) throw corruptBackup(`${name} is not in it`)
+    if (!entry) throw corruptBackup(`${name} is missing`)
     return entry
   }
 
@@ -84,9 +84,9 @@ export function openBackup(fd: number): Backup {
 }
 
 /**
- * Opens what is in a backup: its database, and with the keys what they are for.
- * @param directory where there is room for the database, which is left there
- * @throws OperatorError when something does not fit
+ * Extracts the database, converts one of a development build, and checks that the keys match.
+ * @param directory the database stays there
+ * @throws OperatorError when database, manifest and keys do not match, or the backup is of a newer version
  */
 export function extractDatabase(backup: Backup, directory: string, keys: SystemKeys | undefined): SnapshotInfo {
   const path = join(directory, DATABASE)
@@ -95,13 +95,13 @@ export function extractDatabase(backup: Backup, directory: string, keys: SystemK
   if (developmentMigration === undefined) rejectNewer(backup.manifest)
   const info = inspectSnapshot(path, sql => {
     if (keys && !createChain(createAuditStore({ sql }), keys.audit).matchesKey()) {
-      throw new OperatorError('The key of the audit in the backup is not the one of its database: take another backup')
+      throw new OperatorError('The audit key in the backup does not match its database: use another backup')
     }
   })
   if ((developmentMigration ?? info.migration) !== backup.manifest.migration)
-    throw corruptBackup('its database is not the one that was put into it')
+    throw corruptBackup('its database does not match its manifest')
   if (keys && info.keyHash && !bytesEqual(info.keyHash, hashKey(keys.sealing))) {
-    throw new OperatorError('The sealing key in the backup is not the one of its database: take another backup')
+    throw new OperatorError('The encryption key in the backup does not match its database: use another backup')
   }
   return info
 }

@@ -7,11 +7,11 @@ import type { RandomBytes } from '../core/random.ts'
 import type { Secret } from '../core/secret.ts'
 import {
   bytesEqual,
+  encryptionKeyFile,
   hashKey,
   hashKeyFile,
   type KeyLocation,
   nextKeyFile,
-  sealingKeyFile,
 } from '../store/encryption-key.ts'
 import { type Key, readKeyFile } from '../store/key-file.ts'
 import { inspectSnapshot, type SnapshotInfo, writeSnapshot } from '../store/snapshot.ts'
@@ -34,16 +34,16 @@ const MAX_ATTEMPTS = 5
 
 export interface BackupOptions extends KeyLocation {
   credentialsDir: string
-  /** Of this program. */
+  /** Version of this program. */
   version: string
   now: () => number
   random: RandomBytes
-  /** Seals the keys, which stay out of the backup without it. */
+  /** Encrypts the keys; without it, the backup contains no keys. */
   passphrase?: Secret
 }
 
 /**
- * Writes a backup of a data directory, served or not, and opens what was written; it is on the disk when this resolves.
+ * Writes a backup of a data directory, served or not, durably, and verifies it.
  * @param fd an empty file, open for reading and writing
  * @throws OperatorError when something cannot be read or written
  */
@@ -79,7 +79,7 @@ export async function writeBackup(fd: number, options: BackupOptions): Promise<M
   return manifest
 }
 
-/** Nothing is worth less than a backup that cannot be opened on the day. */
+/** Opens the written backup as a restore would. */
 async function verify(fd: number, directory: string, passphrase: Secret | undefined): Promise<void> {
   const backup = openBackup(fd)
   const unpacked = join(directory, 'unpacked')
@@ -87,7 +87,7 @@ async function verify(fd: number, directory: string, passphrase: Secret | undefi
   extractDatabase(backup, unpacked, passphrase && (await backup.decryptKeys(passphrase)))
 }
 
-/** The key may be replaced at any time: what is taken is the one that the copy was sealed with. */
+/** Retries until snapshot and key match, since the key may be rotated at any time. */
 function snapshotWithKeys(
   options: BackupOptions,
   directory: string,
@@ -98,19 +98,17 @@ function snapshotWithKeys(
     const info = inspectSnapshot(path)
     if (!options.passphrase) return { info, path }
     const encryptionKey = findMatchingKey(options, info)
-    const keyFile = sealingKeyFile(options)
+    const keyFile = encryptionKeyFile(options)
     if (encryptionKey) {
-      const auditKey = readKeyFile(auditKeyFile({ dataDir: options.dataDir, sealingKeyFile: keyFile }))
+      const auditKey = readKeyFile(auditKeyFile({ dataDir: options.dataDir, encryptionKeyFile: keyFile }))
       return { info, keys: { sealing: encryptionKey, audit: auditKey }, path }
     }
   }
-  throw new OperatorError(
-    `The key in ${sealingKeyFile(options)} is not the one that the database is sealed with: put the right one back`,
-  )
+  throw new OperatorError(`The key in ${encryptionKeyFile(options)} does not match the database: restore the right key`)
 }
 
 function findMatchingKey(location: KeyLocation, { keyHash }: SnapshotInfo): Key | undefined {
-  const file = sealingKeyFile(location)
+  const file = encryptionKeyFile(location)
   // Nothing is encrypted yet.
   if (!keyHash) return readKeyFile(file)
   for (const candidate of [file, nextKeyFile(file)]) {

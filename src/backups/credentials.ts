@@ -24,7 +24,7 @@ export interface Credential {
 const MAX_REREADS = 3
 
 /**
- * The SSH keys of all droplets, in the order of their names; what else lies there is not ours.
+ * Reads the SSH keys of all droplets, sorted by name; other files are ignored.
  * @throws OperatorError when they cannot be read
  */
 export function readCredentials(directory: string): Credential[] {
@@ -44,17 +44,17 @@ export function readCredentials(directory: string): Credential[] {
 }
 
 /**
- * The directory for a droplet's keys, and where in it each of them belongs.
+ * Path and mode of a droplet's key.
  * @param name as in a backup
  */
 export function locateCredential(directory: string, name: string): { folder: string; path: string; mode: number } {
   const parsed = parseCredential(name)
-  if (!parsed) throw new Error(`no droplet's key: ${name}`)
+  if (!parsed) throw new Error(`not a droplet's key: ${name}`)
   const folder = join(directory, parsed.droplet)
   return { folder, path: join(folder, parsed.file), mode: parsed.file.endsWith('.private.key') ? 0o400 : 0o600 }
 }
 
-/** Both of one moment: an add may just be replacing them. */
+/** Reads until both keys are stable, since an add may be replacing them. */
 function readPair(directory: string, droplet: string): Credential[] {
   const names = ['private', 'public'].map(kind => `credentials/${droplet}/${droplet}.${kind}.key`)
   if (!names.every(name => parseCredential(name))) return []
@@ -71,7 +71,7 @@ function readPair(directory: string, droplet: string): Credential[] {
 function readIfExists(directory: string, name: string): Credential | undefined {
   let fd: number
   try {
-    // No link is followed, and a pipe holds nobody up.
+    // Links are not followed, and opening a pipe does not block.
     fd = openSync(
       locateCredential(directory, name).path,
       constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
@@ -88,7 +88,7 @@ function readIfExists(directory: string, name: string): Credential | undefined {
   }
 }
 
-/** Makes the folder of a droplet's keys, closed to others. */
+/** Creates the directory of a droplet's keys (0700). */
 export function createKeyFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   chmodSync(folder, 0o700)

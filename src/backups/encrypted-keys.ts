@@ -7,14 +7,14 @@ import { Secret } from '../core/secret.ts'
 import { createSecretBox } from '../store/encryption.ts'
 import { KEY_BYTES, type Key } from '../store/key-file.ts'
 
-// The keys of a system under a passphrase: scrypt (RFC 7914) makes a key of it, AES-256-GCM seals with that.
+// Encrypts the system's keys with a passphrase: scrypt (RFC 7914) derives the key for AES-256-GCM.
 
-/** 128 MiB and a good part of a second for each guess. */
+/** Each guess costs 128 MiB and a good part of a second. */
 const SCRYPT_COST = { n: 131_072, r: 8, p: 1 } as const
 const SALT_BYTES = 16
 const MIN_PASSPHRASE_LENGTH = 12
 
-/** How they were sealed, for the manifest. */
+/** Parameters of the encryption, stored in the manifest. */
 export interface KeyEncryptionParams {
   kdf: 'scrypt'
   n: number
@@ -25,13 +25,13 @@ export interface KeyEncryptionParams {
   cipher: 'aes-256-gcm'
 }
 
-/** What the secrets of a system, and its audit, cannot be read without. */
+/** The keys of the secrets and of the audit log. */
 export interface SystemKeys {
   sealing: Key
   audit: Key
 }
 
-/** @returns `seal` takes what they are to be bound to */
+/** @returns `encrypt` takes the context that the keys are bound to */
 export function encryptKeys(
   keys: SystemKeys,
   passphrase: Secret,
@@ -46,7 +46,7 @@ export function encryptKeys(
   }
 }
 
-/** @throws OperatorError for another passphrase, and for a backup that was changed */
+/** @throws OperatorError for a wrong passphrase or a changed backup */
 export async function decryptKeys(
   encrypted: Uint8Array,
   { salt }: KeyEncryptionParams,
@@ -60,13 +60,13 @@ export async function decryptKeys(
     return { sealing: parseKey(plaintext, 'sealing'), audit: parseKey(plaintext, 'audit') }
   } catch (cause) {
     throw new OperatorError(
-      'The keys in the backup do not open: the passphrase is another one, or the backup was changed',
+      'The keys in the backup cannot be decrypted: the passphrase is wrong, or the backup was changed',
       { cause },
     )
   }
 }
 
-/** The one way in which this program seals them: a file must not choose what is spent on opening it. */
+/** Accepts only our own parameters: a file must not choose the cost of opening it. */
 export function isKeyEncryptionParams(value: unknown): value is KeyEncryptionParams {
   if (typeof value !== 'object' || value === null) return false
   const { kdf, n, r, p, salt, cipher }: Partial<KeyEncryptionParams> = value
@@ -76,8 +76,8 @@ export function isKeyEncryptionParams(value: unknown): value is KeyEncryptionPar
 }
 
 /**
- * A passphrase from a file, without the line feed at its end.
- * @throws ConfigError for a file that cannot be read or holds too little
+ * Reads a passphrase from a file, without the final line break.
+ * @throws ConfigError for an unreadable file or a short passphrase
  */
 export function readPassphrase(file: string): Secret {
   let text: string
@@ -85,11 +85,13 @@ export function readPassphrase(file: string): Secret {
     text = readFileSync(file, 'utf8').replace(/\r?\n$/, '')
   } catch (error) {
     const reason = errorMessage(error)
-    throw new ConfigError(`--passphrase-file ${file} cannot be read (${reason}): name a file with the passphrase in it`)
+    throw new ConfigError(
+      `--passphrase-file ${file} cannot be read (${reason}): name a file that contains the passphrase`,
+    )
   }
   if ([...text].length < MIN_PASSPHRASE_LENGTH) {
     throw new ConfigError(
-      `--passphrase-file ${file} holds fewer than ${MIN_PASSPHRASE_LENGTH} characters: choose a longer passphrase`,
+      `--passphrase-file ${file} has fewer than ${MIN_PASSPHRASE_LENGTH} characters: choose a longer passphrase`,
     )
   }
   return new Secret(text)
@@ -103,6 +105,6 @@ function deriveKey(passphrase: Secret, salt: Uint8Array): Key {
 
 function parseKey(value: unknown, name: keyof SystemKeys): Key {
   const text = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
-  if (typeof text !== 'string' || !/^[0-9a-f]{64}$/.test(text)) throw new Error('no key')
+  if (typeof text !== 'string' || !/^[0-9a-f]{64}$/.test(text)) throw new Error('not a key')
   return new Secret(Uint8Array.fromHex(text))
 }

@@ -2,11 +2,11 @@ import { DATABASE_FILE } from '../store/files.ts'
 import { corruptBackup } from './archive.ts'
 import { isKeyEncryptionParams, type KeyEncryptionParams } from './encrypted-keys.ts'
 
-/** The first file of a backup, which tells of the others. */
+/** The first file of a backup; lists the others. */
 export const MANIFEST = 'manifest.json'
 export const DATABASE = DATABASE_FILE
 export const SEALED_KEYS = 'keys.sealed'
-/** Another one when older programs could not read it. */
+/** Incremented when older versions cannot read the backup. */
 const FORMAT = 1
 export const MAX_MANIFEST_SIZE = 4 * 1_048_576
 
@@ -20,15 +20,15 @@ export interface ListedFile {
 
 export interface Manifest {
   format: typeof FORMAT
-  /** Of the program that wrote it. */
+  /** Version of the program that wrote it. */
   version: string
   /** ISO 8601. */
   time: string
   /** The newest migration of the database. */
   migration: number
-  /** How the keys in it are sealed; null when they are not in it. */
+  /** Encryption of the keys; null when the backup has no keys. */
   keys: KeyEncryptionParams | null
-  /** In the order in which they follow. */
+  /** In the order of the archive. */
   files: ListedFile[]
 }
 
@@ -36,12 +36,12 @@ export function createManifest(fields: Omit<Manifest, 'format'>): Manifest {
   return { format: FORMAT, ...fields }
 }
 
-/** @throws OperatorError for a text that is no manifest of ours */
+/** @throws OperatorError for an invalid manifest */
 export function parseManifest(text: string): Manifest {
   const value = parseJson(text)
-  if (!isObject(value)) throw corruptBackup('its manifest cannot be read')
+  if (!isObject(value)) throw corruptBackup('its manifest is invalid')
   const { format, version, time, migration, keys, files } = value
-  if (typeof format === 'number' && format > FORMAT) throw corruptBackup(`its format ${format} is of a newer cikit-api`)
+  if (typeof format === 'number' && format > FORMAT) throw corruptBackup(`its format ${format} needs a newer cikit-api`)
   const isValid =
     format === FORMAT &&
     typeof version === 'string' &&
@@ -52,21 +52,21 @@ export function parseManifest(text: string): Manifest {
     (keys === null || isKeyEncryptionParams(keys)) &&
     Array.isArray(files) &&
     files.every(isListedFile)
-  if (!isValid) throw corruptBackup('its manifest cannot be read')
+  if (!isValid) throw corruptBackup('its manifest is invalid')
   const names: string[] = files.map(file => file.name)
   if (names[0] !== DATABASE || (keys !== null) !== names.includes(SEALED_KEYS)) {
-    throw corruptBackup('its manifest does not name what belongs into a backup')
+    throw corruptBackup('its manifest does not list the files of a backup')
   }
   return { format, version, time, migration, keys, files }
 }
 
-/** `credentials/cikit01/cikit01.private.key` and the like, of which the droplet and the file's own name are given. */
+/** Parses names such as `credentials/cikit01/cikit01.private.key`. */
 export function parseCredential(name: string): { droplet: string; file: string } | undefined {
   const match = /^credentials\/([a-z][a-z0-9-]{0,19}\d\d)\/(\1\.(?:private|public)\.key)$/.exec(name)
   return match?.[1] && match[2] ? { droplet: match[1], file: match[2] } : undefined
 }
 
-/** What the sealed keys are bound to: with the passphrase, nothing of a backup can be changed unseen. */
+/** Context of the encrypted keys, which binds them to the whole backup: decrypting them detects any change. */
 export function encryptionContextOf({ version, time, migration, files }: Omit<Manifest, 'format' | 'keys'>): string {
   const otherFiles = files.filter(({ name }) => name !== SEALED_KEYS)
   return JSON.stringify([

@@ -5,7 +5,7 @@ import { CREDENTIALS_DIR } from '../config/config.ts'
 import { errorMessage } from '../core/error-message.ts'
 import { ConfigError, OperatorError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
-import { bytesEqual, hashKeyFile, type KeyLocation, nextKeyFile, sealingKeyFile } from '../store/encryption-key.ts'
+import { bytesEqual, encryptionKeyFile, hashKeyFile, type KeyLocation, nextKeyFile } from '../store/encryption-key.ts'
 import { AUDIT_KEY_FILE, SEALING_KEY_FILE } from '../store/files.ts'
 import { writeKeyFile } from '../store/key-file.ts'
 import type { SnapshotInfo } from '../store/snapshot.ts'
@@ -15,11 +15,11 @@ import { createKeyFolder, locateCredential } from './credentials.ts'
 import { parseCredential } from './manifest.ts'
 
 /**
- * Puts what is in a backup into an empty directory, as a data directory has it, with the keys that belong to it: its own,
- * or else those that are in the place for them.
- * @param location where the sealing key is, when it is not in the backup or is kept elsewhere
- * @param auditAnew whether the key of the audit may be missing
- * @throws OperatorError when something does not fit
+ * Extracts a backup into an empty directory with the layout of a data directory. Keys come from the backup, or else from
+ * the existing data directory.
+ * @param location of the existing encryption key
+ * @param options `restartAudit` allows the audit key to be missing
+ * @throws OperatorError when something does not match
  */
 export async function unpack(
   backup: Backup,
@@ -29,9 +29,7 @@ export async function unpack(
 ): Promise<void> {
   const { passphrase, restartAudit } = options
   if (backup.manifest.keys && !passphrase) {
-    throw new ConfigError(
-      'The keys are in the backup: give --passphrase-file with the passphrase that they were sealed with',
-    )
+    throw new ConfigError('The backup contains encrypted keys: give --passphrase-file with their passphrase')
   }
   const keys = passphrase && (await backup.decryptKeys(passphrase))
   const info = extractDatabase(backup, directory, keys)
@@ -48,7 +46,7 @@ export async function unpack(
   }
 }
 
-/** Found out before anything counts. */
+/** Checks before anything is replaced. */
 export function assertWritable(credentialsDir: string): void {
   try {
     mkdirSync(credentialsDir, { recursive: true, mode: 0o700 })
@@ -62,28 +60,28 @@ export function assertWritable(credentialsDir: string): void {
 }
 
 function copyExistingKeys(directory: string, location: KeyLocation, info: SnapshotInfo, restartAudit: boolean): void {
-  const file = sealingKeyFile(location)
+  const file = encryptionKeyFile(location)
   const existing = [file, nextKeyFile(file)].find(
     candidate => existsSync(candidate) && matchesSnapshot(candidate, info),
   )
   if (existing === undefined) {
     assertMatchingKey(file, info, location)
-    throw new Error('a key that fits is one')
+    throw new Error('no matching key')
   }
   if (location.keyFile === undefined) copyFileSync(existing, join(directory, SEALING_KEY_FILE))
-  const auditKey = auditKeyFile({ dataDir: location.dataDir, sealingKeyFile: file })
+  const auditKey = auditKeyFile({ dataDir: location.dataDir, encryptionKeyFile: file })
   if (!existsSync(auditKey) && !restartAudit) {
     throw new OperatorError(
-      `The key of the audit is not in the backup: put the audit.key of that host beside ${file}, or begin a new audit with --restart-audit`,
+      `The audit key is not in the backup: copy the audit.key of that host to the directory of ${file}, or start a new audit log with --restart-audit`,
     )
   }
   if (existsSync(auditKey) && auditKey !== auditKeyBeside(location))
     copyFileSync(auditKey, join(directory, AUDIT_KEY_FILE))
 }
 
-/** Where the key of the audit is used from and never moved. */
+/** Path of the audit key beside an encryption key outside the data directory; empty otherwise. */
 function auditKeyBeside({ keyFile }: KeyLocation): string {
-  return keyFile === undefined ? '' : join(dirname(sealingKeyFile({ dataDir: '', keyFile })), AUDIT_KEY_FILE)
+  return keyFile === undefined ? '' : join(dirname(encryptionKeyFile({ dataDir: '', keyFile })), AUDIT_KEY_FILE)
 }
 
 function matchesSnapshot(file: string, { keyHash }: SnapshotInfo): boolean {
@@ -92,15 +90,15 @@ function matchesSnapshot(file: string, { keyHash }: SnapshotInfo): boolean {
   return hash !== undefined && (keyHash === undefined || bytesEqual(keyHash, hash))
 }
 
-/** @throws OperatorError saying which key is missing, or is another one */
+/** @throws OperatorError naming the missing or wrong key */
 function assertMatchingKey(file: string, info: SnapshotInfo, { keyFile }: KeyLocation): void {
   if (matchesSnapshot(file, info)) return
   const remedy =
     keyFile === undefined
-      ? `put the sealing.key and the audit.key of the host that was backed up into ${dirname(file)}, or name the former with --secret-key-file`
-      : 'name the sealing.key of the host that was backed up'
+      ? `copy sealing.key and audit.key of the original host to ${dirname(file)}, or name the former with --secret-key-file`
+      : 'name the sealing.key of the original host'
   const problem = existsSync(file)
-    ? `The key in ${file} is not the one of the backup`
-    : `The sealing key is not in the backup, and there is no ${file}`
+    ? `The key in ${file} does not match the backup`
+    : `The encryption key is not in the backup, and there is no ${file}`
   throw new OperatorError(`${problem}: ${remedy}`)
 }

@@ -5,7 +5,7 @@ import { CREDENTIALS_DIR } from '../config/config.ts'
 import type { Actor } from '../core/actor.ts'
 import { systemRandom } from '../core/random.ts'
 import { openDatabase } from '../store/database.ts'
-import { type KeyLocation, sealingKeyFile } from '../store/encryption-key.ts'
+import { encryptionKeyFile, type KeyLocation } from '../store/encryption-key.ts'
 import { AUDIT_KEY_FILE, databaseFile, SEALING_KEY_FILE } from '../store/files.ts'
 import { invalidateRestoredState } from '../store/invalidate-restored.ts'
 import { type Migration, migrations as ownMigrations } from '../store/migrations/index.ts'
@@ -14,12 +14,12 @@ import { swapData } from '../store/swap-data.ts'
 import { createUserStore } from '../store/users.ts'
 
 /**
- * Puts the copy of before a migration in the place of the present database, which is put aside and not deleted. Killed
- * at any moment, either counts as a whole.
- * @param ending whether sessions end and codes of now count no more, as they must when anything was written since
- * @param note what the audit is told that it was about
- * @returns the directory in which the present data is then
- * @throws OperatorError while somebody serves, and when the keys do not fit the copy
+ * Replaces the current database by the copy from before a migration. The current data is moved aside, not deleted.
+ * Atomic: after a kill at any moment, either database is in effect as a whole.
+ * @param options `invalidate` ends sessions and used codes, as required when anything was written since the copy;
+ * `auditNote` is the target of the audit record
+ * @returns the directory of the replaced data
+ * @throws OperatorError while the directory is served, or when the keys do not match the copy
  */
 export async function rollBackData(
   location: KeyLocation,
@@ -32,10 +32,10 @@ export async function rollBackData(
   }: { invalidate: boolean; auditNote: string; migrations?: readonly Migration[] },
 ): Promise<string> {
   const { dataDir } = location
-  // Whatever keys the droplets have, they have today.
+  // The droplets' SSH keys stay as they are.
   const { previousDataDir } = await swapData(dataDir, join(dataDir, CREDENTIALS_DIR), async draft => {
     copyPrivateFile(backup.path, databaseFile(draft))
-    // They are put aside with the database, and are the same after that.
+    // The keys are moved aside with the database.
     for (const name of [SEALING_KEY_FILE, AUDIT_KEY_FILE]) {
       if (existsSync(join(dataDir, name))) copyPrivateFile(join(dataDir, name), join(draft, name))
     }
@@ -48,7 +48,7 @@ export async function rollBackData(
   return previousDataDir ?? dataDir
 }
 
-/** What was written since then ends, and the audit tells of it. Nothing is migrated: the program that comes back knows no more. */
+/** Invalidates what was written since the copy and records the rollback. Does not migrate: the older program could not read it. */
 async function prepareDraft(
   location: KeyLocation,
   draft: string,
@@ -60,7 +60,7 @@ async function prepareDraft(
   try {
     const users = createUserStore(db)
     const isUser = (username: string) => users.findExactly(username) !== undefined
-    const keys = { dataDir: location.dataDir, sealingKeyFile: sealingKeyFile(location) }
+    const keys = { dataDir: location.dataDir, encryptionKeyFile: encryptionKeyFile(location) }
     const audit = await openAudit({ db, ...keys, isFirstStart: false, now, random: systemRandom, isUser })
     await db.write(() => {
       if (invalidate) invalidateRestoredState(db, now())

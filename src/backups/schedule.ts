@@ -5,18 +5,18 @@ import { errorMessage } from '../core/error-message.ts'
 import type { Log } from '../core/log.ts'
 import { removeOrphans } from './work-directory.ts'
 
-/** After one that failed. */
+/** Delay after a failed backup. */
 const RETRY_MS = 600_000
-/** However long it is until the next one: a clock may be set meanwhile. */
+/** Upper limit, since the clock may be set during the wait. */
 const MAX_SLEEP_MS = 3_600_000
 
 /**
- * Backups at their times, one after another, by another process: a copy of the database would stop the answers of this one.
- * When the next one is due is told by the files that are there, so that it outlasts this process.
+ * Runs scheduled backups one after another in a separate process, since copying the database would block this one. The
+ * existing backup files determine when the next one is due, so the schedule survives restarts.
  */
 export function createBackupSchedule(deps: {
   schedule: BackupSchedule
-  /** Writes a backup to this path; rejects with the reason when it cannot. Ends early when told so. */
+  /** Writes a backup to this path; rejects on failure or abort. */
   write: (file: string, signal: AbortSignal) => Promise<void>
   /** Milliseconds since 1970. */
   now: () => number
@@ -30,16 +30,16 @@ export function createBackupSchedule(deps: {
   let running: Promise<void> = Promise.resolve()
 
   return {
-    /** Begins: with a backup, when one is due. */
+    /** Starts the schedule, with a backup if one is due. */
     start: (): void => scheduleNext(0),
 
     /** Writes a backup if one is due. */
     runIfDue,
 
-    /** How long it is until the next one, in ms; 0 for now. */
+    /** Time until the next backup in ms; 0 if it is due. */
     msUntilDue,
 
-    /** Ends one that is being written, of which nothing is left. */
+    /** Aborts a running backup and removes its partial file. */
     async close(): Promise<void> {
       abortController.abort()
       clearTimeout(timer)
@@ -58,7 +58,7 @@ export function createBackupSchedule(deps: {
 
   function msUntilDue(): number {
     const time = now()
-    // One of the future was written while the clock was wrong, and says nothing of when the next is due.
+    // Ignores backups with a future time, which were written while the clock was wrong.
     const newest = Math.max(
       0,
       ...listBackups(dir)
@@ -78,7 +78,7 @@ export function createBackupSchedule(deps: {
     } catch (error) {
       failedAt = now()
       if (abortController.signal.aborted) return
-      log.error('the backup failed', { error: errorMessage(error) })
+      log.error('backup failed', { error: errorMessage(error) })
     }
   }
 
@@ -102,12 +102,12 @@ export function createBackupSchedule(deps: {
   }
 }
 
-/** `cikit-api-2026-11-23T221000Z.tar`: in the order of the names they are in the order of their times. */
+/** `cikit-api-2026-11-23T221000Z.tar`, which sorts by time. */
 export function backupFileName(time: number): string {
   return `cikit-api-${new Date(time).toISOString().slice(0, 19).replaceAll(':', '')}Z.tar`
 }
 
-/** The files of our own naming; nothing else is ever looked at. */
+/** Only files with our names. */
 function listBackups(directory: string): string[] {
   try {
     return readdirSync(directory).filter(name => !Number.isNaN(backupTimeOf(name)))

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { BACKUP_WORK_NAME } from '../store/files.ts'
 
 /**
- * A path of this process's own beside `path`, for what is not finished; those of processes that are gone are removed.
+ * Path of a temporary file or directory of this process beside `path`. Removes those of ended processes.
  * @returns `<path>.part-<pid>`
  */
 export function tempPathFor(path: string): string {
@@ -11,7 +11,7 @@ export function tempPathFor(path: string): string {
   return `${path}.part-${process.pid}`
 }
 
-/** Removes what processes that were killed left of `path`. */
+/** Removes temporary files of `path` left by killed processes. */
 export function removeOrphans(path: string): void {
   const prefix = `${basename(path)}.part-`
   for (const name of listNames(dirname(path))) {
@@ -21,12 +21,12 @@ export function removeOrphans(path: string): void {
   }
 }
 
-/** Removes the work directories of processes that were killed. */
+/** Removes work directories left by killed processes. */
 export function removeOrphanedWork(dataDir: string): void {
   removeOrphans(join(dataDir, BACKUP_WORK_NAME))
 }
 
-/** A directory in the data directory (0700) for the time of a backup: `using work = openWorkDirectory(dataDir)`. */
+/** A temporary directory (0700) in the data directory: `using work = openWorkDirectory(dataDir)`. */
 export function openWorkDirectory(dataDir: string) {
   const path = tempPathFor(join(dataDir, BACKUP_WORK_NAME))
   rmSync(path, { recursive: true, force: true })

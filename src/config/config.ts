@@ -22,39 +22,39 @@ import {
 } from './parse.ts'
 import type { EngineAddress } from './types.ts'
 
-/** Directory of the droplets' SSH keys in the data directory, unless `--credentials-dir` names another place. */
+/** Default directory of the droplets' SSH keys, inside the data directory. */
 export const CREDENTIALS_DIR = 'credentials'
 
-/** The settings an operator can make: each is the flag `--<name>` and the variable `CIKIT_API_<NAME>`; the flag wins. */
+/** Settings. Each has the flag `--<name>` and the variable `CIKIT_API_<NAME>`; the flag takes precedence. */
 export const settings = {
   host: { hint: 'ADDRESS', description: 'Address to listen on (127.0.0.1, or 0.0.0.0 with TLS)' },
   port: { hint: 'PORT', description: 'Port to listen on, 0 for a free one (1337)' },
   'data-dir': {
     hint: 'DIR',
-    description: 'Where users, sessions and keys are kept (/var/lib/cikit-api as root, else $XDG_DATA_HOME/cikit-api)',
+    description: 'Data directory: users, sessions, keys (/var/lib/cikit-api as root, else $XDG_DATA_HOME/cikit-api)',
   },
   'secret-key-file': {
     hint: 'FILE',
-    description: 'The key that secrets are sealed with, 64 hex digits (DATA-DIR/sealing.key, made at the first start)',
+    description: 'Encryption key of the secrets, 64 hex digits (DATA-DIR/sealing.key, created at the first start)',
   },
   'docker-host': {
     hint: 'URL',
     description: 'The Docker Engine, unix:///PATH or tcp://HOST:PORT ($DOCKER_HOST, or unix:///var/run/docker.sock)',
   },
   domain: { hint: 'DOMAIN', description: 'Domain of the Matrix; droplets are cikitNN.DOMAIN (the host name)' },
-  image: { hint: 'IMAGE', description: `Image that droplets are made from (${DEFAULT_IMAGE})` },
-  prefix: { hint: 'NAME', description: 'What droplet names begin with (cikit)' },
-  'credentials-dir': { hint: 'DIR', description: "Where the droplets' SSH keys are kept (DATA-DIR/credentials)" },
+  image: { hint: 'IMAGE', description: `Image for new droplets (${DEFAULT_IMAGE})` },
+  prefix: { hint: 'NAME', description: 'Prefix of droplet names (cikit)' },
+  'credentials-dir': { hint: 'DIR', description: "Directory of the droplets' SSH keys (DATA-DIR/credentials)" },
   'tls-cert': { hint: 'FILE', description: 'Certificate chain in PEM; serves HTTPS together with --tls-key' },
   'tls-key': { hint: 'FILE', description: 'Private key of the certificate in PEM' },
   'session-file': {
     hint: 'FILE',
-    description: 'Where a client keeps its login ($XDG_CONFIG_HOME/cikit-api/session.json, or below ~/.config)',
+    description: 'Session file of the client ($XDG_CONFIG_HOME/cikit-api/session.json, or below ~/.config)',
   },
-  'public-url': { hint: 'URL', description: 'Where people reach this server, for links in answers (none)' },
+  'public-url': { hint: 'URL', description: 'Public URL of this server, for links in responses (none)' },
   'metrics-listen': {
     hint: '[ADDRESS:]PORT',
-    description: 'Where Prometheus finds GET /metrics: a port of loopback, or of another address (off)',
+    description: 'Serve GET /metrics for Prometheus on this port of loopback or of another address (off)',
   },
   'allowed-hosts': { hint: 'NAMES', description: 'Host names to answer for, separated by commas (any)' },
   'trusted-proxies': {
@@ -63,32 +63,32 @@ export const settings = {
   },
   every: {
     hint: 'TIME',
-    description: 'Write a backup so often, such as 24h, 90m or 7d (never)',
+    description: 'Interval of automatic backups, such as 24h, 90m or 7d (never)',
     variable: 'CIKIT_API_BACKUP_EVERY',
   },
   keep: {
     hint: 'NUMBER',
-    description: 'Keep so many of those backups, the newest (7)',
+    description: 'Number of automatic backups to keep (7)',
     variable: 'CIKIT_API_BACKUP_KEEP',
   },
-  'backup-dir': { hint: 'DIR', description: 'Where those backups are written to (DATA-DIR/backups)' },
+  'backup-dir': { hint: 'DIR', description: 'Directory of the automatic backups (DATA-DIR/backups)' },
 } as const satisfies Record<string, { hint: string; description: string; variable?: string }>
 
 export type SettingName = keyof typeof settings
 export type Flags = Partial<Record<SettingName, string | undefined>>
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** What the commands on the host need, which neither listen nor speak to an engine. */
+/** Configuration of the commands on the host, which need neither a listener nor an engine. */
 export interface CoreConfig {
   /** Absolute path. */
   dataDir: string
-  /** The sealing key, where the operator keeps it elsewhere. Absolute path. */
+  /** Encryption key file outside the data directory. Absolute path. */
   keyFile?: string
-  /** What authenticator apps show as the account's host. */
+  /** Host name shown in authenticator apps. */
   hostLabel: string
 }
 
-/** What is in a backup. */
+/** The data that a backup contains. */
 export interface DataLocations extends CoreConfig {
   /** Absolute path. */
   credentialsDir: string
@@ -100,22 +100,22 @@ export interface Config extends CoreConfig {
     /** 0 lets the system choose. */
     port: number
     tls?: { certFile: string; keyFile: string }
-    /** Plain HTTP on an address that others can reach: allowed, and said at start. */
+    /** Plain HTTP on a non-loopback address: allowed, with a warning at start. */
     exposedWithoutTls: boolean
     /** Lower case; empty for any. */
     allowedHosts: readonly string[]
-    /** Proxies whose word on where a request comes from counts. */
+    /** Proxies whose `X-Forwarded-For` entries are trusted. */
     trustedProxies: readonly Network[]
   }
-  /** Where metrics are told, when they are to be told at all. */
+  /** Listener for metrics; undefined when off. */
   metrics?: {
     host: string
     /** 0 lets the system choose. */
     port: number
-    /** On an address that others can reach: allowed, and said at start. */
+    /** On a non-loopback address: allowed, with a warning at start. */
     isExposed: boolean
   }
-  /** Where people reach this server, ending in a slash; empty when it was not told. */
+  /** Ends in a slash; empty when not set. */
   publicUrl: string
   engine: EngineAddress
   droplets: {
@@ -125,13 +125,13 @@ export interface Config extends CoreConfig {
     /** Absolute path. */
     credentialsDir: string
   }
-  /** What is backed up without anybody's asking; undefined for nothing. */
+  /** Automatic backups; undefined when off. */
   backups?: BackupSchedule
 }
 
 export interface BackupSchedule {
   intervalMs: number
-  /** How many of them, the newest. */
+  /** Number of backups to keep. */
   retainCount: number
   /** Absolute path. */
   dir: string
@@ -143,18 +143,17 @@ export interface HostFacts {
   hostname: string
 }
 
-/** The one place that looks at the process's environment. */
+/** The only place that reads the process environment. */
 export function readEnv(): Env {
   return { ...process.env }
 }
 
-/** What the defaults depend on, as this process has it. */
 export function readHostFacts(): HostFacts {
   return { root: process.geteuid?.() === 0, hostname: hostname() }
 }
 
 /**
- * Flags and variables to a checked configuration. Pure.
+ * Validates flags and variables. Pure.
  * @throws ConfigError naming the setting, its value and the remedy
  */
 export function toConfig(flags: Flags, env: Env, hostFacts: HostFacts): Config {
@@ -197,7 +196,7 @@ export function toCoreConfig(flags: Flags, env: Env, hostFacts: HostFacts): Core
   return { dataDir: resolve(dataDir), hostLabel: hostFacts.hostname, ...(keyFile && { keyFile: resolve(keyFile) }) }
 }
 
-/** The part of `toConfig` for commands that save and restore what is kept. */
+/** The part of `toConfig` for backup and restore. */
 export function toDataLocations(flags: Flags, env: Env, hostFacts: HostFacts): DataLocations {
   const coreConfig = toCoreConfig(flags, env, hostFacts)
   const credentialsDir =
@@ -205,20 +204,19 @@ export function toDataLocations(flags: Flags, env: Env, hostFacts: HostFacts): D
   return { ...coreConfig, credentialsDir: resolve(credentialsDir) }
 }
 
-/** What a client of a server elsewhere needs. */
 export interface ClientConfig {
   /** Absolute path. */
   sessionFile: string
-  /** Where this person's own SSH keys are. Absolute path. */
+  /** Directory of the user's own SSH keys. Absolute path. */
   sshDir: string
 }
 
-/** For the commands that speak to a server elsewhere. */
+/** Configuration of the client commands. */
 export function toClientConfig(flags: Flags, env: Env): ClientConfig {
   const sessionFile = createSettingReader(flags, env)('session-file')?.value
   const configDir = env.XDG_CONFIG_HOME || (env.HOME && join(env.HOME, '.config'))
   if (!sessionFile && !configDir) {
-    throw new ConfigError('--session-file: there is no $XDG_CONFIG_HOME and no $HOME to keep a login in: name a file')
+    throw new ConfigError('--session-file: neither $XDG_CONFIG_HOME nor $HOME is set: name a file')
   }
   return {
     sessionFile: resolve(sessionFile ?? join(configDir ?? '', 'cikit-api/session.json')),
@@ -226,19 +224,19 @@ export function toClientConfig(flags: Flags, env: Env): ClientConfig {
   }
 }
 
-/** The part of `toConfig` for commands that only speak to the engine. */
+/** The part of `toConfig` for commands that only use the engine. */
 export function toEngineAddress(flags: Flags, env: Env): EngineAddress {
   return parseEngineAddress(createSettingReader(flags, env)('docker-host') ?? defaultDockerHost(env))
 }
 
-/** `data-dir` is read from `CIKIT_API_DATA_DIR`. */
+/** The environment variable of a setting, such as `CIKIT_API_DATA_DIR`. */
 export function variableOf(name: SettingName): string {
   const setting: { hint: string; variable?: string } = settings[name]
   if (setting.variable !== undefined) return setting.variable
   return `CIKIT_API_${name.toUpperCase().replaceAll('-', '_')}`
 }
 
-/** Reads a setting from its flag or else its variable. An empty variable counts as none, an empty flag as a mistake. */
+/** Reads a setting from its flag, or else its variable. An empty variable is ignored, an empty flag is an error. */
 function createSettingReader(flags: Flags, env: Env) {
   return (name: SettingName): RawSetting | undefined => {
     const flag = flags[name]
@@ -260,7 +258,7 @@ function toBackupSchedule(
   if (!interval) {
     if (!unusedSetting) return undefined
     throw new ConfigError(
-      `${unusedSetting.source} ${JSON.stringify(unusedSetting.value)} is for backups: give --every too`,
+      `${unusedSetting.source} ${JSON.stringify(unusedSetting.value)} needs automatic backups: add --every`,
     )
   }
   return {
@@ -274,7 +272,7 @@ function defaultDataDir(env: Env, isRoot: boolean): string {
   if (isRoot) return '/var/lib/cikit-api'
   if (env.XDG_DATA_HOME) return join(env.XDG_DATA_HOME, 'cikit-api')
   if (env.HOME) return join(env.HOME, '.local/share/cikit-api')
-  throw new ConfigError('--data-dir: there is no $XDG_DATA_HOME and no $HOME to choose one from: name a directory')
+  throw new ConfigError('--data-dir: neither $XDG_DATA_HOME nor $HOME is set: name a directory')
 }
 
 function isLoopback(host: string): boolean {

@@ -3,14 +3,14 @@ import { ConfigError } from '../core/errors.ts'
 import { isAddress, type Network, parseNetwork } from '../core/network.ts'
 import type { EngineAddress } from './types.ts'
 
-// How each setting is read from its text. All of them throw a ConfigError that names flag or variable, value and remedy.
+// Parsers of the settings. They throw a ConfigError that names flag or variable, value and remedy.
 
-/** The image that this program makes itself; it lives nowhere but on the host, so it is never pulled. */
+/** Built by cikit-api on the host, so never pulled. */
 export const DEFAULT_IMAGE = 'localhost/cikit-droplet:bookworm'
 
-/** What an operator gave for a setting. */
+/** The unparsed value of a setting. */
 export interface RawSetting {
-  /** The flag or variable the value came from, to name it in an error. */
+  /** The flag or variable, for error messages. */
   source: string
   value: string
 }
@@ -54,8 +54,8 @@ export function parseTlsFiles(
   key: RawSetting | undefined,
 ): { certFile: string; keyFile: string } | undefined {
   if (!cert && !key) return undefined
-  if (!key) throw new ConfigError(`--tls-cert ${JSON.stringify(cert?.value)} needs its key: give --tls-key too`)
-  if (!cert) throw new ConfigError(`--tls-key ${JSON.stringify(key.value)} needs its certificate: give --tls-cert too`)
+  if (!key) throw new ConfigError(`--tls-cert ${JSON.stringify(cert?.value)} needs its key: add --tls-key`)
+  if (!cert) throw new ConfigError(`--tls-key ${JSON.stringify(key.value)} needs its certificate: add --tls-cert`)
   return { certFile: resolve(cert.value), keyFile: resolve(key.value) }
 }
 
@@ -63,7 +63,7 @@ export function parsePublicUrl(setting: RawSetting | undefined): string {
   if (!setting) return ''
   const url = URL.parse(setting.value)
   const isPlainUrl = url && /^https?:$/.test(url.protocol) && `${url.origin}${url.pathname}` === url.href
-  if (!isPlainUrl) reject(setting, 'give https://NAME[:PORT][/PATH] as people type it')
+  if (!isPlainUrl) reject(setting, 'give https://NAME[:PORT][/PATH] as typed in a browser')
   return url.href.endsWith('/') ? url.href : `${url.href}/`
 }
 
@@ -102,13 +102,13 @@ export function parseEngineAddress(setting: RawSetting): EngineAddress {
 export function parseDropletPrefix(setting: RawSetting | undefined): string {
   if (!setting) return 'cikit'
   if (!/^[a-z][a-z0-9-]{0,19}$/.test(setting.value)) {
-    reject(setting, 'use up to 20 of a-z, 0-9 and -, beginning with a letter')
+    reject(setting, 'use up to 20 of a-z, 0-9 and -, starting with a letter')
   }
   return setting.value
 }
 
 export function parseDropletDomain(setting: RawSetting, prefix: string): string {
-  // Linux keeps 64 characters of a host name (HOST_NAME_MAX, gethostname(2)); `.` and two digits go with the prefix.
+  // A Linux host name has at most 64 characters (HOST_NAME_MAX, gethostname(2)), of which `.` and two digits are ours.
   const maxLength = 64 - prefix.length - 3
   const label = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
   if (!new RegExp(`^${label}(\\.${label})*$`).test(setting.value)) reject(setting, 'give --domain a domain name')
@@ -118,7 +118,7 @@ export function parseDropletDomain(setting: RawSetting, prefix: string): string 
 
 export function parseImageName(setting: RawSetting | undefined): string {
   if (!setting) return DEFAULT_IMAGE
-  // The reference grammar of the container registries: [HOST[:PORT]/]PATH[:TAG][@DIGEST], and nothing a URL could trip over.
+  // Reference grammar of container registries, [HOST[:PORT]/]PATH[:TAG][@DIGEST], without characters special in URLs.
   const reference =
     /^(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:[._-]+|\/)[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/
   if (!reference.test(setting.value)) reject(setting, 'give an image as [HOST/]NAME[:TAG]')
@@ -130,7 +130,7 @@ export function parsePeriod(setting: RawSetting): number {
   const [, number = '', unit = ''] = /^([1-9]\d{0,4})([mhd])$/.exec(setting.value) ?? []
   const ms = Number(number) * ({ m: 60_000, h: 3_600_000, d: 86_400_000 }[unit] ?? 0)
   if (ms === 0 || ms > MAX_PERIOD_MS) {
-    reject(setting, 'give a number of minutes, hours or days, such as 90m, 24h or 7d, a year at most')
+    reject(setting, 'give a number of minutes, hours or days, such as 90m, 24h or 7d, up to a year')
   }
   return ms
 }

@@ -8,36 +8,34 @@ export interface CertificateFiles {
   keyFile: string
 }
 
-/** A certificate chain with its private key, both in PEM, as TLS takes them. */
+/** A certificate chain with its private key, both in PEM. */
 export interface Certificate {
   cert: string
   key: string
-  /** What the leaf says. */
+  /** Subject alternative names of the leaf, or its subject. */
   names: string
   /** Milliseconds since 1970. */
   validFrom: number
   validTo: number
-  /** SHA-256 of the leaf, in hex with colons, as `openssl x509 -fingerprint -sha256` shows it. */
+  /** SHA-256 of the leaf in hex with colons, as printed by `openssl x509 -fingerprint -sha256`. */
   fingerprint: string
-  /** `stateOf` its files, just before they were read. */
+  /** `fileStateOf` the files, just before they were read. */
   fileState: string
 }
 
 /**
- * Reads a certificate and its key. Whether it is valid today is another question.
- * @throws ConfigError naming the flag, the file and the remedy: unreadable, no PEM, or not of one pair
+ * Reads a certificate and its key without checking the validity period.
+ * @throws ConfigError for files that are unreadable, not PEM or not a pair; it names flag, file and remedy
  */
 export function readCertificate({ certFile, keyFile }: CertificateFiles): Certificate {
   const fileState = fileStateOf({ certFile, keyFile })
   const cert = readPem('--tls-cert', certFile)
   const key = readPem('--tls-key', keyFile)
-  // The first one of a chain is the server's own (RFC 8446 section 4.4.2).
+  // The first certificate of a chain is the server's own (RFC 8446 section 4.4.2).
   const leafCertificate = parse('--tls-cert', certFile, 'certificate', () => new X509Certificate(cert))
   const privateKey = parse('--tls-key', keyFile, 'private key without a passphrase', () => createPrivateKey(key))
   if (!leafCertificate.checkPrivateKey(privateKey)) {
-    throw new ConfigError(
-      `--tls-key ${keyFile} is not the key of the certificate in ${certFile}: give the two of one pair`,
-    )
+    throw new ConfigError(`--tls-key ${keyFile} is not the key of the certificate in ${certFile}: name a matching pair`)
   }
   return {
     cert,
@@ -52,16 +50,16 @@ export function readCertificate({ certFile, keyFile }: CertificateFiles): Certif
 
 /**
  * @param now milliseconds since 1970
- * @returns why no client would take it at this moment
+ * @returns why clients reject it at this time; undefined when it is valid
  */
 export function invalidReason({ validFrom, validTo }: Certificate, now: number): string | undefined {
-  if (now >= validTo) return `it is over since ${new Date(validTo).toISOString()}: renew it`
+  if (now >= validTo) return `it expired at ${new Date(validTo).toISOString()}: renew it`
   if (now < validFrom)
-    return `it begins at ${new Date(validFrom).toISOString()} only: set the clock, or wait until then`
+    return `it is not valid before ${new Date(validFrom).toISOString()}: check the clock, or wait until then`
   return undefined
 }
 
-/** Other text as soon as one of the files is another one or was written to, whatever links lead there. */
+/** Changes whenever one of the files is replaced or written, also behind symbolic links. */
 export function fileStateOf({ certFile, keyFile }: CertificateFiles): string {
   return [certFile, keyFile]
     .map(file => {
@@ -83,7 +81,7 @@ function parse<T>(flag: string, file: string, description: string, parser: () =>
   try {
     return parser()
   } catch {
-    // What the parser says of a key could quote from it.
-    throw new ConfigError(`${flag} ${file} holds no ${description}: give it in PEM`)
+    // The parser's message could quote the key.
+    throw new ConfigError(`${flag} ${file} contains no ${description}: name a file in PEM`)
   }
 }

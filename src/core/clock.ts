@@ -1,11 +1,11 @@
 export type MonotonicWallClock = () => number
 
 /**
- * A clock by which tokens and locks expire: it goes forward with the system's clock, and on at its own pace when that
- * one is set back, so that nothing lives longer for it.
- * @param systemClock what may be set: milliseconds since 1970
- * @param monotonicClock what only ever goes on: milliseconds since some moment of this process
- * @param floor what it has shown before, in an earlier process
+ * The clock for the expiry of tokens and locks. It follows the system clock, but continues at its own pace when that is
+ * set back, so that nothing lives longer.
+ * @param systemClock adjustable; milliseconds since 1970
+ * @param monotonicClock never goes back; milliseconds since an arbitrary start
+ * @param floor latest time of an earlier process
  * @returns whole milliseconds since 1970
  */
 export function createMonotonicWallClock(

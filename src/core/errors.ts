@@ -1,7 +1,6 @@
 /**
- * Every error the API can answer, in one place: a stable id that clients may rely on, the HTTP status, and the
- * text for people. An id is never reused for another meaning; the next new condition takes 942.
- * 907 and 911 stay reserved: the original system had them and never sent them.
+ * All errors of the API: a stable id for clients, the HTTP status, and a text for people. An id is never reused with
+ * another meaning; the next free id is 942. 907 and 911 are reserved: the original defined them and never sent them.
  */
 export const catalogue = {
   internal: { id: 0, status: 500, text: 'Internal server error' },
@@ -11,12 +10,12 @@ export const catalogue = {
   codeRefused: {
     id: 902,
     status: 400,
-    text: 'Wrong username or code, or the code was used already: wait for the next one',
+    text: 'Wrong username or code, or the code was already used: wait for the next one',
   },
   userNotFound: { id: 903, status: 400, text: 'User not found' },
-  revokeForbidden: { id: 904, status: 401, text: 'Only the owner may revoke the tokens of somebody else' },
+  revokeForbidden: { id: 904, status: 401, text: 'Only the owner may revoke the tokens of another user' },
   groupUnknown: { id: 905, status: 400, text: 'Unknown group: use viewer, manager or owner' },
-  ownerExists: { id: 906, status: 403, text: 'There is an owner already, and a system has exactly one' },
+  ownerExists: { id: 906, status: 403, text: 'There is already an owner, and a system has exactly one' },
   accessTokenUnknown: { id: 908, status: 401, text: 'Access token unknown or missing: log in' },
   accessTokenExpired: { id: 909, status: 401, text: 'Access token expired: refresh it' },
   refreshTokenUnknown: { id: 910, status: 401, text: 'Refresh token unknown, expired or already used: log in' },
@@ -37,55 +36,58 @@ export const catalogue = {
   enrolmentUnknown: {
     id: 926,
     status: 400,
-    text: 'Enrolment link unknown, expired or already used: ask the owner for another, or use a recovery code',
+    text: 'Enrolment link unknown, expired or already used: ask the owner for a new one, or use a recovery code',
   },
-  recoveryRefused: { id: 927, status: 400, text: 'Wrong username or recovery code, or the code was used already' },
-  tooManyStreams: { id: 928, status: 429, text: 'Too many event streams of yours are open: close some first' },
-  operationNotFound: { id: 929, status: 404, text: 'Operation not found: they are kept for 7 days' },
+  recoveryRefused: { id: 927, status: 400, text: 'Wrong username or recovery code, or the code was already used' },
+  tooManyStreams: { id: 928, status: 429, text: 'You have too many open event streams: close some first' },
+  operationNotFound: { id: 929, status: 404, text: 'Operation not found: operations are retained for 7 days' },
   keyReused: {
     id: 930,
     status: 409,
-    text: 'The Idempotency-Key was used for another request: take a new one for each change',
+    text: 'The Idempotency-Key was used for another request: use a new key for each change',
   },
-  operationNotCancellable: { id: 931, status: 409, text: 'The operation cannot be undone any more' },
+  operationNotCancellable: { id: 931, status: 409, text: 'The operation can no longer be cancelled' },
   operationCancelled: { id: 932, status: 409, text: 'The operation was cancelled' },
-  operationInterrupted: { id: 933, status: 503, text: 'The operation was interrupted by a stop of cikit-api' },
+  operationInterrupted: { id: 933, status: 503, text: 'The operation was interrupted because cikit-api stopped' },
   tooManyOperations: { id: 934, status: 429, text: 'Too many operations are waiting: try again later' },
-  ticketUnknown: { id: 935, status: 401, text: 'Ticket unknown, used already or older than 30 seconds: take another' },
-  commandTimeout: { id: 936, status: 504, text: 'The command did not end in time, and was ended' },
-  originForbidden: { id: 937, status: 403, text: 'A page of another site may not open a terminal here' },
+  ticketUnknown: {
+    id: 935,
+    status: 401,
+    text: 'Ticket unknown, already used or older than 30 seconds: request a new one',
+  },
+  commandTimeout: { id: 936, status: 504, text: 'The command exceeded its time limit and was killed' },
+  originForbidden: { id: 937, status: 403, text: 'Terminal connections from other origins are not allowed' },
   tooManyCommands: {
     id: 938,
     status: 429,
-    text: 'Too many commands, terminals and logs of yours are open: close some first',
+    text: 'You have too many open commands, terminals and logs: close some first',
   },
-  journalMissing: { id: 939, status: 409, text: 'The droplet keeps no journal: look at its console' },
+  journalMissing: { id: 939, status: 409, text: 'The droplet has no journal: use its console log' },
   sshKeyNotFound: { id: 940, status: 404, text: 'SSH key not found' },
   tooManySshKeys: { id: 941, status: 409, text: 'You have 20 SSH keys: remove one first' },
 } as const satisfies Record<string, { id: number; status: number; text: string }>
 
 export type ErrorName = keyof typeof catalogue
 
-/** The name of an error that was kept by its id. */
+/** The name of a stored error. */
 export function errorNameById(id: number): ErrorName {
   const names = Object.keys(catalogue) as ErrorName[]
   return names.find(name => catalogue[name].id === id) ?? 'internal'
 }
 
 /**
- * An error of the catalogue. Its message goes to the client, so it never holds a secret, nor an echo of the input
- * beyond a name that is harmless;
- * what went wrong underneath is the `cause`, and goes to the log.
+ * An error of the catalogue. Its message is sent to the client, so it contains no secret and no input except harmless
+ * names. The underlying problem is the `cause`, which goes to the log.
  */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
   readonly errorId: number
   readonly status: number
-  /** When to try again, for the header `Retry-After`. */
+  /** For the `Retry-After` header. */
   readonly retryAfterSeconds: number | undefined
-  /** The caller showed no token at all. */
+  /** The request had no token. */
   readonly anonymous: boolean
-  /** What the client goes on sending is not waited for: the connection ends with the answer. */
+  /** Close the connection after the response instead of reading the rest of the request. */
   readonly closeConnection: boolean
 
   constructor(
@@ -107,17 +109,17 @@ export class ApiError extends Error {
   }
 }
 
-/** A setting that cannot work. The message is one line naming the flag, its value and the remedy; the CLI exits with 2. */
+/** An invalid setting. The message is one line with the flag, its value and the remedy; the CLI exits with 2. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** What a command on the host cannot do, in one line with the remedy; the CLI exits with 1. */
+/** A failed command on the host. The message is one line with the remedy; the CLI exits with 1. */
 export class OperatorError extends Error {
   override readonly name = 'OperatorError'
 }
 
-/** What a client could not do with a server elsewhere. The exit codes are for scripts. */
+/** A failed client command. The exit codes are for scripts. */
 export class ClientError extends Error {
   override readonly name = 'ClientError'
   static readonly exitCodes = { refused: 1, notLoggedIn: 3, unreachable: 4 } as const

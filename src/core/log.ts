@@ -11,16 +11,15 @@ export interface Log {
 
 const requestScope = new AsyncLocalStorage<string>()
 
-/** What is logged by this work, and by all that it waits for, carries the id of the request that asked for it. */
+/** Adds the request id to all entries logged by `work`. */
 export function withRequestId<T>(id: string, work: () => Promise<T>): Promise<T> {
   return requestScope.run(id, work)
 }
 
 /**
- * A log that writes one line an entry: JSON for machines, or, when `readable`, a line for a person at a terminal.
- * Control characters never reach the line (JSON escapes them; the readable form quotes what holds any), so that
+ * Writes one line per entry: JSON, or plain text for a terminal if `readable`. Control characters are escaped, so that
  * a hostile value cannot forge an entry.
- * @param write takes one line with its line feed
+ * @param write receives one line including its line feed
  */
 export function createLog(options: { write: (line: string) => void; readable: boolean; now: () => number }): Log {
   const format = options.readable ? readableLine : jsonLine
@@ -35,8 +34,8 @@ export function createLog(options: { write: (line: string) => void; readable: bo
 }
 
 /**
- * What may be said of a thrown value in the log: its name, text, stack and chain of causes, in one string.
- * Never the object itself, whose own fields may hold more than was meant to be kept.
+ * Describes a thrown value for the log: name, message, stack and causes. Other fields are left out, since they may
+ * contain secrets.
  */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : `thrown: ${typeof error}`
@@ -55,7 +54,7 @@ function readableLine(...[time, level, message, requestId, fields]: Parameters<t
   return [time.slice(11, 23), level.toUpperCase().padEnd(5), message, ...details].join(' ')
 }
 
-/** A time in ISO 8601: of the many lines of a busy millisecond it is worded once. */
+/** Formats a time as ISO 8601, once per millisecond. */
 function createTimestampFormatter() {
   let lastTime = Number.NaN
   let lastText = ''
@@ -71,24 +70,24 @@ function readableValue(value: Fields[string]): string {
   return /^[\w.:/@%+-]+$/.test(text) ? text : escapeControls(JSON.stringify(text))
 }
 
-/** The secret of an authenticator app. */
+/** Length of a TOTP secret in base32. */
 const MIN_REDACTED_LENGTH = 32
 
 /**
- * What was put by mistake where a name belongs is no business of a log: tokens in any spelling, and the secrets of
- * authenticator apps. Names so long lose by it, too.
+ * Redacts tokens and TOTP secrets that were entered as names by mistake. Long names that look like one are redacted as
+ * well.
  */
 export function redactTokens(text: string): string {
   if (text.length < MIN_REDACTED_LENGTH) return text
   return text.replace(/[\w%+=-]{40,}/g, '[token]').replace(/[A-Z2-7]{32}/g, '[secret]')
 }
 
-/** A text on one line, with nothing in it that a terminal would take for a command. */
+/** Escapes line breaks and terminal control characters. */
 export function escapeText(text: string): string {
   return escapeControls(JSON.stringify(text)).slice(1, -1)
 }
 
-/** JSON leaves the C1 controls (U+009B begins an escape sequence), line separators and bidirectional marks as they are. */
+/** JSON does not escape C1 controls (U+009B starts an escape sequence), line separators and bidirectional marks. */
 function escapeControls(json: string): string {
   // Most lines are ASCII, for which this check is faster than the pattern.
   if (Buffer.byteLength(json) === json.length && !json.includes('\x7f')) return json

@@ -1,6 +1,5 @@
 import ipaddr, { type IPv4, type IPv6 } from 'ipaddr.js'
 
-/** An address and how many of its bits are the network's. */
 export type Network = [address: IPv4 | IPv6, prefixLength: number]
 
 /** `10.0.0.0/8`, `fd00::/8`, or a single address. */
@@ -13,9 +12,9 @@ export function parseNetwork(text: string): Network | undefined {
 }
 
 /**
- * Where a request comes from: the nearest hop that is no trusted proxy. Each proxy adds the address that it saw to the
- * right of `X-Forwarded-For`; what stands further left is only what a stranger claims.
- * @param peer the address at the other end of the connection
+ * The client's address: the nearest hop that is not a trusted proxy. Each proxy appends its peer's address to
+ * `X-Forwarded-For`, so only the entries appended by trusted proxies count.
+ * @param peer address of the TCP connection
  */
 export function clientAddress(peer: string, forwardedFor: string | null, trustedProxies: readonly Network[]): string {
   if (trustedProxies.length === 0) return peer
@@ -29,8 +28,8 @@ export function clientAddress(peer: string, forwardedFor: string | null, trusted
 }
 
 /**
- * What failures are counted by: an IPv4 address, or the /64 of an IPv6 address, since a whole one is what every
- * household and every server gets.
+ * The unit for counting failures: an IPv4 address, or the /64 of an IPv6 address, which one household or server controls
+ * completely.
  */
 export function addressPrefix(address: string): string {
   if (!isAddress(address)) return 'unknown'
@@ -48,7 +47,7 @@ function isTrusted(address: string, trustedProxies: readonly Network[]): boolean
   return trustedProxies.some(([network, length]) => network.kind() === parsed.kind() && parsed.match(network, length))
 }
 
-/** The usual forms only: the library also knows `0x7f.1`, which nobody means. */
+/** Accepts only the usual notations, not `0x7f.1` as the library does. */
 export function isAddress(text: string): boolean {
   return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)
 }

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 
 const REDACTED = '[secret]'
 
-/** A value that must not be printed by accident: it shows itself only to who asks with `reveal()`. */
+/** A value that cannot be printed by accident; `reveal()` returns it. */
 export class Secret<T extends string | Uint8Array = string> {
   readonly #value: T
 

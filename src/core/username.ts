@@ -1,10 +1,9 @@
 import { ApiError } from './errors.ts'
 
-/** Letters, digits, dot, underscore and hyphen, 64 at most, beginning with a letter or a digit. */
 export const USERNAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 export const USERNAME_RULE =
-  'A username is 1 to 64 of A-Z, a-z, 0-9, ".", "_" and "-", beginning with a letter or a digit'
+  'A username has 1 to 64 of A-Z, a-z, 0-9, ".", "_" and "-", and starts with a letter or digit'
 
 /** @throws ApiError 917 */
 export function parseUsername(value: unknown): string {

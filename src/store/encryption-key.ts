@@ -27,7 +27,7 @@ export interface KeyLocation {
 }
 
 /** Path of the key file, with symbolic links resolved. */
-export function sealingKeyFile({ dataDir, keyFile }: KeyLocation): string {
+export function encryptionKeyFile({ dataDir, keyFile }: KeyLocation): string {
   const file = keyFile ?? join(dataDir, SEALING_KEY_FILE)
   return existsSync(file) ? realpathSync(file) : file
 }
@@ -55,7 +55,7 @@ export async function openSecretBox(
   random: RandomBytes,
 ): Promise<RotatableSecretBox> {
   const { dataDir, keyFile } = location
-  const file = sealingKeyFile(location)
+  const file = encryptionKeyFile(location)
   const keyCheck = createKeyCheck(db)
   if (keyFile === undefined) {
     if (!keyCheck.get()) ensureKeyFile(file, random)

@@ -3,7 +3,13 @@ import { existsSync } from 'node:fs'
 import { errorMessage } from '../core/error-message.ts'
 import { needsConversion } from './development-database.ts'
 import { createSecretBox } from './encryption.ts'
-import { createKeyCheck, KEY_CHECK_CONTEXT, type KeyLocation, nextKeyFile, sealingKeyFile } from './encryption-key.ts'
+import {
+  createKeyCheck,
+  encryptionKeyFile,
+  KEY_CHECK_CONTEXT,
+  type KeyLocation,
+  nextKeyFile,
+} from './encryption-key.ts'
 import { databaseFile } from './files.ts'
 import { readKeyFile } from './key-file.ts'
 import { appliedMigration } from './migrate.ts'
@@ -39,7 +45,7 @@ export async function inspectStore(location: KeyLocation): Promise<StoreReport |
     sql.run('PRAGMA busy_timeout = 2000')
     const damage = findDamage(sql)
     const newestMigration = migrations.at(-1)?.id ?? 0
-    const keyFile = sealingKeyFile(location)
+    const keyFile = encryptionKeyFile(location)
     const report = { damage, newestMigration, conversion: 'unneeded', keyFile } as const
     const unknown = { ...report, users: 0, owner: undefined, key: 'unknown' } as const
     if (damage.length > 0) return { ...unknown, migration: 0 }

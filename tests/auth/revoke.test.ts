@@ -98,7 +98,7 @@ test.each(['owner', 'nobody', 'ADA', 'ada2', '%zz', '..%2fada', '%00'])(
     const response = await revoke(api, username, ada.token)
     expect(response.status).toBe(401)
     expect(response.body).toEqual({
-      error: 'Only the owner may revoke the tokens of somebody else',
+      error: 'Only the owner may revoke the tokens of another user',
       errorId: 904,
     })
     expect(response.headers.get('www-authenticate')).toStartWith('Bearer ')

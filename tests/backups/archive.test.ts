@@ -16,7 +16,7 @@ import { tempDir } from '../testkit/temp-dir.ts'
 // What comes as a backup and is none, or is one that somebody changed.
 
 const database = { name: 'cikit-api.db', bytes: Buffer.from('a database') }
-const corruptMessage = /is no backup of cikit-api, or is damaged/
+const corruptMessage = /is not a cikit-api backup, or is corrupt/
 
 function listedFile({ name, bytes = Buffer.alloc(0), size = bytes.length }: RawEntry) {
   return { name, size, sha256: createHash('sha256').update(bytes).digest('hex') }

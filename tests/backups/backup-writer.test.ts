@@ -112,7 +112,7 @@ describe('with the keys', () => {
     await using host = await createBackupHost()
     await host.createBackup({ passphrase })
     const decrypting = withFile(host.file, 'r', fd => openBackup(fd).decryptKeys(new Secret('correct horse battery')))
-    await expect(decrypting).rejects.toThrow('the passphrase is another one, or the backup was changed')
+    await expect(decrypting).rejects.toThrow('the passphrase is wrong, or the backup was changed')
   })
 
   test('of a backup that somebody made anew from its parts nothing opens', async () => {
@@ -125,7 +125,7 @@ describe('with the keys', () => {
     writeFileSync(host.file, forged, 'latin1')
     await openBackupFile(host.file)
     const decrypting = withFile(host.file, 'r', fd => openBackup(fd).decryptKeys(passphrase))
-    await expect(decrypting).rejects.toThrow('the passphrase is another one, or the backup was changed')
+    await expect(decrypting).rejects.toThrow('the passphrase is wrong, or the backup was changed')
   })
 
   test('the key is that of the database, however often it is replaced meanwhile', async () => {
@@ -185,14 +185,14 @@ describe('with the keys', () => {
   test('a key that is not the one of the database is no backup', async () => {
     await using host = await createBackupHost()
     writeFileSync(join(host.dataDir, 'sealing.key'), `${'0'.repeat(64)}\n`)
-    await expect(host.createBackup({ passphrase })).rejects.toThrow('is not the one that the database is sealed with')
+    await expect(host.createBackup({ passphrase })).rejects.toThrow('does not match the database')
   })
 
   test('nor is an audit key of another audit', async () => {
     await using host = await createBackupHost()
     await openTestAudit({ db: host.coreContext.db, dataDir: host.dataDir })
     writeFileSync(join(host.dataDir, 'audit.key'), `${'0'.repeat(64)}\n`)
-    await expect(host.createBackup({ passphrase })).rejects.toThrow('The key of the audit in the backup is not the one')
+    await expect(host.createBackup({ passphrase })).rejects.toThrow('The audit key in the backup does not match')
   })
 })
 

@@ -99,7 +99,7 @@ describe('one that fails', () => {
     expect(host.names()).toEqual(['cikit-api-2026-01-02T030405Z.tar'])
     expect(host.lines.map(line => JSON.parse(line))).toMatchObject([
       { level: 'info', message: 'backup written' },
-      { level: 'error', message: 'the backup failed', error: 'no space left on device' },
+      { level: 'error', message: 'backup failed', error: 'no space left on device' },
     ])
   })
 
@@ -123,7 +123,7 @@ describe('one that fails', () => {
     using host = createScheduleHost()
     writeFileSync(host.path, '')
     await host.start().runIfDue()
-    expect(host.lines.map(line => JSON.parse(line))).toMatchObject([{ level: 'error', message: 'the backup failed' }])
+    expect(host.lines.map(line => JSON.parse(line))).toMatchObject([{ level: 'error', message: 'backup failed' }])
   })
 })
 

@@ -166,8 +166,8 @@ test.each<[Flags, string]>([
     { every: '1h', keep },
     `--keep: ${JSON.stringify(keep)} cannot be used`,
   ]),
-  [{ keep: '7' }, '--keep "7" is for backups: give --every too'],
-  [{ 'backup-dir': '/b' }, '--backup-dir "/b" is for backups: give --every too'],
+  [{ keep: '7' }, '--keep "7" needs automatic backups: add --every'],
+  [{ 'backup-dir': '/b' }, '--backup-dir "/b" needs automatic backups: add --every'],
 ])('backups by %p are refused', (flags, message) => {
   expect(() => config(flags)).toThrow(message)
 })
@@ -259,7 +259,7 @@ test.each<[Flags, string, string]>([
   [{ 'tls-key': '/key.pem' }, '--tls-key', '--tls-cert'],
 ])('half of TLS, %j, is refused with what is missing', (flags, given, missing) => {
   expect(() => config(flags)).toThrow(ConfigError)
-  expect(() => config(flags)).toThrow(new RegExp(`^${given} .* ${missing} too$`))
+  expect(() => config(flags)).toThrow(new RegExp(`^${given} .* add ${missing}$`))
 })
 
 test.each(['0', '1', '65535'])('the port %s is taken', port => {

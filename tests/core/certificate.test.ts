@@ -25,10 +25,10 @@ test('tells what it is, and for how long', () => {
 describe('refuses, naming the flag, the file and the remedy', () => {
   test.each<[string, (pair: CertificatePair) => Partial<CertificatePair>, RegExp]>([
     ['the key of another', () => ({ key: second.key }), /--tls-key .*matrix\.key is not the key of.*matrix\.crt/],
-    ['no certificate', () => ({ cert: '' }), /--tls-cert .*matrix\.crt holds no certificate/],
-    ['half a certificate', ({ cert }) => ({ cert: cert.slice(0, 300) }), /--tls-cert .* holds no certificate/],
-    ['no key', () => ({ key: 'x' }), /--tls-key .*matrix\.key holds no private key/],
-    ['the two mixed up', ({ cert, key }) => ({ cert: key, key: cert }), /--tls-cert .* holds no certificate/],
+    ['no certificate', () => ({ cert: '' }), /--tls-cert .*matrix\.crt contains no certificate/],
+    ['half a certificate', ({ cert }) => ({ cert: cert.slice(0, 300) }), /--tls-cert .* contains no certificate/],
+    ['no key', () => ({ key: 'x' }), /--tls-key .*matrix\.key contains no private key/],
+    ['the two mixed up', ({ cert, key }) => ({ cert: key, key: cert }), /--tls-cert .* contains no certificate/],
   ])('%s', (_, change, words) => {
     using dir = tempDir()
     const files = certificateFiles(dir.path)
@@ -51,8 +51,8 @@ test('is over from its last moment on, and not there before its first', () => {
   const certificate = readCertificate(files)
   expect(invalidReason(certificate, certificate.validFrom)).toBeUndefined()
   expect(invalidReason(certificate, certificate.validTo - 1)).toBeUndefined()
-  expect(invalidReason(certificate, certificate.validTo)).toMatch(/^it is over since .*Z: renew it$/)
-  expect(invalidReason(certificate, certificate.validFrom - 1)).toMatch(/^it begins at .*Z only: set the clock/)
+  expect(invalidReason(certificate, certificate.validTo)).toMatch(/^it expired at .*Z: renew it$/)
+  expect(invalidReason(certificate, certificate.validFrom - 1)).toMatch(/^it is not valid before .*Z: check the clock/)
 })
 
 test('a change of either file is seen, and none is not', () => {

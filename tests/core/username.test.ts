@@ -23,7 +23,7 @@ test.each(['a', '7', 'Ada', 'ada.lovelace', 'a_b-c', '2fa', `a${'.'.repeat(63)}`
 test.each(badUsernames.map(name => [name]))('%j is no username: 917, and the text does not repeat it', value => {
   const rejected = errorOf(() => parseUsername(value))
   expect(rejected).toBeInstanceOf(ApiError)
-  expect(rejected).toMatchObject({ errorId: 917, message: expect.stringMatching(/^A username is 1 to 64 of/) })
+  expect(rejected).toMatchObject({ errorId: 917, message: expect.stringMatching(/^A username has 1 to 64 of/) })
 })
 
 test.each(['viewer', 'manager', 'owner'])('%s is a group', group => {

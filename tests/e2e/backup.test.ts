@@ -162,7 +162,7 @@ test('a damaged file changes nothing', async () => {
   writeFileSync(path('damaged.tar'), bytes)
   const before = await run(['find', path('other-owner'), '-printf', '%p %s %m %T@\n'])
   const restore = runCli('restore', path('damaged.tar'), '--data-dir', path('other-owner'), '--force', ...passphrase)
-  await expect(restore).rejects.toThrow('is no backup of cikit-api, or is damaged')
+  await expect(restore).rejects.toThrow('is not a cikit-api backup, or is corrupt')
   expect(await run(['find', path('other-owner'), '-printf', '%p %s %m %T@\n'])).toBe(before)
 })
 

@@ -128,7 +128,7 @@ describe('an operation that does not succeed', () => {
       stdout: expect.stringMatching(/^state +failed$[\s\S]*^error .*cannot stop it/m),
     })
     expect(await cliUser.run('operation', 'show', id)).toEqual({ exitCode: 0, stdout: shown.stdout, stderr: '' })
-    expect(await cliUser.run('operation', 'cancel', id)).toEqual(expectedFailure(1, /cannot be undone/))
+    expect(await cliUser.run('operation', 'cancel', id)).toEqual(expectedFailure(1, /can no longer be cancelled/))
   })
 
   test('cancelled: exits with 1', async () => {

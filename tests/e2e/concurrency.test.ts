@@ -82,7 +82,7 @@ test('exactly one of 20 processes creates the owner in a new data directory', as
   )
   expect(others).toEqual([])
   for (const result of created) {
-    if (result.status === 'rejected') expect(String(result.reason)).toContain('There is an owner already')
+    if (result.status === 'rejected') expect(String(result.reason)).toContain('There is already an owner')
   }
   const listed: CreatedUser[] = JSON.parse(await run([binary, 'user', 'list', '--json', '--data-dir', dataDir]))
   expect(listed).toMatchObject([{ username: owner.username, group: 'owner' }])

@@ -29,7 +29,7 @@ test('refuses to start with damage at the start of any page', async () => {
       exitCode: 1,
       stdout: '',
       stderr: expect.stringMatching(
-        /^cikit-api: The database [^\n]*cikit-api\.db is corrupt [^\n]*: put a backup[^\n]*\n$/,
+        /^cikit-api: The database [^\n]*cikit-api\.db is corrupt [^\n]*: restore a backup[^\n]*\n$/,
       ),
     })
     copyFileSync(intactCopy, file)

@@ -131,7 +131,7 @@ test('what is no database says so, and stays as it is', () => {
   const file = join(dir.path, 'cikit-api.db')
   writeFileSync(file, 'no database, but long enough for the header of one '.repeat(100))
   const before = readFileSync(file)
-  expect(() => openDatabase(dir.path, options)).toThrow(/cikit-api\.db is corrupt .*: put a backup in its place/)
+  expect(() => openDatabase(dir.path, options)).toThrow(/cikit-api\.db is corrupt .*: restore a backup/)
   expect(() => openDatabase(dir.path, options)).toThrow(OperatorError)
   expect(readFileSync(file)).toEqual(before)
 })

@@ -123,10 +123,10 @@ test('a missing key is an error that names the file, and no new one is made', as
 })
 
 test.each([
-  ['another key', otherKey, /is not the one that encrypted the secrets],
-  ['half a key', 'a5'.repeat(16), /does not hold a key/],
-  ['no key', '', /does not hold a key/],
-  ['something else', 'x'.repeat(64), /does not hold a key/],
+  ['another key', otherKey, /is not the one that encrypted the secrets/],
+  ['half a key', 'a5'.repeat(16), /does not contain a key/],
+  ['no key', '', /does not contain a key/],
+  ['something else', 'x'.repeat(64), /does not contain a key/],
 ])('%s in the file is an error that names it and shows nothing of it', async (_, content, text) => {
   using store = createTestStore()
   await openSecretBox(store.db, store, random)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createCoreContext } from '../../src/core-context.ts'
-import { openSecretBox, sealingKeyFile } from '../../src/store/encryption-key.ts'
+import { encryptionKeyFile, openSecretBox } from '../../src/store/encryption-key.ts'
 import { rotateKey } from '../../src/store/key-rotation.ts'
 import { TEST_ACTOR } from '../testkit/actor.ts'
 import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
@@ -79,7 +79,7 @@ test('while users are added, nobody is lost: each can log in, or was told to try
   }
   const adding = add()
   for (let round = 0; round < 5; round++) {
-    await rotateInOtherProcess(api).catch(error => expect(String(error)).toContain('quieter moment'))
+    await rotateInOtherProcess(api).catch(error => expect(String(error)).toContain('quieter time'))
   }
   await adding
   await rotateInOtherProcess(api)
@@ -117,7 +117,7 @@ test('what was read before a rotation opens after it', async () => {
   const secretBox = await openSecretBox(store.db, store, systemRandom)
   const plain = new TextEncoder().encode('plain')
   const before = await secretBox.encrypt(plain, 'ada')
-  await rotateKey(store.db, secretBox, sealingKeyFile(store), systemRandom, () => {})
+  await rotateKey(store.db, secretBox, encryptionKeyFile(store), systemRandom, () => {})
   expect(secretBox.isCurrent(before)).toBe(false)
   expect(() => secretBox.requireCurrent(before)).toThrow('try again')
   const after = await secretBox.encrypt(plain, 'ada')
@@ -208,7 +208,7 @@ test('a key file that is a link stays one: what it leads to is replaced', async 
   symlinkSync(target, keyFile)
   const location = { ...store, keyFile }
   const secretBox = await openSecretBox(store.db, location, systemRandom)
-  await rotateKey(store.db, secretBox, sealingKeyFile(location), systemRandom, () => {})
+  await rotateKey(store.db, secretBox, encryptionKeyFile(location), systemRandom, () => {})
   expect(lstatSync(keyFile).isSymbolicLink()).toBe(true)
   expect(lstatSync(target).isFile()).toBe(true)
   expect(readFileSync(target, 'utf8')).not.toContain('a5a5')
@@ -237,7 +237,7 @@ test('a key that waits for its place, being the only one, is not overwritten by 
   // What cannot be replaced: a folder that is not empty lies where the key belongs.
   rmSync(keyFileOf(api))
   mkdirSync(`${keyFileOf(api)}/folder`, { recursive: true })
-  await expect(access.rotateKey(TEST_ACTOR)).rejects.toThrow('do that first, by hand')
+  await expect(access.rotateKey(TEST_ACTOR)).rejects.toThrow('move it there by hand')
   await access.close()
   expect(readFileSync(`${keyFileOf(api)}.new`, 'utf8')).toBe(key)
   expect(await loginStatus(api, ada)).toBe(200)

@@ -37,7 +37,7 @@ test('a second process is refused, and told who has the directory and where that
 test('a second process is refused while the first is only starting', async () => {
   using dir = tempDir()
   await using _ = await startLockHolder(dir.path)
-  expect(() => acquireServeLock(dir.path)).toThrow(/served already by another process, which is just starting/)
+  expect(() => acquireServeLock(dir.path)).toThrow(/already served by another process, which is starting or stopping/)
 })
 
 test('a refusal takes nothing away from the one that has the lock', async () => {
@@ -61,7 +61,7 @@ test('a killed holder is not named for the one that came after it', async () => 
   await using killed = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')
   await killed.kill()
   await using _ = await startLockHolder(dir.path)
-  expect(() => acquireServeLock(dir.path)).toThrow(/served already by another process, which is just starting/)
+  expect(() => acquireServeLock(dir.path)).toThrow(/already served by another process, which is starting or stopping/)
 })
 
 test('a released lock can be taken again, and says nothing of the one before', () => {
@@ -71,7 +71,7 @@ test('a released lock can be taken again, and says nothing of the one before', (
   first.release()
   expect(existsSync(join(dir.path, 'serve.json'))).toBe(false)
   const second = acquireServeLock(dir.path)
-  expect(() => acquireServeLock(dir.path)).toThrow(/another process, which is just starting/)
+  expect(() => acquireServeLock(dir.path)).toThrow(/another process, which is starting or stopping/)
   second.release()
 })
 

@@ -8,23 +8,23 @@ import type { ExportedDocument } from './documents.ts'
 import { toMilliseconds } from './extended-json.ts'
 import { decodeSecret, type Encoding } from './secret-encoding.ts'
 
-/** RFC 4226 section 4, R6 recommends 160 bits; the original makes 256. */
+/** RFC 4226 section 4, R6 recommends 160 bits; the original uses 256. */
 const MIN_SECRET_BYTES = 20
-/** More than any program makes. */
+/** Larger than the secrets of any known program. */
 const MAX_SECRET_BYTES = 128
 const MAX_SHOWN_LENGTH = 64
 
-/** A user that an export tells of, with all that is needed to take it. */
+/** A user of the export that can be imported. */
 export interface Candidate {
   position: number
   username: string
   group: Group
   secret: Secret<Uint8Array<ArrayBuffer>>
-  /** Milliseconds since 1970; undefined where the export says nothing that can be true. */
+  /** Milliseconds since 1970; undefined for a missing or impossible date. */
   createdAt: number | undefined
 }
 
-/** A document that cannot be a user here. The reason names the remedy, and tells nothing of what stands there but a name. */
+/** A document that cannot be imported. The reason names the remedy and quotes nothing but the username. */
 export interface RejectedUser {
   position: number
   username: string | undefined
@@ -33,8 +33,8 @@ export interface RejectedUser {
 }
 
 /**
- * Reads a document of the original's users: `username`, `group`, `secret` in the encoding of its `security.totp.type`,
- * and `created`. Whatever else there is (`_id`, `__v`) does not matter.
+ * Parses a user document of the original: `username`, `group`, `secret` in the encoding of its `security.totp.type`, and
+ * `created`. Other fields (`_id`, `__v`) are ignored.
  * @param now milliseconds since 1970
  */
 export function parseCandidate(
@@ -44,16 +44,18 @@ export function parseCandidate(
 ): Candidate | RejectedUser {
   const { username, group, secret, created } = document ?? {}
   const parsedGroup = tryParse(() => parseGroup(group))
-  if (!document) return reject('no JSON object: export it again, without --pretty or with --jsonArray')
-  if (username === undefined && secret === undefined) return reject('no user: export the collection users')
+  if (!document) return reject('not a JSON object: export it again, without --pretty or with --jsonArray')
+  if (username === undefined && secret === undefined) return reject('not a user: export the collection users')
   const parsedName = tryParse(() => parseUsername(username))
   if (parsedName instanceof ApiError) return reject(`${parsedName.message}: rename it in the export`)
   if (parsedGroup instanceof ApiError)
-    return reject('its group is none of viewer, manager, owner: change it in the export')
+    return reject('its group is not viewer, manager or owner: change it in the export')
   const bytes = decodeSecret(secret, encoding)
-  const recreateHint = `make it with a new one: cikit-api create-user -u ${parsedName} -g ${parsedGroup}`
+  const recreateHint = `create it with a new one: cikit-api create-user -u ${parsedName} -g ${parsedGroup}`
   if (!bytes)
-    return reject(`its secret is not ${encoding}: give --encoding as security.totp.type was, or ${recreateHint}`)
+    return reject(
+      `its secret is not ${encoding}: set --encoding to the original security.totp.type, or ${recreateHint}`,
+    )
   if (bytes.length < MIN_SECRET_BYTES) return reject(`its secret has fewer than 160 bits: ${recreateHint}`)
   if (bytes.length > MAX_SECRET_BYTES) return reject(`its secret has more than 1024 bits: ${recreateHint}`)
   const createdMs = toMilliseconds(created)

@@ -1,50 +1,49 @@
 import { OperatorError } from '../../core/errors.ts'
 
-/** Of a users collection that is none, or of an attack. One user takes some 250 bytes. */
+/** More than any real users collection has. A user takes about 250 bytes. */
 const MAX_DOCUMENTS = 10_000
 const MAX_LINE_LENGTH = 16_384
 
-/** A document of an export, and where it stands. */
+/** A document of an export with its position. */
 export interface ExportedDocument {
-  /** Its line; in an array, its place from 1 on. */
+  /** Line number; in an array, the index from 1 on. */
   position: number
-  /** Undefined for what is no object in JSON. */
+  /** Undefined for anything but a JSON object. */
   document: Record<string, unknown> | undefined
 }
 
 /**
- * The documents of an export as `mongoexport` writes it: one a line, or with `--jsonArray` one array. A byte order mark,
- * CRLF and empty lines do not matter. What is wrong is told by its line and never by what stands there, which may be a
- * secret.
- * @throws OperatorError for what is no such file at all
+ * Reads an export of `mongoexport`: one document per line, or an array with `--jsonArray`. Accepts a byte order mark, CRLF
+ * and empty lines. Errors name the position and never quote the content, which may be a secret.
+ * @throws OperatorError for any other file
  */
 export function readDocuments(bytes: Uint8Array): ExportedDocument[] {
   const text = decode(bytes)
   const documents = text.trimStart().startsWith('[') ? readArray(text) : readLines(text)
   if (documents.length === 0) {
-    throw new OperatorError('The export is empty: make it with mongoexport --db cikit-rest-api --collection users')
+    throw new OperatorError('The export is empty: create it with mongoexport --db cikit-rest-api --collection users')
   }
   if (documents.length > MAX_DOCUMENTS) {
-    throw new OperatorError(
-      `The export has more than ${MAX_DOCUMENTS} documents: export the collection users, and no other`,
-    )
+    throw new OperatorError(`The export has more than ${MAX_DOCUMENTS} documents: export only the collection users`)
   }
   return documents
 }
 
 function decode(bytes: Uint8Array): string {
   try {
-    // A byte order mark is left out by that.
+    // Skips a byte order mark.
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    throw new OperatorError('The export is not UTF-8: take the file as mongoexport writes it')
+    throw new OperatorError('The export is not UTF-8: use the file as written by mongoexport')
   }
 }
 
 function readArray(text: string): ExportedDocument[] {
   const list = parse(text)
   if (!Array.isArray(list)) {
-    throw new OperatorError('The export begins as an array and is none: export it again with mongoexport --jsonArray')
+    throw new OperatorError(
+      'The export starts like an array but is not one: export it again with mongoexport --jsonArray',
+    )
   }
   return list.map((value: unknown, index) => ({ position: index + 1, document: toObject(value) }))
 }
@@ -60,7 +59,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // Its message would repeat what stands there.
+    // The parser's message would quote the content.
     return undefined
   }
 }

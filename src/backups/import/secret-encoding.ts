@@ -1,10 +1,10 @@
-/** How the original wrote its secrets down (`security.totp.type` of its config.json). */
+/** Encodings of secrets in the original (`security.totp.type` of its config.json). */
 export const encodings = ['base32', 'hex', 'ascii'] as const
 export type Encoding = (typeof encodings)[number]
 
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
-/** @returns the bytes, or undefined for what is not written in that way */
+/** @returns undefined for a value in another encoding */
 export function decodeSecret(value: unknown, encoding: Encoding): Uint8Array<ArrayBuffer> | undefined {
   return typeof value === 'string' ? decoders[encoding](value) : undefined
 }
@@ -15,10 +15,10 @@ const decoders: Record<Encoding, (text: string) => Uint8Array<ArrayBuffer> | und
   ascii: text => (/^[!-~]+$/.test(text) ? Uint8Array.from(text, character => character.charCodeAt(0)) : undefined),
 }
 
-/** RFC 4648 section 6, as people and apps write it: in either case, in groups, with padding or without. */
+/** RFC 4648 section 6, in either case, with or without groups and padding. */
 function decodeBase32(text: string): Uint8Array<ArrayBuffer> | undefined {
   const characters = text.replace(/[\s-]/g, '').replace(/=+$/, '').toUpperCase()
-  // No number of bytes makes so many digits.
+  // No byte sequence encodes to such a length.
   if (!/^[A-Z2-7]+$/.test(characters) || [1, 3, 6].includes(characters.length % 8)) return undefined
   const bytes: number[] = []
   let bits = 0

@@ -7,18 +7,17 @@ import type { RotatableSecretBox } from '../../store/encryption-key.ts'
 import type { Account, UserStore } from '../../store/users.ts'
 import { type Candidate, isCandidate, type RejectedUser } from './candidate.ts'
 
-/** What became of a document, or would. */
+/** Result, or planned result, for a document. */
 export interface ImportResult {
   position: number
   username: string | undefined
   group: Group | undefined
   /** `there`: a user with this name, group and secret exists already. */
   outcome: 'taken' | 'there' | 'refused'
-  /** Why it was refused, and what to do; or what was taken otherwise than it stands there. */
+  /** Reason and remedy of a rejection, or a deviation from the export. */
   remark: string
 }
 
-/** A user that exists, with its secret. */
 interface ExistingUser {
   account: Account
   secret: Uint8Array
@@ -26,7 +25,7 @@ interface ExistingUser {
 
 export type UserImport = ReturnType<typeof createUserImport>
 
-/** Users of another system, with the secrets that they have already. */
+/** Imports users of another system with their existing secrets. */
 export function createUserImport(deps: {
   db: Database
   users: UserStore
@@ -37,14 +36,13 @@ export function createUserImport(deps: {
   const { db, users, audit, secretBox, now } = deps
 
   return {
-    /** What `take` would do. The verdicts are in the order of the documents. */
+    /** What `apply` would do, in the order of the documents. */
     plan: async (parsed: readonly (Candidate | RejectedUser)[]): Promise<ImportResult[]> =>
       planImport(parsed, await readExistingUsers(parsed)),
 
     /**
-     * Takes the users that can be taken, in one transaction: all that the verdicts say is so, or nothing. What is not
-     * clear (a name twice, two owners) is not taken at all, whichever comes first.
-     * @throws OperatorError when a user that it concerns was changed meanwhile
+     * Imports all valid users in one transaction. Ambiguous ones (duplicate names, two owners) are all rejected.
+     * @throws OperatorError when an affected user was changed meanwhile; then nothing is imported
      */
     async apply(actor: Actor, parsed: readonly (Candidate | RejectedUser)[]): Promise<ImportResult[]> {
       const existingUsers = await readExistingUsers(parsed)
@@ -65,7 +63,7 @@ export function createUserImport(deps: {
     },
   }
 
-  /** The users who have one of these names, in any case, by the name in lower case. */
+  /** Existing users with one of these names, ignoring case, by lower-case name. */
   async function readExistingUsers(parsed: readonly (Candidate | RejectedUser)[]): Promise<Map<string, ExistingUser>> {
     const accounts = parsed.filter(isCandidate).flatMap(({ username }) => users.find(username) ?? [])
     const entries = accounts.map(async account => {
@@ -81,7 +79,7 @@ export function createUserImport(deps: {
   ): void {
     for (const { username } of parsed.filter(isCandidate)) {
       if (Bun.deepEquals(users.find(username), existingUsers.get(nameKey(username))?.account)) continue
-      throw new OperatorError(`The user ${username} was changed meanwhile: run it again, nothing was taken`)
+      throw new OperatorError(`The user ${username} was changed meanwhile: nothing was imported, run it again`)
     }
   }
 
@@ -105,7 +103,7 @@ export function createUserImport(deps: {
       if (!isCandidate(entry)) return reject(entry.reason)
       const duplicates = byName.get(nameKey(entry.username))?.filter(other => other !== entry) ?? []
       if (duplicates.length > 0)
-        return reject(`the same name as ${formatPositions(duplicates)}, ignoring case: leave one of them`)
+        return reject(`the same name as ${formatPositions(duplicates)}, ignoring case: keep one of them`)
       const existing = existingUsers.get(nameKey(entry.username))
       if (existing) {
         const remark = describeConflict(existing, entry)
@@ -115,24 +113,26 @@ export function createUserImport(deps: {
         const others = owners.filter(other => other !== entry)
         if (others.length > 0)
           return reject(`an owner like ${formatPositions(others)}: make all but one of them managers`)
-        if (owner) return reject(`the owner here is ${owner}: make it a manager in the export, and hand over later`)
+        if (owner)
+          return reject(`the owner here is ${owner}: make this one a manager in the export, and hand over later`)
       }
-      const remark = entry.createdAt === undefined ? 'created now, as the export has no date that can be true' : ''
+      const remark = entry.createdAt === undefined ? 'creation date set to now, since the export has no valid one' : ''
       return { position, username, group, outcome: 'taken', remark }
     })
   }
 }
 
-/** Why this is not the user that exists, if it is not. */
+/** Why this is not the existing user; undefined if it is. */
 function describeConflict(
   { account, secret }: ExistingUser,
   { username, group, ...candidate }: Candidate,
 ): string | undefined {
-  const unchangedNote = 'that one stays as it is'
-  if (account.username !== username) return `there is a user ${account.username}, and names differ in more than case`
-  if (account.group !== group) return `a user here, in the group ${account.group}: ${unchangedNote}`
+  const unchangedNote = 'the existing user stays unchanged'
+  if (account.username !== username)
+    return `there is already a user ${account.username}, and names must differ in more than case`
+  if (account.group !== group) return `already a user here, in the group ${account.group}: ${unchangedNote}`
   if (!Buffer.from(secret).equals(candidate.secret.reveal()))
-    return `a user here, with another secret: ${unchangedNote}`
+    return `already a user here, with another secret: ${unchangedNote}`
   return undefined
 }
 
@@ -140,7 +140,7 @@ function formatPositions(entries: readonly { position: number }[]): string {
   return entries.map(({ position }) => position).join(' and ')
 }
 
-/** Names are ASCII. */
+/** Usernames are ASCII. */
 function nameKey(username: string): string {
   return username.toLowerCase()
 }

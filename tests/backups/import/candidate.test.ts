@@ -68,15 +68,15 @@ describe('a secret', () => {
 
 describe('not a user', () => {
   test.each([
-    ['no object', undefined, undefined, /no JSON object/],
+    ['no object', undefined, undefined, /not a JSON object/],
     ['a token', { token: 'x', user: { $oid: '5b0e' } }, undefined, /export the collection users/],
-    ['no name', { ...exportedUser('', 'viewer'), username: undefined }, undefined, /username is 1 to 64/],
-    ['a name of another kind', { ...exportedUser('', 'viewer'), username: { $ne: null } }, undefined, /username is 1/],
+    ['no name', { ...exportedUser('', 'viewer'), username: undefined }, undefined, /username has 1 to 64/],
+    ['a name of another kind', { ...exportedUser('', 'viewer'), username: { $ne: null } }, undefined, /username has 1/],
     ['an address', exportedUser('ann@example.com', 'viewer'), 'ann@example.com', /rename it in the export/],
     ['a command for the terminal', exportedUser('\u001b[2Jann', 'viewer'), '\\u001b[2Jann', /rename it/],
     ['a secret as a name', exportedUser(`${EXPORTED_SECRET} `, 'viewer'), '[token] ', /rename it/],
-    ['no group', { ...exportedUser('ann', ''), group: undefined }, 'ann', /none of viewer, manager, owner/],
-    ['another group', exportedUser('ann', 'king'), 'ann', /none of viewer, manager, owner/],
+    ['no group', { ...exportedUser('ann', ''), group: undefined }, 'ann', /not viewer, manager or owner/],
+    ['another group', exportedUser('ann', 'king'), 'ann', /not viewer, manager or owner/],
   ])('%s', (_, document, username, reason) => {
     expect(parse(document)).toEqual({
       position: 7,

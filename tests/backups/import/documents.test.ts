@@ -48,7 +48,7 @@ test('what is in an array and no object is told by its place', () => {
 test.each([
   ['nothing', '', /empty/],
   ['an array of nothing', '[]', /empty/],
-  ['an array that does not end', '[{"secret":"KEEPTHIS"}', /begins as an array and is none/],
+  ['an array that does not end', '[{"secret":"KEEPTHIS"}', /starts like an array but is not one/],
   ['too many', '{}\n'.repeat(10_001), /more than 10000 documents/],
 ])('%s is refused, and not repeated', (_, text, message) => {
   expect(() => read(text)).toThrow(OperatorError)

@@ -54,7 +54,7 @@ test('a date that is not known is now, and that is said', async () => {
     TEST_ACTOR,
     parse([exportedUser('ann', 'viewer', { created: null })]),
   )
-  expect(result).toMatchObject({ outcome: 'taken', remark: expect.stringContaining('created now') })
+  expect(result).toMatchObject({ outcome: 'taken', remark: expect.stringContaining('set to now') })
   expect(api.context.users.list()[0]?.createdAt).toBe(api.clock.now())
 })
 
@@ -79,9 +79,9 @@ describe('what is not clear is not taken, and the rest is', () => {
       [/^the owner here is owner: /, /^$/],
       ['owner owner', 'kim viewer', 'bob viewer'],
     ],
-    ['a name that differs in case from one here', [['KIM', 'viewer']], [/^there is a user kim/], []],
-    ['a user here in another group', [['kim', 'manager']], [/^a user here, in the group viewer/], []],
-    ['a user here with another secret', [['kim', 'viewer']], [/^a user here, with another secret/], []],
+    ['a name that differs in case from one here', [['KIM', 'viewer']], [/^there is already a user kim/], []],
+    ['a user here in another group', [['kim', 'manager']], [/^already a user here, in the group viewer/], []],
+    ['a user here with another secret', [['kim', 'viewer']], [/^already a user here, with another secret/], []],
   ])('%s', async (_, users, remarks, after) => {
     await using api = await createTestApi()
     await api.createUser('owner', 'owner')
@@ -125,6 +125,6 @@ test('a user who is made at the same moment is not overwritten, and nobody is ta
     parse([exportedUser('ann', 'viewer'), exportedUser('bob', 'viewer')]),
   )
   await api.context.users.add(TEST_ACTOR, 'ann', 'manager')
-  await expect(applying).rejects.toThrow('The user ann was changed meanwhile: run it again, nothing was taken')
+  await expect(applying).rejects.toThrow('The user ann was changed meanwhile: nothing was imported, run it again')
   expect(listUsers(api)).toEqual(['ann manager'])
 })

@@ -55,7 +55,7 @@ test('backup and restore name the remedy when they fail', async () => {
     [['backup', host.file, '--with-key', '--passphrase-file', host.path('short')], 2, /fewer than 12 characters/],
     [['backup', host.file, '--with-key', '--passphrase-file', host.path('none')], 2, /none cannot be read/],
     [['restore', host.path('none')], 2, /none cannot be read .*name a file written by cikit-api backup/],
-    [['restore', host.path('passphrase')], 1, /is no backup of cikit-api, or is damaged/],
+    [['restore', host.path('passphrase')], 1, /is not a cikit-api backup, or is corrupt/],
   ] as const
   for (const [words, code, text] of cases) expect(await host.run(...words)).toEqual(expectedFailure(code, text))
   expect(readdirSync(host.path('.')).toSorted()).toEqual(['data', 'folder', 'passphrase', 'short'])
@@ -68,7 +68,7 @@ test('restore restores everything, reports what was invalidated, and is audited'
   const restore = (...words: string[]) => runCli(['restore', host.file, '--data-dir', otherDir, ...words])
   expect(await restore()).toEqual(expectedFailure(2, /give --passphrase-file/))
   writeFileSync(host.path('wrong'), 'another passphrase\n')
-  expect(await restore('--passphrase-file', host.path('wrong'))).toEqual(expectedFailure(1, /do not open/))
+  expect(await restore('--passphrase-file', host.path('wrong'))).toEqual(expectedFailure(1, /cannot be decrypted/))
   expect(readdirSync(otherDir).toSorted()).toEqual(['credentials', 'serve.lock'])
   const { exitCode, stdout, stderr } = await restore('--passphrase-file', host.path('passphrase'))
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
@@ -92,12 +92,12 @@ test('restore of a backup without keys needs the keys of the host, and names the
   const otherDir = host.path('other')
   const restore = (...words: string[]) => runCli(['restore', host.file, '--data-dir', otherDir, ...words])
   expect(await restore()).toEqual(
-    expectedFailure(1, new RegExp(`no ${otherDir}/sealing.key: put the sealing.key and the audit`)),
+    expectedFailure(1, new RegExp(`no ${otherDir}/sealing.key: copy sealing.key and audit`)),
   )
   writeFileSync(join(otherDir, 'sealing.key'), `${'0'.repeat(64)}\n`)
-  expect(await restore()).toEqual(expectedFailure(1, /sealing.key is not the one of the backup/))
+  expect(await restore()).toEqual(expectedFailure(1, /sealing.key does not match the backup/))
   writeFileSync(join(otherDir, 'sealing.key'), readFileSync(join(host.dataDir, 'sealing.key')))
-  expect(await restore()).toEqual(expectedFailure(1, /put the audit.key of that host beside .*--restart-audit/))
+  expect(await restore()).toEqual(expectedFailure(1, /copy the audit.key of that host to .*--restart-audit/))
   expect(await restore('--restart-audit')).toMatchObject({ exitCode: 0, stderr: '' })
   expect(await runCli(['audit', '--verify', '--data-dir', otherDir])).toMatchObject({ exitCode: 0 })
   const keyFlags = ['--secret-key-file', join(host.dataDir, 'sealing.key')]

@@ -112,7 +112,7 @@ describe('an existing user', () => {
 test('rejects a second owner and creates no user', async () => {
   using host = createHost()
   await host.enrol('-u', 'ann', '-g', 'owner')
-  expect(await host.createUser('-u', 'bob', '-g', 'owner')).toEqual(expectedFailure(1, /owner already/))
+  expect(await host.createUser('-u', 'bob', '-g', 'owner')).toEqual(expectedFailure(1, /already an owner/))
   expect((await host.enrol('-u', 'bob', '-g', 'viewer')).group).toBe('viewer')
 })
 

@@ -63,7 +63,7 @@ test('import warns about a file that others can read', async () => {
 
 test('import rejects a file that is not an export, without quoting it', async () => {
   using host = createHost(`[{"secret":"${EXPORTED_SECRET}"`)
-  expect(await host.run('import', host.file)).toEqual(expectedFailure(1, /begins as an array and is none/))
+  expect(await host.run('import', host.file)).toEqual(expectedFailure(1, /starts like an array but is not one/))
   expect(await host.run('import', '/nonexistent')).toEqual(expectedFailure(1, /cannot be read/))
   expect(await host.run('import', '/')).toEqual(expectedFailure(1, /cannot be read/))
   expect(await host.run('import', '/dev/zero', '--encoding', 'x')).toEqual(

@@ -104,8 +104,8 @@ test('reloads at once on a signal', () => {
 
 test.each<[string, () => Partial<CertificatePair>, RegExp]>([
   ['for another key', () => ({ key: first.key }), /is not the key of the certificate/],
-  ['broken', () => ({ cert: 'x' }), /holds no certificate/],
-  ['expired', () => expired, /it is over since .*: renew it/],
+  ['broken', () => ({ cert: 'x' }), /contains no certificate/],
+  ['expired', () => expired, /it expired at .*: renew it/],
 ])('rejects one that is %s, logs it once, and keeps the current one until a valid one appears', (_, change, reason) => {
   using renewal = createFixture()
   renewal.advance(2 * DAY_MS)

@@ -13,7 +13,7 @@ export function openTestAudit(
   return openAudit({
     db,
     dataDir,
-    sealingKeyFile: join(dataDir, 'sealing.key'),
+    encryptionKeyFile: join(dataDir, 'sealing.key'),
     isFirstStart: false,
     now: () => 1_000,
     random: size => crypto.getRandomValues(new Uint8Array(size)),

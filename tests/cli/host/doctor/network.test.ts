@@ -39,7 +39,7 @@ test.each<[number, string, RegExp]>([
   [0, 'ok', /\(DNS:matrix\.test\) is valid for 29 more days$/],
   [17, 'warning', /is valid for 12 more days: renew it$/],
   [29, 'warning', /is valid for 0 more days: renew it$/],
-  [31, 'failed', /it is over since .*Z: renew it$/],
+  [31, 'failed', /it expired at .*Z: renew it$/],
 ])('judges a 30-day certificate after %d days', (days, status, text) => {
   using fixture = createCertificateFixture()
   const [finding] = fixture.check(Date.now() + days * DAY_MS + 60_000)
