@@ -41,6 +41,11 @@ function requireSameDependencies(dir: string, commit: string): void {
 
 /** The packages in the binary, and the Bun that compiles it. */
 function dependenciesOf(dir: string): Record<string, string> {
-  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
-  return { ...dependencies, bun: devDependencies.bun }
+  const {
+    dependencies,
+    devDependencies,
+  }: Record<'dependencies' | 'devDependencies', Record<string, string>> = JSON.parse(
+    readFileSync(join(dir, 'package.json'), 'utf8'),
+  )
+  return { ...dependencies, bun: devDependencies.bun ?? '' }
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { expectedFailure } from '../testkit/cli.ts'
-import { type CliUser, createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
+import { addDroplet, type CliUser, createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
 import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { createTcpProxy } from '../testkit/e2e/tcp-proxy.ts'
@@ -22,8 +22,7 @@ beforeAll(async () => {
   server = await startServerProcess({ socket: engine.socket })
   cliUser = createCliUser()
   await logIn(cliUser, server, 'ann', 'manager')
-  const added = await cliUser.run('droplet', 'add', '--ssh-keys', 'none', '--wait', '--json')
-  droplet = JSON.parse(added.stdout)[0].name
+  droplet = (await addDroplet(cliUser, '--ssh-keys', 'none', '--wait')).name
 })
 afterAll(async () => {
   cliUser[Symbol.dispose]()
@@ -59,7 +58,7 @@ describe('exec', () => {
   })
 
   test('ends when the droplet is removed', async () => {
-    const { name } = JSON.parse((await cliUser.run('droplet', 'add', '--ssh-keys', 'none', '--json')).stdout)[0]
+    const { name } = await addDroplet(cliUser, '--ssh-keys', 'none')
     const running = cliUser.start('droplet', 'exec', name, '--', 'sleep', '600')
     const isRunning = async () =>
       (await cliUser.run('droplet', 'exec', name, '--', 'pgrep', '-x', 'sleep')).stdout !== ''

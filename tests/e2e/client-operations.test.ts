@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import type { OperationBody } from '../../src/droplets/operations/schema.ts'
 import { expectedFailure } from '../testkit/cli.ts'
 import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
-import { type CliUser, createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
+import { addDroplet, type CliUser, createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { createTcpProxy } from '../testkit/e2e/tcp-proxy.ts'
 import { waitUntil } from '../testkit/wait-until.ts'
@@ -29,10 +30,15 @@ afterEach(() => {
   cliUser[Symbol.dispose]()
 })
 
-const addDroplet = async (): Promise<string> =>
-  JSON.parse((await cliUser.run('droplet', 'add', '--json')).stdout)[0].name
-const newestOperation = async () =>
-  JSON.parse((await cliUser.run('operation', 'ls', '--json', '--limit', '1')).stdout)[0]
+const addDropletName = async () => (await addDroplet(cliUser)).name
+/** The newest operation, in a list. */
+const listNewest = async (): Promise<OperationBody[]> =>
+  JSON.parse((await cliUser.run('operation', 'ls', '--json', '--limit', '1')).stdout)
+async function newestOperation(): Promise<OperationBody> {
+  const [newest] = await listNewest()
+  if (!newest) throw new Error('there is no operation')
+  return newest
+}
 /** Erases to the end of the line. */
 const CLEAR_TO_END = '\x1b[K'
 const CLEAR_LINE = `\r${CLEAR_TO_END}`
@@ -107,7 +113,7 @@ describe('progress', () => {
 
   async function waitForStep(name: string): Promise<void> {
     const isAtStep = async () => {
-      const operation = await newestOperation()
+      const [operation] = await listNewest()
       return operation?.steps.at(-1)?.name === name && operation.state === 'running'
     }
     await waitUntil(isAtStep, { timeoutMs: 20_000, what: `the step ${name}` })
@@ -116,7 +122,7 @@ describe('progress', () => {
 
 describe('an operation that does not succeed', () => {
   test('failed: exits with 1 and the message of the server', async () => {
-    const name = await addDroplet()
+    const name = await addDropletName()
     engine.respondNext(/\/stop/, () => Response.json({ message: 'cannot stop it' }, { status: 500 }))
     const failure = expectedFailure(1, /cannot stop it/)
     expect(await cliUser.run('droplet', 'stop', name)).toEqual(failure)
@@ -144,7 +150,7 @@ describe('an operation that does not succeed', () => {
   })
 
   test('Ctrl-C: exits with 130, and the change continues', async () => {
-    const name = await addDroplet()
+    const name = await addDropletName()
     const stop = holdNext(/\/stop/)
     const stopping = cliUser.startAtTerminal(80, 'droplet', 'stop', name)
     await stopping.stdout.waitFor(/: stop, \d s/)
@@ -162,19 +168,18 @@ describe('an operation that does not succeed', () => {
   })
 
   async function runningAdd() {
-    let operation = await newestOperation()
     const isRunning = async () => {
-      operation = await newestOperation()
+      const [operation] = await listNewest()
       return operation?.kind === 'add' && operation.state === 'running'
     }
     await waitUntil(isRunning, { timeoutMs: 20_000, what: 'the add to run' })
-    return operation
+    return await newestOperation()
   }
 })
 
 describe('without waiting', () => {
   test('--detach prints the id, with which the operation can be listed, shown and awaited', async () => {
-    const name = await addDroplet()
+    const name = await addDropletName()
     const stop = holdNext(/\/stop/)
     const detached = await cliUser.run('droplet', 'stop', name, '--detach')
     const [id = ''] = uuid.exec(detached.stdout) ?? []
@@ -207,7 +212,7 @@ describe('a lost connection', () => {
   test('during the response does not repeat the change', async () => {
     await using proxy = await createTcpProxy(originOf(server))
     cliUser.patchSession({ url: proxy.url })
-    const before = JSON.parse((await cliUser.run('droplet', 'ls', '--json')).stdout)
+    const before: unknown[] = JSON.parse((await cliUser.run('droplet', 'ls', '--json')).stdout)
     proxy.loseNextResponse(/^POST .*\/droplet\/add/)
     const { exitCode, stdout, stderr } = await cliUser.run('droplet', 'add', '--json')
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
@@ -220,7 +225,7 @@ describe('a lost connection', () => {
     await logIn(cliUser, first, 'ann', 'manager')
     await using proxy = await createTcpProxy(originOf(first))
     cliUser.patchSession({ url: proxy.url })
-    const name = await addDroplet()
+    const name = await addDropletName()
     const stop = holdNext(/\/stop/)
     const stopping = cliUser.startAtTerminal(80, 'droplet', 'stop', name)
     await stopping.stdout.waitFor(/: stop, 0 s/)

@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expectedFailure } from '../testkit/cli.ts'
 import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
-import { createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
+import { addDroplet, createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { fileMode } from '../testkit/file-modes.ts'
 
@@ -71,7 +71,7 @@ test('login and logout print JSON with --json', async () => {
 test('rm prints the name of the removed droplet', async () => {
   using cliUser = createCliUser()
   await logIn(cliUser, server, 'ann', 'manager')
-  const [droplet] = JSON.parse((await cliUser.run('droplet', 'add', '--json')).stdout)
+  const droplet = await addDroplet(cliUser)
   expect(await cliUser.run('droplet', 'rm', droplet.name)).toEqual({
     exitCode: 0,
     stdout: `Deleted ${droplet.name}\n`,
@@ -155,12 +155,12 @@ describe('exit codes for scripts', () => {
 test('ssh connects to the droplet’s port and passes the command', async () => {
   using cliUser = createCliUser()
   await logIn(cliUser, server, 'ann', 'manager')
-  const [droplet] = JSON.parse((await cliUser.run('droplet', 'add', '--json')).stdout)
+  const droplet = await addDroplet(cliUser)
   await Bun.write(join(cliUser.home, 'bin/ssh'), '#!/bin/sh\necho "$@"\nexit 7\n')
   Bun.spawnSync(['chmod', '+x', join(cliUser.home, 'bin/ssh')])
   expect(await cliUser.run('droplet', 'ssh', droplet.name, '--', 'uname', '-a')).toEqual({
     exitCode: 7,
-    stdout: `-p ${droplet.ports['22'].from.port} root@127.0.0.1 uname -a\n`,
+    stdout: `-p ${droplet.ports['22']?.from.port} root@127.0.0.1 uname -a\n`,
     stderr: '',
   })
   expect(await cliUser.run('droplet', 'ssh', 'cikit98')).toEqual(

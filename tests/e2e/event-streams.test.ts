@@ -50,7 +50,7 @@ async function createBigDroplet(engine: FakeEngine) {
     [{ HostIp: '127.0.0.1', HostPort: '8' }],
   ])
   const HostConfig = { PortBindings: Object.fromEntries(ports) }
-  const { Id } = JSON.parse(await post('/containers/create?name=cikit30', { Labels: {}, HostConfig }))
+  const { Id }: { Id: string } = JSON.parse(await post('/containers/create?name=cikit30', { Labels: {}, HostConfig }))
   /** Restarts the droplet `count` times, as fast as the client receives the events. */
   return async (count: number, client: EventStreamReader): Promise<void> => {
     for (let round = 0; round < count; round++) {

@@ -25,7 +25,9 @@ function createExport() {
 test('imported users log in with codes of their previous secrets while the server runs', async () => {
   using exported = createExport()
   await using server = await startServerProcess({ socket: '/nonexistent/docker.sock' })
-  const { taken, refused } = JSON.parse(await server.runCli('import', exported.file, '--write', '--json'))
+  const { taken, refused }: Record<'taken' | 'refused', number> = JSON.parse(
+    await server.runCli('import', exported.file, '--write', '--json'),
+  )
   expect({ taken, refused }).toEqual({ taken: 2, refused: 0 })
 
   const owner = await server.logIn({ username: 'BR0kEN', secret: EXPORTED_SECRET })

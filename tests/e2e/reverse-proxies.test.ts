@@ -100,7 +100,7 @@ describe.each([
   test('the server sees the real client address, not one that the client claims', async () => {
     await curl('/user/list', '-H', 'X-Forwarded-For: 8.8.8.8')
     expect(server.log.filter(({ message }) => message === 'request').at(-1)).toMatchObject({ address: '127.0.0.2' })
-    const sessions = JSON.parse(await curl('/user/sessions/owner', '-H', `Authorization: Bearer ${token}`))
+    const sessions: object[] = JSON.parse(await curl('/user/sessions/owner', '-H', `Authorization: Bearer ${token}`))
     expect(sessions).toMatchObject([{ address: '127.0.0.2' }])
   })
 

@@ -33,7 +33,9 @@ beforeAll(async () => {
   for (const release of releases) await run([...docker, 'cp', release, 'systemd-host:/opt/'])
   await host.createSocketGroup()
   await host.exec('/opt/cikit-api-1.0.0', 'install', '--host', '0.0.0.0')
-  const created = JSON.parse(await host.exec('cikit-api', 'create-user', '-u', 'ann', '-g', 'owner', '--json'))
+  const created: { secret: string } = JSON.parse(
+    await host.exec('cikit-api', 'create-user', '-u', 'ann', '-g', 'owner', '--json'),
+  )
   const code = await currentCode(created.secret)
   const { body } = await call('POST', '/user/auth', { username: 'ann', code })
   accessToken = (body as { access_token: string }).access_token

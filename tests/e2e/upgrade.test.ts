@@ -158,7 +158,9 @@ describe('a rollback', () => {
   })
 
   test('after a migration lists the losses and proceeds with --yes', async () => {
-    const ann = JSON.parse((await host.run('create-user', '-u', 'ann', '-g', 'owner', '--json')).stdout)
+    const ann: { secret: string } = JSON.parse(
+      (await host.run('create-user', '-u', 'ann', '-g', 'owner', '--json')).stdout,
+    )
     await host.upgrade(second)
     await host.run('create-user', '-u', 'bob', '-g', 'viewer')
     const code = await currentCode(ann.secret)

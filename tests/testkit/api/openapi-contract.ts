@@ -85,7 +85,7 @@ export function validateExchange({ method, path, status, headers, text, requestB
 /** An unknown route returns 404, unless the request is rejected before routing. */
 function checkUnknownRoute(name: string, text: string): void {
   if (text === '' && name.startsWith('HEAD')) return
-  const { errorId } = JSON.parse(text) as { errorId: number }
+  const { errorId }: { errorId: number } = JSON.parse(text)
   if (![404, 917, 920, 921].includes(errorId)) throw new Error(`${name}: the document has no such route: ${text}`)
 }
 

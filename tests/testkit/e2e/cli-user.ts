@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binary } from '../../../scripts/lib/paths.ts'
+import type { DropletBody } from '../../../src/droplets/schema.ts'
 import { tempDir } from '../temp-dir.ts'
 import { currentCode, type ServerProcess } from './server-process.ts'
 
@@ -60,6 +61,14 @@ export async function logIn(
   const code = await currentCode(secret)
   const spacedCode = `${code.slice(0, 3)} ${code.slice(3)}`
   return await cliUser.run('login', originOf(server), '-u', username, '--code', spacedCode, ...flags)
+}
+
+/** Adds a droplet. @returns it as `--json` prints it */
+export async function addDroplet(cliUser: CliUser, ...flags: string[]): Promise<DropletBody> {
+  const { stdout, stderr } = await cliUser.run('droplet', 'add', '--json', ...flags)
+  const [newest]: DropletBody[] = JSON.parse(stdout)
+  if (!newest) throw new Error(`droplet add printed no droplet: ${stderr}`)
+  return newest
 }
 
 /** The server's URL as a user types it. */

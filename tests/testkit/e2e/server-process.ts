@@ -79,9 +79,9 @@ export async function startServerProcess({
   const listening = Promise.withResolvers<string>()
   const lines = createInterface({ input: Readable.fromWeb(child.stdout) })
   lines.on('line', line => {
-    const entry = JSON.parse(line)
+    const entry: Record<string, unknown> = JSON.parse(line)
     log.push(entry)
-    if (entry.message === 'listening') listening.resolve(entry.address)
+    if (entry.message === 'listening') listening.resolve(String(entry.address))
   })
   // Always drained: a full pipe would block the process.
   const stderr = new Response(child.stderr).text()

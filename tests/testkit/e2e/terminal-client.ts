@@ -38,7 +38,7 @@ export function openTerminal(
   headers = {},
 ): TerminalClient {
   const url = `${server.url.replace(/^http/, 'ws')}/droplet/exec/${droplet}${query}`
-  const socket = new WebSocket(url, { protocols: ['cikit.exec.v1', `ticket.${ticket}`], headers } as never)
+  const socket = new WebSocket(url, { protocols: ['cikit.exec.v1', `ticket.${ticket}`], headers })
   socket.binaryType = 'arraybuffer'
   const decoder = new TextDecoder()
   const messages: unknown[] = []
