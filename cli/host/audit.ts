@@ -4,7 +4,7 @@ import { ApiError, ConfigError, OperatorError } from '../../src/core/errors.ts'
 import type { AuditFilter } from '../../src/store/audit.ts'
 import { defineCommand } from '../shared/command.ts'
 import { settingArgs } from '../shared/flags.ts'
-import { hostActor, withCoreContext } from './core-context.ts'
+import { hostUser, withCoreContext } from './core-context.ts'
 
 const POLL_INTERVAL_MS = 1_000
 const MAX_RECORDS_PER_POLL = 100_000
@@ -35,7 +35,7 @@ export const audit = defineCommand({
     const filter = parseFilter(args)
     if (args.verify && args.restart) throw new ConfigError('--verify and --restart cannot be combined: verify first')
     if (args.restart)
-      return await withCoreContext(args, printRestarted, { exclusive: true, restartAudit: { by: hostActor() } })
+      return await withCoreContext(args, printRestarted, { exclusive: true, restartAudit: { by: hostUser() } })
     await withCoreContext(args, async ({ audit }) => {
       if (args.verify) return verify(audit, args.json === true)
       const format = args.json ? formatJson : formatText

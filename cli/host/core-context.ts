@@ -32,17 +32,14 @@ export async function withCoreContext(
   }
 }
 
-/**
- * Like `withCoreContext`, for a command whose outcome is audited, failures included.
- * @param path the command's words, which are the action in the audit: `user.delete`
- */
+/** Like `withCoreContext`, for a command whose outcome is audited, failures included. */
 export async function withAuditedContext(
   args: Record<string, unknown>,
   path: CommandPath,
   target: string,
   work: (context: CoreContext, actor: Actor) => Promise<void>,
 ): Promise<void> {
-  const actor = { user: hostActor(), address: 'host', action: path.join('.') }
+  const actor = hostActor(path)
   await withCoreContext(args, async context => {
     try {
       await work(context, actor)
@@ -53,8 +50,16 @@ export async function withAuditedContext(
   })
 }
 
-/** The calling user, as the audit names it. Call before dropping privileges. API usernames contain no colon. */
-export function hostActor(): string {
+/**
+ * The caller for the audit log. Call before dropping privileges.
+ * @param path the command's words, which are the action: `user.delete`
+ */
+export function hostActor(path: CommandPath): Actor {
+  return { user: hostUser(), address: 'host', action: path.join('.') }
+}
+
+/** The calling user, as the audit log names it: `host:root`. API usernames contain no colon. */
+export function hostUser(): string {
   return `host:${processUsername()}`
 }
 

@@ -4,6 +4,7 @@ import { type Backup, openBackup } from '../../src/backups/backup-reader.ts'
 import { readPassphrase } from '../../src/backups/encrypted-keys.ts'
 import { assertWritable, unpack } from '../../src/backups/restore.ts'
 import { type DataLocations, readEnv, readHostFacts, toDataLocations } from '../../src/config/config.ts'
+import type { Actor } from '../../src/core/actor.ts'
 import { errorMessage } from '../../src/core/error-message.ts'
 import { ConfigError, OperatorError } from '../../src/core/errors.ts'
 import type { Secret } from '../../src/core/secret.ts'
@@ -30,6 +31,13 @@ interface RestoreReport extends RestoreSummary {
   before: string | null
 }
 
+interface RestoreOptions {
+  passphrase: Secret | undefined
+  force: boolean
+  restartAudit: boolean
+  actor: Actor
+}
+
 export const restore = defineCommand({
   description: 'Restore a backup while no server runs',
   args: {
@@ -40,15 +48,15 @@ export const restore = defineCommand({
     json: { type: 'boolean', description: 'Print one JSON object' },
     ...settingArgs('data-dir', 'secret-key-file', 'credentials-dir'),
   },
-  run: async ({ args }) => {
+  run: async ({ args, path }) => {
     const locations = toDataLocations(toFlags(args), readEnv(), readHostFacts())
     // Read before dropping privileges: the data directory's owner may not be allowed to read these files.
     const passphrase = args['passphrase-file'] ? readPassphrase(args['passphrase-file']) : undefined
     const fd = openFile(resolve(args.file))
-    const by = hostActor()
+    const actor = hostActor(path)
     const backup = openBackup(fd)
     dropPrivilegesToOwner(locations.dataDir)
-    const options = { passphrase, force: args.force === true, restartAudit: args['restart-audit'] === true, by }
+    const options = { passphrase, force: args.force === true, restartAudit: args['restart-audit'] === true, actor }
     const report = await replaceWithBackup(backup, locations, options)
     closeSync(fd)
     process.stdout.write(args.json ? `${JSON.stringify(report)}\n` : toText(report))
@@ -58,7 +66,7 @@ export const restore = defineCommand({
 async function replaceWithBackup(
   backup: Backup,
   locations: DataLocations,
-  options: { passphrase: Secret | undefined; force: boolean; restartAudit: boolean; by: string },
+  options: RestoreOptions,
 ): Promise<RestoreReport> {
   const { dataDir, credentialsDir } = locations
   const { result, previousDataDir } = await swapData(dataDir, credentialsDir, async stagingDir => {
@@ -77,16 +85,15 @@ async function prepareRestored(
   backup: Backup,
   locations: DataLocations,
   stagingDir: string,
-  { passphrase, restartAudit, by }: { passphrase: Secret | undefined; restartAudit: boolean; by: string },
+  { passphrase, restartAudit, actor }: RestoreOptions,
 ): Promise<Omit<RestoreReport, 'dataDir' | 'time' | 'version' | 'before'>> {
   await unpack(backup, stagingDir, locations, { passphrase, restartAudit })
   const { time, files } = backup.manifest
   const context = await createCoreContext(
     { ...locations, dataDir: stagingDir },
-    restartAudit ? { restartAudit: { by } } : {},
+    restartAudit ? { restartAudit: { by: actor.user } } : {},
   )
   try {
-    const actor = { user: by, address: 'host', action: 'restore' }
     const restored = await context.invalidateRestored(actor, Date.parse(time))
     const { findings } = context.audit.verify()
     const droplets = files.filter(({ name }) => name.endsWith('.private.key')).length

@@ -26,7 +26,7 @@ export const upgrade = defineCommand({
     describe: { type: 'boolean', description: 'Print name, version and migration of this binary as one JSON object' },
     ...settingArgs('data-dir', 'secret-key-file'),
   },
-  run: async ({ args }) => {
+  run: async ({ args, path }) => {
     if (args.describe) return void process.stdout.write(`${JSON.stringify(ownDescription)}\n`)
     const { from, sha256 } = args
     if (args.rollback ? from !== undefined || sha256 !== undefined : from === undefined || sha256 === undefined) {
@@ -36,7 +36,12 @@ export const upgrade = defineCommand({
       throw new ConfigError(`--sha256 ${JSON.stringify(sha256)} is not a SHA-256: give 64 hex digits`)
     }
     const binary = resolve(args.binary ?? layout.binary)
-    const options = { binary, config: readServiceConfig(args), user: hostActor(), printLine }
+    const options = {
+      binary,
+      config: readServiceConfig(args),
+      rollbackActor: hostActor([...path, 'rollback']),
+      printLine,
+    }
     if (from === undefined || sha256 === undefined)
       await rollback({ ...options, confirm: async () => args.yes === true || (await confirmRollback()) })
     else await upgradeTo({ ...options, from: resolve(from), sum: sha256 })

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rollBackData } from '../../../src/backups/roll-back.ts'
 import type { CoreConfig } from '../../../src/config/config.ts'
+import type { Actor } from '../../../src/core/actor.ts'
 import { OperatorError } from '../../../src/core/errors.ts'
 import {
   currentMigration,
@@ -20,7 +21,7 @@ interface RollbackOptions {
   /** Absolute path. */
   binary: string
   config: CoreConfig
-  user: string
+  rollbackActor: Actor
   /** Called after the losses are shown. */
   confirm: () => Promise<boolean>
   printLine: (line: string) => void
@@ -30,7 +31,7 @@ interface RollbackOptions {
  * Restores the previous binary. If that cannot read the current data, also restores the copy from before the migration.
  * @throws OperatorError
  */
-export async function rollback({ binary, config, user, confirm, printLine }: RollbackOptions): Promise<void> {
+export async function rollback({ binary, config, rollbackActor, confirm, printLine }: RollbackOptions): Promise<void> {
   const { dataDir } = config
   const previous = previousPath(binary)
   if (!existsSync(previous))
@@ -51,10 +52,9 @@ export async function rollback({ binary, config, user, confirm, printLine }: Rol
   const service = await findService(binary, dataDir)
   if (backup) {
     await service?.stop()
-    const actor = { user, address: 'host', action: 'upgrade.rollback' }
     const auditNote = `${current.version} to ${target.version}`
     const replacedData = await runAsOwner(dataDir, () =>
-      rollBackData(config, backup, actor, { invalidate: true, auditNote }),
+      rollBackData(config, backup, rollbackActor, { invalidate: true, auditNote }),
     )
     printLine(`Restored the data of ${new Date(backup.time).toISOString()}; the replaced data is in ${replacedData}`)
   }

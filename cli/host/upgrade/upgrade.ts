@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { rollBackData } from '../../../src/backups/roll-back.ts'
 import type { CoreConfig } from '../../../src/config/config.ts'
+import type { Actor } from '../../../src/core/actor.ts'
 import { errorMessage } from '../../../src/core/error-message.ts'
 import { OperatorError } from '../../../src/core/errors.ts'
 import { preMigrationFile } from '../../../src/store/files.ts'
@@ -21,8 +22,7 @@ interface UpgradeOptions {
   /** Binary to replace. Absolute path. */
   binary: string
   config: CoreConfig
-  /** Caller, for the audit log. */
-  user: string
+  rollbackActor: Actor
   printLine: (line: string) => void
 }
 
@@ -30,7 +30,7 @@ interface UpgradeOptions {
  * Replaces the installed binary and restarts the service. If that fails, the previous binary and data are restored.
  * @throws OperatorError
  */
-export async function upgrade({ from, sum, binary, config, user, printLine }: UpgradeOptions): Promise<void> {
+export async function upgrade({ from, sum, binary, config, rollbackActor, printLine }: UpgradeOptions): Promise<void> {
   const { dataDir } = config
   if (!existsSync(binary)) throw new OperatorError(`${binary} does not exist: install it first with cikit-api install`)
   const staged = stageBinary(from, sum, binary)
@@ -55,7 +55,7 @@ export async function upgrade({ from, sum, binary, config, user, printLine }: Up
     try {
       printLine(`Started  the service on ${await service.restart()}`)
     } catch (failure) {
-      throw await revertUpgrade({ failure, next, current, service, swap, migrationBefore, config, user })
+      throw await revertUpgrade({ failure, next, current, service, swap, migrationBefore, config, rollbackActor })
     }
     swap.commit()
     const copy = preMigrationFile(dataDir, migrationBefore + 1)
@@ -75,7 +75,7 @@ interface FailedUpgrade {
   /** The data's migration before the upgrade. */
   migrationBefore: number
   config: CoreConfig
-  user: string
+  rollbackActor: Actor
 }
 
 /** @returns the error to report */
@@ -87,12 +87,12 @@ async function revertUpgrade({
   swap,
   migrationBefore,
   config,
-  user,
+  rollbackActor,
 }: FailedUpgrade): Promise<Error> {
   const reason = errorMessage(failure)
   await service.stop()
   const replacedData = await runAsOwner(config.dataDir, () =>
-    restoreData(migrationBefore, config, user, `${next.version} failed`),
+    restoreData(migrationBefore, config, rollbackActor, `${next.version} failed`),
   )
   swap.undo()
   const data = replacedData ? `, with its data (that of ${next.version} is in ${replacedData})` : ''
@@ -107,7 +107,7 @@ async function revertUpgrade({
 async function restoreData(
   migrationBefore: number,
   config: CoreConfig,
-  user: string,
+  rollbackActor: Actor,
   auditNote: string,
 ): Promise<string | undefined> {
   if (migrationBefore === 0 || currentMigration(config.dataDir) === migrationBefore) return undefined
@@ -117,12 +117,7 @@ async function restoreData(
       `There is no copy of the data from before the migration: restore a backup into ${config.dataDir}`,
     )
   const invalidate = !diffWithCurrent(config.dataDir, backup).isUnchanged
-  return await rollBackData(
-    config,
-    backup,
-    { user, address: 'host', action: 'upgrade.rollback' },
-    { invalidate, auditNote },
-  )
+  return await rollBackData(config, backup, rollbackActor, { invalidate, auditNote })
 }
 
 function tooOldError({ version, migration }: BinaryDescription, dataMigration: number): OperatorError {
