@@ -34,8 +34,6 @@ interface HealthRun {
   isFlapping: boolean
 }
 
-export type HealthChecker = ReturnType<typeof createHealthChecker>
-
 /**
  * Probes the running droplets and records their health in the informer: soon after a start, often while booting, once a
  * minute when up, never while the engine is away.

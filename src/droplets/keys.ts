@@ -7,7 +7,7 @@ import { Secret } from '../core/secret.ts'
 
 export type DropletKeys = ReturnType<typeof createDropletKeys>
 
-export interface KeyPair {
+interface KeyPair {
   /** In OpenSSH format. */
   privateKey: Secret
   /** A line of `authorized_keys`, including the line feed. */

@@ -26,8 +26,6 @@ export interface ProvisionerDeps {
   log: Log
 }
 
-export type Provisioner = ReturnType<typeof createProvisioner>
-
 /** Creates droplets, and rolls failed or interrupted adds back: at once, or at the next start. */
 export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
   const { engine, informer, keys, journal, prefix, domain, now, log } = deps

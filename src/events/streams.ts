@@ -14,8 +14,6 @@ const visibleTopics: Record<Group, ReadonlySet<Topic>> = {
   owner: new Set(['droplet', 'engine', 'operation', 'user']),
 }
 
-export type EventStreams = ReturnType<typeof createEventStreams>
-
 /** Event streams, filtered by each client's group. */
 export function createEventStreams(deps: { eventLog: EventLog; auth: Pick<AuthService, 'userOfSession'>; log: Log }) {
   const { eventLog, auth, log } = deps

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { ApiError } from '../../src/core/errors.ts'
 import { createHeldInformer, createTestInformer, eventually } from '../testkit/droplets/informer.ts'
 import { timed } from '../testkit/timed.ts'
+import { waitUntil } from '../testkit/wait-until.ts'
 
 const unavailable = { errorId: 918, status: 503 }
 
@@ -123,7 +124,9 @@ describe('while the engine is away', () => {
     host.informer.start()
     for (let count = 0; count < 5; count++) await expect(host.informer.list()).rejects.toMatchObject(unavailable)
     host.memoryEngine.reconnect()
-    while (!host.logLines.some(line => line.includes('the engine is back'))) await Bun.sleep(10)
+    await waitUntil(() => host.logLines.some(line => line.includes('the engine is back')), {
+      what: 'the engine to be back',
+    })
     expect(host.logLines.map(line => JSON.parse(line).message)).toEqual(['the engine is away', 'the engine is back'])
   })
 
@@ -131,9 +134,9 @@ describe('while the engine is away', () => {
     await using host = createTestInformer()
     await host.informer.list()
     host.memoryEngine.disconnect()
-    while (host.logLines.length === 0) await Bun.sleep(10)
+    await waitUntil(() => host.logLines.length > 0, { what: 'the log to report the outage' })
     host.memoryEngine.reconnect()
-    while (host.logLines.length === 1) await Bun.sleep(10)
+    await waitUntil(() => host.logLines.length > 1, { what: 'the log to report the recovery' })
     expect(host.logLines.map(line => JSON.parse(line).message)).toEqual(['the engine is away', 'the engine is back'])
   })
 

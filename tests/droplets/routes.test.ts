@@ -192,7 +192,7 @@ describe.each(changes)('%s %s', (method, path) => {
     '(a+)+$',
     '%3Cscript%3E',
     'cikit%F0%9F%92%A9',
-  ])('answers 900 for %s without repeating it, and asks the engine nothing', async name => {
+  ])('returns 900 for %s without repeating it and without engine calls', async name => {
     await using api = await createManagerApi()
     await api.callAsManager('POST', '/droplet/add')
     api.memoryEngine.calls.length = 0

@@ -110,7 +110,7 @@ describe('an existing droplet', () => {
 
 describe.each(changes)('%s', change => {
   test.each(['cikit00', 'cikit100', 'CIKIT01', 'cikit', 'nginx', '..', '--help', '7e16c2cb0bf6', 'a'.repeat(64)])(
-    'refuses %s by its name, and asks the engine nothing',
+    'rejects the name %s without engine calls',
     async name => {
       await using host = createTestDropletHost()
       host.addDroplet('cikit01')

@@ -87,7 +87,7 @@ test('unsubscribes and stops polling when closed', async () => {
 test.each([
   ['owner', ['event: audit\ndata: {"last":7}\n\n']],
   ['manager', []],
-] as const)('reports new audit records only to the owner: %s', async (group, told) => {
+] as const)('reports new audit records only to the owner: %s', async (group, expected) => {
   const { service, record } = createService({ ...owner, group })
   const body = service.open('a session', undefined, () => undefined)
   record(7)
@@ -95,5 +95,5 @@ test.each([
   service.poll()
   service.close()
   const text = await new Response(body).text()
-  expect(text.match(/event: audit\n.*\n\n/g) ?? []).toEqual([...told])
+  expect(text.match(/event: audit\n.*\n\n/g) ?? []).toEqual([...expected])
 })

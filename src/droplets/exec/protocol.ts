@@ -26,14 +26,14 @@ export const closeCodes = {
 } as const
 
 /** A text message from the server: `opened` comes first, `exit` last. */
-export interface ServerMessage {
+interface ServerMessage {
   opened?: { terminal: string; resumed: boolean }
   /** The exit code; null if it is unknown. */
   exit?: number | null
 }
 
 /** A text message from the client. */
-export interface ClientMessage {
+interface ClientMessage {
   resize: TerminalSize
 }
 

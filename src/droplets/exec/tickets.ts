@@ -15,8 +15,6 @@ export interface TicketGrant {
   droplet: string
 }
 
-export type Tickets = ReturnType<typeof createTickets>
-
 /**
  * Single-use tickets for opening WebSockets: a browser cannot send an `Authorization` header with one, and tokens do not
  * belong in URLs. Only hashes are stored, in memory.

@@ -12,7 +12,7 @@ const READY_MARKER = '\n'
 const MISSING_EXIT_CODE = 127
 
 /** The client that reads a log. */
-export interface LogReader {
+interface LogReader {
   userId: string
   sessionId: string
   onEnd: () => void

@@ -41,7 +41,7 @@ export interface OperationContext {
 }
 
 /** An operation that has not ended, or whose end is not stored yet. */
-export interface OperationEntry {
+interface OperationEntry {
   operation: OperationView
   /** Undefined for an unfinished operation of an earlier process until it is resumed. */
   pendingRecord: PendingRecord | undefined

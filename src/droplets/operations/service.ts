@@ -13,7 +13,7 @@ const MAX_RETAINED = 100_000
 const MAX_UNFINISHED = 500
 const RETRY_AFTER_SECONDS = 10
 
-export interface OperationRequest extends Pick<Operation, 'kind' | 'droplet' | 'dropletId'> {
+interface OperationRequest extends Pick<Operation, 'kind' | 'droplet' | 'dropletId'> {
   actor: Actor
   idempotencyKey: IdempotencyKey | undefined
   /** Whether it can be cancelled after it has started. */

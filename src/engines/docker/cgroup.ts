@@ -10,7 +10,7 @@ export interface EngineInfo {
 }
 
 /** The part of Docker's `HostConfig` that gives systemd a writable cgroup tree. */
-export interface CgroupHostConfig {
+interface CgroupHostConfig {
   Binds?: string[]
   CgroupnsMode?: 'host' | 'private'
   SecurityOpt?: string[]

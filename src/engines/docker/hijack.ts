@@ -17,7 +17,7 @@ export interface UpgradedConnection {
 }
 
 /** Any other response. */
-export interface UpgradeRejection {
+interface UpgradeRejection {
   status: number
   text: string
 }

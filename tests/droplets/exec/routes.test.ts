@@ -143,8 +143,8 @@ test('rejects pages of other sites without using up the ticket', async () => {
 })
 
 test.each([
-  ['none at all', () => 'cikit.exec.v1'],
-  ['one that nobody made', () => protocols('0'.repeat(64))],
+  ['no ticket', () => 'cikit.exec.v1'],
+  ['an unknown ticket', () => protocols('0'.repeat(64))],
   ['no protocol that is known', (ticket: string) => `ticket.${ticket}`],
 ])('rejects %s as a ticket', async (_, protocolsFor) => {
   await using harness = await createExecHarness()

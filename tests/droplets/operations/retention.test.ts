@@ -86,5 +86,5 @@ test('lists newest first, by page and by droplet', async () => {
   expect(summaries({ droplet: 'cikit01' })).toEqual(['stop cikit01', 'add cikit01'])
   const [first] = service.operations.list({ limit: 1 })
   expect(summaries({ before: first?.id })).toEqual(['add cikit02', 'add cikit01'])
-  expect(summaries({ before: 'nobody' })).toEqual([])
+  expect(summaries({ before: 'unknown' })).toEqual([])
 })

@@ -2,6 +2,7 @@ import { describe, expect, spyOn, test } from 'bun:test'
 import { ApiError } from '../../../src/core/errors.ts'
 import { createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
 import { createMemoryEngine } from '../../testkit/droplets/memory-engine.ts'
+import { waitUntil } from '../../testkit/wait-until.ts'
 
 const RESPOND_ASYNC = { prefer: 'respond-async' }
 type OperationSummary = { id: string; state: string }
@@ -222,7 +223,7 @@ describe('a running operation', () => {
       const { body } = await api.call('GET', '/operation/list?limit=1', { token })
       return (body as OperationSummary[])[0]
     }
-    while ((await queued())?.state !== 'queued') await new Promise(setImmediate)
+    await waitUntil(async () => (await queued())?.state === 'queued', { what: 'the deletion to be queued' })
     const { id } = (await queued()) ?? { id: '' }
     expect((await api.call('DELETE', `/operation/cancel/${id}`, { token })).body).toMatchObject({
       id,

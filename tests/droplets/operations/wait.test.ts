@@ -3,6 +3,7 @@ import { describe, expect, jest, test } from 'bun:test'
 import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
 import { createGate, startHeldStop } from '../../testkit/droplets/gate.ts'
+import { waitUntil } from '../../testkit/wait-until.ts'
 
 describe('waiting', () => {
   test('ends with the operation', async () => {
@@ -79,7 +80,7 @@ describe('waiting', () => {
     })
     const { id } = await change(TEST_ACTOR, { kind: 'stop', droplet: 'cikit02' })
     first?.gate.open()
-    while (operations.list({ droplet: 'cikit01' })[0]?.state !== 'done') await new Promise(setImmediate)
+    await waitUntil(() => operations.list({ droplet: 'cikit01' })[0]?.state === 'done', { what: 'the first stop' })
     await second?.gate.entered
     second?.gate.open()
     await operations.outcome(id)

@@ -34,7 +34,7 @@ describe('the API version', () => {
     ['a number', { ApiVersion: 1.41 }],
     ['a path', { ApiVersion: '1.41/../..' }],
     ['a text before it', { ApiVersion: 'v1.41' }],
-    ['an oldest one that is none', { ApiVersion: '1.41', MinAPIVersion: 'all' }],
+    ['an invalid oldest version', { ApiVersion: '1.41', MinAPIVersion: 'all' }],
   ])('is not read from %s', (_, response) => {
     expect(() => chooseApiVersion(response)).toThrow('not an engine')
   })

@@ -146,7 +146,7 @@ describe('creating', () => {
 describe('starting', () => {
   test.each([
     ['given away by the engine', 'Bind for 0.0.0.0:2207 failed: port is already allocated'],
-    ['listened on by somebody', 'listen tcp4 0.0.0.0:2207: bind: address already in use'],
+    ['in use by another program', 'listen tcp4 0.0.0.0:2207: bind: address already in use'],
   ])('reports a taken port when it is %s', async (_, words) => {
     const message = `driver failed programming external connectivity on endpoint cikit07 (abc): ${words}`
     await using docker = createWorkingEngine(respondTo(`/containers/${ID}/start`, () => errorResponse(500, message)))

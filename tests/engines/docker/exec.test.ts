@@ -98,10 +98,10 @@ describe('an upgraded connection', () => {
   })
 
   test.each<[string, (socket: Socket) => void]>([
-    ['says nothing', () => undefined],
+    ['does not respond', () => undefined],
     ['hangs up', socket => socket.end()],
     ['speaks no HTTP', socket => void socket.write('SSH-2.0-OpenSSH\r\n\r\n')],
-    ['says more than a head has', socket => void socket.write('HTTP/1.1 101 '.padEnd(20_000, 'x'))],
+    ['sends an endless head', socket => void socket.write('HTTP/1.1 101 '.padEnd(20_000, 'x'))],
   ])('is not opened by an engine that %s', async (_, respond) => {
     await expect(hijackFrom(respond, 300)).rejects.toThrow()
   })
@@ -156,8 +156,8 @@ describe('the usage of a container', () => {
 
   test('is zero for what is missing', () => {
     const bare = { ...v1, networks: undefined, blkio_stats: { io_service_bytes_recursive: null }, pids_stats: {} }
-    const none = { networkIn: 0, networkOut: 0, diskRead: 0, diskWritten: 0, processes: 0 }
-    expect(parseUsage(bare)).toEqual({ ...expectedUsage, ...none })
+    const zeros = { networkIn: 0, networkOut: 0, diskRead: 0, diskWritten: 0, processes: 0 }
+    expect(parseUsage(bare)).toEqual({ ...expectedUsage, ...zeros })
   })
 
   test.each([
@@ -171,8 +171,8 @@ describe('the usage of a container', () => {
     ['no object', 'text'],
     ['no time', { ...v1, read: 'yesterday' }],
     ['no CPU', { ...v1, cpu_stats: {} }],
-    ['a count that is none', { ...v1, pids_stats: { current: -1 } }],
-    ['networks that are none', { ...v1, networks: [] }],
+    ['an invalid counter', { ...v1, pids_stats: { current: -1 } }],
+    ['invalid networks', { ...v1, networks: [] }],
   ])('an engine that reports %s is broken', (_, response) => {
     expect(() => parseUsage(response)).toThrow(expect.objectContaining({ errorId: 918 }))
   })

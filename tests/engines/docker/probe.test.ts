@@ -99,7 +99,7 @@ describe('multiplexed output', () => {
     ['nothing', new Uint8Array(0), ''],
     ['half a head', encodeFrame('text').subarray(0, 7), ''],
     ['half a piece', encodeFrame('text').subarray(0, 10), 'te'],
-    ['no stream', Buffer.from('a text that is none'), ''],
+    ['plain text', Buffer.from('a text without frames'), ''],
     ['a length that is a lie', Buffer.concat([Buffer.from([1, 0, 0, 0, 255, 255, 255, 255]), Buffer.from('te')]), 'te'],
   ])('is read as far as possible: %s', (_, stream, text) => {
     expect(parseStandardOutput(stream)).toBe(text)

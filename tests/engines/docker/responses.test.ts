@@ -132,7 +132,7 @@ describe('the ports of a droplet', () => {
       { '22/tcp': [hostBinding('0.0.0.0', 2201)], '80/tcp': null },
       sshBinding('0.0.0.0'),
     ],
-    ['none of a stopped one', {}, {}],
+    ['no ports of a stopped container', {}, {}],
     ['only exposed ones of a stopped one', { '22/tcp': null, '80/tcp': [] }, {}],
   ])('%s', (_, ports, expected) => {
     expect(portsOf(ports)).toEqual(expected)

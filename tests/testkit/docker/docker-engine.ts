@@ -18,7 +18,7 @@ export function createTestEngine(respond: RespondTo, image = 'localhost/cikit-dr
     requests: docker.requests,
     /** Progress of builds and pulls. */
     progress,
-    /** The requests as `GET /v1.41/info`, with the query parameters decoded. */
+    /** The requests, such as `GET /v1.41/info`, with decoded query parameters. */
     requestLines: () => docker.requests.map(({ method, path }) => `${method} ${decodeURIComponent(path)}`),
     [Symbol.asyncDispose]: docker[Symbol.asyncDispose],
   }

@@ -3,14 +3,14 @@ import { tempDir } from '../temp-dir.ts'
 
 export interface DockerRequest {
   method: string
-  /** With the query. */
+  /** Includes the query. */
   path: string
   body: string
 }
 
 /**
- * A socket that answers like an engine, or like a broken one: for what a real engine cannot be brought to say.
- * @param respond gets the request, without its version prefix in `path`; undefined falls back to a plain 20.10 engine
+ * A socket with scripted responses, for behaviour that a real engine does not show on demand.
+ * @param respond gets the request without the version prefix; undefined falls back to a plain Docker 20.10
  */
 export function createFakeDocker(
   respond: (request: DockerRequest) => Response | undefined | Promise<Response | undefined>,
@@ -20,7 +20,7 @@ export function createFakeDocker(
   const requests: DockerRequest[] = []
   const server = Bun.serve({
     unix: path,
-    // A stream of events may be silent for long. Bun's types know this of TCP only.
+    // Event streams may be silent for long. Bun's types have this option for TCP only.
     ...({ idleTimeout: 0 } as object),
     async fetch(request) {
       const url = new URL(request.url)
@@ -35,7 +35,7 @@ export function createFakeDocker(
   })
   return {
     address: { kind: 'unix', path } as const,
-    /** All that came, with the version prefix in `path`. */
+    /** All requests, including the version prefix. */
     requests,
     async [Symbol.asyncDispose]() {
       await server.stop(true)

@@ -4,7 +4,7 @@ import { createFakeDocker, type DockerRequest } from './fake-docker.ts'
 
 export type FakeEngine = ReturnType<typeof createFakeEngine>
 
-/** What is answered in the engine's place; with undefined it answers itself, as late as that. */
+/** Replaces a response; undefined means the normal one, delayed until then. */
 type ResponseOverride = () => Response | undefined | Promise<Response | undefined>
 
 interface Container {
@@ -22,8 +22,8 @@ interface Container {
 }
 
 /**
- * A Docker Engine in memory, on a socket of its own: containers are listed, created, started, stopped and removed, and
- * nothing ever runs in them. For what is not about a real engine and needs the whole program.
+ * An in-memory Docker Engine on its own socket: containers can be listed, created, started, stopped and removed, but
+ * nothing runs in them. For tests of the whole program that need no real engine.
  */
 export function createFakeEngine() {
   /** Newest first. */
@@ -55,7 +55,7 @@ export function createFakeEngine() {
     else if (action === 'archive') return new Response(null, { status: 200 })
     else if (action === 'stats') return Response.json(toStats(container))
     else if (action === 'logs') return new Response(encodeFrame('Welcome\n'))
-    // Looks into droplets find nothing: nothing runs in them.
+    // Probes fail, since nothing runs in the containers; commands succeed.
     else if (action === 'exec' && body.includes('CIKIT_API_EXEC')) return Response.json({ Id: id }, { status: 201 })
     else return undefined
     emitUpdate(container)
@@ -69,7 +69,7 @@ export function createFakeEngine() {
       start(controller) {
         listener = line => controller.enqueue(new TextEncoder().encode(line))
         listeners.add(listener)
-        // As Docker does, the head of the answer goes out at once.
+        // Like Docker, sends the response head at once.
         listener('\n')
       },
       cancel: () => void listeners.delete(listener),
@@ -122,16 +122,16 @@ export function createFakeEngine() {
   return {
     socket: execProxy.path,
     requests: docker.requests,
-    /** The next request that matches `METHOD /path?query` gets this answer, once. */
+    /** Overrides the response to the next request that matches `METHOD /path?query`. */
     respondNext: (pattern: RegExp, respond: ResponseOverride) => void overrides.push({ pattern, respond }),
-    /** A droplet that is there and runs, whoever made it. */
+    /** Adds a running droplet. */
     addRunningDroplet(name: string): void {
       const settings = { Hostname: name, Image: 'br0ken/ubuntu-systemd', Labels: {}, HostConfig: { PortBindings: {} } }
       create(name, JSON.stringify(settings))
       Object.assign(containers[0] ?? {}, { state: 'running', startedAt: new Date().toISOString() })
     },
     stateOf: (name: string) => containers.find(container => container.name === name)?.state,
-    /** Drops the answers that nobody has asked for. */
+    /** Removes unused overrides. */
     clearOverrides: () => void overrides.splice(0),
     async [Symbol.asyncDispose]() {
       execProxy[Symbol.dispose]()
@@ -140,14 +140,14 @@ export function createFakeEngine() {
   }
 }
 
-/** As many as Docker tells of: what reads them has to read all. */
+/** As many entries as Docker sends, for a realistic response size. */
 const MEMORY_STATS = Object.fromEntries(
   Array.from({ length: 36 }, (_, index) => [`kind_of_memory_${index}`, index * 4_096]),
 )
 
 const NEVER_TIME = '0001-01-01T00:00:00Z'
 
-/** `GET /containers/ID/stats` of one that is always half at work. */
+/** `GET /containers/ID/stats` with half a core in use. */
 function toStats({ state }: Container) {
   const isStopped = state !== 'running'
   return {

@@ -91,7 +91,7 @@ export function createTestDropletHost() {
       return testService
     },
 
-    /** Resolves when a line with this text was logged. */
+    /** Resolves when a line with this text was logged; the test runner limits the wait. */
     async waitForLog(text: string): Promise<void> {
       if (logLines.some(line => line.includes(text))) return
       await new Promise<void>(resolve => logWaiters.push({ text, resolve }))

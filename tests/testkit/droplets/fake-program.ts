@@ -1,6 +1,6 @@
 import type { Execution, OutputChunk, TerminalSize } from '../../../src/droplets/engine.ts'
 
-/** A program in a droplet that does what the test says, and notes what is done to it. */
+/** A program in a droplet that the test controls. Records its input and calls. */
 export function createFakeProgram() {
   const pendingOutput: OutputChunk[] = []
   const inputs: string[] = []
@@ -49,18 +49,18 @@ export function createFakeProgram() {
     execution,
     inputs,
     sizes,
-    /** How many pieces were read of what it printed, and how often it was ended. */
+    /** Output chunks read, and calls of `kill`. */
     counters,
     print(text: string | Uint8Array, stream: OutputChunk['stream'] = 'stdout'): void {
       pendingOutput.push({ stream, bytes: typeof text === 'string' ? new TextEncoder().encode(text) : text })
       changed.resolve()
     },
-    /** Ends by itself. */
+    /** Exits by itself. */
     exit(exitCode: number | undefined): void {
       exitStatus = exitCode
       finish()
     },
-    /** Its engine goes away. */
+    /** Its output fails, as when the engine goes away. */
     failWith(error: Error): void {
       failure = error
       changed.resolve()

@@ -13,10 +13,8 @@ import type {
 import { DropletGoneError, NameTakenError, PortTakenError } from '../../../src/droplets/engine.ts'
 import { createTestDroplet } from './droplet.ts'
 
-export type MemoryEngine = ReturnType<typeof createMemoryEngine>
-
 /**
- * Droplets in memory, for what is not about a real engine. Calls are recorded, and any of them can be made to fail.
+ * An in-memory engine. Calls are recorded, and any of them can be made to fail.
  */
 export function createMemoryEngine(now: () => number) {
   const droplets: (Droplet & { mark?: string })[] = []
@@ -48,7 +46,7 @@ export function createMemoryEngine(now: () => number) {
       listener.push({ id, stopped: undefined, healthCheck: undefined, ...fields })
   }
 
-  /** Ends what was begun to be told. */
+  /** Ends all event streams. */
   const endEventStreams = () => {
     for (const listener of listeners) listener.end()
     listeners.clear()
@@ -60,12 +58,12 @@ export function createMemoryEngine(now: () => number) {
       return droplets.map(({ id, name }) => ({ id, name }))
     },
     async inspect(id) {
-      // Not recorded: it is what the live model does by itself, at moments of its own.
+      // Not recorded, because the informer calls it at any time.
       if (isUnreachable) throw new ApiError('engineUnavailable')
       const match = droplets.find(candidate => candidate.id === id)
       if (!match) return undefined
       const { mark: _, ...droplet } = match
-      // The ports of one that is stopped are kept, and not bound.
+      // A stopped droplet has no bound ports.
       return droplet.state === 'exited' ? { ...droplet, ports: {} } : { ...droplet }
     },
     async events(signal) {
@@ -85,7 +83,7 @@ export function createMemoryEngine(now: () => number) {
       probedIds.push(id)
       if (isUnreachable) throw new ApiError('engineUnavailable')
       const probeResult = probeResults.get(id)
-      // Where a test does not say what is found, nothing is: what no test looks at does not change at moments of its own.
+      // Without a configured result, probes find nothing, so that droplets do not change unexpectedly.
       return probeResult ? await probeResult() : await new Promise(() => undefined)
     },
     async usage(id) {
@@ -160,12 +158,12 @@ export function createMemoryEngine(now: () => number) {
 
   return {
     engine,
-    /** Newest first. What is changed here is told of by `tell`, or is an event that was missed. */
+    /** Newest first. Changes made here are only reported by `emitEvent`. */
     droplets,
     emitEvent,
     /** What is found within a droplet, by its id. */
     probeResults,
-    /** The ids of the droplets that were looked into, in order. */
+    /** The ids of the probed droplets, in order. */
     probedIds,
     /** What the next programs do that are started in a droplet. */
     programs,
@@ -175,17 +173,17 @@ export function createMemoryEngine(now: () => number) {
     calls,
     /** What was laid in, droplet by droplet. */
     authorizedKeys,
-    /** Host ports that somebody else listens on. */
+    /** Host ports in use by other programs. */
     takenPorts,
     /** The next call of this method throws, once. */
     failNext: (method: keyof DropletEngine, error: Error) => {
       failures.set(method, [...(failures.get(method) ?? []), error])
     },
-    /** What happens from here on is not told of. */
+    /** Drops all further events. */
     stopEvents(): void {
       isSilent = true
     },
-    /** Nothing is answered any more, and nothing told. */
+    /** Rejects all calls and ends the event streams. */
     disconnect(): void {
       isUnreachable = true
       endEventStreams()
@@ -214,7 +212,7 @@ export async function* printedOutput(texts: string[], signal?: AbortSignal): Asy
   if (signal && !signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve))
 }
 
-/** What is pushed comes out in order; when it is ended, whoever waits is thrown at. */
+/** Yields pushed events in order; `end` makes the reader throw. */
 function createChannel() {
   const queue: DropletEvent[] = []
   let hasEnded = false
