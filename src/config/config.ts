@@ -63,15 +63,15 @@ export const settings = {
   },
   every: {
     hint: 'TIME',
-    description: 'Interval of automatic backups, such as 24h, 90m or 7d (never)',
+    description: 'Interval of scheduled backups, such as 24h, 90m or 7d (never)',
     variable: 'CIKIT_API_BACKUP_EVERY',
   },
   keep: {
     hint: 'NUMBER',
-    description: 'Number of automatic backups to keep (7)',
+    description: 'Number of scheduled backups to keep (7)',
     variable: 'CIKIT_API_BACKUP_KEEP',
   },
-  'backup-dir': { hint: 'DIR', description: 'Directory of the automatic backups (DATA-DIR/backups)' },
+  'backup-dir': { hint: 'DIR', description: 'Directory of the scheduled backups (DATA-DIR/backups)' },
 } as const satisfies Record<string, { hint: string; description: string; variable?: string }>
 
 export type SettingName = keyof typeof settings
@@ -125,7 +125,7 @@ export interface Config extends CoreConfig {
     /** Absolute path. */
     credentialsDir: string
   }
-  /** Automatic backups; undefined when off. */
+  /** Scheduled backups; undefined when off. */
   backups?: BackupSchedule
 }
 
@@ -258,7 +258,7 @@ function toBackupSchedule(
   if (!interval) {
     if (!unusedSetting) return undefined
     throw new ConfigError(
-      `${unusedSetting.source} ${JSON.stringify(unusedSetting.value)} needs automatic backups: add --every`,
+      `${unusedSetting.source} ${JSON.stringify(unusedSetting.value)} needs scheduled backups: add --every`,
     )
   }
   return {

@@ -166,8 +166,8 @@ test.each<[Flags, string]>([
     { every: '1h', keep },
     `--keep: ${JSON.stringify(keep)} cannot be used`,
   ]),
-  [{ keep: '7' }, '--keep "7" needs automatic backups: add --every'],
-  [{ 'backup-dir': '/b' }, '--backup-dir "/b" needs automatic backups: add --every'],
+  [{ keep: '7' }, '--keep "7" needs scheduled backups: add --every'],
+  [{ 'backup-dir': '/b' }, '--backup-dir "/b" needs scheduled backups: add --every'],
 ])('backups by %p are refused', (flags, message) => {
   expect(() => config(flags)).toThrow(message)
 })
