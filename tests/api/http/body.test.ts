@@ -25,41 +25,41 @@ function chunkedBody(size: number): ReadableStream<Uint8Array> {
 }
 
 test.each<[string, CallOptions]>([
-  ['nothing', {}],
-  ['nothing of the type JSON', { body: '', headers: JSON_TYPE }],
-  ['nothing of an unknown type', { body: '', headers: { 'content-type': 'text/xml' } }],
+  ['no body', {}],
+  ['an empty JSON body', { body: '', headers: JSON_TYPE }],
+  ['an empty body of an unknown type', { body: '', headers: { 'content-type': 'text/xml' } }],
   ['an empty object', { json: {} }],
   ['an empty form field', { body: 'username=', headers: FORM_TYPE }],
   ['JSON with a charset', { body: '{}', headers: { 'content-type': 'application/json; charset=utf-8' } }],
   ['JSON with a charset in quotes', { body: '{}', headers: { 'content-type': 'Application/JSON;charset="UTF-8"' } }],
   ['a form with a charset', { body: 'a=b', headers: { 'content-type': `${FORM_TYPE['content-type']};charset=UTF-8` } }],
   ['JSON with a byte order mark', { body: '\ufeff{}', headers: JSON_TYPE }],
-  ['JSON with brackets in a text', { body: `{"a":"${'['.repeat(100)}\\"["}`, headers: JSON_TYPE }],
+  ['JSON with brackets in a string', { body: `{"a":"${'['.repeat(100)}\\"["}`, headers: JSON_TYPE }],
   ['JSON 32 deep', { body: `${'{"a":'.repeat(31)}{}${'}'.repeat(31)}`, headers: JSON_TYPE }],
-  ['a key twice in JSON', { body: '{"code":"123456","code":""}', headers: JSON_TYPE }],
+  ['JSON with a duplicate key', { body: '{"code":"123456","code":""}', headers: JSON_TYPE }],
 ])('reads %s', async (_, options) => {
   await using api = await createTestApi()
   expect(await send(api, options)).toMatchObject({ status: 400, body: { errorId: 901 } })
 })
 
 test.each<[string, CallOptions]>([
-  ['no JSON', { body: '{', headers: JSON_TYPE }],
-  ['JSON and more', { body: '{} {}', headers: JSON_TYPE }],
-  ['a text', { body: '"username"', headers: JSON_TYPE }],
+  ['incomplete JSON', { body: '{', headers: JSON_TYPE }],
+  ['two JSON documents', { body: '{} {}', headers: JSON_TYPE }],
+  ['a string', { body: '"username"', headers: JSON_TYPE }],
   ['null', { body: 'null', headers: JSON_TYPE }],
   ['an array', { body: '[]', headers: JSON_TYPE }],
   ['a number', { body: '1e5000', headers: JSON_TYPE }],
   ['spaces only', { body: '  ', headers: JSON_TYPE }],
   ['JSON 33 deep', { body: `${'{"a":'.repeat(32)}{}${'}'.repeat(32)}`, headers: JSON_TYPE }],
-  ['8,000 arrays in each other', { body: '['.repeat(8_000), headers: JSON_TYPE }],
-  ['JSON that is called a text', { body: '{}', headers: { 'content-type': 'text/plain' } }],
-  ['JSON that is called something like it', { body: '{}', headers: { 'content-type': 'application/jsonp' } }],
-  ['JSON of no type', { body: new TextEncoder().encode('{}') }],
+  ['8,000 nested arrays', { body: '['.repeat(8_000), headers: JSON_TYPE }],
+  ['JSON with the type of text', { body: '{}', headers: { 'content-type': 'text/plain' } }],
+  ['JSON with a similar type', { body: '{}', headers: { 'content-type': 'application/jsonp' } }],
+  ['JSON without a type', { body: new TextEncoder().encode('{}') }],
   ['XML', { body: '<a/>', headers: { 'content-type': 'text/xml' } }],
-  ['a form in parts', { body: new FormData() }],
-  ['a field twice', { body: 'code=1&code=2', headers: FORM_TYPE }],
+  ['a multipart form', { body: new FormData() }],
+  ['a duplicate field', { body: 'code=1&code=2', headers: FORM_TYPE }],
   ['UTF-16', { body: Buffer.from('{}', 'utf16le'), headers: { 'content-type': 'application/json;charset=utf-16' } }],
-  ['UTF-16 that is called UTF-8', { body: Buffer.from('\ufeff{"a":1}', 'utf16le'), headers: JSON_TYPE }],
+  ['UTF-16 declared as UTF-8', { body: Buffer.from('\ufeff{"a":1}', 'utf16le'), headers: JSON_TYPE }],
   ['Latin-1', { body: Buffer.from('{"a":"é"}', 'latin1'), headers: JSON_TYPE }],
   ['a charset that is not UTF-8', { body: '{}', headers: { 'content-type': 'application/json; charset=latin1' } }],
 ])('rejects %s as malformed: 917', async (_, options) => {
