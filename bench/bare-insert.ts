@@ -1,8 +1,8 @@
 import { Database } from 'bun:sqlite'
 
-// The minimum cost of a durable transaction: inserting one row, which is on disk before the next. `bare-insert.ts FILE MS`
-// inserts for MS milliseconds and prints the inserts per second. Without MS it serves HTTP, inserts a row per request and
-// prints its port.
+// The minimum cost of a durable transaction: inserting one row, which is on disk before the next. `bare-insert.ts FILE
+// MS` inserts for MS milliseconds and prints the inserts per second. Without MS it serves HTTP, inserts a row per
+// request and prints its port.
 
 const [file = '', durationMs] = process.argv.slice(2)
 const sql = new Database(file, { create: true })

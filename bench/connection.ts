@@ -14,8 +14,8 @@ export interface ClientResponse {
 }
 
 /**
- * An HTTP/1.1 keep-alive connection over TCP or a unix socket, one request at a time: a cheap client that is the same for
- * both sides of a comparison.
+ * An HTTP/1.1 keep-alive connection over TCP or a unix socket, one request at a time: a cheap client that is the same
+ * for both sides of a comparison.
  */
 export async function openConnection(address: Address | { unix: string }) {
   let pendingResponse: PromiseWithResolvers<ClientResponse> | undefined

@@ -5,8 +5,9 @@ import { root, workDir } from '../scripts/lib/paths.ts'
 import { run } from '../scripts/lib/run.ts'
 import { logStep, print, runScript, UserError } from '../scripts/lib/terminal.ts'
 
-// The time from a bare Debian to the first list of droplets, following the README: runs `npm run up` in a minimal Debian with
-// namespaces of its own, and then the commands it prints. It uses this host's network, so no other Docker Engine may run.
+// The time from a bare Debian to the first list of droplets, following the README: runs `npm run up` in a minimal
+// Debian with namespaces of its own, and then the commands it prints. It uses this host's network, so no other Docker
+// Engine may run.
 
 const rootDir = join(workDir, 'fresh-host')
 /** This host's CA bundle, for networks with a CA of their own. */

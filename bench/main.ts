@@ -17,8 +17,8 @@ import { measureSizes } from './sections/sizes.ts'
 import { measureUsers } from './sections/users.ts'
 import { createBenchContext } from './shared-engine.ts'
 
-// `npm run bench` measures all sections and writes bench/RESULTS.md. `npm run bench -- users logins` measures only these
-// sections and prints the report. All figures of a report come from one run on one machine.
+// `npm run bench` measures all sections and writes bench/RESULTS.md. `npm run bench -- users logins` measures only
+// these sections and prints the report. All figures of a report come from one run on one machine.
 
 const sectionsByName: Record<string, MeasureSection> = {
   list: measureList,

@@ -7,8 +7,8 @@ import { tempDir } from '../tests/testkit/temp-dir.ts'
 const loggedPatterns = ['"message":"listening"', '"level":"warn"', '"level":"error"']
 
 /**
- * Starts the measured binary with droplets of a small image, and prints its warnings and errors at the end. `grep` filters
- * the log cheaply: reading a line per request in this process would take a good part of the machine.
+ * Starts the measured binary with droplets of a small image, and prints its warnings and errors at the end. `grep`
+ * filters the log cheaply: reading a line per request in this process would take a good part of the machine.
  */
 export async function startServer({ socket, program }: { socket?: string; program?: string } = {}) {
   const grepArgs = loggedPatterns.map(text => `-e '${text}'`).join(' ')

@@ -8,7 +8,8 @@ import { createSbom } from './lib/sbom.ts'
 import { logStep, runScript, UserError } from './lib/terminal.ts'
 import { type Revision, readRevision } from './lib/version.ts'
 
-// Builds dist/release: a binary for each target, their SBOM and SHA256SUMS. Builds of one commit are identical everywhere.
+// Builds dist/release: a binary for each target, their SBOM and SHA256SUMS. Builds of one commit are identical
+// everywhere.
 
 const dir = join(root, 'dist', 'release')
 const stagingDir = join(root, 'dist', 'release.new')
@@ -36,7 +37,8 @@ async function buildBinary(target: Target, version: string): Promise<string> {
   const file = `cikit-api-${version}-${target.system}`
   logStep(`Building ${file}`)
   const runtime = await fetchRuntime(target)
-  // The binary contains the name it is compiled under. It also contains its source map, so the copy beside it is not shipped.
+  // The binary contains the name it is compiled under. It also contains its source map, so the copy beside it is not
+  // shipped.
   const outfile = join(stagingDir, 'work', target.system, 'cikit-api')
   await compile({ outfile, version, target: { name: target.name, runtime }, metafile })
   renameSync(outfile, join(stagingDir, file))

@@ -32,7 +32,10 @@ const testPackages: DebianPackage[] = [
 /** Only a hanging test reaches this: a real droplet boots in seconds, on a busy machine in many. */
 const TEST_TIMEOUT_MS = 120_000
 
-/** Unit tests spend half of their time waiting, so two workers nearly halve it; more would disturb those that measure time. */
+/**
+ * Unit tests spend half of their time waiting, so two workers nearly halve it; more would disturb those that measure
+ * time.
+ */
 const UNIT_TEST_WORKERS = 2
 
 /** Rounds of `test:faults` for faults that strike at a random moment, such as kill -9. */

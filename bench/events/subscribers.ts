@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline'
 import { addressOf, requestOf } from '../connection.ts'
 
-// Many event stream subscribers in one process: `subscribers.ts URL COUNT NAME`, with the token as the first line of standard
-// input. Prints `ready` when all are subscribed. For each further line it prints `ready` again, waits until every subscriber
-// has received that the droplet NAME is stopped, and prints the times as a JSON array of ms since 1970. Subscribers that
-// receive nothing within 5 s are missing in it.
+// Many event stream subscribers in one process: `subscribers.ts URL COUNT NAME`, with the token as the first line of
+// standard input. Prints `ready` when all are subscribed. For each further line it prints `ready` again, waits until
+// every subscriber has received that the droplet NAME is stopped, and prints the times as a JSON array of ms since
+// 1970. Subscribers that receive nothing within 5 s are missing in it.
 
 const RECEIVE_TIMEOUT_MS = 5_000
 const OPEN_BATCH_SIZE = 50

@@ -16,7 +16,10 @@ const REQUEST_INTERVAL_MS = 40
 const WINDOW_MS = 30_000
 const P99_LIMIT_MS = 10
 
-/** The list while droplets are added and deleted. A bare server that sends the same bytes shows the machine's own latency. */
+/**
+ * The list while droplets are added and deleted. A bare server that sends the same bytes shows the machine's own
+ * latency.
+ */
 export const measureChurn: MeasureSection = async context => {
   const engine = await context.engine()
   await using server = await startServer({ socket: engine.socket })

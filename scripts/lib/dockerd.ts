@@ -81,7 +81,9 @@ export function isDockerdRunning(options: DockerdOptions): boolean {
   return dockerdPid(options) !== undefined
 }
 
-/** Mounts that dockerd left in its folder, innermost first. Whether it leaves any depends on how the folder is mounted. */
+/**
+ * Mounts that dockerd left in its folder, innermost first. Whether it leaves any depends on how the folder is mounted.
+ */
 function mountsBelow(dir: string): string[] {
   const points = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
@@ -94,7 +96,9 @@ function pidFile(dir: string): string {
   return join(dir, 'docker.pid')
 }
 
-/** The process in the pid file, if it is alive and this dockerd: after a reboot the id may belong to another process. */
+/**
+ * The process in the pid file, if it is alive and this dockerd: after a reboot the id may belong to another process.
+ */
 function dockerdPid({ dir, innerDir = dir }: DockerdOptions): number | undefined {
   if (!existsSync(pidFile(dir))) return undefined
   const pid = Number(readFileSync(pidFile(dir), 'utf8'))

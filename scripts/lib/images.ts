@@ -10,7 +10,10 @@ import { logStep } from './terminal.ts'
 /** The base image of the droplet's Dockerfile. */
 const BASE_IMAGE = 'debian:bookworm-slim'
 
-/** Builds the droplet image with our binary if the engine lacks it. Without a registry, the base image comes from debootstrap. */
+/**
+ * Builds the droplet image with our binary if the engine lacks it. Without a registry, the base image comes from
+ * debootstrap.
+ */
 export async function ensureDropletImage(socket: string): Promise<void> {
   if (await hasImage(socket, DEFAULT_IMAGE)) return
   await ensureBaseImage(socket)

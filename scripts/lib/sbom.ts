@@ -26,8 +26,8 @@ interface Component {
 }
 
 /**
- * The contents of the binary as CycloneDX 1.6 (ECMA-424): npm packages, Bun, and the libraries linked into Bun. The same
- * revision gives the same text.
+ * The contents of the binary as CycloneDX 1.6 (ECMA-424): npm packages, Bun, and the libraries linked into Bun. The
+ * same revision gives the same text.
  * @param inputs the compiler's input files, such as `node_modules/elysia/dist/index.mjs`
  */
 export function createSbom({ version, commit, committedAt }: Revision, inputs: string[]): string {

@@ -6,7 +6,10 @@ import { run } from './run.ts'
 const HASH_DIGITS = 12
 
 export interface Revision {
-  /** `0.1.0` at the tag v0.1.0, `0.1.0-3-g…` three commits later, `0.1.0-g…` before any tag; `-dirty` with uncommitted changes. */
+  /**
+   * `0.1.0` at the tag v0.1.0, `0.1.0-3-g…` three commits later, `0.1.0-g…` before any tag; `-dirty` with uncommitted
+   * changes.
+   */
   version: string
   commit: string
   /** ISO 8601, UTC. */

@@ -8,7 +8,8 @@ import { currentCode } from '../testkit/e2e/server-process.ts'
 import { type SystemdHost, startSystemdHost } from '../testkit/e2e/systemd-host.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// The role in deploy/ansible over ssh, with the variables of CIKit's launcher. Each test continues where the previous one ended.
+// The role in deploy/ansible over ssh, with the variables of CIKit's launcher. Each test continues where the previous
+// one ended.
 
 const OLD_SERVER_DIR = '/var/www/cikit-rest-api'
 const dir = tempDir()

@@ -28,8 +28,8 @@ import { requestPublicRoutes, scrapeMetrics } from '../testkit/e2e/canary/public
 import { validRequest } from '../testkit/e2e/canary/valid-requests.ts'
 import { parseSamples } from '../testkit/prometheus-text.ts'
 
-// Creates and sends known secrets in every possible way, and then searches every place where they do not belong: raw, in hex,
-// Base32 and Base64, percent-encoded, and as bytes.
+// Creates and sends known secrets in every possible way, and then searches every place where they do not belong: raw,
+// in hex, Base32 and Base64, percent-encoded, and as bytes.
 
 let engine: FakeEngine
 let instance: CanaryInstance
@@ -150,8 +150,8 @@ describe('the search is complete', () => {
         .filter(({ commandLine }) => commandLine.startsWith(name))
         .map(({ exitCode }) => exitCode)
       expect([name, codes.some(code => code !== 0)]).toEqual([name, true])
-      // The tested server is the `serve` that succeeds; `uninstall` would change this host; `console` needs a terminal (see
-      // tests/e2e/client-inside-droplet.test.ts). Only Ctrl-C ends `events`, which gives 130.
+      // The tested server is the `serve` that succeeds; `uninstall` would change this host; `console` needs a terminal
+      // (see tests/e2e/client-inside-droplet.test.ts). Only Ctrl-C ends `events`, which gives 130.
       const succeeded = name === 'events' ? 130 : 0
       if (!['serve', 'uninstall', 'droplet console'].includes(name))
         expect([name, codes]).toEqual([name, expect.arrayContaining([succeeded])])

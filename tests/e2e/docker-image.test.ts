@@ -8,7 +8,8 @@ import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { ensureNodeImage, NODE_IMAGE } from '../testkit/e2e/node-image.ts'
 import { currentCode } from '../testkit/e2e/server-process.ts'
 
-// The image of the Dockerfile, built, run and used by the commands of docs/installation.md; with another port and another engine's socket.
+// The image of the Dockerfile, built, run and used by the commands of docs/installation.md; with another port and
+// another engine's socket.
 
 const PORT = 18_337
 const USER = 10_001

@@ -37,7 +37,10 @@ function openUnreadStream(server: ServerProcess, token: string) {
   return client
 }
 
-/** Creates a droplet with 1,000 ports, so that each start is an event of about 60 KB. @returns a function that restarts it */
+/**
+ * Creates a droplet with 1,000 ports, so that each start is an event of about 60 KB.
+ * @returns a function that restarts it
+ */
 async function createBigDroplet(engine: FakeEngine) {
   const post = async (path: string, body?: unknown) => {
     const requestInit = body === undefined ? {} : { body: JSON.stringify(body) }

@@ -58,7 +58,10 @@ async function call(method: string, path: string, json?: unknown) {
 
 const version = async () => (await host.exec('cikit-api', '--version')).trim()
 
-/** Polls the server every few milliseconds during an action. @returns the longest time without a response, in milliseconds */
+/**
+ * Polls the server every few milliseconds during an action.
+ * @returns the longest time without a response, in milliseconds
+ */
 async function longestGap(action: () => Promise<unknown>): Promise<number> {
   let isDone = false
   let longest = 0

@@ -11,8 +11,8 @@ export function tempDir() {
 }
 
 /**
- * A temporary directory in memory, if there is room, otherwise on disk. For data directories in tests that do not need a
- * disk: SQLite syncs every commit, which takes most of the time of such a test on a disk.
+ * A temporary directory in memory, if there is room, otherwise on disk. For data directories in tests that do not need
+ * a disk: SQLite syncs every commit, which takes most of the time of such a test on a disk.
  * @param options `minFreeMib`: required room; by default enough for small databases, since containers often have only 64
  */
 export function memoryDir({ minFreeMib = 32 } = {}) {

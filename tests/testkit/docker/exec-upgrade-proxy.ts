@@ -2,8 +2,8 @@ import { connect, createServer, type Socket } from 'node:net'
 import { encodeFrame } from './docker-engine.ts'
 
 /**
- * A proxy for an engine that cannot upgrade connections. It answers the start of every program (`Upgrade: tcp`) itself: the
- * program prints an empty line and `done`, and exits.
+ * A proxy for an engine that cannot upgrade connections. It answers the start of every program (`Upgrade: tcp`) itself:
+ * the program prints an empty line and `done`, and exits.
  */
 export function createExecUpgradeProxy(engineSocket: string) {
   const path = `${engineSocket}.front`

@@ -43,7 +43,10 @@ export function createCliUser() {
     /** Runs in a terminal of this width, which merges both output streams into stdout. */
     startAtTerminal: (columns: number, ...args: string[]) =>
       start(['script', '-qec', `stty cols ${columns}; exec ${[binary, ...args].join(' ')}`, '/dev/null']),
-    /** Runs a shell command line that starts with the program. In a pipe, the last failure decides the exit code (pipefail). */
+    /**
+     * Runs a shell command line that starts with the program. In a pipe, the last failure decides the exit code
+     * (pipefail).
+     */
     startInShell: (commandLine: string) => start(['bash', '-o', 'pipefail', '-c', `${binary} ${commandLine}`]),
     [Symbol.dispose]: home[Symbol.dispose],
   }

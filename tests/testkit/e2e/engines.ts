@@ -5,7 +5,10 @@ import { workDir } from '../../../scripts/lib/paths.ts'
 
 // The real engines of the end-to-end tests. They start in seconds, since `prepareEngines` has done the slow work once.
 
-/** Docker 20.10 with this host's cgroups; Docker 20.10 with cgroup v2; Docker 28 from Debian's next release with cgroup v2. */
+/**
+ * Docker 20.10 with this host's cgroups; Docker 20.10 with cgroup v2; Docker 28 from Debian's next release with cgroup
+ * v2.
+ */
 export const engineKinds = ['host', 'cgroup2', 'docker28'] as const
 export type EngineKind = (typeof engineKinds)[number]
 

@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, expect } from 'bun:test'
 import { type CreatedUser, type ServerProcess, startServerProcess } from './server-process.ts'
 
 /**
- * Starts one server with a logged-in owner for all tests of a file. After each test it must still serve, without errors in
- * its log and without new users.
+ * Starts one server with a logged-in owner for all tests of a file. After each test it must still serve, without errors
+ * in its log and without new users.
  * @param onStart receives the server and the owner's token before the first test
  */
 export function useSharedServer(onStart: (server: ServerProcess, token: string) => void): void {

@@ -10,8 +10,8 @@ export const HOST_BINARY = '/opt/cikit-api'
 const SOCKET = '/var/run/docker.sock'
 
 /**
- * Starts a machine with systemd: a real droplet that has the engine's socket, as a Matrix host does, and may mount, so that
- * the full sandbox of a service works.
+ * Starts a machine with systemd: a real droplet that has the engine's socket, as a Matrix host does, and may mount, so
+ * that the full sandbox of a service works.
  */
 export async function startSystemdHost(engine: TestEngine, name = 'systemd-host') {
   const docker = (...args: string[]) => run(['docker', '-H', `unix://${engine.socket}`, ...args])

@@ -2,7 +2,8 @@ import { run } from '../../../scripts/lib/run.ts'
 import { SMALL_IMAGE, type TestEngine } from './engines.ts'
 
 /**
- * Starts a droplet that ignores its stop signal, since PID 1 has no handler for it. The engine kills it after a timeout.
+ * Starts a droplet that ignores its stop signal, since PID 1 has no handler for it. The engine kills it after a
+ * timeout.
  * @param stopTimeoutSeconds the engine's default is 10
  */
 export async function startUnstoppable(engine: TestEngine, name: string, stopTimeoutSeconds?: number): Promise<void> {

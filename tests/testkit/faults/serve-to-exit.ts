@@ -1,8 +1,8 @@
 import { binary } from '../../../scripts/lib/paths.ts'
 
 /**
- * Runs a `serve` that is expected to fail at the start. It is killed (kill -9) at the timeout, which results in the exit
- * code 137.
+ * Runs a `serve` that is expected to fail at the start. It is killed (kill -9) at the timeout, which results in the
+ * exit code 137.
  */
 export async function runServeToExit(dataDir: string, timeoutMs = 20_000) {
   const flags = [

@@ -2,7 +2,10 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from '../temp-dir.ts'
 
-/** Changes the system clock of one process with libfaketime (Debian package `faketime`). The monotonic clock is unaffected. */
+/**
+ * Changes the system clock of one process with libfaketime (Debian package `faketime`). The monotonic clock is
+ * unaffected.
+ */
 export function createSettableClock() {
   const dir = tempDir()
   const file = join(dir.path, 'offset')

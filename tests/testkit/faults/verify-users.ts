@@ -5,8 +5,8 @@ import { codeForStep, createUserRequests, stepAt, type TokenPair, type UserRecor
 const CODE_MARGIN_MS = 5_000
 
 /**
- * Compares the state of the restarted server with what it had acknowledged. Resolves requests with an unknown outcome, and
- * removes deleted users from the records.
+ * Compares the state of the restarted server with what it had acknowledged. Resolves requests with an unknown outcome,
+ * and removes deleted users from the records.
  * @returns a description of each difference
  */
 export async function verifyUsers(

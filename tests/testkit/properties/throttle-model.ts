@@ -18,8 +18,8 @@ interface Failures {
 
 /**
  * A minimal model of the locks in docs/authentication.md: five consecutive failures lock for a minute, each further one
- * for twice as long, up to an hour; 100 failures lock for the rest of the year; 20 failures from one address lock it for
- * the rest of ten minutes.
+ * for twice as long, up to an hour; 100 failures lock for the rest of the year; 20 failures from one address lock it
+ * for the rest of ten minutes.
  */
 export function createThrottleModel() {
   const buckets = new Map<string, Failures>()

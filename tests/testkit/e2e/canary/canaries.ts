@@ -52,8 +52,8 @@ export function createCanaries() {
     addBytes: add,
 
     /**
-     * Six digits also occur in ids, hashes and timestamps by chance, so a code counts only without a letter or digit next
-     * to it. See also `isDistinctive`.
+     * Six digits also occur in ids, hashes and timestamps by chance, so a code counts only without a letter or digit
+     * next to it. See also `isDistinctive`.
      */
     addCode: (name: string, code: string) => add(name, Buffer.from(code), true),
 

@@ -1,7 +1,7 @@
 /**
  * Valid and invalid arguments of every host command. `serve` and `restore` are rejected, since the server is running.
- * Placeholders: BACKUP and PASSPHRASE are files, ELSEWHERE is another data directory, EXPORT is a file of users and SPOILT a
- * damaged one.
+ * Placeholders: BACKUP and PASSPHRASE are files, ELSEWHERE is another data directory, EXPORT is a file of users and
+ * SPOILT a damaged one.
  */
 export const hostCommands: Record<string, string[][]> = {
   serve: [[], ['--port', 'x'], ['--prefix', '../x']],
@@ -50,8 +50,8 @@ export const hostCommands: Record<string, string[][]> = {
 }
 
 /**
- * Valid and invalid arguments of the client commands, in order. Placeholders: DROPLET is the added droplet, OPERATION the
- * operation that was started last.
+ * Valid and invalid arguments of the client commands, in order. Placeholders: DROPLET is the added droplet, OPERATION
+ * the operation that was started last.
  */
 export const clientCommands: Record<string, string[][]> = {
   login: [['matrix']],

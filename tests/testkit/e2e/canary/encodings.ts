@@ -19,8 +19,8 @@ export function encodingsOf(bytes: Buffer): [form: string, needle: Buffer][] {
 }
 
 /**
- * The encodings of bytes at every bit offset, since text in front of them shifts the alignment. Excludes the characters at
- * both ends that share bits with their neighbours.
+ * The encodings of bytes at every bit offset, since text in front of them shifts the alignment. Excludes the characters
+ * at both ends that share bits with their neighbours.
  */
 function alignedEncodings(name: string, bytes: Buffer, alphabet: string): [form: string, text: string][] {
   const bitsPerCharacter = Math.log2(alphabet.length)

@@ -41,7 +41,8 @@ export function readPrivateKeys(dataDir: string): Map<string, { lines: string[];
         .split('\n')
         .slice(1, -1)
       const [, publicKey = ''] = readFileSync(join(dir, name, `${name}.public.key`), 'utf8').split(' ')
-      // Both end with the 32 bytes of the public key, which the seed precedes in the private one (OpenSSH, PROTOCOL.key).
+      // Both end with the 32 bytes of the public key, which the seed precedes in the private one (OpenSSH,
+      // PROTOCOL.key).
       const point = Buffer.from(publicKey, 'base64').subarray(-32)
       const decodedKey = Buffer.from(lines.join(''), 'base64')
       const seedEnd = decodedKey.lastIndexOf(point)

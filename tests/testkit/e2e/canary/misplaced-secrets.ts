@@ -61,8 +61,8 @@ const bodies: [type: string, body: (text: string) => string][] = [
 ]
 
 /**
- * Requests to this route with a secret in every place where a client might put it by mistake, anonymously and as the owner.
- * None of them succeeds with the secret as a username or, at a login, as `User-Agent`: both are shown by design.
+ * Requests to this route with a secret in every place where a client might put it by mistake, anonymously and as the
+ * owner. None of them succeeds with the secret as a username or, at a login, as `User-Agent`: both are shown by design.
  */
 export function requestsWithSecret(route: string, { text }: MisplacedSecret, ownerToken: string): RecordedRequest[] {
   const [method = '', template = ''] = route.split(' ')
