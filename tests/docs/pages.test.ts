@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Glob } from 'bun'
 import packageJson from '../../package.json'
 import { listPages } from '../../scripts/lib/doc-pages.ts'
@@ -28,6 +28,13 @@ describe.each(pages)('$file', ({ path, text }) => {
       .split('\n')
       .filter(line => line.length > MAX_LINE_LENGTH && !line.startsWith('|'))
     expect(long).toEqual([])
+  })
+
+  test('names source files that exist', () => {
+    const names = [...text.matchAll(/`([\w./-]+\/[\w.-]+\.(?:tsx?|sql|conf|yml))`/g)].map(([, name = '']) => name)
+    const places = ['', 'src', 'src/web/dashboard', dirname(path)]
+    const missing = names.filter(name => !places.some(place => existsSync(resolve(root, place, name))))
+    expect(missing).toEqual([])
   })
 
   test('names npm scripts that exist', () => {
