@@ -1,19 +1,9 @@
 import type { EngineAddress } from '../../config/types.ts'
 import { ApiError } from '../../core/errors.ts'
 import type { EngineCall } from '../../droplets/engine.ts'
+import { chooseApiVersion, isVersionMismatch } from './api-version.ts'
 import { hijack, type UpgradedConnection } from './hijack.ts'
-
-/** An error response of the engine: its status and the `message` of its body. */
-export class DockerApiError extends Error {
-  override readonly name = 'DockerApiError'
-
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
-    super(message)
-  }
-}
+import { DockerApiError, parseBody, parseJsonLines, readBody } from './response-body.ts'
 
 export interface DockerRequest {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -28,12 +18,6 @@ export interface DockerRequest {
 
 export type DockerClient = ReturnType<typeof createDockerClient>
 
-/** The newest Engine API that this client supports. Older engines are used with their own version. */
-const MAX_API_VERSION = '1.51'
-/** Far above any expected response. */
-const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-/** Events have some hundred bytes. The limit also bounds rescanning, since each chunk is appended to the pending line. */
-const MAX_LINE_LENGTH = 1024 * 1024
 const VERSION_TIMEOUT_MS = 2_000
 
 /**
@@ -62,7 +46,7 @@ export function createDockerClient(address: EngineAddress, onCall?: (call: Engin
      * @param signal ends the stream with an error
      */
     async stream(request: DockerRequest, signal: AbortSignal): Promise<AsyncGenerator<unknown>> {
-      return jsonLines(await requestStreamWithTimeout(request, signal), () => undefined)
+      return parseJsonLines(await requestStreamWithTimeout(request, signal), () => undefined)
     },
 
     /**
@@ -130,7 +114,7 @@ export function createDockerClient(address: EngineAddress, onCall?: (call: Engin
       const combinedSignal = signal ? AbortSignal.any([signal, idleTimeout.signal]) : idleTimeout.signal
       try {
         const response = await withVersion(request, () => requestStream(request, combinedSignal))
-        yield* jsonLines(response, idleTimeout.reset)
+        yield* parseJsonLines(response, idleTimeout.reset)
       } finally {
         idleTimeout.clear()
       }
@@ -237,81 +221,12 @@ export function requestKind({ method, path }: Pick<DockerRequest, 'method' | 'pa
   return `${method} ${kind}`
 }
 
-function isVersionMismatch(error: DockerApiError): boolean {
-  return error.status === 400 && /client version .* is too (old|new)/.test(error.message)
-}
-
-/**
- * The newest API version that engine and client share (`GET /version`: `ApiVersion`, `MinAPIVersion`).
- * @throws ApiError 923 if there is none
- */
-export function chooseApiVersion(response: unknown): string {
-  const versions = response as { ApiVersion?: unknown; MinAPIVersion?: unknown } | undefined
-  const newest = versions?.ApiVersion
-  const oldest = versions?.MinAPIVersion ?? '1.12'
-  if (!isApiVersion(newest) || !isApiVersion(oldest)) throw new Error('The response to /version is not an engine’s')
-  if (compareVersions(oldest, MAX_API_VERSION) > 0) {
-    throw new ApiError('engineUnfit', {
-      text: `The container engine requires API ${oldest} or newer, but this program supports up to ${MAX_API_VERSION}: update cikit-api`,
-    })
-  }
-  return compareVersions(newest, MAX_API_VERSION) < 0 ? newest : MAX_API_VERSION
-}
-
-function isApiVersion(value: unknown): value is string {
-  return typeof value === 'string' && /^\d+\.\d+$/.test(value)
-}
-
-function compareVersions(left: string, right: string): number {
-  const [leftMajor = 0, leftMinor = 0] = left.split('.').map(Number)
-  const [rightMajor = 0, rightMinor = 0] = right.split('.').map(Number)
-  return leftMajor - rightMajor || leftMinor - rightMinor
-}
-
 function bodyOf(request: DockerRequest): { body?: string | Uint8Array<ArrayBuffer>; headers?: Record<string, string> } {
   if (request.tar) return { body: new Uint8Array(request.tar), headers: { 'content-type': 'application/x-tar' } }
   if (request.json !== undefined) {
     return { body: JSON.stringify(request.json), headers: { 'content-type': 'application/json' } }
   }
   return {}
-}
-
-async function readBody(response: Response): Promise<string> {
-  const decoder = new TextDecoder()
-  let size = 0
-  let text = ''
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength
-    if (size > MAX_RESPONSE_BYTES) throw new Error(`The engine's response is larger than ${MAX_RESPONSE_BYTES} bytes`)
-    text += decoder.decode(chunk, { stream: true })
-  }
-  return text + decoder.decode()
-}
-
-function parseBody(status: number, text: string): unknown {
-  if (status === 204 || status === 304) return undefined
-  const body: unknown = text.trim() === '' ? undefined : JSON.parse(text)
-  if (status >= 200 && status < 300) return body
-  const message = (body as { message?: unknown } | undefined)?.message
-  if (status < 400 || typeof message !== 'string') throw new Error(`The engine answered ${status} without a message`)
-  throw new DockerApiError(status, message)
-}
-
-async function* jsonLines(response: Response, onChunk: () => void): AsyncGenerator<unknown> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  try {
-    for await (const chunk of response.body ?? []) {
-      onChunk()
-      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-      rest = lines.pop() ?? ''
-      if (rest.length > MAX_LINE_LENGTH) throw new Error('A line of the engine’s response is too long')
-      for (const line of lines) if (line.trim() !== '') yield JSON.parse(line)
-    }
-    if (rest.trim() !== '') yield JSON.parse(rest)
-  } catch (error) {
-    throw new ApiError('engineUnavailable', { cause: error })
-  }
 }
 
 /** Aborts after `limitMs` without a reset. */

@@ -11,11 +11,12 @@ import {
   PortTakenError,
 } from '../../droplets/engine.ts'
 import { cgroupHostConfig, type EngineInfo } from './cgroup.ts'
-import { DockerApiError, type DockerClient } from './client.ts'
+import type { DockerClient } from './client.ts'
 import { createDockerExec } from './exec.ts'
 import { ensureImage } from './image.ts'
 import { demultiplexOutput } from './multiplexed-output.ts'
 import { createDockerProbe } from './probe.ts'
+import { DockerApiError } from './response-body.ts'
 import {
   CREATOR_LABEL,
   parseContainer,

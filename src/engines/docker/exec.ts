@@ -1,6 +1,7 @@
 import type { Execution, Program, TerminalSize } from '../../droplets/engine.ts'
-import { DockerApiError, type DockerClient } from './client.ts'
+import type { DockerClient } from './client.ts'
 import { demultiplexOutput, readTerminalOutput } from './multiplexed-output.ts'
+import { DockerApiError } from './response-body.ts'
 import { parseExecState, parseId } from './responses.ts'
 
 const QUERY_TIMEOUT_MS = 2_500

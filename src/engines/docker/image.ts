@@ -2,8 +2,9 @@ import { createTar } from 'nanotar'
 import { DEFAULT_IMAGE } from '../../config/parse.ts'
 import { ApiError } from '../../core/errors.ts'
 import type { Progress, ProgressCallback } from '../../droplets/engine.ts'
-import { DockerApiError, type DockerClient } from './client.ts'
+import type { DockerClient } from './client.ts'
 import dockerfile from './droplet-image/Dockerfile' with { type: 'text' }
+import { DockerApiError } from './response-body.ts'
 
 /** Downloading a layer or installing packages may be silent for a while. */
 const IDLE_TIMEOUT_MS = 300_000

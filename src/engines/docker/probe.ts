@@ -1,7 +1,8 @@
 import type { Probe } from '../../droplets/engine.ts'
 import { parseHostKey } from '../../users/ssh-keys/host-key.ts'
-import { DockerApiError, type DockerClient } from './client.ts'
+import type { DockerClient } from './client.ts'
 import { parseStandardOutput } from './multiplexed-output.ts'
+import { DockerApiError } from './response-body.ts'
 import { parseExecRunning, parseId } from './responses.ts'
 
 /** Two queries and the output limit add up to 8 s at most. */

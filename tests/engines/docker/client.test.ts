@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { EngineCall } from '../../../src/droplets/engine.ts'
-import { chooseApiVersion, createDockerClient, requestKind } from '../../../src/engines/docker/client.ts'
+import { chooseApiVersion } from '../../../src/engines/docker/api-version.ts'
+import { createDockerClient, requestKind } from '../../../src/engines/docker/client.ts'
 import { createTestEngine, errorResponse } from '../../testkit/docker/docker-engine.ts'
 import { createFakeDocker } from '../../testkit/docker/fake-docker.ts'
 
