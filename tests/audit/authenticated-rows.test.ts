@@ -2,12 +2,12 @@ import { describe, expect, test } from 'bun:test'
 import { ApiError } from '../../src/core/errors.ts'
 import { createAuditChain } from '../testkit/audit/audit-chain.ts'
 
-describe('rows that are no records yet', () => {
+describe('rows that are not records yet', () => {
   const insertDenial = `INSERT INTO audit_denials (key, since, user, address, action, target, error_id, count, mac)
     VALUES ('x', 0, 'ada', '192.0.2.1', 'droplet.delete', 'cikit01', 912, 50, x'00')`
   const forgedRecord = [{ action: 'audit.forged', user: '', result: 'failed' }]
 
-  test('and that somebody without the key wrote do not become what they say', async () => {
+  test('written without the key become records of a forgery', async () => {
     using host = await createAuditChain()
     host.tamper(insertDenial)
     expect(await host.audit.list({ limit: 1 })).toMatchObject(forgedRecord)
@@ -18,7 +18,7 @@ describe('rows that are no records yet', () => {
     expect(host.findings()).toEqual([12, 13].map(number => `Record ${number} replaces a forged one`))
   })
 
-  test('and that somebody without the key changed do neither', async () => {
+  test('changed without the key become records of a forgery', async () => {
     using host = await createAuditChain()
     const actor = { user: 'ada', address: '192.0.2.1', action: 'user.auth' }
     host.audit.recordDenial(actor, 'ada', new ApiError('codeRefused'), false)

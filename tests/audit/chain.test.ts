@@ -5,14 +5,14 @@ import { Secret } from '../../src/core/secret.ts'
 import { createAuditStore } from '../../src/store/audit.ts'
 import { auditEntry, createAuditChain } from '../testkit/audit/audit-chain.ts'
 
-test('an untouched chain has nothing to find', async () => {
+test('an intact chain has no findings', async () => {
   using host = await createAuditChain()
   const mac = Buffer.from(createAuditStore(host.db).newest()?.mac ?? []).toString('hex')
   expect(mac).toMatch(/^[0-9a-f]{64}$/)
   expect(host.audit.verify()).toEqual({ records: 11, earlier: 0, newest: 11, mac, findings: [] })
 })
 
-test('a chain of more records than are read at once is read to its end', async () => {
+test('verifies a chain longer than one batch', async () => {
   using host = await createAuditChain()
   await host.db.write(() => {
     for (let number = 12; number <= 2_500; number++) host.audit.record(auditEntry(number), 'cikit01')
@@ -22,7 +22,7 @@ test('a chain of more records than are read at once is read to its end', async (
   expect(host.findings()).toEqual(['Record 2400 was changed or moved'])
 })
 
-describe('somebody without the key who', () => {
+describe('tampering without the key:', () => {
   test.each([
     ['changes a user', "UPDATE audit SET user = 'eve' WHERE number = 5", ['Record 5 was changed or moved']],
     ['changes a time', 'UPDATE audit SET time = time + 1 WHERE number = 5', ['Record 5 was changed or moved']],
@@ -58,13 +58,13 @@ describe('somebody without the key who', () => {
       "UPDATE audit_chain_ends SET number = 3, mac = (SELECT mac FROM audit WHERE number = 3) WHERE name = 'start'",
       ['The start of the chain was changed', '3 records before the start were not written by cikit-api'],
     ],
-  ])('%s is found out', async (_, sql, findings) => {
+  ])('%s is detected', async (_, sql, findings) => {
     using host = await createAuditChain()
     host.tamper(sql)
     expect(host.findings()).toEqual(findings)
   })
 
-  test('removes all and makes the end the beginning is found out', async () => {
+  test('removing all records and copying the head to the start is detected', async () => {
     using host = await createAuditChain()
     const headColumns = "SELECT number, mac, signature FROM audit_chain_ends WHERE name = 'head'"
     host.tamper(`UPDATE audit_chain_ends SET (number, mac, signature) = (${headColumns}) WHERE name = 'start'`)
@@ -72,7 +72,7 @@ describe('somebody without the key who', () => {
     expect(host.findings()).toEqual(['The start of the chain was changed'])
   })
 
-  test('puts the end of an earlier state back is found out', async () => {
+  test('restoring an earlier head is detected', async () => {
     using host = await createAuditChain()
     const store = createAuditStore(host.db)
     const earlier = store.findEnd('head')
@@ -86,7 +86,7 @@ describe('somebody without the key who', () => {
     ])
   })
 
-  test('swaps two is found out', async () => {
+  test('swapping two records is detected', async () => {
     using host = await createAuditChain()
     host.tamper('UPDATE audit SET number = -1 WHERE number = 4')
     host.tamper('UPDATE audit SET number = 4 WHERE number = 7')
@@ -94,7 +94,7 @@ describe('somebody without the key who', () => {
     expect(host.findings()).toEqual([4, 5, 7, 8].map(number => `Record ${number} was changed or moved`))
   })
 
-  test('cuts the end off and mends the head is found out, now and after what comes next', async () => {
+  test('truncating the chain and adjusting the head is detected, also after the next record', async () => {
     using host = await createAuditChain()
     host.tamper('DELETE FROM audit WHERE number > 8')
     host.tamper(
@@ -106,7 +106,7 @@ describe('somebody without the key who', () => {
     expect(host.audit.verify().newest).toBe(10)
   })
 
-  test('adds one cannot keep us from recording', async () => {
+  test('an added record does not stop recording', async () => {
     using host = await createAuditChain()
     host.tamper("INSERT INTO audit VALUES (12, 0, 'eve', '', 'droplet.add', '', 'ok', NULL, 1, x'00')")
     await host.db.write(() => host.audit.record(auditEntry(12), 'cikit01'))
@@ -170,7 +170,7 @@ test('verification finds foreign and missing triggers', async () => {
 test.each([
   ['before a chain that begins with the first record', 0],
   ['before a chain that was pruned', 6],
-])('records %s are found out', async (_, pruned) => {
+])('records %s are detected', async (_, pruned) => {
   using host = await createAuditChain()
   const key = new Secret(Uint8Array.fromHex((await Bun.file(host.keyFile).text()).trim()))
   if (pruned > 0) await host.db.write(() => createChain(createAuditStore(host.db), key).pruneUpTo(pruned))

@@ -16,8 +16,8 @@ async function flushAll(host: Awaited<ReturnType<typeof createTestAudit>>) {
   return host.records()
 }
 
-describe('what strangers are refused', () => {
-  test('is one record a minute and address, whatever they try', async () => {
+describe('denials of anonymous callers', () => {
+  test('become one record per minute and address', async () => {
     await using host = await createTestAudit()
     for (const name of ['ada', 'bob']) {
       for (let count = 0; count < 500; count++)
@@ -43,14 +43,14 @@ describe('what strangers are refused', () => {
     ])
   })
 
-  test('from one /64 is counted as one', async () => {
+  test('from one /64 are aggregated', async () => {
     await using host = await createTestAudit()
     for (let count = 0; count < 9; count++)
       host.audit.recordDenial(loginBy('ada', `2001:db8:0:1::${count}`), 'ada', denialError, false)
     expect(await flushAll(host)).toMatchObject([{ address: '2001:0db8:0000:0001::/64', count: 9 }])
   })
 
-  test('from ever new addresses makes some twenty records a minute at most, and none is forgotten', async () => {
+  test('from many addresses become about twenty records a minute, and all are counted', async () => {
     await using host = await createTestAudit()
     for (let round = 0; round < 5; round++) {
       for (let count = 0; count < 100; count++) {
@@ -64,7 +64,7 @@ describe('what strangers are refused', () => {
     expect(records.find(({ address }) => address === '*')?.count).toBe(480)
   })
 
-  test('does not hide what users are refused', async () => {
+  test('do not hide denials of users', async () => {
     await using host = await createTestAudit()
     for (let count = 0; count < 100; count++)
       host.audit.recordDenial(loginBy('ada', `198.51.100.${count}`), 'ada', denialError, false)
@@ -84,7 +84,7 @@ test.each([
   "target = 'eve'",
   'error_id = NULL',
   'count = count + 1',
-])('a refusal that is changed while it is counted up (%s) is found out', async change => {
+])('detects a changed pending denial (%s)', async change => {
   await using host = await createTestAudit()
   host.audit.recordDenial(loginBy('ada', '192.0.2.1'), 'ada', denialError, false)
   await host.audit.flush()
@@ -93,7 +93,7 @@ test.each([
   expect(host.audit.verify().findings).toEqual(['Record 2 replaces a forged one'])
 })
 
-test('who looks for a user or an action is shown the sums that may hold it', async () => {
+test('filters also match aggregated denials that may include the value', async () => {
   await using host = await createTestAudit()
   host.audit.recordDenial(loginBy('ada', '192.0.2.1'), 'ada', denialError, false)
   host.audit.recordDenial({ user: 'bob', address: '192.0.2.1', action: 'droplet.add' }, '', denialError, false)
@@ -103,31 +103,31 @@ test('who looks for a user or an action is shown the sums that may hold it', asy
   expect(host.records({ action: 'droplet' })).toMatchObject([{ user: '*', action: '*', count: 2 }])
 })
 
-test('what is still counted up is on the first page only', async () => {
+test('pending denials are on the first page only', async () => {
   await using host = await createTestAudit()
   host.audit.recordDenial(loginBy('ada', '192.0.2.1'), 'ada', denialError, false)
   expect((await host.audit.list({})).map(({ number }) => number)).toEqual([null, 1])
   expect((await host.audit.list({ before: 2 })).map(({ number }) => number)).toEqual([1])
 })
 
-test('the name of a user is written in full, however long it may be', async () => {
+test('usernames are recorded in full, whatever their length', async () => {
   await using host = await createTestAudit()
   const name = 'a'.repeat(64)
   await host.db.write(() => host.audit.record(loginBy(name, '192.0.2.1'), name))
   expect(host.records()).toMatchObject([{ user: name, target: name }])
 })
 
-describe('what is noted', () => {
+describe('a denial in memory', () => {
   afterEach(() => void jest.useRealTimers())
 
-  test('is in the store within a second, each time', async () => {
+  test('is stored within a second', async () => {
     await using host = await createTestAudit()
     const auditStore = createAuditStore(host.db)
     jest.useFakeTimers()
     for (const name of ['ada', 'bob']) {
       host.audit.recordDenial(loginBy(name, '192.0.2.1'), name, denialError, false)
       jest.advanceTimersByTime(1_000)
-      // What was given to the store before is written by then.
+      // Earlier writes are complete by then.
       await host.db.write(() => undefined)
       expect(auditStore.denialsUntil(host.clock.time)).toMatchObject([{ user: name, count: 1 }])
       await host.db.write(() => auditStore.removeDenialsUntil(host.clock.time))
@@ -141,7 +141,7 @@ describe('what is noted', () => {
     expect(createAuditStore(host.db).denialsUntil(host.clock.time)).toMatchObject([{ user: 'ada', count: 1 }])
   })
 
-  test('takes no more memory than twenty strangers do', async () => {
+  test('uses no more memory than twenty addresses', async () => {
     await using host = await createTestAudit()
     const store = createAuditStore(host.db)
     const denials = createDenialAggregator(store, createChain(store, new Secret(new Uint8Array(32))))
@@ -152,7 +152,7 @@ describe('what is noted', () => {
     expect(denials.drain()).toHaveLength(21)
   })
 
-  test('of users is told apart by who, from where and what', async () => {
+  test('of a user is counted per user, address and action', async () => {
     await using host = await createTestAudit()
     const forbidden = new ApiError('groupForbidden')
     const actors = [
@@ -165,7 +165,7 @@ describe('what is noted', () => {
     expect(await flushAll(host)).toMatchObject(actors.map(act => ({ ...act, count: 2 })))
   })
 
-  test('goes on for a minute from the first on, and becomes a record though more comes all the while', async () => {
+  test('becomes a record a minute after the first one, although more follow', async () => {
     await using host = await createTestAudit()
     for (const seconds of [0, 30, 29]) {
       host.clock.time += seconds * 1_000
@@ -173,13 +173,13 @@ describe('what is noted', () => {
       await host.audit.flush()
     }
     host.clock.time += 1_000
-    // Nothing new has to come for that.
+    // No further denial is needed.
     await host.audit.flush()
     expect(host.records()).toMatchObject([{ time: 1_000_000, count: 3 }])
   })
 })
 
-test('over the API: thirty wrong logins are one record, seen at once', async () => {
+test('thirty failed logins over the API are one record, listed at once', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.createUser('ada', 'viewer')
@@ -190,7 +190,7 @@ test('over the API: thirty wrong logins are one record, seen at once', async () 
   expect(records.map(formatRecord)).toEqual(['ada user.auth ada refused x30'])
 })
 
-test('a name that nobody has is not written down: it may be a code that went into the wrong field', async () => {
+test('unknown usernames are not recorded, since they may be codes', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.call('POST', '/user/auth', { json: { username: '492751', code: 'owner' } })
@@ -199,7 +199,7 @@ test('a name that nobody has is not written down: it may be a code that went int
   expect(records.map(formatRecord)).toContain('* * ? refused x2')
 })
 
-test('what is still counted up is listed without becoming a record by it', async () => {
+test('listing pending denials does not turn them into records', async () => {
   await using host = await createTestAudit()
   for (let count = 0; count < 3; count++) {
     host.audit.recordDenial(loginBy('ada', '192.0.2.1'), 'ada', denialError, false)
@@ -211,11 +211,11 @@ test('what is still counted up is listed without becoming a record by it', async
   expect(await host.audit.list({ user: 'bob' })).toEqual([])
   expect(await host.audit.list({ since: host.clock.time + 1 })).toEqual([])
   host.audit.recordDenial(loginBy('bob', '192.0.2.1'), 'bob', denialError, false)
-  // Who looks for one of several is shown that there were several.
+  // A filter for one value shows that there were several.
   expect(await host.audit.list({ user: 'bob' })).toMatchObject([{ user: '*', count: 4 }])
 })
 
-test('a name that nobody has is no user of a record either', async () => {
+test('an unknown username is not recorded as the user either', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.call('POST', '/user/auth', { json: { username: '492751', code: '000000' } })

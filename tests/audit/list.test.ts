@@ -6,7 +6,7 @@ import { readAudit } from '../testkit/audit/audit.ts'
 
 const HOUR = 3_600_000
 
-/** Twelve logins, an hour apart, by two users in turn; the owner's is the last one. */
+/** Twelve logins, an hour apart, by two users in turn; the owner's is the last. */
 async function createApiWithLogins() {
   const api = await createTestApi()
   const users = [await api.createUser('ada', 'owner'), await api.createUser('bob', 'viewer')]
@@ -22,19 +22,19 @@ async function createApiWithLogins() {
 const logins = async (api: TestApi, token: string, query: string) =>
   (await readAudit(api, token, `?action=user.auth&${query}`)).map(({ user, time }) => `${user} ${time.slice(11, 13)}`)
 
-/** The zone of this process, until the scope ends. */
+/** Sets the time zone of this process until the scope ends. */
 function timeZone(name: string) {
   const before = process.env.TZ
   process.env.TZ = name
   return {
     [Symbol.dispose]() {
-      // Tests run in UTC where nobody says another.
+      // Tests run in UTC by default.
       process.env.TZ = before ?? 'Etc/UTC'
     },
   }
 }
 
-test('newest first, each with what there is to tell of it', async () => {
+test('lists records newest first with all fields', async () => {
   const { api, token } = await createApiWithLogins()
   await using _ = api
   const { body } = await api.call('GET', '/audit/list?limit=2', { token })
@@ -54,7 +54,7 @@ test('newest first, each with what there is to tell of it', async () => {
   ])
 })
 
-test('a hundred at a time, unless another number is asked for', async () => {
+test('lists 100 records by default', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.context.db.write(() => {
@@ -64,7 +64,7 @@ test('a hundred at a time, unless another number is asked for', async () => {
   expect(await readAudit(api, token, '?limit=1000')).toHaveLength(1_000)
 })
 
-test('since is that moment or later', async () => {
+test('since is inclusive', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const recordsSince = (since: string) => readAudit(api, token, `?action=user.auth&since=${since}`)
@@ -72,7 +72,7 @@ test('since is that moment or later', async () => {
   expect(await recordsSince('2026-01-02T03:04:05.001Z')).toEqual([])
 })
 
-test('a time without a zone is UTC, wherever the server stands', async () => {
+test("a time without a zone is UTC, whatever the server's zone", async () => {
   using _ = timeZone('Asia/Tokyo')
   expect(new Date(0).getHours()).toBe(9)
   for (const since of ['1970-01-02', '1970-01-02T00:00', '1970-01-02 00:00:00']) {
@@ -80,7 +80,7 @@ test('a time without a zone is UTC, wherever the server stands', async () => {
   }
 })
 
-test('by user, by time, and both', async () => {
+test('filters by user and time', async () => {
   const { api, token } = await createApiWithLogins()
   await using _ = api
   expect(await logins(api, token, 'user=bob&limit=2')).toEqual(['bob 12', 'bob 14'])
@@ -91,7 +91,7 @@ test('by user, by time, and both', async () => {
   expect(await logins(api, token, 'user=nobody')).toEqual([])
 })
 
-test('by action, or all below a word of it', async () => {
+test('filters by action or prefix', async () => {
   const { api, token } = await createApiWithLogins()
   await using _ = api
   await api.call('POST', '/droplet/add', { token })
@@ -104,7 +104,7 @@ test('by action, or all below a word of it', async () => {
   expect(await actions('%25')).toEqual([])
 })
 
-test('by what it concerned, refusals that are still counted up among it', async () => {
+test('filters by target, including pending denials', async () => {
   const { api, token } = await createApiWithLogins()
   await using _ = api
   for (let count = 0; count < 2; count++) await api.call('POST', '/droplet/add', { token })
@@ -118,11 +118,11 @@ test('by what it concerned, refusals that are still counted up among it', async 
   expect(await recordsOfTarget('%25')).toEqual([])
 })
 
-test('page after page, by the id of the last record, without a gap', async () => {
+test('pages by the id of the last record without gaps', async () => {
   const { api, token } = await createApiWithLogins()
   await using _ = api
   const ids: (number | null)[] = []
-  // Four pages, and one with nothing on it.
+  // Four pages and an empty one.
   for (let count = 1; count <= 5; count++) {
     const cursor = ids.length > 0 ? `&cursor=${ids.at(-1)}` : ''
     const page = (await readAudit(api, token, `?limit=4${cursor}`)).toReversed()
@@ -152,7 +152,7 @@ test.each([
     'since=1767322800000',
     "since=' OR 1=1--",
   ],
-])('%s is refused', async query => {
+])('rejects %s', async query => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const answer = await api.call('GET', `/audit/list?${query}`, { token })

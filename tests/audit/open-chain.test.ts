@@ -5,7 +5,7 @@ import { createAuditChain } from '../testkit/audit/audit-chain.ts'
 import { createTestStore } from '../testkit/store/test-store.ts'
 
 describe('the key', () => {
-  test('is 0600, and the same at every start', async () => {
+  test('is 0600 and the same at every start', async () => {
     using host = await createAuditChain()
     const before = await Bun.file(host.keyFile).text()
     expect(before).toMatch(/^[0-9a-f]{64}\n$/)
@@ -14,7 +14,7 @@ describe('the key', () => {
     expect(await Bun.file(host.keyFile).text()).toBe(before)
   })
 
-  test('that is missing or wrong stops the start, and is named', async () => {
+  test('that is missing or wrong stops the start and is named', async () => {
     using host = await createAuditChain()
     writeFileSync(host.keyFile, `${'0'.repeat(64)}\n`)
     await expect(host.openAudit()).rejects.toThrow(`The audit log does not match its key ${host.keyFile}`)
@@ -22,7 +22,7 @@ describe('the key', () => {
     await expect(host.openAudit()).rejects.toThrow(`The key file ${host.keyFile} is missing`)
   })
 
-  test('that is lost can be replaced: a new chain begins after the records that are there', async () => {
+  test('that is lost can be replaced; a new chain starts after the existing records', async () => {
     using host = await createAuditChain()
     rmSync(host.keyFile)
     const restarted = await host.openAudit({ restart: { by: 'host:root' } })
@@ -35,7 +35,7 @@ describe('the key', () => {
     await host.openAudit()
   })
 
-  test('that is there is never replaced', async () => {
+  test('that exists is never replaced', async () => {
     using host = await createAuditChain()
     const before = await Bun.file(host.keyFile).text()
     await host.openAudit({ restart: { by: 'host:root' } })
@@ -44,14 +44,14 @@ describe('the key', () => {
   })
 })
 
-test('a table that was emptied, marks and all, is not taken for a new one', async () => {
+test('an emptied log is not mistaken for a new one', async () => {
   using host = await createAuditChain()
   host.tamper('DELETE FROM audit')
   host.tamper('DELETE FROM audit_chain_ends')
   await expect(host.openAudit()).rejects.toThrow('or was tampered with')
 })
 
-test('a first start that was killed between its key and its first record goes on', async () => {
+test('continues a first start that was killed between key and first record', async () => {
   using host = await createAuditChain()
   host.tamper('DELETE FROM audit')
   host.tamper('DELETE FROM audit_chain_ends')
@@ -59,13 +59,13 @@ test('a first start that was killed between its key and its first record goes on
   expect(audit.verify()).toMatchObject({ records: 1, findings: [] })
 })
 
-test('of many processes that start at once, one begins the chain', async () => {
+test('one of several starting processes starts the chain', async () => {
   using store = createTestStore()
   const [audit] = await Promise.all(Array.from({ length: 10 }, () => openTestAudit(store, { isFirstStart: true })))
   expect(audit?.verify()).toMatchObject({ records: 1, newest: 1, findings: [] })
 })
 
-test('records whose marks are gone are not taken for a new beginning', async () => {
+test('records without chain ends are not mistaken for a new log', async () => {
   using host = await createAuditChain()
   host.tamper('DELETE FROM audit_chain_ends')
   await expect(host.openAudit({ isFirstStart: true })).rejects.toThrow('or was tampered with')

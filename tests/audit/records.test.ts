@@ -4,13 +4,13 @@ import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
 import { formatRecord, readAudit, runAudited } from '../testkit/audit/audit.ts'
 import { createMemoryEngine } from '../testkit/droplets/memory-engine.ts'
 
-/** What was recorded since the owner logged in. */
+/** Records since the owner's login. */
 async function recordsSinceLogin(api: TestApi, token: string) {
   const records = (await readAudit(api, token, '?limit=1000')).map(formatRecord)
   return records.slice(records.indexOf('owner user.auth owner ok') + 1)
 }
 
-test('logging in and out, and ending sessions: who, what, to whom', async () => {
+test('records logins, logouts and ended sessions', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')
@@ -28,7 +28,7 @@ test('logging in and out, and ending sessions: who, what, to whom', async () => 
   ])
 })
 
-test('users: added, shown, unlocked, deleted', async () => {
+test('records changes of users', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.call('POST', '/user/add', { token, json: { username: 'ada', group: 'viewer' } })
@@ -43,7 +43,7 @@ test('users: added, shown, unlocked, deleted', async () => {
   ])
 })
 
-test('droplets: each change with what came of it', async () => {
+test('records each change of a droplet with its result', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.call('POST', '/droplet/add', { token })
@@ -60,7 +60,7 @@ test('droplets: each change with what came of it', async () => {
   ])
 })
 
-test('a change that the engine fails is one record, with the error', async () => {
+test('a failure of the engine is one record with the error', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.call('POST', '/droplet/add', { token })
@@ -69,7 +69,7 @@ test('a change that the engine fails is one record, with the error', async () =>
   expect((await recordsSinceLogin(api, token)).slice(1)).toEqual(['owner droplet.stop cikit01 failed 918'])
 })
 
-test('a change that the engine refuses is one record, and not counted as a refusal besides', async () => {
+test('a change rejected by the engine is one record and no denial', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.call('POST', '/droplet/add', { token })
@@ -78,7 +78,7 @@ test('a change that the engine refuses is one record, and not counted as a refus
   expect((await recordsSinceLogin(api, token)).slice(1)).toEqual(['owner droplet.stop cikit01 refused 900'])
 })
 
-test('what is our own failure is no refusal', async () => {
+test('an internal error is recorded as failed', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   api.memoryEngine.failNext('list', new Error('unexpected'))
@@ -86,7 +86,7 @@ test('what is our own failure is no refusal', async () => {
   expect(await recordsSinceLogin(api, token)).toEqual([])
 })
 
-test('what fails leaves no record of having been done', async () => {
+test('a failed change has no record of success', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   await api.call('POST', '/user/add', { token, json: { username: 'OWNER', group: 'viewer' } })
@@ -99,7 +99,7 @@ test('what fails leaves no record of having been done', async () => {
   ])
 })
 
-test('users who may not do something, and what they tried', async () => {
+test('records denials of users', async () => {
   await using api = await createTestApi()
   const { token: viewer } = await api.logInAs('viewer')
   const { token } = await api.logInAs('owner')
@@ -114,7 +114,7 @@ test('users who may not do something, and what they tried', async () => {
   ])
 })
 
-test('a stolen refresh token: the session that it ends, and whose it was', async () => {
+test('records the session ended by a reused refresh token', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')
@@ -126,10 +126,10 @@ test('a stolen refresh token: the session that it ends, and whose it was', async
   expect(records.map(({ result, error_id }) => [result, error_id])).toEqual([['refused', 910]])
 })
 
-test('a restart records what it finds begun and not ended', async () => {
+test('a restart records unfinished work as interrupted', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
-  // As of a process that is killed in the middle: its work never ends.
+  // As left by a killed process.
   const { audit, db } = api.context
   await db.write(() => audit.recordStart({ user: 'ada', address: '192.0.2.7', action: 'droplet.stop' }, 'cikit01'))
   await api.restart()
@@ -138,10 +138,10 @@ test('a restart records what it finds begun and not ended', async () => {
   expect(await recordsSinceLogin(api, token)).toEqual(['ada droplet.stop cikit01 interrupted'])
 })
 
-test('a change that was interrupted is recorded as that, and what came of it after the restart, too', async () => {
+test('an interrupted change is recorded, and so is its result after the restart', async () => {
   const memory = createMemoryEngine(Date.now)
   const stopReached = Promise.withResolvers<void>()
-  // The first process is killed at it: that call is never answered.
+  // The call of the killed process is never answered.
   const stopCalls = [
     () => {
       stopReached.resolve()
@@ -166,7 +166,7 @@ test('a change that was interrupted is recorded as that, and what came of it aft
   ])
 })
 
-test('hostile names are escaped, and cut', async () => {
+test('hostile names are escaped and truncated', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const names = ['a\r\nb\u001b[31m\u202e"', 'x '.repeat(5_000)]
@@ -178,7 +178,7 @@ test('hostile names are escaped, and cut', async () => {
   expect((await readAudit(api, token, '?action=user.delete')).at(-1)?.target).toBe('x '.repeat(50))
 })
 
-test('every text of a record is escaped, whoever hands it over', async () => {
+test('every text of a record is escaped', async () => {
   await using api = await createTestApi()
   const { audit, db } = api.context
   const actor = { user: 'a\nb', address: 'c\u001bd', action: 'test' }
@@ -189,7 +189,7 @@ test('every text of a record is escaped, whoever hands it over', async () => {
   expect(await audit.list({ limit: 1 })).toMatchObject([sanitized])
 })
 
-test('no record holds a code, a token or a secret that was sent in the place of something else', async () => {
+test('records contain no code, token or secret that was sent in another field', async () => {
   await using api = await createTestApi()
   const owner = await api.logInAs('owner')
   const { refresh_token } = await api.logIn(await api.createUser('ada', 'viewer'))

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { ApiError } from '../../src/core/errors.ts'
 import { createTestAudit, runAudited } from '../testkit/audit/audit.ts'
 
-// What becomes of records while the store cannot be written.
+// Records while the store is not writable.
 
 const denialError = new ApiError('codeRefused')
 const loginBy = (user: string, address: string) => ({ user, address, action: 'user.auth' })
@@ -13,7 +13,7 @@ async function flushAll(host: Awaited<ReturnType<typeof createTestAudit>>) {
   return host.records()
 }
 
-test('what was counted when the store could not be written is not forgotten', async () => {
+test('denials are kept in memory while the store is not writable', async () => {
   await using host = await createTestAudit()
   host.db.sql.run('PRAGMA query_only = ON')
   host.audit.recordDenial(loginBy('ada', '192.0.2.1'), 'ada', denialError, false)
@@ -21,13 +21,13 @@ test('what was counted when the store could not be written is not forgotten', as
   host.audit.recordDenial(loginBy('ada', '192.0.2.1'), 'ada', denialError, false)
   await expect(flushing).rejects.toMatchObject({ errorId: 922 })
   host.audit.recordDenial(loginBy('ada', '192.0.2.1'), 'ada', denialError, false)
-  // The list can be read all the same.
+  // The list is still readable.
   expect(await host.audit.list({ user: 'ada' })).toEqual([])
   host.db.sql.run('PRAGMA query_only = OFF')
   expect(await flushAll(host)).toMatchObject([{ count: 3 }])
 })
 
-test('what ended when the store could not be written is recorded later', async () => {
+test('work that ended meanwhile is recorded later', async () => {
   await using host = await createTestAudit()
   const actor = { user: 'ada', address: '192.0.2.1', action: 'droplet.stop' }
   await runAudited(host, actor, 'cikit01', async () => void host.db.sql.run('PRAGMA query_only = ON'))

@@ -13,7 +13,7 @@ import {
 } from '../testkit/backups/backups.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-// What comes as a backup and is none, or is one that somebody changed.
+// Files that are not backups, and changed backups.
 
 const database = { name: 'cikit-api.db', bytes: Buffer.from('a database') }
 const corruptMessage = /is not a cikit-api backup, or is corrupt/
@@ -22,7 +22,7 @@ function listedFile({ name, bytes = Buffer.alloc(0), size = bytes.length }: RawE
   return { name, size, sha256: createHash('sha256').update(bytes).digest('hex') }
 }
 
-/** An archive with a manifest that names all that follows. */
+/** An archive with a manifest that lists all entries. */
 function withManifest(entries: RawEntry[], overrides: Record<string, unknown> = {}): RawEntry[] {
   const manifest = {
     ...{ format: 1, version: '1.2.3', time: '2026-11-23T22:10:00.000Z', migration: 1, keys: null },
@@ -39,13 +39,13 @@ async function openArchive(entries: RawEntry[], end?: number) {
   return await openBackupFile(file)
 }
 
-test('what is put together here as a backup is read as one', async () => {
+test('accepts a valid archive', async () => {
   const credential = { name: 'credentials/cikit01/cikit01.public.key', bytes: Buffer.from('ssh-ed25519 …') }
   const { manifest } = await openArchive(withManifest([database, credential]))
   expect(manifest.files).toEqual([listedFile(database), listedFile(credential)])
 })
 
-describe('refused is a file with', () => {
+describe('rejects a file with', () => {
   const badName = (name: string): [string, RawEntry[]] => [JSON.stringify(name), withManifest([database, { name }])]
   test.each<[string, RawEntry[]]>([
     badName('../escaped'),
@@ -86,7 +86,7 @@ describe('refused is a file with', () => {
     await expect(openArchive(parts)).rejects.toThrow(corruptMessage)
   })
 
-  test('a cost for its keys that nobody should pay', async () => {
+  test('an excessive scrypt cost', async () => {
     await using host = await createBackupHost()
     const keys = { kdf: 'scrypt', n: 2 ** 30, r: 8, p: 1, salt: '0'.repeat(32), cipher: 'aes-256-gcm' }
     const parts = [database, { name: 'keys.sealed', bytes: Buffer.alloc(64) }]
@@ -112,7 +112,7 @@ test('a backup of a newer program is rejected with its version', async () => {
   )
 })
 
-test('a backup that was cut off anywhere is refused', async () => {
+test('rejects a truncated backup', async () => {
   await using host = await createBackupHost()
   await host.createBackup()
   const { length } = readFileSync(host.file)
@@ -124,7 +124,7 @@ test('a backup that was cut off anywhere is refused', async () => {
   }
 })
 
-test('a backup with one byte changed is refused, wherever that is', async () => {
+test('rejects a backup with any changed byte', async () => {
   await using host = await createBackupHost()
   await host.createBackup()
   const bytes = readFileSync(host.file)
@@ -137,14 +137,14 @@ test('a backup with one byte changed is refused, wherever that is', async () => 
   }
 })
 
-test.each(['/dev/zero', '/dev/null', '/'])('%s is no backup', async file => {
+test.each(['/dev/zero', '/dev/null', '/'])('rejects %s', async file => {
   await expect(openBackupFile(file)).rejects.toThrow(corruptMessage)
 })
 
-test('what is no file of its own kind is never read into memory', async () => {
+test('foreign files are not read into memory', async () => {
   using dir = tempDir()
   const file = join(dir.path, 'huge.tar')
-  // A terabyte that takes no room.
+  // A sparse terabyte.
   await withFile(file, 'w', () => undefined)
   truncateSync(file, 2 ** 40)
   await expect(openBackupFile(file)).rejects.toThrow(corruptMessage)

@@ -22,7 +22,7 @@ import { createBackupHost, openBackupFile, systemRandom, withFile } from '../tes
 
 const passphrase = new Secret('correct horse battery staple')
 
-test('it is a tar of the database and the SSH keys of the droplets, which any tar reads', async () => {
+test("writes a tar of the database and the droplets' SSH keys", async () => {
   await using host = await createBackupHost()
   const manifest = await host.createBackup({ now: () => Date.parse('2026-11-23T22:10:00.000Z') })
   expect(manifest).toMatchObject({ format: 1, version: '1.2.3', time: '2026-11-23T22:10:00.000Z', keys: null })
@@ -42,14 +42,14 @@ test('it is a tar of the database and the SSH keys of the droplets, which any ta
   expect(JSON.parse(readFileSync(join(unpacked, 'manifest.json'), 'utf8'))).toEqual(manifest)
 })
 
-test('nothing is left in the data directory beside what was there', async () => {
+test('leaves no files in the data directory', async () => {
   await using host = await createBackupHost()
   const before = readdirSync(host.dataDir)
   await host.createBackup({ passphrase })
   expect(readdirSync(host.dataDir)).toEqual(before)
 })
 
-test('what a backup that was killed left there goes with the next one, and what another one is at does not', async () => {
+test('removes the work of a killed backup, but not that of a running one', async () => {
   await using host = await createBackupHost()
   const exitedProcess = Bun.spawn(['true'])
   await exitedProcess.exited
@@ -59,7 +59,7 @@ test('what a backup that was killed left there goes with the next one, and what 
   expect(readdirSync(host.dataDir).filter(name => name.includes('part'))).toEqual(['backup.part-1'])
 })
 
-test('only the keys of droplets are taken, and no link is followed', async () => {
+test('includes only keys of droplets and follows no links', async () => {
   await using host = await createBackupHost()
   writeFileSync(join(host.credentialsDir, 'notes.txt'), 'mine')
   writeFileSync(join(host.credentialsDir, 'cikit01', 'notes.txt'), 'mine')
@@ -74,12 +74,12 @@ test('only the keys of droplets are taken, and no link is followed', async () =>
   ])
 })
 
-test('a data directory without a database is refused, and named', async () => {
+test('rejects a data directory without a database', async () => {
   await using host = await createBackupHost()
   await expect(host.createBackup({ dataDir: host.path })).rejects.toThrow(`There is no database in ${host.path}`)
 })
 
-test('a database that is damaged is told of', async () => {
+test('reports a damaged database', async () => {
   await using host = await createBackupHost()
   await host.coreContext.close()
   const file = join(host.dataDir, 'cikit-api.db')
@@ -88,7 +88,7 @@ test('a database that is damaged is told of', async () => {
 })
 
 describe('with the keys', () => {
-  test('they open with the passphrase, and are those of the host', async () => {
+  test('the passphrase decrypts them', async () => {
     await using host = await createBackupHost()
     await host.createBackup({ passphrase })
     const keys = await withFile(host.file, 'r', fd => openBackup(fd).decryptKeys(passphrase))
@@ -96,7 +96,7 @@ describe('with the keys', () => {
     expect(`${keys?.audit.reveal().toHex()}\n`).toBe(readFileSync(join(host.dataDir, 'audit.key'), 'utf8'))
   })
 
-  test('they are nowhere to be read, and not there at all without', async () => {
+  test('they are never in plain text, and absent without a passphrase', async () => {
     await using host = await createBackupHost()
     for (const options of [{}, { passphrase }]) {
       await host.createBackup(options)
@@ -108,17 +108,17 @@ describe('with the keys', () => {
     }
   })
 
-  test('another passphrase opens nothing', async () => {
+  test('another passphrase does not decrypt them', async () => {
     await using host = await createBackupHost()
     await host.createBackup({ passphrase })
     const decrypting = withFile(host.file, 'r', fd => openBackup(fd).decryptKeys(new Secret('correct horse battery')))
     await expect(decrypting).rejects.toThrow('the passphrase is wrong, or the backup was changed')
   })
 
-  test('of a backup that somebody made anew from its parts nothing opens', async () => {
+  test('they do not decrypt in a backup rebuilt from its parts', async () => {
     await using host = await createBackupHost()
     await host.createBackup({ passphrase })
-    // The same in every length, and sound by every hash.
+    // Same sizes, and all hashes match.
     const text = readFileSync(host.file, 'latin1')
     const forged = text.replace('"version": "1.2.3"', '"version": "1.2.4"')
     expect(forged).not.toBe(text)
@@ -128,7 +128,7 @@ describe('with the keys', () => {
     await expect(decrypting).rejects.toThrow('the passphrase is wrong, or the backup was changed')
   })
 
-  test('the key is that of the database, however often it is replaced meanwhile', async () => {
+  test('the key matches the database, however often it is rotated meanwhile', async () => {
     await using host = await createBackupHost()
     let isRotating = true
     const rotations = (async () => {
@@ -136,7 +136,7 @@ describe('with the keys', () => {
         await host.coreContext.rotateKey({ ...TEST_ACTOR, action: 'rotate-key' }).then(() => Bun.sleep(1))
     })()
     try {
-      // Each is opened with its key before it counts as written.
+      // Each backup is decrypted before it counts as written.
       for (let round = 0; round < 3; round++) await host.createBackup({ passphrase })
     } finally {
       isRotating = false
@@ -152,7 +152,7 @@ describe('with the keys', () => {
     })
   })
 
-  test('a key that was replaced between the database and itself is not taken: both are, once more', async () => {
+  test('a rotation between snapshot and key repeats both', async () => {
     await using host = await createBackupHost()
     await using other = await createBackupHost()
     await host.coreContext.close()
@@ -167,7 +167,7 @@ describe('with the keys', () => {
     const { dataDir, credentialsDir, file } = host
     const options = {
       ...{ dataDir, credentialsDir, version: '1.2.3', now: Date.now, random: systemRandom, passphrase },
-      // Asked for only when the database was copied.
+      // Called after the database was copied.
       get keyFile() {
         keyFileReads += 1
         if (keyFileReads === 1) {
@@ -182,13 +182,13 @@ describe('with the keys', () => {
     expect(`${systemKeys?.sealing.reveal().toHex()}\n`).toBe(readFileSync(join(other.dataDir, 'sealing.key'), 'utf8'))
   })
 
-  test('a key that is not the one of the database is no backup', async () => {
+  test('rejects a key that does not match the database', async () => {
     await using host = await createBackupHost()
     writeFileSync(join(host.dataDir, 'sealing.key'), `${'0'.repeat(64)}\n`)
     await expect(host.createBackup({ passphrase })).rejects.toThrow('does not match the database')
   })
 
-  test('nor is an audit key of another audit', async () => {
+  test('rejects an audit key of another log', async () => {
     await using host = await createBackupHost()
     await openTestAudit({ db: host.coreContext.db, dataDir: host.dataDir })
     writeFileSync(join(host.dataDir, 'audit.key'), `${'0'.repeat(64)}\n`)
@@ -196,9 +196,9 @@ describe('with the keys', () => {
   })
 })
 
-test('of a served data directory it has all that was committed', async () => {
+test('a backup of a served directory has all commits', async () => {
   await using host = await createBackupHost()
-  // What is in the write-ahead log only.
+  // Commits that are only in the WAL.
   await host.coreContext.users.add(TEST_ACTOR, 'bob', 'viewer')
   expect(existsSync(join(host.dataDir, 'cikit-api.db-wal'))).toBe(true)
   await host.createBackup()

@@ -18,7 +18,7 @@ function rollBack({ dataDir, backup }: Migrated, invalidate = true) {
   return rollBackData({ dataDir }, backup, actor, { invalidate, auditNote: '2 to 1', migrations: laterMigrations })
 }
 
-test('the data of before comes back, and that of now is put aside', async () => {
+test('restores the copy and moves the current data aside', async () => {
   using data = await createMigratedDataDir()
   await data.withLaterRelease(({ db, users }) => db.write(() => users.insert(createAccount('bob'))))
   const aside = await rollBack(data)
@@ -29,7 +29,7 @@ test('the data of before comes back, and that of now is put aside', async () => 
   expect(readdirSync(data.dataDir).filter(name => name.startsWith('restore-'))).toEqual([])
 })
 
-test('the audit tells of it, and fits', async () => {
+test('records the rollback in an intact audit log', async () => {
   using data = await createMigratedDataDir()
   await data.withLaterRelease(({ db, audit }) => db.write(() => audit.record(TEST_ACTOR, 'ann')))
   await rollBack(data)
@@ -40,7 +40,7 @@ test('the audit tells of it, and fits', async () => {
   })
 })
 
-test('sessions end, and no code of now or earlier counts again', async () => {
+test('ends sessions and rejects codes of the current and earlier steps', async () => {
   using data = await createMigratedDataDir()
   const step = Math.floor(Date.now() / STEP_MS)
   await rollBack(data)
@@ -53,7 +53,7 @@ test('sessions end, and no code of now or earlier counts again', async () => {
   })
 })
 
-test('a code that was used while the clock was ahead does not count again', async () => {
+test('rejects a code that was used while the clock was ahead', async () => {
   using data = await createMigratedDataDir()
   const futureStep = Math.floor(Date.now() / STEP_MS) + 100
   await data.withLaterRelease(({ db }) => void db.sql.run('UPDATE users SET last_step = ?', [futureStep]))
@@ -67,7 +67,7 @@ test('a code that was used while the clock was ahead does not count again', asyn
   })
 })
 
-test('a recovery code that was used since is used', async () => {
+test('a recovery code used since the copy stays used', async () => {
   using data = await createMigratedDataDir()
   const { id } = createAccount('ann')
   await data.withLaterRelease(({ db, enrolments }) =>
@@ -80,7 +80,7 @@ test('a recovery code that was used since is used', async () => {
   })
 })
 
-test('a droplet that was finished since is not undone, and one that was not still is', async () => {
+test('rolls back only adds that are still unfinished', async () => {
   using data = await createMigratedDataDir()
   await data.withLaterRelease(async ({ provisioningJournal }) => {
     await provisioningJournal.finish('made-since')
@@ -92,7 +92,7 @@ test('a droplet that was finished since is not undone, and one that was not stil
   )
 })
 
-test('where nothing was written since, nobody has to log in anew', async () => {
+test('keeps sessions if nothing was written since the copy', async () => {
   using data = await createMigratedDataDir()
   await rollBack(data, false)
   await data.withThisRelease(({ users, sessions }) => {
@@ -100,7 +100,7 @@ test('where nothing was written since, nobody has to log in anew', async () => {
   })
 })
 
-test('while somebody serves it is refused, and nothing is changed', async () => {
+test('rejects and changes nothing while the directory is served', async () => {
   using data = await createMigratedDataDir()
   const lock = acquireServeLock(data.dataDir)
   await expect(rollBack(data)).rejects.toThrow(OperatorError)

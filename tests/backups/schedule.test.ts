@@ -10,7 +10,7 @@ import { tempDir } from '../testkit/temp-dir.ts'
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-/** A directory for backups, a clock that is moved by hand, and one process after the other. */
+/** A backup directory, a manual clock, and one process after another. */
 function createScheduleHost(retainCount = 3) {
   const dir = tempDir()
   const backups = join(dir.path, 'backups')
@@ -29,14 +29,14 @@ function createScheduleHost(retainCount = 3) {
   }
 }
 
-test('the first is made at once, in a directory that is closed to others', async () => {
+test('writes the first backup at once, in a directory of mode 0700', async () => {
   using host = createScheduleHost()
   await host.start().runIfDue()
   expect(host.names()).toEqual(['cikit-api-2026-01-02T030405Z.tar'])
   expect(fileMode(host.path)).toBe('700')
 })
 
-test('the next one when it is due, and not before', async () => {
+test('writes the next one when it is due', async () => {
   using host = createScheduleHost()
   const schedule = host.start()
   await schedule.runIfDue()
@@ -48,7 +48,7 @@ test('the next one when it is due, and not before', async () => {
   expect(host.names()).toEqual(['cikit-api-2026-01-02T030405Z.tar', 'cikit-api-2026-01-03T030405Z.tar'])
 })
 
-test('when that is, a later process knows by the files', async () => {
+test('a later process derives the due time from the files', async () => {
   using host = createScheduleHost()
   await host.start().runIfDue()
   host.clock.advance(20 * HOUR)
@@ -60,7 +60,7 @@ test('when that is, a later process knows by the files', async () => {
   expect(host.names()).toHaveLength(2)
 })
 
-test('the newest are kept, and nothing else is ever removed', async () => {
+test('retains the newest backups and removes no other files', async () => {
   using host = createScheduleHost(3)
   const schedule = host.start()
   await schedule.runIfDue()
@@ -79,7 +79,7 @@ test('the newest are kept, and nothing else is ever removed', async () => {
   expect(host.names()).toEqual([...retained, ...others].toSorted())
 })
 
-test('one that was just made is kept, whatever else is there', async () => {
+test('keeps the backup just written', async () => {
   using host = createScheduleHost(1)
   mkdirSync(host.path)
   // Written while the clock was wrong.
@@ -88,10 +88,10 @@ test('one that was just made is kept, whatever else is there', async () => {
   expect(host.names()).toEqual(['cikit-api-2026-01-02T030405Z.tar'])
 })
 
-describe('one that fails', () => {
+describe('a failed backup', () => {
   const failing = () => Promise.reject(new Error('no space left on device'))
 
-  test('is told of with its reason, and removes nothing', async () => {
+  test('is logged with its reason and removes nothing', async () => {
     using host = createScheduleHost(1)
     await host.start().runIfDue()
     host.clock.advance(DAY)
@@ -103,7 +103,7 @@ describe('one that fails', () => {
     ])
   })
 
-  test('is tried again after ten minutes', async () => {
+  test('is retried after ten minutes', async () => {
     using host = createScheduleHost()
     let shouldSucceed = false
     const schedule = host.start(async file => {
@@ -119,7 +119,7 @@ describe('one that fails', () => {
     expect(host.names()).toHaveLength(1)
   })
 
-  test('a directory that cannot be read is told of, too', async () => {
+  test('an unreadable directory is logged', async () => {
     using host = createScheduleHost()
     writeFileSync(host.path, '')
     await host.start().runIfDue()
@@ -127,7 +127,7 @@ describe('one that fails', () => {
   })
 })
 
-test('it begins by itself, and closing ends what is being written, without a word of failure', async () => {
+test('starts by itself, and close aborts a running backup without an error', async () => {
   using host = createScheduleHost()
   const started = Promise.withResolvers<void>()
   let aborted = false
@@ -148,7 +148,7 @@ test('it begins by itself, and closing ends what is being written, without a wor
   expect([aborted, host.lines, host.names()]).toEqual([true, [], []])
 })
 
-test('names are sorted as the times are', () => {
+test('names sort by time', () => {
   const times = [0, 999_999_000, 1_000_000_000_000, 1_800_000_000_000]
   expect(times.map(backupFileName).toSorted()).toEqual(times.map(backupFileName))
 })

@@ -18,7 +18,7 @@ const rootHost = { root: true, hostname: 'matrix.example' }
 const noRestrictions = { allowedHosts: [], trustedProxies: [] }
 const config = (flags: Flags = {}, env: Env = {}) => toConfig(flags, env, rootHost)
 
-test('without any setting, it serves this host on loopback', () => {
+test('without settings, serves on loopback', () => {
   expect(config()).toEqual({
     dataDir: '/var/lib/cikit-api',
     hostLabel: 'matrix.example',
@@ -34,7 +34,7 @@ test('without any setting, it serves this host on loopback', () => {
   })
 })
 
-test('with TLS, it serves every address', () => {
+test('with TLS, serves on every address', () => {
   expect(config({ 'tls-cert': '/tls/cert.pem', 'tls-key': '/tls/key.pem' }).listen).toEqual({
     host: '0.0.0.0',
     port: 1337,
@@ -134,7 +134,7 @@ test('every setting can be made by its variable', () => {
 test.each([
   ...['matrix.example', 'ftp://matrix.example', 'javascript:alert(1)', 'https://', 'https://ada:secret@matrix.example'],
   ...['https://matrix.example/?page=1', 'https://matrix.example/#here', '//matrix.example'],
-])('--public-url %s is refused', url => {
+])('rejects --public-url %s', url => {
   expect(() => config({ 'public-url': url })).toThrow(`--public-url: ${JSON.stringify(url)} cannot be used`)
 })
 
@@ -153,7 +153,7 @@ test.each([
   ['90m', 5_400_000],
   ['24h', 86_400_000],
   ['7d', 604_800_000],
-])('--every %s: a backup every %p ms, of which 7 are kept in the data directory', (every, intervalMs) => {
+])('--every %s: a backup every %p ms, 7 are retained in the data directory', (every, intervalMs) => {
   expect(config({ every }).backups).toEqual({ intervalMs, retainCount: 7, dir: '/var/lib/cikit-api/backups' })
 })
 
@@ -172,15 +172,15 @@ test.each<[Flags, string]>([
   expect(() => config(flags)).toThrow(message)
 })
 
-test('a flag wins over its variable', () => {
+test('a flag takes precedence over its variable', () => {
   expect(config({ port: '1' }, { CIKIT_API_PORT: '2' }).listen.port).toBe(1)
 })
 
-test('an empty variable counts as none', () => {
+test('an empty variable is ignored', () => {
   expect(config({}, { CIKIT_API_PORT: '' }).listen.port).toBe(1337)
 })
 
-test('relative directories become absolute ones', () => {
+test('relative directories become absolute', () => {
   const { dataDir, droplets } = config({ 'data-dir': 'data', 'credentials-dir': 'keys' })
   expect(dataDir).toBe(`${process.cwd()}/data`)
   expect(droplets.credentialsDir).toBe(`${process.cwd()}/keys`)
@@ -189,11 +189,11 @@ test('relative directories become absolute ones', () => {
 test.each<[string, Env, string]>([
   ['$XDG_DATA_HOME', { XDG_DATA_HOME: '/xdg', HOME: '/home/ada' }, '/xdg/cikit-api'],
   ['$HOME', { HOME: '/home/ada' }, '/home/ada/.local/share/cikit-api'],
-])('who is not root has the data under %s', (_, env, dataDir) => {
+])('without root, the default data directory is under %s', (_, env, dataDir) => {
   expect(toCoreConfig({}, env, { root: false, hostname: 'matrix' })).toEqual({ dataDir, hostLabel: 'matrix' })
 })
 
-test('who is not root and has no home is asked for a directory', () => {
+test('without root and a home directory, --data-dir is required', () => {
   expect(() => toCoreConfig({}, {}, { root: false, hostname: 'matrix' })).toThrow(/^--data-dir: /)
 })
 
@@ -203,12 +203,12 @@ test.each<[string, ReturnType<typeof toEngineAddress>]>([
   ['tcp://engine.example', { kind: 'tcp', origin: 'http://engine.example:2375' }],
   ['http://[::1]:2375/', { kind: 'tcp', origin: 'http://[::1]:2375' }],
   ['tcp://[::1]', { kind: 'tcp', origin: 'http://[::1]:2375' }],
-])('the engine at %s is understood', (address, expected) => {
+])('parses the engine address %s', (address, expected) => {
   expect(toEngineAddress({ 'docker-host': address }, {})).toEqual(expected)
   expect(toEngineAddress({}, { DOCKER_HOST: address })).toEqual(expected)
 })
 
-test('our own setting of the engine wins over the one of Docker', () => {
+test('our engine setting takes precedence over DOCKER_HOST', () => {
   const env = { DOCKER_HOST: 'unix:///theirs', CIKIT_API_DOCKER_HOST: 'unix:///ours' }
   expect(toEngineAddress({}, env)).toEqual({ kind: 'unix', path: '/ours' })
 })
@@ -249,7 +249,7 @@ test.each(invalidValues.flatMap(([name, ...values]) => values.map((value): [Sett
   },
 )
 
-test('an error is one line, with the value and the remedy', () => {
+test('an error is one line with value and remedy', () => {
   const parseInvalidPort = () => config({ port: '8080\nforged' })
   expect(parseInvalidPort).toThrow('--port: "8080\\nforged" cannot be used: give a number from 1 to 65535, or 0')
 })
@@ -257,12 +257,12 @@ test('an error is one line, with the value and the remedy', () => {
 test.each<[Flags, string, string]>([
   [{ 'tls-cert': '/cert.pem' }, '--tls-cert', '--tls-key'],
   [{ 'tls-key': '/key.pem' }, '--tls-key', '--tls-cert'],
-])('half of TLS, %j, is refused with what is missing', (flags, given, missing) => {
+])('rejects half of a TLS pair, %j, naming the missing flag', (flags, given, missing) => {
   expect(() => config(flags)).toThrow(ConfigError)
   expect(() => config(flags)).toThrow(new RegExp(`^${given} .* add ${missing}$`))
 })
 
-test.each(['0', '1', '65535'])('the port %s is taken', port => {
+test.each(['0', '1', '65535'])('accepts port %s', port => {
   expect(config({ port }).listen.port).toBe(Number(port))
 })
 
@@ -272,22 +272,22 @@ test.each([
   'br0ken/ubuntu-systemd',
   'localhost:5000/a/b-c:v1.2_3',
   `debian@sha256:${'a'.repeat(64)}`,
-])('the image %s is taken', image => {
+])('accepts the image %s', image => {
   expect(config({ image }).droplets.image).toBe(image)
 })
 
-test('a domain may be as long as a host name of Linux leaves room for', () => {
-  // 64 characters with the name of the droplet, `cikit01.`, before it.
+test('the maximum length of a domain follows from that of Linux host names', () => {
+  // 64 characters including the prefix `cikit01.`.
   const longestDomain = `${'a'.repeat(52)}.org`
   expect(config({ domain: longestDomain }).droplets.domain).toBe(longestDomain)
   expect(() => config({ domain: `a${longestDomain}` })).toThrow(/at most 56 characters/)
 })
 
-test('the host name is checked as a domain, since it is the default of one', () => {
+test('validates the host name as the default domain', () => {
   expect(() => toConfig({}, {}, { root: true, hostname: 'my_host' })).toThrow(/the host name: .* --domain/)
 })
 
-test('the environment is read as it is, into a copy', () => {
+test('readEnv returns a copy of the environment', () => {
   const env = readEnv()
   expect(env.PATH).toBe(process.env.PATH)
   expect(env).not.toBe(process.env)
@@ -298,10 +298,10 @@ test.each<[string, Flags, Env, string]>([
   ['$HOME', {}, { HOME: '/home/ada' }, '/home/ada/.config/cikit-api/session.json'],
   ['its variable', {}, { CIKIT_API_SESSION_FILE: '/s.json', HOME: '/home/ada' }, '/s.json'],
   ['its flag', { 'session-file': '/f.json' }, { CIKIT_API_SESSION_FILE: '/s.json' }, '/f.json'],
-])('a client keeps its login where %s says', (_, flags, env, file) => {
+])('the session file follows %s', (_, flags, env, file) => {
   expect(toClientConfig(flags, env).sessionFile).toBe(file)
 })
 
-test('a client without a home is told to name a file', () => {
+test('a client without a home directory needs --session-file', () => {
   expect(() => toClientConfig({}, {})).toThrow(ConfigError)
 })

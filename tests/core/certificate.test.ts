@@ -12,7 +12,7 @@ beforeAll(async () => {
   second = await createCertificate('two.test')
 })
 
-test('tells what it is, and for how long', () => {
+test('reads names, validity and fingerprint', () => {
   using dir = tempDir()
   const files = certificateFiles(dir.path)
   files.install(first)
@@ -22,7 +22,7 @@ test('tells what it is, and for how long', () => {
   expect(certificate.validTo - certificate.validFrom).toBe(30 * 24 * 3_600_000)
 })
 
-describe('refuses, naming the flag, the file and the remedy', () => {
+describe('rejects, naming flag, file and remedy,', () => {
   test.each<[string, (pair: CertificatePair) => Partial<CertificatePair>, RegExp]>([
     ['the key of another', () => ({ key: second.key }), /--tls-key .*matrix\.key is not the key of.*matrix\.crt/],
     ['no certificate', () => ({ cert: '' }), /--tls-cert .*matrix\.crt contains no certificate/],
@@ -38,13 +38,13 @@ describe('refuses, naming the flag, the file and the remedy', () => {
     expect(() => readCertificate(files)).not.toThrow(first.key.slice(40, 80))
   })
 
-  test('a file that is not there', () => {
+  test('a missing file', () => {
     using dir = tempDir()
     expect(() => readCertificate(certificateFiles(dir.path))).toThrow(/--tls-cert .* cannot be read.*name a readable/)
   })
 })
 
-test('is over from its last moment on, and not there before its first', () => {
+test('is invalid from its expiry on and before its start', () => {
   using dir = tempDir()
   const files = certificateFiles(dir.path)
   files.install(first)
@@ -55,7 +55,7 @@ test('is over from its last moment on, and not there before its first', () => {
   expect(invalidReason(certificate, certificate.validFrom - 1)).toMatch(/^it is not valid before .*Z: check the clock/)
 })
 
-test('a change of either file is seen, and none is not', () => {
+test('the file state changes with either file, and only then', () => {
   using dir = tempDir()
   const files = certificateFiles(dir.path)
   expect(fileStateOf(files)).toBe('none none')

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createMonotonicWallClock } from '../../src/core/clock.ts'
 
-/** A system clock that shows 1,000, and a clock that may have shown more in an earlier process. */
+/** A system clock at 1,000, and a monotonic wall clock with an optional floor. */
 function createClocks(floor = 0) {
   let systemTime = 1_000
   let elapsed = 0
@@ -22,19 +22,19 @@ function createClocks(floor = 0) {
   }
 }
 
-test('it shows what the system shows', () => {
+test('returns the system time', () => {
   const clocks = createClocks()
   clocks.advance(5)
   expect(clocks.clock()).toBe(1_005)
 })
 
-test('it goes forward with the system', () => {
+test('follows the system clock forward', () => {
   const clocks = createClocks()
   clocks.setSystemTime(9_000)
   expect(clocks.clock()).toBe(9_000)
 })
 
-test('it goes on at its own pace when the system is set back', () => {
+test('continues at its own pace when the system clock is set back', () => {
   const clocks = createClocks()
   expect(clocks.clock()).toBe(1_000)
   clocks.setSystemTime(10)
@@ -44,7 +44,7 @@ test('it goes on at its own pace when the system is set back', () => {
   expect(clocks.clock()).toBe(1_010)
 })
 
-test('it shows whole milliseconds', () => {
+test('returns whole milliseconds', () => {
   const clocks = createClocks()
   clocks.setSystemTime(0)
   clocks.advance(0.75)
@@ -53,7 +53,7 @@ test('it shows whole milliseconds', () => {
   expect(clocks.clock()).toBe(1_001)
 })
 
-test('it never shows less than it did in an earlier process', () => {
+test('never returns less than in an earlier process', () => {
   const clocks = createClocks(50_000)
   expect(clocks.clock()).toBe(50_000)
   clocks.advance(1)

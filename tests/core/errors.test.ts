@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { ApiError, catalogue, type ErrorName } from '../../src/core/errors.ts'
 
-/** What clients rely on: an id and its status never change their meaning. */
+/** Part of the contract: ids and statuses never change. */
 const contract: Record<ErrorName, [id: number, status: number]> = {
   internal: [0, 500],
   routeNotFound: [404, 404],
@@ -47,24 +47,24 @@ const contract: Record<ErrorName, [id: number, status: number]> = {
   tooManySshKeys: [941, 409],
 }
 
-test('the catalogue is the contract, no more and no less', () => {
+test('the catalogue matches the contract', () => {
   const actual = Object.fromEntries(Object.entries(catalogue).map(([name, { id, status }]) => [name, [id, status]]))
   expect<unknown>(actual).toEqual(contract)
 })
 
-test('no id has two meanings, and the reserved ones have none', () => {
+test('ids are unique, and reserved ids are unused', () => {
   const ids: number[] = Object.values(catalogue).map(({ id }) => id)
   expect(new Set(ids).size).toBe(ids.length)
   expect(ids).not.toContain(907)
   expect(ids).not.toContain(911)
 })
 
-test('two texts are the words that clients know', () => {
+test('two texts match those that clients know', () => {
   expect(catalogue.routeNotFound.text).toBe('Route not found')
   expect(catalogue.internal.text).toBe('Internal server error')
 })
 
-test('every text is safe inside the quotes of a header', () => {
+test('every text is safe inside a quoted header value', () => {
   for (const { status, text } of Object.values(catalogue)) {
     if (status === 401) expect(text).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
   }
@@ -77,7 +77,7 @@ test('an error has the id, the status and the text of the catalogue', () => {
   expect(error.message).not.toContain('underneath')
 })
 
-test('an error may have a more exact text, under the same id', () => {
+test('an error may have a more specific text', () => {
   expect(new ApiError('malformed', { text: 'Send less' })).toMatchObject({
     errorId: 917,
     status: 400,

@@ -10,7 +10,7 @@ function logLine(readable: boolean, message: string, fields?: Fields): string {
   return lines.join('')
 }
 
-test.each(['info', 'warn', 'error'] as const)('an entry of the level %s is one line of JSON', level => {
+test.each(['info', 'warn', 'error'] as const)('writes level %s as one line of JSON', level => {
   const lines: string[] = []
   const log = createLog({ write: line => void lines.push(line), readable: false, now: () => 0 })
   log[level]('droplet added', { droplet: 'cikit01', ms: 1.5, ok: true, gone: undefined, none: null })
@@ -19,7 +19,7 @@ test.each(['info', 'warn', 'error'] as const)('an entry of the level %s is one l
   ])
 })
 
-test('every entry has its own time, also when the clock was set back', () => {
+test('each entry has its own time, also after the clock was set back', () => {
   const lines: string[] = []
   const times = [0, 0, 1, 0]
   const log = createLog({ write: line => void lines.push(line), readable: false, now: () => times.shift() ?? 2 })
@@ -27,7 +27,7 @@ test('every entry has its own time, also when the clock was set back', () => {
   expect(lines.map(line => JSON.parse(line).time.slice(-4))).toEqual(['000Z', '000Z', '001Z', '000Z', '002Z'])
 })
 
-test('an entry for people is one line, with quotes where they are needed', () => {
+test('a readable entry is one line, with quotes where needed', () => {
   expect(logLine(true, 'droplet added', { droplet: 'cikit01', text: 'two words', gone: undefined })).toBe(
     '03:04:05.678 WARN  droplet added droplet=cikit01 text="two words"\n',
   )
@@ -43,14 +43,14 @@ const hostile = [
   ['an 8-bit new line', 'x\u0085forged'],
 ] as const
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters must not be there
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/
 
-test.each(hostile)('%s never reaches the line for people', (_, value) => {
+test.each(hostile)('%s is escaped in readable lines', (_, value) => {
   expect(logLine(true, 'request', { path: value }).slice(0, -1)).not.toMatch(CONTROL_CHARACTERS)
 })
 
-test.each(hostile)('%s never reaches the line of JSON, which still says the same', (_, value) => {
+test.each(hostile)('%s is escaped in JSON lines, which keep their content', (_, value) => {
   const line = logLine(false, 'request', { path: value })
   expect(line.slice(0, -1)).not.toMatch(CONTROL_CHARACTERS)
   expect(JSON.parse(line)).toMatchObject({ path: value })
@@ -62,14 +62,14 @@ test('an error is described with its causes', () => {
   expect(text).toMatch(/outer[\s\S]*\ncaused by TypeError: inner[\s\S]*\ncaused by innermost$/)
 })
 
-test('an error is described by its text even when its stack does not hold it', () => {
+test('an error is described by its message even if its stack lacks it', () => {
   const error = new Error('before')
   error.message = 'after'
   error.stack = 'somewhere'
   expect(describeError(error)).toBe('Error: after')
 })
 
-test('the own fields of an error are not told', () => {
+test('custom fields of an error are not logged', () => {
   const error = Object.assign(new Error('refused'), { request: 'Bearer abc', token: new Secret('abc') })
   expect(describeError(error)).not.toContain('abc')
 })
@@ -95,7 +95,7 @@ test.each([
   ['the least that is hidden', 'x'.repeat(40), '[token]'],
   ['the secret of an authenticator app', 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ', '[secret]'],
   ['two secrets', `${'A2'.repeat(16)} ${'B3'.repeat(16)}`, '[secret] [secret]'],
-])('%s is hidden', (_, text, shown) => {
+])('%s is redacted', (_, text, shown) => {
   expect(redactTokens(text)).toBe(shown)
 })
 
@@ -104,6 +104,6 @@ test.each([
   ['an id', '01234567-89ab-cdef-0123-456789abcdef'],
   ['the most that is shown', 'x'.repeat(39)],
   ['a path', '/api/v1/user/auth/revoke/ada/and/what/comes/after/it'],
-])('%s is shown', (_, text) => {
+])('%s is not redacted', (_, text) => {
   expect(redactTokens(text)).toBe(text)
 })

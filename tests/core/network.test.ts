@@ -7,7 +7,7 @@ const networks = (...texts: string[]) =>
     return network ? [network] : []
   })
 
-describe('where a request comes from', () => {
+describe('clientAddress', () => {
   const trusted = networks('10.0.0.0/8', '127.0.0.1', 'fd00::/8')
 
   test.each([

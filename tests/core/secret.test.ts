@@ -5,7 +5,7 @@ import { Secret } from '../../src/core/secret.ts'
 const text = new Secret('hunter2')
 const bytes = new Secret(new TextEncoder().encode('hunter2'))
 
-test('a secret shows itself to who asks', () => {
+test('reveal returns the value', () => {
   expect(text.reveal()).toBe('hunter2')
   expect(bytes.reveal()).toEqual(new TextEncoder().encode('hunter2'))
 })
@@ -18,7 +18,7 @@ test.each<[string, (secret: Secret<string | Uint8Array>) => string]>([
   ['format', secret => format('%s %o %j', secret, secret, secret)],
   ['the inspect of Bun', secret => Bun.inspect({ secret })],
   ['an error', secret => String(new Error(`wrong: ${secret}`))],
-])('%s does not show it', (_, print) => {
+])('%s does not print the value', (_, print) => {
   for (const secret of [text, bytes]) {
     const printed = print(secret)
     expect(printed).toContain('[secret]')
@@ -27,7 +27,7 @@ test.each<[string, (secret: Secret<string | Uint8Array>) => string]>([
   }
 })
 
-test('it has nothing that a copy or a loop could find', () => {
+test('has no enumerable properties', () => {
   expect(Reflect.ownKeys(text)).toEqual([])
   expect({ ...text }).toEqual({})
 })

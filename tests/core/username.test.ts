@@ -20,7 +20,7 @@ test.each(['a', '7', 'Ada', 'ada.lovelace', 'a_b-c', '2fa', `a${'.'.repeat(63)}`
   },
 )
 
-test.each(badUsernames.map(name => [name]))('%j is no username: 917, and the text does not repeat it', value => {
+test.each(badUsernames.map(name => [name]))('rejects the username %j with 917 without echoing it', value => {
   const rejected = errorOf(() => parseUsername(value))
   expect(rejected).toBeInstanceOf(ApiError)
   expect(rejected).toMatchObject({ errorId: 917, message: expect.stringMatching(/^A username has 1 to 64 of/) })
@@ -44,7 +44,7 @@ const invalidGroups = [
   'length',
 ]
 
-test.each(invalidGroups.map(group => [group]))('%j is no group: 905', value => {
+test.each(invalidGroups.map(group => [group]))('rejects the group %j with 905', value => {
   expect(errorOf(() => parseGroup(value))).toMatchObject({ errorId: 905 })
 })
 

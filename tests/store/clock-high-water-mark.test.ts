@@ -2,12 +2,12 @@ import { expect, test } from 'bun:test'
 import { createClockHighWaterMark } from '../../src/store/clock-high-water-mark.ts'
 import { createTestStore } from '../testkit/store/test-store.ts'
 
-test('at the very first start no time was shown yet', () => {
+test('is 0 before the first start', () => {
   using store = createTestStore()
   expect(createClockHighWaterMark(store.db).get()).toBe(0)
 })
 
-test('the latest time is kept, whatever came after it', async () => {
+test('retains the latest time', async () => {
   using store = createTestStore()
   const highWaterMark = createClockHighWaterMark(store.db)
   await store.db.write(() => highWaterMark.raise(2_000))

@@ -22,7 +22,7 @@ test('the directory is 0700 and every file in it 0600, whatever the umask', asyn
   })
 })
 
-test('an open directory and database are closed to others when they are opened', () => {
+test('restricts an existing directory and database to their owner', () => {
   using _ = setUmask(0)
   using dir = tempDir()
   openDatabase(dir.path, options).close()
@@ -33,7 +33,7 @@ test('an open directory and database are closed to others when they are opened',
   expect(fileModes(dir.path)).toEqual({ 'cikit-api.db': '600' })
 })
 
-test('missing directories above are made', () => {
+test('creates missing parent directories', () => {
   using dir = tempDir()
   const path = join(dir.path, 'a', 'b')
   openDatabase(path, options).close()
@@ -50,17 +50,17 @@ test.each([
   expect(store.db.sql.query(`PRAGMA ${pragma}`).get()).toEqual({ [pragma]: value })
 })
 
-test('no statement waits for a lock on its own, which would stop the event loop', () => {
+test('statements do not wait for locks, which would block the event loop', () => {
   using store = createTestStore()
   expect(store.db.sql.query('PRAGMA busy_timeout').get()).toEqual({ timeout: 0 })
 })
 
-test('a write answers what its work answers', async () => {
+test('a write returns the result of its work', async () => {
   using store = createTestStore()
   expect(await store.db.write(() => 42)).toBe(42)
 })
 
-test('a write that throws leaves nothing behind', async () => {
+test('a write that throws is rolled back', async () => {
   using store = createTestStore()
   const failing = store.db.write(() => {
     store.users.insert(createAccount('viewer'))
@@ -72,18 +72,18 @@ test('a write that throws leaves nothing behind', async () => {
   expect(store.users.list()).toMatchObject([{ username: 'other' }])
 })
 
-test('a mistake in SQL is not taken for a store that cannot be written', async () => {
+test('an SQL error is not reported as 922', async () => {
   using store = createTestStore()
   await expect(store.db.write(() => store.db.sql.run('INSERT INTO nowhere VALUES (1)'))).rejects.toBeInstanceOf(
     SQLiteError,
   )
 })
 
-test('a write waits while somebody else writes, and then counts', async () => {
+test('a write waits for another process and then succeeds', async () => {
   using store = createTestStore()
   using other = new Sqlite(join(store.dataDir, 'cikit-api.db'))
   other.run('BEGIN IMMEDIATE')
-  // Its first attempt is made, and fails, before the call returns.
+  // The first attempt fails before the call returns.
   const written = store.db.write(() => store.users.insert(createAccount('viewer')))
   expect(store.users.list()).toEqual([])
   other.run('COMMIT')
@@ -91,7 +91,7 @@ test('a write waits while somebody else writes, and then counts', async () => {
   expect(store.users.list()).toMatchObject([{ username: 'viewer' }])
 })
 
-test('a write gives up with 922 when the lock stays, without blocking the process', async () => {
+test('a write fails with 922 after the timeout without blocking the process', async () => {
   using store = createTestStore()
   using other = new Sqlite(join(store.dataDir, 'cikit-api.db'))
   other.run('BEGIN IMMEDIATE')
@@ -114,7 +114,7 @@ test('a write gives up with 922 when the lock stays, without blocking the proces
   expect(store.users.list()).toHaveLength(1)
 }, 20_000)
 
-test('a full store gives 922, and reads go on', async () => {
+test('a full disk causes 922, and reads continue', async () => {
   using store = createTestStore()
   await store.db.write(() => store.users.insert(createAccount('viewer')))
   store.db.sql.run('PRAGMA max_page_count = 1')
@@ -126,7 +126,7 @@ test('a full store gives 922, and reads go on', async () => {
   expect(store.users.list()).toHaveLength(2)
 })
 
-test('what is no database says so, and stays as it is', () => {
+test('rejects and keeps a file that is not a database', () => {
   using dir = tempDir()
   const file = join(dir.path, 'cikit-api.db')
   writeFileSync(file, 'no database, but long enough for the header of one '.repeat(100))
@@ -136,20 +136,20 @@ test('what is no database says so, and stays as it is', () => {
   expect(readFileSync(file)).toEqual(before)
 })
 
-test('damage in a page is found by the check of integrity', async () => {
+test('the integrity check finds a damaged page', async () => {
   using dir = tempDir()
   openDatabase(dir.path, options).close()
   const file = join(dir.path, 'cikit-api.db')
   const bytes = readFileSync(file)
   const pageSize = bytes.readUInt16BE(16)
-  // All pages but the first, which holds the schema.
+  // All pages except the first, which contains the schema.
   writeFileSync(file, Buffer.concat([bytes.subarray(0, pageSize), Buffer.alloc(bytes.length - pageSize, 0xa5)]))
   const open = () => openDatabase(dir.path, options).close()
   expect(open).toThrow(OperatorError)
   expect(open).toThrow(/is corrupt/)
 })
 
-test('a hundred writers that wait for another process leave the event loop free', async () => {
+test('a hundred waiting writes do not block the event loop', async () => {
   using store = createTestStore()
   using other = new Sqlite(join(store.dataDir, 'cikit-api.db'))
   other.run('BEGIN IMMEDIATE')
@@ -169,21 +169,21 @@ test('a hundred writers that wait for another process leave the event loop free'
   expect(longestPauseMs).toBeLessThan(150)
 })
 
-test('writers that waited for another process come in the order of their calls', async () => {
+test('waiting writes keep their order', async () => {
   using store = createTestStore()
   using other = new Sqlite(join(store.dataDir, 'cikit-api.db'))
   other.run('BEGIN IMMEDIATE')
   const numbers = Array.from({ length: 20 }, (_, number) => number)
   const done: number[] = []
   const writes = numbers.map(number => store.db.write(() => void done.push(number)))
-  // By then each of them has tried once.
+  // Each has tried once by then.
   await new Promise(setImmediate)
   other.run('COMMIT')
   await Promise.all(writes)
   expect(done).toEqual(numbers)
 })
 
-test('a directory of somebody else is refused, and neither closed nor written to', () => {
+test('rejects a foreign directory and does not change it', () => {
   using dir = tempDir()
   writeFileSync(join(dir.path, 'passwd'), 'root')
   chmodSync(dir.path, 0o755)
@@ -193,14 +193,17 @@ test('a directory of somebody else is refused, and neither closed nor written to
   expect(readdirSync(dir.path)).toEqual(['passwd'])
 })
 
-test.each(['lost+found', 'credentials', 'sealing.key', 'serve.lock'])('a directory with only %s is taken', name => {
-  using dir = tempDir()
-  mkdirSync(join(dir.path, name))
-  openDatabase(dir.path, options).close()
-  expect(readdirSync(dir.path).toSorted()).toEqual(['cikit-api.db', name].toSorted())
-})
+test.each(['lost+found', 'credentials', 'sealing.key', 'serve.lock'])(
+  'accepts a directory that only contains %s',
+  name => {
+    using dir = tempDir()
+    mkdirSync(join(dir.path, name))
+    openDatabase(dir.path, options).close()
+    expect(readdirSync(dir.path).toSorted()).toEqual(['cikit-api.db', name].toSorted())
+  },
+)
 
-test('a path that is a file is refused in words', () => {
+test('rejects a path that is a file', () => {
   using dir = tempDir()
   const file = join(dir.path, 'file')
   writeFileSync(file, '')

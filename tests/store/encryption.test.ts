@@ -13,24 +13,24 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 const keyFileOf = (store: { dataDir: string }) => join(store.dataDir, 'sealing.key')
 const otherKey = `${'a5'.repeat(32)}\n`
 
-test('what is sealed opens for the same user', async () => {
+test('decrypts for the same user', async () => {
   const secretBox = createSecretBox(new Secret(random(32)), random)
   expect(await secretBox.decrypt(await secretBox.encrypt(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
 })
 
-test('what is sealed for one user opens for no other', async () => {
+test('does not decrypt for another user', async () => {
   const secretBox = createSecretBox(new Secret(random(32)), random)
   const encrypted = await secretBox.encrypt(bytes('plain'), 'ada')
   await expect(secretBox.decrypt(encrypted, 'bob')).rejects.toThrow()
 })
 
-test('what is sealed opens with no other key', async () => {
+test('does not decrypt with another key', async () => {
   const secretBox = createSecretBox(new Secret(random(32)), random)
   const otherBox = createSecretBox(new Secret(random(32)), random)
   await expect(otherBox.decrypt(await secretBox.encrypt(bytes('plain'), 'ada'), 'ada')).rejects.toThrow()
 })
 
-test('what is sealed is AES-256-GCM: nonce, text and tag, with the user as additional data', async () => {
+test('the format is AES-256-GCM: nonce, ciphertext and tag, with the user as additional data', async () => {
   const key = random(32)
   const aes = await crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt'])
   const secretBox = createSecretBox(new Secret(key), random)
@@ -46,13 +46,13 @@ test('what is sealed is AES-256-GCM: nonce, text and tag, with the user as addit
   expect(new Uint8Array(opened)).toEqual(bytes('plain'))
 })
 
-test('what is opened lies in memory of its own', async () => {
+test('decrypted values have a buffer of their own', async () => {
   const secretBox = createSecretBox(new Secret(random(32)), random)
   const decrypted = await secretBox.decrypt(await secretBox.encrypt(bytes('plain'), 'ada'), 'ada')
   expect(decrypted.buffer.byteLength).toBe(decrypted.byteLength)
 })
 
-test('what is too short to be sealed opens nothing', async () => {
+test('rejects values that are too short', async () => {
   const secretBox = createSecretBox(new Secret(random(32)), random)
   const encrypted = await secretBox.encrypt(new Uint8Array(), 'ada')
   for (let length = 0; length < encrypted.length; length++) {
@@ -60,7 +60,7 @@ test('what is too short to be sealed opens nothing', async () => {
   }
 })
 
-test('a change of any byte is found', async () => {
+test('detects a change of any byte', async () => {
   const secretBox = createSecretBox(new Secret(random(32)), random)
   const encrypted = await secretBox.encrypt(bytes('plain'), 'ada')
   for (const at of encrypted.keys()) {
@@ -69,7 +69,7 @@ test('a change of any byte is found', async () => {
   }
 })
 
-test('what is sealed shows nothing of the text, and never looks the same twice', async () => {
+test('the ciphertext does not contain the text and differs each time', async () => {
   const secretBox = createSecretBox(new Secret(random(32)), random)
   const first = await secretBox.encrypt(bytes('plain text'), 'ada')
   const second = await secretBox.encrypt(bytes('plain text'), 'ada')
@@ -77,7 +77,7 @@ test('what is sealed shows nothing of the text, and never looks the same twice',
   expect(first).not.toEqual(second)
 })
 
-test('the key is made at the first start, 0600 whatever the umask, and nothing else is left', async () => {
+test('creates the key at the first start (0600, whatever the umask)', async () => {
   using _ = setUmask(0)
   using store = createTestStore()
   await openSecretBox(store.db, store, random)
@@ -86,7 +86,7 @@ test('the key is made at the first start, 0600 whatever the umask, and nothing e
   expect(readdirSync(store.dataDir).filter(name => name.startsWith('sealing'))).toEqual(['sealing.key'])
 })
 
-test('no two data directories have the same key', async () => {
+test('each data directory has its own key', async () => {
   using one = createTestStore()
   using two = createTestStore()
   await openSecretBox(one.db, one, random)
@@ -94,7 +94,7 @@ test('no two data directories have the same key', async () => {
   expect(readFileSync(keyFileOf(one), 'utf8')).not.toBe(readFileSync(keyFileOf(two), 'utf8'))
 })
 
-test('the key stays, and opens at the next start what was sealed before', async () => {
+test('the key is kept and decrypts after a restart', async () => {
   using store = createTestStore()
   const encrypted = await (await openSecretBox(store.db, store, random)).encrypt(bytes('plain'), 'ada')
   const key = readFileSync(keyFileOf(store), 'utf8')
@@ -103,7 +103,7 @@ test('the key stays, and opens at the next start what was sealed before', async 
   expect(readFileSync(keyFileOf(store), 'utf8')).toBe(key)
 })
 
-test('a key that the operator put there is taken', async () => {
+test('uses a key that the operator put there', async () => {
   using store = createTestStore()
   writeFileSync(keyFileOf(store), otherKey, { mode: 0o600 })
   const secretBox = await openSecretBox(store.db, store, random)
@@ -112,7 +112,7 @@ test('a key that the operator put there is taken', async () => {
   expect(await same.decrypt(await secretBox.encrypt(bytes('plain'), 'ada'), 'ada')).toEqual(bytes('plain'))
 })
 
-test('a missing key is an error that names the file, and no new one is made', async () => {
+test('a missing key is an error that names the file; no new key is created', async () => {
   using store = createTestStore()
   await openSecretBox(store.db, store, random)
   rmSync(keyFileOf(store))
@@ -127,7 +127,7 @@ test.each([
   ['half a key', 'a5'.repeat(16), /does not contain a key/],
   ['no key', '', /does not contain a key/],
   ['something else', 'x'.repeat(64), /does not contain a key/],
-])('%s in the file is an error that names it and shows nothing of it', async (_, content, text) => {
+])('%s in the file is an error that names the file and not its content', async (_, content, text) => {
   using store = createTestStore()
   await openSecretBox(store.db, store, random)
   writeFileSync(keyFileOf(store), content)
@@ -139,7 +139,7 @@ test.each([
   expect(readFileSync(keyFileOf(store), 'utf8')).toBe(content)
 })
 
-test('of many that start at once, all have the same key', async () => {
+test('processes that start at the same time use the same key', async () => {
   using store = createTestStore()
   const secretBoxes = await Promise.all(Array.from({ length: 10 }, () => openSecretBox(store.db, store, random)))
   for (const secretBox of secretBoxes) {
@@ -149,7 +149,7 @@ test('of many that start at once, all have the same key', async () => {
   }
 })
 
-test('a key that others could read is closed to them at the next start', async () => {
+test('a start restricts a key file that others could read', async () => {
   using store = createTestStore()
   await openSecretBox(store.db, store, random)
   chmodSync(keyFileOf(store), 0o644)
@@ -157,14 +157,14 @@ test('a key that others could read is closed to them at the next start', async (
   expect(fileMode(keyFileOf(store))).toBe('600')
 })
 
-test('what a killed first start left of a key does not stop the next one', async () => {
+test('an incomplete key of a killed first start does not stop the next one', async () => {
   using store = createTestStore()
   writeFileSync(`${keyFileOf(store)}.${process.pid}`, 'half a k')
   await openSecretBox(store.db, store, random)
   expect(readdirSync(store.dataDir).filter(name => name.startsWith('sealing'))).toEqual(['sealing.key'])
 })
 
-test('a key file that the operator names is the one that counts, and no other is made', async () => {
+test("uses the operator's key file and creates no other", async () => {
   using store = createTestStore()
   const keyFile = join(store.dataDir, 'named.hex')
   writeFileSync(keyFile, otherKey)
@@ -174,7 +174,7 @@ test('a key file that the operator names is the one that counts, and no other is
   expect(existsSync(keyFileOf(store))).toBe(false)
 })
 
-test('a key file that the operator names is never made for it', async () => {
+test("never creates the operator's key file", async () => {
   using store = createTestStore()
   const keyFile = join(store.dataDir, 'named.hex')
   const rejection = await openSecretBox(store.db, { ...store, keyFile }, random).catch((error: unknown) => error)

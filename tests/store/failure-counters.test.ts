@@ -10,7 +10,7 @@ const failedAt = (lastFailureAt: number) => ({
   lastFailureAt,
 })
 
-test('of the addresses those that failed last are kept, and every lane of users and of strangers', async () => {
+test('cleanup retains the newest address buckets and all other buckets', async () => {
   using store = createTestStore()
   const buckets = createThrottleBucketStore(store.db)
   await store.db.write(() => {
@@ -30,7 +30,7 @@ test('of the addresses those that failed last are kept, and every lane of users 
   ])
 })
 
-test('the lanes of one user are removed, and none of another whose name begins the same', async () => {
+test('removes the buckets of one user, but not those of a user with the same prefix', async () => {
   using store = createTestStore()
   const buckets = createThrottleBucketStore(store.db)
   await store.db.write(() => {

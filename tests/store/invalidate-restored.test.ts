@@ -8,7 +8,7 @@ import { createAccount, createTestStore, createTokenPair } from '../testkit/stor
 const NOW = 1_800_000_015_000
 const STEP = 60_000_000
 
-/** A store with a user that is logged in. */
+/** A store with a logged-in user. */
 async function createLoggedInStore() {
   const store = createTestStore()
   const account = createAccount('ann')
@@ -27,7 +27,7 @@ async function createLoggedInStore() {
   return { ...store, account, invalidate }
 }
 
-test('no session is left, and no token that one ever had', async () => {
+test('ends all sessions and removes their used tokens', async () => {
   using store = await createLoggedInStore()
   expect(await store.invalidate()).toEqual({ sessions: 1, enrolments: 0, operations: 0 })
   for (const name of ['one', 'two']) {
@@ -37,21 +37,21 @@ test('no session is left, and no token that one ever had', async () => {
   }
 })
 
-test('no code of the present step or an earlier one is accepted, and one of the next is', async () => {
+test('rejects codes of the current and earlier steps', async () => {
   using store = await createLoggedInStore()
   await store.invalidate()
   const consume = (step: number) => store.db.write(() => store.users.consumeTimeStep(store.account, step))
   expect([await consume(STEP - 1), await consume(STEP), await consume(STEP + 1)]).toEqual([false, false, true])
 })
 
-test('a step that was taken later than that stays taken', async () => {
+test('a later used step stays used', async () => {
   using store = await createLoggedInStore()
   await store.db.write(() => store.users.consumeTimeStep(store.account, STEP + 5))
   await store.invalidate()
   expect(await store.db.write(() => store.users.consumeTimeStep(store.account, STEP + 5))).toBe(false)
 })
 
-test('links to enrol with are withdrawn, and what was shown for one; recovery codes are kept', async () => {
+test('cancels enrolments and their codes, keeps valid recovery codes', async () => {
   using store = await createLoggedInStore()
   const enrolments = createEnrolmentStore(store.db)
   const { id } = store.account
@@ -66,15 +66,15 @@ test('links to enrol with are withdrawn, and what was shown for one; recovery co
   expect(enrolments.findPendingSecret(id)).toBeUndefined()
   const consume = (hash: Buffer) => store.db.write(() => enrolments.consumeCode(id, hash))
   expect(await consume(kept)).toBe(true)
-  // What was shown then takes effect with nothing that comes later.
+  // The codes shown then are not activated by a later enrolment.
   await store.db.write(() => enrolments.activate(id))
   expect(await consume(pending)).toBe(false)
 })
 
-describe('what was under way', () => {
+describe('an unfinished operation', () => {
   const neverSettles = () => new Promise<never>(() => {})
 
-  test('an add is not undone: what came of it after the backup is a droplet in use', async () => {
+  test('an add is not rolled back, since its droplet may be in use', async () => {
     await using host = createTestDropletHost()
     const startReached = Promise.withResolvers<void>()
     const firstService = host.startService({
@@ -86,7 +86,7 @@ describe('what was under way', () => {
     const { id } = await firstService.change(TEST_ACTOR, { kind: 'add', sshKeys: [] })
     await startReached.promise
     expect(host.provisioningJournal.list()).toHaveLength(1)
-    // So it is in the backup. Then it was finished; here its container and its keys stand for that.
+    // The backup has this state. The container and its keys stand for the completed add.
     host.memoryEngine.calls.length = 0
     expect(await host.db.write(() => invalidateRestoredState(host.db, host.clock.now()))).toMatchObject({
       operations: 1,
@@ -103,7 +103,7 @@ describe('what was under way', () => {
     expect(nextService.operations.show(id)).toMatchObject({ state: 'failed', error: { id: 933 } })
   })
 
-  test('a change is not finished: nobody waits for it any more', async () => {
+  test('a change is marked as failed and not resumed', async () => {
     await using host = createTestDropletHost()
     host.addDroplet('cikit01')
     const stopReached = Promise.withResolvers<void>()

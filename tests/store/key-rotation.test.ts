@@ -15,7 +15,7 @@ const systemRandom = (size: number) => crypto.getRandomValues(new Uint8Array(siz
 const keyFileOf = (api: TestApi) => join(api.dataDir, 'sealing.key')
 const readKeyOf = (api: TestApi) => readFileSync(keyFileOf(api), 'utf8')
 
-/** What `cikit-api rotate-key` does, in a process of its own as far as the store can tell. */
+/** Rotates the key as another process would. */
 async function rotateInOtherProcess(api: TestApi): Promise<number> {
   const access = await createCoreContext(api.config, { now: api.clock.now, monotonic: api.clock.monotonic })
   try {
@@ -31,7 +31,7 @@ async function loginStatus(api: TestApi, user: { username: string; secret: strin
   return (await api.call('POST', '/user/auth', { json })).status
 }
 
-test('every secret is sealed anew, with a key that is new, while the API goes on with both', async () => {
+test('re-encrypts every secret with a new key while the API keeps running', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const ada = await api.createUser('ada', 'viewer')
@@ -65,7 +65,7 @@ test('every secret is sealed anew, with a key that is new, while the API goes on
   expect(await loginStatus(api, added)).toBe(200)
 })
 
-test('while users are added, nobody is lost: each can log in, or was told to try again', async () => {
+test('users added during rotations can log in, or their creation failed with an error', async () => {
   await using api = await createTestApi()
   const users: { username: string; secret: string }[] = []
   const add = async () => {
@@ -88,7 +88,7 @@ test('while users are added, nobody is lost: each can log in, or was told to try
   expect(api.context.users.list()).toHaveLength(users.length)
 })
 
-test('a secret that changes while secrets are sealed anew stays the new one', async () => {
+test('a secret that changes during a rotation keeps its new value', async () => {
   await using api = await createTestApi()
   const { sql } = api.context.db
   const secretOf = () => sql.query<{ secret: Uint8Array }, []>('SELECT secret FROM users').get()?.secret ?? null
@@ -101,7 +101,7 @@ test('a secret that changes while secrets are sealed anew stays the new one', as
   let keys = 0
   const random = (size: number) => {
     if (size === 32) keys += 1
-    // The first nonce after the new key was made: the old secret was read already.
+    // The first nonce after the new key: the old secret has already been read.
     else if (keys === 1 && size === 12) writeSecret(changed)
     return crypto.getRandomValues(new Uint8Array(size))
   }
@@ -112,7 +112,7 @@ test('a secret that changes while secrets are sealed anew stays the new one', as
   expect(await loginStatus(api, { username: 'ada', secret: secret.reveal() })).toBe(200)
 })
 
-test('what was read before a rotation opens after it', async () => {
+test('values read before a rotation can be decrypted after it', async () => {
   using store = createTestStore()
   const secretBox = await openSecretBox(store.db, store, systemRandom)
   const plain = new TextEncoder().encode('plain')
@@ -125,7 +125,7 @@ test('what was read before a rotation opens after it', async () => {
   for (const sealed of [before, after]) expect(await secretBox.decrypt(sealed, 'ada')).toEqual(plain)
 })
 
-test('the database holds nothing of the key, old or new', async () => {
+test('the database contains neither the old nor the new key', async () => {
   await using api = await createTestApi()
   await api.createUser('ada', 'viewer')
   const containsKey = () => {
@@ -138,8 +138,8 @@ test('the database holds nothing of the key, old or new', async () => {
   expect(containsKey()).toEqual([false, false, false])
 })
 
-describe('a rotation that was killed', () => {
-  test('after it was committed is finished by the next start', async () => {
+describe('a killed rotation', () => {
+  test('is finished by the next start if it was committed', async () => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
     const oldKey = readKeyOf(api)
@@ -153,7 +153,7 @@ describe('a rotation that was killed', () => {
     expect(await loginStatus(api, ada)).toBe(200)
   })
 
-  test('after it was committed is finished by a server that runs on', async () => {
+  test('is finished by a running server if it was committed', async () => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
     const oldKey = readKeyOf(api)
@@ -164,12 +164,12 @@ describe('a rotation that was killed', () => {
     expect(existsSync(`${keyFileOf(api)}.new`)).toBe(false)
   })
 
-  test('and could not put its key into place is as good as one that did', async () => {
+  test('that could not replace the key file works from the new file', async () => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
     await rotateInOtherProcess(api)
     writeFileSync(`${keyFileOf(api)}.new`, readKeyOf(api))
-    // In the place of a file that is mounted by itself, which nothing can be renamed to either.
+    // Stands in for a mount point, which cannot be replaced by a rename either.
     rmSync(keyFileOf(api))
     mkdirSync(keyFileOf(api))
     await api.restart()
@@ -180,7 +180,7 @@ describe('a rotation that was killed', () => {
     ['before it was committed', `${'a5'.repeat(32)}\n`],
     ['in the middle of writing its key', 'a5a5'],
     ['before it had written any', ''],
-  ])('%s counts for nothing', async (_, left) => {
+  ])('is discarded with %s', async (_, left) => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
     const key = readKeyOf(api)
@@ -192,7 +192,7 @@ describe('a rotation that was killed', () => {
   })
 })
 
-test('while the right key is in neither file, both are left to the operator', async () => {
+test('if neither file has the right key, both are kept', async () => {
   await using api = await createTestApi()
   const files = [keyFileOf(api), `${keyFileOf(api)}.new`]
   const contents = ['a5', 'b6'].map(byte => `${byte.repeat(32)}\n`)
@@ -201,7 +201,7 @@ test('while the right key is in neither file, both are left to the operator', as
   expect(files.map(file => readFileSync(file, 'utf8'))).toEqual(contents)
 })
 
-test('a key file that is a link stays one: what it leads to is replaced', async () => {
+test('a symbolic link to the key file is kept, and its target replaced', async () => {
   using store = createTestStore()
   const [keyFile, target] = [join(store.dataDir, 'link.hex'), join(store.dataDir, 'target.hex')]
   writeFileSync(target, `${'a5'.repeat(32)}\n`)
@@ -215,12 +215,12 @@ test('a key file that is a link stays one: what it leads to is replaced', async 
   await openSecretBox(store.db, location, systemRandom)
 })
 
-test('where the new key cannot be written, nothing is changed', async () => {
+test('nothing changes if the new key cannot be written', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const key = readKeyOf(api)
   const access = await createCoreContext(api.config, { now: api.clock.now, monotonic: api.clock.monotonic })
-  // Root may write everywhere, but not a file over a folder.
+  // Even root cannot write a file over a directory.
   mkdirSync(`${keyFileOf(api)}.new/folder`, { recursive: true })
   await expect(access.rotateKey(TEST_ACTOR)).rejects.toThrow()
   await access.close()
@@ -228,13 +228,13 @@ test('where the new key cannot be written, nothing is changed', async () => {
   expect(await loginStatus(api, ada)).toBe(200)
 })
 
-test('a key that waits for its place, being the only one, is not overwritten by another rotation', async () => {
+test('a second rotation does not overwrite a pending key', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const access = await createCoreContext(api.config, { now: api.clock.now, monotonic: api.clock.monotonic })
   const key = readKeyOf(api)
   writeFileSync(`${keyFileOf(api)}.new`, key)
-  // What cannot be replaced: a folder that is not empty lies where the key belongs.
+  // A non-empty directory cannot be replaced.
   rmSync(keyFileOf(api))
   mkdirSync(`${keyFileOf(api)}/folder`, { recursive: true })
   await expect(access.rotateKey(TEST_ACTOR)).rejects.toThrow('move it there by hand')
@@ -243,7 +243,7 @@ test('a key that waits for its place, being the only one, is not overwritten by 
   expect(await loginStatus(api, ada)).toBe(200)
 })
 
-test('a login whose secret is sealed anew between its being read and used succeeds, and nobody has failed', async () => {
+test('a login succeeds and counts no failure if its secret is re-encrypted meanwhile', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const secretBox = await openSecretBox(api.context.db, api.config, systemRandom)
@@ -256,7 +256,7 @@ test('a login whose secret is sealed anew between its being read and used succee
   const { write } = api.context.db
   Object.assign(api.context.db, {
     write: (work: () => unknown) => {
-      // By now the secret was read.
+      // The secret has been read by now.
       other.query('UPDATE users SET secret = ?').run(reencrypted)
       return write(work)
     },

@@ -36,11 +36,11 @@ test('released migrations never change', () => {
   expect(hashes).toEqual(['3cdc7a2cad46391d9083b6f371da39c25c507091b88b6a01f6dbc1c8f9766193'])
 })
 
-test('our own migrations are numbered from 1 on without gaps', () => {
+test('migrations are numbered from 1 on without gaps', () => {
   expect(migrations.map(({ id }) => id)).toEqual(migrations.map((_, index) => index + 1))
 })
 
-test('a new database is migrated and recorded, with nothing to copy', () => {
+test('a new database is migrated without a copy', () => {
   using dir = tempDir()
   const db = open(dir.path, [first, second], 1_000)
   expect(db.sql.query('SELECT * FROM schema_migrations ORDER BY id').all()).toEqual([
@@ -52,7 +52,7 @@ test('a new database is migrated and recorded, with nothing to copy', () => {
   expect(readdirSync(dir.path)).toEqual(['cikit-api.db'])
 })
 
-test('an existing database is copied before it is migrated, for its owner only', () => {
+test('an existing database is copied (0600) before it is migrated', () => {
   using _ = setUmask(0)
   using dir = tempDir()
   createDatabaseWithNote(dir.path)
@@ -68,14 +68,14 @@ test('an existing database is copied before it is migrated, for its owner only',
   expect(copy.query('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
 })
 
-test('a database that is up to date is not copied', () => {
+test('an up-to-date database is not copied', () => {
   using dir = tempDir()
   createDatabaseWithNote(dir.path)
   open(dir.path, [first]).close()
   expect(readdirSync(dir.path)).toEqual(['cikit-api.db'])
 })
 
-test('a migration that fails leaves the database as it was', () => {
+test('a failed migration leaves the database unchanged', () => {
   using dir = tempDir()
   createDatabaseWithNote(dir.path)
   expect(() => open(dir.path, [first, failing])).toThrow(OperatorError)
@@ -87,7 +87,7 @@ test('a migration that fails leaves the database as it was', () => {
   db.close()
 })
 
-test('after a migration that failed, a right one goes through and the copy is made anew', () => {
+test('after a failed migration, a fixed one succeeds and replaces the copy', () => {
   using dir = tempDir()
   createDatabaseWithNote(dir.path)
   expect(() => open(dir.path, [first, failing])).toThrow()
@@ -98,7 +98,7 @@ test('after a migration that failed, a right one goes through and the copy is ma
   expect(columnsOf(copy, 'notes')).toEqual(['text'])
 })
 
-test('a database of a newer version is refused, and not touched', () => {
+test('a newer database is rejected and not changed', () => {
   using dir = tempDir()
   open(dir.path, [first, second]).close()
   expect(() => open(dir.path, [first])).toThrow(OperatorError)

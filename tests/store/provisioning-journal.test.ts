@@ -7,7 +7,7 @@ import { tempDir } from '../testkit/temp-dir.ts'
 const first = { mark: 'mark-1', name: 'cikit01', startedAt: 1_000 }
 const second = { mark: 'mark-2', name: 'cikit01', startedAt: 2_000 }
 
-test('an add is unfinished from its begin to its end', async () => {
+test('an add is unfinished between start and finish', async () => {
   using store = createTestStore()
   const journal = createProvisioningJournal(store.db)
   expect(journal.list()).toEqual([])
@@ -18,7 +18,7 @@ test('an add is unfinished from its begin to its end', async () => {
   expect(journal.list()).toEqual([second])
 })
 
-test('what has begun is there for the next process', async () => {
+test('entries survive a restart', async () => {
   using dir = tempDir()
   const firstDatabase = openDatabase(dir.path, { now: () => 0 })
   await createProvisioningJournal(firstDatabase).start(first)
@@ -28,14 +28,14 @@ test('what has begun is there for the next process', async () => {
   firstDatabase.close()
 })
 
-test('the end of an add that never began is nothing to complain of', async () => {
+test('finishing an unknown add is not an error', async () => {
   using store = createTestStore()
   const journal = createProvisioningJournal(store.db)
   await journal.finish('nowhere')
   expect(journal.list()).toEqual([])
 })
 
-test('a mark is never given twice', async () => {
+test('marks are unique', async () => {
   using store = createTestStore()
   const journal = createProvisioningJournal(store.db)
   await journal.start(first)

@@ -30,20 +30,20 @@ function createCountedTable() {
   }
 }
 
-test('what was read is read once', () => {
+test('reads a value once', () => {
   using table = createCountedTable()
   expect([table.cached('all'), table.cached('all')]).toEqual([0, 0])
   expect(table.reads()).toBe(1)
 })
 
-test('a commit of our own is seen at once', async () => {
+test('our own commits take effect at once', async () => {
   using table = createCountedTable()
   expect(table.cached('all')).toBe(0)
   await table.db.write(() => table.db.sql.run('INSERT INTO t VALUES (1)'))
   expect(table.cached('all')).toBe(1)
 })
 
-test('a commit of another connection is seen from the next turn of the event loop on', async () => {
+test('commits of other connections take effect in the next turn of the event loop', async () => {
   using table = createCountedTable()
   expect(table.cached('all')).toBe(0)
   using other = new Sqlite(table.path)
@@ -52,7 +52,7 @@ test('a commit of another connection is seen from the next turn of the event loo
   expect(table.cached('all')).toBe(1)
 })
 
-test('a transaction that was rolled back changes nothing', async () => {
+test('a rolled-back transaction does not affect the cache', async () => {
   using table = createCountedTable()
   expect(table.cached('all')).toBe(0)
   const failed = table.db.write(() => {
@@ -63,13 +63,13 @@ test('a transaction that was rolled back changes nothing', async () => {
   expect(table.cached('all')).toBe(0)
 })
 
-test('what is absent is asked for again, and never fills the memory', () => {
+test('missing values are not cached', () => {
   using table = createCountedTable()
   expect([table.cached('absent'), table.cached('absent')]).toEqual([undefined, undefined])
   expect(table.reads()).toBe(2)
 })
 
-test('beyond its limit it forgets, and goes on answering', () => {
+test('reaching the limit clears the cache', () => {
   using table = createCountedTable()
   for (const key of ['a', 'b', 'c', 'd', 'a']) expect(table.cached(key)).toBe(0)
   expect(table.reads()).toBe(5)

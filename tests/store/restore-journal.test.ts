@@ -36,7 +36,7 @@ function createPendingRestore() {
   }
 }
 
-test('before it counts, nothing is changed, and it is forgotten', () => {
+test('an uncommitted restore is discarded', () => {
   using directory = createPendingRestore()
   expect(isRestorePending(directory.dataDir)).toBe(false)
   finishRestore(directory.dataDir)
@@ -49,7 +49,7 @@ test('before it counts, nothing is changed, and it is forgotten', () => {
   expect(directory.readText('data/cikit-api.db')).toBe('old cikit-api.db')
 })
 
-test('once it counts, all is in its place, and what was there is put aside', () => {
+test('a committed restore moves everything into place and the old data aside', () => {
   using directory = createPendingRestore()
   directory.commit()
   expect(isRestorePending(directory.dataDir)).toBe(true)
@@ -71,7 +71,7 @@ test('once it counts, all is in its place, and what was there is put aside', () 
   expect(directory.readText('data', aside, 'cikit-api.db')).toBe('old cikit-api.db')
 })
 
-test("the droplets' keys get the modes of the droplets' keys, whatever the umask", () => {
+test("the droplets' keys get their modes, whatever the umask", () => {
   using _ = setUmask(0)
   using directory = createPendingRestore()
   directory.commit()
@@ -81,7 +81,7 @@ test("the droplets' keys get the modes of the droplets' keys, whatever the umask
   expect(modes).toEqual(['700', '400', '600'])
 })
 
-test('a pair that lies there already stays: the droplet is on the engine, and not in the backup', () => {
+test('keeps existing key pairs', () => {
   using directory = createPendingRestore()
   mkdirSync(join(directory.credentialsDir, 'cikit01'), { recursive: true })
   writeFileSync(join(directory.credentialsDir, 'cikit01/cikit01.private.key'), 'present')
@@ -91,36 +91,36 @@ test('a pair that lies there already stays: the droplet is on the engine, and no
   expect(directory.readText('keys/cikit01/cikit01.private.key')).toBe('present')
 })
 
-test('whoever takes the data directory next finishes it', () => {
+test('the next process that takes the serve lock finishes it', () => {
   using directory = createPendingRestore()
   directory.commit()
   acquireServeLock(directory.dataDir).release()
   expect(directory.readText('data/cikit-api.db')).toBe('new cikit-api.db')
 })
 
-test('whoever opens the database next finishes it, but not while somebody else is at it', () => {
+test('the next process that opens the database finishes it, unless the lock is held', () => {
   using directory = createPendingRestore()
   directory.commit()
   const lock = acquireServeLock(directory.dataDir)
-  // As one that is still at it leaves it.
+  // As left by a process that is still running.
   mkdirSync(join(directory.dataDir, 'restore-placing'))
   expect(() => openDatabase(directory.dataDir, { now: () => 0 })).toThrow('is already served by')
   lock.release()
-  // What comes now is that the text there is no database.
+  // The next error is about the file, which is not a database.
   expect(() => openDatabase(directory.dataDir, { now: () => 0 })).toThrow('is corrupt')
   expect(existsSync(join(directory.dataDir, 'restore-placing'))).toBe(false)
 })
 
-test('whoever copies the database next finishes it, too', () => {
+test('the next process that copies the database finishes it', () => {
   using directory = createPendingRestore()
   directory.commit()
   expect(() => writeSnapshot(directory.dataDir, join(directory.dataDir, 'copy.db'))).toThrow('cannot be copied')
   expect(directory.readText('data/cikit-api.db')).toBe('new cikit-api.db')
 })
 
-test('one that cannot be finished keeps everybody out, and can be finished later', () => {
+test('a restore that cannot be finished blocks the directory and can be finished later', () => {
   using directory = createPendingRestore()
-  // A file where the directory of the keys is to be.
+  // A file at the path of the key directory.
   writeFileSync(directory.credentialsDir, '')
   directory.commit()
   expect(() => acquireServeLock(directory.dataDir)).toThrow(OperatorError)

@@ -25,7 +25,7 @@ async function startLockHolder(dataDir: string, address = '') {
   }
 }
 
-test('a second process is refused, and told who has the directory and where that one listens', async () => {
+test('rejects a second process, naming the holder and its address', async () => {
   using dir = tempDir()
   await using holder = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')
   expect(() => acquireServeLock(dir.path)).toThrow(OperatorError)
@@ -34,13 +34,13 @@ test('a second process is refused, and told who has the directory and where that
   )
 })
 
-test('a second process is refused while the first is only starting', async () => {
+test('rejects a second process while the first is starting', async () => {
   using dir = tempDir()
   await using _ = await startLockHolder(dir.path)
   expect(() => acquireServeLock(dir.path)).toThrow(/already served by another process, which is starting or stopping/)
 })
 
-test('a refusal takes nothing away from the one that has the lock', async () => {
+test('a rejected process does not affect the holder', async () => {
   using dir = tempDir()
   await using holder = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -48,7 +48,7 @@ test('a refusal takes nothing away from the one that has the lock', async () => 
   }
 })
 
-test('the lock is gone with a holder that was killed', async () => {
+test('killing the holder releases the lock', async () => {
   using dir = tempDir()
   await using holder = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')
   await holder.kill()
@@ -56,7 +56,7 @@ test('the lock is gone with a holder that was killed', async () => {
   lock.release()
 })
 
-test('a killed holder is not named for the one that came after it', async () => {
+test('does not name a killed holder after a new one took the lock', async () => {
   using dir = tempDir()
   await using killed = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')
   await killed.kill()
@@ -64,7 +64,7 @@ test('a killed holder is not named for the one that came after it', async () => 
   expect(() => acquireServeLock(dir.path)).toThrow(/already served by another process, which is starting or stopping/)
 })
 
-test('a released lock can be taken again, and says nothing of the one before', () => {
+test('a released lock can be taken again and names no earlier holder', () => {
   using dir = tempDir()
   const first = acquireServeLock(dir.path)
   first.announce('http://127.0.0.1:1/')
@@ -75,7 +75,7 @@ test('a released lock can be taken again, and says nothing of the one before', (
   second.release()
 })
 
-test('where somebody serves is known as long as it does', () => {
+test('the address of the server is known while it serves', () => {
   using dir = tempDir()
   expect(findLockHolder(dir.path)).toBeUndefined()
   const lock = acquireServeLock(dir.path)
@@ -86,7 +86,7 @@ test('where somebody serves is known as long as it does', () => {
   expect(findLockHolder(dir.path)).toBeUndefined()
 })
 
-test('a directory that was only locked before is no stranger', async () => {
+test('accepts a directory that was only locked before', async () => {
   using dir = tempDir()
   await using holder = await startLockHolder(dir.path)
   await holder.kill()
@@ -103,7 +103,7 @@ test('two directories are served side by side', () => {
   for (const lock of locks) lock.release()
 })
 
-test('its files are for their owner only, whatever the umask', () => {
+test('lock files are 0600, whatever the umask', () => {
   using _ = setUmask(0)
   using dir = tempDir()
   const lock = acquireServeLock(dir.path)
@@ -114,7 +114,7 @@ test('its files are for their owner only, whatever the umask', () => {
   lock.release()
 })
 
-test('who serves is known from outside, until it is gone', async () => {
+test('other processes can find the server until it is gone', async () => {
   using dir = tempDir()
   expect(findLockHolder(dir.path)).toBeUndefined()
   await using holder = await startLockHolder(dir.path, 'http://127.0.0.1:1337/')

@@ -15,7 +15,7 @@ async function createSessions(store: ReturnType<typeof createTestStore>, usernam
   })
 }
 
-test('a session is found by each of its tokens with its user, and by the other kind by none', async () => {
+test('finds a session by each token, but not by a token of the other kind', async () => {
   using store = createTestStore()
   await createSessions(store, 'ada', 'one')
   const holder: TokenHolder = {
@@ -30,14 +30,14 @@ test('a session is found by each of its tokens with its user, and by the other k
   expect(store.sessions.findByRefresh(hash('access one'))).toBeUndefined()
 })
 
-test('the user of a session is as it is now', async () => {
+test('the user of a session is current', async () => {
   using store = createTestStore()
   await createSessions(store, 'ada', 'one')
   await store.db.write(() => store.users.updateGroupAndSecret('id-of-ada', 'manager', hash('new')))
   expect(store.sessions.findByAccess(hash('access one'))?.user.group).toBe('manager')
 })
 
-test('a rotation replaces both tokens, and the used refresh token stays known', async () => {
+test('a rotation replaces both tokens and remembers the used refresh token', async () => {
   using store = createTestStore()
   await createSessions(store, 'ada', 'one')
   const next = createTokenPair('two', { access: 4_000, refresh: 5_000 })
@@ -53,7 +53,7 @@ test('a rotation replaces both tokens, and the used refresh token stays known', 
   })
 })
 
-test('an ended session takes its tokens and its used refresh tokens with it', async () => {
+test('removing a session removes its tokens and used refresh tokens', async () => {
   using store = createTestStore()
   await createSessions(store, 'ada', 'one', 'other')
   const next = createTokenPair('two', { access: 4_000, refresh: 5_000 })
@@ -64,7 +64,7 @@ test('an ended session takes its tokens and its used refresh tokens with it', as
   expect(store.sessions.findByAccess(hash('access other'))).toBeDefined()
 })
 
-test('ending all sessions of a user leaves those of others', async () => {
+test('removing the sessions of a user keeps those of others', async () => {
   using store = createTestStore()
   await createSessions(store, 'ada', 'one', 'two')
   await createSessions(store, 'bob', 'three')
@@ -74,14 +74,14 @@ test('ending all sessions of a user leaves those of others', async () => {
   expect(store.sessions.findByAccess(hash('access three'))).toBeDefined()
 })
 
-test('the sessions of a removed user go with it', async () => {
+test('removing a user removes its sessions', async () => {
   using store = createTestStore()
   await createSessions(store, 'ada', 'one')
   await store.db.write(() => store.users.remove('id-of-ada'))
   expect(store.db.sql.query('SELECT count(*) AS count FROM sessions').get()).toEqual({ count: 0 })
 })
 
-test('only the newest sessions of a user are kept, in the order in which they came', async () => {
+test('retains only the newest sessions of a user', async () => {
   using store = createTestStore()
   await createSessions(store, 'ada', 'one', 'two', 'three')
   await createSessions(store, 'bob', 'four')
@@ -90,7 +90,7 @@ test('only the newest sessions of a user are kept, in the order in which they ca
   expect(remaining).toEqual(['two', 'three', 'four'])
 })
 
-test('a session is removed when both of its tokens had expired before', async () => {
+test('removes a session when both tokens have expired', async () => {
   using store = createTestStore()
   await createSessions(store, 'ada', 'one')
   await store.db.write(() => store.sessions.removeExpiredBefore(3_000))
@@ -99,7 +99,7 @@ test('a session is removed when both of its tokens had expired before', async ()
   expect(store.sessions.findByAccess(hash('access one'))).toBeUndefined()
 })
 
-test('a session of nobody is refused', async () => {
+test('rejects a session without a user', async () => {
   using store = createTestStore()
   const session = { id: 'one', userId: 'nobody', createdAt: 0, ...clientFields }
   const inserted = store.db.write(() =>
@@ -108,7 +108,7 @@ test('a session of nobody is refused', async () => {
   await expect(inserted).rejects.toThrow(/FOREIGN KEY/)
 })
 
-test('the last thousand refresh tokens of a session are known as used, and older ones are forgotten', async () => {
+test('remembers the last thousand used refresh tokens of a session', async () => {
   using store = createTestStore()
   await createSessions(store, 'ada', 'one', 'two')
   await store.db.write(() => {
@@ -128,7 +128,7 @@ test('the last thousand refresh tokens of a session are known as used, and older
   ]).toEqual([undefined, 'one', 'one', 'two'])
 })
 
-test('a session is found by its id with its user as that is now, until it ends', async () => {
+test('finds a session by id with its current user until it ends', async () => {
   using store = createTestStore()
   await createSessions(store, 'ada', 'one', 'two')
   expect(store.sessions.findTokenHolder('one')).toEqual(store.sessions.findByAccess(hash('access one')))

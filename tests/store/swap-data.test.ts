@@ -17,7 +17,7 @@ function createDataDirectory() {
   return { path: dir.path, open, swap, [Symbol.dispose]: () => dir[Symbol.dispose]() }
 }
 
-test('what is made takes the place of what was there, which is put aside', async () => {
+test('replaces the data and moves the old data aside', async () => {
   using directory = createDataDirectory()
   const { path, swap } = directory
   const { ino } = statSync(databaseFile(path))
@@ -26,7 +26,7 @@ test('what is made takes the place of what was there, which is put aside', async
   expect(statSync(join(previousDataDir ?? '', 'cikit-api.db')).ino).toBe(ino)
 })
 
-test('it is refused while somebody works on the database, and all stays as it was', async () => {
+test('rejects and changes nothing while another command uses the database', async () => {
   using directory = createDataDirectory()
   const { path, open, swap } = directory
   const db = open()
@@ -38,7 +38,7 @@ test('it is refused while somebody works on the database, and all stays as it wa
   await swap()
 })
 
-test('it is refused while somebody serves', async () => {
+test('rejects while the directory is served', async () => {
   using directory = createDataDirectory()
   const { path, swap } = directory
   const lock = acquireServeLock(path)
@@ -46,7 +46,7 @@ test('it is refused while somebody serves', async () => {
   lock.release()
 })
 
-test('what cannot be made changes nothing, and leaves nothing behind', async () => {
+test('a failure changes nothing and leaves nothing behind', async () => {
   using directory = createDataDirectory()
   const { path, swap } = directory
   const before = readFileSync(databaseFile(path))

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createAccount, createTestStore } from '../testkit/store/test-store.ts'
 
-test('users are listed in the order in which they came, without their secrets', async () => {
+test('lists users in order of creation, without secrets', async () => {
   using store = createTestStore()
   await store.db.write(() => {
     store.users.insert({ ...createAccount('zoe'), createdAt: 2_000 })
@@ -21,7 +21,7 @@ test('usernames are unique ignoring case', async () => {
   expect(store.users.list()).toMatchObject([{ username: 'Ada' }])
 })
 
-test('a user is found ignoring case, under the name it has', async () => {
+test('finds a user ignoring case', async () => {
   using store = createTestStore()
   const ada = createAccount('Ada')
   await store.db.write(() => store.users.insert(ada))
@@ -30,7 +30,7 @@ test('a user is found ignoring case, under the name it has', async () => {
   expect(store.users.find('%')).toBeUndefined()
 })
 
-test('a second owner is refused, by insertion and by change', async () => {
+test('rejects a second owner', async () => {
   using store = createTestStore()
   await store.db.write(() => store.users.insert(createAccount('first', 'owner')))
   await store.db.write(() => store.users.insert(createAccount('second')))
@@ -48,7 +48,7 @@ test.each([
   ['a second owner', "UPDATE users SET user_group = 'owner'"],
   ['a group that is none', "UPDATE users SET user_group = 'root'"],
   ['a user without a secret', 'UPDATE users SET secret = NULL'],
-])('the database itself refuses %s', async (_, statement) => {
+])('a constraint rejects %s', async (_, statement) => {
   using store = createTestStore()
   await store.db.write(() => {
     store.users.insert(createAccount('first', 'owner'))
@@ -57,7 +57,7 @@ test.each([
   expect(() => store.db.sql.run(statement)).toThrow(/constraint failed/)
 })
 
-test('a time step is taken once, and never one before it', async () => {
+test('a time step is used once, and no earlier one after it', async () => {
   using store = createTestStore()
   const ada = createAccount('ada')
   const consume = (step: number) => store.db.write(() => store.users.consumeTimeStep(ada, step))
@@ -70,14 +70,14 @@ test('a time step is taken once, and never one before it', async () => {
   expect(await consume(100)).toBe(false)
 })
 
-test('the first time step of all can be taken', async () => {
+test('the first time step can be used', async () => {
   using store = createTestStore()
   const ada = createAccount('ada')
   await store.db.write(() => store.users.insert(ada))
   expect(await store.db.write(() => store.users.consumeTimeStep(ada, 0))).toBe(true)
 })
 
-test('the time steps of one user are not those of another', async () => {
+test('time steps are tracked per user', async () => {
   using store = createTestStore()
   await store.db.write(() => {
     store.users.insert(createAccount('ada'))
@@ -87,7 +87,7 @@ test('the time steps of one user are not those of another', async () => {
   expect(await store.db.write(() => store.users.consumeTimeStep(createAccount('bob'), 100))).toBe(true)
 })
 
-test('a code of the former secret takes no step, and the new secret begins anew', async () => {
+test('a new secret resets the used step, and codes of the old one are rejected', async () => {
   using store = createTestStore()
   const before = createAccount('ada')
   const after = { ...before, encryptedSecret: Buffer.from('another') }
@@ -101,7 +101,7 @@ test('a code of the former secret takes no step, and the new secret begins anew'
   expect(await store.db.write(() => store.users.consumeTimeStep(after, 100))).toBe(true)
 })
 
-test('a removed user is gone and takes no step, and its name is free', async () => {
+test('a removed user is gone and its name can be used again', async () => {
   using store = createTestStore()
   const ada = createAccount('ada')
   await store.db.write(() => store.users.insert(ada))

@@ -13,11 +13,11 @@ test('writes that wait at the same time share one commit', async () => {
     return walBytes() - before
   }
   await table.insert()
-  // As many pages, and not ten times as many.
+  // The same number of pages, not ten times as many.
   expect(await walGrowthOf(10)).toBe(await walGrowthOf(1))
 })
 
-test('one that throws is undone alone, and told why', async () => {
+test('a write that throws is rolled back alone and rejects with its error', async () => {
   using table = openNumberTable()
   const outcomes = await Promise.allSettled([
     table.insert(1),
@@ -37,7 +37,7 @@ test('one that throws is undone alone, and told why', async () => {
   expect(table.rows()).toEqual([1, 3])
 })
 
-test('who watches is told how each write ended, and whether that was the doing of the store', async () => {
+test('watchers receive the outcome of each write', async () => {
   using table = openNumberTable()
   const results: WriteResult[] = []
   const unwatch = table.db.watchWrites(end => results.push(end))
@@ -55,7 +55,7 @@ test('who watches is told how each write ended, and whether that was the doing o
   for (const { ms } of results) expect(ms).toBeWithin(0, 5_000)
 })
 
-test('nobody is told of a result that is not committed yet', async () => {
+test('results are delivered after the commit', async () => {
   using table = openNumberTable()
   using other = new Sqlite(table.path)
   const seen: unknown[] = []
@@ -72,7 +72,7 @@ test('nobody is told of a result that is not committed yet', async () => {
   expect(seen).toEqual(Array(4).fill({ rows: 3 }))
 })
 
-test('a transaction is shared by 64 at the most, and requests have their turn in between', async () => {
+test('at most 64 writes share a transaction, and requests run in between', async () => {
   using table = openNumberTable()
   using other = new Sqlite(table.path)
   let turns = 0
@@ -91,7 +91,7 @@ test('a transaction is shared by 64 at the most, and requests have their turn in
   expect(table.rows()).toHaveLength(200)
 })
 
-test('what no longer fits into the store is refused, and the others count', async () => {
+test('a write that exceeds the space fails, and the others succeed', async () => {
   using table = openNumberTable()
   table.db.sql.run('PRAGMA max_page_count = 20')
   const outcomes = await Promise.allSettled([table.insert(1), table.insert(2, 1_000_000), table.insert(3)])
@@ -103,7 +103,7 @@ test('what no longer fits into the store is refused, and the others count', asyn
   expect(table.rows()).toEqual([1, 3])
 })
 
-test('when the commit itself is refused, only the one that it is refused for fails', async () => {
+test('when a commit fails, only the write that caused it fails', async () => {
   using table = openNumberTable()
   const orphan = () => table.db.write(() => void table.db.sql.run('INSERT INTO child VALUES (99)'))
   const outcomes = await Promise.allSettled([table.insert(1), orphan(), table.insert(2)])
@@ -113,7 +113,7 @@ test('when the commit itself is refused, only the one that it is refused for fai
   expect(table.count()).toBe(2)
 })
 
-test('each sees, from memory too, what those before it wrote, and nothing that was undone', async () => {
+test('each write reads, also from the cache, committed and earlier writes but nothing rolled back', async () => {
   using table = openNumberTable()
   expect(table.count()).toBe(0)
   const counts = await Promise.all([
@@ -132,7 +132,7 @@ test('each sees, from memory too, what those before it wrote, and nothing that w
   expect(table.count()).toBe(1)
 })
 
-test('what was read inside a transaction that came to nothing is forgotten', async () => {
+test('reads inside a rolled-back transaction are not cached', async () => {
   using table = openNumberTable()
   table.db.sql.run('PRAGMA max_page_count = 20')
   const counted: number[] = []
@@ -155,10 +155,10 @@ test('what was read inside a transaction that came to nothing is forgotten', asy
   expect(table.count()).toBe(1)
 })
 
-test('a transaction reads what another process has committed before it began', async () => {
+test('a transaction reads commits of other processes from before its start', async () => {
   using table = openNumberTable()
   using other = new Sqlite(table.path)
-  // In the turn of the event loop in which the transaction begins, and before it does.
+  // In the same turn of the event loop as the transaction's start, but before it.
   setImmediate(() => {
     expect(table.count()).toBe(0)
     other.run('INSERT INTO t VALUES (1, NULL)')
@@ -166,7 +166,7 @@ test('a transaction reads what another process has committed before it began', a
   expect(await table.db.write(table.count)).toBe(1)
 })
 
-test('each caller has its own patience with another process', async () => {
+test('each write has its own timeout for the lock', async () => {
   using table = openNumberTable()
   using other = new Sqlite(table.path)
   other.run('BEGIN IMMEDIATE')
@@ -185,7 +185,7 @@ test('each caller has its own patience with another process', async () => {
   expect(table.rows()).toEqual([2])
 }, 20_000)
 
-test('when the store is closed, whoever still waits is told', async () => {
+test('closing the store rejects queued writes', async () => {
   const table = openNumberTable()
   const written = table.insert(1)
   table[Symbol.dispose]()

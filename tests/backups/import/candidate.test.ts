@@ -36,7 +36,7 @@ describe('a secret', () => {
     expect(secretOf(text)).toBe(bytes.toString('hex'))
   })
 
-  test('in the other encodings that the original knew', () => {
+  test('in the other encodings of the original', () => {
     expect(secretOf(bytes.toString('hex'), 'hex')).toBe(bytes.toString('hex'))
     expect(secretOf(bytes.toString('latin1'), 'ascii')).toBe(bytes.toString('hex'))
   })
@@ -61,7 +61,7 @@ describe('a secret', () => {
     `${EXPORTED_SECRET}1`,
     `${EXPORTED_SECRET}AA`,
     'ä'.repeat(40),
-  ])('that is none: %p', secret => {
+  ])('that is invalid: %p', secret => {
     expect(reasonOf({ secret })).toMatch(/^its secret is not base32: .*--encoding.*create-user -u ann -g manager$/)
   })
 })

@@ -4,21 +4,21 @@ import { OperatorError } from '../../../src/core/errors.ts'
 
 const read = (text: string) => readDocuments(new TextEncoder().encode(text))
 
-test('one document a line, with the number of its line', () => {
+test('reads one document per line with its line number', () => {
   expect(read('{"a":1}\n{"a":2}\n')).toEqual([
     { position: 1, document: { a: 1 } },
     { position: 2, document: { a: 2 } },
   ])
 })
 
-test('a byte order mark, CRLF, empty lines and no line feed at the end do not matter', () => {
+test('accepts a byte order mark, CRLF, empty lines and a missing final line feed', () => {
   expect(read('\ufeff{"a":1}\r\n\r\n  \n{"a":2}')).toEqual([
     { position: 1, document: { a: 1 } },
     { position: 4, document: { a: 2 } },
   ])
 })
 
-test('one array, as --jsonArray writes it, pretty or not', () => {
+test('reads an array of --jsonArray, pretty or not', () => {
   expect(read('\n[\n{"a":1},\n  {"a":\n2}]\n')).toEqual([
     { position: 1, document: { a: 1 } },
     { position: 2, document: { a: 2 } },
@@ -36,12 +36,12 @@ test.each(['{"a":1', 'null', '5', '"text"', '[1]x', '{"a":1}{"a":2}', `{"a":"${'
   },
 )
 
-test('what is nested without end is no document', () => {
+test('rejects endless nesting', () => {
   expect(read(`{"a":${'['.repeat(8_000)}${']'.repeat(8_000)}}\n{}`).at(-1)).toEqual({ position: 2, document: {} })
   expect(read(`{"a":${'['.repeat(8_000)}\n{}`)[0]?.document).toBeUndefined()
 })
 
-test('what is in an array and no object is told by its place', () => {
+test('reports non-objects in an array by position', () => {
   expect(read('[{}, 1, null, []]').map(({ document }) => document)).toEqual([{}, undefined, undefined, undefined])
 })
 
@@ -50,13 +50,13 @@ test.each([
   ['an array of nothing', '[]', /empty/],
   ['an array that does not end', '[{"secret":"KEEPTHIS"}', /starts like an array but is not one/],
   ['too many', '{}\n'.repeat(10_001), /more than 10000 documents/],
-])('%s is refused, and not repeated', (_, text, message) => {
+])('rejects %s without quoting it', (_, text, message) => {
   expect(() => read(text)).toThrow(OperatorError)
   expect(() => read(text)).toThrow(message)
   expect(() => read(text)).not.toThrow(/KEEPTHIS/)
 })
 
-test('what is not UTF-8 is refused', () => {
+test('rejects files that are not UTF-8', () => {
   expect(() => readDocuments(Buffer.from('{"a":1}', 'utf16le').subarray(0, 3))).not.toThrow(/"a"/)
   expect(() => readDocuments(Uint8Array.of(0xff, 0xfe, 0x7b, 0))).toThrow(/not UTF-8/)
 })

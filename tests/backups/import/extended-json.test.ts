@@ -10,11 +10,11 @@ test.each([
   ['another zone', { $date: '2018-05-30T09:12:31.114+0200' }],
   ['milliseconds', { $date: 1_527_664_351_114 }],
   ['a double', { $date: { $numberDouble: '1527664351114.0' } }],
-])('a date: %s', (_, value) => {
+])('parses the date %s', (_, value) => {
   expect(toMilliseconds(value)).toBe(TIME)
 })
 
-test('a date before 1970 is one, too', () => {
+test('parses a date before 1970', () => {
   expect(toMilliseconds({ $date: { $numberLong: '-1' } })).toBe(-1)
 })
 
@@ -23,6 +23,6 @@ test.each([
   ...[{ $date: '2018-05-30' }, { $date: '2018-05-30T07:12:31' }, { $date: '2018-13-30T07:12:31Z' }],
   ...[{ $date: { $numberLong: '1e3' } }, { $date: { $numberLong: '9999999999999999999' } }, { $date: 1.5 }],
   ...[{ $date: '2018-05-30T07:12:31Z', more: 1 }, { $numberLong: '1' }],
-])('no date: %j', value => {
+])('rejects the date %j', value => {
   expect(toMilliseconds(value)).toBeUndefined()
 })

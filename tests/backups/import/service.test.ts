@@ -13,7 +13,7 @@ const outcomes = (results: { outcome: string }[]) => results.map(({ outcome }) =
 /** `username group` of all users, oldest first. */
 const listUsers = (api: TestApi) => api.context.users.list().map(({ username, group }) => `${username} ${group}`)
 
-test('users are taken with their groups, dates and secrets, oldest first', async () => {
+test('imports users with groups, dates and secrets, oldest first', async () => {
   await using api = await createTestApi()
   const later = { created: { $date: '2019-01-01T00:00:00Z' } }
   const users = [exportedUser('ann', 'viewer', later), exportedUser('BR0kEN', 'owner'), exportedUser('bob', 'manager')]
@@ -23,7 +23,7 @@ test('users are taken with their groups, dates and secrets, oldest first', async
   await api.logIn({ username: 'BR0kEN', secret: EXPORTED_SECRET })
 })
 
-test('each who is taken is in the audit, and nobody else', async () => {
+test('records exactly the imported users', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner', 'owner')
   const actor = { ...TEST_ACTOR, user: 'host:root', action: 'import' }
@@ -32,14 +32,14 @@ test('each who is taken is in the audit, and nobody else', async () => {
   expect(records.filter(words => words.includes('import'))).toEqual(['host:root import ann ok'])
 })
 
-test('a look at it takes nobody', async () => {
+test('planning imports nobody', async () => {
   await using api = await createTestApi()
   const results = await api.context.userImport.plan(parse([exportedUser('ann', 'viewer')]))
   expect(outcomes(results)).toEqual(['taken'])
   expect(listUsers(api)).toEqual([])
 })
 
-test('a second time finds them there, and changes nothing', async () => {
+test('a second import changes nothing', async () => {
   await using api = await createTestApi()
   const users = parse([exportedUser('ann', 'owner'), exportedUser('bob', 'viewer')])
   await api.context.userImport.apply(TEST_ACTOR, users)
@@ -48,7 +48,7 @@ test('a second time finds them there, and changes nothing', async () => {
   expect(api.context.users.list()).toEqual(before)
 })
 
-test('a date that is not known is now, and that is said', async () => {
+test('an unknown date becomes the current time, with a remark', async () => {
   await using api = await createTestApi()
   const [result] = await api.context.userImport.apply(
     TEST_ACTOR,
@@ -58,7 +58,7 @@ test('a date that is not known is now, and that is said', async () => {
   expect(api.context.users.list()[0]?.createdAt).toBe(api.clock.now())
 })
 
-describe('what is not clear is not taken, and the rest is', () => {
+describe('rejects ambiguous users and imports the rest:', () => {
   test.each<[string, string[][], RegExp[], string[]]>([
     [
       'two of a name, ignoring case',
@@ -94,7 +94,7 @@ describe('what is not clear is not taken, and the rest is', () => {
     expect(listUsers(api)).toEqual(after.length > 0 ? after : ['owner owner', 'kim viewer'])
   })
 
-  test('two owners, where there is none yet', async () => {
+  test('two owners without an existing one', async () => {
     await using api = await createTestApi()
     const users = parse([exportedUser('ann', 'owner'), exportedUser('bob', 'owner'), exportedUser('kim', 'viewer')])
     const results = await api.context.userImport.apply(TEST_ACTOR, users)
@@ -107,7 +107,7 @@ describe('what is not clear is not taken, and the rest is', () => {
   })
 })
 
-test('all of it or nothing: where one cannot be stored, nobody is taken', async () => {
+test('imports nobody if one user cannot be stored', async () => {
   await using api = await createTestApi()
   api.context.db.sql.run(
     "CREATE TRIGGER full BEFORE INSERT ON users WHEN new.username = 'bob' BEGIN SELECT raise(ABORT, 'no'); END",
@@ -118,7 +118,7 @@ test('all of it or nothing: where one cannot be stored, nobody is taken', async 
   expect(listUsers(api)).toEqual([])
 })
 
-test('a user who is made at the same moment is not overwritten, and nobody is taken', async () => {
+test('does not overwrite a user created meanwhile and imports nobody', async () => {
   await using api = await createTestApi()
   const applying = api.context.userImport.apply(
     TEST_ACTOR,
