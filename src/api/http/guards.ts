@@ -5,7 +5,7 @@ import type { Group } from '../../core/groups.ts'
 import { Access, RequestClient } from './access.ts'
 import { type Fields, MalformedBody, readFields } from './body.ts'
 import { canonicalizeAuthorization } from './credentials.ts'
-import { type Attempt, addressOf, recordAttempt } from './request-context.ts'
+import { startAttempt } from './request-context.ts'
 
 /** Kept out of the context of handlers, which could otherwise grant access. */
 const accessByRequest = new WeakMap<Request, Access>()
@@ -25,12 +25,8 @@ export function createGuard(auth: AuthService) {
     .onTransform({ as: 'global' }, ({ params }) => repairPathParameters(params))
     .derive({ as: 'global' }, ({ request, route, params, body, bearer }) => {
       const fields = toFields(body)
-      const attempt: Attempt = {
-        actor: { user: '', address: addressOf(request), action: actionOf(route) },
-        target: Object.values(params ?? {})[0] ?? claimedUsername(fields),
-        isAuthenticated: false,
-      }
-      recordAttempt(request, attempt)
+      const target = Object.values(params ?? {})[0] ?? claimedUsername(fields)
+      const attempt = startAttempt(request, actionOf(route), target)
       const client = new RequestClient(request, bearer, fields)
       accessByRequest.set(request, new Access(auth, attempt, client, body))
       return { actor: attempt.actor, client }

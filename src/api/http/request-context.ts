@@ -33,15 +33,15 @@ export function requestIdOf(request: Request): string {
   return requestStates.get(request)?.id ?? 'unknown'
 }
 
-/** The client's address; `X-Forwarded-For` counts only from trusted proxies. */
-export function addressOf(request: Request): string {
-  return requestStates.get(request)?.address ?? 'unknown'
-}
-
-/** Records the attempt for the audit log. */
-export function recordAttempt(request: Request, attempt: Attempt): void {
+/**
+ * Records for the audit log what a request attempts. The client's address comes from `X-Forwarded-For` only behind
+ * trusted proxies.
+ */
+export function startAttempt(request: Request, action: string, target: string): Attempt {
   const state = requestStates.get(request)
+  const attempt = { actor: { user: '', address: state?.address ?? 'unknown', action }, target, isAuthenticated: false }
   if (state) state.attempt = attempt
+  return attempt
 }
 
 export function attemptOf(request: Request): Attempt | undefined {
