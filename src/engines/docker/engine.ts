@@ -26,8 +26,8 @@ import {
   parseIds,
   parseInfo,
   parsePaused,
-  parseUsage,
 } from './responses.ts'
+import { parseUsage } from './usage.ts'
 
 /** Label of the containers that we create, to find them again. CIKit's own containers do not have it. */
 const MARK_LABEL = 'cikit-api.add'

@@ -1,9 +1,9 @@
-import { ApiError } from '../../core/errors.ts'
-import type { Droplet, DropletEvent, DropletRef, DropletState, PortBinding, Usage } from '../../droplets/engine.ts'
+import type { Droplet, DropletEvent, DropletRef, DropletState, PortBinding } from '../../droplets/engine.ts'
 import { numberOf } from '../../droplets/naming.ts'
 import type { EngineInfo } from './cgroup.ts'
+import { asRecord, asString, isInteger, matchOrEmpty, parseTime, unexpected } from './json-shape.ts'
 
-// The only place where Docker's responses are parsed. An unexpected shape means that the engine is broken (918).
+// Parses Docker's responses into droplet terms. An unexpected shape means that the engine is broken (918).
 
 /** Label of the containers that we create: the requesting user. */
 export const CREATOR_LABEL = 'cikit-api.user'
@@ -97,53 +97,6 @@ export function parseSystemTime(response: unknown): number {
   return typeof SystemTime === 'string' ? Date.parse(SystemTime) : Number.NaN
 }
 
-/** `GET /containers/ID/stats`; undefined for a stopped container, for which Docker reports no readings. */
-export function parseUsage(response: unknown): Usage | undefined {
-  const { read, cpu_stats, memory_stats, networks, blkio_stats, pids_stats } = asRecord(response)
-  const at = parseTime(read)
-  const { usage, limit, stats } = asRecord(memory_stats ?? {})
-  if (at === undefined || usage === undefined) return undefined
-  // Like `docker stats`, without inactive cache, which the kernel can reclaim (cgroup v2, then v1).
-  const { inactive_file, total_inactive_file } = asRecord(stats ?? {})
-  const [networkIn, networkOut] = ['rx_bytes', 'tx_bytes'].map(name =>
-    sum(Object.values(asRecord(networks ?? {})).map(network => asRecord(network)[name])),
-  )
-  const transfers = asRecord(blkio_stats ?? {}).io_service_bytes_recursive
-  const [diskRead, diskWritten] = ['read', 'write'].map(direction =>
-    sum(
-      (Array.isArray(transfers) ? transfers : [])
-        .map(asRecord)
-        .flatMap(({ op, value }) => (isOp(op, direction) ? [value] : [])),
-    ),
-  )
-  return {
-    at,
-    cpuSeconds: asCount(asRecord(asRecord(cpu_stats).cpu_usage).total_usage) / 1e9,
-    memory: Math.max(asCount(usage) - asCount(total_inactive_file ?? inactive_file ?? 0), 0),
-    memoryLimit: asCount(limit ?? 0),
-    networkIn: networkIn ?? 0,
-    networkOut: networkOut ?? 0,
-    diskRead: diskRead ?? 0,
-    diskWritten: diskWritten ?? 0,
-    processes: asCount(asRecord(pids_stats ?? {}).current ?? 0),
-  }
-}
-
-/** cgroup v1 has `Read`, v2 `read`. */
-function isOp(op: unknown, direction: string): boolean {
-  return typeof op === 'string' && op.toLowerCase() === direction
-}
-
-function sum(counts: unknown[]): number {
-  return counts.map(asCount).reduce((left, right) => left + right, 0)
-}
-
-/** An unsigned 64-bit kernel counter; large values lose precision here. */
-function asCount(value: unknown): number {
-  if (typeof value !== 'number' || !(value >= 0)) throw unexpected('an invalid counter')
-  return value
-}
-
 /** `GET /exec/ID/json` */
 export function parseExecRunning(response: unknown): boolean {
   return asRecord(response).Running === true
@@ -192,37 +145,4 @@ function parsePorts(value: unknown): Record<string, PortBinding> {
     }
   }
   return ports
-}
-
-/** RFC 3339 with nanoseconds; the zero time of Go means never. */
-function parseTime(value: unknown): number | undefined {
-  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(asString(value))
-  const seconds = match ? Date.parse(`${match[1]}${match[3]}`) : Number.NaN
-  if (Number.isNaN(seconds)) throw unexpected('an invalid time')
-  // Fractions of a millisecond matter: they decide which of two droplets is newer.
-  return value === '0001-01-01T00:00:00Z' ? undefined : seconds + Number(match?.[2] ?? 0) * 1000
-}
-
-function asRecord(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw unexpected('something other than an object')
-  return { ...value }
-}
-
-/** Untrusted text, or an empty string if it does not match. */
-function matchOrEmpty(shape: RegExp, value: unknown): string {
-  return typeof value === 'string' && shape.test(value) ? value : ''
-}
-
-function isInteger(value: unknown): value is number {
-  return Number.isSafeInteger(value)
-}
-
-function asString(value: unknown): string {
-  if (typeof value !== 'string') throw unexpected('something other than a string')
-  return value
-}
-
-function unexpected(description: string): ApiError {
-  return new ApiError('engineUnavailable', { cause: new Error(`The engine answered ${description}`) })
 }

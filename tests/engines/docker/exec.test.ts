@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { hijack } from '../../../src/engines/docker/hijack.ts'
 import { demultiplexOutput } from '../../../src/engines/docker/multiplexed-output.ts'
-import { parseUsage } from '../../../src/engines/docker/responses.ts'
+import { parseUsage } from '../../../src/engines/docker/usage.ts'
 import { encodeFrame } from '../../testkit/docker/docker-engine.ts'
 import { tempDir } from '../../testkit/temp-dir.ts'
 
