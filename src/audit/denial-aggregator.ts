@@ -3,7 +3,7 @@ import type { Chain } from './chain.ts'
 
 /** Anonymous addresses with a count of their own; all others share one. */
 const MAX_ANONYMOUS_ADDRESSES = 20
-const ANONYMOUS_PREFIX = 'stranger '
+const ANONYMOUS_PREFIX = 'anonymous '
 /** Replaces values that differ between aggregated denials. */
 export const WILDCARD = '*'
 

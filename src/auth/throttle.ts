@@ -92,7 +92,7 @@ export function createThrottle(buckets: ThrottleBucketStore, now: () => number) 
     /** Current locks on addresses, on logins (anonymous and the users' own buckets) and on recovery codes. */
     countLocks: () => ({
       address: countLocked('address:', ADDRESS_LIMITS),
-      login: countLocked('strangers:', USER_LIMITS) + countLocked('user:', USER_LIMITS),
+      login: countLocked('anonymous:', USER_LIMITS) + countLocked('user:', USER_LIMITS),
       recovery: countLocked('recovery:', USER_LIMITS),
     }),
   }
@@ -105,7 +105,7 @@ export function createThrottle(buckets: ThrottleBucketStore, now: () => number) 
   }
 
   function anonymousBucket(username: string): string {
-    return `strangers:${bucketIndexOf(username)}`
+    return `anonymous:${bucketIndexOf(username)}`
   }
 
   function bucketIndexOf(username: string): number {

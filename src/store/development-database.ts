@@ -66,6 +66,9 @@ export function convertTables(sql: Sqlite, schema: string): void {
     // OR REPLACE: the schema has created a salt.
     sql.run(`INSERT OR REPLACE INTO ${table} SELECT ${columns} FROM old_${oldTable}`)
   }
+  sql.run(`
+    UPDATE throttle_buckets SET bucket = 'anonymous:' || substr(bucket, 11) WHERE bucket LIKE 'strangers:%';
+    UPDATE audit_denials SET key = 'anonymous ' || substr(key, 10) WHERE key LIKE 'stranger %'`)
   for (const { oldTable } of copies) sql.run(`DROP TABLE old_${oldTable}`)
   sql.run('DROP TABLE migrations')
   if (sql.query('PRAGMA foreign_key_check').get()) throw new Error('rows refer to users or sessions that do not exist')

@@ -136,7 +136,7 @@ test('each system assigns usernames to anonymous buckets differently', async () 
     await using api = await createTestApi()
     await attempt(api, { username: 'owner', secret: '' }, HOME, '000000')
     const [row] = api.context.db.sql
-      .query("SELECT bucket FROM throttle_buckets WHERE bucket LIKE 'strangers:%'")
+      .query("SELECT bucket FROM throttle_buckets WHERE bucket LIKE 'anonymous:%'")
       .values()
     buckets.add(String(row?.[0]))
   }

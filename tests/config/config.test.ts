@@ -168,7 +168,7 @@ test.each<[Flags, string]>([
   ]),
   [{ keep: '7' }, '--keep "7" needs scheduled backups: add --every'],
   [{ 'backup-dir': '/b' }, '--backup-dir "/b" needs scheduled backups: add --every'],
-])('backups by %p are refused', (flags, message) => {
+])('rejects the backup settings %p', (flags, message) => {
   expect(() => config(flags)).toThrow(message)
 })
 

@@ -2,6 +2,7 @@ import { Database as Sqlite } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
 import { checkStore } from '../../cli/host/doctor/store.ts'
+import { ApiError } from '../../src/core/errors.ts'
 import { createCoreContext } from '../../src/core-context.ts'
 import { databaseFile, preMigrationFile } from '../../src/store/files.ts'
 import { currentMigration, findPreMigrationBackup } from '../../src/store/pre-migration-backup.ts'
@@ -28,6 +29,9 @@ async function createDevelopmentDataDir() {
   time += 30_000
   const second = await logIn(codeAt(own.secret.reveal(), time))
   await logIn('000000').catch(() => undefined)
+  const anonymous = { user: 'ann', address: '198.51.100.7', action: 'user.auth' }
+  await context.auth.login(anonymous, 'ann', '000000', { agent: 'curl' }).catch(() => undefined)
+  context.audit.recordDenial(anonymous, '', new ApiError('codeRefused'), false)
   await createProvisioningJournal(context.db).start({ mark: 'orphan', name: 'cikit07', startedAt: time })
   await context.clock.saveHighWaterMark()
   await context.close()

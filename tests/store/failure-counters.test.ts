@@ -14,7 +14,7 @@ test('cleanup retains the newest address buckets and all other buckets', async (
   using store = createTestStore()
   const buckets = createThrottleBucketStore(store.db)
   await store.db.write(() => {
-    buckets.save('strangers:7', failedAt(0))
+    buckets.save('anonymous:7', failedAt(0))
     buckets.save('user:ada:address:192.0.2.1', failedAt(0))
     for (const time of [1, 2, 3]) buckets.save(`address:192.0.2.${time}`, failedAt(time))
     buckets.retainNewestAddresses(2)
@@ -25,7 +25,7 @@ test('cleanup retains the newest address buckets and all other buckets', async (
   expect(remaining.map(({ bucket }) => bucket)).toEqual([
     'address:192.0.2.2',
     'address:192.0.2.3',
-    'strangers:7',
+    'anonymous:7',
     'user:ada:address:192.0.2.1',
   ])
 })

@@ -39,6 +39,8 @@ export function downgradeToDevelopmentBuild(dataDir: string): void {
     SELECT id, user_id, created_at, address, agent, last_used_at,
            access_hash, access_expires_at, refresh_hash, refresh_expires_at
     FROM present.sessions ORDER BY user_id, number`)
+  sql.run("UPDATE main.lanes SET lane = 'strangers:' || substr(lane, 11) WHERE lane LIKE 'anonymous:%'")
+  sql.run("UPDATE main.audit_refusals SET key = 'stranger ' || substr(key, 11) WHERE key LIKE 'anonymous %'")
   sql.run('DETACH present')
   renameSync(path, databaseFile(dataDir))
 }
