@@ -42,11 +42,11 @@ test('counts and times requests by route', async () => {
 test('requests to unknown paths create no series and do not appear in the metrics', async () => {
   await using api = await createApi()
   const sendUnknownRequests = async (round: number) => {
-    const path = `/unknown-${round}/${crypto.randomUUID()}`
+    const path = `/hostile-${round}/${crypto.randomUUID()}`
     await api.app.handle(new Request(`http://localhost${path}`, { method: 'PROPFIND' }))
-    await api.call('GET', `${path}?q=unknown`)
-    await api.call('PATCH', `/user/unlock/unknown-${round}`, { headers: { 'user-agent': `unknown ${round}` } })
-    await api.call('POST', '/user/auth', { json: { username: `unknown-${round}`, code: '000000' } })
+    await api.call('GET', `${path}?q=hostile`)
+    await api.call('PATCH', `/user/unlock/hostile-${round}`, { headers: { 'user-agent': `hostile ${round}` } })
+    await api.call('POST', '/user/auth', { json: { username: `hostile-${round}`, code: '000000' } })
   }
   await sendUnknownRequests(0)
   const loginRejections = 'cikit_api_http_requests_total{route="/api/v1/user/auth/",method="POST",status="400"}'
@@ -59,7 +59,7 @@ test('requests to unknown paths create no series and do not appear in the metric
     const unmatched = `cikit_api_http_requests_total{route="none",method="${method}",status="404"}`
     expect((await readMetrics(api)).get(unmatched)).toBe(11)
   }
-  expect(await metricsText(api)).not.toContain('unknown')
+  expect(await metricsText(api)).not.toContain('hostile')
 })
 
 test('counts logins by result, without malformed requests', async () => {
