@@ -20,9 +20,12 @@ export async function buildRelease(dir: string, version: string, extraMigrations
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
   const indexFile = join(tree, 'src/store/migrations/index.ts')
   const migrationLines = extraMigrations.map(
-    (sql, offset) => `  { id: ${NEWEST_MIGRATION + offset + 1}, name: 'later', sql: ${JSON.stringify(sql)} },\n`,
+    (sql, offset) => `,\n  { id: ${NEWEST_MIGRATION + offset + 1}, name: 'later', sql: ${JSON.stringify(sql)} }`,
   )
-  writeFileSync(indexFile, readFileSync(indexFile, 'utf8').replace(/\n\]\s*$/, `\n${migrationLines.join('')}]\n`))
+  const index = readFileSync(indexFile, 'utf8')
+  const listEnd = /,?\s*\]\s*$/
+  if (!listEnd.test(index)) throw new Error('migrations/index.ts does not end with the list of migrations')
+  writeFileSync(indexFile, index.replace(listEnd, `${migrationLines.join('')}]\n`))
   await run([process.execPath, `--cwd=${tree}`, 'scripts/build.ts', version])
   const binary = join(dir, `cikit-api-${version}`)
   cpSync(join(tree, 'dist/cikit-api'), binary)
