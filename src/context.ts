@@ -1,4 +1,4 @@
-import type { Config } from './config/config.ts'
+import type { Config } from './config/types.ts'
 import type { Log } from './core/log.ts'
 import { systemRandom } from './core/random.ts'
 import { type CoreOverrides, createCoreContext, monotonicClock } from './core-context.ts'
@@ -62,7 +62,7 @@ export async function createContext(config: Config, log: Log, overrides: Overrid
   stack.defer(serverHealth.close)
   const healthChecker = createHealthChecker({ engine, informer, monotonic, now, log })
   stack.defer(healthChecker.close)
-  // Before the droplets: an operation that closing them interrupts must stay open in the store.
+  // Closed before the droplets, so that operations which that interrupts stay unfinished in the store.
   stack.defer(operations.close)
   const slots = createConnectionSlots()
   const sessionDeps = { ...core, engine, droplets, slots, random, monotonic, now, log }

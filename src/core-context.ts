@@ -3,7 +3,7 @@ import { createEnrolmentService } from './auth/enrolment.ts'
 import { createAuthService } from './auth/service.ts'
 import { createThrottle } from './auth/throttle.ts'
 import { createUserImport } from './backups/import/service.ts'
-import type { CoreConfig } from './config/config.ts'
+import type { CoreConfig } from './config/types.ts'
 import type { Actor } from './core/actor.ts'
 import { createMonotonicWallClock } from './core/clock.ts'
 import { type RandomBytes, systemRandom } from './core/random.ts'
@@ -97,7 +97,7 @@ export async function createCoreContext(config: CoreConfig, overrides: CoreOverr
     },
     sshKeys: createSshKeyService({ ...deps, sshKeys: createSshKeyStore(db) }),
     userImport: createUserImport(deps),
-    /** @returns the number of secrets, as `rotateKey` */
+    /** @returns the number of re-encrypted secrets */
     rotateKey: (actor: Actor) =>
       rotateKey(db, secretBox, encryptionKeyFile(config), random, () => audit.record(actor, '')),
     /**

@@ -1,7 +1,7 @@
 import { version as packageVersion } from '../package.json'
 
-/** What scripts/build.ts tells the compiler: what git calls the sources. */
+/** Defined by scripts/build.ts at compile time, from `git describe`. */
 declare const BUILT_VERSION: string | undefined
 
-/** The version of this program: git's in a binary, package.json's where it runs from its sources. */
+/** The version of this program: in a binary the one it was built as, from sources that of package.json. */
 export const version: string = typeof BUILT_VERSION === 'string' ? BUILT_VERSION : packageVersion

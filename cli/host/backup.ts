@@ -5,7 +5,9 @@ import { writeBackup } from '../../src/backups/backup-writer.ts'
 import { readPassphrase } from '../../src/backups/encrypted-keys.ts'
 import type { Manifest } from '../../src/backups/manifest.ts'
 import { tempPathFor } from '../../src/backups/work-directory.ts'
-import { type DataLocations, readEnv, readHostFacts, toDataLocations } from '../../src/config/config.ts'
+import { readEnv, readHostFacts, toDataLocations } from '../../src/config/config.ts'
+import type { DataLocations } from '../../src/config/types.ts'
+import { errorCode } from '../../src/core/error-code.ts'
 import { errorMessage } from '../../src/core/error-message.ts'
 import { ConfigError, OperatorError } from '../../src/core/errors.ts'
 import { systemRandom } from '../../src/core/random.ts'
@@ -90,7 +92,7 @@ async function writeAtomically(file: string, write: (fd: number) => Promise<Mani
     return { manifest, size: statSync(file).size }
   } catch (error) {
     rmSync(tempPath, { force: true })
-    throw error instanceof Error && 'code' in error && error.code === 'ENOSPC'
+    throw errorCode(error) === 'ENOSPC'
       ? new OperatorError(`There is not enough space for ${file}, or for a copy of the database: free some space`)
       : error
   } finally {

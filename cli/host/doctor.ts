@@ -1,4 +1,5 @@
-import { type Config, readEnv, readHostFacts, toConfig } from '../../src/config/config.ts'
+import { readEnv, readHostFacts, toConfig } from '../../src/config/config.ts'
+import type { Config } from '../../src/config/types.ts'
 import { escapeText } from '../../src/core/log.ts'
 import { defineCommand } from '../shared/command.ts'
 import { serverSettings, settingArgs, toFlags } from '../shared/flags.ts'

@@ -1,8 +1,10 @@
 import { resolve } from 'node:path'
-import { type Flags, readEnv, settings, variableOf } from '../../src/config/config.ts'
+import { readEnv } from '../../src/config/config.ts'
+import { type Flags, settings, variableOf } from '../../src/config/settings.ts'
 import { OperatorError } from '../../src/core/errors.ts'
 import { defineCommand } from '../shared/command.ts'
 import { serverSettings, settingArgs, toFlags } from '../shared/flags.ts'
+import { printLine } from '../shared/output.ts'
 import { installService } from './service/install.ts'
 import { readText } from './service/install-file.ts'
 import { layout } from './service/layout.ts'
@@ -35,10 +37,6 @@ export const uninstall = defineCommand({
     await uninstallService(printLine)
   },
 })
-
-function printLine(line: string): void {
-  process.stdout.write(`${line}\n`)
-}
 
 /** Settings given by flags or variables. Paths are resolved from the current directory. */
 function readNewSettings(flags: Flags): Flags {

@@ -4,6 +4,7 @@ import { readEnv, readHostFacts, toCoreConfig } from '../../src/config/config.ts
 import { ConfigError, OperatorError } from '../../src/core/errors.ts'
 import { defineCommand } from '../shared/command.ts'
 import { settingArgs, toFlags } from '../shared/flags.ts'
+import { printLine } from '../shared/output.ts'
 import { hostActor } from './core-context.ts'
 import { readText } from './service/install-file.ts'
 import { layout } from './service/layout.ts'
@@ -68,8 +69,4 @@ async function confirmRollback(): Promise<boolean> {
   if (!process.stdin.isTTY) return false
   using terminal = createInterface({ input: process.stdin, output: process.stderr })
   return (await terminal.question('Type "go back" to confirm: ')).trim() === 'go back'
-}
-
-function printLine(line: string): void {
-  process.stdout.write(`${line}\n`)
 }

@@ -1,9 +1,10 @@
 import type { Server } from 'bun'
 import { IDLE_TIMEOUT_SECONDS } from '../../src/api/http/idle-timeout.ts'
 import { createApp } from '../../src/app.ts'
-import type { Config } from '../../src/config/config.ts'
+import type { Config } from '../../src/config/types.ts'
 import type { Context } from '../../src/context.ts'
 import type { Certificate } from '../../src/core/certificate.ts'
+import { errorCode } from '../../src/core/error-code.ts'
 import { errorMessage } from '../../src/core/error-message.ts'
 import { ConfigError, OperatorError } from '../../src/core/errors.ts'
 import { type TerminalSocketData, terminalSocketHandler } from '../../src/droplets/exec/websocket.ts'
@@ -107,5 +108,5 @@ function certificateError({ tls }: Config['listen'], error: unknown): ConfigErro
 }
 
 function isAddressError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^E(ADDR|ACCES)/.test(String(error.code))
+  return /^E(ADDR|ACCES)/.test(errorCode(error) ?? '')
 }

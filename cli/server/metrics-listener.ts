@@ -1,4 +1,4 @@
-import type { Config } from '../../src/config/config.ts'
+import type { Config } from '../../src/config/types.ts'
 import { errorMessage } from '../../src/core/error-message.ts'
 import { OperatorError } from '../../src/core/errors.ts'
 import type { Log } from '../../src/core/log.ts'

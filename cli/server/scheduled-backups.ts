@@ -1,6 +1,6 @@
 import { createBackupSchedule } from '../../src/backups/schedule.ts'
 import { removeOrphanedWork } from '../../src/backups/work-directory.ts'
-import type { BackupSchedule, Config } from '../../src/config/config.ts'
+import type { BackupSchedule, Config } from '../../src/config/types.ts'
 import { OperatorError } from '../../src/core/errors.ts'
 import type { Log } from '../../src/core/log.ts'
 import { runProgram } from '../shared/run-program.ts'

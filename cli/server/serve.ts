@@ -1,5 +1,6 @@
 import { accessSync, constants, mkdirSync } from 'node:fs'
-import { type Config, readEnv, readHostFacts, toConfig } from '../../src/config/config.ts'
+import { readEnv, readHostFacts, toConfig } from '../../src/config/config.ts'
+import type { Config } from '../../src/config/types.ts'
 import { type Context, createContext } from '../../src/context.ts'
 import { type Certificate, readCertificate } from '../../src/core/certificate.ts'
 import { errorMessage } from '../../src/core/error-message.ts'

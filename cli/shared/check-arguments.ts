@@ -44,7 +44,8 @@ function flagEntries(args: ArgsDef): [string, ArgDef][] {
   return Object.entries(args).filter(([, arg]) => arg.type !== 'positional')
 }
 
-function flagAliases(arg: ArgDef): string[] {
+/** Single-letter names. */
+export function flagAliases(arg: ArgDef): string[] {
   return 'alias' in arg && arg.alias ? [arg.alias].flat() : []
 }
 

@@ -1,4 +1,4 @@
-import { type Flags, type SettingName, settings } from '../../src/config/config.ts'
+import { type Flags, type SettingName, settings } from '../../src/config/settings.ts'
 
 /** The settings of a server; the remaining one is the client's. */
 export const serverSettings = (Object.keys(settings) as SettingName[]).filter(name => name !== 'session-file')

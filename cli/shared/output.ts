@@ -1,3 +1,5 @@
+import { errorCode } from '../../src/core/error-code.ts'
+
 /**
  * Writes to standard output.
  * @returns false when the reader is gone, as after `| head`
@@ -11,6 +13,10 @@ export async function printError(output: string): Promise<boolean> {
   return await writeTo(Bun.stderr, output)
 }
 
+export function printLine(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
 async function writeTo(stream: Bun.BunFile, output: string | Uint8Array): Promise<boolean> {
   // `Bun.write` truncates a file when there is nothing to write.
   if (output.length === 0) return true
@@ -18,7 +24,7 @@ async function writeTo(stream: Bun.BunFile, output: string | Uint8Array): Promis
     await Bun.write(stream, output)
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return false
+    if (errorCode(error) === 'EPIPE') return false
     throw error
   }
 }

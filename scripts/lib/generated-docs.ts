@@ -8,7 +8,7 @@ import {
   readCommandTree,
 } from '../../cli/host/manual/command-tree.ts'
 import { serverSettings } from '../../cli/shared/flags.ts'
-import { type SettingName, settings, variableOf } from '../../src/config/config.ts'
+import { type SettingName, settings, variableOf } from '../../src/config/settings.ts'
 import { catalogue } from '../../src/core/errors.ts'
 
 /** Markdown that replaces the text between `<!-- generated: NAME -->` and `<!-- /generated -->`. */

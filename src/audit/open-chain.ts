@@ -22,7 +22,7 @@ export interface ChainOptions {
 }
 
 /**
- * Opens the chain of a data directory, or starts it. Its key (`audit.key`) is beside the sealing key or in the data
+ * Opens the chain of a data directory, or starts it. Its key (`audit.key`) is beside the encryption key or in the data
  * directory, and is created once.
  * @throws OperatorError naming the file when the key is missing or wrong, or the records were removed
  */

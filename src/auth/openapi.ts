@@ -86,7 +86,7 @@ export const loginSection: TagSection = {
 }
 
 export const enrolmentSection: TagSection = {
-  name: 'Phones',
+  name: 'Enrolment',
   description:
     'Enrolment transfers a user’s secret to an authenticator app: the owner shows it, or a link reveals it once. The page `/enrol` uses the same routes.',
   models: { Enrolment: enrolmentBody, EnrolmentLink: enrolmentLinkBody, ShownEnrolment: redeemedEnrolmentBody },

@@ -14,12 +14,12 @@ import { corruptBackup, type LocatedEntry, listEntries, readChunks } from './arc
 import { decryptKeys, type SystemKeys } from './encrypted-keys.ts'
 import {
   DATABASE,
+  ENCRYPTED_KEYS,
   encryptionContextOf,
   MANIFEST,
   MAX_MANIFEST_SIZE,
   type Manifest,
   parseManifest,
-  SEALED_KEYS,
 } from './manifest.ts'
 
 /** A backup whose hashes were verified. */
@@ -43,7 +43,7 @@ export function openBackup(fd: number): Backup {
   if (first?.name !== MANIFEST || first.size > MAX_MANIFEST_SIZE)
     throw corruptBackup('it does not start with its manifest')
   const manifest = parseManifest(readEntry(first).toString('utf8'))
-  const entries = new Map(rest.map(part => [part.name, part]))
+  const entries = new Map(rest.map(entry => [entry.name, entry]))
   const matchesManifest = ({ name, size }: LocatedEntry, index: number) =>
     manifest.files[index]?.name === name && manifest.files[index].size === size
   if (rest.length !== manifest.files.length || !rest.every(matchesManifest))
@@ -79,7 +79,12 @@ export function openBackup(fd: number): Backup {
 
   async function decryptOwnKeys(passphrase: Secret): Promise<SystemKeys | undefined> {
     if (!manifest.keys) return undefined
-    return await decryptKeys(readEntry(entryOf(SEALED_KEYS)), manifest.keys, passphrase, encryptionContextOf(manifest))
+    return await decryptKeys(
+      readEntry(entryOf(ENCRYPTED_KEYS)),
+      manifest.keys,
+      passphrase,
+      encryptionContextOf(manifest),
+    )
   }
 }
 
@@ -100,7 +105,7 @@ export function extractDatabase(backup: Backup, directory: string, keys: SystemK
   })
   if ((developmentMigration ?? info.migration) !== backup.manifest.migration)
     throw corruptBackup('its database does not match its manifest')
-  if (keys && info.keyHash && !bytesEqual(info.keyHash, hashKey(keys.sealing))) {
+  if (keys && info.keyHash && !bytesEqual(info.keyHash, hashKey(keys.encryption))) {
     throw new OperatorError('The encryption key in the backup does not match its database: use another backup')
   }
   return info

@@ -22,11 +22,11 @@ import { encryptKeys, type SystemKeys } from './encrypted-keys.ts'
 import {
   createManifest,
   DATABASE,
+  ENCRYPTED_KEYS,
   encryptionContextOf,
   type ListedFile,
   MANIFEST,
   type Manifest,
-  SEALED_KEYS,
 } from './manifest.ts'
 import { openWorkDirectory } from './work-directory.ts'
 
@@ -63,10 +63,10 @@ export async function writeBackup(fd: number, options: BackupOptions): Promise<M
   const manifest = createManifest({
     ...unencrypted,
     keys: encryption?.params ?? null,
-    files: [...unencrypted.files, ...(encryptedKeys ? [describeBytes(SEALED_KEYS, encryptedKeys)] : [])],
+    files: [...unencrypted.files, ...(encryptedKeys ? [describeBytes(ENCRYPTED_KEYS, encryptedKeys)] : [])],
   })
   const contents = new Map<string, Uint8Array>(credentials.map(({ name, bytes }) => [name, bytes]))
-  if (encryptedKeys) contents.set(SEALED_KEYS, encryptedKeys)
+  if (encryptedKeys) contents.set(ENCRYPTED_KEYS, encryptedKeys)
   const archive = createArchiveWriter(fd, time)
   const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`)
   archive.add({ name: MANIFEST, size: text.length }, [text])
@@ -101,7 +101,7 @@ function snapshotWithKeys(
     const keyFile = encryptionKeyFile(options)
     if (encryptionKey) {
       const auditKey = readKeyFile(auditKeyFile({ dataDir: options.dataDir, encryptionKeyFile: keyFile }))
-      return { info, keys: { sealing: encryptionKey, audit: auditKey }, path }
+      return { info, keys: { encryption: encryptionKey, audit: auditKey }, path }
     }
   }
   throw new OperatorError(`The key in ${encryptionKeyFile(options)} does not match the database: restore the right key`)

@@ -10,6 +10,7 @@ import {
   readFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { errorCode } from '../core/error-code.ts'
 import { errorMessage } from '../core/error-message.ts'
 import { OperatorError } from '../core/errors.ts'
 import { parseCredential } from './manifest.ts'
@@ -54,7 +55,7 @@ export function locateCredential(directory: string, name: string): { folder: str
   return { folder, path: join(folder, parsed.file), mode: parsed.file.endsWith('.private.key') ? 0o400 : 0o600 }
 }
 
-/** Reads until both keys are stable, since an add may be replacing them. */
+/** Reads until both keys are stable, since adding a droplet may be replacing them. */
 function readPair(directory: string, droplet: string): Credential[] {
   const names = ['private', 'public'].map(kind => `credentials/${droplet}/${droplet}.${kind}.key`)
   if (!names.every(name => parseCredential(name))) return []
@@ -77,7 +78,7 @@ function readIfExists(directory: string, name: string): Credential | undefined {
       constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
     )
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = errorCode(error)
     if (code === 'ENOENT' || code === 'ELOOP') return undefined
     throw error
   }

@@ -25,9 +25,9 @@ export interface KeyEncryptionParams {
   cipher: 'aes-256-gcm'
 }
 
-/** The keys of the secrets and of the audit log. */
+/** The keys of the secrets and of the audit log. In the file format, the first is named `sealing`. */
 export interface SystemKeys {
-  sealing: Key
+  encryption: Key
   audit: Key
 }
 
@@ -39,7 +39,7 @@ export function encryptKeys(
 ): { params: KeyEncryptionParams; encrypt: (context: string) => Promise<Uint8Array> } {
   const salt = random(SALT_BYTES)
   const secretBox = createSecretBox(deriveKey(passphrase, salt), random)
-  const plaintext = JSON.stringify({ sealing: keys.sealing.reveal().toHex(), audit: keys.audit.reveal().toHex() })
+  const plaintext = JSON.stringify({ sealing: keys.encryption.reveal().toHex(), audit: keys.audit.reveal().toHex() })
   return {
     params: { kdf: 'scrypt', ...SCRYPT_COST, salt: salt.toHex(), cipher: 'aes-256-gcm' },
     encrypt: context => secretBox.encrypt(new TextEncoder().encode(plaintext), context),
@@ -57,7 +57,7 @@ export async function decryptKeys(
   const secretBox = createSecretBox(deriveKey(passphrase, Uint8Array.fromHex(salt)), random)
   try {
     const plaintext: unknown = JSON.parse(new TextDecoder().decode(await secretBox.decrypt(encrypted, context)))
-    return { sealing: parseKey(plaintext, 'sealing'), audit: parseKey(plaintext, 'audit') }
+    return { encryption: parseKey(plaintext, 'sealing'), audit: parseKey(plaintext, 'audit') }
   } catch (cause) {
     throw new OperatorError(
       'The keys in the backup cannot be decrypted: the passphrase is wrong, or the backup was changed',
@@ -103,7 +103,7 @@ function deriveKey(passphrase: Secret, salt: Uint8Array): Key {
   return new Secret(new Uint8Array(bytes))
 }
 
-function parseKey(value: unknown, name: keyof SystemKeys): Key {
+function parseKey(value: unknown, name: 'sealing' | 'audit'): Key {
   const text = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
   if (typeof text !== 'string' || !/^[0-9a-f]{64}$/.test(text)) throw new Error('not a key')
   return new Secret(Uint8Array.fromHex(text))

@@ -5,7 +5,7 @@ import { isKeyEncryptionParams, type KeyEncryptionParams } from './encrypted-key
 /** The first file of a backup; lists the others. */
 export const MANIFEST = 'manifest.json'
 export const DATABASE = DATABASE_FILE
-export const SEALED_KEYS = 'keys.sealed'
+export const ENCRYPTED_KEYS = 'keys.sealed'
 /** Incremented when older versions cannot read the backup. */
 const FORMAT = 1
 export const MAX_MANIFEST_SIZE = 4 * 1_048_576
@@ -54,7 +54,7 @@ export function parseManifest(text: string): Manifest {
     files.every(isListedFile)
   if (!isValid) throw corruptBackup('its manifest is invalid')
   const names: string[] = files.map(file => file.name)
-  if (names[0] !== DATABASE || (keys !== null) !== names.includes(SEALED_KEYS)) {
+  if (names[0] !== DATABASE || (keys !== null) !== names.includes(ENCRYPTED_KEYS)) {
     throw corruptBackup('its manifest does not list the files of a backup')
   }
   return { format, version, time, migration, keys, files }
@@ -68,7 +68,7 @@ export function parseCredential(name: string): { droplet: string; file: string }
 
 /** Context of the encrypted keys, which binds them to the whole backup: decrypting them detects any change. */
 export function encryptionContextOf({ version, time, migration, files }: Omit<Manifest, 'format' | 'keys'>): string {
-  const otherFiles = files.filter(({ name }) => name !== SEALED_KEYS)
+  const otherFiles = files.filter(({ name }) => name !== ENCRYPTED_KEYS)
   return JSON.stringify([
     FORMAT,
     version,
@@ -81,7 +81,8 @@ export function encryptionContextOf({ version, time, migration, files }: Omit<Ma
 function isListedFile(value: unknown): value is ListedFile {
   if (!isObject(value)) return false
   const { name, size, sha256 } = value
-  const isKnownName = (text: string) => text === DATABASE || text === SEALED_KEYS || parseCredential(text) !== undefined
+  const isKnownName = (text: string) =>
+    text === DATABASE || text === ENCRYPTED_KEYS || parseCredential(text) !== undefined
   return (
     typeof name === 'string' &&
     isKnownName(name) &&

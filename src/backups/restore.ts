@@ -6,7 +6,7 @@ import { errorMessage } from '../core/error-message.ts'
 import { ConfigError, OperatorError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 import { bytesEqual, encryptionKeyFile, hashKeyFile, type KeyLocation, nextKeyFile } from '../store/encryption-key.ts'
-import { AUDIT_KEY_FILE, SEALING_KEY_FILE } from '../store/files.ts'
+import { AUDIT_KEY_FILE, ENCRYPTION_KEY_FILE } from '../store/files.ts'
 import { writeKeyFile } from '../store/key-file.ts'
 import type { SnapshotInfo } from '../store/snapshot.ts'
 import type { Backup } from './backup-reader.ts'
@@ -34,7 +34,7 @@ export async function unpack(
   const keys = passphrase && (await backup.decryptKeys(passphrase))
   const info = extractDatabase(backup, directory, keys)
   if (keys) {
-    if (location.keyFile === undefined) writeKeyFile(join(directory, SEALING_KEY_FILE), keys.sealing)
+    if (location.keyFile === undefined) writeKeyFile(join(directory, ENCRYPTION_KEY_FILE), keys.encryption)
     else assertMatchingKey(location.keyFile, info, location)
     if (!existsSync(auditKeyBeside(location))) writeKeyFile(join(directory, AUDIT_KEY_FILE), keys.audit)
   } else copyExistingKeys(directory, location, info, restartAudit)
@@ -68,7 +68,7 @@ function copyExistingKeys(directory: string, location: KeyLocation, info: Snapsh
     assertMatchingKey(file, info, location)
     throw new Error('no matching key')
   }
-  if (location.keyFile === undefined) copyFileSync(existing, join(directory, SEALING_KEY_FILE))
+  if (location.keyFile === undefined) copyFileSync(existing, join(directory, ENCRYPTION_KEY_FILE))
   const auditKey = auditKeyFile({ dataDir: location.dataDir, encryptionKeyFile: file })
   if (!existsSync(auditKey) && !restartAudit) {
     throw new OperatorError(

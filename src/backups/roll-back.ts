@@ -6,7 +6,7 @@ import type { Actor } from '../core/actor.ts'
 import { systemRandom } from '../core/random.ts'
 import { openDatabase } from '../store/database.ts'
 import { encryptionKeyFile, type KeyLocation } from '../store/encryption-key.ts'
-import { AUDIT_KEY_FILE, databaseFile, SEALING_KEY_FILE } from '../store/files.ts'
+import { AUDIT_KEY_FILE, databaseFile, ENCRYPTION_KEY_FILE } from '../store/files.ts'
 import { invalidateRestoredState } from '../store/invalidate-restored.ts'
 import { type Migration, migrations as ownMigrations } from '../store/migrations/index.ts'
 import { carryForward, type PreMigrationBackup } from '../store/pre-migration-backup.ts'
@@ -15,7 +15,7 @@ import { createUserStore } from '../store/users.ts'
 
 /**
  * Replaces the current database by the copy from before a migration. The current data is moved aside, not deleted.
- * Atomic: after a kill at any moment, either database is in effect as a whole.
+ * Atomic: after a kill at any moment, either the old or the new database is in effect.
  * @param options `invalidate` ends sessions and used codes, as required when anything was written since the copy;
  * `auditNote` is the target of the audit record
  * @returns the directory of the replaced data
@@ -36,7 +36,7 @@ export async function rollBackData(
   const { previousDataDir } = await swapData(dataDir, join(dataDir, CREDENTIALS_DIR), async draft => {
     copyPrivateFile(backup.path, databaseFile(draft))
     // The keys are moved aside with the database.
-    for (const name of [SEALING_KEY_FILE, AUDIT_KEY_FILE]) {
+    for (const name of [ENCRYPTION_KEY_FILE, AUDIT_KEY_FILE]) {
       if (existsSync(join(dataDir, name))) copyPrivateFile(join(dataDir, name), join(draft, name))
     }
     await prepareDraft(location, draft, actor, {
@@ -48,7 +48,7 @@ export async function rollBackData(
   return previousDataDir ?? dataDir
 }
 
-/** Invalidates what was written since the copy and records the rollback. Does not migrate: the older program could not read it. */
+/** Invalidates what was written since the copy and records the rollback. Does not migrate: the older program must be able to read it. */
 async function prepareDraft(
   location: KeyLocation,
   draft: string,

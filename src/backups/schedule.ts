@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BackupSchedule } from '../config/config.ts'
+import type { BackupSchedule } from '../config/types.ts'
+import { errorCode } from '../core/error-code.ts'
 import { errorMessage } from '../core/error-message.ts'
 import type { Log } from '../core/log.ts'
 import { removeOrphans } from './work-directory.ts'
@@ -112,7 +113,7 @@ function listBackups(directory: string): string[] {
   try {
     return readdirSync(directory).filter(name => !Number.isNaN(backupTimeOf(name)))
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    if (errorCode(error) === 'ENOENT') return []
     throw error
   }
 }

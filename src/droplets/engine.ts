@@ -1,8 +1,8 @@
 import { ApiError } from '../core/errors.ts'
 
 /**
- * The seam between droplets and whatever runs them. It uses droplet terms only, so that another engine, such as a
- * cluster of hosts, fits behind it. Every call may throw `ApiError` 918 when the engine is unreachable, slow or broken,
+ * The interface between droplets and what runs them. It uses droplet terms only, so that another engine, such as a
+ * cluster of hosts, can implement it. Every call may throw `ApiError` 918 when the engine is unreachable, slow or broken,
  * and 900 when it rejects the request.
  */
 export interface DropletEngine {
@@ -13,7 +13,7 @@ export interface DropletEngine {
   inspect(id: string): Promise<Droplet | undefined>
 
   /**
-   * Changes of droplets, whoever made them, from the moment this resolves.
+   * Changes of droplets by any client of the engine, from the moment this resolves.
    * The iterator throws when the engine goes away or `signal` is aborted.
    */
   events(signal: AbortSignal): Promise<AsyncIterable<DropletEvent>>
@@ -86,7 +86,7 @@ export interface EngineCall {
   kind: string
   /** `refused`: the engine responded with an error; `failed`: no valid response. */
   result: 'ok' | 'refused' | 'failed'
-  /** Until the response, or until a stream began. */
+  /** Time until the response, or until the start of a stream. */
   ms: number
 }
 

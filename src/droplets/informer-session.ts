@@ -31,7 +31,7 @@ export function createInformerSession(deps: {
   const failure = Promise.withResolvers<never>()
   /** The droplets read so far while synchronising; undefined once live. */
   let staged: Map<string, Droplet> | undefined = new Map()
-  let lastHeardAt = monotonic()
+  let lastContactAt = monotonic()
   let pendingPing: Promise<void> | undefined
 
   return {
@@ -90,7 +90,7 @@ export function createInformerSession(deps: {
   }
 
   function isFresh(): boolean {
-    return !signal.aborted && monotonic() - lastHeardAt < STALE_AFTER_MS
+    return !signal.aborted && monotonic() - lastContactAt < STALE_AFTER_MS
   }
 
   function close(): void {
@@ -109,7 +109,7 @@ export function createInformerSession(deps: {
 
   async function consume(events: AsyncIterable<DropletEvent>): Promise<never> {
     for await (const event of events) {
-      lastHeardAt = monotonic()
+      lastContactAt = monotonic()
       applyEvent(event)
       inspect(event.id).catch(failure.reject)
     }
@@ -130,7 +130,7 @@ export function createInformerSession(deps: {
   async function inspect(id: string): Promise<void> {
     const ticket = inspections.start()
     const droplet = await engine.inspect(id)
-    lastHeardAt = monotonic()
+    lastContactAt = monotonic()
     if (!inspections.accept(id, ticket) || signal.aborted) return
     if (!staged) onChanges(cache.set(id, droplet))
     else if (droplet) staged.set(id, droplet)
@@ -148,7 +148,7 @@ export function createInformerSession(deps: {
     pendingPing ??= engine
       .ping()
       .then(() => {
-        lastHeardAt = monotonic()
+        lastContactAt = monotonic()
       })
       .finally(() => {
         pendingPing = undefined

@@ -26,7 +26,7 @@ export function toDropletBody(droplet: ListedDroplet, { now, domain }: RenderCon
   }
 }
 
-/** Until when `toDropletBody` returns the same for this droplet, in milliseconds since 1970. */
+/** The time at which `toDropletBody` next returns something else for this droplet, in milliseconds since 1970. */
 export function validUntil(droplet: ListedDroplet, { now, domain }: RenderContext): number {
   const { startedAt, finishedAt } = droplet
   const { createdSecond } = staticFields(droplet, domain)

@@ -2,11 +2,11 @@ import type { Database as Sqlite } from 'bun:sqlite'
 import { OperatorError } from '../core/errors.ts'
 
 // Builds before the first release recorded eight migrations in a table `migrations`; releases count from 1 again in
-// `schema_migrations`. Neither takes the other's database for one of its own.
+// `schema_migrations`. The two names tell their databases apart.
 
 const LAST_DEVELOPMENT_MIGRATION = 8
 
-/** Tables of the schema, the tables that their rows come from, and the columns where their order differs. */
+/** Tables of the schema, the development tables they replace, and the columns if their order differs. */
 const copies: { table: string; oldTable: string; columns?: string }[] = [
   { table: 'users', oldTable: 'users' },
   {

@@ -5,7 +5,7 @@ import { ApiError, OperatorError } from '../core/errors.ts'
 import type { RandomBytes } from '../core/random.ts'
 import type { Database } from './database.ts'
 import { createSecretBox, type SecretBox } from './encryption.ts'
-import { NEXT_KEY_SUFFIX, SEALING_KEY_FILE } from './files.ts'
+import { ENCRYPTION_KEY_FILE, NEXT_KEY_SUFFIX } from './files.ts'
 import { ensureKeyFile, fsyncDirectory, type Key, readKeyFile } from './key-file.ts'
 
 /** The secret box of a data directory. Another process may rotate its key at any time. */
@@ -28,7 +28,7 @@ export interface KeyLocation {
 
 /** Path of the key file, with symbolic links resolved. */
 export function encryptionKeyFile({ dataDir, keyFile }: KeyLocation): string {
-  const file = keyFile ?? join(dataDir, SEALING_KEY_FILE)
+  const file = keyFile ?? join(dataDir, ENCRYPTION_KEY_FILE)
   return existsSync(file) ? realpathSync(file) : file
 }
 

@@ -7,11 +7,11 @@ import { ConfigError, OperatorError } from '../core/errors.ts'
 // All names in a data directory, except that of the SSH keys, which belongs to the configuration (CREDENTIALS_DIR).
 
 export const DATABASE_FILE = 'cikit-api.db'
-export const SEALING_KEY_FILE = 'sealing.key'
+export const ENCRYPTION_KEY_FILE = 'sealing.key'
 export const AUDIT_KEY_FILE = 'audit.key'
 /** SQLite files beside the database. */
 export const DATABASE_SIDECARS = ['-wal', '-shm', '-journal'].map(suffix => DATABASE_FILE + suffix)
-/** A new sealing key, until it replaces the current one. */
+/** A new encryption key, until it replaces the current one. */
 export const NEXT_KEY_SUFFIX = '.new'
 /** Locked by the serving process. */
 export const SERVE_LOCK_FILE = 'serve.lock'
@@ -28,7 +28,7 @@ export const BACKUP_WORK_NAME = 'backup'
 const PRE_MIGRATION_PREFIX = 'before-migration-'
 
 /** Entries that may exist before the first start: of a mount, and files that the operator put there. */
-const ALLOWED_BEFORE_FIRST_START = new Set(['lost+found', CREDENTIALS_DIR, SEALING_KEY_FILE, AUDIT_KEY_FILE])
+const ALLOWED_BEFORE_FIRST_START = new Set(['lost+found', CREDENTIALS_DIR, ENCRYPTION_KEY_FILE, AUDIT_KEY_FILE])
 /** The first file that `serve` creates, and the first of the commands on the host. */
 const CREATED_FIRST = [SERVE_LOCK_FILE, DATABASE_FILE]
 
@@ -65,7 +65,7 @@ export function isAsideName(name: string): boolean {
 }
 
 /**
- * Creates the data directory, or takes an existing one, and restricts it to its owner (0700) whatever the umask.
+ * Creates the data directory or uses an existing one, and restricts it to its owner (0700) whatever the umask.
  * @throws OperatorError for a directory with foreign files: restricting `/etc` would break the host
  * @throws ConfigError for a path that cannot be used as a directory
  */

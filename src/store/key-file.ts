@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { errorCode } from '../core/error-code.ts'
 import { errorMessage } from '../core/error-message.ts'
 import { OperatorError } from '../core/errors.ts'
 import type { RandomBytes } from '../core/random.ts'
@@ -20,7 +21,7 @@ export function ensureKeyFile(file: string, random: RandomBytes): void {
     writeKeyFile(tempFile, new Secret(random(KEY_BYTES)))
     linkSync(tempFile, file)
   } catch (cause) {
-    if (!isFileExistsError(cause)) {
+    if (errorCode(cause) !== 'EEXIST') {
       const reason = errorMessage(cause)
       throw new OperatorError(
         `The key file ${file} cannot be created (${reason}): check the disk and who owns the directory`,
@@ -68,8 +69,4 @@ export function fsyncDirectory(path: string): void {
   const directory = openSync(path, 'r')
   fsyncSync(directory)
   closeSync(directory)
-}
-
-function isFileExistsError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EEXIST'
 }

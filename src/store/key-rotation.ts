@@ -24,7 +24,7 @@ const MAX_ATTEMPTS = 5
  * @param secretBox with the current key
  * @param file the current key file
  * @param record runs in the same transaction
- * @returns the number of secrets
+ * @returns the number of re-encrypted secrets
  * @throws OperatorError when the key file cannot be written, or secrets keep changing during the rotation
  */
 export async function rotateKey(

@@ -140,12 +140,13 @@ export function createOperationStore({ sql }: Database) {
 
 function toOperation(row: OperationRow | null): Operation | undefined {
   if (!row) return undefined
-  const { state, steps, errorId, error, id, kind, droplet, dropletId, user, address, action } = row
+  const { state, errorId, error, id, kind, droplet, dropletId, user, address, action } = row
+  const steps: Step[] = JSON.parse(row.steps)
   return {
     ...{ id, kind, droplet, dropletId, user, address, action },
     ...{ createdAt: row.createdAt, startedAt: row.startedAt, endedAt: row.endedAt },
     state: state === 'open' ? 'queued' : state,
-    steps: JSON.parse(steps),
+    steps,
     error: errorId === null ? null : { id: errorId, text: error ?? '' },
   }
 }

@@ -18,12 +18,12 @@ import {
   DATABASE_FILE,
   DATABASE_SIDECARS,
   RESTORE_DRAFT_DIR as DRAFT,
+  ENCRYPTION_KEY_FILE,
   isAsideName,
   NEXT_KEY_SUFFIX,
   RESTORE_PLACING_DIR as PLACING,
   RESTORE_PLAN_FILE as PLAN,
   RESTORE_READY_DIR as READY,
-  SEALING_KEY_FILE,
 } from './files.ts'
 import { fsyncDirectory } from './key-file.ts'
 
@@ -32,9 +32,9 @@ import { fsyncDirectory } from './key-file.ts'
 // interrupted, the next process that takes the serve lock continues. The plan says where the files go and is removed last.
 
 /** The order matters: the database comes last. */
-const DATA_FILES = [AUDIT_KEY_FILE, SEALING_KEY_FILE, DATABASE_FILE]
+const DATA_FILES = [AUDIT_KEY_FILE, ENCRYPTION_KEY_FILE, DATABASE_FILE]
 /** Files that belong to the data files and must be moved aside with them. */
-const SIDECAR_FILES = [...DATABASE_SIDECARS, SEALING_KEY_FILE + NEXT_KEY_SUFFIX]
+const SIDECAR_FILES = [...DATABASE_SIDECARS, ENCRYPTION_KEY_FILE + NEXT_KEY_SUFFIX]
 
 export interface RestorePlan {
   /** Target of the droplets' SSH keys. Absolute path. */

@@ -1,6 +1,7 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { errorCode } from '../core/error-code.ts'
 import { OperatorError } from '../core/errors.ts'
 import { createPrivateFile, LOCK_HOLDER_FILE, prepareDataDir, SERVE_LOCK_FILE } from './files.ts'
 import { finishRestore } from './restore-journal.ts'
@@ -96,7 +97,7 @@ function readHolder(file: string): LockHolder | undefined {
     const { pid, address }: { pid: unknown; address: unknown } = JSON.parse(readFileSync(file, 'utf8'))
     return { pid: Number(pid), address: String(address), since: statSync(file).mtimeMs }
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) return undefined
+    if (errorCode(error) !== 'EACCES') return undefined
     throw new OperatorError(`${file} cannot be read: run this as the user of the server, or name the server with --url`)
   }
 }

@@ -12,7 +12,7 @@ import { toUserList } from './to-body.ts'
 
 /**
  * User management, for the owner.
- * @param onChange called after a change and before its answer
+ * @param onChange called after a change and before its response
  */
 export function createUserRoutes(guard: Guard, users: UserService, onChange: () => void) {
   const { remember, respond } = createJsonCache<UserList>()

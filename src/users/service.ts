@@ -46,7 +46,7 @@ export function createUserService(deps: {
     },
 
     /**
-     * Changes a user's group. The user's sessions continue, with the new rights from the next request on.
+     * Changes a user's group. The user's sessions continue, with the new permissions from the next request on.
      * @throws ApiError 903; 906 if the user is or would become an owner
      */
     async changeGroup(actor: Actor, username: string, group: Group): Promise<void> {
@@ -106,7 +106,7 @@ export function createUserService(deps: {
     },
 
     /**
-     * Makes another user the owner; the previous owner becomes a manager. Their sessions continue, with the new rights from
+     * Makes another user the owner; the previous owner becomes a manager. Their sessions continue, with the new permissions from
      * the next request on.
      * @throws ApiError 903
      */

@@ -16,9 +16,9 @@ test.each(['ada', 'nobody', 'ADA'])('a wrong code for %s decrypts the same numbe
   const decrypted: string[] = []
   const countingBox: RotatableSecretBox = {
     ...secretBox,
-    decrypt: (sealed, context) => {
+    decrypt: (encrypted, context) => {
       decrypted.push(context)
-      return secretBox.decrypt(sealed, context)
+      return secretBox.decrypt(encrypted, context)
     },
   }
   const throttle = createThrottle(createThrottleBucketStore(store.db), () => 0)

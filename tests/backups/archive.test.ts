@@ -80,7 +80,7 @@ describe('rejects a file with', () => {
     ['a manifest that is null', [{ name: 'manifest.json', bytes: Buffer.from('null') }, database]],
     ['a format of the future', withManifest([database], { format: 2 })],
     ['a time that is none', withManifest([database], { time: 'yesterday' })],
-    ['sealed keys that are not there', withManifest([database], { keys: { kdf: 'scrypt' } })],
+    ['encrypted keys that are missing', withManifest([database], { keys: { kdf: 'scrypt' } })],
     ['nothing', []],
   ])('%s', async (_, parts) => {
     await expect(openArchive(parts)).rejects.toThrow(corruptMessage)

@@ -92,7 +92,7 @@ describe('with the keys', () => {
     await using host = await createBackupHost()
     await host.createBackup({ passphrase })
     const keys = await withFile(host.file, 'r', fd => openBackup(fd).decryptKeys(passphrase))
-    expect(`${keys?.sealing.reveal().toHex()}\n`).toBe(readFileSync(join(host.dataDir, 'sealing.key'), 'utf8'))
+    expect(`${keys?.encryption.reveal().toHex()}\n`).toBe(readFileSync(join(host.dataDir, 'sealing.key'), 'utf8'))
     expect(`${keys?.audit.reveal().toHex()}\n`).toBe(readFileSync(join(host.dataDir, 'audit.key'), 'utf8'))
   })
 
@@ -148,7 +148,7 @@ describe('with the keys', () => {
       const backup = openBackup(fd)
       const keys = await backup.decryptKeys(passphrase)
       const info = extractDatabase(backup, unpacked, keys)
-      expect(bytesEqual(info.keyHash, keys && hashKey(keys.sealing))).toBe(true)
+      expect(bytesEqual(info.keyHash, keys && hashKey(keys.encryption))).toBe(true)
     })
   })
 
@@ -179,7 +179,9 @@ describe('with the keys', () => {
     }
     await withFile(file, 'w+', fd => writeBackup(fd, options))
     const systemKeys = await withFile(file, 'r', fd => openBackup(fd).decryptKeys(passphrase))
-    expect(`${systemKeys?.sealing.reveal().toHex()}\n`).toBe(readFileSync(join(other.dataDir, 'sealing.key'), 'utf8'))
+    expect(`${systemKeys?.encryption.reveal().toHex()}\n`).toBe(
+      readFileSync(join(other.dataDir, 'sealing.key'), 'utf8'),
+    )
   })
 
   test('rejects a key that does not match the database', async () => {

@@ -1,16 +1,6 @@
 import { expect, test } from 'bun:test'
-import {
-  type Env,
-  type Flags,
-  readEnv,
-  type SettingName,
-  settings,
-  toClientConfig,
-  toConfig,
-  toCoreConfig,
-  toEngineAddress,
-  variableOf,
-} from '../../src/config/config.ts'
+import { readEnv, toClientConfig, toConfig, toCoreConfig, toEngineAddress } from '../../src/config/config.ts'
+import { type Env, type Flags, type SettingName, settings, variableOf } from '../../src/config/settings.ts'
 import { ConfigError } from '../../src/core/errors.ts'
 import { parseNetwork } from '../../src/core/network.ts'
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { type SettingName, settings, toConfig } from '../../src/config/config.ts'
+import { toConfig } from '../../src/config/config.ts'
+import { type SettingName, settings } from '../../src/config/settings.ts'
 import { ConfigError } from '../../src/core/errors.ts'
 import { createLog } from '../../src/core/log.ts'
 import { addressPrefix, clientAddress, parseNetwork } from '../../src/core/network.ts'

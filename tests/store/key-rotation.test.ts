@@ -122,7 +122,7 @@ test('values read before a rotation can be decrypted after it', async () => {
   expect(() => secretBox.requireCurrent(before)).toThrow('try again')
   const after = await secretBox.encrypt(plain, 'ada')
   expect(secretBox.isCurrent(after)).toBe(true)
-  for (const sealed of [before, after]) expect(await secretBox.decrypt(sealed, 'ada')).toEqual(plain)
+  for (const encrypted of [before, after]) expect(await secretBox.decrypt(encrypted, 'ada')).toEqual(plain)
 })
 
 test('the database contains neither the old nor the new key', async () => {

@@ -46,7 +46,7 @@ test('a list contains no secret, encrypted or not', async () => {
     expect(status).toBe(200)
     const text = JSON.stringify(body)
     expect(text).toContain('ada')
-    for (const confidential of [owner.secret, ada.secret, token, 'secret', 'sealed', 'last_step']) {
+    for (const confidential of [owner.secret, ada.secret, token, 'secret', 'encrypted', 'last_step']) {
       expect(text).not.toContain(confidential)
     }
   }

@@ -1,5 +1,6 @@
 import { edenFetch, treaty } from '@elysiajs/eden'
 import type { App } from '../../../src/app.ts'
+import { errorCode } from '../../../src/core/error-code.ts'
 import { errorMessage } from '../../../src/core/error-message.ts'
 import { ClientError } from '../../../src/core/errors.ts'
 import { escapeText } from '../../../src/core/log.ts'
@@ -130,8 +131,4 @@ async function requireResponse({ url }: ServerAddress, response: Response, expec
 
 export function sessionEndedError(url: string): ClientError {
   return new ClientError('notLoggedIn', `Your session at ${url} has ended: run cikit-api login ${url}`)
-}
-
-function errorCode(error: Error): unknown {
-  return 'code' in error ? error.code : undefined
 }

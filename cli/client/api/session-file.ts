@@ -26,7 +26,8 @@ function createSessionFile(path: string) {
     /** @throws ClientError if the file is missing or unreadable */
     read(): ClientSession {
       try {
-        return JSON.parse(readFileSync(path, 'utf8'))
+        const session: ClientSession = JSON.parse(readFileSync(path, 'utf8'))
+        return session
       } catch (cause) {
         throw new ClientError('notLoggedIn', 'You are not logged in: run cikit-api login URL', { cause })
       }

@@ -1,16 +1,12 @@
 import { ClientError, catalogue } from '../../../src/core/errors.ts'
 import { escapeText } from '../../../src/core/log.ts'
+import type { TerminalSize } from '../../../src/droplets/engine.ts'
 import { encodeClientMessage, parseServerMessage } from '../../../src/droplets/exec/protocol.ts'
 
 /** A connection without a message or pong for this long is lost. */
 const SILENCE_TIMEOUT_MS = 45_000
 const PING_INTERVAL_MS = 15_000
 const ABNORMAL_CLOSURE = 1006
-
-export interface TerminalSize {
-  columns: number
-  rows: number
-}
 
 /** Receives events of a terminal until it ends. */
 export interface TerminalListener {

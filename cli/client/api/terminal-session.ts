@@ -1,13 +1,9 @@
 import { ClientError } from '../../../src/core/errors.ts'
 import { escapeText } from '../../../src/core/log.ts'
+import type { TerminalSize } from '../../../src/droplets/engine.ts'
 import { closeCodes } from '../../../src/droplets/exec/protocol.ts'
 import { isUnreachable, realTiming, type Timing } from './retry.ts'
-import {
-  createTerminalConnection,
-  isLost,
-  type TerminalConnectionEnd,
-  type TerminalSize,
-} from './terminal-connection.ts'
+import { createTerminalConnection, isLost, type TerminalConnectionEnd } from './terminal-connection.ts'
 
 /** The server keeps a disconnected terminal for this long. */
 const RESUME_WINDOW_MS = 60_000

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
+import type { TerminalSize } from '../../../src/droplets/engine.ts'
+import { MAX_TERMINAL_SIDE } from '../../../src/droplets/exec/protocol.ts'
 import { runProgram } from '../../shared/run-program.ts'
-import type { TerminalSize } from '../api/terminal-connection.ts'
 import type { LocalTerminal } from '../api/terminal-session.ts'
 
 /** Ctrl-], as in telnet. */
@@ -8,7 +9,6 @@ const QUIT_KEY = 0x1d
 const CTRL_C = 0x03
 const LINE_FEED = 0x0a
 const SIGINT_EXIT_CODE = 130
-const MAX_DIMENSION = 1_000
 const DEFAULT_SIZE: TerminalSize = { columns: 80, rows: 24 }
 const ALTERNATE_SCREEN = '\x1b[?1049'
 /** Undoes what a program may have left on: bracketed paste, mouse reports, colours, a hidden cursor. */
@@ -77,6 +77,6 @@ export async function openLocalTerminal(): Promise<LocalTerminal & AsyncDisposab
 function terminalSize(stdout: NodeJS.WriteStream): TerminalSize {
   if (!stdout.isTTY) return DEFAULT_SIZE
   const [columns, rows] = stdout.getWindowSize()
-  const clampDimension = (value: number, fallback: number) => Math.min(value || fallback, MAX_DIMENSION)
+  const clampDimension = (value: number, fallback: number) => Math.min(value || fallback, MAX_TERMINAL_SIDE)
   return { columns: clampDimension(columns, DEFAULT_SIZE.columns), rows: clampDimension(rows, DEFAULT_SIZE.rows) }
 }

@@ -18,7 +18,7 @@ const FIRST_EVENT_TIMEOUT_MS = 15_000
 const CLEAR = '\x1b[H\x1b[2J'
 
 export const stats = defineCommand({
-  description: 'Show what all droplets use now, or one droplet over the last hour',
+  description: 'Show the resource usage of all droplets now, or of one droplet over the last hour',
   args: {
     name: { ...dropletNameArg, required: false, description: 'Name of the droplet (default: all running droplets)' },
     follow: { type: 'boolean', description: 'Keep printing until Ctrl-C' },
@@ -92,7 +92,8 @@ function toOutput(event: ServerEvent): StatsOutput {
 
 function parseSnapshot({ data }: ServerEvent): StatsSnapshotBody {
   try {
-    return JSON.parse(data)
+    const snapshot: StatsSnapshotBody = JSON.parse(data)
+    return snapshot
   } catch (cause) {
     throw new ClientError('refused', 'The server sent a response that this client does not understand', { cause })
   }

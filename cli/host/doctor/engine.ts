@@ -1,5 +1,6 @@
-import type { Config } from '../../../src/config/config.ts'
 import { DEFAULT_IMAGE } from '../../../src/config/parse.ts'
+import type { Config } from '../../../src/config/types.ts'
+import { errorCode } from '../../../src/core/error-code.ts'
 import { ApiError } from '../../../src/core/errors.ts'
 import type { Droplet } from '../../../src/droplets/engine.ts'
 import { createDockerClient } from '../../../src/engines/docker/client.ts'
@@ -65,8 +66,7 @@ function checkClock({ clockAheadMs }: EngineReport): Finding {
 }
 
 function describeCause({ cause, message }: ApiError): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  return socketErrors[code] ?? (cause instanceof Error ? cause.message : message)
+  return socketErrors[errorCode(cause) ?? ''] ?? (cause instanceof Error ? cause.message : message)
 }
 
 const socketErrors: Record<string, string> = {

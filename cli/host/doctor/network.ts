@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import type { Config } from '../../../src/config/config.ts'
+import type { Config } from '../../../src/config/types.ts'
 import { type CertificateFiles, invalidReason, readCertificate } from '../../../src/core/certificate.ts'
 import { pluralize } from '../../shared/pluralize.ts'
 import { type Finding, failed, ok, warning } from './finding.ts'

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { Droplet } from '../../../src/droplets/engine.ts'
+import { candidateNumbers, portsOf } from '../../../src/droplets/naming.ts'
 import { type Finding, ok, warning } from './finding.ts'
 
 /** TCP_LISTEN in /proc/net/tcp (proc(5)). */
@@ -15,8 +16,8 @@ export function checkPorts(droplets: readonly Droplet[], listening: ReadonlySet<
   if ([...dropletPorts].some(port => !listening.has(port))) {
     return ok('ports', 'not checked: the droplets are in a network that cannot be seen from here')
   }
-  const conflicts = dropletNumbers().flatMap(number =>
-    portsOf(number)
+  const conflicts = candidateNumbers(new Set()).flatMap(number =>
+    hostPortsOf(number)
       .filter(port => listening.has(port) && !dropletPorts.has(port))
       .map(port => ({ number, port })),
   )
@@ -46,9 +47,7 @@ export function parseListening(table: string): number[] {
   })
 }
 
-const dropletNumbers = () => Array.from({ length: 99 }, (_, index) => index + 1)
-
-const portsOf = (number: number) => [2200 + number, 8000 + number, 44300 + number]
+const hostPortsOf = (number: number) => portsOf(number).map(({ hostPort }) => hostPort)
 
 const includesNumber = (conflicts: readonly { number: number }[], searched: number) =>
   conflicts.some(({ number }) => number === searched)

@@ -1,4 +1,4 @@
-import type { CoreConfig } from '../../../src/config/config.ts'
+import type { CoreConfig } from '../../../src/config/types.ts'
 import { inspectStore, type StoreReport } from '../../../src/store/inspect.ts'
 import { pluralize } from '../../shared/pluralize.ts'
 import { type Finding, failed, ok, warning } from './finding.ts'
@@ -28,12 +28,12 @@ function checkMigration({ migration, newestMigration, conversion }: StoreReport)
 }
 
 function checkKey({ key, keyFile }: StoreReport): Finding[] {
-  if (key === 'missing') return [failed('sealing key', `${keyFile} is missing: restore it, or nobody can log in`)]
+  if (key === 'missing') return [failed('encryption key', `${keyFile} is missing: restore it, or nobody can log in`)]
   if (key === 'wrong') {
-    return [failed('sealing key', `${keyFile} is not the key of this database: restore the right one`)]
+    return [failed('encryption key', `${keyFile} is not the key of this database: restore the right one`)]
   }
-  if (key === 'unneeded') return [ok('sealing key', 'nothing is encrypted yet')]
-  return key === 'right' ? [ok('sealing key', `${keyFile} is the key of this database`)] : []
+  if (key === 'unneeded') return [ok('encryption key', 'nothing is encrypted yet')]
+  return key === 'right' ? [ok('encryption key', `${keyFile} is the key of this database`)] : []
 }
 
 function checkOwner({ key, users, owner }: StoreReport): Finding[] {

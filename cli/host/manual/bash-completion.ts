@@ -1,4 +1,5 @@
 import { type CommandNode, type Flag, flatten, type Value } from './command-tree.ts'
+import { quote } from './shell-quote.ts'
 
 /** Completion for bash 4 and later. Does not need the package bash-completion. */
 export function bashCompletion(tree: CommandNode): string {
@@ -62,8 +63,4 @@ function toAssignment({ kind, choices }: Value): string {
 
 function flagNames({ name, aliases }: Flag): string[] {
   return [`--${name}`, ...aliases.map(alias => `-${alias}`)]
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -1,4 +1,5 @@
 import type { ArgDef, CommandDef } from 'citty'
+import { flagAliases } from '../../shared/check-arguments.ts'
 import { resolveValue } from '../../shared/resolve-command.ts'
 
 /** A command with its sub-commands, as help, manual and completions need it. */
@@ -79,8 +80,7 @@ export function leafCommands(node: CommandNode): CommandNode[] {
 }
 
 function toFlag(name: string, arg: ArgDef): Flag {
-  const aliases = 'alias' in arg && arg.alias ? [arg.alias].flat() : []
-  const flag = { name, aliases, description: arg.description ?? '', required: arg.required === true }
+  const flag = { name, aliases: flagAliases(arg), description: arg.description ?? '', required: arg.required === true }
   return arg.type === 'boolean' ? flag : { ...flag, value: toValue(arg, name) }
 }
 

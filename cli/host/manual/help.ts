@@ -1,5 +1,5 @@
 import type { CommandDef } from 'citty'
-import { settings } from '../../../src/config/config.ts'
+import { settings } from '../../../src/config/settings.ts'
 import { version } from '../../../src/version.ts'
 import type { CommandPath } from '../../shared/command.ts'
 import { type CommandNode, type Flag, PROGRAM_NAME, readCommandTree } from './command-tree.ts'

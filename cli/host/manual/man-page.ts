@@ -1,4 +1,4 @@
-import { type SettingName, settings, variableOf } from '../../../src/config/config.ts'
+import { type SettingName, settings, variableOf } from '../../../src/config/settings.ts'
 import { type CommandNode, type Flag, leafCommands, type Positional } from './command-tree.ts'
 import { macroArgument, sentenceLines, tagList, textLine } from './mdoc.ts'
 import { environment, examples, exitCodes, files } from './sections.ts'

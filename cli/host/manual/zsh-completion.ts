@@ -1,4 +1,5 @@
 import { type CommandNode, type Flag, flatten, type Value } from './command-tree.ts'
+import { quote } from './shell-quote.ts'
 
 /** Completion for zsh, to be sourced or installed as _cikit-api in a directory of $fpath. */
 export function zshCompletion(tree: CommandNode): string {
@@ -64,8 +65,4 @@ function functionName(path: string): string {
 
 function escapeColons(text: string): string {
   return text.replaceAll(':', '\\:')
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
 }

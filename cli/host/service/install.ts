@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { Flags } from '../../../src/config/config.ts'
+import type { Flags } from '../../../src/config/settings.ts'
 import { OperatorError } from '../../../src/core/errors.ts'
 import { databaseFile } from '../../../src/store/files.ts'
 import { type Account, createAccount, findAccount, groupNames } from './account.ts'

@@ -1,5 +1,7 @@
 import { statSync } from 'node:fs'
-import { type Config, type Flags, readHostFacts, toConfig } from '../../../src/config/config.ts'
+import { readHostFacts, toConfig } from '../../../src/config/config.ts'
+import type { Flags } from '../../../src/config/settings.ts'
+import type { Config } from '../../../src/config/types.ts'
 import { OperatorError } from '../../../src/core/errors.ts'
 import { groupId, groupName, groupNames } from './account.ts'
 import { rejectHidden, TLS_GROUP } from './file-access.ts'

@@ -1,4 +1,4 @@
-import { type Flags, type SettingName, variableOf } from '../../../src/config/config.ts'
+import { type Flags, type SettingName, variableOf } from '../../../src/config/settings.ts'
 import { OperatorError } from '../../../src/core/errors.ts'
 
 // The service's settings file, in the format of `EnvironmentFile=` (systemd.exec(5)).

@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
-import { readEnv, readHostFacts, toCoreConfig, variableOf } from '../../../src/config/config.ts'
+import { readEnv, readHostFacts, toCoreConfig } from '../../../src/config/config.ts'
+import { variableOf } from '../../../src/config/settings.ts'
 import { findAccount, removeAccount } from './account.ts'
 import { readText } from './install-file.ts'
 import { layout, previousPath } from './layout.ts'

@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
 import { rollBackData } from '../../../src/backups/roll-back.ts'
-import type { CoreConfig } from '../../../src/config/config.ts'
+import type { CoreConfig } from '../../../src/config/types.ts'
 import type { Actor } from '../../../src/core/actor.ts'
 import { errorMessage } from '../../../src/core/error-message.ts'
 import { OperatorError } from '../../../src/core/errors.ts'

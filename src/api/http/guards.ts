@@ -10,7 +10,7 @@ import { startAttempt } from './request-context.ts'
 /** Kept out of the context of handlers, which could otherwise grant access. */
 const accessByRequest = new WeakMap<Request, Access>()
 
-/** Every route names one of its macros; a route without one answers nobody. */
+/** Every route names one of its macros; a route without one rejects every request. */
 export type Guard = ReturnType<typeof createGuard>
 
 /**

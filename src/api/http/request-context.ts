@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import type { Config } from '../../config/config.ts'
+import type { Config } from '../../config/types.ts'
 import type { Actor } from '../../core/actor.ts'
 import { ApiError } from '../../core/errors.ts'
 import { type Log, redactTokens } from '../../core/log.ts'

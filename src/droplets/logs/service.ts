@@ -7,7 +7,7 @@ import type { DropletService } from '../service.ts'
 import type { LogOptions } from './options.ts'
 
 const SESSION_CHECK_INTERVAL_MS = 250
-/** Printed before the journal, so that a quiet journal can be told from a missing one. */
+/** Printed before the journal, so that a quiet journal can be distinguished from a missing one. */
 const READY_MARKER = '\n'
 const MISSING_EXIT_CODE = 127
 

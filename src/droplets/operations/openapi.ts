@@ -50,7 +50,7 @@ export const operationSection: TagSection = {
       errors: ['operationNotFound'],
     },
     'GET /api/v1/operation/show/:operation': {
-      summary: 'Get an operation, optionally after its end',
+      summary: 'Get an operation, optionally waiting for its end',
       access: 'manager',
       query: operationQuery,
       responses: { 200: { description: 'The operation', schema: operationBody, example: endedExample } },

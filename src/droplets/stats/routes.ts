@@ -14,7 +14,7 @@ export function createStatsRoutes(
   context: { auth: AuthService; droplets: Pick<DropletService, 'find'>; stats: StatsService },
 ) {
   const { auth, droplets, stats } = context
-  return new Elysia({ name: 'statistics-routes', prefix: '/droplet' })
+  return new Elysia({ name: 'stats-routes', prefix: '/droplet' })
     .use(guard)
     .get('/stats', call => sseResponse(call, auth, stats.open), { group: 'viewer', query: noQuery })
     .get(

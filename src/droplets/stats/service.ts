@@ -45,7 +45,7 @@ export function createStatsService(deps: {
   log: Log
 }) {
   const { engine, informer, auth, monotonic, now, log } = deps
-  const broadcaster = createBroadcaster({ auth, log, name: 'stream of statistics' })
+  const broadcaster = createBroadcaster({ auth, log, name: 'stats stream' })
   /** Keyed by droplet id. */
   const runs = new Map<string, UsageRun>()
   /** Keyed by droplet id, oldest first. */

@@ -16,7 +16,7 @@ export interface ServerHealth {
 export type ServerHealthChecker = ReturnType<typeof createServerHealthChecker>
 
 /**
- * Answers from known state, without a request to the engine or the store's disk: whether the engine was heard from within
+ * Answers from known state, without a request to the engine or the store's disk: whether the engine responded within
  * the last second, and how the last write ended. Maintenance writes every 30 seconds; a failed write is retried until one
  * succeeds.
  */

@@ -18,7 +18,7 @@ export function registerDropletMetrics(
   const { informer, events, now } = sources
   new Gauge({
     name: 'cikit_api_engine_up',
-    help: '1 while the engine responds, 0 if it has not been heard from for a second.',
+    help: '1 while the engine responds, 0 after a second without a response.',
     registers,
     collect() {
       this.set(informer.cachedList() ? 1 : 0)

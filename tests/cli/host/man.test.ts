@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'bun:test'
-import { type SettingName, settings, variableOf } from '../../../src/config/config.ts'
+import { type SettingName, settings, variableOf } from '../../../src/config/settings.ts'
 import { ClientError } from '../../../src/core/errors.ts'
 import { runCli } from '../../testkit/cli.ts'
 import { listCommands } from '../../testkit/cli-commands.ts'

@@ -1,5 +1,6 @@
 import { createApp } from '../../../src/app.ts'
-import { type Flags, toConfig } from '../../../src/config/config.ts'
+import { toConfig } from '../../../src/config/config.ts'
+import type { Flags } from '../../../src/config/settings.ts'
 import { type Context, createContext, type Overrides } from '../../../src/context.ts'
 import type { Group } from '../../../src/core/groups.ts'
 import { createLog } from '../../../src/core/log.ts'

@@ -26,7 +26,7 @@ export function createAccount(username: string, group: Group = 'viewer'): Accoun
     username,
     group,
     createdAt: 1_000,
-    encryptedSecret: Buffer.from(`sealed ${username}`),
+    encryptedSecret: Buffer.from(`encrypted ${username}`),
   }
 }
 

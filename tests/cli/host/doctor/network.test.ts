@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'bun:test'
 import { chmodSync } from 'node:fs'
 import { checkListener } from '../../../../cli/host/doctor/network.ts'
-import type { Config } from '../../../../src/config/config.ts'
+import type { Config } from '../../../../src/config/types.ts'
 import { type CertificatePair, certificateFiles, createCertificate } from '../../../testkit/certificates.ts'
 import { tempDir } from '../../../testkit/temp-dir.ts'
 

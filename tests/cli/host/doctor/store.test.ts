@@ -33,7 +33,7 @@ test('passes for an intact system', async () => {
   expect(await runStoreCheck(sound.config)).toEqual({
     database: 'ok: no corruption found',
     migrations: `ok: the database is at migration ${newest}`,
-    'sealing key': `ok: ${sound.key} is the key of this database`,
+    'encryption key': `ok: ${sound.key} is the key of this database`,
     owner: 'ok: own (1 user in total)',
   })
 })
@@ -53,11 +53,13 @@ test('creates nothing before the first start', async () => {
 test('fails for a missing or wrong key, and creates none', async () => {
   using sound = await createDataDir()
   writeFileSync(sound.key, `${'0'.repeat(64)}\n`)
-  expect((await runStoreCheck(sound.config))['sealing key']).toMatch(
+  expect((await runStoreCheck(sound.config))['encryption key']).toMatch(
     /^failed: .*sealing\.key is not the key of this database/,
   )
   rmSync(sound.key)
-  expect((await runStoreCheck(sound.config))['sealing key']).toMatch(/^failed: .*sealing\.key is missing: restore it/)
+  expect((await runStoreCheck(sound.config))['encryption key']).toMatch(
+    /^failed: .*sealing\.key is missing: restore it/,
+  )
 })
 
 test('leaves an older and a newer database unchanged', async () => {

@@ -43,7 +43,7 @@ export async function plantSecrets(
     { name: 'a used code', text: liveSession.code },
     { name: 'a wrong code', text: wrongCode },
     { name: 'a TOTP secret', text: secret },
-    { name: 'the sealing key', text: readFileSync(join(server.dataDir, 'sealing.key'), 'utf8').trim() },
+    { name: 'the encryption key', text: readFileSync(join(server.dataDir, 'sealing.key'), 'utf8').trim() },
     { name: 'a line of a private key', text: keyLine },
   ]
   return { liveSession, misplacedSecrets }
