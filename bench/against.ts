@@ -2,12 +2,12 @@ import { installPackages } from '../scripts/lib/debian.ts'
 import { binary } from '../scripts/lib/paths.ts'
 import { run } from '../scripts/lib/run.ts'
 import { logStep, print, runScript, scriptArguments, UserError } from '../scripts/lib/terminal.ts'
+import { STEP_MS, waitForStepWith } from '../tests/testkit/auth/time-step.ts'
 import { buildEarlier } from './against/earlier-build.ts'
 import { type RevisionServer, startRevisionServers } from './against/revision-server.ts'
 import type { RateResult } from './request-rate.ts'
 import { median, quantile } from './statistics.ts'
 import { medianRun, type Throughput } from './throughput.ts'
-import { STEP_MS, waitForStepWith } from './users.ts'
 
 // Compares this tree with an earlier revision in one run: `npm run bench:against -- v0.1.0`. Writes no files.
 

@@ -33,7 +33,7 @@ export function residentMegabytes(server: ServerProcess): number {
 }
 
 async function isResponding(): Promise<boolean> {
-  return await fetch(`http://127.0.0.1:${PORT}/`).then(
+  return await fetch(`http://127.0.0.1:${PORT}/`, { signal: AbortSignal.timeout(2_000) }).then(
     () => true,
     () => false,
   )

@@ -8,7 +8,7 @@ const loggedPatterns = ['"message":"listening"', '"level":"warn"', '"level":"err
 
 /**
  * Starts the measured binary with droplets of a small image, and prints its warnings and errors at the end. `grep`
- * filters the log cheaply: reading a line per request in this process would take a good part of the machine.
+ * filters the log cheaply: reading a line per request in this process would use much of the CPU.
  */
 export async function startServer({ socket, program }: { socket?: string; program?: string } = {}) {
   const grepArgs = loggedPatterns.map(text => `-e '${text}'`).join(' ')

@@ -25,8 +25,8 @@ await runScript(async () => {
   logStep('Building')
   await run(['bun', 'scripts/build.ts'])
   await using engine = createFakeEngine()
-  // With a trusted proxy, each client of the load has an address of its own; one address is locked after 20 failures.
   using dir = tempDir()
+  // With a trusted proxy, each client of the load has its own address; an address is locked after 20 failures.
   await using server = await startServerProcess({
     socket: engine.socket,
     dataDir: dir.path,

@@ -30,7 +30,7 @@ export async function compareThroughput(server: ServerProcess, path: string, tok
   return { ours: medianRun(ourResults), bare: medianRun(bareResults) }
 }
 
-/** Sends requests back to back on sixteen connections. */
+/** Sends requests back to back on `CONNECTIONS` connections. */
 export async function runWrk(url: string, token: string, seconds = 5): Promise<Throughput> {
   const flags = ['-t', '1', '-c', String(CONNECTIONS), '-d', `${seconds}s`, '--latency']
   const output = await run(['wrk', ...flags, '-H', `Authorization: Bearer ${token}`, url])

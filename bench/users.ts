@@ -1,8 +1,5 @@
 import type { CreatedUser, ServerProcess } from '../tests/testkit/e2e/server-process.ts'
 
-/** Time step of TOTP codes (RFC 6238). */
-export const STEP_MS = 30_000
-
 export interface EnrolledUser extends Pick<CreatedUser, 'username' | 'secret'> {
   refreshToken: string
 }
@@ -30,10 +27,4 @@ export async function callExpectingOk(
   const { status, body } = await server.call(method, path, token, json)
   if (status !== 200) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(body)}`)
   return body as Partial<Record<'secret' | 'refresh_token', string>>
-}
-
-/** Waits for the next time step if less than `ms` of this one is left. */
-export async function waitForStepWith(ms: number): Promise<void> {
-  const remainingMs = STEP_MS - (Date.now() % STEP_MS)
-  if (remainingMs < ms) await Bun.sleep(remainingMs + 50)
 }

@@ -6,7 +6,7 @@ import { logStep, runScript, UserError } from './lib/terminal.ts'
 import { credentialsDir, engineDir, serverPid, socketFile, upDir } from './lib/up-state.ts'
 
 await runScript(async () => {
-  // npm takes a flag that is not behind `--` for itself and passes it on as a variable.
+  // npm consumes a flag that is not behind `--` and passes it on as a variable.
   const purge = process.argv.includes('--purge') || process.env.npm_config_purge === 'true'
   const unknown = process.argv.slice(2).filter(argument => argument !== '--purge')
   if (unknown.length > 0) {

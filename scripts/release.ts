@@ -48,7 +48,7 @@ async function buildBinary(target: Target, version: string): Promise<string> {
 
 async function writeSbom(revision: Revision): Promise<string> {
   const file = `cikit-api-${revision.version}.cdx.json`
-  const { inputs } = await Bun.file(metafile).json()
+  const { inputs }: { inputs: Record<string, unknown> } = await Bun.file(metafile).json()
   await Bun.write(join(stagingDir, file), createSbom(revision, [...Object.keys(inputs), ...bundleDashboard().inputs]))
   return file
 }

@@ -104,7 +104,7 @@ async function serve(socket: string): Promise<void> {
   })
   child.unref()
   const isServing = () =>
-    fetch(`${serverUrl}/`).then(
+    fetch(`${serverUrl}/`, { signal: AbortSignal.timeout(2_000) }).then(
       () => serverPid() === child.pid,
       () => false,
     )

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Glob } from 'bun'
 import { findChain, findCycles, findFolderCycles, type ImportEdge, readImports } from './testkit/imports.ts'
 
-// Holds docs/architecture.md against the files: layout, import directions, and rules that concern all code.
+// Checks the layout, the import directions and the rules of docs/architecture.md that concern all code.
 
 /** The folders of `src`, lowest first: a file imports only from its own folder and those before it. */
 const ranks = [
@@ -22,13 +22,13 @@ const ranks = [
   'monitoring',
   'web',
 ]
-/** Mounts the features, or is imported by all of them. */
+/** Files outside the folders: they mount the features, or all features import them. */
 const topLevel = ['app.ts', 'context.ts', 'core-context.ts', 'text-imports.d.ts', 'version.ts']
 
 const root = join(import.meta.dir, '..')
 const imports = readImports(root, ['src', 'cli'])
 const own = imports.filter(({ to }) => /^(src|cli)\//.test(to))
-/** The guards name the services they ask; what they import of them is only a type. */
+/** Without the type imports of `api`: its guards depend on services of higher folders only by their types. */
 const directed = own.filter(({ from, kind }) => !(from.startsWith('src/api/') && kind === 'type'))
 
 const files = ['src/**/*.{ts,tsx}', 'cli/**/*.ts'].flatMap(pattern => [...new Glob(pattern).scanSync(root)]).sort()
@@ -43,7 +43,7 @@ test('finds the files and their imports', () => {
   expect(imports.filter(({ kind }) => kind === 'dynamic').length).toBeGreaterThan(20)
 })
 
-test('src has the folders and files of the plan, and no others', () => {
+test('src and cli have the documented folders and files, and no others', () => {
   const entries = new Set(files.filter(file => file.startsWith('src/')).map(file => file.split('/')[1]))
   expect([...entries].sort()).toEqual([...ranks, ...topLevel].sort())
   const commands = new Set(files.filter(file => file.startsWith('cli/')).map(file => file.split('/')[1]))
@@ -86,7 +86,7 @@ describe('imports run one way', () => {
     expect(findFolderCycles(directed)).toEqual([])
   })
 
-  test('Elysia stays in the app, routes, schemas and api, over whole chains of imports', () => {
+  test('only the app, routes, schemas and api import Elysia, directly or indirectly', () => {
     const mayImport = /^src\/(app\.ts|api\/|web\/|.*\/(routes|schema|openapi)\.ts$)/
     const erased = imports.filter(({ kind }) => kind !== 'type')
     const below = files.filter(file => file.startsWith('src/') && !mayImport.test(file))
@@ -100,11 +100,11 @@ test('the environment is read in one place', () => {
   expect(filesMatching(/process\.env\b(?!\.NODE_ENV': )|Bun\.env|import\.meta\.env/)).toEqual(['src/config/config.ts'])
 })
 
-test('programs are started in few places, and no text is ever executed', () => {
+test('only the listed files start programs, and none executes text as code', () => {
   const imported = imports.filter(({ to }) => /child_process|worker_threads|^vm$|node:vm/.test(to))
   expect(imported.map(toText)).toEqual([])
-  // The user's own ssh, programs an operator's command needs (systemctl, useradd) and the backups of `serve`, always
-  // with an argument list and without a shell. The bundler runs at compile time only.
+  // The user's ssh, programs that operator commands need (systemctl, useradd), and the backups of `serve`: always with
+  // an argument list and without a shell. The bundler runs at compile time only.
   expect(filesMatching(/Bun\.spawn|Bun\.\$|\bnew Function\b|\beval\(/)).toEqual([
     'cli/client/ssh.ts',
     'cli/shared/run-program.ts',
@@ -112,8 +112,8 @@ test('programs are started in few places, and no text is ever executed', () => {
   ])
 })
 
-test('SQL statements contain no outside values', () => {
-  // Only constants of the store, by these names, are interpolated.
+test('SQL statements contain no values, only constants of the store', () => {
+  // Only constants of the store with these names are interpolated.
   const statements = sources.flatMap(({ file, text }) =>
     [...text.matchAll(/(?:query|run)(?:<[^(]*>)?\(\s*`([^`]*)`/g)].map(match => ({ file, statement: match[1] ?? '' })),
   )

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { scripts } from '../package.json'
 
-// What the workflows call is there, and nothing of others can change under them.
+// The GitHub workflows call what exists, and third parties cannot change what they run.
 
 const root = join(import.meta.dir, '..')
 const folder = join(root, '.github/workflows')
@@ -26,12 +26,12 @@ interface Job {
 const jobs = workflows.flatMap(({ workflow }) => Object.values(workflow.jobs))
 const steps = jobs.flatMap(job => job.steps ?? [])
 
-test('both are read as YAML, and each job does something', () => {
+test('both workflows are valid YAML, and each job has steps or calls a workflow', () => {
   expect(workflows.map(({ file }) => file).sort()).toEqual(['ci.yml', 'release.yml'])
   for (const job of jobs) expect(job.uses ?? job.steps?.length).toBeTruthy()
 })
 
-test('the check is .ci/run, and a release waits for it', () => {
+test('the check runs .ci/run, and a release waits for it', () => {
   const findWorkflow = (name: string) => workflows.find(({ file }) => file === name)?.workflow
   expect(findWorkflow('ci.yml')?.jobs.check?.steps).toContainEqual({ run: '.ci/run' })
   expect(findWorkflow('release.yml')?.on).toEqual({ push: { tags: ['v*'] } })
@@ -39,7 +39,7 @@ test('the check is .ci/run, and a release waits for it', () => {
   expect(findWorkflow('release.yml')?.jobs.publish?.needs).toBe('check')
 })
 
-test('the scripts and files that they call exist', () => {
+test('the workflows call only scripts and files that exist', () => {
   const run = steps.map(step => step.run ?? '').join('\n')
   const scriptNames = [...run.matchAll(/npm run ([\w:]+)/g)].map(match => match[1] ?? '')
   expect(scriptNames).toEqual(['release'])
@@ -47,11 +47,11 @@ test('the scripts and files that they call exist', () => {
   for (const { uses } of jobs) if (uses) expect(existsSync(join(root, uses))).toBe(true)
 })
 
-test('actions of others are named by their commit, and no workflow may more than it needs', () => {
+test('actions are pinned to a commit, and workflows have only read access', () => {
   for (const { uses } of steps) if (uses) expect(uses).toMatch(/^actions\/[\w-]+@[0-9a-f]{40}$/)
   for (const { workflow } of workflows) expect(workflow.permissions).toEqual({ contents: 'read' })
 })
 
-test("nothing that others may write is put into a shell's text", () => {
+test('no expression is interpolated into a shell script', () => {
   for (const { run } of steps) expect(run ?? '').not.toContain('${{')
 })

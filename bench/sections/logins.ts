@@ -1,3 +1,4 @@
+import { STEP_MS, waitForStepWith } from '../../tests/testkit/auth/time-step.ts'
 import { codeAt } from '../../tests/testkit/auth/totp.ts'
 import { insertsPerSecond, startBareInsertServer } from '../bare-servers.ts'
 import { addressOf, type Connection, requestOf } from '../connection.ts'
@@ -7,7 +8,7 @@ import type { MeasureSection } from '../section.ts'
 import { startServer } from '../server.ts'
 import { median, quantile } from '../statistics.ts'
 import { CONNECTIONS } from '../throughput.ts'
-import { type EnrolledUser, enrolUsers, STEP_MS, waitForStepWith } from '../users.ts'
+import { type EnrolledUser, enrolUsers } from '../users.ts'
 
 const ROUNDS = 9
 const USERS_PER_ROUND = 200

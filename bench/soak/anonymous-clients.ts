@@ -94,7 +94,7 @@ export async function dropConnection(target: Target, ownerToken: string): Promis
     `POST ${pathname}/user/auth HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"user`,
     `GET ${pathname}/user/list HTTP/1.1\r\n${head}\r\n`,
     `GET ${pathname}/droplet/list HTTP/1.1\r\n${head}\r\n`,
-    'what is this\r\n\r\n',
+    'not HTTP\r\n\r\n',
   ])
   const start = performance.now()
   const socket = connect(Number(port), hostname)

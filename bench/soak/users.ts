@@ -1,3 +1,4 @@
+import { STEP_MS } from '../../tests/testkit/auth/time-step.ts'
 import { codeAt } from '../../tests/testkit/auth/totp.ts'
 import { pickRandom, sendRequest, type Target } from './request.ts'
 
@@ -12,8 +13,6 @@ export interface SoakUser {
   lastUsedStep: number
   tokens?: { access_token: string; refresh_token: string } | undefined
 }
-
-const STEP_MS = 30_000
 
 /** Adds a user as the owner and logs in as that user. */
 export async function enrolUser(

@@ -80,7 +80,7 @@ function thisHost(): PackageHost {
   return {
     isMissing: isPackageMissing,
     canInstall: isRoot && existsSync('/usr/bin/apt-get'),
-    // npm takes a `--yes` that is not behind `--` for itself and passes it on as a variable.
+    // npm consumes a `--yes` that is not behind `--` and passes it on as a variable.
     isConfirmed: process.argv.includes('--yes') || process.env.npm_config_yes === 'true' || !!process.env.CI,
     confirm: hasTerminal ? question => confirm(question) : undefined,
     install: aptInstall,

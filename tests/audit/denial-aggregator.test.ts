@@ -10,7 +10,7 @@ import { createTestAudit, formatRecord, readAudit } from '../testkit/audit/audit
 const denialError = new ApiError('codeRefused')
 const loginBy = (user: string, address: string) => ({ user, address, action: 'user.auth' })
 
-/** What was counted up, as if a minute had passed. */
+/** Writes the counted denials, as if a minute had passed. */
 async function flushAll(host: Awaited<ReturnType<typeof createTestAudit>>) {
   await host.audit.flush(0)
   return host.records()

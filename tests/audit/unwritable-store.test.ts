@@ -7,7 +7,7 @@ import { createTestAudit, runAudited } from '../testkit/audit/audit.ts'
 const denialError = new ApiError('codeRefused')
 const loginBy = (user: string, address: string) => ({ user, address, action: 'user.auth' })
 
-/** What was counted up, as if a minute had passed. */
+/** Writes the counted denials, as if a minute had passed. */
 async function flushAll(host: Awaited<ReturnType<typeof createTestAudit>>) {
   await host.audit.flush(0)
   return host.records()

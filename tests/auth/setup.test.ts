@@ -42,7 +42,7 @@ test.each(['nobody', 'ADA', '%zz', '%00'])('rejects the unknown user %s with 903
   expect(response.status).toBe(400)
 })
 
-test.each(['viewer', 'manager'] as const)('a %s cannot read any secret, including the own one', async group => {
+test.each(['viewer', 'manager'] as const)('a %s cannot read any secret, not even their own', async group => {
   await using api = await createTestApi()
   const user = await api.logInAs(group)
   const response = await api.call('GET', `/user/auth/setup/${user.username}`, { token: user.token })

@@ -83,7 +83,7 @@ test('a recovery code used since the copy stays used', async () => {
 test('rolls back only adds that are still unfinished', async () => {
   using data = await createMigratedDataDir()
   await data.withLaterRelease(async ({ provisioningJournal }) => {
-    await provisioningJournal.finish('made-since')
+    await provisioningJournal.finish('unfinished-add')
     await provisioningJournal.start({ mark: 'left-over', name: 'cikit02', startedAt: 0 })
   })
   await rollBack(data)

@@ -9,7 +9,7 @@ const NOW = Date.parse('2026-01-02T12:00:00Z')
 const droplet = (changed: Partial<Droplet>): Droplet =>
   createTestDroplet({ name: 'cikit01', createdAt: NOW - 60 * MINUTE, startedAt: NOW - 8 * MINUTE, ...changed })
 
-// tests/e2e/live.test.ts compares these with `docker ps -a` of a real engine where possible.
+// tests/e2e/informer.test.ts compares these with `docker ps -a` of a real engine where possible.
 test.each<[string, Partial<Droplet>]>([
   ['Up 8 minutes', {}],
   ['Up 8 minutes (health: starting)', { healthCheck: 'starting' }],

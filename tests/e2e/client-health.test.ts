@@ -50,8 +50,9 @@ describe('--wait', () => {
     expect(requests.slice(1)).toEqual(Array(2).fill('GET /droplet/list'))
   })
 
-  test.each(['stop', 'rm', 'add'])('droplet %s does not wait without need', async change => {
+  test.each(['stop', 'rm', 'add'])('droplet %s does not wait until the droplet is ready', async change => {
     listResponses = [booting]
+    // `add` waits only with --wait; after `stop` and `rm` there is nothing to wait for.
     const args = change === 'add' ? argsFor(change) : [...argsFor(change), '--wait']
     expect(await cliUser.run(...args)).toMatchObject({ exitCode: 0, stderr: '' })
     expect(requests.slice(1)).toEqual(['GET /droplet/list'])

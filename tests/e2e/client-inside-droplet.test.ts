@@ -81,7 +81,6 @@ describe('logs', () => {
     const { exitCode, stdout, stderr } = await cliUser.run('droplet', 'logs', droplet, '--lines', '2')
     expect({ exitCode, stderr, lines: stdout.split('\n').length }).toEqual({ exitCode: 0, stderr: '', lines: 3 })
     const following = cliUser.start('droplet', 'logs', droplet, '--follow', '--lines', '0')
-    await following.stdout.waitFor(/^/)
     await waitUntil(async () => (await exec('pgrep', '-f', '[j]ournalctl.*follow')).stdout !== '', {
       what: 'journalctl to follow',
     })

@@ -203,7 +203,7 @@ describe('without waiting', () => {
   test.each([
     [['droplet', 'add', '--wait', '--detach'], /--wait and --detach cannot be combined/],
     [['operation', 'ls', '--limit', 'many'], /--limit: give a number/],
-  ])('%p is refused', async (args, reason) => {
+  ])('rejects %p', async (args, reason) => {
     expect(await cliUser.run(...args)).toEqual(expectedFailure(2, reason))
   })
 })

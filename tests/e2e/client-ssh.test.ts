@@ -18,7 +18,7 @@ beforeAll(async () => {
   cliUser = createCliUser()
   await logIn(cliUser, server, 'ann', 'manager')
   mkdirSync(join(cliUser.home, '.ssh'), { mode: 0o700 })
-  // This engine publishes ports in a network namespace of its own, so ssh must run in it.
+  // This engine publishes ports in its own network namespace, so ssh must run in it.
   mkdirSync(join(cliUser.home, 'bin'))
   const sshCommand = engine.inEngineNetwork([Bun.which('ssh') ?? 'ssh']).join(' ')
   writeFileSync(join(cliUser.home, 'bin/ssh'), `#!/bin/sh\nexec ${sshCommand} "$@"\n`, { mode: 0o755 })

@@ -30,9 +30,9 @@ const browserStorageOf = (page: Page) =>
 
 describe('signing in', () => {
   test.each([
-    ['pasted with a blank in it', (code: string) => `${code.slice(0, 3)} ${code.slice(3)}`],
-    ['filled in with words around it', (code: string) => `Your code is ${code}.`],
-  ])('goes on by itself with a code that is %s', async (_, format) => {
+    ['pasted with a space in it', (code: string) => `${code.slice(0, 3)} ${code.slice(3)}`],
+    ['part of a sentence', (code: string) => `Your code is ${code}.`],
+  ])('submits a code that is %s without a click', async (_, format) => {
     const ann = await server.createUser(`ann-${crypto.randomUUID()}`, 'viewer')
     await using opened = await openDashboard(browser, server)
     const { page, pageErrors } = opened
@@ -143,7 +143,7 @@ describe('a session', () => {
     expect(await sessionsOf('jan')).toHaveLength(1)
   })
 
-  test('shared by two tabs is refreshed by one tab at a time', async () => {
+  test('shared by several tabs is refreshed by one tab at a time', async () => {
     const kim = await server.createUser('kim', 'viewer')
     await using opened = await openDashboard(browser, server)
     const { page } = opened

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
+import { STEP_MS, waitForStepWith } from '../testkit/auth/time-step.ts'
 import { codeAt } from '../testkit/auth/totp.ts'
 import { HOST_KEY } from '../testkit/droplets/droplet.ts'
 import { launchBrowser } from '../testkit/e2e/browser.ts'
@@ -47,7 +48,7 @@ beforeEach(async () => {
   }
 })
 
-/** @returns its name. A number may be skipped when one of its ports is in use by a connection. */
+/** @returns the name, which may skip a number if one of its ports is in use by a connection */
 async function addDroplet(): Promise<string> {
   const [newest] = await server.callDroplets('POST', 'add', ownerToken)
   return newest?.name ?? ''
@@ -294,10 +295,10 @@ test('a user manages SSH keys and creates new recovery codes', async () => {
   const kim = await server.createUser('kim', 'manager')
   await using opened = await openDashboard(browser, server)
   const { page, pageErrors } = opened
-  // Each code is valid once: this is the previous step's, which is valid until this step ends.
-  await Bun.sleep(Math.max(0, (Date.now() % 30_000) - 20_000) && 30_000 - (Date.now() % 30_000))
+  // Each code is valid once, so the sign-in uses the previous step's code, which is valid until this step ends.
+  await waitForStepWith(10_000)
   await page.getByLabel('Username').fill('kim')
-  await page.getByLabel('Code from your authenticator app').fill(codeAt(kim.secret, Date.now() - 30_000))
+  await page.getByLabel('Code from your authenticator app').fill(codeAt(kim.secret, Date.now() - STEP_MS))
   await visit(page, 'account', 'Account')
   await page.getByLabel('Public key').fill('no key')
   await page.getByRole('button', { name: 'Add key' }).click()
@@ -325,8 +326,8 @@ test('a user manages SSH keys and creates new recovery codes', async () => {
 
 test('a user lists sessions and ends another one', async () => {
   const nik = await server.createUser('nik', 'viewer')
-  // Each code counts once: here that of the step before, and the browser has the present one.
-  const code = codeAt(nik.secret, Date.now() - 30_000)
+  // Each code is valid once: this login uses the previous step's code, the browser the current one.
+  const code = codeAt(nik.secret, Date.now() - STEP_MS)
   expect((await server.call('POST', '/user/auth', undefined, { username: 'nik', code })).status).toBe(200)
   await using opened = await openDashboard(browser, server)
   const { page } = opened

@@ -8,8 +8,7 @@ import { startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { ensureNodeImage, NODE_IMAGE } from '../testkit/e2e/node-image.ts'
 import { currentCode } from '../testkit/e2e/server-process.ts'
 
-// The image of the Dockerfile, built, run and used by the commands of docs/installation.md; with another port and
-// another engine's socket.
+// Builds the Dockerfile and runs the commands of docs/installation.md, with another port and another engine.
 
 const PORT = 18_337
 const USER = 10_001
@@ -103,7 +102,7 @@ describe('with the documented commands', () => {
     await docker('rm', '-f', 'cikit-api')
   })
 
-  test('serves the same data when the container runs as that user', async () => {
+  test('serves the same data when the container runs as another user than root', async () => {
     const group = statSync(engine.socket).gid
     output = await runDocumentedCommands(line => line.startsWith('docker run'), ` --user ${USER} --group-add ${group} `)
     expect(await pollUntil(10_000, () => isResponding())).toBe(true)

@@ -20,7 +20,7 @@ afterAll(async () => {
 
 test.each(pages)('the commands of $file work', async ({ commands }) => {
   await engine.removeContainers()
-  // This engine publishes its ports in a network of its own, so ssh has to run there.
+  // This engine publishes ports in its own network namespace, so ssh must run in it.
   const ssh = engine.inEngineNetwork([Bun.which('ssh') ?? 'ssh'])
   await using shell = await startDocShell({ program: [binary], engineSocket: engine.socket, ssh })
   await shell.run(commands)

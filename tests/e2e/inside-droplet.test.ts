@@ -150,7 +150,10 @@ describe.each(engineKinds)('on the engine %s', kind => {
     test('are followed until the session ends', async () => {
       const { access_token: ownToken } = await server.logIn(await server.createUser(`reader-${kind}`, 'viewer'))
       const headers = { authorization: `Bearer ${ownToken}` }
-      const response = await fetch(`${server.url}/droplet/logs/cikit01?follow=true&lines=1`, { headers })
+      const response = await fetch(`${server.url}/droplet/logs/cikit01?follow=true&lines=1`, {
+        headers,
+        signal: AbortSignal.timeout(30_000),
+      })
       await exec(['logger', '-t', 'test', 'one that is followed'])
       let text = ''
       for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {

@@ -39,7 +39,7 @@ interface PipelinedRequest {
   expected: ResponseSummary & { agents?: string[] }
 }
 
-/** For each user: a request for the own sessions, whose agents identify the user, and requests that must fail. */
+/** For each user: a request for their own sessions, whose agents identify the user, and requests that must fail. */
 function createRequests(): PipelinedRequest[] {
   return USERS.flatMap((username, index) => {
     const sessionsRequest = (sender?: string) =>

@@ -37,16 +37,16 @@ useSharedServer((process, ownerToken) => {
 
 const invalidRequests: [string, RequestBytes, number][] = [
   ['no Host', () => `GET ${LIST_PATH} HTTP/1.1\r\n${bearerHeader(token)}\r\n`, 400],
-  ['two lengths of the body', () => loginRequest('Content-Length: 2\r\nContent-Length: 4\r\n', '{}{}'), 400],
-  ['two lengths in one header', () => loginRequest('Content-Length: 2, 2\r\n'), 400],
+  ['two Content-Length headers', () => loginRequest('Content-Length: 2\r\nContent-Length: 4\r\n', '{}{}'), 400],
+  ['two lengths in one Content-Length', () => loginRequest('Content-Length: 2, 2\r\n'), 400],
   ['a length with a sign', () => loginRequest('Content-Length: +2\r\n'), 400],
   ['a negative length', () => loginRequest('Content-Length: -2\r\n'), 400],
   ['a length in hexadecimal', () => loginRequest('Content-Length: 0x2\r\n'), 400],
-  ['a length of more digits than a number holds', () => loginRequest(`Content-Length: ${'9'.repeat(40)}\r\n`), 400],
+  ['a length with too many digits', () => loginRequest(`Content-Length: ${'9'.repeat(40)}\r\n`), 400],
   ['an empty length', () => loginRequest('Content-Length:\r\n'), 400],
-  ['a coding that is not chunked', () => loginRequest('Transfer-Encoding: xchunked\r\n', '2\r\n{}\r\n0\r\n\r\n'), 400],
+  ['an unknown transfer coding', () => loginRequest('Transfer-Encoding: xchunked\r\n', '2\r\n{}\r\n0\r\n\r\n'), 400],
   [
-    'chunked before another coding',
+    'chunked before another transfer coding',
     () => loginRequest('Transfer-Encoding: chunked, gzip\r\n', '2\r\n{}\r\n0\r\n\r\n'),
     400,
   ],
@@ -73,23 +73,27 @@ const invalidRequests: [string, RequestBytes, number][] = [
   ['a path that begins with a backslash', () => getRequest('\\api\\v1\\user\\list', bearerHeader(token)), 400],
   ['a URL with another scheme', () => getRequest(`ftp://matrix.test${LIST_PATH}`, bearerHeader(token)), 400],
   ['1,001 headers', () => getRequest(LIST_PATH, 'X: 1\r\n'.repeat(1_001)), 431],
-  ['headers past 16 KiB', () => getRequest(LIST_PATH, `X: ${'a'.repeat(17_000)}\r\n${bearerHeader(token)}`), 431],
-  ['a path past 16 KiB', () => getRequest(`/${'a'.repeat(17_000)}`, bearerHeader(token)), 431],
+  [
+    'headers of more than 16 KiB',
+    () => getRequest(LIST_PATH, `X: ${'a'.repeat(17_000)}\r\n${bearerHeader(token)}`),
+    431,
+  ],
+  ['a path of more than 16 KiB', () => getRequest(`/${'a'.repeat(17_000)}`, bearerHeader(token)), 431],
   ['HTTP/0.9', () => `GET ${LIST_PATH}\r\n`, 505],
   ['HTTP/1.2', () => getRequest(LIST_PATH, bearerHeader(token), 'HTTP/1.2'), 505],
   ['HTTP/2.0', () => getRequest(LIST_PATH, bearerHeader(token), 'HTTP/2.0'), 505],
   ['the preface of HTTP/2', () => 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
-  ['a version in small letters', () => getRequest(LIST_PATH, bearerHeader(token), 'http/1.1'), 505],
+  ['a version in lower case', () => getRequest(LIST_PATH, bearerHeader(token), 'http/1.1'), 505],
   ['a method that is not a token', () => listRequest(token).replace('GET', 'G\u00cbT'), 505],
   ['TLS', () => Buffer.from('16030100c8010000c40303', 'hex'), 400],
   ['bytes of every kind', () => Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)), 400],
-  ['a chunk of a negative size', () => chunkedRequest('-2\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a chunk of a size with 0x', () => chunkedRequest('0x2\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a chunk of a size in letters', () => chunkedRequest('g\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a chunk of no size', () => chunkedRequest('\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a chunk of a size past 64 bits', () => chunkedRequest('10000000000000002\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a chunk of nearly 64 bits', () => chunkedRequest('fffffffffffffffe\r\n{}\r\n0\r\n\r\n'), 400],
-  ['a space after the size of a chunk', () => chunkedRequest('2 \r\n{}\r\n0\r\n\r\n'), 400],
+  ['a negative chunk size', () => chunkedRequest('-2\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a chunk size with 0x', () => chunkedRequest('0x2\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a chunk size that is not hexadecimal', () => chunkedRequest('g\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a missing chunk size', () => chunkedRequest('\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a chunk size of more than 64 bits', () => chunkedRequest('10000000000000002\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a chunk size of nearly 64 bits', () => chunkedRequest('fffffffffffffffe\r\n{}\r\n0\r\n\r\n'), 400],
+  ['a space after a chunk size', () => chunkedRequest('2 \r\n{}\r\n0\r\n\r\n'), 400],
   ['a chunk longer than its size', () => chunkedRequest('2\r\n{}xx\r\n0\r\n\r\n'), 400],
   ['chunks ended by bare line feeds', () => chunkedRequest('2\n{}\n0\n\n'), 400],
 ]
@@ -100,7 +104,7 @@ describe('rejects invalid HTTP before any handler and closes the connection', ()
   })
 
   test.each(['BREW', 'get', 'A'.repeat(5_000)])('the method %s', async method => {
-    // Bun closes the connection without a response; an error response would be fine, too.
+    // Bun closes the connection without a response; an error response would also be valid.
     const responses = await sendAndSummarize(server.url, listRequest(token).replace('GET', method))
     expect(responses.length).toBeLessThanOrEqual(1)
     for (const { status } of responses) expect([400, 405, 501]).toContain(status)
@@ -108,7 +112,7 @@ describe('rejects invalid HTTP before any handler and closes the connection', ()
 })
 
 const unusualRequests: [string, RequestBytes, ResponseSummary][] = [
-  ['the path after another slash', () => getRequest(`/${LIST_PATH}`, bearerHeader(token)), notFound],
+  ['a path with two leading slashes', () => getRequest(`/${LIST_PATH}`, bearerHeader(token)), notFound],
   ['//api', () => getRequest('//api', bearerHeader(token)), notFound],
   ['the host in the path', () => getRequest(`//matrix.test${LIST_PATH}`, bearerHeader(token)), notFound],
   ['an encoded slash', () => getRequest('/api/v1/user%2flist', bearerHeader(token)), notFound],
@@ -124,12 +128,12 @@ const unusualRequests: [string, RequestBytes, ResponseSummary][] = [
   ['an absolute URL, with a token', () => getRequest(`http://matrix.test${LIST_PATH}`, bearerHeader(token)), success],
   ['an absolute URL, without a token', () => getRequest(`http://matrix.test${LIST_PATH}`), unknownToken],
   [
-    'a path within the Host',
+    'a path in the Host',
     () => `GET /x HTTP/1.1\r\nHost: matrix.test${LIST_PATH}?\r\n${bearerHeader(token)}\r\n`,
     notFound,
   ],
   [
-    'a Host of another path',
+    'a Host with dot segments',
     () => `GET ${LIST_PATH} HTTP/1.1\r\nHost: a/../b c\r\n${bearerHeader(token)}\r\n`,
     malformed,
   ],
@@ -162,7 +166,7 @@ const unusualRequests: [string, RequestBytes, ResponseSummary][] = [
   ['chunks with extensions', () => chunkedRequest('1;a=b\r\n{\r\n1;c="d\r\n}\r\n0;e\r\n\r\n'), missingFields],
   ['a chunk size with leading zeros', () => chunkedRequest('0000000002\r\n{}\r\n0\r\n\r\n'), missingFields],
   ['chunks of more than 16 KiB', () => chunkedRequest(`5000\r\n${' '.repeat(0x5000)}\r\n0\r\n\r\n`), tooLarge],
-  ['a key twice', () => postRequest('{"username":"owner","code":"1","username":""}'), missingFields],
+  ['a duplicate key', () => postRequest('{"username":"owner","code":"1","username":""}'), missingFields],
   ['8,000 nested arrays', () => postRequest(`{"a":${'['.repeat(8_000)}${']'.repeat(8_000)}}`), malformed],
   [
     'UTF-16',
@@ -170,7 +174,7 @@ const unusualRequests: [string, RequestBytes, ResponseSummary][] = [
     malformed,
   ],
   [
-    'a form field twice',
+    'a duplicate form field',
     () => postRequest('code=1&code=2').replace('application/json', 'application/x-www-form-urlencoded'),
     malformed,
   ],

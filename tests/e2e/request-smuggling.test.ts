@@ -73,15 +73,15 @@ describe('does not execute a request hidden in the body', () => {
         ),
     ],
     [
-      'behind a coding with a space before the colon',
+      'behind a Transfer-Encoding with a space before the colon',
       () => loginRequest('Content-Length: 4\r\nTransfer-Encoding : chunked\r\n', `0\r\n\r\n${listRequest(token)}`),
     ],
     [
-      'behind a coding on a folded line',
+      'behind a Transfer-Encoding on a folded line',
       () => loginRequest('Content-Length: 4\r\nTransfer-Encoding:\r\n chunked\r\n', `0\r\n\r\n${listRequest(token)}`),
     ],
     [
-      'behind a coding after a bare line feed',
+      'behind a Transfer-Encoding after a bare line feed',
       () => loginRequest('Content-Length: 4\r\nX: y\nTransfer-Encoding: chunked\r\n', `0\r\n\r\n${listRequest(token)}`),
     ],
     [

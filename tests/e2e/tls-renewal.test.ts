@@ -4,6 +4,7 @@ import { connect, type TLSSocket } from 'node:tls'
 import { binary } from '../../scripts/lib/paths.ts'
 import { type CertificatePair, certificateFiles, createCertificate } from '../testkit/certificates.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
+import { readEventStream } from '../testkit/events/event-stream-reader.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 import { waitUntil } from '../testkit/wait-until.ts'
 
@@ -105,20 +106,19 @@ test('SIGHUP activates the new certificate without losing requests', async () =>
 
 test('an open event stream survives the renewal', async () => {
   const token = await server.logInAs('owner')
-  const stream = await fetch(`${server.url}/event/stream`, {
-    headers: { authorization: `Bearer ${token}` },
-    tls: { rejectUnauthorized: false },
-  })
+  await using stream = readEventStream(
+    await fetch(`${server.url}/event/stream`, {
+      headers: { authorization: `Bearer ${token}` },
+      tls: { rejectUnauthorized: false },
+    }),
+  )
   files.install(pairAt(0))
   await sendSighup()
   expect(await currentName()).toBe('one.test')
   await server.addUser(token, 'ann')
-  let text = ''
-  for await (const chunk of stream.body ?? []) {
-    text += Buffer.from(chunk).toString()
-    if (text.includes('"username":"ann"')) break
-  }
-  expect(text).toContain('event: user')
+  await stream.waitUntil(events =>
+    events.some(({ event, data }) => event === 'user' && JSON.stringify(data).includes('"username":"ann"')),
+  )
 })
 
 test('changed files are noticed without a signal', async () => {

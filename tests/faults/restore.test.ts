@@ -27,9 +27,9 @@ beforeAll(async () => {
   for (const kind of ['private', 'public']) writeFileSync(join(keys, `cikit01.${kind}.key`), `${kind} of cikit01\n`)
   await run([binary, 'backup', path('a.tar'), '--data-dir', path('host')])
   // Another host with the same encryption keys and an additional user.
-  cpSync(path('host'), path('present'), { recursive: true })
-  await run(['rm', '-r', join(path('present'), 'credentials')])
-  await run([binary, 'create-user', '-u', 'present', '-g', 'viewer', '--data-dir', path('present')])
+  cpSync(path('host'), path('current'), { recursive: true })
+  await run(['rm', '-r', join(path('current'), 'credentials')])
+  await run([binary, 'create-user', '-u', 'current', '-g', 'viewer', '--data-dir', path('current')])
 })
 
 test(
@@ -40,14 +40,14 @@ test(
     const seenUsers = new Set<string>()
     for (const [index, killPoint] of sampleEvenly(killPoints, rounds).entries()) {
       const dataDir = path(`round-${index}`)
-      cpSync(path('present'), dataDir, { recursive: true })
+      cpSync(path('current'), dataDir, { recursive: true })
       expect({ killPoint, code: await exitCodeOfKilled(killPoint, restoreArgs(dataDir)) }).toEqual({
         killPoint,
         code: 137,
       })
       // The next command of any kind completes or reverts the restore.
       const users = await usersOf(dataDir)
-      expect(['saved', 'saved present']).toContain(users)
+      expect(['saved', 'saved current']).toContain(users)
       seenUsers.add(users)
       if (users === 'saved') expect(keysIn(dataDir)).toEqual(['cikit01.private.key', 'cikit01.public.key'])
       await run([binary, ...restoreArgs(dataDir)])
@@ -62,7 +62,7 @@ test(
       expect(readdirSync(dataDir).filter(name => /^restore-|part/.test(name))).toEqual([])
       await run(['rm', '-r', dataDir])
     }
-    expect(seenUsers).toEqual(new Set(['saved', 'saved present']))
+    expect(seenUsers).toEqual(new Set(['saved', 'saved current']))
     dir[Symbol.dispose]()
   },
   limitMs,
@@ -77,7 +77,7 @@ interface KillPoint {
 /** All calls of the busiest thread. */
 async function listKillPoints(): Promise<KillPoint[]> {
   const dataDir = path('counted')
-  cpSync(path('present'), dataDir, { recursive: true })
+  cpSync(path('current'), dataDir, { recursive: true })
   const trace = path('trace')
   await run(['strace', '-f', '-qq', '-o', trace, '-e', `trace=${SYSCALLS}`, binary, ...restoreArgs(dataDir)])
   const lines = [...readFileSync(trace, 'utf8').matchAll(/^(\d+) +(\w+)\(/gm)]

@@ -11,7 +11,7 @@ import { tempDir } from '../testkit/temp-dir.ts'
 
 const aside = 'before-restore-2026-11-23T221000.000Z'
 
-/** A data directory, and a restore into it that is ready to count. */
+/** A data directory, and a restore into it that is ready to be committed. */
 function createPendingRestore() {
   const dir = tempDir()
   const dataDir = join(dir.path, 'data')

@@ -7,7 +7,7 @@ import { acquireServeLock } from '../../src/store/serve-lock.ts'
 import { swapData } from '../../src/store/swap-data.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
-/** A data directory with a database, and what is put in its place: no database, but it is told apart. */
+/** A data directory with a database, and its replacement: a recognizable file instead of a database. */
 function createDataDirectory() {
   const dir = tempDir()
   const open = () => openDatabase(dir.path, { now: () => 0 })

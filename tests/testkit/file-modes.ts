@@ -11,7 +11,7 @@ export function fileModes(directory: string): Record<string, string> {
   return Object.fromEntries(readdirSync(directory).map(name => [name, fileMode(join(directory, name))]))
 }
 
-/** The umask of this process until the scope ends: `using _ = umask(0)`. */
+/** The umask of this process until the scope ends: `using _ = setUmask(0)`. */
 export function setUmask(mask: number) {
   const previous = process.umask(mask)
   return { [Symbol.dispose]: () => void process.umask(previous) }

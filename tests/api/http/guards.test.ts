@@ -46,7 +46,7 @@ test.each([
   expect(api.logLines.filter(line => line.includes('A route without a guard was called'))).toHaveLength(2)
 })
 
-test('a guarded route answers its group, an open route everybody', async () => {
+test('a guarded route serves its group, and an open route everyone', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('viewer')
   const { app, reached } = createAppWithUnguardedRoutes(api)

@@ -15,10 +15,10 @@ function secretOf(secret: unknown, encoding?: Encoding): string | undefined {
 
 function reasonOf(overrides: Record<string, unknown>): string {
   const parsed = parse({ ...exportedUser('ann', 'manager'), ...overrides })
-  return isCandidate(parsed) ? 'fit' : parsed.reason
+  return isCandidate(parsed) ? 'accepted' : parsed.reason
 }
 
-test('a user of the original', () => {
+test('parses a user of the original CIKit', () => {
   const parsed = parse(exportedUser('BR0kEN', 'owner'))
   expect(parsed).toMatchObject({ position: 7, username: 'BR0kEN', group: 'owner', createdAt: 1_527_664_351_114 })
   expect(JSON.stringify(parsed)).not.toContain(EXPORTED_SECRET)
@@ -28,25 +28,25 @@ describe('a secret', () => {
   const bytes = decodeBase32(EXPORTED_SECRET)
 
   test.each([
-    ['as it is', EXPORTED_SECRET],
+    ['unchanged', EXPORTED_SECRET],
     ['in lower case', EXPORTED_SECRET.toLowerCase()],
-    ['in groups', EXPORTED_SECRET.replace(/.{4}/g, '$& ')],
+    ['in groups of four', EXPORTED_SECRET.replace(/.{4}/g, '$& ')],
     ['with padding', `${EXPORTED_SECRET}====`],
-  ])('in Base32 %s', (_, text) => {
+  ])('in Base32 is accepted %s', (_, text) => {
     expect(secretOf(text)).toBe(bytes.toString('hex'))
   })
 
-  test('in the other encodings of the original', () => {
+  test('is accepted in the other encodings of the original CIKit', () => {
     expect(secretOf(bytes.toString('hex'), 'hex')).toBe(bytes.toString('hex'))
     expect(secretOf(bytes.toString('latin1'), 'ascii')).toBe(bytes.toString('hex'))
   })
 
-  test('of 160 bits is long enough, of 152 is not', () => {
+  test('is accepted with 160 bits and rejected with fewer', () => {
     expect(secretOf('A'.repeat(32))).toBe('00'.repeat(20))
     expect(reasonOf({ secret: 'A'.repeat(31) })).toMatch(/fewer than 160 bits: .*create-user -u ann -g manager$/)
   })
 
-  test('of 1024 bits is not too long, and of more is', () => {
+  test('is accepted with 1,024 bits and rejected with more', () => {
     expect(secretOf('41'.repeat(128), 'hex')).toHaveLength(256)
     expect(secretOf('41'.repeat(129), 'hex')).toBeUndefined()
   })
@@ -61,22 +61,37 @@ describe('a secret', () => {
     `${EXPORTED_SECRET}1`,
     `${EXPORTED_SECRET}AA`,
     'ä'.repeat(40),
-  ])('that is invalid: %p', secret => {
+  ])('is rejected if it is %p', secret => {
     expect(reasonOf({ secret })).toMatch(/^its secret is not base32: .*--encoding.*create-user -u ann -g manager$/)
   })
 })
 
-describe('not a user', () => {
+describe('rejects', () => {
   test.each([
-    ['no object', undefined, undefined, /not a JSON object/],
-    ['a token', { token: 'x', user: { $oid: '5b0e' } }, undefined, /export the collection users/],
-    ['no name', { ...exportedUser('', 'viewer'), username: undefined }, undefined, /username has 1 to 64/],
-    ['a name of another kind', { ...exportedUser('', 'viewer'), username: { $ne: null } }, undefined, /username has 1/],
-    ['an address', exportedUser('ann@example.com', 'viewer'), 'ann@example.com', /rename it in the export/],
-    ['a command for the terminal', exportedUser('\u001b[2Jann', 'viewer'), '\\u001b[2Jann', /rename it/],
-    ['a secret as a name', exportedUser(`${EXPORTED_SECRET} `, 'viewer'), '[token] ', /rename it/],
-    ['no group', { ...exportedUser('ann', ''), group: undefined }, 'ann', /not viewer, manager or owner/],
-    ['another group', exportedUser('ann', 'king'), 'ann', /not viewer, manager or owner/],
+    ['a document that is not an object', undefined, undefined, /not a JSON object/],
+    ['a token of another collection', { token: 'x', user: { $oid: '5b0e' } }, undefined, /export the collection users/],
+    ['a missing username', { ...exportedUser('', 'viewer'), username: undefined }, undefined, /username has 1 to 64/],
+    [
+      'a username that is not a string',
+      { ...exportedUser('', 'viewer'), username: { $ne: null } },
+      undefined,
+      /username has 1/,
+    ],
+    [
+      'an email address as the username',
+      exportedUser('ann@example.com', 'viewer'),
+      'ann@example.com',
+      /rename it in the export/,
+    ],
+    [
+      'a terminal escape sequence in the username',
+      exportedUser('\u001b[2Jann', 'viewer'),
+      '\\u001b[2Jann',
+      /rename it/,
+    ],
+    ['a secret as the username', exportedUser(`${EXPORTED_SECRET} `, 'viewer'), '[token] ', /rename it/],
+    ['a missing group', { ...exportedUser('ann', ''), group: undefined }, 'ann', /not viewer, manager or owner/],
+    ['an unknown group', exportedUser('ann', 'king'), 'ann', /not viewer, manager or owner/],
   ])('%s', (_, document, username, reason) => {
     expect(parse(document)).toEqual({
       position: 7,
@@ -88,7 +103,7 @@ describe('not a user', () => {
 })
 
 test.each([undefined, { $date: '2026-01-01T00:00:00.001Z' }, { $date: { $numberLong: '-1' } }, 'yesterday'])(
-  'a date that cannot be true is no reason to leave a user behind: %j',
+  'imports a user whose creation date is impossible: %j',
   created => {
     expect(parse(exportedUser('ann', 'viewer', { created }))).toMatchObject({ username: 'ann', createdAt: undefined })
   },

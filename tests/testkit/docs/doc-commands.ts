@@ -15,7 +15,7 @@ export interface DocCommand {
   isEndless: boolean
 }
 
-/** Every page for people that contains commands. */
+/** All documentation pages that contain commands. */
 export function readDocPages(): DocPage[] {
   return listPages()
     .map(({ file, path }) => ({ file, commands: extractCommands(readFileSync(path, 'utf8')) }))

@@ -78,7 +78,7 @@ export async function startDocShell({ program, engineSocket, ssh }: DocShellOpti
     },
   }
 
-  /** Replaces what is different for each reader: addresses, codes, ids and files. */
+  /** Replaces the placeholders of the documentation: addresses, codes, ids and files. */
   function fillIn({ text, isEndless }: DocCommand): string {
     const code = (user: User) => codeAt(user.secret, Date.now())
     const [recoveryCode] = client.recovery_codes
@@ -111,7 +111,7 @@ export async function startDocShell({ program, engineSocket, ssh }: DocShellOpti
     return user
   }
 
-  /** @returns what both streams got, in order */
+  /** @returns the output of both streams, interleaved */
   async function runScript(text: string): Promise<{ exitCode: number; output: string }> {
     const child = Bun.spawn(['bash', '-c', `exec 2>&1\nset -euo pipefail\n${text}`], {
       cwd: home,
@@ -128,7 +128,7 @@ function endless(command: string): string {
   return `env timeout -s INT ${ENDLESS_SECONDS} env ${command} || [ $? = 124 ]`
 }
 
-/** The address a server logs, without the slash at its end. The log is read on, so that the server never blocks. */
+/** The address that a server logs, without a trailing slash. Reading continues, since a full pipe would block it. */
 async function readAddress(stdout: ReadableStream<Uint8Array>): Promise<string> {
   const listening = Promise.withResolvers<string>()
   const lines = createInterface({ input: Readable.fromWeb(stdout) })

@@ -1,7 +1,7 @@
 /** Commands that tests cannot run, by reason. Everything else in the documentation is run. */
 export const notRun: Record<string, string[]> = {
-  'starts a system of its own; tests/e2e/up.test.ts runs it': ['npm run up'],
-  'runs these tests, or everything': [
+  'starts a server and an engine; tests/e2e/up.test.ts runs it': ['npm run up'],
+  'runs tests or other checks': [
     'npm test',
     "npm run test:only -- tests/auth -t 'refresh'",
     'npm run test:only -- tests/auth',

@@ -1,10 +1,10 @@
 import { type DocCommand, type DocPage, readDocPages } from './doc-commands.ts'
 import { notRun } from './not-run.ts'
 
-/** The page whose commands go on from the login of the API's page. */
+/** A page whose commands need the login of docs/api.md. */
 const CONTINUING_PAGE = 'docs/authentication.md'
 
-/** Every page with the commands that a test can run, those that it builds on included. */
+/** All pages with their runnable commands, including those that they build on. */
 export function runnablePages(): DocPage[] {
   const excluded = new Set(Object.values(notRun).flat())
   const pages = readDocPages()

@@ -11,6 +11,7 @@ import { createOperationStore } from '../../../src/store/operations.ts'
 import { createProvisioningJournal } from '../../../src/store/provisioning-journal.ts'
 import { createManualClock } from '../manual-clock.ts'
 import { memoryDir } from '../temp-dir.ts'
+import { waitUntil } from '../wait-until.ts'
 import { createTestDroplet } from './droplet.ts'
 import { createMemoryEngine } from './memory-engine.ts'
 
@@ -26,12 +27,6 @@ export function createTestDropletHost() {
   const services: { close: () => Promise<void> }[] = []
   const logLines: string[] = []
   const deferredWrites: { write: () => void; onStored: () => void }[] = []
-  const logWaiters: { text: string; resolve: () => void }[] = []
-
-  function writeLog(line: string): void {
-    logLines.push(line)
-    for (const { text, resolve } of logWaiters) if (line.includes(text)) resolve()
-  }
 
   return {
     clock,
@@ -51,7 +46,7 @@ export function createTestDropletHost() {
 
     /** @param overrides engine methods to replace */
     startService(overrides: Partial<DropletEngine> = {}) {
-      const log = createLog({ write: writeLog, readable: false, now: clock.now })
+      const log = createLog({ write: line => void logLines.push(line), readable: false, now: clock.now })
       const audit = {
         recordStart: (actor: Actor) => ({ id: '', actor, time: clock.now() }),
         recordEnd: () => undefined,
@@ -91,11 +86,9 @@ export function createTestDropletHost() {
       return testService
     },
 
-    /** Resolves when a line with this text was logged; the test runner limits the wait. */
-    async waitForLog(text: string): Promise<void> {
-      if (logLines.some(line => line.includes(text))) return
-      await new Promise<void>(resolve => logWaiters.push({ text, resolve }))
-    },
+    /** Waits until a line with this text has been logged. */
+    waitForLog: (text: string): Promise<void> =>
+      waitUntil(() => logLines.some(line => line.includes(text)), { what: `"${text}" in the log` }),
 
     /** Adds a droplet behind the service's back, optionally with the mark of an add. */
     addDroplet(name: string, mark?: string): Droplet {

@@ -1,6 +1,6 @@
 import type { Droplet, ListedDroplet } from '../../../src/droplets/engine.ts'
 
-/** A running droplet with an id of its own that was never probed. */
+/** A running droplet with a unique id, never probed. */
 export function createTestDroplet(overrides: Partial<Droplet> & { name: string; createdAt: number }): Droplet {
   return {
     id: crypto.randomUUID().replaceAll('-', '').repeat(2),

@@ -31,7 +31,7 @@ export function createTestInformer(overrides: (engine: DropletEngine) => Partial
   }
 }
 
-/** An informer whose inspections, while holding, wait for their function in `heldReleases`, oldest first. */
+/** An informer whose inspections can be held. Each held one adds its release function to `heldReleases`. */
 export function createHeldInformer() {
   const heldReleases: (() => void)[] = []
   let isHolding = false

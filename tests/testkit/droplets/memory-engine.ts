@@ -13,9 +13,7 @@ import type {
 import { DropletGoneError, NameTakenError, PortTakenError } from '../../../src/droplets/engine.ts'
 import { createTestDroplet } from './droplet.ts'
 
-/**
- * An in-memory engine. Calls are recorded, and any of them can be made to fail.
- */
+/** An in-memory engine. Calls are recorded, and any of them can be made to fail. */
 export function createMemoryEngine(now: () => number) {
   const droplets: (Droplet & { mark?: string })[] = []
   const calls: string[] = []
@@ -161,21 +159,21 @@ export function createMemoryEngine(now: () => number) {
     /** Newest first. Changes made here are only reported by `emitEvent`. */
     droplets,
     emitEvent,
-    /** What is found within a droplet, by its id. */
+    /** Probe results by droplet id. */
     probeResults,
     /** The ids of the probed droplets, in order. */
     probedIds,
-    /** What the next programs do that are started in a droplet. */
+    /** The next executions in a droplet; without one, the program prints nothing and exits with 0. */
     programs,
-    /** What is used by a droplet, by its id. */
+    /** Resource usage by droplet id. */
     usages,
-    /** What was asked, in order: `list`, `create cikit01`, `start cikit01` … */
+    /** The recorded calls, in order: `list`, `create cikit01`, `start cikit01` … */
     calls,
-    /** What was laid in, droplet by droplet. */
+    /** The authorized keys of each created droplet, in order. */
     authorizedKeys,
     /** Host ports in use by other programs. */
     takenPorts,
-    /** The next call of this method throws, once. */
+    /** Makes one call of this method fail. Several errors apply to successive calls. */
     failNext: (method: keyof DropletEngine, error: Error) => {
       failures.set(method, [...(failures.get(method) ?? []), error])
     },
@@ -195,7 +193,7 @@ export function createMemoryEngine(now: () => number) {
   }
 }
 
-/** A program that printed this and has ended. */
+/** The execution of a program that has printed this text and exited. */
 export function finishedExecution(text = '', exitCode: number | undefined = 0): Execution {
   return {
     output: printedOutput(text === '' ? [] : [text]),
@@ -206,7 +204,7 @@ export function finishedExecution(text = '', exitCode: number | undefined = 0): 
   }
 }
 
-/** @param signal goes on after that, and ends with it */
+/** @param signal keeps the output open until it aborts */
 export async function* printedOutput(texts: string[], signal?: AbortSignal): AsyncGenerator<OutputChunk> {
   for (const text of texts) yield { stream: 'stdout', bytes: new TextEncoder().encode(text) }
   if (signal && !signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve))

@@ -1,9 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ClientSession } from '../../../cli/client/api/session-file.ts'
 import { binary } from '../../../scripts/lib/paths.ts'
+import { timedOut, withTimeout } from '../../../src/core/timeout.ts'
 import type { DropletBody } from '../../../src/droplets/schema.ts'
 import { tempDir } from '../temp-dir.ts'
 import { currentCode, type ServerProcess } from './server-process.ts'
+
+/** Below the timeout of a test, so that a failure shows the output. */
+const OUTPUT_TIMEOUT_MS = 60_000
 
 export type CliUser = ReturnType<typeof createCliUser>
 
@@ -12,6 +17,11 @@ export function createCliUser() {
   const home = tempDir()
   const sessionFile = join(home.path, '.config/cikit-api/session.json')
   const env = { HOME: home.path, PATH: `${home.path}/bin:${process.env.PATH}`, TMPDIR: home.path }
+
+  function readSession(): ClientSession {
+    const session: ClientSession = JSON.parse(readFileSync(sessionFile, 'utf8'))
+    return session
+  }
 
   /** Output is readable while the command runs. */
   function start(command: string[]) {
@@ -33,10 +43,10 @@ export function createCliUser() {
   return {
     home: home.path,
     sessionFile,
-    readSession: () => JSON.parse(readFileSync(sessionFile, 'utf8')),
+    readSession,
     /** Changes fields of the session file. */
-    patchSession(changes: Record<string, unknown>): void {
-      writeFileSync(sessionFile, JSON.stringify({ ...JSON.parse(readFileSync(sessionFile, 'utf8')), ...changes }))
+    patchSession(changes: Partial<ClientSession>): void {
+      writeFileSync(sessionFile, JSON.stringify({ ...readSession(), ...changes }))
     },
     start: (...args: string[]) => start([binary, ...args]),
     run: (...args: string[]) => start([binary, ...args]).result,
@@ -93,7 +103,7 @@ function collectOutput(stream: ReadableStream<Uint8Array>) {
   return {
     finished,
     text: () => text,
-    /** Resolves when the output matches. @throws Error if the output ends without a match */
+    /** Resolves when the output matches. @throws Error if the output ends without a match, or on timeout */
     async waitFor(pattern: RegExp): Promise<RegExpExecArray> {
       const matched = Promise.withResolvers<RegExpExecArray>()
       const check = () => {
@@ -103,7 +113,9 @@ function collectOutput(stream: ReadableStream<Uint8Array>) {
       }
       listeners.add(check)
       check()
-      return await matched.promise.finally(() => listeners.delete(check))
+      const match = await withTimeout(matched.promise, OUTPUT_TIMEOUT_MS).finally(() => listeners.delete(check))
+      if (match === timedOut) throw new Error(`${pattern} did not appear in time: ${JSON.stringify(text)}`)
+      return match
     },
   }
 }

@@ -32,9 +32,8 @@ export async function startEngine(kind: EngineKind, { keep: keepContainers = fal
   const location = locations[kind]()
   const dockerd = await startDockerd(location)
   const removeContainers = async () => {
-    const containers = (await (await engineApi(dockerd.socket, 'GET', '/containers/json?all=1')).json()) as {
-      Id: string
-    }[]
+    const response = await engineApi(dockerd.socket, 'GET', '/containers/json?all=1')
+    const containers = (await response.json()) as { Id: string }[]
     await Promise.all(containers.map(({ Id }) => engineApi(dockerd.socket, 'DELETE', `/containers/${Id}?force=1&v=1`)))
   }
   if (!keepContainers) await removeContainers()

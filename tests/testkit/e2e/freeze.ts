@@ -12,7 +12,7 @@ export async function freeze(pid: number): Promise<Disposable> {
   throw new Error(`cannot freeze process ${pid}`)
 }
 
-/** The letter after the name (proc(5), stat), which may hold parentheses itself. */
+/** The letter after the process name, which may contain parentheses itself (proc(5), stat). */
 function threadState(pid: number, thread: string): string | undefined {
   return /.*\) (\S)/s.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))?.[1]
 }

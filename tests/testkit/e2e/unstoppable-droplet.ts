@@ -12,12 +12,13 @@ export async function startUnstoppable(engine: TestEngine, name: string, stopTim
   await run(['docker', '-H', `unix://${engine.socket}`, ...args])
 }
 
-/**
- * Subscribes to the engine's events to see when it starts to stop a container. Resolves once subscribed.
- */
+const WATCH_TIMEOUT_MS = 60_000
+
+/** Subscribes to the engine's events to see when it starts to stop a container. Resolves once subscribed. */
 export async function watchStop(engine: TestEngine, name: string): Promise<{ started: () => Promise<void> }> {
   const filters = encodeURIComponent(JSON.stringify({ container: [name], event: ['kill'] }))
-  const events = await fetch(`http://localhost/events?filters=${filters}`, { unix: engine.socket })
+  const signal = AbortSignal.timeout(WATCH_TIMEOUT_MS)
+  const events = await fetch(`http://localhost/events?filters=${filters}`, { unix: engine.socket, signal })
   return {
     async started() {
       for await (const _ of events.body ?? []) return

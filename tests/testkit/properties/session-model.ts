@@ -1,6 +1,6 @@
 import type { Group } from '../../../src/core/groups.ts'
+import { STEP_MS } from '../auth/time-step.ts'
 
-const STEP_MS = 30_000
 const DAY_MS = 86_400_000
 const ACCESS_LIFETIME_MS = 2 * 3_600_000
 const REFRESH_LIFETIME_MS = 7 * DAY_MS

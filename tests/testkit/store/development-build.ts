@@ -29,18 +29,18 @@ export function downgradeToDevelopmentBuild(dataDir: string): void {
   const path = join(dataDir, 'development.db')
   using sql = new Sqlite(path)
   sql.run(developmentSchema)
-  sql.query('ATTACH ? AS present').run(databaseFile(dataDir))
+  sql.query('ATTACH ? AS source').run(databaseFile(dataDir))
   for (const [to, from] of Object.entries(tables)) {
-    sql.run(`INSERT OR REPLACE INTO main.${to} SELECT * FROM present.${from}`)
+    sql.run(`INSERT OR REPLACE INTO main.${to} SELECT * FROM source.${from}`)
   }
   sql.run(`
     INSERT INTO main.sessions (id, user_id, created_at, address, agent, last_used_at,
                                access_hash, access_expires_at, refresh_hash, refresh_expires_at)
     SELECT id, user_id, created_at, address, agent, last_used_at,
            access_hash, access_expires_at, refresh_hash, refresh_expires_at
-    FROM present.sessions ORDER BY user_id, number`)
+    FROM source.sessions ORDER BY user_id, number`)
   sql.run("UPDATE main.lanes SET lane = 'strangers:' || substr(lane, 11) WHERE lane LIKE 'anonymous:%'")
   sql.run("UPDATE main.audit_refusals SET key = 'stranger ' || substr(key, 11) WHERE key LIKE 'anonymous %'")
-  sql.run('DETACH present')
+  sql.run('DETACH source')
   renameSync(path, databaseFile(dataDir))
 }

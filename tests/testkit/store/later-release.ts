@@ -49,7 +49,7 @@ export async function createMigratedDataDir() {
       db.sql.run("INSERT INTO encryption_key_check (id, encrypted, key_hash) VALUES (1, x'00', x'01')")
       db.sql.run('INSERT INTO clock_high_water_mark (id, time) VALUES (1, 1000)')
     })
-    await provisioningJournal.start({ mark: 'made-since', name: 'cikit01', startedAt: 0 })
+    await provisioningJournal.start({ mark: 'unfinished-add', name: 'cikit01', startedAt: 0 })
   })
   await withTables(laterMigrations, () => undefined)
   const path = join(dataDir, `before-migration-${NEWEST_MIGRATION + 1}.db`)

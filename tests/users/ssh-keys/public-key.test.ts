@@ -23,7 +23,7 @@ test.each([
   expect(parseSshKeys([keyOf(type)])).toEqual([keyOf(type)])
 })
 
-test.each([[undefined], [null], [''], [[]]])('%p is no key at all', value => {
+test.each([[undefined], [null], [''], [[]]])('%p contains no keys', value => {
   expect(parseSshKeys(value)).toEqual([])
 })
 

@@ -38,6 +38,7 @@ export function Logs({ name, isRunning }: { name: string; isRunning: boolean }) 
   useEffect(() => addShortcut('/', 'Search', () => searchInput.current?.focus()), [])
 
   useSignalEffect(() => {
+    // Loads again when the attempt changes.
     void attempt.value
     const controller = new AbortController()
     const query = `source=${source.value}&lines=${INITIAL_LINES}&follow=${isFollowing.value}`

@@ -15,6 +15,7 @@ export function SignIn() {
   const lockout = useRef(createCountdown()).current
   const codeInput = useRef<HTMLInputElement>(null)
   const rejectedCode = useRef('')
+  // Stops the countdown when the page is left.
   useSignalEffect(() => lockout.stop)
 
   const { isSubmitting, errorText, ...form } = useSubmit(async () => {

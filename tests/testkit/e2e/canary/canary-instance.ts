@@ -8,6 +8,9 @@ import { type Canaries, createCanaries, isDistinctive } from './canaries.ts'
 import { readPrivateKeys } from './host-artifacts.ts'
 import { createRequestRecorder, type RequestRecorder } from './request-recorder.ts'
 
+/** One code in ten is distinctive, so this limit is never reached in practice. */
+const MAX_LOGIN_ATTEMPTS = 500
+
 export interface Tokens {
   access_token: string
   refresh_token: string
@@ -71,7 +74,7 @@ export async function createUser({
 /** Creates a viewer whose current code is distinctive, as one in ten codes is. */
 export async function createLogin(instance: CanaryInstance): Promise<{ username: string; code: string }> {
   const headers = { authorization: `Bearer ${instance.ownerToken}` }
-  for (;;) {
+  for (let attempt = 0; attempt < MAX_LOGIN_ATTEMPTS; attempt++) {
     const { username, secret } = await createUser(instance)
     const code = codeAt(secret, Date.now())
     if (isDistinctive(code)) {
@@ -81,6 +84,7 @@ export async function createLogin(instance: CanaryInstance): Promise<{ username:
     const path = `/user/delete/${username}`
     await instance.recorder.send({ route: 'DELETE /user/delete/:user', path, headers })
   }
+  throw new Error(`no distinctive code within ${MAX_LOGIN_ATTEMPTS} users`)
 }
 
 /** Creates a viewer and logs in. */
@@ -163,7 +167,7 @@ export async function removeDroplets(instance: CanaryInstance): Promise<void> {
 /** Registers the keys in the data directory. */
 export function addKeyCanaries({ server, canaries }: Pick<CanaryInstance, 'server' | 'canaries'>): void {
   for (const file of ['sealing.key', 'audit.key']) {
-    canaries.addHex(`${file}`, readFileSync(join(server.dataDir, file), 'utf8').trim())
+    canaries.addHex(file, readFileSync(join(server.dataDir, file), 'utf8').trim())
   }
 }
 

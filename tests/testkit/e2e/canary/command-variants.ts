@@ -1,7 +1,7 @@
 /**
  * Valid and invalid arguments of every host command. `serve` and `restore` are rejected, since the server is running.
- * Placeholders: BACKUP and PASSPHRASE are files, ELSEWHERE is another data directory, EXPORT is a file of users and
- * SPOILT a damaged one.
+ * Placeholders: BACKUP and PASSPHRASE are files, ELSEWHERE is another data directory, EXPORT is a user export and
+ * DAMAGED a damaged one.
  */
 export const hostCommands: Record<string, string[][]> = {
   serve: [[], ['--port', 'x'], ['--prefix', '../x']],
@@ -22,7 +22,7 @@ export const hostCommands: Record<string, string[][]> = {
   'user delete': [['ann'], ['nobody'], ['owner']],
   audit: [[], ['--json'], ['--verify'], ['--limit', 'x'], ['--restart']],
   health: [[], ['--json'], ['--url', 'matrix']],
-  import: [['EXPORT'], ['EXPORT', '--write'], ['SPOILT', '--json'], ['EXPORT', '--encoding', 'hex']],
+  import: [['EXPORT'], ['EXPORT', '--write'], ['DAMAGED', '--json'], ['EXPORT', '--encoding', 'hex']],
   // Its own end-to-end tests cover the rest.
   upgrade: [['--describe'], ['--rollback', '--binary', '/nonexistent/cikit-api']],
   'rotate-key': [[], ['--force']],

@@ -70,7 +70,10 @@ async function runAsClient({ server, engine, canaries }: CanaryInstance): Promis
       }
       const result = await client([...name.split(' '), ...flags.map(substitute)])
       runs.push(result)
-      if (name === 'droplet add' && result.exitCode === 0) droplet = JSON.parse(result.stdout)[0].name
+      if (name === 'droplet add' && result.exitCode === 0) {
+        const [added]: { name: string }[] = JSON.parse(result.stdout)
+        droplet = added?.name ?? ''
+      }
       if (flags.includes('--detach') && result.exitCode === 0) operation = result.stdout.trim()
     }
   }
@@ -85,11 +88,11 @@ async function runOnHost({ server, engine, canaries }: CanaryInstance): Promise<
     PASSPHRASE: join(dir.path, 'passphrase'),
     ELSEWHERE: join(dir.path, 'data'),
     EXPORT: join(dir.path, 'users.json'),
-    SPOILT: join(dir.path, 'spoilt.json'),
+    DAMAGED: join(dir.path, 'damaged.json'),
   }
   const damagedExport = exportedUser('ira@home', canaries) + exportedUser('ivo', canaries).slice(0, -2)
   writeFileSync(files.EXPORT ?? '', exportedUser('ira', canaries), { mode: 0o600 })
-  writeFileSync(files.SPOILT ?? '', damagedExport, { mode: 0o600 })
+  writeFileSync(files.DAMAGED ?? '', damagedExport, { mode: 0o600 })
   const passphrase = crypto.randomUUID()
   canaries.addText('the passphrase of a backup', passphrase)
   writeFileSync(files.PASSPHRASE ?? '', passphrase)

@@ -1,3 +1,4 @@
+import { STEP_MS } from '../../auth/time-step.ts'
 import { codeAt } from '../../auth/totp.ts'
 import {
   type CanaryInstance,
@@ -12,8 +13,6 @@ import {
 } from './canary-instance.ts'
 import type { RecordedRequest } from './request-recorder.ts'
 
-/** RFC 6238 section 5.2. */
-const STEP_MS = 30_000
 const SSH_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINQ3VhKuqru1p79ls5NC1yARPltS9dL7LLwbqp+4fqAz canary'
 
 /** Creates the value of each path parameter. A new parameter must be added here. */
