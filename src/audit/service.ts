@@ -7,27 +7,20 @@ import {
   type AuditFilter,
   type AuditRecord,
   type AuditResult,
-  type Authenticated,
   createAuditStore,
-  type PendingDenial,
 } from '../store/audit.ts'
 import type { Verification } from './chain.ts'
-import { createDenialAggregator, WILDCARD } from './denial-aggregator.ts'
 import { type ChainOptions, openChain } from './open-chain.ts'
+import { createWriteBuffer } from './write-buffer.ts'
 
-/** Denials of one kind are aggregated for this long. */
-const AGGREGATION_MS = 60_000
-/** Maximum time until a denial is stored. */
-const FLUSH_DELAY_MS = 1_000
 const MAX_RECORDS = 500_000
 const PRUNE_INTERVAL = 1_000
 const MAX_TEXT_LENGTH = 100
 /** Replaces usernames that do not exist. */
 const UNKNOWN_NAME = '?'
-const NO_LIMIT = Number.MAX_SAFE_INTEGER
 const DEFAULT_FILTER: AuditFilter = {
   after: 0,
-  before: NO_LIMIT,
+  before: Number.MAX_SAFE_INTEGER,
   since: 0,
   user: '',
   action: '',
@@ -60,12 +53,9 @@ export async function openAudit(
   const { db, now, isUser } = deps
   const store = createAuditStore(db)
   const chain = await openChain(store, deps)
-  const denials = createDenialAggregator(store, chain)
+  const buffer = createWriteBuffer({ db, store, chain, now, append })
   /** Errors that already have a record. */
   const recordedErrors = new WeakSet<object>()
-  /** Writes that wait until the store is writable again. */
-  let deferredWrites: { write: () => void; onStored: () => void }[] = []
-  let flushTimer: ReturnType<typeof setTimeout> | undefined
 
   return {
     /** Adds a record in the transaction of the recorded change. Runs inside `database.write`. */
@@ -94,12 +84,7 @@ export async function openAudit(
       append({ time, ...sanitize(actor, target), result, errorId: errorIdOf(error), count: 1 })
     },
 
-    /**
-     * Writes as soon as the store is writable: completed work is not rolled back because it cannot be recorded.
-     * @param write may run again, as the work of `database.write`
-     * @param onStored called after the commit
-     */
-    defer: (write: () => void, onStored: () => void): void => void deferredWrites.push({ write, onStored }),
+    defer: buffer.defer,
 
     /**
      * Aggregates a denial in memory. It is stored within a second, and becomes a record after about a minute.
@@ -112,13 +97,7 @@ export async function openAudit(
       // An unknown name may be a code that was entered in the wrong field.
       const redactName = (name: string) => (isAuthenticated || name === '' || isKnownUser(name) ? name : UNKNOWN_NAME)
       const entry = sanitize({ ...actor, address, user: redactName(actor.user) }, redactName(target), isKnownUser)
-      denials.add({ time: now(), ...entry, errorId: error.errorId, count: 1 }, !isAuthenticated)
-      flushTimer ??= setTimeout(() => {
-        flushTimer = undefined
-        // Retried with the next denial or maintenance run.
-        flush().catch(() => undefined)
-      }, FLUSH_DELAY_MS)
-      flushTimer.unref()
+      buffer.addDenial({ time: now(), ...entry, errorId: error.errorId, count: 1 }, !isAuthenticated)
     },
 
     /** Records a failed command on the host. */
@@ -138,20 +117,21 @@ export async function openAudit(
       })
     },
 
-    flush,
+    flush: buffer.flush,
 
     /**
      * Newest first. Denials that are still being aggregated come first, without a number; those of the last second are
      * missing while the store is not writable.
      */
     async list(filter: Partial<AuditFilter>): Promise<ListedEntry[]> {
-      await flush().catch(error => {
+      await buffer.flush().catch(error => {
         if (!(error instanceof ApiError)) throw error
       })
       const fullFilter = { ...DEFAULT_FILTER, ...filter }
-      const pendingDenials =
-        filter.before === undefined && filter.after === undefined ? listPendingDenials(fullFilter) : []
-      return [...pendingDenials, ...store.list(fullFilter)].slice(0, fullFilter.limit)
+      const isFirstPage = filter.before === undefined && filter.after === undefined
+      const denials = isFirstPage ? buffer.listDenials(fullFilter) : []
+      const entries = [...denials.map(denial => ({ ...denial, number: null })), ...store.list(fullFilter)]
+      return entries.slice(0, fullFilter.limit)
     },
 
     /** Only records, no denials that are still being aggregated. */
@@ -159,20 +139,7 @@ export async function openAudit(
 
     verify: (): Verification => db.sql.transaction(() => chain.verify()).deferred(),
 
-    async close(): Promise<void> {
-      clearTimeout(flushTimer)
-      await flush().catch(() => undefined)
-    },
-  }
-
-  function listPendingDenials({ since, user, action, target }: AuditFilter): ListedEntry[] {
-    const matches = (entry: AuditEntry) =>
-      entry.time >= since &&
-      (user === '' || entry.user === user || entry.user === WILDCARD) &&
-      (action === '' || entry.action === WILDCARD || `${entry.action}.`.startsWith(`${action}.`)) &&
-      (target === '' || entry.target === target || entry.target === WILDCARD)
-    const pending = store.denialsUntil(NO_LIMIT).reverse()
-    return pending.map(denial => ({ ...toEntry(denial), number: null })).filter(matches)
+    close: buffer.close,
   }
 
   function record(actor: Actor, target: string, result: AuditResult = 'ok', errorId: number | null = null): void {
@@ -182,40 +149,6 @@ export async function openAudit(
   function append(entry: AuditEntry): void {
     const { number } = chain.append(entry)
     if (number % PRUNE_INTERVAL === 0) chain.pruneUpTo(number - MAX_RECORDS)
-  }
-
-  /**
-   * Stores the denials and writes held in memory, and turns denials older than `aggregationMs` into records.
-   * @throws ApiError 922 when the store is not writable; then everything is kept for the next flush
-   */
-  async function flush(aggregationMs: number = AGGREGATION_MS): Promise<void> {
-    if (deferredWrites.length === 0 && denials.isEmpty()) return
-    const writes = deferredWrites
-    const drained = denials.drain()
-    deferredWrites = []
-    try {
-      await db.write(() => {
-        for (const { write } of writes) write()
-        recordClosedDenials(AGGREGATION_MS)
-        for (const [key, denial] of drained) denials.persist(key, denial, now())
-        recordClosedDenials(aggregationMs)
-      })
-    } catch (error) {
-      deferredWrites = [...writes, ...deferredWrites]
-      denials.restore(drained)
-      throw error
-    }
-    for (const { onStored } of writes) onStored()
-  }
-
-  function toEntry({ mac, ...denial }: Authenticated<PendingDenial>): AuditEntry {
-    return chain.isAuthentic({ ...denial, mac }) ? { ...denial, result: 'refused' } : chain.forgedEntry(now())
-  }
-
-  function recordClosedDenials(aggregationMs: number): void {
-    const cutoff = now() - aggregationMs
-    for (const denial of store.denialsUntil(cutoff)) append(toEntry(denial))
-    store.removeDenialsUntil(cutoff)
   }
 
   /** False if the store cannot be read: the caller gets its denial in any case. */
