@@ -1,36 +1,23 @@
 import { createTar } from 'nanotar'
-import { ApiError } from '../../core/errors.ts'
 import { withTimeout } from '../../core/timeout.ts'
 import {
   type Droplet,
   type DropletEngine,
   type DropletEvent,
-  DropletGoneError,
   NameTakenError,
-  type NewDroplet,
   PortTakenError,
 } from '../../droplets/engine.ts'
 import { cgroupHostConfig, type EngineInfo } from './cgroup.ts'
 import type { DockerClient } from './client.ts'
+import { containerConfig, MARK_LABEL } from './container-config.ts'
+import { asCommand, asDropletCommand, asQuery, isNotFound } from './error-mapping.ts'
 import { createDockerExec } from './exec.ts'
 import { ensureImage } from './image.ts'
 import { demultiplexOutput } from './multiplexed-output.ts'
 import { createDockerProbe } from './probe.ts'
 import { DockerApiError } from './response-body.ts'
-import {
-  CREATOR_LABEL,
-  parseContainer,
-  parseContainers,
-  parseEvent,
-  parseId,
-  parseIds,
-  parseInfo,
-  parsePaused,
-} from './responses.ts'
+import { parseContainer, parseContainers, parseEvent, parseId, parseIds, parseInfo, parsePaused } from './responses.ts'
 import { parseUsage } from './usage.ts'
-
-/** Label of the containers that we create, to find them again. CIKit's own containers do not have it. */
-const MARK_LABEL = 'cikit-api.add'
 
 /** Keeps the total response time of a query under 3 seconds. */
 const QUERY_TIMEOUT_MS = 2_500
@@ -71,7 +58,7 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
       if (pausedDroplet) return pausedDroplet
       const response = await asQuery(() =>
         docker.request({ method: 'GET', path: `/containers/${id}/json`, timeoutMs: QUERY_TIMEOUT_MS }).catch(error => {
-          if (error instanceof DockerApiError && error.status === 404) return undefined
+          if (isNotFound(error)) return undefined
           throw error
         }),
       )
@@ -102,22 +89,12 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
       return response === undefined ? undefined : parseUsage(response)
     },
 
-    execute: (id, program) =>
-      asCommand(() =>
-        execute(id, program).catch(error => {
-          throw notFoundAsGone(error)
-        }),
-      ),
+    execute: (id, program) => asDropletCommand(() => execute(id, program)),
 
     async console(id, { lines, follow }, signal) {
       const query = { stdout: '1', stderr: '1', tail: String(lines), follow: follow ? '1' : '0' }
       const request = { method: 'GET', path: `/containers/${id}/logs`, query, timeoutMs: QUERY_TIMEOUT_MS } as const
-      const chunks = await asCommand(() =>
-        docker.bytes(request, signal).catch(error => {
-          throw notFoundAsGone(error)
-        }),
-      )
-      return demultiplexOutput(chunks)
+      return demultiplexOutput(await asDropletCommand(() => docker.bytes(request, signal)))
     },
 
     async ping() {
@@ -145,23 +122,21 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
     },
 
     async start(id) {
-      await asCommand(() =>
+      await asDropletCommand(() =>
         docker
           .request({ method: 'POST', path: `/containers/${id}/start`, timeoutMs: CREATE_TIMEOUT_MS })
           .catch(error => {
             // Messages of Docker's allocator (another container) and of the kernel (another program).
             const isPortTaken =
               error instanceof DockerApiError && /port is already allocated|address already in use/.test(error.message)
-            throw isPortTaken ? new PortTakenError(error) : notFoundAsGone(error)
+            throw isPortTaken ? new PortTakenError(error) : error
           }),
       )
     },
 
     async stop(id) {
-      await asCommand(() =>
-        docker.request({ method: 'POST', path: `/containers/${id}/stop`, timeoutMs: STOP_TIMEOUT_MS }).catch(error => {
-          throw notFoundAsGone(error)
-        }),
+      await asDropletCommand(() =>
+        docker.request({ method: 'POST', path: `/containers/${id}/stop`, timeoutMs: STOP_TIMEOUT_MS }),
       )
     },
 
@@ -216,7 +191,7 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
       docker
         .request({ method: 'DELETE', path: `/containers/${id}`, query, timeoutMs: STOP_TIMEOUT_MS })
         .catch(error => {
-          if (!(error instanceof DockerApiError && error.status === 404)) throw error
+          if (!isNotFound(error)) throw error
         }),
     )
   }
@@ -232,52 +207,5 @@ export function createDockerEngine(docker: DockerClient, options: { image: strin
     await asCommand(() =>
       docker.request({ method: 'PUT', path, query: { path: '/' }, tar, timeoutMs: CREATE_TIMEOUT_MS }),
     )
-  }
-}
-
-/** The body of `POST /containers/create`. */
-function containerConfig(droplet: NewDroplet, image: string, info: EngineInfo) {
-  const exposed = droplet.ports.map(({ dropletPort }) => [`${dropletPort}/tcp`, {}])
-  const bindings = droplet.ports.map(({ host, hostPort, dropletPort }) => [
-    `${dropletPort}/tcp`,
-    [{ HostIp: host, HostPort: String(hostPort) }],
-  ])
-  return {
-    Image: image,
-    Hostname: droplet.hostname,
-    Labels: { [MARK_LABEL]: droplet.mark, [CREATOR_LABEL]: droplet.createdBy },
-    ExposedPorts: Object.fromEntries(exposed),
-    // systemd's signal for "shut down" (systemd(1), SIGRTMIN+3).
-    StopSignal: 'SIGRTMIN+3',
-    HostConfig: {
-      PortBindings: Object.fromEntries(bindings),
-      Tmpfs: { '/run': '', '/run/lock': '' },
-      ...cgroupHostConfig(info, droplet.name),
-    },
-  }
-}
-
-/** Docker's message would contain the internal id. */
-function notFoundAsGone(error: unknown): unknown {
-  return error instanceof DockerApiError && error.status === 404 ? new DropletGoneError(error) : error
-}
-
-/** For commands, an error response means that the engine rejected it: 900, with the daemon's message. */
-async function asCommand<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!(error instanceof DockerApiError)) throw error
-    throw new ApiError('engineRefused', { text: `Error response from daemon: ${error.message}`, cause: error })
-  }
-}
-
-/** For queries, an error response means that the engine is broken: 918. */
-async function asQuery<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!(error instanceof DockerApiError)) throw error
-    throw new ApiError('engineUnavailable', { cause: error })
   }
 }

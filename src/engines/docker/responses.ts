@@ -1,12 +1,10 @@
 import type { Droplet, DropletEvent, DropletRef, DropletState, PortBinding } from '../../droplets/engine.ts'
 import { numberOf } from '../../droplets/naming.ts'
 import type { EngineInfo } from './cgroup.ts'
+import { CREATOR_LABEL } from './container-config.ts'
 import { asRecord, asString, isInteger, matchOrEmpty, parseTime, unexpected } from './json-shape.ts'
 
 // Parses Docker's responses into droplet terms. An unexpected shape means that the engine is broken (918).
-
-/** Label of the containers that we create: the requesting user. */
-export const CREATOR_LABEL = 'cikit-api.user'
 
 const states: readonly DropletState[] = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']
 const healthChecks = ['starting', 'healthy', 'unhealthy'] as const
