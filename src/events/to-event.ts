@@ -1,5 +1,5 @@
 import type { InformerChange } from '../droplets/informer.ts'
-import type { OperationView } from '../droplets/operations/runner.ts'
+import type { OperationView } from '../droplets/operations/entry.ts'
 import { toOperationBody } from '../droplets/operations/to-body.ts'
 import { type RenderContext, toDropletBody } from '../droplets/to-body.ts'
 import type { UserChange } from '../users/change-detector.ts'

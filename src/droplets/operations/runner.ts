@@ -1,20 +1,13 @@
-import type { Audit, PendingRecord } from '../../audit/service.ts'
-import type { Actor } from '../../core/actor.ts'
+import type { Audit } from '../../audit/service.ts'
 import { ApiError } from '../../core/errors.ts'
 import { describeError, type Log } from '../../core/log.ts'
 import type { Database } from '../../store/database.ts'
 import type { Operation, OperationStore } from '../../store/operations.ts'
 import type { Progress } from '../engine.ts'
+import type { OperationEntry, OperationView } from './entry.ts'
 
 /** Minimum interval between progress notifications of one operation. */
 const PROGRESS_INTERVAL_MS = 250
-
-/** An operation and its current progress. */
-export interface OperationView extends Operation {
-  progress: Progress | null
-  /** Whether it can still be cancelled. */
-  cancellable: boolean
-}
 
 /** How the work of an operation reports its course. */
 export interface OperationContext {
@@ -38,25 +31,6 @@ export interface OperationContext {
    * @throws ApiError 922 when the store cannot be written, 932 if it was cancelled at the last moment
    */
   complete(alsoWrite: () => void): Promise<void>
-}
-
-/** An operation that has not ended, or whose end is not stored yet. */
-interface OperationEntry {
-  operation: OperationView
-  /** Undefined for an unfinished operation of an earlier process until it is resumed. */
-  pendingRecord: PendingRecord | undefined
-  undoable: boolean
-  /** As in `resume`. */
-  postponable: boolean
-  abortController: AbortController
-  cancelledBy: Actor | undefined
-  /** Whether its end is being stored. */
-  isSettling: boolean
-  /** Resolves when it is done, or rejects with its error. */
-  completion: PromiseWithResolvers<void>
-  /** Callbacks of the clients that wait for its end with a time limit. */
-  waiters: Set<() => void>
-  notifiedAt: number
 }
 
 /**
@@ -228,21 +202,5 @@ export function createOperationRunner(deps: {
         log.error('an operation listener failed', { error: describeError(error) })
       }
     }
-  }
-}
-
-/** An entry whose work has not started. */
-export function createEntry(operation: Operation, flags: { undoable: boolean; cancellable: boolean }): OperationEntry {
-  return {
-    operation: { ...operation, progress: null, cancellable: flags.cancellable },
-    pendingRecord: undefined,
-    undoable: flags.undoable,
-    postponable: false,
-    abortController: new AbortController(),
-    cancelledBy: undefined,
-    isSettling: false,
-    completion: Promise.withResolvers(),
-    waiters: new Set(),
-    notifiedAt: 0,
   }
 }

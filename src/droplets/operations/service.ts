@@ -4,7 +4,8 @@ import { ApiError, errorNameById } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import type { Database } from '../../store/database.ts'
 import type { IdempotencyKey, Operation, OperationFilter, OperationStore } from '../../store/operations.ts'
-import { createEntry, createOperationRunner, type OperationContext, type OperationView } from './runner.ts'
+import { createEntry, type OperationView } from './entry.ts'
+import { createOperationRunner, type OperationContext } from './runner.ts'
 
 const RETENTION_MS = 7 * 86_400_000
 /** Caps the table at about 50 MB. */

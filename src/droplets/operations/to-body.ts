@@ -1,5 +1,5 @@
 import type { OperationFilter } from '../../store/operations.ts'
-import type { OperationView } from './runner.ts'
+import type { OperationView } from './entry.ts'
 import type { OperationBody, operationListQuery } from './schema.ts'
 
 export function toOperationBody(operation: OperationView): OperationBody {

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { OperationView } from '../../droplets/operations/runner.ts'
+import type { OperationView } from '../../droplets/operations/entry.ts'
 
 /** Seconds: from a start to a pull of a large image. */
 const BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300, 600]

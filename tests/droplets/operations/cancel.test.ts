@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { pollUntil } from '../../../scripts/lib/run.ts'
 import { ApiError } from '../../../src/core/errors.ts'
-import type { OperationView } from '../../../src/droplets/operations/runner.ts'
+import type { OperationView } from '../../../src/droplets/operations/entry.ts'
 import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
 import { createGate } from '../../testkit/droplets/gate.ts'
