@@ -62,9 +62,13 @@ describe('imports run one way', () => {
   })
 
   test.each<[string, (file: string) => boolean, (module: string) => boolean]>([
-    ['nothing imports the command line but itself', file => !file.startsWith('cli/'), to => to.startsWith('cli/')],
-    ['routes are mounted by the app only', file => file !== 'src/app.ts', to => /\/routes\.ts$/.test(to)],
-    ['shared command code knows no command', file => file.startsWith('cli/shared/'), to => /^cli\/(?!shared)/.test(to)],
+    ['only the command line imports the command line', file => !file.startsWith('cli/'), to => to.startsWith('cli/')],
+    ['only the app mounts routes', file => file !== 'src/app.ts', to => /\/routes\.ts$/.test(to)],
+    [
+      'shared command code imports no command',
+      file => file.startsWith('cli/shared/'),
+      to => /^cli\/(?!shared)/.test(to),
+    ],
     [
       'only the context chooses an engine',
       file => file.startsWith('src/') && !/^src\/(context\.ts|engines\/)/.test(file),

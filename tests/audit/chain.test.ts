@@ -24,37 +24,37 @@ test('verifies a chain longer than one batch', async () => {
 
 describe('tampering without the key:', () => {
   test.each([
-    ['changes a user', "UPDATE audit SET user = 'eve' WHERE number = 5", ['Record 5 was changed or moved']],
-    ['changes a time', 'UPDATE audit SET time = time + 1 WHERE number = 5', ['Record 5 was changed or moved']],
-    ['changes an address', "UPDATE audit SET address = 'host' WHERE number = 5", ['Record 5 was changed or moved']],
-    ['changes an action', "UPDATE audit SET action = 'user.add' WHERE number = 5", ['Record 5 was changed or moved']],
-    ['changes a target', "UPDATE audit SET target = 'eve' WHERE number = 5", ['Record 5 was changed or moved']],
-    ['changes an error', 'UPDATE audit SET error_id = 900 WHERE number = 5', ['Record 5 was changed or moved']],
-    ['changes a count', 'UPDATE audit SET count = 2 WHERE number = 11', ['Record 11 was changed or moved']],
-    ['changes a result', "UPDATE audit SET result = 'refused' WHERE number = 2", ['Record 2 was changed or moved']],
-    ['removes one', 'DELETE FROM audit WHERE number = 5', ['Record 5 is missing']],
-    ['removes some', 'DELETE FROM audit WHERE number BETWEEN 5 AND 7', ['Records 5 to 7 are missing']],
-    ['removes the first', 'DELETE FROM audit WHERE number = 1', ['Record 1 is missing']],
-    ['cuts the end off', 'DELETE FROM audit WHERE number > 8', ['Records 9 to 11 are missing at the end']],
+    ['changing a user', "UPDATE audit SET user = 'eve' WHERE number = 5", ['Record 5 was changed or moved']],
+    ['changing a time', 'UPDATE audit SET time = time + 1 WHERE number = 5', ['Record 5 was changed or moved']],
+    ['changing an address', "UPDATE audit SET address = 'host' WHERE number = 5", ['Record 5 was changed or moved']],
+    ['changing an action', "UPDATE audit SET action = 'user.add' WHERE number = 5", ['Record 5 was changed or moved']],
+    ['changing a target', "UPDATE audit SET target = 'eve' WHERE number = 5", ['Record 5 was changed or moved']],
+    ['changing an error', 'UPDATE audit SET error_id = 900 WHERE number = 5', ['Record 5 was changed or moved']],
+    ['changing a count', 'UPDATE audit SET count = 2 WHERE number = 11', ['Record 11 was changed or moved']],
+    ['changing a result', "UPDATE audit SET result = 'refused' WHERE number = 2", ['Record 2 was changed or moved']],
+    ['removing a record', 'DELETE FROM audit WHERE number = 5', ['Record 5 is missing']],
+    ['removing several records', 'DELETE FROM audit WHERE number BETWEEN 5 AND 7', ['Records 5 to 7 are missing']],
+    ['removing the first record', 'DELETE FROM audit WHERE number = 1', ['Record 1 is missing']],
+    ['truncating the log', 'DELETE FROM audit WHERE number > 8', ['Records 9 to 11 are missing at the end']],
     [
-      'adds one',
+      'adding a record',
       'INSERT INTO audit SELECT 12, time, user, address, action, target, result, error_id, count, mac FROM audit WHERE number = 11',
       ['Record 12 was changed or moved', 'Record 12 is not written by cikit-api'],
     ],
-    ['removes all', 'DELETE FROM audit', ['Records 1 to 11 are missing at the end']],
-    ['removes the head', "DELETE FROM audit_chain_ends WHERE name = 'head'", ['The head of the chain was changed']],
+    ['removing all records', 'DELETE FROM audit', ['Records 1 to 11 are missing at the end']],
+    ['removing the head', "DELETE FROM audit_chain_ends WHERE name = 'head'", ['The head of the chain was changed']],
     [
-      'moves the head',
+      'moving the head',
       "UPDATE audit_chain_ends SET number = 8 WHERE name = 'head'",
       ['The head of the chain was changed'],
     ],
     [
-      'changes the mac of the head',
+      'changing the MAC of the head',
       "UPDATE audit_chain_ends SET mac = (SELECT mac FROM audit WHERE number = 8) WHERE name = 'head'",
       ['The head of the chain was changed'],
     ],
     [
-      'moves the start',
+      'moving the start',
       "UPDATE audit_chain_ends SET number = 3, mac = (SELECT mac FROM audit WHERE number = 3) WHERE name = 'start'",
       ['The start of the chain was changed', '3 records before the start were not written by cikit-api'],
     ],
@@ -168,7 +168,7 @@ test('verification finds foreign and missing triggers', async () => {
 })
 
 test.each([
-  ['before a chain that begins with the first record', 0],
+  ['before a chain that starts with the first record', 0],
   ['before a chain that was pruned', 6],
 ])('records %s are detected', async (_, pruned) => {
   using host = await createAuditChain()

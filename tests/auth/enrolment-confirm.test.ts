@@ -73,7 +73,7 @@ describe('confirming a new secret', () => {
   })
 
   test.each([
-    ['unknown', () => '0'.repeat(64)],
+    ['that is unknown', () => '0'.repeat(64)],
     ['that was not redeemed', (_: string, unused: string) => unused],
   ])('rejects a link %s', async (_, pickToken) => {
     await using host = await createHostWithRedeemedLink()

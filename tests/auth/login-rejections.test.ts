@@ -9,10 +9,10 @@ const arabicIndic = (code: string) => code.replace(/\d/g, digit => String.fromCh
 const malformedCodes: [string, (code: string) => unknown][] = [
   ['five digits', code => code.slice(0, 5)],
   ['seven digits', code => `${code}0`],
-  ['a space before', code => ` ${code}`],
-  ['a space after', code => `${code} `],
-  ['a line feed after', code => `${code}\n`],
-  ['a NUL after', code => `${code}\0`],
+  ['a leading space', code => ` ${code}`],
+  ['a trailing space', code => `${code} `],
+  ['a trailing line feed', code => `${code}\n`],
+  ['a trailing NUL', code => `${code}\0`],
   ['full-width digits', fullWidth],
   ['Arabic-Indic digits', arabicIndic],
   ['a sign', code => `+${code}`],
@@ -48,7 +48,7 @@ test('rejects a megabyte of digits for its size', async () => {
 })
 
 test.each<[string, unknown]>([
-  ['nothing', {}],
+  ['an empty object', {}],
   ['no code', { username: 'ada' }],
   ['no username', { code: '123456' }],
   ['an empty code', { username: 'ada', code: '' }],

@@ -132,7 +132,7 @@ test.each<[string, (tokens: Tokens) => string]>([
 })
 
 test.each<[string, Record<string, unknown>]>([
-  ['nothing', {}],
+  ['an empty body', {}],
   ['no grant type', { refresh_token: 'a'.repeat(64) }],
   ['another grant type', { grant_type: 'password', refresh_token: 'a'.repeat(64) }],
   ['no token', { grant_type: 'refresh_token' }],

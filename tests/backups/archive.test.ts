@@ -57,7 +57,7 @@ describe('rejects a file with', () => {
     badName('sealing.key'),
     badName('manifest.json'),
     badName('credentials/__proto__/__proto__.public.key'),
-    ['the same name twice', withManifest([database, database])],
+    ['a duplicate name', withManifest([database, database])],
     ['another file first', [database, ...withManifest([database])]],
     ['no database', withManifest([])],
     ['a symbolic link', withManifest([{ ...database, type: '2', link: '/etc/passwd' }])],
@@ -67,21 +67,24 @@ describe('rejects a file with', () => {
     ['a pax header', withManifest([{ ...database, type: 'x' }])],
     ['a size beyond its end', withManifest([{ ...database, size: 4_000_000_000 }])],
     [
-      'a file that its manifest does not name',
+      'a file that the manifest does not list',
       [...withManifest([database]), { name: 'credentials/a01/a01.public.key' }],
     ],
     [
-      'a file less than its manifest names',
+      'fewer files than the manifest lists',
       withManifest([database], { files: [listedFile(database), listedFile(database)] }),
     ],
-    ['another hash', withManifest([database], { files: [{ ...listedFile(database), sha256: '0'.repeat(64) }] })],
-    ['another size in its manifest', withManifest([database], { files: [{ ...listedFile(database), size: 3 }] })],
-    ['a manifest that is no JSON', [{ name: 'manifest.json', bytes: Buffer.from('{') }, database]],
+    [
+      'a wrong hash in the manifest',
+      withManifest([database], { files: [{ ...listedFile(database), sha256: '0'.repeat(64) }] }),
+    ],
+    ['a wrong size in the manifest', withManifest([database], { files: [{ ...listedFile(database), size: 3 }] })],
+    ['a manifest that is not JSON', [{ name: 'manifest.json', bytes: Buffer.from('{') }, database]],
     ['a manifest that is null', [{ name: 'manifest.json', bytes: Buffer.from('null') }, database]],
-    ['a format of the future', withManifest([database], { format: 2 })],
-    ['a time that is none', withManifest([database], { time: 'yesterday' })],
+    ['an unknown format version', withManifest([database], { format: 2 })],
+    ['an invalid time', withManifest([database], { time: 'yesterday' })],
     ['encrypted keys that are missing', withManifest([database], { keys: { kdf: 'scrypt' } })],
-    ['nothing', []],
+    ['no entries', []],
   ])('%s', async (_, parts) => {
     await expect(openArchive(parts)).rejects.toThrow(corruptMessage)
   })

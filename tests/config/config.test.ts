@@ -60,7 +60,7 @@ test.each([
 })
 
 test.each(['65536', 'metrics', '127.0.0.1', '127.0.0.1:', ':9464', '::1:9464', '[::1]', '[]:1', '1.2.3.4.5:1', '-1'])(
-  'metrics on %s are refused with the remedy',
+  'rejects the metrics address %s with the remedy',
   address => {
     expect(() => config({ 'metrics-listen': address })).toThrow(/--metrics-listen: .* cannot be used: give /)
   },
@@ -226,7 +226,7 @@ const invalidValues: [SettingName, ...string[]][] = [
 ]
 
 test.each(invalidValues.flatMap(([name, ...values]) => values.map((value): [SettingName, string] => [name, value])))(
-  '--%s %j is refused with the flag, and its variable with its own name',
+  'rejects --%s %j with the flag, and its variable with its own name',
   (name, value) => {
     const flag = () => config({ [name]: value })
     expect(flag).toThrow(ConfigError)
@@ -288,7 +288,7 @@ test.each<[string, Flags, Env, string]>([
   ['$HOME', {}, { HOME: '/home/ada' }, '/home/ada/.config/cikit-api/session.json'],
   ['its variable', {}, { CIKIT_API_SESSION_FILE: '/s.json', HOME: '/home/ada' }, '/s.json'],
   ['its flag', { 'session-file': '/f.json' }, { CIKIT_API_SESSION_FILE: '/s.json' }, '/f.json'],
-])('the session file follows %s', (_, flags, env, file) => {
+])('the location of the session file comes from %s', (_, flags, env, file) => {
   expect(toClientConfig(flags, env).sessionFile).toBe(file)
 })
 

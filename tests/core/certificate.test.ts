@@ -24,11 +24,15 @@ test('reads names, validity and fingerprint', () => {
 
 describe('rejects, naming flag, file and remedy,', () => {
   test.each<[string, (pair: CertificatePair) => Partial<CertificatePair>, RegExp]>([
-    ['the key of another', () => ({ key: second.key }), /--tls-key .*matrix\.key is not the key of.*matrix\.crt/],
-    ['no certificate', () => ({ cert: '' }), /--tls-cert .*matrix\.crt contains no certificate/],
-    ['half a certificate', ({ cert }) => ({ cert: cert.slice(0, 300) }), /--tls-cert .* contains no certificate/],
-    ['no key', () => ({ key: 'x' }), /--tls-key .*matrix\.key contains no private key/],
-    ['the two mixed up', ({ cert, key }) => ({ cert: key, key: cert }), /--tls-cert .* contains no certificate/],
+    [
+      'the key of another certificate',
+      () => ({ key: second.key }),
+      /--tls-key .*matrix\.key is not the key of.*matrix\.crt/,
+    ],
+    ['a file without a certificate', () => ({ cert: '' }), /--tls-cert .*matrix\.crt contains no certificate/],
+    ['a truncated certificate', ({ cert }) => ({ cert: cert.slice(0, 300) }), /--tls-cert .* contains no certificate/],
+    ['a file without a key', () => ({ key: 'x' }), /--tls-key .*matrix\.key contains no private key/],
+    ['swapped files', ({ cert, key }) => ({ cert: key, key: cert }), /--tls-cert .* contains no certificate/],
   ])('%s', (_, change, words) => {
     using dir = tempDir()
     const files = certificateFiles(dir.path)

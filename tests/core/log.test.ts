@@ -86,14 +86,14 @@ const hex = '0123456789abcdef'.repeat(4)
 
 test.each([
   ['a token', hex, '[token]'],
-  ['a token in capitals', hex.toUpperCase(), '[token]'],
+  ['a token in upper case', hex.toUpperCase(), '[token]'],
   ['a percent-encoded token', hex.replace(/./g, digit => `%${digit.charCodeAt(0).toString(16)}`), '[token]'],
   ['a token in Base64', Buffer.from(hex, 'hex').toString('base64').replaceAll('/', '+'), '[token]'],
-  ['a token in Base64 for addresses', Buffer.from(hex, 'hex').toString('base64url'), '[token]'],
+  ['a token in URL-safe Base64', Buffer.from(hex, 'hex').toString('base64url'), '[token]'],
   ['a token with hyphens', hex.match(/.{4}/g)?.join('-') ?? '', '[token]'],
   ['two tokens', `/a/${hex}/b/${hex}/c`, '/a/[token]/b/[token]/c'],
-  ['the least that is hidden', 'x'.repeat(40), '[token]'],
-  ['the secret of an authenticator app', 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ', '[secret]'],
+  ['the shortest redacted text', 'x'.repeat(40), '[token]'],
+  ['a TOTP secret', 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ', '[secret]'],
   ['two secrets', `${'A2'.repeat(16)} ${'B3'.repeat(16)}`, '[secret] [secret]'],
 ])('%s is redacted', (_, text, shown) => {
   expect(redactTokens(text)).toBe(shown)
@@ -102,7 +102,7 @@ test.each([
 test.each([
   ['a name', 'ada.lovelace@example'],
   ['an id', '01234567-89ab-cdef-0123-456789abcdef'],
-  ['the most that is shown', 'x'.repeat(39)],
+  ['the longest text that is shown', 'x'.repeat(39)],
   ['a path', '/api/v1/user/auth/revoke/ada/and/what/comes/after/it'],
 ])('%s is not redacted', (_, text) => {
   expect(redactTokens(text)).toBe(text)

@@ -11,13 +11,13 @@ test('reveal returns the value', () => {
 })
 
 test.each<[string, (secret: Secret<string | Uint8Array>) => string]>([
-  ['a template', secret => `${secret}`],
+  ['a template literal', secret => `${secret}`],
   ['String()', String],
-  ['JSON', secret => JSON.stringify({ secret })],
-  ['inspect', secret => inspect({ nested: { secret } }, { depth: 9, showHidden: true })],
-  ['format', secret => format('%s %o %j', secret, secret, secret)],
-  ['the inspect of Bun', secret => Bun.inspect({ secret })],
-  ['an error', secret => String(new Error(`wrong: ${secret}`))],
+  ['JSON.stringify', secret => JSON.stringify({ secret })],
+  ['util.inspect', secret => inspect({ nested: { secret } }, { depth: 9, showHidden: true })],
+  ['util.format', secret => format('%s %o %j', secret, secret, secret)],
+  ['Bun.inspect', secret => Bun.inspect({ secret })],
+  ['an error message', secret => String(new Error(`wrong: ${secret}`))],
 ])('%s does not print the value', (_, print) => {
   for (const secret of [text, bytes]) {
     const printed = print(secret)

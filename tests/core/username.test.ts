@@ -54,7 +54,7 @@ const inheritance: [Group, Group[]][] = [
   ['owner', ['viewer', 'manager', 'owner']],
 ]
 
-test.each(inheritance)('a %s may do what %j may', (group, minima) => {
+test.each(inheritance)('a %s has the permissions of %j', (group, minima) => {
   const allowed = inheritance.map(([minimum]) => minimum).filter(minimum => includesGroup(group, minimum))
   expect(allowed).toEqual(minima)
 })

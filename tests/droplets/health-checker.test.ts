@@ -69,18 +69,18 @@ function createHealthHarness() {
 
 describe('evaluates a probe:', () => {
   test.each<[string, Probe, number, Health | undefined, Health]>([
-    ['up and greeting', up, SECOND, 'booting', 'ready'],
-    ['greeting while init is at it', { ...booting, sshResponds: true }, SECOND, undefined, 'booting'],
-    ['still at it after long', booting, 60 * MINUTE, 'booting', 'booting'],
-    ['something failed', failed, SECOND, 'booting', 'degraded'],
-    ['something failed, and no greeting', { ...failed, sshResponds: false }, SECOND, 'booting', 'degraded'],
-    ['greeting, and no word of an init', { ...noResponse, sshResponds: true }, SECOND, undefined, 'ready'],
-    ['nothing, just before its time is up', noResponse, 2 * MINUTE - 1, 'booting', 'booting'],
-    ['nothing, when its time is up', noResponse, 2 * MINUTE, 'booting', 'degraded'],
-    ['up and not greeting yet', withoutSsh, 2 * MINUTE - 1, undefined, 'booting'],
-    ['up and never greeting', withoutSsh, 2 * MINUTE, 'booting', 'degraded'],
-    ['not greeting any more', withoutSsh, SECOND, 'ready', 'degraded'],
-    ['nothing of what failed before', noResponse, SECOND, 'degraded', 'degraded'],
+    ['init done, SSH responds', up, SECOND, 'booting', 'ready'],
+    ['init running, SSH responds', { ...booting, sshResponds: true }, SECOND, undefined, 'booting'],
+    ['init still running after an hour', booting, 60 * MINUTE, 'booting', 'booting'],
+    ['a unit failed, SSH responds', failed, SECOND, 'booting', 'degraded'],
+    ['a unit failed, SSH does not respond', { ...failed, sshResponds: false }, SECOND, 'booting', 'degraded'],
+    ['no init, SSH responds', { ...noResponse, sshResponds: true }, SECOND, undefined, 'ready'],
+    ['no response just before the boot timeout', noResponse, 2 * MINUTE - 1, 'booting', 'booting'],
+    ['no response at the boot timeout', noResponse, 2 * MINUTE, 'booting', 'degraded'],
+    ['init done, no SSH before the boot timeout', withoutSsh, 2 * MINUTE - 1, undefined, 'booting'],
+    ['init done, no SSH at the boot timeout', withoutSsh, 2 * MINUTE, 'booting', 'degraded'],
+    ['was ready, SSH does not respond', withoutSsh, SECOND, 'ready', 'degraded'],
+    ['was degraded, no response', noResponse, SECOND, 'degraded', 'degraded'],
   ])('%s', (_, probe, age, before, health) => {
     expect(evaluateHealth(probe, age, before)).toBe(health)
   })

@@ -154,7 +154,7 @@ describe('adding', () => {
   test.each([
     ['engineUnfit', 923, 'The container engine cannot run droplets: Docker 1.13 is not known to boot systemd'],
     ['imageUnavailable', 924, 'The droplet image is not available: no basic auth credentials'],
-  ] as const)('answers %s as %i with 503, in words', async (kind, errorId, text) => {
+  ] as const)('reports %s as %i with 503 and its reason', async (kind, errorId, text) => {
     await using api = await createManagerApi()
     api.memoryEngine.failNext('prepare', new ApiError(kind, { text }))
     const { status, body } = await api.callAsManager('POST', '/droplet/add')

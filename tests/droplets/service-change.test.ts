@@ -10,7 +10,7 @@ describe('an existing droplet', () => {
     ['start', ['list', 'start cikit02'], 'running'],
     ['stop', ['list', 'stop cikit02'], 'exited'],
     ['restart', ['list', 'stop cikit02', 'start cikit02'], 'running'],
-  ] as const)('%s calls %p for it alone', async (change, calls, state) => {
+  ] as const)('%s calls %p and affects no other droplet', async (change, calls, state) => {
     await using host = createTestDropletHost()
     for (const name of ['cikit01', 'cikit02']) host.addDroplet(name)
     const service = host.startService()

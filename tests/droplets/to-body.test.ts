@@ -57,7 +57,7 @@ test('a stopped droplet has its stop time and exit code', () => {
 })
 
 test.each<[string, Partial<Droplet>, Partial<ReturnType<typeof bodyOf>>]>([
-  ['that ended well', { ...stopped, exitCode: 0 }, { exit_code: 0 }],
+  ['that exited with 0', { ...stopped, exitCode: 0 }, { exit_code: 0 }],
   ['that is dead', { ...stopped, state: 'dead' }, { exit_code: 137, stopped_at: '2026-01-02T11:59:00.000Z' }],
   ['that runs again', { finishedAt: NOW - MINUTE, exitCode: 137 }, { exit_code: null, stopped_at: null }],
   ['that is paused', { state: 'paused', finishedAt: NOW - MINUTE }, { stopped_at: null, health: null }],

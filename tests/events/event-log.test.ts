@@ -28,7 +28,7 @@ test('an event is three lines of text: id, topic and JSON', () => {
 })
 
 test.each(['\n', '\r', '\r\n\r\nevent: forged', '\n\ndata: x', '\u2028', '\0', '\ud800'])(
-  'no text forges a line: %j',
+  'a text cannot forge a line: %j',
   text => {
     const lines = new TextDecoder().decode(encodeSseEvent('user', { text })).split(/\r\n|\r|\n/)
     expect(lines).toHaveLength(4)

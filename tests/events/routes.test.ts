@@ -154,7 +154,7 @@ describe('a reconnecting client', () => {
   }, 20_000)
 })
 
-describe('a stream ends within a second after its session', () => {
+describe('a stream ends within a second when its session', () => {
   type EndSession = (
     api: TestApi,
     ann: { secret: string; username: string; token: string },
@@ -164,9 +164,9 @@ describe('a stream ends within a second after its session', () => {
     ['is ended', (api, { token }) => api.call('DELETE', '/user/session/current', { token })],
     ['is revoked', (api, _, token) => api.call('DELETE', '/user/auth/revoke/ann', { token })],
     ['loses its user', (api, _, token) => api.call('DELETE', '/user/delete/ann', { token })],
-    ['has lived its time', async api => api.clock.advance(7 * DAY)],
+    ['expires', async api => api.clock.advance(7 * DAY)],
     [
-      'gives way to ten newer ones',
+      'is replaced by ten newer ones',
       async (api, ann) => {
         for (let count = 0; count < 10; count++) {
           api.clock.advance(30_000)
@@ -192,7 +192,7 @@ describe('a stream ends within a second after its session', () => {
     expect(await api.openEventStream(ann.token)).toMatchObject({ response: { status: 401 } })
   })
 
-  test('but not after a refresh, which continues the session', async () => {
+  test('but not when its session is refreshed', async () => {
     await using api = await createRunningTestApi()
     const tokens = await api.logIn(await api.createUser('ann', 'viewer'))
     await using stream = await openStream(api, tokens.access_token)

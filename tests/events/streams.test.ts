@@ -46,7 +46,7 @@ describe('a stream starts', () => {
   })
 
   test.each(['of another process', eventIdOf(1_234), '0'.repeat(12).concat('-1')])(
-    'with a reset for an id that is unknown: %s',
+    'with a reset for an unknown id: %s',
     async id => {
       const { open, publish } = createStreamHarness()
       publish('droplet')

@@ -125,8 +125,8 @@ test('a missing key is an error that names the file; no new key is created', asy
 test.each([
   ['another key', otherKey, /is not the one that encrypted the secrets/],
   ['half a key', 'a5'.repeat(16), /does not contain a key/],
-  ['no key', '', /does not contain a key/],
-  ['something else', 'x'.repeat(64), /does not contain a key/],
+  ['an empty key', '', /does not contain a key/],
+  ['another text', 'x'.repeat(64), /does not contain a key/],
 ])('%s in the file is an error that names the file and not its content', async (_, content, text) => {
   using store = createTestStore()
   await openSecretBox(store.db, store, random)

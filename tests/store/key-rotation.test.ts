@@ -177,10 +177,10 @@ describe('a killed rotation', () => {
   })
 
   test.each([
-    ['before it was committed', `${'a5'.repeat(32)}\n`],
-    ['in the middle of writing its key', 'a5a5'],
-    ['before it had written any', ''],
-  ])('is discarded with %s', async (_, left) => {
+    ['a complete key', `${'a5'.repeat(32)}\n`],
+    ['half a key', 'a5a5'],
+    ['no key', ''],
+  ])('is discarded if it was not committed and left %s', async (_, left) => {
     await using api = await createTestApi()
     const ada = await api.createUser('ada', 'viewer')
     const key = readKeyOf(api)

@@ -46,7 +46,7 @@ test('rejects a second owner', async () => {
 
 test.each([
   ['a second owner', "UPDATE users SET user_group = 'owner'"],
-  ['a group that is none', "UPDATE users SET user_group = 'root'"],
+  ['an unknown group', "UPDATE users SET user_group = 'root'"],
   ['a user without a secret', 'UPDATE users SET secret = NULL'],
 ])('a constraint rejects %s', async (_, statement) => {
   using store = createTestStore()

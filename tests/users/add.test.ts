@@ -24,7 +24,7 @@ test('accepts a form instead of JSON', async () => {
 })
 
 test.each<[string, unknown, number, number]>([
-  ['nothing', {}, 400, 913],
+  ['an empty body', {}, 400, 913],
   ['no group', { username: 'ada' }, 400, 913],
   ['no username', { group: 'viewer' }, 400, 913],
   ['an empty group', { username: 'ada', group: '' }, 400, 913],

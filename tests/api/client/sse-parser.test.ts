@@ -8,13 +8,13 @@ const parse = (...chunks: string[]) => {
 }
 
 test.each<[string, string, { id?: string; event?: string; data: string }[]]>([
-  ['one event', 'id: 1\nevent: droplet\ndata: {}\n\n', [{ id: '1', event: 'droplet', data: '{}' }]],
+  ['parses an event', 'id: 1\nevent: droplet\ndata: {}\n\n', [{ id: '1', event: 'droplet', data: '{}' }]],
   ['an event without a name is a message', 'data: x\n\n', [{ data: 'x' }]],
   ['joins lines of data', 'data: a\ndata\ndata: b\n\n', [{ data: 'a\n\nb' }]],
   ['keeps an empty data line', 'data\n\n', [{ data: '' }]],
   ['drops an event without data, and its name', 'event: x\n\ndata: y\n\n', [{ data: 'y' }]],
   ['ignores comments and unknown fields', ': hello\nwhat: else\ndata: x\n: bye\n\n', [{ data: 'x' }]],
-  ['drops one blank after the colon', 'data:x\n\ndata:  y\n\n', [{ data: 'x' }, { data: ' y' }]],
+  ['drops one space after the colon', 'data:x\n\ndata:  y\n\n', [{ data: 'x' }, { data: ' y' }]],
   ['keeps further colons', 'data: a: b\n\n', [{ data: 'a: b' }]],
   ['accepts CR as line end', 'id: 1\rdata: x\r\r', [{ id: '1', data: 'x' }]],
   ['accepts CRLF as one line end', 'id: 1\r\ndata: x\r\n\r\n', [{ id: '1', data: 'x' }]],

@@ -52,8 +52,8 @@ test.each<[string, CallOptions]>([
   ['spaces only', { body: '  ', headers: JSON_TYPE }],
   ['JSON 33 deep', { body: `${'{"a":'.repeat(32)}{}${'}'.repeat(32)}`, headers: JSON_TYPE }],
   ['8,000 nested arrays', { body: '['.repeat(8_000), headers: JSON_TYPE }],
-  ['JSON with the type of text', { body: '{}', headers: { 'content-type': 'text/plain' } }],
-  ['JSON with a similar type', { body: '{}', headers: { 'content-type': 'application/jsonp' } }],
+  ['JSON declared as text', { body: '{}', headers: { 'content-type': 'text/plain' } }],
+  ['JSON declared as a similar type', { body: '{}', headers: { 'content-type': 'application/jsonp' } }],
   ['JSON without a type', { body: new TextEncoder().encode('{}') }],
   ['XML', { body: '<a/>', headers: { 'content-type': 'text/xml' } }],
   ['a multipart form', { body: new FormData() }],
@@ -100,7 +100,7 @@ test('reads a body of 16 KiB', async () => {
 
 test.each<[string, () => CallOptions]>([
   ['announced', () => ({ body: ' '.repeat(LIMIT + 1), headers: { ...JSON_TYPE, 'content-length': `${LIMIT + 1}` } })],
-  ['sent in one', () => ({ body: ' '.repeat(LIMIT + 1), headers: JSON_TYPE })],
+  ['sent in one piece', () => ({ body: ' '.repeat(LIMIT + 1), headers: JSON_TYPE })],
   ['sent in pieces', () => ({ body: chunkedBody(LIMIT + 1), headers: JSON_TYPE })],
   ['sent in very many pieces', () => ({ body: chunkedBody(10_000_000), headers: JSON_TYPE })],
   ['sent as a form', () => ({ body: `a=${'b'.repeat(LIMIT)}`, headers: FORM_TYPE })],

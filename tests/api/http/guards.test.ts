@@ -32,7 +32,7 @@ test.each([
   ['GET', '/api/things/unguarded'],
   ['POST', '/api/things/unguarded/x'],
   ['GET', '/beside'],
-])('a route without a guard answers nobody, not even the owner: %s %s', async (method, path) => {
+])('a route without a guard rejects everyone, even the owner: %s %s', async (method, path) => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
   const { app, reached } = createAppWithUnguardedRoutes(api)

@@ -26,7 +26,7 @@ test('reads an array of --jsonArray, pretty or not', () => {
 })
 
 test.each(['{"a":1', 'null', '5', '"text"', '[1]x', '{"a":1}{"a":2}', `{"a":"${'x'.repeat(20_000)}"}`])(
-  'a line that is no object is told by its number: %p',
+  'reports a line that is not an object by its number: %p',
   line => {
     expect(read(`{}\n  ${line.startsWith('[') ? `{}${line}` : line}\n{}`)).toEqual([
       { position: 1, document: {} },
@@ -46,10 +46,10 @@ test('reports non-objects in an array by position', () => {
 })
 
 test.each([
-  ['nothing', '', /empty/],
-  ['an array of nothing', '[]', /empty/],
-  ['an array that does not end', '[{"secret":"KEEPTHIS"}', /starts like an array but is not one/],
-  ['too many', '{}\n'.repeat(10_001), /more than 10000 documents/],
+  ['an empty file', '', /empty/],
+  ['an empty array', '[]', /empty/],
+  ['an unterminated array', '[{"secret":"KEEPTHIS"}', /starts like an array but is not one/],
+  ['too many documents', '{}\n'.repeat(10_001), /more than 10000 documents/],
 ])('rejects %s without quoting it', (_, text, message) => {
   expect(() => read(text)).toThrow(OperatorError)
   expect(() => read(text)).toThrow(message)

@@ -61,7 +61,7 @@ test('an unknown date becomes the current time, with a remark', async () => {
 describe('rejects ambiguous users and imports the rest:', () => {
   test.each<[string, string[][], RegExp[], string[]]>([
     [
-      'two of a name, ignoring case',
+      'two names that differ only in case',
       [
         ['ann', 'viewer'],
         ['bob', 'viewer'],
@@ -79,9 +79,14 @@ describe('rejects ambiguous users and imports the rest:', () => {
       [/^the owner here is owner: /, /^$/],
       ['owner owner', 'kim viewer', 'bob viewer'],
     ],
-    ['a name that differs in case from one here', [['KIM', 'viewer']], [/^there is already a user kim/], []],
-    ['a user here in another group', [['kim', 'manager']], [/^already a user here, in the group viewer/], []],
-    ['a user here with another secret', [['kim', 'viewer']], [/^already a user here, with another secret/], []],
+    [
+      'a name that differs only in case from an existing one',
+      [['KIM', 'viewer']],
+      [/^there is already a user kim/],
+      [],
+    ],
+    ['an existing user in another group', [['kim', 'manager']], [/^already a user here, in the group viewer/], []],
+    ['an existing user with another secret', [['kim', 'viewer']], [/^already a user here, with another secret/], []],
   ])('%s', async (_, users, remarks, after) => {
     await using api = await createTestApi()
     await api.createUser('owner', 'owner')

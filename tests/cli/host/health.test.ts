@@ -66,8 +66,8 @@ test('reports a failed server with exit code 1, also with --json', async () => {
 test.each<[string, () => Response]>([
   ['a page', () => new Response('<h1>It works!</h1>')],
   ['other JSON', () => Response.json({ status: 'green' })],
-  ['a redirection', () => Response.redirect('http://127.0.0.1:1/health')],
-])('rejects %s as not from cikit-api', async (_, answer) => {
+  ['a redirect', () => Response.redirect('http://127.0.0.1:1/health')],
+])('rejects %s, which cikit-api does not send', async (_, answer) => {
   using dir = memoryDir()
   using server = createFakeServer(dir.path, answer)
   expect(await health(dir.path)).toEqual(expectedFailure(1, new RegExp(`${server.url} answered \\d+, but not as`)))

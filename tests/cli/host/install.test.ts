@@ -35,6 +35,6 @@ test.each([
   [['--tls-cert', '/etc/hosts'], /--tls-key/],
   [['--data-dir', '/root/data'], /--data-dir \/root\/data lies below \/root/],
   [['--secret-key-file', '/tmp/key'], /--secret-key-file \/tmp\/key lies below \/tmp/],
-])('%p is rejected before anything is done', async (words, message) => {
+])('rejects %p before changing anything', async (words, message) => {
   expect(await runCli(['install', '--print', ...engine, ...words])).toEqual(expectedFailure(2, message))
 })

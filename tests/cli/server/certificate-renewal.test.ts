@@ -106,25 +106,28 @@ test.each<[string, () => Partial<CertificatePair>, RegExp]>([
   ['for another key', () => ({ key: first.key }), /is not the key of the certificate/],
   ['broken', () => ({ cert: 'x' }), /contains no certificate/],
   ['expired', () => expired, /it expired at .*: renew it/],
-])('rejects one that is %s, logs it once, and keeps the current one until a valid one appears', (_, change, reason) => {
-  using renewal = createFixture()
-  renewal.advance(2 * DAY_MS)
-  renewal.files.install({ ...second, ...change() })
-  for (let polls = 0; polls < 4; polls++) renewal.poll()
-  expect(renewal.used).toEqual([])
-  expect(renewal.lines).toEqual([
-    expect.objectContaining({
-      level: 'error',
-      message: 'the new certificate cannot be used; the current one stays in use',
-      error: expect.stringMatching(reason),
-      names: 'DNS:one.test',
-    }),
-  ])
-  renewal.files.install(second)
-  renewal.poll()
-  renewal.poll()
-  expect(renewal.used).toEqual(['DNS:two.test'])
-})
+])(
+  'rejects a certificate that is %s, logs it once, and keeps the current one until a valid one appears',
+  (_, change, reason) => {
+    using renewal = createFixture()
+    renewal.advance(2 * DAY_MS)
+    renewal.files.install({ ...second, ...change() })
+    for (let polls = 0; polls < 4; polls++) renewal.poll()
+    expect(renewal.used).toEqual([])
+    expect(renewal.lines).toEqual([
+      expect.objectContaining({
+        level: 'error',
+        message: 'the new certificate cannot be used; the current one stays in use',
+        error: expect.stringMatching(reason),
+        names: 'DNS:one.test',
+      }),
+    ])
+    renewal.files.install(second)
+    renewal.poll()
+    renewal.poll()
+    expect(renewal.used).toEqual(['DNS:two.test'])
+  },
+)
 
 test('rejects one that TLS does not accept', () => {
   using renewal = createFixture(() => {

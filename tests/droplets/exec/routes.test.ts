@@ -145,7 +145,7 @@ test('rejects pages of other sites without using up the ticket', async () => {
 test.each([
   ['no ticket', () => 'cikit.exec.v1'],
   ['an unknown ticket', () => protocols('0'.repeat(64))],
-  ['no protocol that is known', (ticket: string) => `ticket.${ticket}`],
+  ['a missing cikit.exec.v1 protocol', (ticket: string) => `ticket.${ticket}`],
 ])('rejects %s as a ticket', async (_, protocolsFor) => {
   await using harness = await createExecHarness()
   expect(await openTerminal(harness.api, protocolsFor(await harness.ticket()))).toMatchObject({ errorId: 935 })

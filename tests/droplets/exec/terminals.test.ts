@@ -154,8 +154,8 @@ describe('a terminal', () => {
   })
 
   test.each([
-    ['its code', 3, 3],
-    ['nothing that anybody knows', undefined, null],
+    ['an exit code', 3, 3],
+    ['an unknown exit code', undefined, null],
   ])('whose program ends with %s reports that and closes', async (_, code, expected) => {
     await using harness = await createTerminalHarness()
     const { terminal, client, program } = await harness.open()
@@ -233,7 +233,7 @@ describe('a ticket', () => {
 
   test.each<[string, (harness: Harness) => unknown]>([
     ['has ended', harness => harness.sessions.delete('first')],
-    ['is a viewer’s by now', harness => harness.sessions.set('first', userOf('ann', 'viewer'))],
+    ['belongs to a viewer now', harness => harness.sessions.set('first', userOf('ann', 'viewer'))],
   ])('is rejected when its session %s', async (_, change) => {
     await using harness = await createTerminalHarness()
     const ticket = await harness.terminals.issue(harness.grant())
@@ -258,8 +258,8 @@ describe('a lost client', () => {
   })
 
   test.each([
-    ['in many pieces', 64 * 1024],
-    ['in large ones', 200 * 1024],
+    ['in small chunks', 64 * 1024],
+    ['in large chunks', 200 * 1024],
     ['all at once', MIB],
   ])('gets the last 256 KiB of output printed %s', async (_, size) => {
     await using harness = await createTerminalHarness()
@@ -334,8 +334,8 @@ test('opening a terminal elsewhere takes it over and disconnects the previous cl
 
 describe('a terminal ends', () => {
   test.each<[string, (harness: Harness) => unknown]>([
-    ['with its session', harness => harness.sessions.delete('first')],
-    ['with the right to it', harness => harness.sessions.set('first', userOf('ann', 'viewer'))],
+    ['when its session ends', harness => harness.sessions.delete('first')],
+    ['when its user loses the permission', harness => harness.sessions.set('first', userOf('ann', 'viewer'))],
   ])('%s', async (_, change) => {
     await using harness = await createTerminalHarness()
     const { client, program } = await harness.open()

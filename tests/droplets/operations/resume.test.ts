@@ -132,7 +132,7 @@ test('operations that cannot be completed fail with a reason', async () => {
 test.each([
   ['stop', 'stop', { state: 'failed', error: { id: 900 } }],
   ['delete', 'remove', { state: 'done' }],
-] as const)('a %s leaves a droplet alone that was renamed', async (kind, at, expected) => {
+] as const)('a %s does not touch a droplet that was renamed', async (kind, at, expected) => {
   await using host = createTestDropletHost()
   host.addDroplet('cikit01')
   const id = await crashAt(host, kind, at)
@@ -182,7 +182,7 @@ test('operations fail with a reason while the engine is away', async () => {
 })
 
 test.each(['start', 'stop', 'restart', 'delete'] as const)(
-  'a %s of more than ten minutes ago has failed, and nothing is done',
+  'a %s of more than ten minutes ago fails without engine calls',
   async kind => {
     await using host = createTestDropletHost()
     await host.startService().add(TEST_ACTOR)

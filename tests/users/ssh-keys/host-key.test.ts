@@ -27,14 +27,14 @@ test.each([
 
 describe('rejects', () => {
   test.each([
-    ['nothing', ''],
+    ['an empty text', ''],
     ['a type alone', 'ssh-ed25519'],
     ['a key whose blob has another type', `ssh-rsa ${blob}`],
     ['a user key', `sk-ssh-ed25519@openssh.com ${blob}`],
     ['an obsolete type', `ssh-dss ${blob}`],
     ['a truncated key', HOST_KEY.key.slice(0, 40)],
     ['a key followed by another line', `${HOST_KEY.key} me\n${HOST_KEY.key}`],
-    ['a key with an option before it', `@cert-authority ${HOST_KEY.key}`],
+    ['a key with an option', `@cert-authority ${HOST_KEY.key}`],
     ['a key that is too long', `${HOST_KEY.key}${'A'.repeat(3_000)}`],
     ['a key with an endless comment', `${HOST_KEY.key} ${'a'.repeat(3_000)}`],
     ...hostileTexts.map((text): [string, string] => [JSON.stringify(text), text]),

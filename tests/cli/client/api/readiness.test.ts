@@ -55,7 +55,7 @@ test.each<[string, DropletBody[], RegExp]>([
   ],
   ['was deleted', [other], /^cikit02 was deleted$/],
   ['is on a server that does not report health', [legacyDroplet as DropletBody], /this server does not report health$/],
-])('does not wait for one that %s', async (_, list, words) => {
+])('does not wait for a droplet that %s', async (_, list, words) => {
   expect(await runWait([[booting], list])).toMatchObject({
     outcome: { kind: 'refused', message: expect.stringMatching(words) },
     requestCount: 2,

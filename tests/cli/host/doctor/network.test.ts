@@ -40,7 +40,7 @@ test.each<[number, string, RegExp]>([
   [17, 'warning', /is valid for 12 more days: renew it$/],
   [29, 'warning', /is valid for 0 more days: renew it$/],
   [31, 'failed', /it expired at .*Z: renew it$/],
-])('judges a 30-day certificate after %d days', (days, status, text) => {
+])('rates a 30-day certificate after %d days', (days, status, text) => {
   using fixture = createCertificateFixture()
   const [finding] = fixture.check(Date.now() + days * DAY_MS + 60_000)
   expect(finding).toEqual({ check: 'tls', status, text: expect.stringMatching(text) } as typeof finding)

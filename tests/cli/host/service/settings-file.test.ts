@@ -23,7 +23,7 @@ test('replaces an earlier setting and its repetitions', () => {
 })
 
 test.each(['plain', '/a b/c', 'quo"ted', "apo'strophe", 'back\\slash', '$HOME `id` %h', '#no comment', 'a=b'])(
-  '%p is read as it was written',
+  'reads %p as it was written',
   value => {
     const text = withSettings('A=1\n', { 'tls-key': value })
     expect(read(text)).toEqual({ A: '1', CIKIT_API_TLS_KEY: value })

@@ -11,6 +11,6 @@ test.each([
   ['12ab', '12'],
   ['', ''],
   ['1234567', '123456'],
-])('extracts from %p the code %p', (text, code) => {
+])('from %p extracts the code %p', (text, code) => {
   expect(extractCode(text)).toBe(code)
 })
