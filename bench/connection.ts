@@ -7,7 +7,7 @@ export interface Address {
 
 export type Connection = Awaited<ReturnType<typeof openConnection>>
 
-export interface ClientResponse {
+interface ClientResponse {
   status: number
   /** The body, if it was not chunked. */
   text: () => string

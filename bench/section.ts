@@ -15,7 +15,7 @@ export interface SectionResult {
 }
 
 /** A target and whether it was met. */
-export interface Verdict {
+interface Verdict {
   description: string
   target: string
   measured: string

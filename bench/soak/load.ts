@@ -12,7 +12,7 @@ const USERS_PER_WORKER = 12
 const MEAN_PAUSE_MS = 15
 const CLI_INTERVAL_MS = 5_000
 
-export interface SoakLoad {
+interface SoakLoad {
   target: Target
   server: ServerProcess
   engine: FakeEngine

@@ -7,7 +7,7 @@ export interface Target {
   tally: Tally
 }
 
-export interface SoakRequest {
+interface SoakRequest {
   /** The row of the report. */
   kind: string
   method: string

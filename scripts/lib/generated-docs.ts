@@ -12,7 +12,7 @@ import { type SettingName, settings, variableOf } from '../../src/config/setting
 import { catalogue } from '../../src/core/errors.ts'
 
 /** Markdown that replaces the text between `<!-- generated: NAME -->` and `<!-- /generated -->`. */
-export type GeneratedSections = Record<string, string>
+type GeneratedSections = Record<string, string>
 
 export async function generateSections(): Promise<GeneratedSections> {
   return {

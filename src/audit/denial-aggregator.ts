@@ -7,8 +7,6 @@ const ANONYMOUS_PREFIX = 'anonymous '
 /** Replaces values that differ between aggregated denials. */
 export const WILDCARD = '*'
 
-export type DenialAggregator = ReturnType<typeof createDenialAggregator>
-
 /**
  * Aggregates denials to at most one record a minute per anonymous address, and per user, address and action. They are
  * collected in memory first, so that a denial costs no write.

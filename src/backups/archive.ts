@@ -11,7 +11,7 @@ const CHUNK_SIZE = 1_048_576
 const MAX_FILE_SIZE = 8 ** 11 - 1
 const MAX_ENTRIES = 10_000
 
-export interface ArchiveEntry {
+interface ArchiveEntry {
   name: string
   /** Bytes. */
   size: number

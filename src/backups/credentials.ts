@@ -16,7 +16,7 @@ import { OperatorError } from '../core/errors.ts'
 import { parseCredential } from './manifest.ts'
 
 /** A droplet's SSH key, private or public. */
-export interface Credential {
+interface Credential {
   /** `credentials/cikit01/cikit01.private.key` */
   name: string
   bytes: Buffer

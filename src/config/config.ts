@@ -25,7 +25,7 @@ import type { BackupSchedule, ClientConfig, Config, CoreConfig, DataLocations, E
 export const CREDENTIALS_DIR = 'credentials'
 
 /** Facts about this host that the defaults depend on. */
-export interface HostFacts {
+interface HostFacts {
   root: boolean
   hostname: string
 }

@@ -6,7 +6,7 @@ import { acceptedResponse } from './operations/openapi.ts'
 import { addDropletRequest, dropletBody, dropletList } from './schema.ts'
 import { statsModels, statsRoutes } from './stats/openapi.ts'
 
-export const dropletExample = {
+const dropletExample = {
   id: '7e16c2cb0bf6',
   name: 'cikit01',
   created: '9 minutes ago',

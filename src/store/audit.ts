@@ -50,7 +50,7 @@ export interface AuditFilter {
 export type PendingDenial = Omit<AuditEntry, 'result'>
 
 /** Work that has started and not ended. */
-export type PendingEntry = Pick<AuditEntry, 'time' | 'user' | 'address' | 'action' | 'target'>
+type PendingEntry = Pick<AuditEntry, 'time' | 'user' | 'address' | 'action' | 'target'>
 
 /** A row that is not a record yet, with a MAC so that only the key's owner can create one. */
 export type Authenticated<T> = T & { mac: Uint8Array }

@@ -1,7 +1,5 @@
 import type { Database } from './database.ts'
 
-export type ClockHighWaterMark = ReturnType<typeof createClockHighWaterMark>
-
 /** The latest time of the monotonic wall clock, below which no later process starts. */
 export function createClockHighWaterMark(db: Database) {
   const select = db.sql.query<{ time: number }, []>('SELECT time FROM clock_high_water_mark')

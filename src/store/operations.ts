@@ -1,8 +1,8 @@
 import type { Database } from './database.ts'
 
-export type OperationKind = 'add' | 'start' | 'stop' | 'restart' | 'delete'
+type OperationKind = 'add' | 'start' | 'stop' | 'restart' | 'delete'
 /** `queued`: accepted, waiting for other operations. The last three are final. */
-export type OperationState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
+type OperationState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
 
 export interface Step {
   name: string

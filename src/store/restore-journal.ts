@@ -36,7 +36,7 @@ const DATA_FILES = [AUDIT_KEY_FILE, ENCRYPTION_KEY_FILE, DATABASE_FILE]
 /** Files that belong to the data files and must be moved aside with them. */
 const SIDECAR_FILES = [...DATABASE_SIDECARS, ENCRYPTION_KEY_FILE + NEXT_KEY_SUFFIX]
 
-export interface RestorePlan {
+interface RestorePlan {
   /** Target of the droplets' SSH keys. Absolute path. */
   credentialsDir: string
   /** Name of the directory, inside the data directory, for the replaced data. */

@@ -80,7 +80,7 @@ export function findLockHolder(dataDir: string): LockHolder | undefined {
   return holder && existsSync(`/proc/${holder.pid}`) ? holder : undefined
 }
 
-export interface LockHolder {
+interface LockHolder {
   pid: number
   /** `http://127.0.0.1:1337/` */
   address: string

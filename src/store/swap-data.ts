@@ -5,7 +5,7 @@ import { commitRestore, createRestoreDraft, discardRestoreDraft, finishRestore }
 import { acquireServeLock } from './serve-lock.ts'
 import { checkpointExclusively } from './snapshot.ts'
 
-export interface SwapResult<T> {
+interface SwapResult<T> {
   result: T
   /** Directory with the replaced data; null when there was none. */
   previousDataDir: string | null

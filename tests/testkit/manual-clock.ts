@@ -1,5 +1,3 @@
-export type ManualClock = ReturnType<typeof createManualClock>
-
 /** A clock that moves only when a test advances or adjusts it. */
 export function createManualClock(start = Date.parse('2026-01-02T03:04:05.000Z')) {
   let time = start

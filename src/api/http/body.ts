@@ -1,7 +1,7 @@
 import { ApiError } from '../../core/errors.ts'
 import { timedOut, withTimeout } from '../../core/timeout.ts'
 
-export const MAX_BODY_BYTES = 16 * 1024
+const MAX_BODY_BYTES = 16 * 1024
 const MAX_JSON_DEPTH = 32
 /** An HTTP/2 stream stays open as long as a byte arrives now and then. */
 const BODY_TIMEOUT_MS = 10_000

@@ -1,4 +1,4 @@
-export interface Preferences {
+interface Preferences {
   /** Whether to respond before the change is complete. */
   respondAsync: boolean
   /** How long to wait for completion nevertheless. */

@@ -47,7 +47,7 @@ export interface ResponseDescription {
   events?: Record<string, Schema>
 }
 
-export type ResponseHeader = 'Location' | 'Preference-Applied' | 'ETag'
+type ResponseHeader = 'Location' | 'Preference-Applied' | 'ETag'
 
 /** The routes of a feature by method and path: `GET /api/v1/droplet/list`. */
 export type RouteDescriptions = Record<`${'GET' | 'POST' | 'PATCH' | 'DELETE'} /${string}`, RouteDescription>

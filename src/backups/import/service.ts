@@ -23,8 +23,6 @@ interface ExistingUser {
   secret: Uint8Array
 }
 
-export type UserImport = ReturnType<typeof createUserImport>
-
 /** Imports users of another system with their existing secrets. */
 export function createUserImport(deps: {
   db: Database

@@ -3,7 +3,7 @@ import { requestBody, textField } from '../../api/http/fields.ts'
 import type { StoredSshKey } from '../../store/ssh-keys.ts'
 import { fingerprintOf } from './host-key.ts'
 
-export const sshKeyBody = t.Object({
+const sshKeyBody = t.Object({
   id: t.String(),
   type: t.String(),
   comment: t.String(),

@@ -95,6 +95,6 @@ function formatExample(example: unknown): string {
 }
 
 /** Allows line breaks before slashes. */
-export function breakablePath(path: string): Html[] {
+function breakablePath(path: string): Html[] {
   return path.split(/(?=\/)/).map(part => html`${part}<wbr>`)
 }

@@ -4,7 +4,7 @@ import type { Schema } from '../../../src/api/openapi/description.ts'
 import { createApiDocument } from '../../../src/web/api-document.ts'
 
 /** The parts of a request and response that the OpenAPI document describes. */
-export interface HttpExchange {
+interface HttpExchange {
   method: string
   /** With or without a query. */
   path: string

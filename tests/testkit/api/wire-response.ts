@@ -2,7 +2,7 @@ import { catalogue } from '../../../src/core/errors.ts'
 import type { TestApi } from './test-api.ts'
 
 /** A response as sent over the wire, without its unique request id. */
-export interface WireResponse {
+interface WireResponse {
   status: number
   headers: Record<string, string>
   text: string

@@ -23,7 +23,7 @@ export function openTestAudit(
 }
 
 /** A record as the API returns it. */
-export interface AuditRecordBody {
+interface AuditRecordBody {
   id: number | null
   time: string
   user: string

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { encodeHeader } from '../../../src/backups/archive.ts'
 import { openBackup } from '../../../src/backups/backup-reader.ts'
@@ -84,10 +84,4 @@ function rawHeader({ name, bytes, size = bytes?.length ?? 0, type = '0', link = 
   const checksum = header.reduce((sum, byte) => sum + byte, 0)
   header.write(`${checksum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return header
-}
-
-/** Creates an empty data directory (mode 0700). */
-export function createEmptyDirectory(path: string): string {
-  mkdirSync(path, { mode: 0o700 })
-  return path
 }

@@ -4,7 +4,7 @@ import { tempDir } from '../temp-dir.ts'
 import type { ConnectionFault } from './connection-faults.ts'
 
 /** A verbatim request to the engine: nothing between the program and the proxy resolves or decodes the path. */
-export interface EngineRequest {
+interface EngineRequest {
   method: string
   /** Includes version and query. */
   path: string

@@ -9,8 +9,6 @@ export interface RawResponse {
   body: string
 }
 
-export type RawConnection = ReturnType<typeof openRawConnection>
-
 /** A connection that sends arbitrary bytes and collects the responses. */
 export function openRawConnection(url: string) {
   const { hostname, port } = new URL(url)

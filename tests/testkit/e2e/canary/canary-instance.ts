@@ -151,7 +151,7 @@ export async function createOperation(instance: CanaryInstance): Promise<string>
 }
 
 /** Releases the add that blocks the queue. */
-export function releaseHeldOperation(instance: CanaryInstance): void {
+function releaseHeldOperation(instance: CanaryInstance): void {
   instance.releaseHeldOperation?.()
 }
 
