@@ -1,19 +1,14 @@
-import type { Audit } from '../audit/service.ts'
 import type { Actor } from '../core/actor.ts'
 import type { MonotonicWallClock } from '../core/clock.ts'
 import { ApiError } from '../core/errors.ts'
 import { addressPrefix } from '../core/network.ts'
-import type { RandomBytes } from '../core/random.ts'
 import type { Secret } from '../core/secret.ts'
-import type { Database } from '../store/database.ts'
-import type { RotatableSecretBox } from '../store/encryption-key.ts'
-import type { EnrolmentStore } from '../store/enrolments.ts'
-import type { SessionStore } from '../store/sessions.ts'
-import type { User, UserStore } from '../store/users.ts'
+import type { User } from '../store/users.ts'
+import type { AccountDeps } from './account-deps.ts'
 import { type Enrolment, toEnrolment } from './enrolment-details.ts'
 import { createPendingSecrets, type PendingSecret } from './pending-secret.ts'
 import { createRecoveryCodes, hashRecoveryCode } from './recovery-codes.ts'
-import type { AttemptSource, Throttle } from './throttle.ts'
+import type { AttemptSource } from './throttle.ts'
 import { createToken, hashToken } from './tokens.ts'
 import { TOTP_SECRET_BYTES } from './totp.ts'
 
@@ -40,21 +35,14 @@ export type EnrolmentService = ReturnType<typeof createEnrolmentService>
  * Gives users new secrets by one-time links, which the owner issues or a user obtains with a recovery code. Redeeming
  * the link shows the secret; the first valid code activates it.
  */
-export function createEnrolmentService(deps: {
-  db: Database
-  users: UserStore
-  sessions: SessionStore
-  enrolments: EnrolmentStore
-  throttle: Throttle
-  audit: Audit
-  secretBox: RotatableSecretBox
-  /** The system's time, for codes. */
-  now: () => number
-  /** For the expiry of links. */
-  monotonicWallClock: MonotonicWallClock
-  random: RandomBytes
-  hostLabel: string
-}) {
+export function createEnrolmentService(
+  deps: AccountDeps & {
+    /** The system's time, for codes. */
+    now: () => number
+    /** For the expiry of links. */
+    monotonicWallClock: MonotonicWallClock
+  },
+) {
   const { db, users, enrolments, throttle, audit, secretBox, monotonicWallClock, random, hostLabel } = deps
   const pendingSecrets = createPendingSecrets(deps)
 

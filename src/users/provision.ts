@@ -1,31 +1,16 @@
-import type { Audit } from '../audit/service.ts'
+import type { AccountDeps } from '../auth/account-deps.ts'
 import { type Enrolment, toEnrolment } from '../auth/enrolment-details.ts'
 import { createRecoveryCodes, hashRecoveryCode } from '../auth/recovery-codes.ts'
-import type { Throttle } from '../auth/throttle.ts'
 import type { Actor } from '../core/actor.ts'
 import { ApiError, OperatorError } from '../core/errors.ts'
 import type { Group } from '../core/groups.ts'
-import type { RandomBytes } from '../core/random.ts'
 import type { Secret } from '../core/secret.ts'
-import type { Database } from '../store/database.ts'
-import type { RotatableSecretBox } from '../store/encryption-key.ts'
-import type { EnrolmentStore } from '../store/enrolments.ts'
-import type { SessionStore } from '../store/sessions.ts'
-import type { Account, User, UserStore } from '../store/users.ts'
+import type { Account, User } from '../store/users.ts'
 
 /** The `create-user` command of the host: creates a user, or resets an existing one. */
-export function createProvision(deps: {
-  db: Database
-  users: UserStore
-  sessions: SessionStore
-  enrolments: EnrolmentStore
-  throttle: Throttle
-  audit: Audit
-  secretBox: RotatableSecretBox
-  random: RandomBytes
-  hostLabel: string
-  createAccount: (username: string, group: Group, id: string) => Promise<Account>
-}) {
+export function createProvision(
+  deps: AccountDeps & { createAccount: (username: string, group: Group, id: string) => Promise<Account> },
+) {
   const { db, users, sessions, enrolments, throttle, audit, secretBox, random, hostLabel, createAccount } = deps
 
   /**

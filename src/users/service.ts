@@ -1,34 +1,16 @@
-import type { Audit } from '../audit/service.ts'
+import type { AccountDeps } from '../auth/account-deps.ts'
 import { type Enrolment, toEnrolment } from '../auth/enrolment-details.ts'
-import type { Throttle } from '../auth/throttle.ts'
 import { TOTP_SECRET_BYTES } from '../auth/totp.ts'
 import type { Actor } from '../core/actor.ts'
 import { ApiError } from '../core/errors.ts'
 import type { Group } from '../core/groups.ts'
-import type { RandomBytes } from '../core/random.ts'
-import type { Database } from '../store/database.ts'
-import type { RotatableSecretBox } from '../store/encryption-key.ts'
-import type { EnrolmentStore } from '../store/enrolments.ts'
-import type { SessionStore } from '../store/sessions.ts'
-import type { Account, User, UserStore } from '../store/users.ts'
+import type { Account, User } from '../store/users.ts'
 import { createProvision } from './provision.ts'
 
 export type UserService = ReturnType<typeof createUserService>
 
 /** Manages users, their groups and their secrets. */
-export function createUserService(deps: {
-  db: Database
-  users: UserStore
-  sessions: SessionStore
-  enrolments: EnrolmentStore
-  throttle: Throttle
-  audit: Audit
-  secretBox: RotatableSecretBox
-  now: () => number
-  random: RandomBytes
-  /** What authenticator apps show as the account's host. */
-  hostLabel: string
-}) {
+export function createUserService(deps: AccountDeps & { now: () => number }) {
   const { db, users, throttle, audit, secretBox, now, random, hostLabel } = deps
 
   return {

@@ -60,3 +60,7 @@ export interface TagSection {
   /** Schemas that the document defines once and references elsewhere. */
   models?: Record<string, Schema>
 }
+
+export function isSchema(value: unknown): value is Schema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

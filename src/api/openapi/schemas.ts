@@ -1,4 +1,4 @@
-import type { Schema } from './description.ts'
+import { isSchema, type Schema } from './description.ts'
 
 /** Converts the routes' TypeBox schemas to JSON Schema 2020-12. Named models become references. */
 export function createSchemas(models: Record<string, Schema>) {
@@ -68,10 +68,6 @@ function withoutInternals(schema: Schema): Schema {
 /** Elysia's integers also accept text in requests; responses never contain it. */
 function isNumericString(schema: Schema): boolean {
   return schema.type === 'string' && (schema.format === 'integer' || schema.format === 'numeric')
-}
-
-function isSchema(value: unknown): value is Schema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isSchemaList(value: unknown): value is Schema[] {

@@ -1,4 +1,4 @@
-import type { Schema } from '../../api/openapi/description.ts'
+import { isSchema, type Schema } from '../../api/openapi/description.ts'
 import { type Html, html, inline } from './html.ts'
 
 /** A short type: `string or null`, `list of Droplet`, `viewer | manager | owner`. */
@@ -67,8 +67,4 @@ function linkTo(name: string): Html {
 
 function nameOfReference(reference: string): string {
   return reference.split('/').at(-1) ?? ''
-}
-
-export function isSchema(value: unknown): value is Schema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

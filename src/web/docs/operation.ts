@@ -1,6 +1,6 @@
-import type { Schema } from '../../api/openapi/description.ts'
+import { isSchema, type Schema } from '../../api/openapi/description.ts'
 import type { DocumentedOperation } from '../../api/openapi/document.ts'
-import { describeSchema, fieldList, isSchema, typeOf } from './fields.ts'
+import { describeSchema, fieldList, typeOf } from './fields.ts'
 import { type Html, html, inline, paragraphs } from './html.ts'
 
 /** Looks up a component of the document. */

@@ -1,0 +1,22 @@
+import type { Audit } from '../audit/service.ts'
+import type { RandomBytes } from '../core/random.ts'
+import type { Database } from '../store/database.ts'
+import type { RotatableSecretBox } from '../store/encryption-key.ts'
+import type { EnrolmentStore } from '../store/enrolments.ts'
+import type { SessionStore } from '../store/sessions.ts'
+import type { UserStore } from '../store/users.ts'
+import type { Throttle } from './throttle.ts'
+
+/** What the services that create or change accounts and their secrets have in common. */
+export interface AccountDeps {
+  db: Database
+  users: UserStore
+  sessions: SessionStore
+  enrolments: EnrolmentStore
+  throttle: Throttle
+  audit: Audit
+  secretBox: RotatableSecretBox
+  random: RandomBytes
+  /** What authenticator apps show as the account's host. */
+  hostLabel: string
+}
