@@ -29,12 +29,12 @@ export const measureChurn: MeasureSection = async context => {
   const { address, path } = addressOf(server.url)
   const end = performance.now() + MINUTES * 60_000
   const options = { connections: CONNECTIONS, everyMs: REQUEST_INTERVAL_MS, end }
-  const [changeCount, ours, theirs] = await Promise.all([
+  const [changeCount, ours, bare] = await Promise.all([
     addAndDelete(server, token, end),
     sendAtFixedRate(address, requestOf('GET', `${path}/droplet/list`, { token }), options),
     sendAtFixedRate(addressOf(bareServer.url).address, requestOf('GET', '/'), options),
   ])
-  const windows = windowsOf(ours).map((window, index) => ({ ours: window, theirs: windowsOf(theirs)[index] ?? [] }))
+  const windows = windowsOf(ours).map((window, index) => ({ ours: window, bare: windowsOf(bare)[index] ?? [] }))
   const worstP99 = Math.max(...windows.map(window => quantile(window.ours, 0.99)))
   const toRow = (name: string, ...timeSeries: number[][]) => [
     name,
@@ -55,16 +55,16 @@ export const measureChurn: MeasureSection = async context => {
         columns: ['', 'ours, p50', 'p99', 'bare, p50', 'p99'],
         rows: [
           ...windows.map((window, index) =>
-            toRow(`to ${((index + 1) * WINDOW_MS) / 1000} s`, window.ours, window.theirs),
+            toRow(`to ${((index + 1) * WINDOW_MS) / 1000} s`, window.ours, window.bare),
           ),
-          toRow('total', windowsOf(ours).flat(), windowsOf(theirs).flat()),
+          toRow('total', windowsOf(ours).flat(), windowsOf(bare).flat()),
         ],
       },
     ],
   }
 }
 
-/** Adds a droplet and deletes the oldest at the same time, again and again. @returns the number of rounds */
+/** Repeatedly adds a droplet while it deletes the oldest one. @returns the number of rounds */
 async function addAndDelete(server: ServerProcess, token: string, end: number): Promise<number> {
   let count = 0
   for (let due = performance.now(); due < end; due = Math.max(due + CHANGE_INTERVAL_MS, performance.now())) {

@@ -58,7 +58,7 @@ describe('an enrolment link', () => {
     expect(await api.call('GET', '/user/auth/setup/ada', { token: owner.token })).toMatchObject({
       body: { secret: shown.secret },
     })
-    const recorded = (await readAudit(api, owner.token)).map(formatRecord).filter(words => words.includes('enrol'))
+    const recorded = (await readAudit(api, owner.token)).map(formatRecord).filter(record => record.includes('enrol'))
     expect(recorded).toEqual(['owner user.enrol ada ok', 'ada user.auth.enrol ada ok', 'ada user.enrolled ada ok'])
   })
 

@@ -30,7 +30,9 @@ describe('a recovery code', () => {
     })
     const shown = await showEnrolment(api, body as EnrolmentLink)
     expect((await logIn(api, 'bob', shown.secret)).status).toBe(200)
-    const recorded = (await readAudit(api, host.owner.token)).map(formatRecord).filter(words => words.startsWith('bob'))
+    const recorded = (await readAudit(api, host.owner.token))
+      .map(formatRecord)
+      .filter(record => record.startsWith('bob'))
     expect(recorded).toEqual([
       'bob user.auth.recover bob ok',
       'bob user.auth.enrol bob ok',

@@ -33,10 +33,10 @@ test.each([
     ['image', 'build'],
     ['--docker-host=<URL>', 'Build the droplet image'],
   ],
-])('%p --help lists commands, arguments and flags, without colours', async (command, words) => {
+])('%p --help lists commands, arguments and flags, without colours', async (command, expectedTexts) => {
   const { exitCode, stdout, stderr } = await runCli([...command, '--help'])
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-  for (const word of words) expect(stdout).toContain(word)
+  for (const text of expectedTexts) expect(stdout).toContain(text)
   expect(stdout).not.toContain('\x1b')
 })
 

@@ -33,11 +33,11 @@ describe('rejects, naming flag, file and remedy,', () => {
     ['a truncated certificate', ({ cert }) => ({ cert: cert.slice(0, 300) }), /--tls-cert .* contains no certificate/],
     ['a file without a key', () => ({ key: 'x' }), /--tls-key .*matrix\.key contains no private key/],
     ['swapped files', ({ cert, key }) => ({ cert: key, key: cert }), /--tls-cert .* contains no certificate/],
-  ])('%s', (_, change, words) => {
+  ])('%s', (_, change, message) => {
     using dir = tempDir()
     const files = certificateFiles(dir.path)
     files.install({ ...first, ...change(first) })
-    expect(() => readCertificate(files)).toThrow(words)
+    expect(() => readCertificate(files)).toThrow(message)
     expect(() => readCertificate(files)).toThrow(ConfigError)
     expect(() => readCertificate(files)).not.toThrow(first.key.slice(40, 80))
   })

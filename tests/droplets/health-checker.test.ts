@@ -355,7 +355,7 @@ describe('a failed probe', () => {
     await using host = createHealthHarness()
     const droplet = host.put('cikit01', up)
     host.memoryEngine.probeResults.set(droplet.id, () => {
-      throw new Error('a mistake of ours')
+      throw new Error('a programming error')
     })
     await host.start()
     expect(await host.healthOf(droplet)).toBeUndefined()

@@ -37,8 +37,8 @@ test.each([
   [730 * DAY, '2 years ago'],
   [1095 * DAY - 1, '2 years ago'],
   [1095 * DAY, '3 years ago'],
-])('%d ms are %p', (elapsed, words) => {
-  expect(formatAgo(elapsed)).toBe(words)
+])('%d ms are %p', (elapsed, text) => {
+  expect(formatAgo(elapsed)).toBe(text)
 })
 
 test('a clock that was set back never yields a negative age', () => {

@@ -17,7 +17,7 @@ test('changes the group from the next request on, and the session continues', as
   expect((await api.call('GET', '/operation/list', { token: ada.token })).status).toBe(200)
   await api.call('PATCH', '/user/group/ada', { token: owner.token, json: { group: 'viewer' } })
   expect((await api.call('GET', '/operation/list', { token: ada.token })).body).toMatchObject({ errorId: 912 })
-  const recorded = (await readAudit(api, owner.token)).map(formatRecord).filter(words => words.includes('user.group'))
+  const recorded = (await readAudit(api, owner.token)).map(formatRecord).filter(record => record.includes('user.group'))
   expect(recorded).toEqual(['owner user.group ada ok', 'owner user.group ada ok'])
 })
 

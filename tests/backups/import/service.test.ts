@@ -29,7 +29,7 @@ test('records exactly the imported users', async () => {
   const actor = { ...TEST_ACTOR, user: 'host:root', action: 'import' }
   await api.context.userImport.apply(actor, parse([exportedUser('ann', 'viewer'), exportedUser('ann@home', 'viewer')]))
   const records = (await readAudit(api, token)).map(formatRecord)
-  expect(records.filter(words => words.includes('import'))).toEqual(['host:root import ann ok'])
+  expect(records.filter(record => record.includes('import'))).toEqual(['host:root import ann ok'])
 })
 
 test('planning imports nobody', async () => {

@@ -32,8 +32,8 @@ test.each<[string, unknown, string]>([
   ['constructor', {}, 'constructor: {}'],
   ['droplet', ['x'], 'droplet: [\\"x\\"]'],
   ['engine', { state: '\x1b[2J\n16:21:08 forged' }, 'the engine is \\u001b[2J\\n16:21:08 forged'],
-])('%s %j', (event, data, words) => {
-  expect(toEventText({ id: '1', event, data: JSON.stringify(data) }, receivedAt)).toBe(`16:21:07 ${words}`)
+])('%s %j', (event, data, text) => {
+  expect(toEventText({ id: '1', event, data: JSON.stringify(data) }, receivedAt)).toBe(`16:21:07 ${text}`)
 })
 
 test('shows data that is not JSON unchanged, on one line', () => {

@@ -36,10 +36,10 @@ function follow(path: string, ...args: string[]) {
   let text = ''
   return {
     /** Resolves with the output once it contains this text. */
-    async until(words: string): Promise<string> {
-      while (!text.includes(words)) {
+    async until(expected: string): Promise<string> {
+      while (!text.includes(expected)) {
         const { value, done } = await reader.read()
-        if (done) throw new Error(`ended without "${words}": ${text}`)
+        if (done) throw new Error(`ended without "${expected}": ${text}`)
         text += value
       }
       return text
@@ -177,13 +177,13 @@ test('a lost audit.key blocks all commands until audit --restart starts a new ch
   const { stdout } = await host.run('audit', '--verify')
   expect(stdout).toMatch(/^1 records, none changed[^\n]*\n2 older records use an earlier key and were not verified\n$/)
   const output = (await host.run('audit', '--action', 'audit.begin')).stdout
-  expect(output.match(/\S+ +host +audit\.begin/g)?.map(words => words.split(' ')[0])).toEqual(['-', `host:${USER}`])
+  expect(output.match(/\S+ +host +audit\.begin/g)?.map(match => match.split(' ')[0])).toEqual(['-', `host:${USER}`])
 })
 
 test.each([
   [['--limit', '0'], '--limit must be a number'],
   [['--since', 'yesterday'], '--since must be a time'],
-])('audit %p is rejected', async (flags, words) => {
+])('audit %p is rejected', async (flags, message) => {
   using dir = memoryDir()
-  expect(await runCli(['audit', ...flags, '--data-dir', dir.path])).toEqual(expectedFailure(2, new RegExp(words)))
+  expect(await runCli(['audit', ...flags, '--data-dir', dir.path])).toEqual(expectedFailure(2, new RegExp(message)))
 })

@@ -57,7 +57,7 @@ test('backup and restore name the remedy when they fail', async () => {
     [['restore', host.path('none')], 2, /none cannot be read .*name a file written by cikit-api backup/],
     [['restore', host.path('passphrase')], 1, /is not a cikit-api backup, or is corrupt/],
   ] as const
-  for (const [words, code, text] of cases) expect(await host.run(...words)).toEqual(expectedFailure(code, text))
+  for (const [args, code, text] of cases) expect(await host.run(...args)).toEqual(expectedFailure(code, text))
   expect(readdirSync(host.path('.')).toSorted()).toEqual(['data', 'folder', 'passphrase', 'short'])
 })
 
@@ -65,7 +65,7 @@ test('restore restores everything, reports what was invalidated, and is audited'
   using host = await createHost()
   await host.run('backup', host.file, '--with-key', '--passphrase-file', host.path('passphrase'))
   const otherDir = host.path('other')
-  const restore = (...words: string[]) => runCli(['restore', host.file, '--data-dir', otherDir, ...words])
+  const restore = (...args: string[]) => runCli(['restore', host.file, '--data-dir', otherDir, ...args])
   expect(await restore()).toEqual(expectedFailure(2, /give --passphrase-file/))
   writeFileSync(host.path('wrong'), 'another passphrase\n')
   expect(await restore('--passphrase-file', host.path('wrong'))).toEqual(expectedFailure(1, /cannot be decrypted/))
@@ -90,7 +90,7 @@ test('restore of a backup without keys needs the keys of the host, and names the
   using host = await createHost()
   await host.run('backup', host.file)
   const otherDir = host.path('other')
-  const restore = (...words: string[]) => runCli(['restore', host.file, '--data-dir', otherDir, ...words])
+  const restore = (...args: string[]) => runCli(['restore', host.file, '--data-dir', otherDir, ...args])
   expect(await restore()).toEqual(
     expectedFailure(1, new RegExp(`no ${otherDir}/sealing.key: copy sealing.key and audit`)),
   )

@@ -3,10 +3,10 @@ import { expectedFailure, runCli } from '../../testkit/cli.ts'
 import { listCommands } from '../../testkit/cli-commands.ts'
 
 /** Matches a flag of a command in a shell's completion script. */
-const flagIn: Record<string, (words: string, flag: string) => RegExp> = {
-  bash: (words, flag) => new RegExp(`\n    '${words}'\\)\n(?:(?!;;\n    ').*\n)*?.*--${flag}\\b`),
-  zsh: (words, flag) => new RegExp(`\n_cikit-api-${words.replace(' ', '-')}\\(\\) \\{\n(?:  .*\n)*.*--${flag}\\b`),
-  fish: (words, flag) => new RegExp(`__cikit_api_in ${words}' -l ${flag}\\b`),
+const flagIn: Record<string, (command: string, flag: string) => RegExp> = {
+  bash: (command, flag) => new RegExp(`\n    '${command}'\\)\n(?:(?!;;\n    ').*\n)*?.*--${flag}\\b`),
+  zsh: (command, flag) => new RegExp(`\n_cikit-api-${command.replace(' ', '-')}\\(\\) \\{\n(?:  .*\n)*.*--${flag}\\b`),
+  fish: (command, flag) => new RegExp(`__cikit_api_in ${command}' -l ${flag}\\b`),
 }
 
 describe.each(['bash', 'zsh', 'fish'])('%s', shell => {
@@ -24,6 +24,6 @@ test.each([
   [['completion', 'tcsh'], /unknown shell "tcsh": give bash, zsh or fish/],
   [['completion', 'bash', 'zsh'], /unexpected argument "zsh": see cikit-api completion --help/],
   [['man', 'serve'], /unexpected argument "serve": see cikit-api man --help/],
-])('%j is rejected', async (args, words) => {
-  expect(await runCli(args)).toEqual(expectedFailure(2, words))
+])('%j is rejected', async (args, message) => {
+  expect(await runCli(args)).toEqual(expectedFailure(2, message))
 })

@@ -125,7 +125,7 @@ test.each([
   [['-u', 'ann', '-g', 'king'], /-g "king".*viewer, manager or owner/],
   [['-u', 'ann', '-g', 'Owner'], /-g "Owner".*viewer, manager or owner/],
   [['-u', 'a/b', '-g', 'viewer'], /-u "a.b"/],
-])('%p is rejected', async (args, words) => {
+])('%p is rejected', async (args, message) => {
   using host = createHost()
-  expect(await host.createUser(...args)).toEqual(expectedFailure(2, words))
+  expect(await host.createUser(...args)).toEqual(expectedFailure(2, message))
 })

@@ -5,7 +5,7 @@ import { expectedFailure, runCli, startServe } from '../../testkit/cli.ts'
 import { memoryDir } from '../../testkit/temp-dir.ts'
 import { timed } from '../../testkit/timed.ts'
 
-const health = (dataDir: string, ...words: string[]) => runCli(['health', '--data-dir', dataDir, ...words])
+const health = (dataDir: string, ...args: string[]) => runCli(['health', '--data-dir', dataDir, ...args])
 
 /** A server that this data directory seems to belong to. */
 function createFakeServer(dataDir: string, handler: () => Response | Promise<Response>) {
@@ -58,9 +58,9 @@ test('reports a failed server with exit code 1, also with --json', async () => {
   using dir = memoryDir()
   const body = { status: 'failed', engine: 'ok', store: 'unusable' }
   using _ = createFakeServer(dir.path, () => Response.json(body, { status: 503 }))
-  const refused = expectedFailure(1, 'failed: the store cannot be used (see the log)')
-  expect(await health(dir.path)).toEqual(refused)
-  expect(await health(dir.path, '--json')).toEqual({ ...refused, stdout: `${JSON.stringify(body)}\n` })
+  const failure = expectedFailure(1, 'failed: the store cannot be used (see the log)')
+  expect(await health(dir.path)).toEqual(failure)
+  expect(await health(dir.path, '--json')).toEqual({ ...failure, stdout: `${JSON.stringify(body)}\n` })
 })
 
 test.each<[string, () => Response]>([

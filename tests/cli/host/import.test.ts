@@ -9,7 +9,7 @@ function createHost(text = formatExport(exportedUser('BR0kEN', 'owner'), exporte
   const dir = memoryDir()
   const file = join(dir.path, 'users.json')
   writeFileSync(file, text, { mode: 0o600 })
-  const run = (...words: string[]) => runCli([...words, '--data-dir', join(dir.path, 'data')])
+  const run = (...args: string[]) => runCli([...args, '--data-dir', join(dir.path, 'data')])
   return { file, run, [Symbol.dispose]: dir[Symbol.dispose] }
 }
 

@@ -25,7 +25,7 @@ test('reads variables as well as flags', async () => {
 })
 
 test('the service can write to a backup directory outside the data directory', async () => {
-  const print = async (...words: string[]) => (await runCli(['install', '--print', ...engine, ...words])).stdout
+  const print = async (...flags: string[]) => (await runCli(['install', '--print', ...engine, ...flags])).stdout
   expect(await print('--every', '24h', '--backup-dir', '/srv/backups')).toContain('\nReadWritePaths="/srv/backups"\n')
   expect(await print('--every', '24h')).not.toContain('ReadWritePaths')
 })
@@ -35,6 +35,6 @@ test.each([
   [['--tls-cert', '/etc/hosts'], /--tls-key/],
   [['--data-dir', '/root/data'], /--data-dir \/root\/data lies below \/root/],
   [['--secret-key-file', '/tmp/key'], /--secret-key-file \/tmp\/key lies below \/tmp/],
-])('rejects %p before changing anything', async (words, message) => {
-  expect(await runCli(['install', '--print', ...engine, ...words])).toEqual(expectedFailure(2, message))
+])('rejects %p before changing anything', async (flags, message) => {
+  expect(await runCli(['install', '--print', ...engine, ...flags])).toEqual(expectedFailure(2, message))
 })

@@ -11,8 +11,8 @@ test.each<[string[], RegExp]>([
   [['--sha256', SUM], /Give --from FILE and --sha256 SUM/],
   [['--rollback', '--from', 'x', '--sha256', SUM], /--rollback alone/],
   [['--from', 'x', '--sha256', SUM.slice(1)], /is not a SHA-256/],
-])('upgrade %j is rejected', async (flags, words) => {
-  expect(await runCli(['upgrade', ...flags])).toEqual(expectedFailure(2, words))
+])('upgrade %j is rejected', async (flags, message) => {
+  expect(await runCli(['upgrade', ...flags])).toEqual(expectedFailure(2, message))
 })
 
 test('upgrade --describe prints name, version and migration', async () => {

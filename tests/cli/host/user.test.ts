@@ -45,9 +45,9 @@ test.each([
   ['carl', /not found/],
   ['Bob', /not found/],
   ['ann', /owner cannot be deleted/],
-])('user delete %s is rejected', async (name, words) => {
+])('user delete %s is rejected', async (name, message) => {
   using host = await createHost()
-  expect(await host.run('user', 'delete', name)).toEqual(expectedFailure(1, words))
+  expect(await host.run('user', 'delete', name)).toEqual(expectedFailure(1, message))
   const { stdout } = await host.run('user', 'list')
   expect(stdout).toMatch(/ann[\s\S]*bob/)
 })

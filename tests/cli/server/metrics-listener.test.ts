@@ -56,9 +56,9 @@ test('rejects an address in use, names its flag, and releases everything', async
   using dir = memoryDir()
   using taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const data = join(dir.path, 'data')
-  const refused = await runCli(['serve', ...args(data), '--metrics-listen', String(taken.port)])
-  expect(refused.exitCode).toBe(1)
-  expect(refused.stderr).toEqual(
+  const rejected = await runCli(['serve', ...args(data), '--metrics-listen', String(taken.port)])
+  expect(rejected.exitCode).toBe(1)
+  expect(rejected.stderr).toEqual(
     expectedFailure(1, new RegExp(`127.0.0.1:${taken.port} for metrics.*--metrics-listen`)).stderr,
   )
   await using server = startServe(args(data))

@@ -52,15 +52,15 @@ test('starts after the previous server was killed', async () => {
 test('rejects a port in use and names the remedy', async () => {
   using dir = memoryDir()
   using listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const refused = await runCli(['serve', ...args(dir.path), '--port', String(listener.port)])
-  expect(refused).toEqual(expectedFailure(1, new RegExp(`127.0.0.1:${listener.port}.*--port`)))
+  const rejected = await runCli(['serve', ...args(dir.path), '--port', String(listener.port)])
+  expect(rejected).toEqual(expectedFailure(1, new RegExp(`127.0.0.1:${listener.port}.*--port`)))
 })
 
 test('rejects a missing TLS file and names its flag', async () => {
   using dir = memoryDir()
   const files = ['--tls-cert', join(dir.path, 'no.crt'), '--tls-key', join(dir.path, 'no.key')]
-  const refused = await runCli(['serve', ...args(join(dir.path, 'data')), ...files])
-  expect(refused).toEqual(expectedFailure(2, /--tls-cert .*no\.crt cannot be read.*name a readable file/))
+  const rejected = await runCli(['serve', ...args(join(dir.path, 'data')), ...files])
+  expect(rejected).toEqual(expectedFailure(2, /--tls-cert .*no\.crt cannot be read.*name a readable file/))
 })
 
 test('warns about plain HTTP on all addresses, but not on loopback', async () => {

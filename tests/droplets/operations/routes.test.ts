@@ -212,7 +212,7 @@ describe('a running operation', () => {
     expect((await waiting).body).toMatchObject({ state: 'done' })
   })
 
-  test('that is still queued can be cancelled, and waiting clients are told', async () => {
+  test('that is still queued can be cancelled, and waiting clients are notified', async () => {
     await using api = await createSlowApi()
     const { token } = await api.logInAs('manager')
     await change(api, token, 'add')

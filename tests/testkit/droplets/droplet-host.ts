@@ -90,7 +90,7 @@ export function createTestDropletHost() {
     waitForLog: (text: string): Promise<void> =>
       waitUntil(() => logLines.some(line => line.includes(text)), { what: `"${text}" in the log` }),
 
-    /** Adds a droplet behind the service's back, optionally with the mark of an add. */
+    /** Adds a droplet directly to the engine, optionally with the mark of an add. */
     addDroplet(name: string, mark?: string): Droplet {
       const droplet = createTestDroplet({ name, createdAt: clock.now() })
       memoryEngine.droplets.unshift({ ...droplet, ...(mark !== undefined && { mark }) })

@@ -19,7 +19,7 @@ export function createTestInformer(overrides: (engine: DropletEngine) => Partial
     memoryEngine,
     informer,
     logLines,
-    /** Adds a droplet behind the informer's back, without an event. */
+    /** Adds a droplet directly to the engine, without an event. */
     addDroplet(name: string): Droplet {
       clock.advance(1)
       const droplet = createTestDroplet({ name, createdAt: clock.now() })

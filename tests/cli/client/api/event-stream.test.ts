@@ -98,11 +98,11 @@ test('starts over with the delay after a long connection', async () => {
 test('retries an unreachable server without a limit, and reports it once', async () => {
   const server = createServer(events(1), events(2))
   const api = createApiClient({ url: server.url })
-  const refused = new ClientError('unreachable', 'away')
+  const unreachable = new ClientError('unreachable', 'away')
   let attempts = 0
   const { states, received } = await follow(server.url, {
     open: async (signal, lastEventId) => {
-      if (attempts++ > 0 && attempts < 100) throw refused
+      if (attempts++ > 0 && attempts < 100) throw unreachable
       return await api.openEvents(signal, lastEventId)
     },
   })

@@ -12,8 +12,8 @@ const away = () => new ClientError('unreachable', 'connection refused')
 /** Returns one response per request, or throws it if it is an error; the last one repeats. */
 function createResponder<T>(...answers: (T | Error)[]) {
   const requests: unknown[][] = []
-  const send = async (...words: unknown[]): Promise<T> => {
-    requests.push(words)
+  const send = async (...args: unknown[]): Promise<T> => {
+    requests.push(args)
     const [answer] = answers.length > 1 ? answers.splice(0, 1) : answers
     if (answer === undefined || answer instanceof Error) throw answer
     return answer
@@ -35,7 +35,7 @@ describe('requesting a change', () => {
     const { send, requests } = createResponder<OperationBody>(lost(), away(), lost(), operationBody())
     expect(await requestChange(send, createFakeTiming())).toEqual(operationBody())
     expect(requests).toHaveLength(4)
-    expect(new Set(requests.map(words => JSON.stringify(words))).size).toBe(1)
+    expect(new Set(requests.map(request => JSON.stringify(request))).size).toBe(1)
   })
 
   test('gives up after 10 seconds and says that the operation may have started', async () => {
@@ -59,9 +59,9 @@ describe('requesting a change', () => {
   })
 
   test('throws a rejection that follows a lost connection', async () => {
-    const refused = new ClientError('refused', 'no')
-    const { send } = createResponder<OperationBody>(lost(), refused)
-    expect(await requestChange(send, createFakeTiming()).catch(error => error)).toBe(refused)
+    const rejection = new ClientError('refused', 'no')
+    const { send } = createResponder<OperationBody>(lost(), rejection)
+    expect(await requestChange(send, createFakeTiming()).catch(error => error)).toBe(rejection)
   })
 
   test('rejects a response that is not an operation', async () => {
@@ -113,8 +113,11 @@ describe('waiting for an operation', () => {
   })
 
   test('ends at once when the server rejects the request', async () => {
-    const refused = new ClientError('refused', 'There is no such operation')
-    expect(await follow(createFakeTiming(), operationBody(), refused)).toMatchObject({ outcome: refused, requests: 2 })
+    const rejection = new ClientError('refused', 'There is no such operation')
+    expect(await follow(createFakeTiming(), operationBody(), rejection)).toMatchObject({
+      outcome: rejection,
+      requests: 2,
+    })
   })
 
   test('pauses between requests to a server that answers at once', async () => {

@@ -55,9 +55,9 @@ test.each<[string, DropletBody[], RegExp]>([
   ],
   ['was deleted', [other], /^cikit02 was deleted$/],
   ['is on a server that does not report health', [legacyDroplet as DropletBody], /this server does not report health$/],
-])('does not wait for a droplet that %s', async (_, list, words) => {
+])('does not wait for a droplet that %s', async (_, list, message) => {
   expect(await runWait([[booting], list])).toMatchObject({
-    outcome: { kind: 'refused', message: expect.stringMatching(words) },
+    outcome: { kind: 'refused', message: expect.stringMatching(message) },
     requestCount: 2,
   })
 })

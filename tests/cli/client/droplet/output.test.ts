@@ -73,6 +73,6 @@ test.each([
   [['logs', 'cikit01', '--lines', '10001'], /--lines: give a number from 0 to 10000/],
   [['logs', 'cikit01', '--lines', '-1'], /--lines/],
   [['console', 'cikit01'], /cikit-api droplet exec cikit01 -- COMMAND/],
-])('droplet %p is rejected with the remedy', async (words, remedy) => {
-  expect(await runCli(['droplet', ...words])).toEqual(expectedFailure(2, remedy))
+])('droplet %p is rejected with the remedy', async (args, remedy) => {
+  expect(await runCli(['droplet', ...args])).toEqual(expectedFailure(2, remedy))
 })

@@ -53,9 +53,9 @@ test.each<[number, RegExp]>([
   [4, /^ok: /],
   [6, /^warning: the engine's clock is 6 s ahead of this host's: .*NTP/],
   [-31, /^failed: the engine's clock is 31 s behind this host's: .*NTP/],
-])('rates a clock that is %d s ahead', async (seconds, words) => {
+])('rates a clock that is %d s ahead', async (seconds, finding) => {
   const result = await runEngineCheck({ SystemTime: new Date(NOW + seconds * 1000).toISOString() })
-  expect(result).toMatchObject({ clock: expect.stringMatching(words) })
+  expect(result).toMatchObject({ clock: expect.stringMatching(finding) })
 })
 
 test('fails for an unreachable engine and names the flag', async () => {
