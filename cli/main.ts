@@ -8,7 +8,7 @@ import { checkArguments } from './shared/check-arguments.ts'
 import type { CommandData } from './shared/command.ts'
 import { commandLine, requireCommand, resolveCommand, resolveValue } from './shared/resolve-command.ts'
 
-// Whatever the caller's umask, files are readable by their owner only.
+// Files are readable by their owner only, regardless of the caller's umask.
 process.umask(0o077)
 
 await main(process.argv.slice(2)).catch(reportError)

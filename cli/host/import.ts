@@ -39,7 +39,7 @@ export const importUsers = defineCommand({
     const printResults = (results: ImportResult[]) => {
       const written = args.write === true
       process.stdout.write(args.json ? toJson(results, written) : toText(results, written))
-      if (results.some(({ outcome }) => outcome === 'refused')) process.exitCode = 1
+      if (results.some(({ outcome }) => outcome === 'rejected')) process.exitCode = 1
     }
     if (args.write)
       await withAuditedContext(args, path, '', async ({ userImport }, actor) =>
@@ -87,24 +87,27 @@ function tooLargeMessage(path: string): string {
 const countOutcome = (results: ImportResult[], outcome: ImportResult['outcome']) =>
   results.filter(result => result.outcome === outcome).length
 
+/** The outcomes as the JSON output names them. */
+const jsonOutcomes = { new: 'taken', existing: 'there', rejected: 'refused' } as const
+
 function toJson(results: ImportResult[], written: boolean): string {
   const users = results.map(({ position, username = null, group = null, outcome, remark }) => {
-    return { at: position, username, group, outcome, remark: remark || null }
+    return { at: position, username, group, outcome: jsonOutcomes[outcome], remark: remark || null }
   })
   const counts = {
-    taken: countOutcome(results, 'taken'),
-    there: countOutcome(results, 'there'),
-    refused: countOutcome(results, 'refused'),
+    taken: countOutcome(results, 'new'),
+    there: countOutcome(results, 'existing'),
+    refused: countOutcome(results, 'rejected'),
   }
   return `${JSON.stringify({ written, ...counts, users })}\n`
 }
 
 function toText(results: ImportResult[], written: boolean): string {
-  const labels = { taken: written ? 'imported' : 'can be imported', there: 'already exists', refused: 'REJECTED' }
+  const labels = { new: written ? 'imported' : 'can be imported', existing: 'already exists', rejected: 'REJECTED' }
   const rows = results.map(({ position, username = '-', group = '-', outcome, remark }) => {
     return [String(position), username, group, labels[outcome], remark]
   })
-  const totals = (['taken', 'there', 'refused'] as const).map(
+  const totals = (['new', 'existing', 'rejected'] as const).map(
     outcome => `${countOutcome(results, outcome)} ${labels[outcome]}`,
   )
   return `${toTable([['LINE', 'USERNAME', 'GROUP', 'OUTCOME', 'REMARK'], ...rows])}

@@ -70,7 +70,7 @@ export function createChain(store: AuditStore, key: Key) {
       store.removeUpTo(number)
     },
 
-    /** Reads the whole chain. Run it in a transaction, so that nothing is appended meanwhile. */
+    /** Reads the whole chain. Run it in a transaction, so that nothing is appended in the meantime. */
     verify(): Verification {
       const start = store.findEnd('start')
       const { count, lowest } = store.countUpTo(start?.number ?? 0)

@@ -15,7 +15,7 @@ export function createDenialAggregator(store: AuditStore, chain: Chain) {
   const pending = new Map<string, PendingDenial>()
 
   return {
-    /** @param isAnonymous whether the caller is not authenticated, whatever username it sent */
+    /** @param isAnonymous whether the caller is not authenticated, even if it sent a username */
     add(denial: PendingDenial, isAnonymous: boolean): void {
       const { user, address, action } = denial
       const key = isAnonymous ? ANONYMOUS_PREFIX + address : JSON.stringify([address, user, action])

@@ -35,7 +35,7 @@ export interface Backup {
 
 /**
  * Opens a backup and verifies the hash of every file.
- * @param fd an open file; its path may be replaced meanwhile
+ * @param fd an open file; its path may be replaced while it is read
  * @throws OperatorError when it is not an intact backup
  */
 export function openBackup(fd: number): Backup {

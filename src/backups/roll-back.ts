@@ -48,7 +48,10 @@ export async function rollBackData(
   return previousDataDir ?? dataDir
 }
 
-/** Invalidates what was written since the copy and records the rollback. Does not migrate: the older program must be able to read it. */
+/**
+ * Invalidates the sessions and codes of the copy and records the rollback. Does not migrate: the older program must be
+ * able to read it.
+ */
 async function prepareDraft(
   location: KeyLocation,
   draft: string,

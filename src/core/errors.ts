@@ -1,5 +1,5 @@
 /**
- * All errors of the API: a stable id for clients, the HTTP status, and a text for people. An id is never reused with
+ * All errors of the API: a stable id for clients, the HTTP status, and a readable text. An id is never reused with
  * another meaning; the next free id is 942. 907 and 911 are reserved: the original defined them and never sent them.
  */
 export const catalogue = {

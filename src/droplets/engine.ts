@@ -73,7 +73,7 @@ export interface DropletEngine {
   remove(id: string): Promise<void>
 
   /**
-   * Removes everything created under this mark, in whatever state.
+   * Removes everything created under this mark, in any state.
    * @param createAnswered whether the engine responded to the creation; otherwise it may still be in progress
    * @returns whether anything was found
    */

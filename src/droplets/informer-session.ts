@@ -42,7 +42,7 @@ export function createInformerSession(deps: {
      */
     async synchronise(): Promise<void> {
       try {
-        // Subscribe before reading, so that changes made meanwhile are inspected again.
+        // Subscribe before reading, so that changes made in the meantime are inspected again.
         const events = await engine.events(signal)
         consume(events).catch(failure.reject)
         await Promise.race([Promise.all([resync(), ping()]), failure.promise])

@@ -24,7 +24,7 @@ type State =
 
 /**
  * An in-memory model of the host's droplets: read once, then kept current by the engine's events. While the engine is
- * away there is no list; changes missed meanwhile are reported when it is back.
+ * away there is no list; changes missed in the meantime are reported when it is back.
  * @param monotonic milliseconds since an arbitrary moment
  */
 export function createDropletInformer(deps: { engine: DropletEngine; monotonic: () => number; log: Log }) {
@@ -46,7 +46,7 @@ export function createDropletInformer(deps: { engine: DropletEngine; monotonic: 
       return droplets
     },
 
-    /** The list without waiting; undefined when the engine has to be asked first. */
+    /** The list without waiting; undefined if that needs a request to the engine. */
     cachedList,
 
     /**
@@ -61,7 +61,7 @@ export function createDropletInformer(deps: { engine: DropletEngine; monotonic: 
       return () => void listeners.delete(ownListener)
     },
 
-    /** Records probe results for the run that started at `startedAt`; ignored if the droplet has stopped or restarted since. */
+    /** Records probe results for the run that started at `startedAt`; ignored if that run has ended since. */
     applyFacts(id: string, startedAt: number | undefined, facts: ProbeFacts): void {
       notify(cache.applyFacts(id, startedAt, facts))
     },

@@ -148,7 +148,7 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
   async function rollBack(entry: ProvisioningEntry, unansweredAt: number): Promise<boolean> {
     if (unansweredAt > 0) unansweredAtByMark.set(entry.mark, unansweredAt)
     const removed = await engine.removeMarked(entry.mark, unansweredAt === 0)
-    // A droplet that took the name meanwhile keeps its keys.
+    // A droplet that has taken the name since keeps its keys.
     const droplets = await engine.list()
     if (!droplets.some(droplet => droplet.name === entry.name)) keys.remove(entry.name)
     const elapsed = now() - unansweredAt

@@ -35,7 +35,7 @@ export function createDropletService(
     /** Newest first. */
     list: informer.list,
 
-    /** The list without waiting; undefined when the engine has to be asked first. */
+    /** The list without waiting; undefined if that needs a request to the engine. */
     cachedList: informer.cachedList,
 
     /**
@@ -69,7 +69,7 @@ export function createDropletService(
         return await operations.start({ ...addOperation, actor, idempotencyKey, work })
       }
       const { kind, droplet: name } = change
-      // The engine is only asked for valid droplet names.
+      // Only valid droplet names are looked up on the engine.
       if (numberOf(name, prefix) === undefined) throw noSuchDroplet(name)
       const droplet = await findAtEngine(name)
       const work = (context: OperationContext) => enqueueChange(context, kind, droplet)
@@ -158,7 +158,7 @@ export function createDropletService(
     // Queued, so that new changes of this droplet run after it.
     await queue.run(name, async () => {
       const current = await engine.inspect(dropletId)
-      // A droplet that was renamed meanwhile is left alone.
+      // A droplet that was renamed in the meantime is left alone.
       if (current?.name === name) {
         if (kind === 'restart' && (current.startedAt ?? 0) > createdAt) return
         await applyChange(context, kind, { id: dropletId, name })
@@ -167,7 +167,7 @@ export function createDropletService(
     })
   }
 
-  /** A droplet that took the name meanwhile keeps its keys. */
+  /** A droplet that has taken the name since keeps its keys. */
   async function removeOrphanedKeys(name: string): Promise<void> {
     const droplets = await engine.list()
     if (!droplets.some(droplet => droplet.name === name)) keys.remove(name)

@@ -17,7 +17,7 @@ const visibleTopics: Record<Group, ReadonlySet<Topic>> = {
 /** Event streams, filtered by each client's group. */
 export function createEventStreams(deps: { eventLog: EventLog; auth: Pick<AuthService, 'userOfSession'>; log: Log }) {
   const { eventLog, auth, log } = deps
-  // Without an id, because a client that reconnects asks for its group anyway.
+  // Without an id, because a client that reconnects requests its group anyway.
   const onGroupChange = ({ username, group }: User) => encodeSseEvent('me', { username, group })
   const broadcaster = createBroadcaster({ auth, log, name: 'event stream', onGroupChange })
   eventLog.listen(({ topic, bytes }) => broadcaster.broadcast(bytes, group => visibleTopics[group].has(topic)))

@@ -65,7 +65,7 @@ export function isAsideName(name: string): boolean {
 }
 
 /**
- * Creates the data directory or uses an existing one, and restricts it to its owner (0700) whatever the umask.
+ * Creates the data directory or uses an existing one, and restricts it to its owner (0700) regardless of the umask.
  * @throws OperatorError for a directory with foreign files: restricting `/etc` would break the host
  * @throws ConfigError for a path that cannot be used as a directory
  */
@@ -92,7 +92,7 @@ function createDataDir(path: string): void {
   chmodSync(path, 0o700)
 }
 
-/** Creates a file that only its owner may access (0600) whatever the umask; keeps an existing one unless `empty` is set. */
+/** Creates a file that only its owner may access (0600); `empty` empties an existing one, which is kept otherwise. */
 export function createPrivateFile(path: string, options: { empty?: boolean } = {}): void {
   closeSync(openSync(path, options.empty ? 'w' : 'a', 0o600))
   chmodSync(path, 0o600)

@@ -29,7 +29,7 @@ import { fsyncDirectory } from './key-file.ts'
 
 // A restore is prepared in a draft directory inside the data directory. Renaming it to "ready" commits the restore. The
 // current data is then moved aside, the directory is renamed to "placing", and its files are moved into place. If that is
-// interrupted, the next process that takes the serve lock continues. The plan says where the files go and is removed last.
+// interrupted, the next process that takes the serve lock continues. The plan contains the targets of the files and is removed last.
 
 /** The order matters: the database comes last. */
 const DATA_FILES = [AUDIT_KEY_FILE, ENCRYPTION_KEY_FILE, DATABASE_FILE]

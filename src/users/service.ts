@@ -88,8 +88,8 @@ export function createUserService(deps: AccountDeps & { now: () => number }) {
     },
 
     /**
-     * Makes another user the owner; the previous owner becomes a manager. Their sessions continue, with the new permissions from
-     * the next request on.
+     * Makes another user the owner; the previous owner becomes a manager. Their sessions continue, with the new
+     * permissions from the next request on.
      * @throws ApiError 903
      */
     async handOver(actor: Actor, username: string): Promise<void> {

@@ -6,8 +6,8 @@ export const errorBody = {
   type: 'object',
   required: ['error', 'errorId'],
   properties: {
-    error: { type: 'string', description: 'For people; may be more specific than the text of the catalogue' },
-    errorId: { type: 'integer', description: 'For programs: never changes its meaning' },
+    error: { type: 'string', description: 'Human-readable; may be more specific than the text of the catalogue' },
+    errorId: { type: 'integer', description: 'Machine-readable; an id never changes its meaning' },
   },
 }
 

@@ -10,7 +10,7 @@ export type StreamEnd = 'ended' | 'cut' | 'gone'
 
 /**
  * One client's stream. Unread data is buffered up to a limit, so a slow client blocks nobody.
- * @param initialChunks sent at once, whatever their size
+ * @param initialChunks sent at once, regardless of their size
  * @param onEnd called once
  */
 export function createSubscriberStream(initialChunks: Uint8Array[], onEnd: (reason: StreamEnd) => void) {

@@ -12,8 +12,8 @@ export interface ImportResult {
   position: number
   username: string | undefined
   group: Group | undefined
-  /** `there`: a user with this name, group and secret exists already. */
-  outcome: 'taken' | 'there' | 'refused'
+  /** `existing`: there is already a user with this name, group and secret. */
+  outcome: 'new' | 'existing' | 'rejected'
   /** Reason and remedy of a rejection, or a deviation from the export. */
   remark: string
 }
@@ -40,7 +40,7 @@ export function createUserImport(deps: {
 
     /**
      * Imports all valid users in one transaction. Ambiguous ones (duplicate names, two owners) are all rejected.
-     * @throws OperatorError when an affected user was changed meanwhile; then nothing is imported
+     * @throws OperatorError when an affected user was changed during the import; then nothing is imported
      */
     async apply(actor: Actor, parsed: readonly (Candidate | RejectedUser)[]): Promise<ImportResult[]> {
       const existingUsers = await readExistingUsers(parsed)
@@ -49,7 +49,7 @@ export function createUserImport(deps: {
         rejectChanged(parsed, existingUsers)
         const results = planImport(parsed, existingUsers)
         const newAccounts = results.flatMap(({ position, outcome }) =>
-          outcome === 'taken' ? (accounts.get(position) ?? []) : [],
+          outcome === 'new' ? (accounts.get(position) ?? []) : [],
         )
         for (const account of newAccounts.sort((left, right) => left.createdAt - right.createdAt)) {
           secretBox.requireCurrent(account.encryptedSecret)
@@ -77,7 +77,7 @@ export function createUserImport(deps: {
   ): void {
     for (const { username } of parsed.filter(isCandidate)) {
       if (Bun.deepEquals(users.find(username), existingUsers.get(nameKey(username))?.account)) continue
-      throw new OperatorError(`The user ${username} was changed meanwhile: nothing was imported, run it again`)
+      throw new OperatorError(`The user ${username} was changed during the import: nothing was imported, run it again`)
     }
   }
 
@@ -97,7 +97,7 @@ export function createUserImport(deps: {
     const owners = candidates.filter(({ group }) => group === 'owner')
     return parsed.map(entry => {
       const { position, username, group } = entry
-      const reject = (remark: string): ImportResult => ({ position, username, group, outcome: 'refused', remark })
+      const reject = (remark: string): ImportResult => ({ position, username, group, outcome: 'rejected', remark })
       if (!isCandidate(entry)) return reject(entry.reason)
       const duplicates = byName.get(nameKey(entry.username))?.filter(other => other !== entry) ?? []
       if (duplicates.length > 0)
@@ -105,7 +105,7 @@ export function createUserImport(deps: {
       const existing = existingUsers.get(nameKey(entry.username))
       if (existing) {
         const remark = describeConflict(existing, entry)
-        return remark ? reject(remark) : { position, username, group, outcome: 'there', remark: '' }
+        return remark ? reject(remark) : { position, username, group, outcome: 'existing', remark: '' }
       }
       if (entry.group === 'owner') {
         const others = owners.filter(other => other !== entry)
@@ -115,7 +115,7 @@ export function createUserImport(deps: {
           return reject(`the owner here is ${owner}: make this one a manager in the export, and hand over later`)
       }
       const remark = entry.createdAt === undefined ? 'creation date set to now, since the export has no valid one' : ''
-      return { position, username, group, outcome: 'taken', remark }
+      return { position, username, group, outcome: 'new', remark }
     })
   }
 }

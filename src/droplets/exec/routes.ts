@@ -56,7 +56,7 @@ export function createExecRoutes(
         const terminal = resumedTerminal ?? (await terminals.open(grant, user, size))
         const data: TerminalSocketData = { terminals, terminal, resumed: resumedTerminal !== undefined }
         const headers = { 'sec-websocket-protocol': SUBPROTOCOL }
-        // If the client has disconnected meanwhile, the terminal waits to be resumed.
+        // If the client has disconnected in the meantime, the terminal waits to be resumed.
         upgrade(server, request, { data, headers })
         set.status = 101
         return ''

@@ -34,7 +34,7 @@ export function createTickets(random: RandomBytes, monotonic: () => number) {
     },
 
     /**
-     * Uses the ticket up, whatever the result.
+     * Uses up the ticket, regardless of the result.
      * @throws ApiError 935 if it is unknown, expired, used, or for another droplet
      */
     redeem(ticket: string, droplet: string): TicketGrant {

@@ -151,7 +151,7 @@ function toStream(
   })
 }
 
-/** The next chunk; undefined at the end, for whatever reason. */
+/** The next chunk; undefined at the end, for any reason. */
 async function nextChunk(output: AsyncIterator<OutputChunk>, signal: AbortSignal): Promise<OutputChunk | undefined> {
   // A new promise per chunk: racing every chunk against one long-lived promise would retain all of them.
   const { promise, resolve } = Promise.withResolvers<OutputChunk | undefined>()

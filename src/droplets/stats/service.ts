@@ -142,7 +142,7 @@ export function createStatsService(deps: {
 
   /** @returns usage since the previous measurement; undefined for the first one */
   function recordUsage({ id, startedAt }: ListedDroplet, at: number, usage: Usage | undefined, shouldSample: boolean) {
-    // The droplet may have been removed meanwhile.
+    // The droplet may have been removed in the meantime.
     const stillExists = informer.cachedList()?.some(droplet => droplet.id === id)
     if (!usage || !stillExists) return void runs.delete(id)
     const previous = runs.get(id)

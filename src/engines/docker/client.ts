@@ -164,7 +164,7 @@ export function createDockerClient(address: EngineAddress, onCall?: (call: Engin
     try {
       return chooseApiVersion(parseBody(response.status, await readBody(response)))
     } catch (error) {
-      // An error here does not concern the request itself. Nothing is cached, so the next request asks again.
+      // An error here does not concern the request itself. Nothing is cached, so the next request negotiates again.
       throw error instanceof DockerApiError ? new ApiError('engineUnavailable', { cause: error }) : error
     }
   }

@@ -95,7 +95,7 @@ export function createDockerExec(docker: DockerClient) {
       const json = { Detach: true, Tty: false }
       await docker.request({ method: 'POST', path: `/exec/${execId}/start`, json, timeoutMs: START_TIMEOUT_MS })
     } catch (error) {
-      // If the droplet was stopped meanwhile, nothing is left to kill.
+      // If the droplet was stopped in the meantime, nothing is left to kill.
       ignoreApiError(error)
     }
   }

@@ -43,7 +43,7 @@ const NO_RESPONSE: Probe = { init: undefined, sshResponds: false, hostKey: undef
 /** Probes droplets by `exec`. Whatever goes wrong inside a droplet yields an empty result. */
 export function createDockerProbe(docker: DockerClient) {
   const startingExecs = new Map<string, PromiseWithResolvers<void>>()
-  /** Execs that did not end in time, keyed by droplet. The engine cannot kill them, so no other probe starts meanwhile. */
+  /** Execs that did not end in time, keyed by droplet. The engine cannot kill them, so no other probe starts before they end. */
   const hangingExecs = new Map<string, string>()
 
   return {

@@ -17,7 +17,7 @@ test('imports users with groups, dates and secrets, oldest first', async () => {
   await using api = await createTestApi()
   const later = { created: { $date: '2019-01-01T00:00:00Z' } }
   const users = [exportedUser('ann', 'viewer', later), exportedUser('BR0kEN', 'owner'), exportedUser('bob', 'manager')]
-  expect(outcomes(await api.context.userImport.apply(TEST_ACTOR, parse(users)))).toEqual(['taken', 'taken', 'taken'])
+  expect(outcomes(await api.context.userImport.apply(TEST_ACTOR, parse(users)))).toEqual(['new', 'new', 'new'])
   expect(listUsers(api)).toEqual(['BR0kEN owner', 'bob manager', 'ann viewer'])
   expect(api.context.users.list().map(({ createdAt }) => new Date(createdAt).getFullYear())).toEqual([2018, 2018, 2019])
   await api.logIn({ username: 'BR0kEN', secret: EXPORTED_SECRET })
@@ -35,7 +35,7 @@ test('records exactly the imported users', async () => {
 test('planning imports nobody', async () => {
   await using api = await createTestApi()
   const results = await api.context.userImport.plan(parse([exportedUser('ann', 'viewer')]))
-  expect(outcomes(results)).toEqual(['taken'])
+  expect(outcomes(results)).toEqual(['new'])
   expect(listUsers(api)).toEqual([])
 })
 
@@ -44,7 +44,7 @@ test('a second import changes nothing', async () => {
   const users = parse([exportedUser('ann', 'owner'), exportedUser('bob', 'viewer')])
   await api.context.userImport.apply(TEST_ACTOR, users)
   const before = api.context.users.list()
-  expect(outcomes(await api.context.userImport.apply(TEST_ACTOR, users))).toEqual(['there', 'there'])
+  expect(outcomes(await api.context.userImport.apply(TEST_ACTOR, users))).toEqual(['existing', 'existing'])
   expect(api.context.users.list()).toEqual(before)
 })
 
@@ -54,7 +54,7 @@ test('an unknown date becomes the current time, with a remark', async () => {
     TEST_ACTOR,
     parse([exportedUser('ann', 'viewer', { created: null })]),
   )
-  expect(result).toMatchObject({ outcome: 'taken', remark: expect.stringContaining('set to now') })
+  expect(result).toMatchObject({ outcome: 'new', remark: expect.stringContaining('set to now') })
   expect(api.context.users.list()[0]?.createdAt).toBe(api.clock.now())
 })
 
@@ -123,13 +123,15 @@ test('imports nobody if one user cannot be stored', async () => {
   expect(listUsers(api)).toEqual([])
 })
 
-test('does not overwrite a user created meanwhile and imports nobody', async () => {
+test('does not overwrite a user created during the import, and imports none', async () => {
   await using api = await createTestApi()
   const applying = api.context.userImport.apply(
     TEST_ACTOR,
     parse([exportedUser('ann', 'viewer'), exportedUser('bob', 'viewer')]),
   )
   await api.context.users.add(TEST_ACTOR, 'ann', 'manager')
-  await expect(applying).rejects.toThrow('The user ann was changed meanwhile: nothing was imported, run it again')
+  await expect(applying).rejects.toThrow(
+    'The user ann was changed during the import: nothing was imported, run it again',
+  )
   expect(listUsers(api)).toEqual(['ann manager'])
 })
