@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { OperatorError } from '../../src/core/errors.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createSecretBox } from '../../src/store/encryption.ts'
-import { openSecretBox } from '../../src/store/encryption-key.ts'
+import { openSecretBox } from '../../src/store/rotatable-secret-box.ts'
 import { fileMode, setUmask } from '../testkit/file-modes.ts'
 import { createTestStore } from '../testkit/store/test-store.ts'
 

@@ -3,7 +3,7 @@ import type { Actor } from '../../core/actor.ts'
 import { OperatorError } from '../../core/errors.ts'
 import type { Group } from '../../core/groups.ts'
 import type { Database } from '../../store/database.ts'
-import type { RotatableSecretBox } from '../../store/encryption-key.ts'
+import type { RotatableSecretBox } from '../../store/rotatable-secret-box.ts'
 import type { Account, UserStore } from '../../store/users.ts'
 import { type Candidate, isCandidate, type RejectedUser } from './candidate.ts'
 
