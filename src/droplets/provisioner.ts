@@ -100,11 +100,12 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
     context.signal.throwIfAborted()
     context.setDroplet(name)
     inProgress.add(entry.mark)
+    let id: string | undefined
     try {
       await journal.start(entry)
       context.startStep('create')
       const keyPair = keys.generate(name)
-      const id = await engine.create({
+      id = await engine.create({
         name,
         hostname: `${name}.${domain}`,
         ports: portsOf(number),
@@ -129,7 +130,11 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
         log.error('add not rolled back yet', { droplet: name, error: describeError(rollbackError) })
         return false
       })
-      if (isRolledBack) context.endStep()
+      if (isRolledBack) {
+        context.endStep()
+        // So that no list after the response includes it.
+        if (id !== undefined) await informer.refresh(id).catch(() => undefined)
+      }
       throw error
     } finally {
       inProgress.delete(entry.mark)

@@ -29,6 +29,13 @@ describe('a failed add', () => {
     expect(host.memoryEngine.calls).toContain('removeMarked')
   })
 
+  test('is gone from the list when its response arrives', async () => {
+    await using host = createTestDropletHost()
+    host.memoryEngine.failNext('start', rejectedError())
+    await expect(host.startService().add(TEST_ACTOR)).rejects.toMatchObject({ errorId: 900 })
+    expect(host.refreshes).toEqual([{ id: expect.any(String), names: [] }])
+  })
+
   test('is rolled back if the container was created but the response was lost', async () => {
     await using host = createTestDropletHost()
     const service = host.startService({

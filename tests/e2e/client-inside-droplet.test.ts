@@ -53,7 +53,7 @@ describe('exec', () => {
 
   test('kills a command that times out, and rejects an unknown droplet', async () => {
     const timedOut = await cliUser.run('droplet', 'exec', droplet, '--timeout', '1', '--', 'sleep', '60')
-    expect(timedOut).toEqual(expectedFailure(1, /did not end in time/))
+    expect(timedOut).toEqual(expectedFailure(1, /exceeded its time limit/))
     expect(await cliUser.run('droplet', 'exec', 'no/such', '--', 'true')).toMatchObject({ exitCode: 1, stdout: '' })
   })
 

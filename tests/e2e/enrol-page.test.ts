@@ -74,7 +74,7 @@ test('rejects a code of the old phone, and accepts a trailing slash and a link i
 test('explains what to do when a link was already used', async () => {
   await using opened = await openPage(`/enrol#${'0'.repeat(64)}`)
   await opened.page.getByRole('button', { name: 'Show secret' }).click()
-  await opened.page.getByRole('alert').filter({ hasText: 'ask the owner for another' }).waitFor()
+  await opened.page.getByRole('alert').filter({ hasText: 'ask the owner for a new one' }).waitFor()
   expect(opened.pageErrors).toEqual([])
 })
 

@@ -4,7 +4,7 @@
 const API = new URL('api/v1/user/', document.baseURI)
 const WRONG_CODE =
   'This is not the code of the new entry. Try the next code; if it is rejected as well, set your phone to automatic time.'
-const parts = ['open', 'recover', 'shown', 'done'].map(find)
+const sections = ['open', 'recover', 'shown', 'done'].map(byId)
 const headings = {
   open: 'Set up your phone',
   recover: 'Set up another phone',
@@ -19,7 +19,7 @@ history.replaceState(null, '', location.pathname)
 show(token ? 'open' : 'recover')
 
 addEventListener('hashchange', () => location.reload())
-find('open-button').addEventListener('click', event => run(event.currentTarget, openLink))
+byId('open-button').addEventListener('click', event => runWithButtonDisabled(event.currentTarget, openLink))
 onSubmit('recover', async fields => {
   const link = await post('auth/recover', fields)
   token = link.enrolment_token
@@ -30,11 +30,11 @@ onSubmit('recover', async fields => {
 onSubmit('confirm', async ({ code }) => {
   await post('auth/confirm', { enrolment_token: token, code: code.replaceAll(' ', '') })
   removeEventListener('beforeunload', askBeforeLeaving)
-  find('done-name').textContent = username
+  byId('done-name').textContent = username
   show('done')
 })
 
-find('download').addEventListener('click', () => {
+byId('download').addEventListener('click', () => {
   const file = new Blob([`${textOf('codes')}\n`], { type: 'text/plain' })
   Object.assign(document.createElement('a'), {
     href: URL.createObjectURL(file),
@@ -50,7 +50,7 @@ for (const button of document.querySelectorAll('[data-copy]')) {
       () => 'Copied',
       () => 'Copy failed: copy it manually',
     )
-    find('copied').textContent = copied
+    byId('copied').textContent = copied
     button.textContent = copied
     setTimeout(() => {
       button.textContent = label
@@ -61,11 +61,11 @@ for (const button of document.querySelectorAll('[data-copy]')) {
 async function openLink() {
   const enrolment = await post('auth/enrol', { enrolment_token: token })
   username = enrolment.username
-  find('qr').src = enrolment.qr
-  find('open-app').href = enrolment.otpauth_url
-  find('secret').textContent = enrolment.secret.replace(/(.{4})(?=.)/g, '$1 ')
-  find('codes').replaceChildren(...enrolment.recovery_codes.map(toItem))
-  find('expires').textContent =
+  byId('qr').src = enrolment.qr
+  byId('open-app').href = enrolment.otpauth_url
+  byId('secret').textContent = enrolment.secret.replace(/(.{4})(?=.)/g, '$1 ')
+  byId('codes').replaceChildren(...enrolment.recovery_codes.map(toItem))
+  byId('expires').textContent =
     `Finish by ${new Date(enrolment.expires).toLocaleString()}. Until then, your old phone keeps working.`
   addEventListener('beforeunload', askBeforeLeaving)
   show('shown')
@@ -89,23 +89,23 @@ async function post(path, fields) {
   })
   if (response.ok) return body
   const wait = response.headers.get('retry-after')
-  if (wait) throw new Error(`Too many attempts. Try again in ${inWords(Number(wait))}.`)
+  if (wait) throw new Error(`Too many attempts. Try again in ${formatDuration(Number(wait))}.`)
   const hint = path === 'auth/confirm' && body.errorId === 902
   throw new Error(hint ? WRONG_CODE : `${body.error}.`)
 }
 
 function onSubmit(id, work) {
-  const form = find(id)
+  const form = byId(id)
   form.addEventListener('submit', event => {
     event.preventDefault()
     const fields = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]))
-    run(form.querySelector('[type=submit]'), () => work(fields))
+    runWithButtonDisabled(form.querySelector('[type=submit]'), () => work(fields))
   })
 }
 
-async function run(button, work) {
-  const problem = find('problem')
-  const focused = document.activeElement
+async function runWithButtonDisabled(button, work) {
+  const problem = byId('problem')
+  const previouslyFocused = document.activeElement
   problem.hidden = true
   button.disabled = true
   try {
@@ -117,12 +117,12 @@ async function run(button, work) {
   } finally {
     button.disabled = false
     // Disabling the button has removed its focus.
-    if (!problem.hidden) focused?.focus()
+    if (!problem.hidden) previouslyFocused?.focus()
   }
 }
 
 function show(id) {
-  for (const part of parts) part.hidden = part.id !== id
+  for (const part of sections) part.hidden = part.id !== id
   const heading = document.querySelector('h1')
   heading.textContent = headings[id]
   document.title = `${headings[id]} · CIKit Matrix`
@@ -136,11 +136,11 @@ function toItem(text) {
 }
 
 function textOf(id) {
-  const lines = [...find(id).children].map(child => child.textContent)
-  return lines.length > 0 ? lines.join('\n') : find(id).textContent.replaceAll(' ', '')
+  const lines = [...byId(id).children].map(child => child.textContent)
+  return lines.length > 0 ? lines.join('\n') : byId(id).textContent.replaceAll(' ', '')
 }
 
-function inWords(seconds) {
+function formatDuration(seconds) {
   if (seconds < 90) return `${seconds} seconds`
   if (seconds < 90 * 60) return `${Math.ceil(seconds / 60)} minutes`
   return seconds < 172_800
@@ -148,6 +148,6 @@ function inWords(seconds) {
     : `${Math.ceil(seconds / 86_400)} days, or ask the owner`
 }
 
-function find(id) {
+function byId(id) {
   return document.getElementById(id)
 }

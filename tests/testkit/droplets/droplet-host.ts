@@ -24,6 +24,7 @@ export function createTestDropletHost() {
   const journal = createProvisioningJournal(db)
   const credentialsDir = join(dir.path, 'credentials')
   const keys = createDropletKeys(credentialsDir, size => crypto.getRandomValues(new Uint8Array(size)))
+  const refreshes: { id: string; names: string[] }[] = []
   const services: { close: () => Promise<void> }[] = []
   const logLines: string[] = []
   const deferredWrites: { write: () => void; onStored: () => void }[] = []
@@ -57,7 +58,11 @@ export function createTestDropletHost() {
       const service = createDropletService({
         engine: { ...memoryEngine.engine, ...overrides },
         // Tests of the list are in informer.test.ts.
-        informer: { list: async () => [], cachedList: () => [], refresh: async () => undefined },
+        informer: {
+          list: async () => [],
+          cachedList: () => [],
+          refresh: async id => void refreshes.push({ id, names: memoryEngine.droplets.map(({ name }) => name) }),
+        },
         keys,
         journal,
         operations,
@@ -101,6 +106,9 @@ export function createTestDropletHost() {
     async leaveOrphan(name: string, mark: string): Promise<void> {
       await journal.start({ mark, name, startedAt: clock.now() })
     },
+
+    /** The informer's refreshes, each with the droplets that the engine had at that moment. */
+    refreshes,
 
     names: () => memoryEngine.droplets.map(({ name }) => name),
 
