@@ -14,7 +14,7 @@ export const auditList = t.Array(
     action: t.String({ description: 'The words of the route or the command, joined by dots' }),
     target: t.String({ description: 'The affected user, droplet or session' }),
     result: t.UnionEnum(['ok', 'refused', 'failed', 'interrupted']),
-    error_id: t.Nullable(t.Integer({ description: 'Error id of the response' })),
+    error_id: t.Nullable(t.Integer({ description: 'Error ID of the response' })),
     count: t.Integer({ description: 'More than 1 for aggregated rejections' }),
   }),
   { description: 'Newest first' },

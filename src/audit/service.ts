@@ -85,6 +85,7 @@ export async function openAudit(
     },
 
     defer: buffer.defer,
+    writeOrDefer: buffer.writeOrDefer,
 
     /**
      * Aggregates a denial in memory. It is stored within a second, and becomes a record after about a minute.

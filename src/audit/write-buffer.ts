@@ -26,12 +26,10 @@ export function createWriteBuffer(deps: {
   let flushTimer: ReturnType<typeof setTimeout> | undefined
 
   return {
-    /**
-     * Writes as soon as the store is writable: completed work is not rolled back because it cannot be recorded.
-     * @param write may run again, as the work of `database.write`
-     * @param onStored called after the commit
-     */
-    defer: (write: () => void, onStored: () => void): void => void deferredWrites.push({ write, onStored }),
+    defer,
+
+    /** Writes now, or as soon as the store is writable. */
+    writeOrDefer: (write: () => void): Promise<void> => db.write(write).catch(() => defer(write, () => undefined)),
 
     /** Aggregates a denial, and stores it within a second. */
     addDenial(denial: PendingDenial, isAnonymous: boolean): void {
@@ -60,6 +58,15 @@ export function createWriteBuffer(deps: {
       clearTimeout(flushTimer)
       await flush().catch(() => undefined)
     },
+  }
+
+  /**
+   * Writes as soon as the store is writable: completed work is not rolled back because it cannot be recorded.
+   * @param write may run again, as the work of `database.write`
+   * @param onStored called after the commit
+   */
+  function defer(write: () => void, onStored: () => void): void {
+    deferredWrites.push({ write, onStored })
   }
 
   /**

@@ -26,7 +26,7 @@ export type Commands = ReturnType<typeof createCommands>
 export function createCommands(deps: {
   engine: Pick<DropletEngine, 'execute'>
   droplets: Pick<DropletService, 'findRunning'>
-  audit: Pick<Audit, 'recordStart' | 'recordEnd' | 'defer'>
+  audit: Pick<Audit, 'recordStart' | 'recordEnd' | 'writeOrDefer'>
   db: Pick<Database, 'write'>
   slots: ConnectionSlots
 }) {
@@ -49,18 +49,13 @@ export function createCommands(deps: {
       const pendingRecord = await db.write(() => audit.recordStart(caller.actor, name))
       try {
         const result = await waitForResult(await engine.execute(droplet.id, { command }), timeoutMs, signal)
-        await recordEnd(() => audit.recordEnd(pendingRecord, name))
+        await audit.writeOrDefer(() => audit.recordEnd(pendingRecord, name))
         return result
       } catch (error) {
-        await recordEnd(() => audit.recordEnd(pendingRecord, name, error))
+        await audit.writeOrDefer(() => audit.recordEnd(pendingRecord, name, error))
         throw error
       }
     },
-  }
-
-  /** A command that has run is not failed because it cannot be recorded yet. */
-  async function recordEnd(write: () => void): Promise<void> {
-    await db.write(write).catch(() => audit.defer(write, () => undefined))
   }
 }
 

@@ -57,5 +57,5 @@ const terminalSide = (description: string, defaultValue: number) =>
 export const terminalQuery = requestQuery({
   columns: terminalSide('Width of the terminal', 80),
   rows: terminalSide('Height of the terminal', 24),
-  terminal: t.Optional(t.String({ description: 'Id of the terminal to resume' })),
+  terminal: t.Optional(t.String({ description: 'ID of the terminal to resume' })),
 })

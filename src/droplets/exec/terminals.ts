@@ -45,7 +45,7 @@ export function createTerminals(deps: {
   engine: Pick<DropletEngine, 'execute'>
   droplets: Pick<DropletService, 'findRunning'>
   auth: Pick<AuthService, 'userOfSession'>
-  audit: Pick<Audit, 'recordStart' | 'recordEnd' | 'record' | 'defer'>
+  audit: Pick<Audit, 'recordStart' | 'recordEnd' | 'record' | 'writeOrDefer'>
   db: Pick<Database, 'write'>
   slots: ConnectionSlots
   random: RandomBytes
@@ -219,8 +219,7 @@ export function createTerminals(deps: {
 
   async function recordEnd(pendingRecord: PendingRecord, droplet: string, error?: unknown): Promise<void> {
     const endedAt = now()
-    const write = () => audit.recordEnd({ ...pendingRecord, time: endedAt }, droplet, error)
-    await db.write(write).catch(() => audit.defer(write, () => undefined))
+    await audit.writeOrDefer(() => audit.recordEnd({ ...pendingRecord, time: endedAt }, droplet, error))
   }
 }
 

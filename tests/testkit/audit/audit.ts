@@ -78,6 +78,5 @@ export async function runAudited(
 ): Promise<void> {
   const pendingRecord = await db.write(() => audit.recordStart(actor, target))
   await work()
-  const recordEnd = () => audit.recordEnd(pendingRecord, target)
-  await db.write(recordEnd).catch(() => audit.defer(recordEnd, () => undefined))
+  await audit.writeOrDefer(() => audit.recordEnd(pendingRecord, target))
 }
