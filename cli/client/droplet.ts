@@ -26,7 +26,7 @@ const changeArgs = {
     type: 'boolean',
     description: 'Also wait until a started droplet is ready (at most 5 minutes)',
   },
-  detach: { type: 'boolean', description: 'Do not wait; print the id of the operation' },
+  detach: { type: 'boolean', description: 'Do not wait; print the ID of the operation' },
   ...commonArgs,
 } as const
 

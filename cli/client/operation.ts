@@ -13,7 +13,7 @@ const commonArgs = {
   json: { type: 'boolean', description: 'Print the API response' },
   ...settingArgs('session-file'),
 } as const
-const operationIdArg = { type: 'positional', required: true, description: 'Id of the operation' } as const
+const operationIdArg = { type: 'positional', required: true, description: 'ID of the operation' } as const
 
 const ls = defineCommand({
   description: 'List operations, newest first',

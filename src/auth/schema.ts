@@ -47,7 +47,7 @@ export const meBody = t.Object({
   username: t.String(),
   group: t.UnionEnum(groups),
   created: t.String({ description: 'ISO 8601, UTC' }),
-  session: t.String({ description: 'Id of the current session' }),
+  session: t.String({ description: 'ID of the current session' }),
   recovery_codes_left: t.Integer(),
 })
 

@@ -15,7 +15,7 @@ const sshBody = t.Object({
 })
 
 export const dropletBody = t.Object({
-  id: t.String({ description: 'The first 12 characters of the container id' }),
+  id: t.String({ description: 'The first 12 characters of the container ID' }),
   name: t.String(),
   created: t.String({ description: 'As in docker ps: 9 minutes ago' }),
   created_at: t.String({ description: 'ISO 8601, UTC' }),

@@ -24,7 +24,7 @@ const me = {
 const audit = {
   type: 'object',
   required: ['last'],
-  properties: { last: { type: 'integer', description: 'Id of the newest record' } },
+  properties: { last: { type: 'integer', description: 'ID of the newest record' } },
 }
 const end = {
   type: 'object',
@@ -47,7 +47,7 @@ export const eventSection: TagSection = {
       headers: {
         'Last-Event-ID': {
           description:
-            'Id of the last event received; events missed since then are sent if they are among the last 1,000',
+            'ID of the last event received; events missed since then are sent if they are among the last 1,000',
           schema: { type: 'string' },
           example: '5f0c2a9be113-41',
         },

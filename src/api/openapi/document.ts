@@ -15,7 +15,7 @@ const description = `The REST API of a CIKit Matrix: a Docker host whose droplet
 
 Log in with a username and a six-digit code from an authenticator app. Send the access token with every other request: as \`Authorization: Bearer TOKEN\`, or as \`access_token\` in the body of a POST, PATCH or DELETE. Tokens in the query string are rejected.
 
-Request bodies are JSON or \`application/x-www-form-urlencoded\`, at most 16 KiB; responses are JSON. Errors are always \`{"error":"…","errorId":917}\`, and an id never changes its meaning. Every response has the request's id in \`X-Request-Id\`, which the log also shows. Unknown routes return 404.`
+Request bodies are JSON or \`application/x-www-form-urlencoded\`, at most 16 KiB; responses are JSON. Errors are always \`{"error":"…","errorId":917}\`, and an ID never changes its meaning. Every response has the request's ID in \`X-Request-Id\`, which the log also shows. Unknown routes return 404.`
 
 /**
  * The OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1), built from the features' descriptions, the routes'

@@ -7,7 +7,7 @@ export const errorBody = {
   required: ['error', 'errorId'],
   properties: {
     error: { type: 'string', description: 'Human-readable; may be more specific than the text of the catalogue' },
-    errorId: { type: 'integer', description: 'Machine-readable; an id never changes its meaning' },
+    errorId: { type: 'integer', description: 'Machine-readable; an ID never changes its meaning' },
   },
 }
 

@@ -1,7 +1,7 @@
 /** Response headers; every response has `X-Request-Id`. */
 export const headerComponents = {
   'X-Request-Id': {
-    description: 'Id of the request, also in the log',
+    description: 'ID of the request, also in the log',
     required: true,
     schema: { type: 'string', format: 'uuid' },
     example: '0d5f3a52-3c1e-4b8e-9a57-5b0c5f1e9d22',

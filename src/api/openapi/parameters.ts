@@ -5,13 +5,13 @@ export const pathParameters: Record<string, Parameter> = {
   user: { description: 'Name of the user', schema: { type: 'string' }, example: 'ann' },
   droplet: { description: 'Name of the droplet', schema: { type: 'string' }, example: 'cikit01' },
   operation: {
-    description: 'Id of the operation',
+    description: 'ID of the operation',
     schema: { type: 'string' },
     example: '2f0c9c0e-6d0e-4a51-8f9b-9f1f9a4d5c11',
   },
-  id: { description: 'Id of the session, or `current`', schema: { type: 'string' }, example: 'current' },
+  id: { description: 'ID of the session, or `current`', schema: { type: 'string' }, example: 'current' },
   key: {
-    description: 'Id of the SSH key',
+    description: 'ID of the SSH key',
     schema: { type: 'string' },
     example: '0d3a1f0e-57a4-4c8e-9a75-0f6f0a2f3f11',
   },

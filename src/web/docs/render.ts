@@ -73,7 +73,7 @@ ${fieldList(schema)}
 )}</section>
 <section class="chapter">
 <h2 id="errors">Errors</h2>
-<p>Always <code>{"error":"…","errorId":…}</code>, for every failure. The text may be more specific than here; an id never changes its meaning.</p>
+<p>Always <code>{"error":"…","errorId":…}</code>, for every failure. The text may be more specific than here; an ID never changes its meaning.</p>
 <article>
 <ul class="errors">
 ${Object.values(components.examples).map(
