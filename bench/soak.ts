@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { root } from '../scripts/lib/paths.ts'
 import { run } from '../scripts/lib/run.ts'
 import { logStep, print, runScript, UserError } from '../scripts/lib/terminal.ts'
-import { createFakeEngine } from '../tests/testkit/docker/fake-engine.ts'
+import { createFakeDocker } from '../tests/testkit/docker/fake-docker.ts'
 import { startServerProcess } from '../tests/testkit/e2e/server-process.ts'
 import { tempDir } from '../tests/testkit/temp-dir.ts'
 import { runLoad } from './soak/load.ts'
@@ -24,7 +24,7 @@ await runScript(async () => {
     throw new UserError(`"${process.argv[2]}" is not a number of minutes. Usage: npm run soak [-- 30]`)
   logStep('Building')
   await run(['bun', 'scripts/build.ts'])
-  await using engine = createFakeEngine()
+  await using engine = createFakeDocker()
   using dir = tempDir()
   // With a trusted proxy, each client of the load has its own address; an address is locked after 20 failures.
   await using server = await startServerProcess({

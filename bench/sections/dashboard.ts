@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
-import { createFakeEngine } from '../../tests/testkit/docker/fake-engine.ts'
+import { createFakeDocker } from '../../tests/testkit/docker/fake-docker.ts'
 import { launchBrowser } from '../../tests/testkit/e2e/browser.ts'
 import { openDashboard } from '../../tests/testkit/e2e/dashboard.ts'
 import { currentCode, type ServerProcess } from '../../tests/testkit/e2e/server-process.ts'
@@ -25,7 +25,7 @@ const TICKS_PER_SECOND = 100
 
 /** The dashboard in a browser with live statistics of 99 droplets on a fake engine. */
 export const measureDashboard: MeasureSection = async () => {
-  await using engine = createFakeEngine()
+  await using engine = createFakeDocker()
   for (let number = 1; number <= DROPLETS; number++) engine.addRunningDroplet(`cikit${String(number).padStart(2, '0')}`)
   await using server = await startServer({ socket: engine.socket })
   const browser = await launchBrowser()

@@ -1,8 +1,9 @@
-import type { FakeEngine } from '../../tests/testkit/docker/fake-engine.ts'
+import type { FakeDocker } from '../../tests/testkit/docker/fake-docker.ts'
+import { errorResponse } from '../../tests/testkit/docker/replies.ts'
 import { sendRequest, type Target } from './request.ts'
 
 /** Adds, changes and deletes three droplets at the same time. Occasionally the engine rejects another add. */
-export async function cycleDroplets(target: Target, ownerToken: string, engine: FakeEngine): Promise<void> {
+export async function cycleDroplets(target: Target, ownerToken: string, engine: FakeDocker): Promise<void> {
   const sendChange = (kind: string, method: string, path: string, expectedOutcomes = [200]) =>
     sendRequest(target, {
       kind: `droplet ${kind}`,
@@ -19,7 +20,7 @@ export async function cycleDroplets(target: Target, ownerToken: string, engine: 
     await Promise.all(names.map(name => sendChange(kind, 'PATCH', `${kind}/${name}`)))
   }
   if (Math.random() < 0.2) {
-    engine.respondNext(/^POST \/containers\/create/, () => Response.json({ message: 'no space left' }, { status: 500 }))
+    engine.respondNext(/^POST \/containers\/create/, () => errorResponse(500, 'no space left'))
     await sendChange('add, rejected by the engine', 'POST', 'add', [900])
   }
   await Promise.all(names.map(name => sendChange('delete', 'DELETE', `delete/${name}`)))

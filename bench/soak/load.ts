@@ -1,4 +1,4 @@
-import type { FakeEngine } from '../../tests/testkit/docker/fake-engine.ts'
+import type { FakeDocker } from '../../tests/testkit/docker/fake-docker.ts'
 import type { ServerProcess } from '../../tests/testkit/e2e/server-process.ts'
 import { dropConnection, guessCode, openSilentConnection, sendInvalidRequest } from './anonymous-clients.ts'
 import { cycleDroplets } from './droplet-cycle.ts'
@@ -15,7 +15,7 @@ const CLI_INTERVAL_MS = 5_000
 interface SoakLoad {
   target: Target
   server: ServerProcess
-  engine: FakeEngine
+  engine: FakeDocker
   /** The owner's access token. */
   ownerToken: string
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
-import { createFakeEngine } from '../testkit/docker/fake-engine.ts'
+import { createFakeDocker } from '../testkit/docker/fake-docker.ts'
 import { extractCommands, readDocPages } from '../testkit/docs/doc-commands.ts'
 import { startDocShell } from '../testkit/docs/doc-shell.ts'
 import { notRun } from '../testkit/docs/not-run.ts'
@@ -11,7 +11,7 @@ import { runnablePages } from '../testkit/docs/runnable-pages.ts'
 const pages = runnablePages()
 
 test.concurrent.each(pages)('the commands of $file work', async ({ commands }) => {
-  await using engine = createFakeEngine()
+  await using engine = createFakeDocker()
   await using shell = await startDocShell({
     program: [process.execPath, join(root, 'cli/main.ts')],
     engineSocket: engine.socket,

@@ -15,7 +15,7 @@ import { binary } from '../../scripts/lib/paths.ts'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { backupFileName } from '../../src/backups/schedule.ts'
 import { codeAt } from '../testkit/auth/totp.ts'
-import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
+import { createFakeDocker, type FakeDocker } from '../testkit/docker/fake-docker.ts'
 import { type CreatedUser, type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { fileMode } from '../testkit/file-modes.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
@@ -28,7 +28,7 @@ const path = (name: string) => join(dir.path, name)
 const passphrase = ['--passphrase-file', path('passphrase')]
 const runCli = (...args: string[]) => run([binary, ...args])
 
-let engine: FakeEngine
+let engine: FakeDocker
 let original: ServerProcess
 let owner: CreatedUser
 let token: string
@@ -39,7 +39,7 @@ let link: string
 
 beforeAll(async () => {
   writeFileSync(path('passphrase'), 'correct horse battery staple\n')
-  engine = createFakeEngine()
+  engine = createFakeDocker()
   original = await startServerProcess({ socket: engine.socket, dataDir: path('old') })
   owner = await original.createUser('owner', 'owner')
   usedCode = codeAt(owner.secret, Date.now())

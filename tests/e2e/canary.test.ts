@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApiDocument } from '../../src/web/api-document.ts'
 import { seenResponses } from '../testkit/api/openapi-contract.ts'
-import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
+import { createFakeDocker, type FakeDocker } from '../testkit/docker/fake-docker.ts'
 import { createCanaries } from '../testkit/e2e/canary/canaries.ts'
 import {
   addKeyCanaries,
@@ -31,7 +31,7 @@ import { parseSamples } from '../testkit/prometheus-text.ts'
 // Creates and sends known secrets in every possible way, and then searches every place where they do not belong: raw,
 // in hex, Base32 and Base64, percent-encoded, and as bytes.
 
-let engine: FakeEngine
+let engine: FakeDocker
 let instance: CanaryInstance
 let commandRuns: CommandRun[]
 /** Searched at the end, when all secrets are known. */
@@ -40,7 +40,7 @@ const succeeded: string[] = []
 let liveTokenStatus: number
 
 beforeAll(async () => {
-  engine = createFakeEngine()
+  engine = createFakeDocker()
   instance = await createCanaryInstance(engine)
   const { server, recorder, routes } = instance
   const snapshotFiles = (moment: string) => {

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import type { OperationBody } from '../../src/droplets/operations/schema.ts'
 import { expectedFailure } from '../testkit/cli.ts'
-import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
+import { createFakeDocker, type FakeDocker } from '../testkit/docker/fake-docker.ts'
+import { errorResponse } from '../testkit/docker/replies.ts'
 import { addDroplet, type CliUser, createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { createTcpProxy } from '../testkit/e2e/tcp-proxy.ts'
@@ -9,12 +10,12 @@ import { waitUntil } from '../testkit/wait-until.ts'
 
 // Progress, waiting and cancelling in the CLI, with the binary as client and server.
 
-let engine: FakeEngine
+let engine: FakeDocker
 let server: ServerProcess
 let cliUser: CliUser
 
 beforeAll(async () => {
-  engine = createFakeEngine()
+  engine = createFakeDocker()
   server = await startServerProcess({ socket: engine.socket })
 })
 afterAll(async () => {
@@ -44,22 +45,10 @@ const CLEAR_TO_END = '\x1b[K'
 const CLEAR_LINE = `\r${CLEAR_TO_END}`
 const uuid = /[0-9a-f]{8}-[0-9a-f-]{27}/
 
-/** Holds the next matching request to the engine until it is released. */
-function holdNext(pattern: RegExp) {
-  const arrived = Promise.withResolvers<void>()
-  const released = Promise.withResolvers<void>()
-  engine.respondNext(pattern, async () => {
-    arrived.resolve()
-    await released.promise
-    return undefined
-  })
-  return { arrived: arrived.promise, release: released.resolve }
-}
-
 /** Makes the image missing. Its build reports one step and completes when it is released. */
 function holdBuild(step: string) {
   const released = Promise.withResolvers<void>()
-  engine.respondNext(/^GET \/images\//, () => Response.json({ message: 'No such image' }, { status: 404 }))
+  engine.respondNext(/^GET \/images\//, () => errorResponse(404, 'No such image'))
   engine.respondNext(/^POST \/build/, () => {
     const body = new ReadableStream<Uint8Array>({
       async start(controller) {
@@ -123,7 +112,7 @@ describe('progress', () => {
 describe('an operation that does not succeed', () => {
   test('failed: exits with 1 and the message of the server', async () => {
     const name = await addDropletName()
-    engine.respondNext(/\/stop/, () => Response.json({ message: 'cannot stop it' }, { status: 500 }))
+    engine.respondNext(/\/stop/, () => errorResponse(500, 'cannot stop it'))
     const failure = expectedFailure(1, /cannot stop it/)
     expect(await cliUser.run('droplet', 'stop', name)).toEqual(failure)
     const { id, state } = await newestOperation()
@@ -151,7 +140,7 @@ describe('an operation that does not succeed', () => {
 
   test('Ctrl-C: exits with 130, and the change continues', async () => {
     const name = await addDropletName()
-    const stop = holdNext(/\/stop/)
+    const stop = engine.holdNext(/\/stop/)
     const stopping = cliUser.startAtTerminal(80, 'droplet', 'stop', name)
     await stopping.stdout.waitFor(/: stop, \d s/)
     const { id } = await newestOperation()
@@ -162,7 +151,7 @@ describe('an operation that does not succeed', () => {
       exitCode: 130,
       left: `The operation continues; to cancel it: cikit-api operation cancel ${id}\r\n`,
     })
-    stop.release()
+    stop.open()
     expect((await cliUser.run('operation', 'show', id, '--wait')).stdout).toMatch(/^state +done$/m)
     expect(engine.stateOf(name)).toBe('exited')
   })
@@ -180,16 +169,16 @@ describe('an operation that does not succeed', () => {
 describe('without waiting', () => {
   test('--detach prints the id, with which the operation can be listed, shown and awaited', async () => {
     const name = await addDropletName()
-    const stop = holdNext(/\/stop/)
+    const stop = engine.holdNext(/\/stop/)
     const detached = await cliUser.run('droplet', 'stop', name, '--detach')
     const [id = ''] = uuid.exec(detached.stdout) ?? []
     expect(detached).toEqual({ exitCode: 0, stdout: `${id}\n`, stderr: '' })
-    await stop.arrived
+    await stop.entered()
     const listed = await cliUser.run('operation', 'ls', '--droplet', name)
     expect(listed.stdout.split('\n')[0]).toMatch(/^ID +KIND +DROPLET +STATE +USER +CREATED$/)
     expect(listed.stdout.split('\n')[1]).toMatch(new RegExp(`^${id} +stop +${name} +running +ann +\\d{4}-`))
     const waiting = cliUser.start('operation', 'show', id, '--wait', '--json')
-    stop.release()
+    stop.open()
     const { exitCode, stdout, stderr } = await waiting.result
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
     expect(JSON.parse(stdout)).toMatchObject({ id, kind: 'stop', droplet: name, state: 'done' })
@@ -226,14 +215,14 @@ describe('a lost connection', () => {
     await using proxy = await createTcpProxy(originOf(first))
     cliUser.patchSession({ url: proxy.url })
     const name = await addDropletName()
-    const stop = holdNext(/\/stop/)
+    const stop = engine.holdNext(/\/stop/)
     const stopping = cliUser.startAtTerminal(80, 'droplet', 'stop', name)
     await stopping.stdout.waitFor(/: stop, 0 s/)
     first.process.kill('SIGKILL')
     await stopping.stdout.waitFor(/server unreachable, retrying/)
     await using second = await startServerProcess({ socket: engine.socket, dataDir: `${cliUser.home}/data` })
     proxy.redirectTo(originOf(second))
-    stop.release()
+    stop.open()
     const { exitCode, stdout } = await stopping.result
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/Exited/) })
   })

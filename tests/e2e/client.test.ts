@@ -2,18 +2,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expectedFailure } from '../testkit/cli.ts'
-import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
+import { createFakeDocker, type FakeDocker } from '../testkit/docker/fake-docker.ts'
 import { addDroplet, createCliUser, logIn, originOf } from '../testkit/e2e/cli-user.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { fileMode } from '../testkit/file-modes.ts'
 
 // The client commands, with the binary as client and server.
 
-let engine: FakeEngine
+let engine: FakeDocker
 let server: ServerProcess
 
 beforeAll(async () => {
-  engine = createFakeEngine()
+  engine = createFakeDocker()
   server = await startServerProcess({ socket: engine.socket })
 })
 

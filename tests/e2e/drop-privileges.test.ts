@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { chmodSync, chownSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { randomUUIDv7 } from 'bun'
+import { chmodSync, chownSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { binary } from '../../scripts/lib/paths.ts'
 import { run } from '../../scripts/lib/run.ts'
+import { createFakeDocker, type FakeDocker } from '../testkit/docker/fake-docker.ts'
 import { startServerProcess } from '../testkit/e2e/server-process.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
 
@@ -31,21 +30,18 @@ test('create-user as root creates files that belong to the owner of the data dir
 describe('serve as root with the data directory of another user', () => {
   const GROUP = 4_711
   let dir: ReturnType<typeof tempDir>
-  let engine: ReturnType<typeof Bun.serve>
-  let socket: string
+  let engine: FakeDocker
 
   beforeEach(() => {
     dir = tempDir()
     chownSync(dir.path, NOBODY, NOBODY)
     chmodSync(dir.path, 0o711)
-    socket = join(tmpdir(), `engine-${randomUUIDv7()}.sock`)
-    // The server only asks for its version at the start.
-    engine = Bun.serve({ unix: socket, fetch: () => new Response(null, { status: 500 }) })
-    chownSync(socket, 0, GROUP)
+    engine = createFakeDocker(() => new Response(null, { status: 500 }))
+    chmodSync(dirname(engine.socket), 0o711)
+    chownSync(engine.socket, 0, GROUP)
   })
   afterEach(async () => {
-    await engine.stop(true)
-    rmSync(socket, { force: true })
+    await engine[Symbol.asyncDispose]()
     dir[Symbol.dispose]()
   })
 
@@ -55,8 +51,8 @@ describe('serve as root with the data directory of another user', () => {
   ])(
     "runs as that user, with the group of the engine's socket if the group may use it: %s",
     async (_, mode, groups) => {
-      chmodSync(socket, mode)
-      await using server = await startServerProcess({ socket, dataDir: dir.path })
+      chmodSync(engine.socket, mode)
+      await using server = await startServerProcess({ socket: engine.socket, dataDir: dir.path })
       const status = readFileSync(`/proc/${server.process.pid}/status`, 'utf8')
       const idsOf = (field: string) =>
         new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(status)?.[1]?.trim().split(/\s+/).map(Number)

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
-import { createFakeEngine, type FakeEngine } from '../testkit/docker/fake-engine.ts'
+import { createFakeDocker, type FakeDocker } from '../testkit/docker/fake-docker.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { type EventStreamReader, readEventStream, type StreamEvent } from '../testkit/events/event-stream-reader.ts'
 import { tempDir } from '../testkit/temp-dir.ts'
@@ -41,7 +41,7 @@ function openUnreadStream(server: ServerProcess, token: string) {
  * Creates a droplet with 1,000 ports, so that each start is an event of about 60 KB.
  * @returns a function that restarts it
  */
-async function createBigDroplet(engine: FakeEngine) {
+async function createBigDroplet(engine: FakeDocker) {
   const post = async (path: string, body?: unknown) => {
     const requestInit = body === undefined ? {} : { body: JSON.stringify(body) }
     return await (
@@ -71,7 +71,7 @@ describe('a client that does not read', () => {
   const RESTARTS = 150
 
   test('is dropped, while others continue and memory stays bounded', async () => {
-    await using engine = createFakeEngine()
+    await using engine = createFakeDocker()
     await using server = await startServerProcess({ socket: engine.socket })
     const token = await server.logInAs('viewer')
     const restart = await createBigDroplet(engine)
@@ -96,7 +96,7 @@ describe('a client that does not read', () => {
   })
 
   test('does not delay the stop of the server', async () => {
-    await using engine = createFakeEngine()
+    await using engine = createFakeDocker()
     await using server = await startServerProcess({ socket: engine.socket })
     const token = await server.logInAs('viewer')
     const restart = await createBigDroplet(engine)
@@ -160,7 +160,7 @@ describe('a host command', () => {
 })
 
 test('200 streams receive the same events and leave no open files', async () => {
-  await using engine = createFakeEngine()
+  await using engine = createFakeDocker()
   await using server = await startServerProcess({ socket: engine.socket })
   const token = await server.logInAs('manager')
   await server.callDroplets('POST', 'add', token)

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
 import { certificateFiles, createCertificate } from '../testkit/certificates.ts'
-import { createFakeEngine } from '../testkit/docker/fake-engine.ts'
+import { createFakeDocker } from '../testkit/docker/fake-docker.ts'
 import { monitoringDir, startPrometheus } from '../testkit/e2e/prometheus.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { metricNamesIn } from '../testkit/prometheus-text.ts'
@@ -19,7 +19,7 @@ interface Panel {
 }
 
 const dir = tempDir()
-const engine = createFakeEngine()
+const engine = createFakeDocker()
 const filePath = (name: string) => join(monitoringDir, name)
 const dashboard: { panels: Panel[]; annotations: { list: { expr: string }[] } } = JSON.parse(
   readFileSync(filePath('grafana-dashboard.json'), 'utf8'),

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { pollUntil } from '../../scripts/lib/run.ts'
-import { createFakeEngine } from '../testkit/docker/fake-engine.ts'
+import { createFakeDocker } from '../testkit/docker/fake-docker.ts'
 import { startServerProcess } from '../testkit/e2e/server-process.ts'
 import { openConnections, sendSlowly } from '../testkit/faults/connections.ts'
 import { timed } from '../testkit/timed.ts'
@@ -13,7 +13,7 @@ const MAX_FILES = 64
 const partialRequest = 'GET /api/v1/user/list HTTP/1.1\r\nHost: matrix.test\r\n'
 
 test(`recovers from 500 connections with a limit of ${MAX_FILES} files`, async () => {
-  await using engine = createFakeEngine()
+  await using engine = createFakeDocker()
   engine.addRunningDroplet('cikit22')
   const commandPrefix = ['bash', '-c', `ulimit -n ${MAX_FILES}; exec "$@"`, 'bash']
   await using server = await startServerProcess({ socket: engine.socket, commandPrefix })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { pollUntil, run } from '../../scripts/lib/run.ts'
-import { type ConnectionFault, neverResponds, trickles } from '../testkit/e2e/connection-faults.ts'
+import type { ConnectionHandler } from '../testkit/docker/http-connection.ts'
+import { neverResponds, trickles } from '../testkit/e2e/connection-faults.ts'
 import { createEngineProxy } from '../testkit/e2e/engine-proxy.ts'
 import { SMALL_IMAGE, startEngine, type TestEngine } from '../testkit/e2e/engines.ts'
 import { startServerProcess } from '../testkit/e2e/server-process.ts'
@@ -36,7 +37,7 @@ test('an unanswered change fails with 918 after a minute, and everything else ke
 }, 120_000)
 
 /** A server with a running and a stopped droplet, and an engine that does not answer changes. */
-async function createSilentHost(prefix: string, fault: ConnectionFault) {
+async function createSilentHost(prefix: string, fault: ConnectionHandler) {
   const proxy = createEngineProxy(engine.socket)
   const server = await startServerProcess({ socket: proxy.socket, flags: ['--image', SMALL_IMAGE, '--prefix', prefix] })
   const token = await server.logInAs('owner')

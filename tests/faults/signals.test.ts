@@ -4,12 +4,19 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pollUntil } from '../../scripts/lib/run.ts'
 import { timedOut, withTimeout } from '../../src/core/timeout.ts'
+import { createFakeDocker } from '../testkit/docker/fake-docker.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
-import { createSlowEngine } from '../testkit/faults/slow-engine.ts'
 import { waitForLog } from '../testkit/faults/wait-for-log.ts'
 import { timed } from '../testkit/timed.ts'
 
 // SIGTERM and SIGINT during the stop of a droplet by a slow engine, or during a write.
+
+/** An engine with one droplet, whose next stop blocks until its gate is opened. */
+function createSlowEngine() {
+  const engine = createFakeDocker()
+  engine.addRunningDroplet('cikit22')
+  return { ...engine, stopGate: engine.holdNext(/^POST \S+\/stop$/) }
+}
 
 const isConnectionRefused = (server: ServerProcess) =>
   fetch(server.url, { headers: { connection: 'close' } }).then(
@@ -22,12 +29,12 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s during a stop: the client gets its
   await using server = await startServerProcess({ socket: engine.socket })
   const token = await server.logInAs('manager')
   const stop = server.callDroplets('PATCH', 'stop/cikit22', token)
-  await engine.requested
+  await engine.stopGate.entered()
   const exit = server.stop(signal)
   await waitForLog(server, 'stopping')
   expect(await pollUntil(5_000, () => isConnectionRefused(server))).toBe(true)
   expect(server.process.exitCode).toBeNull()
-  engine.release()
+  engine.stopGate.open()
   expect(await stop).toMatchObject([{ name: 'cikit22', state: 'exited' }])
   expect(await exit).toBe(0)
   await waitForLog(server, 'stopped')
@@ -43,38 +50,38 @@ test('SIGTERM during a stop whose client disconnected: the stop is completed', a
     headers: { authorization: `Bearer ${token}` },
     signal: client.signal,
   }).catch(error => error)
-  await engine.requested
+  await engine.stopGate.entered()
   client.abort()
   expect(await stop).toBeInstanceOf(Error)
   const exit = server.stop()
   await waitForLog(server, 'stopping')
   // Long enough for the process to exit if it did not wait.
   expect(await withTimeout(exit, 1_000)).toBe(timedOut)
-  engine.release()
+  engine.stopGate.open()
   expect(await exit).toBe(0)
-  expect(engine.dropletState()).toBe('exited')
+  expect(engine.stateOf('cikit22')).toBe('exited')
 })
 
 test('SIGTERM before a requested change has started: the change is started and completed', async () => {
   await using engine = createSlowEngine()
   await using server = await startServerProcess({ socket: engine.socket })
   const token = await server.logInAs('manager')
-  const heldList = engine.holdNextList()
+  const heldList = engine.holdNext(/^GET \/containers\/json/)
   const stop = fetch(`${server.url}/droplet/stop/cikit22`, {
     method: 'PATCH',
     headers: { authorization: `Bearer ${token}`, prefer: 'respond-async' },
   })
-  await heldList.requested
+  await heldList.entered()
   const exit = server.stop()
   await waitForLog(server, 'stopping')
-  heldList.release()
+  heldList.open()
   expect((await stop).status).toBe(202)
-  await engine.requested
+  await engine.stopGate.entered()
   // Long enough for the process to exit if it did not wait.
   expect(await withTimeout(exit, 1_000)).toBe(timedOut)
-  engine.release()
+  engine.stopGate.open()
   expect(await exit).toBe(0)
-  expect(engine.dropletState()).toBe('exited')
+  expect(engine.stateOf('cikit22')).toBe('exited')
   const messages = server.log.map(({ message }) => message)
   expect(messages.slice(messages.indexOf('operation ended'))).toEqual(['operation ended', 'stopped'])
 })
@@ -83,13 +90,9 @@ test('SIGTERM while an interrupted add cannot be rolled back, because the engine
   await using engine = createSlowEngine()
   await using server = await startServerProcess({ socket: engine.socket })
   const token = await server.logInAs('manager')
-  const created = Promise.withResolvers<void>()
-  engine.respondNext(/^POST \/containers\/create/, () => {
-    created.resolve()
-    return new Promise(() => {})
-  })
+  const heldCreate = engine.holdNext(/^POST \/containers\/create/)
   const add = server.call('POST', '/droplet/add', token).catch(error => error)
-  await created.promise
+  await heldCreate.entered()
   await server.stop('SIGKILL')
   expect(await add).toBeInstanceOf(Error)
   await using restarted = await startServerProcess({ socket: '/nonexistent/docker.sock', dataDir: server.dataDir })
@@ -139,7 +142,7 @@ test('a second signal exits at once, and everything acknowledged survives', asyn
   await using server = await startServerProcess({ socket: engine.socket })
   const token = await server.logInAs('owner')
   const stop = server.callDroplets('PATCH', 'stop/cikit22', token).catch(error => error)
-  await engine.requested
+  await engine.stopGate.entered()
   server.process.kill('SIGTERM')
   await waitForLog(server, 'stopping')
   const { ms, result } = await timed(server.stop('SIGINT'))
@@ -152,7 +155,7 @@ test('a second signal exits at once, and everything acknowledged survives', asyn
   const [operation] = (await restarted.call('GET', '/operation/list', token)).body as { id: string }[]
   const { body: operationBody } = await restarted.call('GET', `/operation/show/${operation?.id}?wait=10`, token)
   expect(operationBody).toMatchObject({ kind: 'stop', droplet: 'cikit22', user: 'owner', state: 'done' })
-  expect(engine.dropletState()).toBe('exited')
+  expect(engine.stateOf('cikit22')).toBe('exited')
   const { body } = await restarted.call('GET', '/audit/list?action=droplet', token)
   expect(body).toMatchObject(
     ['ok', 'interrupted'].map(result => ({ action: 'droplet.stop', target: 'cikit22', result })),

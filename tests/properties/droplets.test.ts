@@ -5,7 +5,7 @@ import { parseStandardOutput } from '../../src/engines/docker/multiplexed-output
 import { parseProbe } from '../../src/engines/docker/probe.ts'
 import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
 import { errorIdIn, sendRequest } from '../testkit/api/wire-response.ts'
-import { encodeFrame } from '../testkit/docker/docker-engine.ts'
+import { encodeFrame } from '../testkit/docker/replies.ts'
 import { createTestDroplet, HOST_KEY } from '../testkit/droplets/droplet.ts'
 import { anyText, checkProperty, hostileTexts } from '../testkit/properties/check-property.ts'
 

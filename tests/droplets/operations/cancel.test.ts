@@ -4,7 +4,7 @@ import { ApiError } from '../../../src/core/errors.ts'
 import type { OperationView } from '../../../src/droplets/operations/entry.ts'
 import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
-import { createGate } from '../../testkit/droplets/gate.ts'
+import { createGate } from '../../testkit/gate.ts'
 
 // What can be cancelled, and when it is too late.
 
@@ -30,7 +30,7 @@ describe('cancelling', () => {
       },
     })
     const { id } = await service.change(TEST_ACTOR, { kind: 'add', sshKeys: [] })
-    await gate.entered
+    await gate.entered()
     expect(service.operations.show(id)).toMatchObject({ state: 'running', cancellable: true })
     const cancelled = service.operations.cancel(TEST_ACTOR, id)
     gate.open()
@@ -57,7 +57,7 @@ describe('cancelling', () => {
       },
     })
     const { id } = await service.change(TEST_ACTOR, { kind: 'add', sshKeys: [] })
-    await gate.entered
+    await gate.entered()
     host.memoryEngine.failNext('removeMarked', unavailableError())
     const cancelled = service.operations.cancel(TEST_ACTOR, id)
     gate.open()
@@ -80,10 +80,10 @@ describe('cancelling', () => {
       },
     })
     const { id } = await change(TEST_ACTOR, { kind: 'add', sshKeys: [] })
-    await starting.entered
+    await starting.entered()
     const cancelled = operations.cancel(TEST_ACTOR, id)
     starting.open()
-    await undoing.entered
+    await undoing.entered()
     expect(operations.show(id)).toMatchObject({ state: 'running', cancellable: false, endedAt: null })
     undoing.open()
     expect(stepLabels(await cancelled)).toEqual(['image', 'create', 'start', 'undo'])
@@ -110,7 +110,7 @@ describe('cancelling', () => {
     const gate = createGate()
     const { change, operations, idle } = host.startService({ stop: gate.pass })
     await change(TEST_ACTOR, { kind: 'stop', droplet: 'cikit01' })
-    await gate.entered
+    await gate.entered()
     const { id } = await change(TEST_ACTOR, { kind: 'delete', droplet: 'cikit01' })
     expect(operations.show(id)).toMatchObject({ state: 'queued', cancellable: true })
     const cancelled = await operations.cancel(TEST_ACTOR, id)
@@ -132,7 +132,7 @@ describe('cancelling', () => {
     const gate = createGate()
     const { change, operations } = host.startService({ stop: gate.pass, start: gate.pass })
     const { id } = await change(TEST_ACTOR, { kind, droplet: 'cikit01' })
-    await gate.entered
+    await gate.entered()
     expect(operations.show(id).cancellable).toBe(false)
     await expect(operations.cancel(TEST_ACTOR, id)).rejects.toMatchObject({ errorId: 931, status: 409 })
     gate.open()
@@ -159,7 +159,7 @@ describe('cancelling', () => {
         await gate.pass()
       },
     })
-    await gate.entered
+    await gate.entered()
     const cancelled = operations.cancel(TEST_ACTOR, id)
     gate.open()
     await expect(cancelled).rejects.toMatchObject({ errorId: 931 })
@@ -171,7 +171,7 @@ describe('cancelling', () => {
     const gate = createGate()
     const { change, operations } = host.startService({ prepare: gate.pass })
     const { id } = await change(TEST_ACTOR, { kind: 'add', sshKeys: [] })
-    await gate.entered
+    await gate.entered()
     const both = Promise.all([operations.cancel(TEST_ACTOR, id), operations.cancel(TEST_ACTOR, id)])
     gate.open()
     expect((await both).map(({ state }) => state)).toEqual(['cancelled', 'cancelled'])

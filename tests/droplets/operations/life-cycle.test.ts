@@ -3,7 +3,7 @@ import { ApiError } from '../../../src/core/errors.ts'
 import type { OperationView } from '../../../src/droplets/operations/entry.ts'
 import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
-import { createGate } from '../../testkit/droplets/gate.ts'
+import { createGate } from '../../testkit/gate.ts'
 
 // The life cycle of operations, with the droplet service over an in-memory engine.
 
@@ -151,7 +151,7 @@ describe('an operation', () => {
         await gate.pass()
       },
     })
-    await gate.entered
+    await gate.entered()
     expect(operations.show(id)).toMatchObject({ progress: null, steps: [{ endedAt: host.clock.now() }] })
     gate.open()
   })
@@ -162,7 +162,7 @@ describe('an operation', () => {
     const gate = createGate()
     const { change, operations } = host.startService({ stop: gate.pass })
     const queued = await change(TEST_ACTOR, { kind: 'stop', droplet: 'cikit01' })
-    await gate.entered
+    await gate.entered()
     const running = operations.show(queued.id)
     gate.open()
     await operations.outcome(queued.id)
@@ -217,7 +217,7 @@ describe('an operation', () => {
     const gate = createGate()
     const { change } = host.startService({ stop: gate.pass })
     const { id } = await change(TEST_ACTOR, { kind: 'stop', droplet: 'cikit01' })
-    await gate.entered
+    await gate.entered()
     // Another process would find it.
     expect(host.startService().operations.unfinished()).toMatchObject([{ id, kind: 'stop', droplet: 'cikit01' }])
     gate.open()

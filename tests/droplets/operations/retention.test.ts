@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
-import { createGate, startHeldStop } from '../../testkit/droplets/gate.ts'
+import { startHeldStop } from '../../testkit/droplets/held-stop.ts'
+import { createGate } from '../../testkit/gate.ts'
 
 // Retention and listing of operations.
 
@@ -31,7 +32,7 @@ describe('operations are kept', () => {
     const gate = createGate()
     const { add, change, operations } = host.startService({ stop: gate.pass })
     await change(TEST_ACTOR, { kind: 'stop', droplet: 'cikit01' })
-    await gate.entered
+    await gate.entered()
     for (let count = 0; count < 3; count++) await add(TEST_ACTOR)
     const [newest] = operations.list({ limit: 1 })
     // As if that many had been created before.
@@ -66,7 +67,7 @@ test('the list of a droplet includes the running add that creates it', async () 
   })
   const { id } = await change(TEST_ACTOR, { kind: 'add', sshKeys: [] })
   await change(TEST_ACTOR, { kind: 'add', sshKeys: [] })
-  await gate.entered
+  await gate.entered()
   expect(operations.list({ droplet: 'cikit01' }).map(operation => operation.id)).toEqual([id])
   expect(operations.list({}).length).toBe(2)
   gate.open()

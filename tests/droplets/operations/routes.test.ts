@@ -2,6 +2,7 @@ import { describe, expect, spyOn, test } from 'bun:test'
 import { ApiError } from '../../../src/core/errors.ts'
 import { createTestApi, type TestApi } from '../../testkit/api/test-api.ts'
 import { createMemoryEngine } from '../../testkit/droplets/memory-engine.ts'
+import { createGate } from '../../testkit/gate.ts'
 import { waitUntil } from '../../testkit/wait-until.ts'
 
 const RESPOND_ASYNC = { prefer: 'respond-async' }
@@ -9,19 +10,17 @@ type OperationSummary = { id: string; state: string }
 
 /** The API over an engine whose stop blocks until it is released. */
 async function createSlowApi() {
-  const released = Promise.withResolvers<void>()
-  const entered = Promise.withResolvers<void>()
+  const gate = createGate()
   const memory = createMemoryEngine(Date.now)
   const engine = {
     ...memory.engine,
     async stop(id: string) {
-      entered.resolve()
-      await released.promise
+      await gate.pass()
       await memory.engine.stop(id)
     },
   }
   const api = await createTestApi({ engine })
-  return Object.assign(api, { entered: entered.promise, release: released.resolve })
+  return Object.assign(api, { entered: gate.entered, release: gate.open })
 }
 
 const change = (api: TestApi, token: string, path: string, headers: Record<string, string> = {}, json?: unknown) =>
@@ -200,7 +199,7 @@ describe('a running operation', () => {
     const { token } = await api.logInAs('manager')
     await change(api, token, 'add')
     const { id } = (await change(api, token, 'stop/cikit01', RESPOND_ASYNC)).body as OperationSummary
-    await api.entered
+    await api.entered()
     const show = (query = '') => api.call('GET', `/operation/show/${id}${query}`, { token })
     expect((await show()).body).toMatchObject({ state: 'running', cancellable: false, ended_at: null })
     const waiting = show('?wait=60')
@@ -217,7 +216,7 @@ describe('a running operation', () => {
     const { token } = await api.logInAs('manager')
     await change(api, token, 'add')
     await change(api, token, 'stop/cikit01', RESPOND_ASYNC)
-    await api.entered
+    await api.entered()
     const removal = change(api, token, 'delete/cikit01')
     const queued = async () => {
       const { body } = await api.call('GET', '/operation/list?limit=1', { token })
@@ -270,7 +269,7 @@ test('the audit log has the canceller and the requester', async () => {
   const { token: owner } = await api.logInAs('owner')
   await change(api, token, 'add')
   await change(api, token, 'stop/cikit01', RESPOND_ASYNC)
-  await api.entered
+  await api.entered()
   const { id } = (await change(api, token, 'delete/cikit01', RESPOND_ASYNC)).body as OperationSummary
   expect((await api.call('DELETE', `/operation/cancel/${id}`, { token: owner })).status).toBe(200)
   const { body } = await api.call('GET', '/audit/list?limit=2', { token: owner })
@@ -295,7 +294,7 @@ test('a disconnected client ends its wait', async () => {
       }),
     )
   const changing = ask('PATCH', '/droplet/stop/cikit01', { prefer: 'respond-async, wait=60' })
-  await api.entered
+  await api.entered()
   const [operation] = api.context.operations.list({})
   const showing = ask('GET', `/operation/show/${operation?.id}?wait=60`)
   await new Promise(setImmediate)
@@ -311,7 +310,7 @@ test('waiting clients are released at shutdown', async () => {
   const { token } = await api.logInAs('manager')
   await change(api, token, 'add')
   const { id } = (await change(api, token, 'stop/cikit01', RESPOND_ASYNC)).body as OperationSummary
-  await api.entered
+  await api.entered()
   const waiting = api.call('GET', `/operation/show/${id}?wait=60`, { token })
   await new Promise(setImmediate)
   await api.restart()

@@ -2,7 +2,8 @@ import { heapStats } from 'bun:jsc'
 import { describe, expect, jest, test } from 'bun:test'
 import { TEST_ACTOR } from '../../testkit/actor.ts'
 import { createTestDropletHost } from '../../testkit/droplets/droplet-host.ts'
-import { createGate, startHeldStop } from '../../testkit/droplets/gate.ts'
+import { startHeldStop } from '../../testkit/droplets/held-stop.ts'
+import { createGate } from '../../testkit/gate.ts'
 import { waitUntil } from '../../testkit/wait-until.ts'
 
 describe('waiting', () => {
@@ -81,7 +82,7 @@ describe('waiting', () => {
     const { id } = await change(TEST_ACTOR, { kind: 'stop', droplet: 'cikit02' })
     first?.gate.open()
     await waitUntil(() => operations.list({ droplet: 'cikit01' })[0]?.state === 'done', { what: 'the first stop' })
-    await second?.gate.entered
+    await second?.gate.entered()
     second?.gate.open()
     await operations.outcome(id)
     await idle

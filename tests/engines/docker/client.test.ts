@@ -2,8 +2,9 @@ import { describe, expect, test } from 'bun:test'
 import type { EngineCall } from '../../../src/droplets/engine.ts'
 import { chooseApiVersion } from '../../../src/engines/docker/api-version.ts'
 import { createDockerClient, requestKind } from '../../../src/engines/docker/client.ts'
-import { createTestEngine, errorResponse } from '../../testkit/docker/docker-engine.ts'
-import { createFakeDocker } from '../../testkit/docker/fake-docker.ts'
+import { createFakeDocker, exceptVersion } from '../../testkit/docker/fake-docker.ts'
+import { errorResponse } from '../../testkit/docker/replies.ts'
+import { createTestEngine } from '../../testkit/docker/test-engine.ts'
 
 const list = { method: 'GET', path: '/containers/json', timeoutMs: 2_500 } as const
 
@@ -111,16 +112,12 @@ describe('the API version', () => {
 
 describe('requests and responses', () => {
   test.each([204, 304])('%i is success without a body', async status => {
-    await using docker = createTestEngine(({ path }) =>
-      path === '/version' ? undefined : new Response(null, { status }),
-    )
+    await using docker = createTestEngine(exceptVersion(() => new Response(null, { status })))
     expect(await docker.client.request(list)).toBeUndefined()
   })
 
   test('an error response has its status and message', async () => {
-    await using docker = createTestEngine(({ path }) =>
-      path === '/version' ? undefined : errorResponse(409, 'in use'),
-    )
+    await using docker = createTestEngine(exceptVersion(() => errorResponse(409, 'in use')))
     await expect(docker.client.request(list)).rejects.toMatchObject({
       name: 'DockerApiError',
       status: 409,
@@ -129,23 +126,15 @@ describe('requests and responses', () => {
   })
 
   test('sends JSON and tar bodies', async () => {
-    const types: (string | null)[] = []
-    const server = Bun.serve({
-      hostname: '127.0.0.1',
-      port: 0,
-      fetch: request => {
-        types.push(request.headers.get('content-type'))
-        return Response.json({ ApiVersion: '1.41' })
-      },
-    })
-    try {
-      const client = createDockerClient({ kind: 'tcp', origin: `http://127.0.0.1:${server.port}` })
-      await client.request({ ...list, method: 'POST', json: {} })
-      await client.request({ ...list, method: 'PUT', tar: new Uint8Array(512) })
-      expect(types).toEqual([null, 'application/json', 'application/x-tar'])
-    } finally {
-      await server.stop(true)
-    }
+    await using docker = createFakeDocker(
+      exceptVersion(() => Response.json({})),
+      { transport: 'tcp' },
+    )
+    const client = createDockerClient(docker.address)
+    await client.request({ ...list, method: 'POST', json: {} })
+    await client.request({ ...list, method: 'PUT', tar: new Uint8Array(512) })
+    const types = docker.requests.map(({ headers }) => headers.get('content-type'))
+    expect(types).toEqual([null, 'application/json', 'application/x-tar'])
   })
 
   test('a stream yields lines, wherever its chunks are cut', async () => {

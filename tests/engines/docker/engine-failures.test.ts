@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'bun:test'
 import { createDockerClient } from '../../../src/engines/docker/client.ts'
 import { createDockerEngine } from '../../../src/engines/docker/engine.ts'
-import { createTestEngine, errorResponse } from '../../testkit/docker/docker-engine.ts'
-import { closeConnection, createRawDocker, noResponse, rawResponse } from '../../testkit/docker/raw-docker.ts'
+import { createFakeDocker, exceptVersion } from '../../testkit/docker/fake-docker.ts'
+import {
+  closeConnection,
+  errorResponse,
+  neverRespond,
+  rawResponse,
+  sendBytes,
+  stall,
+  trickle,
+} from '../../testkit/docker/replies.ts'
+import { createTestEngine } from '../../testkit/docker/test-engine.ts'
 import { tempDir } from '../../testkit/temp-dir.ts'
 
 const MIB = 1024 * 1024
@@ -33,12 +42,12 @@ describe.each(Object.entries(queries))('%s is 918, never empty,', (_, query) => 
 
   test.each([
     ['the connection is closed without a word', closeConnection],
-    ['something else than HTTP is spoken', { bytes: 'SSH-2.0-OpenSSH_9.2\r\n', close: true }],
+    ['something else than HTTP is spoken', sendBytes('SSH-2.0-OpenSSH_9.2\r\n')],
     ['the answer ends in the middle', rawResponse('200 OK', '[', 100)],
     ['the answer is half a JSON', rawResponse('200 OK', '[{"Id":"7e16c2')],
     ['the answer has no body', rawResponse('200 OK', '')],
-    ['the answer is 204', { bytes: 'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n', close: true }],
-    ['the answer is 304', { bytes: 'HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n', close: true }],
+    ['the answer is 204', sendBytes('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n')],
+    ['the answer is 304', sendBytes('HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n')],
     ['the answer is null', rawResponse('200 OK', 'null')],
     ['the answer is no list', rawResponse('200 OK', '{"containers":[]}')],
     ['the answer is a list of something else', rawResponse('200 OK', '[1]')],
@@ -49,38 +58,25 @@ describe.each(Object.entries(queries))('%s is 918, never empty,', (_, query) => 
     ['the answer is 404 with HTML', rawResponse('404 Not Found', '<h1>nginx</h1>')],
     ['the answer is an error with words that are no text', rawResponse('400 Bad Request', '{"message":{}}')],
   ])('when %s', async (_, response) => {
-    using docker = createRawDocker(response)
-    await expect(query(engineAt(docker.address))).rejects.toMatchObject(unavailable)
+    await using docker = createTestEngine(exceptVersion(() => response))
+    await expect(query(docker.engine)).rejects.toMatchObject(unavailable)
   })
 
   test('when the response is a redirect, which is not followed', async () => {
-    let redirectsFollowed = 0
-    const count = () => {
-      redirectsFollowed++
-      return Response.json([])
-    }
-    const elsewhere = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: count })
-    try {
-      await using docker = createTestEngine(({ path }) =>
-        path === '/version' ? undefined : Response.redirect(elsewhere.url.href, 301),
-      )
-      await expect(query(docker.engine)).rejects.toMatchObject(unavailable)
-      expect(redirectsFollowed).toBe(0)
-    } finally {
-      await elsewhere.stop(true)
-    }
+    await using elsewhere = createFakeDocker(() => Response.json([]), { transport: 'tcp' })
+    await using docker = createTestEngine(exceptVersion(() => Response.redirect(elsewhere.origin, 301)))
+    await expect(query(docker.engine)).rejects.toMatchObject(unavailable)
+    expect(elsewhere.requests).toEqual([])
   })
 
   test('when the response is too large', async () => {
-    await using docker = createTestEngine(({ path }) =>
-      path === '/version' ? undefined : new Response(`[${' '.repeat(17 * MIB)}]`),
-    )
+    await using docker = createTestEngine(exceptVersion(() => new Response(`[${' '.repeat(17 * MIB)}]`)))
     await expect(query(docker.engine)).rejects.toMatchObject(unavailable)
   })
 
   test('when it is rejected, without the engine’s message', async () => {
-    await using docker = createTestEngine(({ path }) =>
-      path === '/version' ? undefined : errorResponse(500, 'open /etc/docker/secret: no such file'),
+    await using docker = createTestEngine(
+      exceptVersion(() => errorResponse(500, 'open /etc/docker/secret: no such file')),
     )
     await expect(query(docker.engine)).rejects.toMatchObject({
       errorId: 918,
@@ -90,24 +86,22 @@ describe.each(Object.entries(queries))('%s is 918, never empty,', (_, query) => 
 })
 
 test('returns 918 within 3 seconds, wherever the engine falls silent', async () => {
-  const never = () => new Promise<Response>(() => {})
   const slowVersion = async ({ path }: { path: string }) => {
-    if (path !== '/version') return await never()
+    if (path !== '/version') return neverRespond
     await Bun.sleep(1500)
     return Response.json({ ApiVersion: '1.41' })
   }
-  const endless = { ...rawResponse('200 OK', '[', 1000), close: false }
-  using mute = createRawDocker(noResponse)
-  using stuck = createRawDocker(endless)
-  using dripping = createRawDocker(endless, ' ')
-  await using muteFromTheFirst = createTestEngine(never)
-  await using muteAfterItsVersion = createTestEngine(slowVersion)
+  await using silentList = createTestEngine(exceptVersion(() => neverRespond))
+  await using stalling = createTestEngine(exceptVersion(() => stall('[', 1000)))
+  await using trickling = createTestEngine(exceptVersion(() => trickle('[', 1000, 200)))
+  await using silent = createTestEngine(() => neverRespond)
+  await using slow = createTestEngine(slowVersion)
   const engines = {
-    'on the list': engineAt(mute.address),
-    'in the middle of the list': engineAt(stuck.address),
-    'between any two bytes of the list': engineAt(dripping.address),
-    'from the first word': muteFromTheFirst.engine,
-    'after most of the time for its version': muteAfterItsVersion.engine,
+    'on the list': silentList.engine,
+    'in the middle of the list': stalling.engine,
+    'between any two bytes of the list': trickling.engine,
+    'from the start': silent.engine,
+    'after most of the time for its version': slow.engine,
   }
   const results = Object.entries(engines).map(async ([where, engine]) => {
     const start = performance.now()

@@ -1,15 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { parseTar } from 'nanotar'
 import { NameTakenError, type NewDroplet, PortTakenError } from '../../../src/droplets/engine.ts'
-import {
-  containerDetails,
-  containerEntry,
-  createTestEngine,
-  errorResponse,
-} from '../../testkit/docker/docker-engine.ts'
-import type { DockerRequest } from '../../testkit/docker/fake-docker.ts'
-
-const ID = '7e16c2cb0bf6'.padEnd(64, '0')
+import { containerDetails, containerEntry, CONTAINER_ID as ID } from '../../testkit/docker/bodies.ts'
+import { exceptVersion, type Responder } from '../../testkit/docker/fake-docker.ts'
+import type { HttpRequest } from '../../testkit/docker/http-connection.ts'
+import { errorResponse } from '../../testkit/docker/replies.ts'
+import { createTestEngine } from '../../testkit/docker/test-engine.ts'
 
 const newDroplet: NewDroplet = {
   name: 'cikit07',
@@ -24,9 +20,9 @@ const newDroplet: NewDroplet = {
 }
 
 /** An engine on which everything succeeds, except as overridden. */
-function createWorkingEngine(respond: (request: DockerRequest) => Response | undefined = () => undefined) {
-  return createTestEngine(request => {
-    const override = respond(request)
+function createWorkingEngine(respond: Responder = () => undefined) {
+  return createTestEngine(async request => {
+    const override = await respond(request)
     if (override) return override
     if (request.path.startsWith('/containers/create')) return Response.json({ Id: ID, Warnings: [] }, { status: 201 })
     if (request.path.endsWith('/archive?path=%2F')) return new Response('')
@@ -34,7 +30,7 @@ function createWorkingEngine(respond: (request: DockerRequest) => Response | und
   })
 }
 
-const respondTo = (path: string, response: () => Response) => (request: DockerRequest) =>
+const respondTo = (path: string, response: () => Response) => (request: HttpRequest) =>
   request.path.startsWith(path) ? response() : undefined
 
 describe('listing', () => {
@@ -245,16 +241,12 @@ describe('inspecting', () => {
   })
 
   test('a missing container yields undefined', async () => {
-    await using docker = createTestEngine(({ path }) =>
-      path === '/version' ? undefined : errorResponse(404, `No such container: ${ID}`),
-    )
+    await using docker = createTestEngine(exceptVersion(() => errorResponse(404, `No such container: ${ID}`)))
     expect(await docker.engine.inspect(ID)).toBeUndefined()
   })
 
   test('an error response means a broken engine', async () => {
-    await using docker = createTestEngine(({ path }) =>
-      path === '/version' ? undefined : errorResponse(500, 'layer store'),
-    )
+    await using docker = createTestEngine(exceptVersion(() => errorResponse(500, 'layer store')))
     await expect(docker.engine.inspect(ID)).rejects.toMatchObject({ errorId: 918 })
   })
 })

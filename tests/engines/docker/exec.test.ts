@@ -1,11 +1,10 @@
-import { afterEach, describe, expect, test } from 'bun:test'
-import { createServer, type Server, type Socket } from 'node:net'
-import { join } from 'node:path'
+import { describe, expect, test } from 'bun:test'
 import { hijack } from '../../../src/engines/docker/hijack.ts'
 import { demultiplexOutput } from '../../../src/engines/docker/multiplexed-output.ts'
 import { parseUsage } from '../../../src/engines/docker/usage.ts'
-import { encodeFrame } from '../../testkit/docker/docker-engine.ts'
-import { tempDir } from '../../testkit/temp-dir.ts'
+import { createFakeDocker, type FakeDocker } from '../../testkit/docker/fake-docker.ts'
+import type { ConnectionHandler } from '../../testkit/docker/http-connection.ts'
+import { closeConnection, encodeFrame, neverRespond } from '../../testkit/docker/replies.ts'
 
 async function* chunksOf(...parts: Uint8Array[]) {
   yield* parts
@@ -45,31 +44,12 @@ describe('the output of a program', () => {
 })
 
 describe('an upgraded connection', () => {
-  let engine: Server | undefined
-  const sockets = new Set<Socket>()
-  afterEach(() => {
-    for (const socket of sockets) socket.destroy()
-    engine?.close()
-  })
-
-  /** An engine with this response. */
-  async function hijackFrom(respond: (socket: Socket, request: string) => void, timeoutMs = 2_000) {
-    using dir = tempDir()
-    const path = join(dir.path, 'engine.sock')
-    engine = createServer(socket => {
-      sockets.add(socket)
-      socket.on('error', () => undefined)
-      socket.once('data', data => respond(socket, data.toString()))
-    })
-    await new Promise<void>(resolve => engine?.listen(path, () => resolve()))
-    return await hijack({ kind: 'unix', path }, '/v1.41/exec/1/start', { Tty: true }, timeoutMs)
-  }
+  const hijackFrom = (docker: FakeDocker, timeoutMs = 2_000) =>
+    hijack(docker.address, '/v1.41/exec/1/start', { Tty: true }, timeoutMs)
 
   test.each(['101 UPGRADED', '200 OK'])('is a two-way stream after %s', async status => {
     const typed = Promise.withResolvers<string>()
-    let requestText = ''
-    const connection = await hijackFrom((socket, request) => {
-      requestText = request
+    await using docker = createFakeDocker(() => socket => {
       // The first bytes may arrive together with the head.
       socket.write(`HTTP/1.1 ${status}\r\nConnection: Upgrade\r\n\r\nfirst `)
       socket.once('data', data => {
@@ -77,10 +57,10 @@ describe('an upgraded connection', () => {
         socket.end('second')
       })
     })
-    if (!('output' in connection)) throw new Error('it was not handed over')
-    expect(requestText).toMatch(
-      /^POST \/v1\.41\/exec\/1\/start HTTP\/1\.1\r\n[\s\S]*Upgrade: tcp\r\n[\s\S]*\r\n\r\n\{"Tty":true\}$/,
-    )
+    const connection = await hijackFrom(docker)
+    if (!('output' in connection)) throw new Error('the connection was not upgraded')
+    expect(docker.requests).toMatchObject([{ method: 'POST', path: '/v1.41/exec/1/start', body: '{"Tty":true}' }])
+    expect(docker.requests[0]?.headers.get('upgrade')).toBe('tcp')
     expect(connection.write(Buffer.from('ls\r'))).toBe(true)
     let text = ''
     for await (const bytes of connection.output) text += new TextDecoder().decode(bytes)
@@ -90,28 +70,30 @@ describe('an upgraded connection', () => {
   test('is not opened when rejected, which has the engine’s message', async () => {
     const body = '{"message":"is not running"}'
     const head = `HTTP/1.1 409 Conflict\r\nContent-Length: ${body.length}\r\n\r\n`
-    const response = await hijackFrom(socket => {
+    await using docker = createFakeDocker(() => socket => {
       socket.write(head + body.slice(0, 5))
       setImmediate(() => socket.write(body.slice(5)))
     })
-    expect(response).toEqual({ status: 409, text: body })
+    expect(await hijackFrom(docker)).toEqual({ status: 409, text: body })
   })
 
-  test.each<[string, (socket: Socket) => void]>([
-    ['does not respond', () => undefined],
-    ['hangs up', socket => socket.end()],
+  test.each<[string, ConnectionHandler]>([
+    ['does not respond', neverRespond],
+    ['hangs up', closeConnection],
     ['speaks no HTTP', socket => void socket.write('SSH-2.0-OpenSSH\r\n\r\n')],
     ['sends an endless head', socket => void socket.write('HTTP/1.1 101 '.padEnd(20_000, 'x'))],
-  ])('is not opened by an engine that %s', async (_, respond) => {
-    await expect(hijackFrom(respond, 300)).rejects.toThrow()
+  ])('is not opened by an engine that %s', async (_, handler) => {
+    await using docker = createFakeDocker(() => handler)
+    await expect(hijackFrom(docker, 300)).rejects.toThrow()
   })
 
   test('buffers at most 1 MiB', async () => {
-    const connection = await hijackFrom(socket => {
+    await using docker = createFakeDocker(() => socket => {
       socket.write('HTTP/1.1 101 UPGRADED\r\n\r\n')
       socket.pause()
     })
-    if (!('output' in connection)) throw new Error('it was not handed over')
+    const connection = await hijackFrom(docker)
+    if (!('output' in connection)) throw new Error('the connection was not upgraded')
     const piece = Buffer.alloc(256 * 1024)
     const accepted = Array.from({ length: 64 }, () => connection.write(piece))
     expect([accepted[0], accepted.at(-1)]).toEqual([true, false])

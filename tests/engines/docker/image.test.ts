@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { parseTar } from 'nanotar'
 import { DEFAULT_IMAGE } from '../../../src/config/parse.ts'
 import dockerfile from '../../../src/engines/docker/droplet-image/Dockerfile' with { type: 'text' }
-import { createTestEngine, errorResponse } from '../../testkit/docker/docker-engine.ts'
+import { errorResponse } from '../../testkit/docker/replies.ts'
+import { createTestEngine } from '../../testkit/docker/test-engine.ts'
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`
 

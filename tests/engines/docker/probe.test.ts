@@ -1,23 +1,16 @@
 import { describe, expect, test } from 'bun:test'
 import type { Droplet, Probe } from '../../../src/droplets/engine.ts'
-import { createDockerClient } from '../../../src/engines/docker/client.ts'
-import { createDockerEngine } from '../../../src/engines/docker/engine.ts'
 import { parseStandardOutput } from '../../../src/engines/docker/multiplexed-output.ts'
 import { parseProbe } from '../../../src/engines/docker/probe.ts'
-import {
-  containerDetails,
-  containerEntry,
-  createTestEngine,
-  encodeFrame,
-  errorResponse,
-} from '../../testkit/docker/docker-engine.ts'
-import type { DockerRequest } from '../../testkit/docker/fake-docker.ts'
-import { createRawDocker, rawResponse } from '../../testkit/docker/raw-docker.ts'
+import { containerDetails, containerEntry, CONTAINER_ID as ID } from '../../testkit/docker/bodies.ts'
+import { exceptVersion } from '../../testkit/docker/fake-docker.ts'
+import type { Reply } from '../../testkit/docker/http-connection.ts'
+import { encodeFrame, errorResponse, neverRespond, rawResponse } from '../../testkit/docker/replies.ts'
+import { createTestEngine } from '../../testkit/docker/test-engine.ts'
 import { HOST_KEY } from '../../testkit/droplets/droplet.ts'
 import { eventually } from '../../testkit/droplets/informer.ts'
 import { timed } from '../../testkit/timed.ts'
 
-const ID = '7e16c2cb0bf6'.padEnd(64, '0')
 const EXEC = 'e'.repeat(64)
 const KIB = 1024
 
@@ -27,7 +20,7 @@ const upOutput = `key ${HOST_KEY.key}\nsystemd running\ngreets SSH-\n`
 
 interface ExecResponses {
   create?: () => Response
-  start?: () => Response
+  start?: () => Reply
   inspect?: () => Response
   details?: () => Response
   list?: () => Response
@@ -35,7 +28,7 @@ interface ExecResponses {
 
 /** An engine with this response to an exec. */
 function createExecEngine(exec: ExecResponses) {
-  return createTestEngine(({ method, path }: DockerRequest) => {
+  return createTestEngine(({ method, path }) => {
     if (path === `/containers/${ID}/exec`) return (exec.create ?? created)()
     if (path === `/exec/${EXEC}/start`) return (exec.start ?? (() => printed(upOutput)))()
     if (path === `/exec/${EXEC}/json` && method === 'GET') return (exec.inspect ?? (() => execState(true)))()
@@ -48,7 +41,7 @@ const listedAs = (State: string) => Response.json([containerEntry({ State })])
 const created = () => Response.json({ Id: EXEC }, { status: 201 })
 const execState = (Running: boolean) => Response.json({ ID: EXEC, Running })
 const printed = (text: string) =>
-  new Response(new Uint8Array(encodeFrame(text)), { headers: { 'content-type': 'application/vnd.docker.raw-stream' } })
+  new Response(encodeFrame(text), { headers: { 'content-type': 'application/vnd.docker.raw-stream' } })
 
 /** A response that starts and never ends. */
 const endless = (first: Uint8Array, more?: Uint8Array) =>
@@ -183,21 +176,14 @@ describe('a probe', () => {
   })
 
   test('is 918 for an engine that does not start a response', async () => {
-    await using docker = createTestEngine(({ path }) =>
-      path === '/version' ? undefined : new Promise<Response>(() => undefined),
-    )
+    await using docker = createTestEngine(exceptVersion(() => neverRespond))
     await expect(docker.engine.probe(ID)).rejects.toMatchObject({ errorId: 918 })
   })
 
   test('is 918 if the engine goes away during the output', async () => {
-    using docker = createRawDocker(request =>
-      request.includes(`/exec/${EXEC}/start`)
-        ? rawResponse('200 OK', encodeFrame(upOutput).toString(), 1_000)
-        : rawResponse('201 Created', JSON.stringify({ Id: EXEC })),
-    )
-    const options = { image: 'debian', prefix: 'cikit' }
-    const engine = createDockerEngine(createDockerClient(docker.address), options)
-    await expect(engine.probe(ID)).rejects.toMatchObject({ errorId: 918 })
+    const start = () => rawResponse('200 OK', new TextDecoder().decode(encodeFrame(upOutput)), 1_000)
+    await using docker = createExecEngine({ start })
+    await expect(docker.engine.probe(ID)).rejects.toMatchObject({ errorId: 918 })
   })
 })
 

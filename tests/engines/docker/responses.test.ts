@@ -7,7 +7,7 @@ import {
   parseIds,
   parseInfo,
 } from '../../../src/engines/docker/responses.ts'
-import { containerDetails, containerEntry } from '../../testkit/docker/docker-engine.ts'
+import { containerDetails, containerEntry } from '../../testkit/docker/bodies.ts'
 
 const parseNames = (...entries: unknown[]) => parseContainers(entries, 'cikit')
 const entryNamed = (...names: string[]) => containerEntry({ Names: names })

@@ -1,39 +1,26 @@
 import type { Socket } from 'node:net'
-import { rawResponse } from '../docker/raw-docker.ts'
-
-/** Responds on a connection in the engine's place. */
-export type ConnectionFault = (client: Socket) => void
+import type { ConnectionHandler } from '../docker/http-connection.ts'
+import { rawHead, rawResponse, sendBytes, trickle } from '../docker/replies.ts'
 
 const MIB = 1024 * 1024
 const FLOOD_BYTES = 100 * MIB
 
 /** An error of the engine. */
-export const respondsWithError: ConnectionFault = client => {
-  client.end(rawResponse('500 Internal Server Error', '{"message":"layer store is gone"}').bytes)
-}
+export const respondsWithError = rawResponse('500 Internal Server Error', '{"message":"layer store is gone"}')
 
 /** An error of a proxy in front of the engine. */
-export const respondsWithHtml: ConnectionFault = client => {
-  client.end(rawResponse('502 Bad Gateway', '<h1>502 Bad Gateway</h1>').bytes)
-}
+export const respondsWithHtml = rawResponse('502 Bad Gateway', '<h1>502 Bad Gateway</h1>')
 
 /** A complete HTTP response with incomplete JSON. */
-export const sendsTruncatedJson: ConnectionFault = client => {
-  client.end(rawResponse('200 OK', '[{"Id":"7e16c2').bytes)
-}
+export const sendsTruncatedJson = rawResponse('200 OK', '[{"Id":"7e16c2')
 
 /** The part that is sent is valid JSON: an empty list. */
-export const closesMidResponse: ConnectionFault = client => {
-  client.write(rawResponse('200 OK', '[]', 1_000).bytes, () => client.destroy())
+export const closesMidResponse: ConnectionHandler = client => {
+  client.write(`${rawHead('200 OK', 1_000)}[]`, () => client.destroy())
 }
 
-export const redirectsTo =
-  (location: string): ConnectionFault =>
-  client => {
-    client.end(
-      `HTTP/1.1 301 Moved Permanently\r\nLocation: ${location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
-    )
-  }
+export const redirectsTo = (location: string) =>
+  sendBytes(`HTTP/1.1 301 Moved Permanently\r\nLocation: ${location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
 
 /** 100 MB that parse as an empty list; `sentBytes` counts the bytes of all floods. */
 export function createFlood() {
@@ -50,7 +37,7 @@ export function createFlood() {
         }
         client.end(']')
       }
-      client.write(rawResponse('200 OK', '[', FLOOD_BYTES + 2).bytes)
+      client.write(`${rawHead('200 OK', FLOOD_BYTES + 2)}[`)
       writeMore()
     },
   }
@@ -58,10 +45,6 @@ export function createFlood() {
 }
 
 /** One byte a second of an empty list; complete after a quarter of an hour. */
-export const trickles: ConnectionFault = client => {
-  client.write(rawResponse('200 OK', '[', 1_000).bytes)
-  const timer = setInterval(() => client.write(' '), 1_000)
-  client.once('close', () => clearInterval(timer))
-}
+export const trickles = trickle('[', 1_000, 1_000)
 
-export const neverResponds: ConnectionFault = () => {}
+export { neverRespond as neverResponds } from '../docker/replies.ts'

@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
+import type { ConnectionHandler } from '../docker/http-connection.ts'
 import { tempDir } from '../temp-dir.ts'
-import type { ConnectionFault } from './connection-faults.ts'
 
 /** A verbatim request to the engine: nothing between the program and the proxy resolves or decodes the path. */
 interface EngineRequest {
@@ -21,7 +21,7 @@ interface Hold {
 
 interface FaultRule {
   pattern: RegExp
-  fault: ConnectionFault
+  fault: ConnectionHandler
   forwardFirst: boolean
 }
 
@@ -92,7 +92,7 @@ export function createEngineProxy(socket: string) {
      * Answers every request that matches `METHOD /path` with a fault until the scope ends.
      * @param options `forwardFirst`: the engine handles the request first, and its response is dropped
      */
-    injectFault(pattern: RegExp, fault: ConnectionFault, { forwardFirst = false } = {}) {
+    injectFault(pattern: RegExp, fault: ConnectionHandler, { forwardFirst = false } = {}) {
       const rule = { pattern, fault, forwardFirst }
       faultRules.add(rule)
       return { [Symbol.dispose]: () => void faultRules.delete(rule) }

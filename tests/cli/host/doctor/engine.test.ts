@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { checkEngine } from '../../../../cli/host/doctor/engine.ts'
 import { toConfig } from '../../../../src/config/config.ts'
 import { createFakeDocker } from '../../../testkit/docker/fake-docker.ts'
+import { errorResponse } from '../../../testkit/docker/replies.ts'
 
 const NOW = Date.parse('2026-11-24T00:00:00Z')
 
@@ -14,11 +15,9 @@ async function runEngineCheck(
 ): Promise<Record<string, unknown>> {
   await using docker = createFakeDocker(({ path }) => {
     if (path === '/info') return Response.json({ ...info, SystemTime: new Date(NOW).toISOString(), ...engineInfo })
-    if (path.startsWith('/containers/json')) return Response.json([])
-    if (path.startsWith('/images/') && options.hasImage !== false) return Response.json({ Id: 'sha256:1' })
-    return undefined
+    return path.startsWith('/images/') && options.hasImage === false ? errorResponse(404, 'No such image') : undefined
   })
-  const flags = { 'data-dir': '/nowhere', domain: 'matrix.test', 'docker-host': `unix://${docker.address.path}` }
+  const flags = { 'data-dir': '/nowhere', domain: 'matrix.test', 'docker-host': `unix://${docker.socket}` }
   const { findings, droplets } = await checkEngine(toConfig(flags, {}, { root: true, hostname: 'h' }), () => NOW)
   expect(docker.requests.filter(({ method }) => method !== 'GET')).toEqual([])
   return {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createTestApi } from '../../api/test-api.ts'
 import { codeAt } from '../../auth/totp.ts'
-import type { FakeEngine } from '../../docker/fake-engine.ts'
+import type { FakeDocker } from '../../docker/fake-docker.ts'
 import { type ServerProcess, startServerProcess } from '../server-process.ts'
 import { type Canaries, createCanaries, isDistinctive } from './canaries.ts'
 import { readPrivateKeys } from './host-artifacts.ts'
@@ -18,7 +18,7 @@ export interface Tokens {
 
 export interface CanaryInstance {
   server: ServerProcess
-  engine: FakeEngine
+  engine: FakeDocker
   canaries: Canaries
   recorder: RequestRecorder
   /** `METHOD /path` of every route of the app. */
@@ -30,7 +30,7 @@ export interface CanaryInstance {
 }
 
 /** Starts the binary with a logged-in owner, and registers the secrets that exist from the start. */
-export async function createCanaryInstance(engine: FakeEngine): Promise<CanaryInstance> {
+export async function createCanaryInstance(engine: FakeDocker): Promise<CanaryInstance> {
   const canaries = createCanaries()
   const server = await startServerProcess({ socket: engine.socket, flags: ['--metrics-listen', '0'] })
   const recorder = createRequestRecorder(server.url, canaries)
@@ -137,12 +137,7 @@ export async function createDroplet(instance: CanaryInstance): Promise<string> {
  */
 export async function createOperation(instance: CanaryInstance): Promise<string> {
   releaseHeldOperation(instance)
-  const gate = Promise.withResolvers<void>()
-  instance.engine.respondNext(/^GET \S+\/info/, async () => {
-    await gate.promise
-    return undefined
-  })
-  instance.releaseHeldOperation = gate.resolve
+  instance.releaseHeldOperation = instance.engine.holdNext(/^GET \S+\/info/).open
   const headers = { authorization: `Bearer ${instance.ownerToken}`, prefer: 'respond-async' }
   const add = () => instance.recorder.send({ route: 'POST /droplet/add', path: '/droplet/add', headers })
   await add()

@@ -5,6 +5,7 @@ import { leafCommands, PROGRAM_NAME, readCommandTree } from '../../../../cli/hos
 import { binary } from '../../../../scripts/lib/paths.ts'
 import { toBase32 } from '../../../../src/auth/totp.ts'
 import { codeAt } from '../../auth/totp.ts'
+import { errorResponse, neverRespond } from '../../docker/replies.ts'
 import { tempDir } from '../../temp-dir.ts'
 import type { CanaryInstance } from './canary-instance.ts'
 import { clientCommands, hostCommands } from './command-variants.ts'
@@ -64,8 +65,8 @@ async function runAsClient({ server, engine, canaries }: CanaryInstance): Promis
     for (const [index, flags] of variants.entries()) {
       if (name === 'operation cancel' && index === 0) {
         // An add can be cancelled while its image is being built.
-        engine.respondNext(/^GET \/images/, () => Response.json({ message: 'No such image' }, { status: 404 }))
-        engine.respondNext(/^POST \/build/, () => new Promise(() => undefined))
+        engine.respondNext(/^GET \/images/, () => errorResponse(404, 'No such image'))
+        engine.respondNext(/^POST \/build/, () => neverRespond)
         operation = (await client(['droplet', 'add', '--detach'])).stdout.trim()
       }
       const result = await client([...name.split(' '), ...flags.map(substitute)])

@@ -1,5 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { join } from 'node:path'
+import { errorResponse } from '../../docker/replies.ts'
 import { type CanaryInstance, removeDroplets } from './canary-instance.ts'
 import type { RecordedRequest } from './request-recorder.ts'
 import { validRequest } from './valid-requests.ts'
@@ -34,7 +35,7 @@ const storeFaults: Record<string, { apply: (sql: Database) => void; revert: (sql
 
 /** Responses of a broken engine. The last one has an impossible date, which causes an internal error. */
 const engineFaults: (() => Response)[] = [
-  () => Response.json({ message: 'no space left on device' }, { status: 500 }),
+  () => errorResponse(500, 'no space left on device'),
   () => new Response('{"message":', { status: 200 }),
   () => new Response('moved', { status: 301, headers: { location: '/elsewhere' } }),
   () => Response.json([{ Id: '0', Names: ['/cikit01'], State: 'running', Status: 'Up', Created: 1e20, Ports: [] }]),
