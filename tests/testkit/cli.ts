@@ -1,5 +1,6 @@
 import { expect } from 'bun:test'
 import { join } from 'node:path'
+import { waitUntil } from './wait-until.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 
@@ -42,8 +43,10 @@ function matchingLine(message: RegExp) {
 export function startServe(args: string[], env: Env = {}) {
   const child = spawnCli(['serve', ...args], env)
   const logEntries: Record<string, unknown>[] = []
-  const waiters: (() => void)[] = []
-  const outputEnded = readLines()
+  let hasEnded = false
+  const outputEnded = readLines().finally(() => {
+    hasEnded = true
+  })
 
   async function readLines(): Promise<void> {
     const decoder = new TextDecoder()
@@ -52,22 +55,18 @@ export function startServe(args: string[], env: Env = {}) {
       const completeLines = (remainder + decoder.decode(chunk, { stream: true })).split('\n')
       remainder = completeLines.pop() ?? ''
       for (const line of completeLines) logEntries.push(JSON.parse(line))
-      for (const notify of waiters.splice(0)) notify()
     }
     if (remainder !== '') throw new Error(`incomplete last log line: ${remainder}`)
   }
 
-  /** The first entry of the log with this message. */
+  /** Waits for the first log entry with this message. @throws Error when the time is up or `serve` has ended */
   async function waitForLog(message: string): Promise<Record<string, unknown>> {
-    for (;;) {
-      const entry = logEntries.find(logEntry => logEntry.message === message)
-      if (entry) return entry
-      const newLines = new Promise<true>(resolve => waiters.push(() => resolve(true)))
-      const hasMore = await Promise.race([newLines, outputEnded.then(() => false)])
-      if (!hasMore && !logEntries.some(logEntry => logEntry.message === message)) {
-        throw new Error(`serve ended without "${message}": ${await child.stderr.text()}`)
-      }
-    }
+    const findEntry = () => logEntries.find(entry => entry.message === message)
+    const options = { what: `the log entry "${message}"`, timeoutMs: TIMEOUT_MS }
+    await waitUntil(() => hasEnded || findEntry() !== undefined, options)
+    const entry = findEntry()
+    if (!entry) throw new Error(`serve ended without "${message}": ${await child.stderr.text()}`)
+    return entry
   }
 
   return {

@@ -116,13 +116,13 @@ function start(container: Container): void {
   Object.assign(container, { state: 'running', startedAt: new Date().toISOString() })
 }
 
-function toDetails({ id, name, hostname, image, state, created, startedAt, finishedAt, bindings }: Container) {
+function toDetails({ id, name, hostname, image, labels, state, created, startedAt, finishedAt, bindings }: Container) {
   return containerDetails(
     {
       Id: id,
       Name: `/${name}`,
       Created: new Date(created * 1000).toISOString(),
-      Config: { Hostname: hostname, Domainname: '', Image: image },
+      Config: { Hostname: hostname, Domainname: '', Image: image, Labels: labels },
       NetworkSettings: { Ports: state === 'running' ? bindings : {} },
     },
     { Status: state, Running: state === 'running', StartedAt: startedAt, FinishedAt: finishedAt },
