@@ -37,8 +37,8 @@ export interface CoreOverrides {
 export const monotonicClock = () => performance.now()
 
 /**
- * Users, sessions and the audit log over the data directory: all that the commands on the host need, whether or not
- * the server runs at the same time. Starts no timers.
+ * Users, sessions and the audit log over the data directory: all that the commands on the host need. The server may run
+ * at the same time. Starts no timers.
  * @throws OperatorError when the data directory or the encryption key cannot be used
  */
 export async function createCoreContext(config: CoreConfig, overrides: CoreOverrides = {}) {

@@ -1,4 +1,4 @@
-/** ` (did you mean --json?)`, or undefined if none of the candidates is close to what was typed. */
+/** ` (did you mean --json?)`, or undefined if none of the candidates is close to the typed word. */
 export function didYouMean(typed: string, candidates: readonly string[]): string | undefined {
   const maxDistance = Math.max(1, Math.floor(typed.replace(/^-+/, '').length / 3))
   const [closest] = candidates

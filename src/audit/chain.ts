@@ -27,7 +27,7 @@ export interface Verification {
   findings: string[]
 }
 
-/** What the next record needs of the previous one. */
+/** The fields of a record that the next one depends on. */
 type ChainLink = Pick<AuditRecord, 'number' | 'mac'>
 
 export type Chain = ReturnType<typeof createChain>
@@ -142,7 +142,7 @@ export function createChain(store: AuditStore, key: Key) {
     return macsEqual(head.mac, last.mac) ? [] : ['The head of the chain does not match the last record']
   }
 
-  /** Any other trigger could hide or change what is written. */
+  /** Any other trigger could hide or change records. */
   function findTriggerProblems(): string[] {
     const existing = store.triggers()
     return [

@@ -7,7 +7,7 @@ import type { SessionStore } from '../store/sessions.ts'
 import type { UserStore } from '../store/users.ts'
 import type { Throttle } from './throttle.ts'
 
-/** What the services that create or change accounts and their secrets have in common. */
+/** Dependencies of all services that create or change accounts and their secrets. */
 export interface AccountDeps {
   db: Database
   users: UserStore
@@ -17,6 +17,6 @@ export interface AccountDeps {
   audit: Audit
   secretBox: RotatableSecretBox
   random: RandomBytes
-  /** What authenticator apps show as the account's host. */
+  /** Host name shown in authenticator apps. */
   hostLabel: string
 }

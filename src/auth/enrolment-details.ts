@@ -12,7 +12,7 @@ export interface Enrolment {
   otpauthUrl: Secret
 }
 
-/** @param hostLabel what authenticator apps show as the account's host */
+/** @param hostLabel host name shown in authenticator apps */
 export function toEnrolment(user: User, secret: Uint8Array<ArrayBuffer>, hostLabel: string): Enrolment {
   const { username, group } = user
   return {

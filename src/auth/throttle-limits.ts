@@ -3,7 +3,7 @@ import type { ThrottleBucket } from '../store/failure-counters.ts'
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
 
-/** How many failures a bucket allows before it locks. */
+/** The failures after which a bucket locks, and the duration of the lock. */
 export interface ThrottleLimits {
   /** Failures without a success in between. Each one from this count on locks the bucket. */
   consecutiveFailures: number

@@ -1,6 +1,6 @@
 import type { Network } from '../core/network.ts'
 
-/** Where the engine listens: a unix socket by its absolute path, or the origin of an HTTP address. */
+/** The address of the engine: the absolute path of a unix socket, or the origin of an HTTP address. */
 export type EngineAddress = { kind: 'unix'; path: string } | { kind: 'tcp'; origin: string }
 
 /** Configuration of the commands on the host, which need neither a listener nor an engine. */

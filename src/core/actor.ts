@@ -1,4 +1,4 @@
-/** Who performs an action, and from where. Every audit record names one. */
+/** The user who performs an action, and their address. Every audit record names one. */
 export interface Actor {
   /** Empty for an anonymous caller. */
   user: string

@@ -3,7 +3,7 @@ import type { Droplet, Health, ListedDroplet } from './engine.ts'
 /** A difference between two states of the cache. */
 export type DropletChange = { change: 'added' | 'changed' | 'removed'; droplet: ListedDroplet }
 
-/** What a probe found inside a droplet. */
+/** The results of a probe that are listed. */
 export interface ProbeFacts {
   health: Health | undefined
   hostKey: string | undefined
@@ -11,7 +11,7 @@ export interface ProbeFacts {
 
 export type DropletCache = ReturnType<typeof createDropletCache>
 
-/** The last known state of the droplets. Every update returns what it changed. */
+/** The last known state of the droplets. Every update returns its changes. */
 export function createDropletCache() {
   let droplets: Map<string, ListedDroplet> | undefined
   let sorted: readonly ListedDroplet[] | undefined

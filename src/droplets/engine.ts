@@ -1,7 +1,7 @@
 import { ApiError } from '../core/errors.ts'
 
 /**
- * The interface between droplets and what runs them. It uses droplet terms only, so that another engine, such as a
+ * The interface between droplets and their runtime. It uses droplet terms only, so that another engine, such as a
  * cluster of hosts, can implement it. Every call may throw `ApiError` 918 when the engine is unreachable, slow or broken,
  * and 900 when it rejects the request.
  */
@@ -104,7 +104,7 @@ export interface DropletEvent {
   id: string
   /** Set when its init exited. The engine may still report the droplet as running for a moment. */
   stopped: { exitCode: number; at: number } | undefined
-  /** The new result of the image's health check, if that is what changed. */
+  /** The new result of the image's health check; undefined if something else changed. */
   healthCheck: Droplet['healthCheck']
 }
 
@@ -136,7 +136,7 @@ export interface Droplet extends DropletRef {
   ports: Record<string, PortBinding>
 }
 
-/** What a probe found. The droplet itself reports it, so it is untrusted. */
+/** The result of a probe. The droplet itself reports it, so it is untrusted. */
 export interface Probe {
   /** The init's overall state; undefined for an init other than systemd. */
   init: 'booting' | 'running' | 'degraded' | undefined

@@ -63,7 +63,7 @@ export function createHealthChecker(deps: {
       loadDroplets()
     },
 
-    /** Probes what is due. Called periodically after `start`. */
+    /** Probes the droplets that are due. Called periodically after `start`. */
     tick,
 
     close(): void {

@@ -15,7 +15,7 @@ export type InformerSession = ReturnType<typeof createInformerSession>
  * One connection to the engine: its event stream, inspections and pings. It ends with the first of them that fails, and
  * never becomes usable again. Until `goLive` it collects droplets without touching the cache.
  * @param monotonic milliseconds since an arbitrary moment
- * @param onChanges receives what differs from the cached state
+ * @param onChanges receives the differences from the cached state
  */
 export function createInformerSession(deps: {
   engine: Pick<DropletEngine, 'list' | 'inspect' | 'events' | 'ping'>
@@ -56,7 +56,7 @@ export function createInformerSession(deps: {
     /**
      * Moves the droplets read so far into the cache and keeps it current from now on.
      * @param onFailure called once, when the connection fails
-     * @returns how they differ from the cached state
+     * @returns their differences from the cached state
      */
     goLive(onFailure: (error: unknown) => void): DropletChange[] {
       const timers = [
@@ -117,7 +117,7 @@ export function createInformerSession(deps: {
   }
 
   /**
-   * Applies what the event itself says before the inspection it triggers: an engine may report a stopped droplet as
+   * Applies an event before the inspection that it triggers: an engine may report a stopped droplet as
    * running for another 200 ms, while it tears the container down.
    */
   function applyEvent({ id, stopped, healthCheck }: DropletEvent): void {

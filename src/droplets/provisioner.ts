@@ -31,7 +31,7 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
   const { engine, informer, keys, journal, prefix, domain, now, log } = deps
   /** Marks of this process's running adds. Every other journal entry is an orphan of a crash. */
   const inProgress = new Set<string>()
-  /** When a creation under this mark got no response. */
+  /** Time of a creation under this mark that got no response. */
   const unansweredAtByMark = new Map<string, number>()
   const closing = new AbortController()
   let reconciling: Promise<void> | undefined

@@ -6,7 +6,7 @@ import type { SecretBox } from './encryption.ts'
 import { ENCRYPTION_KEY_FILE, NEXT_KEY_SUFFIX } from './files.ts'
 import { fsyncDirectory, type Key, readKeyFile } from './key-file.ts'
 
-/** Where the encryption key is. */
+/** Location of the encryption key. */
 export interface KeyLocation {
   dataDir: string
   /** Path of the key file outside the data directory. */

@@ -47,7 +47,7 @@ export function createEnrolmentStore({ sql }: Database) {
 
     findByToken: (tokenHash: Uint8Array) => selectByToken.get(tokenHash) ?? undefined,
 
-    /** Marks the link as used and stores what was shown. */
+    /** Marks the link as used and stores the secret and codes that it shows. */
     redeem(userId: string, pending: PendingSecret, codeHashes: Uint8Array[]): void {
       updateSecret.run(pending.encryptedSecret, pending.expiresAt, userId)
       for (const hash of codeHashes) insertCode.run(userId, hash, 1)

@@ -14,7 +14,7 @@ export interface PreMigrationBackup {
   time: number
 }
 
-/** What replacing the current database by the copy would lose. */
+/** The data that is lost when the copy replaces the current database. */
 export interface RollbackLoss {
   /** Created since the copy. */
   users: number
@@ -97,7 +97,7 @@ export function diffWithCurrent(dataDir: string, backup: PreMigrationBackup): Ro
 }
 
 /**
- * Carries over what a rollback must not lose: the provisioning journal, used codes and recovery codes, and the clock.
+ * Carries over data that a rollback must keep: the provisioning journal, used codes and recovery codes, and the clock.
  * @param db the copy
  * @param dataDir contains the current database
  */

@@ -11,7 +11,7 @@ const LINE_FEED = 0x0a
 const SIGINT_EXIT_CODE = 130
 const DEFAULT_SIZE: TerminalSize = { columns: 80, rows: 24 }
 const ALTERNATE_SCREEN = '\x1b[?1049'
-/** Undoes what a program may have left on: bracketed paste, mouse reports, colours, a hidden cursor. */
+/** Resets modes that a program may have left on: bracketed paste, mouse reports, colours, a hidden cursor. */
 const RESET_MODES = '\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[!p'
 const CLEAR = '\x1b[!p\x1b[H\x1b[2J'
 

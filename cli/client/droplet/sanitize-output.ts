@@ -11,7 +11,7 @@ export function createOutputSanitizer() {
 
   return {
     push: (bytes: Uint8Array): string => sanitize(decoder.decode(bytes, { stream: true }), false),
-    /** @returns what was held back */
+    /** @returns the characters that were held back */
     end: (): string => sanitize(decoder.decode(), true),
   }
 

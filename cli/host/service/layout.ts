@@ -10,8 +10,8 @@ export const layout = {
   account: 'cikit-api',
 } as const
 
-/** Where the replaced binary is kept. */
+/** Path of the replaced binary. */
 export const previousPath = (binary: string) => `${binary}.previous`
 
-/** Where a binary is prepared before it replaces another. */
+/** Path of a binary before it replaces another. */
 export const stagedPath = (binary: string) => `${binary}.new`

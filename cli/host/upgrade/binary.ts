@@ -3,7 +3,7 @@ import { migrations } from '../../../src/store/migrations/index.ts'
 import { version } from '../../../src/version.ts'
 import { runProgram } from '../../shared/run-program.ts'
 
-/** How a binary describes itself. */
+/** The output of `upgrade --describe`. */
 export interface BinaryDescription {
   name: 'cikit-api'
   version: string

@@ -5,7 +5,7 @@ import { previousPath, stagedPath } from '../service/layout.ts'
 
 /**
  * Replaces the binary atomically, and keeps the old one as the previous binary.
- * @returns `undo` restores both; `commit` removes what `undo` needs
+ * @returns `undo` restores both; `commit` removes the file that `undo` needs
  */
 export function swapBinary(staged: string, binary: string): { undo: () => void; commit: () => void } {
   const previous = previousPath(binary)
@@ -31,7 +31,7 @@ export function stagePrevious(binary: string): string {
   return staged
 }
 
-/** Hard-links a file to a name, replacing what has that name. */
+/** Hard-links a file to a name, replacing an existing file of that name. */
 function replaceLink(file: string, name: string): void {
   const tempPath = `${name}.link`
   rmSync(tempPath, { force: true })

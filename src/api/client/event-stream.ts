@@ -5,7 +5,7 @@ import { createEventParser, type ServerEvent } from './sse-parser.ts'
 /** The server sends a heartbeat every 15 seconds; a connection silent for this long is lost. */
 const SILENCE_TIMEOUT_MS = 45_000
 
-/** Delays between attempts double from `minMs`, or what the server asks for, to `maxMs`. */
+/** Delays between attempts double up to `maxMs`, from `minMs` or the delay that the server sends. */
 interface ReconnectDelays {
   minMs: number
   maxMs: number

@@ -4,7 +4,7 @@ interface AccessGrant {
   accessExpiresAt: number
 }
 
-/** Where a client keeps its session, and how it renews it. */
+/** Storage and renewal of a client's session. */
 export interface SessionStore<S extends AccessGrant> {
   /** @throws if there is no session */
   current: () => S

@@ -85,7 +85,7 @@ function isInRange(value: number, { minimum, maximum }: Required<Range>): boolea
   return Number.isInteger(value) && value >= minimum && value <= maximum
 }
 
-/** Anything may be sent: `readToken` ignores what cannot be a token. */
+/** Accepts any value: `readToken` ignores those that cannot be a token. */
 const accessTokenField = t.Optional(checkedField<string>(() => true, { type: 'string' }))
 
 /** The body of a POST, PATCH or DELETE. Unknown fields are allowed and ignored. */

@@ -1,7 +1,7 @@
 interface Preferences {
   /** Whether to respond before the change is complete. */
   respondAsync: boolean
-  /** How long to wait for completion nevertheless. */
+  /** Time to wait for completion before such a response. */
   waitSeconds: number
 }
 

@@ -18,7 +18,7 @@ interface RequestState {
   errorId?: number
 }
 
-/** Who tries to do what; known once the request has a route. */
+/** The actor and target of a request; known once it has a route. */
 export interface Attempt {
   actor: Actor
   target: string
@@ -34,7 +34,7 @@ export function requestIdOf(request: Request): string {
 }
 
 /**
- * Records for the audit log what a request attempts. The client's address comes from `X-Forwarded-For` only behind
+ * Stores the attempt of a request for the audit log. The client's address comes from `X-Forwarded-For` only behind
  * trusted proxies.
  */
 export function startAttempt(request: Request, action: string, target: string): Attempt {

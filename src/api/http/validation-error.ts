@@ -4,7 +4,7 @@ import { type FieldError, type FieldErrors, isAbsent } from './fields.ts'
 
 /**
  * The API error of a request that does not match its route's schema: a missing field comes before an invalid one, and
- * earlier fields before later ones. The text never contains what was sent.
+ * earlier fields before later ones. The text never contains the invalid value.
  */
 export function toFieldError({ validator, value, all }: ValidationError): ApiError {
   const schema: TSchema = 'Schema' in validator ? validator.Schema() : validator

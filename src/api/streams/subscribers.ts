@@ -25,7 +25,7 @@ interface Subscriber {
 export type Broadcaster = ReturnType<typeof createBroadcaster>
 
 /**
- * Streams of one kind. Each belongs to a session, ends with it, and carries what its user may see at that moment.
+ * Streams of one kind. Each belongs to a session, ends with it, and carries only events that its user may see.
  * @param name kind of stream, for the log
  * @param onGroupChange the frame for a user whose group has changed
  */

@@ -34,7 +34,7 @@ export function createUserImport(deps: {
   const { db, users, audit, secretBox, now } = deps
 
   return {
-    /** What `apply` would do, in the order of the documents. */
+    /** The results that `apply` would have, in the order of the documents. */
     plan: async (parsed: readonly (Candidate | RejectedUser)[]): Promise<ImportResult[]> =>
       planImport(parsed, await readExistingUsers(parsed)),
 
@@ -120,7 +120,7 @@ export function createUserImport(deps: {
   }
 }
 
-/** Why this is not the existing user; undefined if it is. */
+/** The difference from the existing user; undefined if there is none. */
 function describeConflict(
   { account, secret }: ExistingUser,
   { username, group, ...candidate }: Candidate,

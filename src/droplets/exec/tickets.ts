@@ -7,7 +7,7 @@ const TICKET_BYTES = 32
 /** When a session exceeds this, its oldest ticket is revoked. */
 const MAX_TICKETS_PER_SESSION = 20
 
-/** What a ticket entitles its holder to. */
+/** The access that a ticket grants. */
 export interface TicketGrant {
   sessionId: string
   actor: Actor

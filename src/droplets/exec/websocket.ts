@@ -3,7 +3,7 @@ import { closeCodes, parseClientMessage } from './protocol.ts'
 import type { Terminal, TerminalClient } from './terminal.ts'
 import type { Terminals } from './terminals.ts'
 
-/** What belongs to one WebSocket. */
+/** The state of one WebSocket. */
 export interface TerminalSocketData {
   terminals: Terminals
   terminal: Terminal

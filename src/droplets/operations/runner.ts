@@ -9,7 +9,7 @@ import type { OperationEntry, OperationView } from './entry.ts'
 /** Minimum interval between progress notifications of one operation. */
 const PROGRESS_INTERVAL_MS = 250
 
-/** How the work of an operation reports its course. */
+/** Passed to the work of an operation, which reports its progress with it. */
 export interface OperationContext {
   readonly id: string
   /** The username of the requester. */
@@ -147,7 +147,7 @@ export function createOperationRunner(deps: {
   }
 
   function toApiError(thrown: unknown, { abortController }: OperationEntry): ApiError {
-    // Whatever the error, the cause is the cancellation.
+    // Any error after a cancellation is a consequence of it.
     if (abortController.signal.aborted) return new ApiError('operationCancelled', { cause: thrown })
     return thrown instanceof ApiError ? thrown : new ApiError('internal', { cause: thrown })
   }

@@ -31,7 +31,7 @@ export async function* readTerminalOutput(chunks: AsyncIterable<Uint8Array>): As
   for await (const bytes of untilDisconnected(chunks)) yield { stream: 'stdout', bytes }
 }
 
-/** @returns a function that takes the next chunk, cut anywhere, and returns what it contains of each frame */
+/** @returns a function that takes the next chunk, cut anywhere, and returns the complete or partial frames in it */
 function createFrameDecoder(): (chunk: Uint8Array) => Frame[] {
   let header = Buffer.alloc(0)
   let remaining = 0
@@ -59,7 +59,7 @@ function createFrameDecoder(): (chunk: Uint8Array) => Frame[] {
   }
 }
 
-/** When the connection breaks, so has the program: its output ends. */
+/** A broken connection ends the output like the end of the program. */
 async function* untilDisconnected(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* chunks
