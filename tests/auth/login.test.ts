@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
 import { createTestApi } from '../testkit/api/test-api.ts'
 import { advanceToCode } from '../testkit/auth/advance-to-code.ts'
+import { STEP_MS } from '../testkit/auth/time-step.ts'
 import { codeAt } from '../testkit/auth/totp.ts'
 
-const STEP = 30_000
 const rejected = { status: 400, body: { errorId: 902 } }
 
 test('a valid code opens a session', async () => {
@@ -26,7 +26,7 @@ test('all tokens are different', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   const first = await api.logIn(ada)
-  api.clock.advance(STEP)
+  api.clock.advance(STEP_MS)
   const second = await api.logIn(ada)
   const tokens = [first.access_token, first.refresh_token, second.access_token, second.refresh_token]
   expect(new Set(tokens).size).toBe(4)
@@ -66,7 +66,7 @@ test.each([
 ])('the code of %s (%i) gets status %i', async (_, steps, status) => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const code = codeAt(ada.secret, api.clock.now() + steps * STEP)
+  const code = codeAt(ada.secret, api.clock.now() + steps * STEP_MS)
   const response = await api.call('POST', '/user/auth', { json: { username: 'ada', code } })
   expect(response.status).toBe(status)
   if (status === 400) expect(response).toMatchObject(rejected)
@@ -75,14 +75,14 @@ test.each([
 test('the code of the previous step is valid until the end of the current step', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
-  const start = api.clock.now() - (api.clock.now() % STEP)
+  const start = api.clock.now() - (api.clock.now() % STEP_MS)
   const code = codeAt(ada.secret, start)
-  api.clock.advance(start + 2 * STEP - 1 - api.clock.now())
+  api.clock.advance(start + 2 * STEP_MS - 1 - api.clock.now())
   expect(await api.call('POST', '/user/auth', { json: { username: 'ada', code } })).toMatchObject({ status: 200 })
   await using laterApi = await createTestApi()
   const bob = await laterApi.createUser('bob', 'viewer')
   const stale = codeAt(bob.secret, start)
-  laterApi.clock.advance(start + 2 * STEP - laterApi.clock.now())
+  laterApi.clock.advance(start + 2 * STEP_MS - laterApi.clock.now())
   expect(await laterApi.call('POST', '/user/auth', { json: { username: 'bob', code: stale } })).toMatchObject(rejected)
 })
 
@@ -93,10 +93,10 @@ test('rejects a code that was already used', async () => {
   const logIn = () => api.call('POST', '/user/auth', { json })
   expect((await logIn()).status).toBe(200)
   expect(await logIn()).toMatchObject(rejected)
-  api.clock.advance(STEP)
+  api.clock.advance(STEP_MS)
   expect(await logIn()).toMatchObject(rejected)
   // Setting the clock back does not make a used step valid again.
-  api.clock.advance(-STEP)
+  api.clock.advance(-STEP_MS)
   expect(await logIn()).toMatchObject(rejected)
 })
 
@@ -104,7 +104,7 @@ test('rejects the previous code after the current one was used', async () => {
   await using api = await createTestApi()
   const ada = await api.createUser('ada', 'viewer')
   await api.logIn(ada)
-  const code = codeAt(ada.secret, api.clock.now() - STEP)
+  const code = codeAt(ada.secret, api.clock.now() - STEP_MS)
   expect(await api.call('POST', '/user/auth', { json: { username: 'ada', code } })).toMatchObject(rejected)
 })
 

@@ -5,12 +5,12 @@ import { rollBackData } from '../../src/backups/roll-back.ts'
 import { OperatorError } from '../../src/core/errors.ts'
 import { acquireServeLock } from '../../src/store/serve-lock.ts'
 import { TEST_ACTOR } from '../testkit/actor.ts'
+import { STEP_MS } from '../testkit/auth/time-step.ts'
 import { fileMode } from '../testkit/file-modes.ts'
 import { createMigratedDataDir, laterMigrations } from '../testkit/store/later-release.ts'
 import { createAccount } from '../testkit/store/test-store.ts'
 
 const actor = { ...TEST_ACTOR, user: 'host:root', action: 'upgrade.rollback' }
-const STEP_MS = 30_000
 
 type Migrated = Awaited<ReturnType<typeof createMigratedDataDir>>
 

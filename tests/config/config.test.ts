@@ -55,7 +55,7 @@ test.each([
   ['192.0.2.17:9464', { host: '192.0.2.17', port: 9464, isExposed: true }],
   ['[::]:9464', { host: '::', port: 9464, isExposed: true }],
   ['matrix.example:9464', { host: 'matrix.example', port: 9464, isExposed: true }],
-])('metrics on %s', (address, metrics) => {
+])('parses the metrics address %s', (address, metrics) => {
   expect(config({ 'metrics-listen': address }).metrics).toEqual(metrics)
 })
 
@@ -130,7 +130,7 @@ test.each([
 
 function network(text: string) {
   const parsed = parseNetwork(text)
-  if (!parsed) throw new Error(`${text} is no network`)
+  if (!parsed) throw new Error(`${text} is not a network`)
   return parsed
 }
 

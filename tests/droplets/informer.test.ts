@@ -228,19 +228,19 @@ describe('while the engine is away', () => {
   })
 
   test('does not list a droplet in its old state when the refresh fails', async () => {
-    let broken = false
+    let isBroken = false
     await using host = createTestInformer(engine => ({
       async inspect(id) {
-        if (broken) throw new ApiError('engineUnavailable')
+        if (isBroken) throw new ApiError('engineUnavailable')
         return await engine.inspect(id)
       },
     }))
     const { id } = host.addDroplet('cikit01')
     await host.informer.list()
-    broken = true
+    isBroken = true
     await expect(host.informer.refresh(id)).rejects.toMatchObject(unavailable)
     await expect(host.informer.list()).rejects.toMatchObject(unavailable)
-    broken = false
+    isBroken = false
     expect(await host.names()).toEqual(['cikit01'])
   })
 

@@ -225,10 +225,10 @@ test('a viewer can list and not change', async () => {
 test('the log entries of a change have the id of its request, also while other changes wait', async () => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('manager')
-  const answers = await Promise.all([1, 2, 3].map(() => api.call('POST', '/droplet/add', { token })))
+  const responses = await Promise.all([1, 2, 3].map(() => api.call('POST', '/droplet/add', { token })))
   const entries = api.logLines.map(line => JSON.parse(line)).filter(({ message }) => message === 'droplet added')
   expect(entries.map(({ droplet }) => droplet)).toEqual(['cikit01', 'cikit02', 'cikit03'])
-  expect(entries.map(({ requestId }) => requestId)).toEqual(answers.map(({ headers }) => headers.get('x-request-id')))
+  expect(entries.map(({ requestId }) => requestId)).toEqual(responses.map(({ headers }) => headers.get('x-request-id')))
 })
 
 test('the ages grow while nothing changes', async () => {

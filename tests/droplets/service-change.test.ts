@@ -22,7 +22,7 @@ describe('an existing droplet', () => {
     ])
   })
 
-  test('a deletion stops and removes it, and removes only its keys', async () => {
+  test('is stopped and removed by a deletion, with its keys and no others', async () => {
     await using host = createTestDropletHost()
     const service = host.startService()
     for (let count = 0; count < 2; count++) await service.add(TEST_ACTOR)
@@ -33,7 +33,7 @@ describe('an existing droplet', () => {
     expect(host.keyFolders()).toEqual(['cikit02'])
   })
 
-  test('an add that reuses the name of a droplet being deleted keeps its keys', async () => {
+  test('being deleted leaves the keys of a new droplet of the same name', async () => {
     await using host = createTestDropletHost()
     const removed = Promise.withResolvers<void>()
     const removeReleased = Promise.withResolvers<void>()

@@ -72,17 +72,17 @@ describe('a stream', () => {
     await using api = await createRunningTestApi()
     const { token } = await api.logInAs('manager')
     await using stream = await openStream(api, token)
-    await using viewers = await openStream(api, (await api.logInAs('viewer')).token)
+    await using viewerStream = await openStream(api, (await api.logInAs('viewer')).token)
     await api.call('POST', '/droplet/add', { token })
     const operationEvents = () => stream.events.filter(({ event }) => event === 'operation').map(({ data }) => data)
     await stream.waitUntil(() => Reflect.get(Object(operationEvents().at(-1)), 'state') === 'done')
     const [operation] = (await api.call('GET', '/operation/list', { token })).body as unknown[]
     expect(operationEvents().at(-1)).toEqual(operation)
     expect(operationEvents()[0]).toMatchObject({ kind: 'add', user: 'manager', state: 'queued', steps: [] })
-    await viewers.waitUntil(() => lines(viewers).includes('droplet added cikit01'))
+    await viewerStream.waitUntil(() => lines(viewerStream).includes('droplet added cikit01'))
     api.context.events.publish('engine', { state: 'back' })
-    await viewers.waitUntil(() => lines(viewers).includes('engine back'))
-    expect(viewers.events.map(({ event }) => event)).not.toContain('operation')
+    await viewerStream.waitUntil(() => lines(viewerStream).includes('engine back'))
+    expect(viewerStream.events.map(({ event }) => event)).not.toContain('operation')
   })
 
   test('reports an engine that goes away and returns', async () => {
@@ -191,19 +191,19 @@ describe('a stream ends within a second when its session', () => {
     expect(stream.events.slice(1)).toEqual([endEvent])
     expect(await api.openEventStream(ann.token)).toMatchObject({ response: { status: 401 } })
   })
+})
 
-  test('but not when its session is refreshed', async () => {
-    await using api = await createRunningTestApi()
-    const tokens = await api.logIn(await api.createUser('ann', 'viewer'))
-    await using stream = await openStream(api, tokens.access_token)
-    api.clock.advance(2 * 3_600_000)
-    const json = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }
-    expect((await api.call('POST', '/user/auth/refresh', { json })).status).toBe(200)
-    api.clock.advance(6 * DAY)
-    api.context.events.publish('droplet', {})
-    await stream.waitUntil(() => lines(stream).length > 1)
-    expect(lines(stream)).toEqual(['begin', 'droplet'])
-  })
+test('a stream continues when its session is refreshed', async () => {
+  await using api = await createRunningTestApi()
+  const tokens = await api.logIn(await api.createUser('ann', 'viewer'))
+  await using stream = await openStream(api, tokens.access_token)
+  api.clock.advance(2 * 3_600_000)
+  const json = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }
+  expect((await api.call('POST', '/user/auth/refresh', { json })).status).toBe(200)
+  api.clock.advance(6 * DAY)
+  api.context.events.publish('droplet', {})
+  await stream.waitUntil(() => lines(stream).length > 1)
+  expect(lines(stream)).toEqual(['begin', 'droplet'])
 })
 
 test('the visible events change with the group', async () => {
@@ -254,16 +254,16 @@ describe('rejects', () => {
   test.each(['?x=1', '?lastEventId=1', '?since', '?access_token=1'])('the query %s', async query => {
     await using api = await createRunningTestApi()
     const { token } = await api.logInAs('viewer')
-    const answer = await api.call('GET', `/event/stream${query}`, { token })
-    expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
+    const response = await api.call('GET', `/event/stream${query}`, { token })
+    expect(response).toMatchObject({ status: 400, body: { errorId: 917 } })
   })
 
   test('anonymous clients and refresh tokens', async () => {
     await using api = await createRunningTestApi()
     const { refresh_token } = await api.logIn(await api.createUser('ann', 'viewer'))
     for (const token of [undefined, refresh_token, '0'.repeat(64)]) {
-      const answer = await api.call('GET', '/event/stream', token ? { token } : {})
-      expect(answer).toMatchObject({ status: 401, body: { errorId: 908 } })
+      const response = await api.call('GET', '/event/stream', token ? { token } : {})
+      expect(response).toMatchObject({ status: 401, body: { errorId: 908 } })
     }
   })
 

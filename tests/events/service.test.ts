@@ -58,18 +58,18 @@ test('logs a failing poll once, and keeps polling', async () => {
     throw new Error('no such table')
   }
   showUsers(failing)
-  for (let time = 0; time < 3; time++) await nextPoll()
+  for (let count = 0; count < 3; count++) await nextPoll()
   const lines = logged.map(line => JSON.parse(line))
   expect(lines).toEqual([expect.objectContaining({ level: 'warn', message: 'users and sessions cannot be read' })])
   expect(logged[0]).toContain('no such table')
 
   const text = service.open('of the owner', undefined, () => undefined).getReader()
   showUsers(() => [owner])
-  for (let time = 0; time < 2; time++) await nextPoll()
+  for (let count = 0; count < 2; count++) await nextPoll()
   const chunks = [await text.read(), await text.read(), await text.read()]
   expect(new TextDecoder().decode(chunks[2]?.value)).toContain('"username":"owner"')
   showUsers(failing)
-  for (let time = 0; time < 2; time++) await nextPoll()
+  for (let count = 0; count < 2; count++) await nextPoll()
   expect(logged).toHaveLength(2)
   service.close()
 })

@@ -3,10 +3,10 @@ import fc from 'fast-check'
 import { catalogue } from '../../src/core/errors.ts'
 import { createTestApi, type TestApi } from '../testkit/api/test-api.ts'
 import { errorIdIn, sendRequest } from '../testkit/api/wire-response.ts'
+import { STEP_MS } from '../testkit/auth/time-step.ts'
 import { codeAt } from '../testkit/auth/totp.ts'
 import { anyJson, anyText, checkProperty, hostileTexts } from '../testkit/properties/check-property.ts'
 
-const STEP_MS = 30_000
 /** Long enough to free every time step and to end every lock and failure window. */
 const RESET_ALL_MS = 366 * 86_400_000
 

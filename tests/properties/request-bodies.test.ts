@@ -159,7 +159,7 @@ test('reads a form and JSON into the same fields, and rejects a duplicate field'
     )
     expect(Object.entries(form).toSorted()).toEqual(pairs.toSorted())
     expect(Object.entries(json).toSorted()).toEqual(pairs.toSorted())
-    for (const read of [form, json]) expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
+    for (const fields of [form, json]) expect(Object.getPrototypeOf(fields)).toBe(Object.prototype)
 
     const [firstPair] = pairs
     if (!firstPair) return

@@ -61,8 +61,8 @@ function createThrottleFixture() {
   const store = createTestStore()
   const ada = createAccount('ada')
   const clock = createManualClock()
-  const counters = createThrottleBucketStore(store.db)
-  const throttle = createThrottle(counters, clock.now)
+  const buckets = createThrottleBucketStore(store.db)
+  const throttle = createThrottle(buckets, clock.now)
 
   return {
     clock,
@@ -156,10 +156,10 @@ test('anonymous attempts do not affect a verified address', async () => {
   const verifiedSource: AttemptSource = { address: '203.0.113.1' }
 
   /** The results at the verified address, with or without the anonymous attempts. */
-  function responses(attempts: AttemptRound[], withAnonymous: boolean): unknown[] {
+  function resultsOf(rounds: AttemptRound[], withAnonymous: boolean): unknown[] {
     const advance = (wait: LoginAttempt['wait']) => fixture.clock.advance(wait === 'until unlocked' ? HOUR : wait)
     fixture.attempt('ada', verifiedSource, true)
-    return attempts.map(({ anonymousAttempts, own }) => {
+    return rounds.map(({ anonymousAttempts, own }) => {
       for (const loginAttempt of anonymousAttempts) {
         advance(loginAttempt.wait)
         if (withAnonymous) fixture.attempt(usernameOf(loginAttempt), { address: sourceOf(loginAttempt).address }, false)
@@ -170,9 +170,9 @@ test('anonymous attempts do not affect a verified address', async () => {
   }
 
   await checkProperty('throttle: anonymous clients isolated', rounds, async rounds => {
-    const attempts: unknown[][] = []
-    await fixture.runCase(() => void attempts.push(responses(rounds, true)))
-    await fixture.runCase(() => void attempts.push(responses(rounds, false)))
-    expect(attempts[0]).toEqual(attempts[1])
+    const results: unknown[][] = []
+    await fixture.runCase(() => void results.push(resultsOf(rounds, true)))
+    await fixture.runCase(() => void results.push(resultsOf(rounds, false)))
+    expect(results[0]).toEqual(results[1])
   })
 })

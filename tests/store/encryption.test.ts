@@ -35,15 +35,17 @@ test('the format is AES-256-GCM: nonce, ciphertext and tag, with the user as add
   const aes = await crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt'])
   const secretBox = createSecretBox(new Secret(key), random)
   const [iv, additionalData] = [random(12), bytes('ada')]
-  const theirs = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, aes, bytes('plain'))
-  expect(await secretBox.decrypt(Buffer.concat([iv, new Uint8Array(theirs)]), 'ada')).toEqual(bytes('plain'))
-  const ours = new Uint8Array(await secretBox.encrypt(bytes('plain'), 'ada'))
-  const opened = await crypto.subtle.decrypt(
-    { name: 'AES-GCM', iv: ours.slice(0, 12), additionalData },
-    aes,
-    ours.slice(12),
+  const encryptedByWebCrypto = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, aes, bytes('plain'))
+  expect(await secretBox.decrypt(Buffer.concat([iv, new Uint8Array(encryptedByWebCrypto)]), 'ada')).toEqual(
+    bytes('plain'),
   )
-  expect(new Uint8Array(opened)).toEqual(bytes('plain'))
+  const encrypted = new Uint8Array(await secretBox.encrypt(bytes('plain'), 'ada'))
+  const decrypted = await crypto.subtle.decrypt(
+    { name: 'AES-GCM', iv: encrypted.slice(0, 12), additionalData },
+    aes,
+    encrypted.slice(12),
+  )
+  expect(new Uint8Array(decrypted)).toEqual(bytes('plain'))
 })
 
 test('decrypted values have a buffer of their own', async () => {

@@ -71,7 +71,7 @@ test('cancels enrolments and their codes, keeps valid recovery codes', async () 
   expect(await consume(pending)).toBe(false)
 })
 
-describe('an unfinished operation', () => {
+describe('unfinished operations:', () => {
   const neverSettles = () => new Promise<never>(() => {})
 
   test('an add is not rolled back, since its droplet may be in use', async () => {

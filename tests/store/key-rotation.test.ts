@@ -99,17 +99,17 @@ test('a secret that changes during a rotation keeps its new value', async () => 
   const { secret } = await api.context.users.provision(TEST_ACTOR, 'ada', 'viewer', true)
   const changed = secretOf()
   writeSecret(old)
-  let keys = 0
+  let keyCount = 0
   const random = (size: number) => {
-    if (size === 32) keys += 1
+    if (size === 32) keyCount += 1
     // The first nonce after the new key: the old secret has already been read.
-    else if (keys === 1 && size === 12) writeSecret(changed)
+    else if (keyCount === 1 && size === 12) writeSecret(changed)
     return crypto.getRandomValues(new Uint8Array(size))
   }
   const secretBox = await openSecretBox(api.context.db, api.config, systemRandom)
   const file = keyFileOf(api)
   expect(await rotateKey(api.context.db, secretBox, file, random, () => {})).toBe(1)
-  expect(keys).toBe(2)
+  expect(keyCount).toBe(2)
   expect(await loginStatus(api, { username: 'ada', secret: secret.reveal() })).toBe(200)
 })
 
@@ -263,7 +263,7 @@ test('a login succeeds and counts no failure if its secret is re-encrypted meanw
     },
   })
   const json = { username: 'ada', code: codeAt(ada.secret, api.clock.now()) }
-  const answer = api.call('POST', '/user/auth', { json })
-  expect((await answer).status).toBe(200)
+  const response = await api.call('POST', '/user/auth', { json })
+  expect(response.status).toBe(200)
   expect(api.context.db.sql.query('SELECT * FROM throttle_buckets').values()).toEqual([])
 })

@@ -172,6 +172,7 @@ test('each write has its own timeout for the lock', async () => {
   other.run('BEGIN IMMEDIATE')
   const start = performance.now()
   const first = table.insert(1).catch((error: unknown) => error)
+  // The second write begins later, so it still waits when the first gives up.
   await Bun.sleep(300)
   let second: unknown = 'waits'
   const later = table.insert(2).then(() => {

@@ -5,7 +5,7 @@ test.each([
   ['/enrol', 'text/html'],
   ['/enrol/page.css', 'text/css'],
   ['/enrol/page.js', 'text/javascript'],
-])('%s is public %s with the common headers', async (path, type) => {
+])('serves %s to anyone as %s, with the common headers', async (path, type) => {
   await using api = await createTestApi()
   const response = await api.app.handle(new Request(`http://localhost${path}`))
   expect(response.status).toBe(200)
@@ -23,7 +23,7 @@ test.each([
   ['/docs', 'text/html; charset=utf-8'],
   ['/docs/page.css', 'text/css; charset=utf-8'],
   ['/docs/page.js', 'text/javascript; charset=utf-8'],
-])('%s is public %s, revalidated by ETag', async (path, type) => {
+])('serves %s to anyone as %s, revalidated by ETag', async (path, type) => {
   await using api = await createTestApi()
   const get = (headers: Record<string, string> = {}, method = 'GET') =>
     api.app.handle(new Request(`http://localhost${path}`, { method, headers }))

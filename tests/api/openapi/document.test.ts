@@ -113,7 +113,7 @@ test('references every error of the catalogue, and every reference resolves', ()
   }
 })
 
-test('states the access to a route, for people and for programs', () => {
+test('states who may call a route, for people and for programs', () => {
   const add = document.paths['/api/v1/droplet/add']?.post
   expect(add).toMatchObject({ 'x-group': 'manager', security: [{ bearer: [] }] })
   expect(add?.description).toContain('Needs group `manager`')

@@ -32,7 +32,7 @@ test('records exactly the imported users', async () => {
   expect(records.filter(record => record.includes('import'))).toEqual(['host:root import ann ok'])
 })
 
-test('planning imports nobody', async () => {
+test('planning an import imports no user', async () => {
   await using api = await createTestApi()
   const results = await api.context.userImport.plan(parse([exportedUser('ann', 'viewer')]))
   expect(outcomes(results)).toEqual(['new'])

@@ -129,7 +129,7 @@ test.each<[string, () => Partial<CertificatePair>, RegExp]>([
   },
 )
 
-test('rejects one that TLS does not accept', () => {
+test('rejects a certificate that TLS does not accept', () => {
   using renewal = createFixture(() => {
     throw new Error('no such curve')
   })

@@ -146,7 +146,7 @@ test.each([
   ['no ticket', () => 'cikit.exec.v1'],
   ['an unknown ticket', () => protocols('0'.repeat(64))],
   ['a missing cikit.exec.v1 protocol', (ticket: string) => `ticket.${ticket}`],
-])('rejects %s as a ticket', async (_, protocolsFor) => {
+])('rejects %s', async (_, protocolsFor) => {
   await using harness = await createExecHarness()
   expect(await openTerminal(harness.api, protocolsFor(await harness.ticket()))).toMatchObject({ errorId: 935 })
   expect(harness.api.context.terminals.count()).toBe(0)

@@ -142,11 +142,11 @@ test('a change stays done if the engine goes away right after it; the list repor
 describe('Idempotency-Key', () => {
   const key = { 'idempotency-key': 'build-4711' }
 
-  test('repeated: the same operation and response', async () => {
+  test('repeated returns the same operation and response', async () => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('manager')
-    const answers = await Promise.all(Array.from({ length: 5 }, () => change(api, token, 'add', key)))
-    for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: [{ name: 'cikit01' }] })
+    const responses = await Promise.all(Array.from({ length: 5 }, () => change(api, token, 'add', key)))
+    for (const response of responses) expect(response).toMatchObject({ status: 200, body: [{ name: 'cikit01' }] })
     const later = await change(api, token, 'add', { ...key, ...RESPOND_ASYNC })
     expect(later).toMatchObject({ status: 202, body: { droplet: 'cikit01', state: 'done' } })
     expect(api.memoryEngine.droplets).toHaveLength(1)
@@ -187,8 +187,8 @@ describe('Idempotency-Key', () => {
   test('that is invalid is rejected, and nothing is done', async () => {
     await using api = await createTestApi()
     const { token } = await api.logInAs('manager')
-    const answer = await change(api, token, 'add', { 'idempotency-key': 'a b' })
-    expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
+    const response = await change(api, token, 'add', { 'idempotency-key': 'a b' })
+    expect(response).toMatchObject({ status: 400, body: { errorId: 917 } })
     expect(api.memoryEngine.calls).toEqual([])
   })
 })
@@ -237,7 +237,7 @@ describe('a running operation', () => {
   })
 })
 
-test('whose end cannot be stored shows that end, also after a failed retry', async () => {
+test('an operation whose end cannot be stored shows that end, also after a failed retry', async () => {
   const memory = createMemoryEngine(Date.now)
   const stop = async (id: string) => {
     api.context.db.sql.run('PRAGMA query_only = ON')
@@ -299,8 +299,8 @@ test('a disconnected client ends its wait', async () => {
   const showing = ask('GET', `/operation/show/${operation?.id}?wait=60`)
   await new Promise(setImmediate)
   caller.abort()
-  for (const answer of await Promise.all([changing, showing])) {
-    expect(await answer.json()).toMatchObject({ id: operation?.id, state: 'running' })
+  for (const response of await Promise.all([changing, showing])) {
+    expect(await response.json()).toMatchObject({ id: operation?.id, state: 'running' })
   }
   api.release()
 })

@@ -22,6 +22,7 @@ beforeAll(async () => {
 afterAll(() => dir[Symbol.dispose]())
 
 test('the version before any version tag is that of package.json with the commit', async () => {
+  // Starts with v like a version tag, but is none.
   await git('tag', 'victory')
   expect(await version()).toBe(`${packageVersion}-g${await hash()}`)
 })

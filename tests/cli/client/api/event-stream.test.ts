@@ -121,7 +121,7 @@ test('throws if the server is unreachable at the start', async () => {
 
 test('treats silence as a lost connection, but not heartbeats', async () => {
   let heartbeat: Timer | undefined
-  const lively: Connection = (write, end) => {
+  const withHeartbeats: Connection = (write, end) => {
     let beats = 0
     heartbeat = setInterval(() => {
       write(':\n\n')
@@ -132,7 +132,7 @@ test('treats silence as a lost connection, but not heartbeats', async () => {
     }, 50)
   }
   const silent: Connection = write => write('id: 2\ndata: 2\n\n')
-  const server = createServer(lively, silent)
+  const server = createServer(withHeartbeats, silent)
   const { received, error } = await follow(server.url, { silenceTimeoutMs: 400 })
   expect(received.map(([id]) => id)).toEqual(['1', '2'])
   expect(server.lastIds).toEqual([null, '1', '2'])
@@ -146,7 +146,7 @@ test('gives up on a server that accepts a connection but does not answer', async
 })
 
 test('calls onActivity before each chunk, and ends if the session has ended', async () => {
-  const sessionEnded = new ClientError('notLoggedIn', 'over')
+  const sessionEnded = new ClientError('notLoggedIn', 'the session has ended')
   let activityCount = 0
   const server = createServer(write => {
     write('data: 1\n\n')

@@ -8,7 +8,7 @@ import { tempDir } from '../../../testkit/temp-dir.ts'
 test('writes a file with its mode regardless of the umask, and only once', () => {
   using dir = tempDir()
   using _ = setUmask(0o077)
-  const file = join(dir.path, 'made/too/unit')
+  const file = join(dir.path, 'missing/parent/unit')
   expect(writeAtomic(file, 'a\n', 0o644)).toBe(true)
   expect([readFileSync(file, 'utf8'), fileMode(file)]).toEqual(['a\n', '644'])
   const { ino, mtimeMs } = statSync(file)

@@ -22,17 +22,17 @@ describe('number formats', () => {
   ])('formats %p bytes as %p', (count, text) => {
     expect(formatBytes(count)).toBe(text)
   })
+})
 
-  test('a chart line spans the width, is clipped at the top, and is interrupted where samples are missing', () => {
-    const frame = { width: 100, height: 10, from: 0, to: 100, top: 5 }
-    const points = [
-      [0, 0],
-      [10, 5],
-      [20, 50],
-      [90, 2.5],
-      [100, 0],
-    ] as const
-    expect(linePath(points, frame, 30)).toBe('M0.0 10.0L10.0 0.0L20.0 0.0M90.0 5.0L100.0 10.0')
-    expect(linePath([], frame, 30)).toBe('')
-  })
+test('a chart line spans the width, is clipped at the top, and is interrupted where samples are missing', () => {
+  const frame = { width: 100, height: 10, from: 0, to: 100, top: 5 }
+  const points = [
+    [0, 0],
+    [10, 5],
+    [20, 50],
+    [90, 2.5],
+    [100, 0],
+  ] as const
+  expect(linePath(points, frame, 30)).toBe('M0.0 10.0L10.0 0.0L20.0 0.0M90.0 5.0L100.0 10.0')
+  expect(linePath([], frame, 30)).toBe('')
 })
