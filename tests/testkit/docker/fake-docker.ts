@@ -9,9 +9,7 @@ import { errorResponse } from './replies.ts'
 
 export type FakeDocker = ReturnType<typeof createFakeDocker>
 
-/**
- * The path of the request is without the version prefix. Undefined falls back to the normal response.
- */
+/** Gets the path without the version prefix. Undefined falls back to the normal response. */
 export type Responder = (request: HttpRequest) => Reply | undefined | Promise<Reply | undefined>
 
 /** Longer than any test holds a request. */
