@@ -58,8 +58,8 @@ function filter() {
     if (item) item.hidden = article.hidden
   }
   for (const section of document.querySelectorAll('.chapter, nav section')) {
-    const parts = [...section.querySelectorAll('article, nav li')]
-    section.hidden = parts.length > 0 && parts.every(part => part.hidden)
+    const entries = [...section.querySelectorAll('article, nav li')]
+    section.hidden = entries.length > 0 && entries.every(entry => entry.hidden)
   }
   document.querySelector('.intro').hidden = words.length > 0
   status.textContent = words.length > 0 ? `${matches} ${matches === 1 ? 'match' : 'matches'}` : ''

@@ -122,7 +122,7 @@ async function runWithButtonDisabled(button, work) {
 }
 
 function show(id) {
-  for (const part of sections) part.hidden = part.id !== id
+  for (const section of sections) section.hidden = section.id !== id
   const heading = document.querySelector('h1')
   heading.textContent = headings[id]
   document.title = `${headings[id]} · CIKit Matrix`
