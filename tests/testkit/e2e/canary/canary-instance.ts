@@ -137,7 +137,7 @@ export async function createDroplet(instance: CanaryInstance): Promise<string> {
  */
 export async function createOperation(instance: CanaryInstance): Promise<string> {
   releaseHeldOperation(instance)
-  instance.releaseHeldOperation = instance.engine.holdNext(/^GET \S+\/info/).open
+  instance.releaseHeldOperation = instance.engine.holdNext(/^GET \/info/).open
   const headers = { authorization: `Bearer ${instance.ownerToken}`, prefer: 'respond-async' }
   const add = () => instance.recorder.send({ route: 'POST /droplet/add', path: '/droplet/add', headers })
   await add()
