@@ -78,7 +78,7 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
     await rollBackOrphans()
     await engine.prepare(progress => {
       context.reportProgress(progress)
-      log.info('image', { line: progress.text })
+      log.info('preparing the image', { line: progress.text })
     }, context.signal)
     const inUse = (await engine.list()).flatMap(droplet => numberOf(droplet.name, prefix) ?? [])
     for (const number of candidateNumbers(new Set(inUse))) {
@@ -127,7 +127,7 @@ export function createProvisioner(deps: ProvisionerDeps, queue: Queue) {
       // After a response the creation is over; without one it may still complete.
       const engineAnswered = !(error instanceof ApiError && error.kind === 'engineUnavailable')
       const isRolledBack = await rollBack(entry, engineAnswered ? 0 : now()).catch(rollbackError => {
-        log.error('add not rolled back yet', { droplet: name, error: describeError(rollbackError) })
+        log.error('add not rolled back yet, retrying', { droplet: name, error: describeError(rollbackError) })
         return false
       })
       if (isRolledBack) {

@@ -139,7 +139,10 @@ export function createOperationRunner(deps: {
       await db.write(write)
       onStored(result.id)
     } catch (writeError) {
-      log.warn('the end of an operation is stored later', { operation: result.id, error: describeError(writeError) })
+      log.warn('the end of an operation cannot be stored yet, retrying', {
+        operation: result.id,
+        error: describeError(writeError),
+      })
       // Until then it is served from memory.
       audit.defer(write, () => onStored(result.id))
     }
