@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, type TLSSocket } from 'node:tls'
 import { binary } from '../../scripts/lib/paths.ts'
+import { timedOut, withTimeout } from '../../src/core/timeout.ts'
 import { type CertificatePair, certificateFiles, createCertificate } from '../testkit/certificates.ts'
 import { type ServerProcess, startServerProcess } from '../testkit/e2e/server-process.ts'
 import { readEventStream } from '../testkit/events/event-stream-reader.ts'
@@ -10,6 +11,8 @@ import { waitUntil } from '../testkit/wait-until.ts'
 
 /** Lets the kernel hand half-open connections to the next listener, as the docs advise. */
 const MIGRATION_SETTING = '/proc/sys/net/ipv4/tcp_migrate_req'
+/** For a TLS handshake or a response. */
+const ANSWER_TIMEOUT_MS = 20_000
 
 const dir = tempDir()
 const files = certificateFiles(dir.path)
@@ -42,7 +45,7 @@ async function openConnection(): Promise<{ socket: TLSSocket; name: string }> {
   const opened = Promise.withResolvers<void>()
   const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, opened.resolve)
   socket.once('error', opened.reject)
-  await opened.promise
+  if ((await withTimeout(opened.promise, ANSWER_TIMEOUT_MS)) === timedOut) throw new Error('no TLS handshake in time')
   return { socket, name: String(socket.getPeerCertificate().subject.CN) }
 }
 
@@ -64,7 +67,9 @@ async function sendRequest(socket: TLSSocket, extraHeaders = ''): Promise<string
   socket.on('data', onData).once('close', onClose).once('error', response.reject)
   socket.write(`GET /api/v1/user/list HTTP/1.1\r\nHost: matrix.test\r\n${extraHeaders}\r\n`)
   try {
-    return await response.promise
+    const result = await withTimeout(response.promise, ANSWER_TIMEOUT_MS)
+    if (result === timedOut) throw new Error(`no complete response in time: ${JSON.stringify(text)}`)
+    return result
   } finally {
     socket.off('data', onData).off('close', onClose).off('error', response.reject)
   }

@@ -2,9 +2,13 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
+import { timedOut, withTimeout } from '../../../src/core/timeout.ts'
 import { tempDir } from '../temp-dir.ts'
 
 export const monitoringDir = join(import.meta.dir, '../../../deploy/monitoring')
+
+/** A start takes a few seconds: this only ends one that hangs. */
+const START_TIMEOUT_MS = 60_000
 
 /** Prometheus's response to a query. */
 interface QueryResponse {
@@ -42,7 +46,12 @@ export async function startPrometheus(target: string) {
     if (line.includes('Server is ready')) listening.resolve(address)
   })
   lines.on('close', () => listening.reject(new Error(`prometheus exited: ${logLines.slice(-5).join('\n')}`)))
-  const url = `http://${await listening.promise}/api/v1`
+  const readyAddress = await withTimeout(listening.promise, START_TIMEOUT_MS)
+  if (readyAddress === timedOut) {
+    child.kill()
+    throw new Error(`prometheus was not ready within ${START_TIMEOUT_MS} ms: ${logLines.slice(-5).join('\n')}`)
+  }
+  const url = `http://${readyAddress}/api/v1`
   const get = async (path: string): Promise<QueryResponse> =>
     (await (await fetch(`${url}${path}`)).json()) as QueryResponse
 

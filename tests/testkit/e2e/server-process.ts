@@ -3,12 +3,16 @@ import { Readable } from 'node:stream'
 import { binary } from '../../../scripts/lib/paths.ts'
 import { run } from '../../../scripts/lib/run.ts'
 import type { Group } from '../../../src/core/groups.ts'
+import { timedOut, withTimeout } from '../../../src/core/timeout.ts'
 import type { DropletBody } from '../../../src/droplets/schema.ts'
 import { validateExchange } from '../api/openapi-contract.ts'
 import { memoryDir } from '../temp-dir.ts'
 
 /** Above the limit of free space below which `cikit-api doctor` complains. */
 const MIN_FREE_MIB = 2_048
+
+/** A start takes a fraction of a second: this only ends one that hangs. */
+const START_TIMEOUT_MS = 60_000
 
 export interface ApiResponse {
   status: number
@@ -86,7 +90,12 @@ export async function startServerProcess({
   // Always drained: a full pipe would block the process.
   const stderr = new Response(child.stderr).text()
   lines.on('close', async () => listening.reject(new Error(`serve exited before it listened: ${await stderr}`)))
-  const url = new URL('api/v1', await listening.promise).href
+  const address = await withTimeout(listening.promise, START_TIMEOUT_MS)
+  if (address === timedOut) {
+    child.kill('SIGKILL')
+    throw new Error(`serve did not listen within ${START_TIMEOUT_MS} ms: ${JSON.stringify(log)} ${await stderr}`)
+  }
+  const url = new URL('api/v1', address).href
 
   /** @param forwardedFor the client address that a trusted proxy reports */
   async function call(
