@@ -1,4 +1,5 @@
 import { ApiError } from '../core/errors.ts'
+import { createListeners } from '../core/listeners.ts'
 import { describeError, type Log } from '../core/log.ts'
 import { timedOut, withTimeout } from '../core/timeout.ts'
 import { createDropletCache, type DropletChange, type ProbeFacts } from './cache.ts'
@@ -30,7 +31,7 @@ type State =
 export function createDropletInformer(deps: { engine: DropletEngine; monotonic: () => number; log: Log }) {
   const { engine, monotonic, log } = deps
   const cache = createDropletCache()
-  const listeners = new Set<(change: InformerChange) => void>()
+  const listeners = createListeners<InformerChange>(log, 'a droplet change listener failed')
   let state: State = { phase: 'disconnected' }
   let isAway = false
   let reconnectTimer: ReturnType<typeof setTimeout> | undefined
@@ -54,12 +55,7 @@ export function createDropletInformer(deps: { engine: DropletEngine; monotonic: 
      * none. After `back` come the changes that were missed.
      * @returns unsubscribes
      */
-    watch(listener: (change: InformerChange) => void): () => void {
-      // Wrapped, so that one function can subscribe twice.
-      const ownListener = (change: InformerChange) => listener(change)
-      listeners.add(ownListener)
-      return () => void listeners.delete(ownListener)
-    },
+    watch: listeners.add,
 
     /** Records probe results for the run that started at `startedAt`; ignored if that run has ended since. */
     applyFacts(id: string, startedAt: number | undefined, facts: ProbeFacts): void {
@@ -164,15 +160,6 @@ export function createDropletInformer(deps: { engine: DropletEngine; monotonic: 
   }
 
   function notify(changes: readonly InformerChange[]): void {
-    for (const change of changes) {
-      for (const listener of listeners) {
-        try {
-          listener(change)
-        } catch (error) {
-          // One failing listener must not keep the others from being notified.
-          log.error('a droplet change listener failed', { error: describeError(error) })
-        }
-      }
-    }
+    for (const change of changes) listeners.notify(change)
   }
 }

@@ -1,5 +1,6 @@
 import type { Audit } from '../../audit/service.ts'
 import { ApiError } from '../../core/errors.ts'
+import { createListeners } from '../../core/listeners.ts'
 import { describeError, type Log } from '../../core/log.ts'
 import type { Database } from '../../store/database.ts'
 import type { Operation, OperationStore } from '../../store/operations.ts'
@@ -46,7 +47,7 @@ export function createOperationRunner(deps: {
   onStored: (id: string) => void
 }) {
   const { db, store, audit, now, log, onStored } = deps
-  const listeners = new Set<(operation: OperationView) => void>()
+  const listeners = createListeners<OperationView>(log, 'an operation listener failed')
   let isClosed = false
 
   return {
@@ -62,10 +63,7 @@ export function createOperationRunner(deps: {
      * Calls the listener with every change of an operation.
      * @returns unsubscribes
      */
-    watch(listener: (operation: OperationView) => void): () => void {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    watch: listeners.add,
 
     /** Operations that end from now on stay unfinished in the store, and are resumed at the next start. */
     close(): void {
@@ -197,13 +195,6 @@ export function createOperationRunner(deps: {
 
   function notify(entry: OperationEntry): void {
     entry.notifiedAt = now()
-    for (const listener of listeners) {
-      try {
-        listener(structuredClone(entry.operation))
-      } catch (error) {
-        // One failing listener must not keep the others from being notified.
-        log.error('an operation listener failed', { error: describeError(error) })
-      }
-    }
+    listeners.notify(structuredClone(entry.operation))
   }
 }
