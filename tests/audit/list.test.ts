@@ -155,6 +155,6 @@ test.each([
 ])('rejects %s', async query => {
   await using api = await createTestApi()
   const { token } = await api.logInAs('owner')
-  const answer = await api.call('GET', `/audit/list?${query}`, { token })
-  expect(answer).toMatchObject({ status: 400, body: { errorId: 917 } })
+  const response = await api.call('GET', `/audit/list?${query}`, { token })
+  expect(response).toMatchObject({ status: 400, body: { errorId: 917 } })
 })

@@ -183,17 +183,17 @@ describe('a droplet', () => {
 
   test('ignores the probe of a previous run', async () => {
     await using host = createHealthHarness()
-    const answers = [Promise.withResolvers<Probe>(), Promise.withResolvers<Probe>()]
+    const probes = [Promise.withResolvers<Probe>(), Promise.withResolvers<Probe>()]
     const droplet = host.put('cikit01', up)
     let probeCalls = 0
-    host.memoryEngine.probeResults.set(droplet.id, () => answers[probeCalls++]?.promise ?? noResponse)
+    host.memoryEngine.probeResults.set(droplet.id, () => probes[probeCalls++]?.promise ?? noResponse)
     await host.start()
     Object.assign(droplet, { startedAt: host.clock.now() + 1 })
     await host.informer.refresh(droplet.id)
     await host.advance(500)
-    answers[1]?.resolve(booting)
+    probes[1]?.resolve(booting)
     await host.flush()
-    answers[0]?.resolve(up)
+    probes[0]?.resolve(up)
     await host.flush()
     expect(await host.healthOf(droplet)).toBe('booting')
   })
@@ -381,12 +381,12 @@ describe('a failed probe', () => {
 
 test('after the close, probes nothing and discards running probes', async () => {
   await using host = createHealthHarness()
-  const answer = Promise.withResolvers<Probe>()
+  const probe = Promise.withResolvers<Probe>()
   const droplet = host.put('cikit01', up)
-  host.memoryEngine.probeResults.set(droplet.id, () => answer.promise)
+  host.memoryEngine.probeResults.set(droplet.id, () => probe.promise)
   await host.start()
   host.checker.close()
-  answer.resolve(up)
+  probe.resolve(up)
   expect(await host.advance(2 * MINUTE)).toBe(0)
   await host.informer.refresh(host.put('cikit02', up).id)
   await host.flush()

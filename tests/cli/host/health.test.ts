@@ -67,9 +67,9 @@ test.each<[string, () => Response]>([
   ['a page', () => new Response('<h1>It works!</h1>')],
   ['other JSON', () => Response.json({ status: 'green' })],
   ['a redirect', () => Response.redirect('http://127.0.0.1:1/health')],
-])('rejects %s, which cikit-api does not send', async (_, answer) => {
+])('rejects %s, which cikit-api does not send', async (_, response) => {
   using dir = memoryDir()
-  using server = createFakeServer(dir.path, answer)
+  using server = createFakeServer(dir.path, response)
   expect(await health(dir.path)).toEqual(expectedFailure(1, new RegExp(`${server.url} answered \\d+, but not as`)))
 })
 

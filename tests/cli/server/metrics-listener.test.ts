@@ -16,9 +16,12 @@ test('serves only GET /metrics, and only on its own listener', async () => {
   await using server = startServe(args(dir.path, '--metrics-listen', '0'))
   const address = String((await server.waitForLog('metrics listening')).address)
   expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/)
-  const answer = await fetch(address)
-  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
-  expect(metricNamesIn(await answer.text())).toContain('cikit_api_build_info')
+  const response = await fetch(address)
+  expect([response.status, response.headers.get('content-type')]).toEqual([
+    200,
+    'text/plain; version=0.0.4; charset=utf-8',
+  ])
+  expect(metricNamesIn(await response.text())).toContain('cikit_api_build_info')
   const statusOf = async (path: string, init?: RequestInit) => (await fetch(new URL(path, address), init)).status
   for (const path of ['/', '/metrics/', '/metrics/x', '/health', '/api/v1/user/list', '/%2fmetrics']) {
     expect([path, await statusOf(path)]).toEqual([path, 404])

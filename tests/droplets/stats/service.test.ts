@@ -161,14 +161,14 @@ test('a failure for one droplet does not affect the others, and is logged once',
 
 test('measures eight at a time, one round after another', async () => {
   const harness = createStatsHarness()
-  const answer = Promise.withResolvers<undefined>()
+  const measurement = Promise.withResolvers<undefined>()
   for (let count = 1; count <= 20; count++) {
     const { droplet } = harness.add(`cikit${count}`)
-    harness.usages.set(droplet.id, () => answer.promise)
+    harness.usages.set(droplet.id, () => measurement.promise)
   }
   const rounds = [harness.advance(10_000), harness.advance(10_000)]
   expect(harness.measuredIds).toHaveLength(8)
-  answer.resolve(undefined)
+  measurement.resolve(undefined)
   await Promise.all(rounds)
   expect(harness.measuredIds).toHaveLength(20)
 })

@@ -10,13 +10,13 @@ const lost = () => new ConnectionLostError('the connection broke')
 const away = () => new ClientError('unreachable', 'connection refused')
 
 /** Returns one response per request, or throws it if it is an error; the last one repeats. */
-function createResponder<T>(...answers: (T | Error)[]) {
+function createResponder<T>(...responses: (T | Error)[]) {
   const requests: unknown[][] = []
   const send = async (...args: unknown[]): Promise<T> => {
     requests.push(args)
-    const [answer] = answers.length > 1 ? answers.splice(0, 1) : answers
-    if (answer === undefined || answer instanceof Error) throw answer
-    return answer
+    const [response] = responses.length > 1 ? responses.splice(0, 1) : responses
+    if (response === undefined || response instanceof Error) throw response
+    return response
   }
   return { send, requests }
 }
@@ -71,16 +71,16 @@ describe('requesting a change', () => {
 })
 
 describe('waiting for an operation', () => {
-  const follow = async (timing: ReturnType<typeof createFakeTiming>, ...answers: (OperationBody | Error)[]) => {
+  const follow = async (timing: ReturnType<typeof createFakeTiming>, ...responses: (OperationBody | Error)[]) => {
     const states: (string | undefined)[] = []
-    const { send, requests } = createResponder(...answers)
+    const { send, requests } = createResponder(...responses)
     const outcome = await waitForOperation(send, current => states.push(current?.state), timing).catch(error => error)
     return { outcome, states, requests: requests.length }
   }
 
   test('reports every response until the end', async () => {
-    const answers = [operationBody({ state: 'queued' }), operationBody(), doneBody()]
-    expect(await follow(createFakeTiming(), ...answers)).toEqual({
+    const responses = [operationBody({ state: 'queued' }), operationBody(), doneBody()]
+    expect(await follow(createFakeTiming(), ...responses)).toEqual({
       outcome: doneBody(),
       states: ['queued', 'running', 'done'],
       requests: 3,
